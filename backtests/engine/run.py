@@ -273,8 +273,9 @@ def check_schedules(rule: Policy, market: Market, first: int) -> None:
     if not isinstance(rule, StandardRule | MultiPeriod) or int((days[-1] - days[0]).astype(int)) <= DAILY * len(days):
         return
     name, fits = short_name(rule), f"or a schedule that fits the rows, such as {row_name(rows_a_year(market.days))!r}."
+    schedule = rule.asked_schedule if isinstance(rule, StandardRule) else rule.schedule
     asked: list[tuple[str, str | int, int, str]] = [
-        (f"schedule of {name} is {rule.schedule!r}", rule.schedule, getattr(rule, "offset", 0), fits)
+        (f"schedule of {name} is {schedule!r}", schedule, getattr(rule, "offset", 0), fits)
     ]
     if isinstance(rule, StandardRule) and rule.review_schedule is not None:
         asked.append((f"review_schedule of {name} is {rule.review_schedule!r}", rule.review_schedule, 0, fits))

@@ -1,6 +1,7 @@
 """Description of a trial in words and plain values, the same for a backtest, a comparison or a sweep."""
 
 import hashlib
+import json
 import re
 from collections.abc import Mapping, Sequence
 from contextvars import ContextVar
@@ -136,3 +137,21 @@ def _settings(kind: type[Any]) -> tuple[tuple[str, Any], ...] | None:
         return None
     own = kind.__annotations__
     return tuple((f.name, MISSING if f.name in own else f.default) for f in fields(kind))
+
+
+def seed_in_words(strategic: Allocation | None, seed: int, policy: Any) -> str:
+    """A seed of a learned policy, by what it was trained with, and by its schedule where that is another.
+
+    strategic : the target that is named in a word, or None.
+    seed      : number of the seed.
+    policy    : its policy.
+    """
+    card = getattr(policy, "card", {})
+    if "settings" not in card:
+        return f"{in_words(strategic, [policy])[0]}, seed {seed}"
+    settings = {name: value for name, value in card["settings"].items() if name != "seeds"}
+    made = hashlib.sha256(json.dumps([settings, card.get("objective")], sort_keys=True).encode()).hexdigest()[:8]
+    held, asked = in_words(strategic, [policy.allocation])[0], policy.schedule
+    other = "" if asked == card["settings"]["schedule"] else f", asked each {asked}"
+    learner = card["settings"]["learner"]
+    return f"Learned({held}, {learner} #{made}), seed {seed}, trained to {policy.seen:%Y-%m-%d}{other}"

@@ -38,6 +38,7 @@ class Setup:
     start : first day of the test, where a configuration names no other.  lag : sessions, likewise.
     nav : wealth before the opening trade, currency; figures are given for a wealth of 1.
     tracking_penalty : price of squared tracking error in J.
+    day_cost, order_cost : cost to the desk of a day with a trade, and of an order, fraction of NAV; tuning counts them.
     execution, dividends : the booking of decisions, and the treatment of dividends.
     flows : deposits and withdrawals, or None.
     """
@@ -50,6 +51,8 @@ class Setup:
     lag: int = 1
     nav: float = 1.0
     tracking_penalty: float = TRACKING_PENALTY
+    day_cost: float = 0.0
+    order_cost: float = 0.0
     periods_per_year: float = 252.0
     execution: Execution = field(default_factory=Execution)
     dividends: Dividends = "reinvest"
@@ -87,6 +90,8 @@ class Setup:
             strategic=portfolio.strategic,
             start=portfolio.test_start,
             tracking_penalty=portfolio.tracking_penalty,
+            day_cost=portfolio.day_cost / portfolio.nav,
+            order_cost=portfolio.order_cost / portfolio.nav,
             **conditions(portfolio),
         ).scaled_to(portfolio.nav)
 

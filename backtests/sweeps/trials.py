@@ -13,11 +13,12 @@ import pandas as pd
 
 from backtests.batch.streaming_metrics import target_path_returns
 from backtests.runs.trial_book import Batch
-from backtests.runs.trial_words import in_words
+from backtests.runs.trial_words import in_words, seed_in_words
 from backtests.sweeps.plan import Part
 from backtests.sweeps.setup import PreparedSweep, Setup
 from foundation.arrays import Array, Rows
 from research.allocation import TargetPath
+from research.learning import LearnedPolicy
 from research.market.calendars import DAYS_PER_YEAR
 from research.rules import Rule
 
@@ -78,7 +79,7 @@ def tuning_trials(
     dates, first = training.market.dates, training.first(None)
     rows: dict[str, Any] = {
         "kind": "tuning",
-        "policy": [text + how for text in in_words(setup.strategic, rules)],
+        "policy": [text + how for text in _words(setup, rules)],
         "first": f"{dates[first + 1]:%Y-%m-%d}",
         "last": f"{dates[-1]:%Y-%m-%d}",
         "days": len(dates) - 1 - first,
@@ -90,6 +91,14 @@ def tuning_trials(
         rows["active_return"] = _active_returns(training, training.strategic_path, np.full(len(rules), first), measured)
         rows["active_volatility"] = measured["tracking_error"].to_numpy()
     return trial_batch(setup, rows)
+
+
+def _words(setup: Setup, rules: Sequence[Rule]) -> list[str]:
+    """Rules in words; a learned policy by what it was trained with."""
+    learned = [rule for rule in rules if isinstance(rule, LearnedPolicy)]  # all of them, or none
+    if not learned:
+        return in_words(setup.strategic, rules)
+    return [seed_in_words(setup.strategic, rule.card["seed"], rule) for rule in learned]
 
 
 def _labelled(texts: Sequence[str], which: Rows) -> Any:

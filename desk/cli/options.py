@@ -37,9 +37,7 @@ Cash = Annotated[
     typer.Option(help="Cash in FILE's currency, where the broker's CSV has no row of it.", show_default=False),
 ]
 PolicyName = Annotated[str | None, typer.Option(help="Name of a policy of FILE. [default: all]")]
-Retrain = Annotated[
-    bool, typer.Option("--retrain", help="Train learned policies anew; do not take an earlier training.")
-]
+Retrain = Annotated[bool, typer.Option("--retrain", help="Train learned policies anew; do not load what is trained.")]
 TrustCode = Annotated[
     bool | None,  # None: as the environment says
     typer.Option("--trust-code", help="Let FILE name rules by import path: their code runs."),

@@ -222,6 +222,7 @@ def fits(fitted: Mapping[str, Fitted]) -> dict[str, Any]:
         | {name: {"seed": t.chosen} for name, t in learned.items()},
         "seeds": {name: list(t.policies) for name, t in learned.items()},
         "reused": reused_seeds(fitted),
+        "notes": {name: list(f.notes) for name, f in fitted.items() if f.notes},
         "cards": {name: f"policies/{name}/{SHEET}" for name in learned},
     }
 
@@ -363,15 +364,15 @@ def made_report(asked: AskedReport, retrain: bool = False) -> Made:
         (folder / PROGRESS).unlink(missing_ok=True)
         check_whole(folder, FILES)
         sign(folder, started)
-    reused = _reused_text(json.loads((final / MANIFEST).read_bytes())["reused"])
-    return Made(final, f"{_said(final, reused)}\n{final}")
+    manifest = json.loads((final / MANIFEST).read_bytes())
+    return Made(final, f"{_said(final, _fitting_text(manifest))}\n{final}")
 
 
-def _said(run: Path, reused: str = "") -> str:
-    """The text of a report, and how old its prices are today. reused : said between the two."""
+def _said(run: Path, fitting: str = "") -> str:
+    """The text of a report, and how old its prices are today. fitting : said between the two."""
     last = date.fromisoformat(json.loads((run / MANIFEST).read_bytes())["last_day"])
     text = (run / SUMMARY_FILE).read_text(encoding="utf-8")
-    return f"{text}{reused}{age_text(last, datetime.now(UTC).date(), 'the trades are those')}"
+    return f"{text}{fitting}{age_text(last, datetime.now(UTC).date(), 'the trades are those')}"
 
 
 def tour_text(folder: Path) -> str:
@@ -403,14 +404,15 @@ def scored_backtest(portfolio: Portfolio, policy: Policy, name: str) -> tuple[Ba
     return played, benchmark, score(played, benchmark)
 
 
-def _reused_text(reused: Mapping[str, int]) -> str:
-    """One line for each learned policy that was not trained again. reused : number of seeds kept, by policy."""
-    kept = [
+def _fitting_text(facts: Mapping[str, Any]) -> str:
+    """A line for each note on how a policy was fitted. facts : those of `fits`."""
+    lines = [f"{name}: {note}" for name, notes in facts["notes"].items() for note in notes]
+    lines += [
         f"{name}: {counted(seeds, 'seed')} of an earlier training with the same settings, data and code; --retrain "
         "trains anew."
-        for name, seeds in reused.items()
+        for name, seeds in facts["reused"].items()
     ]
-    return "".join(f"\n{line}" for line in kept) + "\n" * bool(kept)
+    return "".join(f"\n{line}" for line in lines) + "\n" * bool(lines)
 
 
 def make_backtest(
@@ -462,4 +464,4 @@ def make_backtest(
             progress.stage("drawing the sheet")
             candidate_sheet(portfolio, played, benchmark, warnings, settings).write(folder, run)
         finish(folder, run, started, text, facts)
-    return Made(final, f"{text}\n{_reused_text(reused_seeds({policy: fitted}))}\n{final}")
+    return Made(final, f"{text}\n{_fitting_text(facts)}\n{final}")

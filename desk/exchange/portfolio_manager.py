@@ -27,6 +27,7 @@ from research.market.calendars import day_at
 from research.orders import TradeList, trade_list
 from research.portfolio import Portfolio, load_portfolio
 from research.rules import Rule
+from research.rules.protocol import traits
 
 __all__ = ["IExchange", "PortfolioManager"]
 
@@ -120,8 +121,12 @@ class PortfolioManager:
         if policy is None or not hasattr(policy, "decide"):
             what = "names no `policy`" if name is None else f"has the policy {name!r}, which has to be fitted first"
             raise ConfigError(f"{self.file} {what}: name one that decides as it stands, or use `rebalance trades`.")
-        decides: Rule = policy
-        return decides
+        if not traits(policy).leaves_schedule_open:
+            decides: Rule = policy
+            return decides
+        from backtests.comparison.fitting.candidates import fit  # takes seconds to import
+
+        return fit(str(name), self.portfolio).policy
 
     def _held(self, exchange: IExchange) -> Portfolio:
         """The portfolio with what the exchange holds, at its prices."""

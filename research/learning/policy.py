@@ -113,6 +113,11 @@ class LearnedPolicy(MadeAnew, FittedRule, CompiledRule):
         asked = last_of(market.days, self.schedule, market.calendar)
         return self._bands(market, asked, row, targets.rows, self._recent(market.returns, market.cash), first)
 
+    def known_from(self, targets: TargetPath) -> int:
+        """The first row of a market from which on it was trained for every target of the path in force."""
+        strange = np.flatnonzero(~self._alike(targets.rows).any(axis=1))
+        return int(np.flatnonzero(np.isin(np.maximum(targets.row, 0), strange)).max(initial=-1)) + 1
+
     def features(self, view: View) -> Array:
         """(k,) the features of a view before scaling, in the order and units of `research.rules.networks.features`."""
         past, out = view.past, np.empty(len(self.standard.mean))
@@ -204,7 +209,7 @@ class LearnedPolicy(MadeAnew, FittedRule, CompiledRule):
                 f"a learned policy for {', '.join(self.assets)} cannot decide for {', '.join(assets)}. Select its "
                 "assets, in this order, or train another policy."
             )
-        same = np.abs(self.scales.target - target[:, None]).max(axis=2) < TARGET_TOLERANCE
+        same = self._alike(target)
         if not same.any(axis=1).all():
             k = int(np.argmin(same.any(axis=1)))
             strange = np.flatnonzero((target[k] != 0.0) & ~(self.scales.target != 0.0).any(axis=0))
@@ -215,6 +220,11 @@ class LearnedPolicy(MadeAnew, FittedRule, CompiledRule):
                 f"{why}. Train it for this target, on days on which all its assets are listed."
             )
         return same.argmax(axis=1)
+
+    def _alike(self, target: Array) -> Mask:
+        """(K, kinds) true where a target (K, n) is one that it was trained for."""
+        alike: Mask = np.abs(self.scales.target - target[:, None]).max(axis=2) < TARGET_TOLERANCE
+        return alike
 
 
 # -- on disk: numbers in safetensors, the card in JSON; reading them runs no code from either --------------------------

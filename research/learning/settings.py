@@ -37,7 +37,8 @@ class Learned(UnfittedRule):
     allocation    : allocation whose target changes only when an asset is listed (FixedWeights, EqualWeights).
     steps         : minimum number of decisions that a seed learns from; updates are whole, see `whole_steps`.
     seeds         : one policy is trained for each.
-    schedule      : "day", "week" or "month": it decides at the last session of each.
+    schedule      : "day", "week" or "month": it decides at the last session of each. None leaves it open: it is trained
+                    weekly, and in a portfolio asked on the schedule that is best in training.
     block         : mean length of the blocks of days that paths are made of, sessions: long enough for volatility
                     clusters, short enough that a year draws many.
     current_share : share of the paths with the assets listed on the last training day. The others hold what was listed
@@ -65,7 +66,7 @@ class Learned(UnfittedRule):
     allocation: Allocation
     steps: int = 400_000
     seeds: tuple[int, ...] = (1, 2, 3, 4, 5)
-    schedule: NetworkSchedule = "week"
+    schedule: NetworkSchedule | None = None
     block: int = 40
     current_share: float = 0.5
     variation: Variation = field(default_factory=Variation)
@@ -95,9 +96,9 @@ class Learned(UnfittedRule):
         check_counts(self, "steps", "block", "episode")
         check_counts(self, "patience", least=0)
         check_within(self, "current_share", 0.0, 1.0)
-        one_of("schedule of Learned is", self.schedule, SESSIONS)
-        if self.episode * SESSIONS[self.schedule] > LONGEST_EPISODE:
-            most = LONGEST_EPISODE // SESSIONS[self.schedule]
+        one_of("schedule of Learned is", self.trained_schedule, SESSIONS)
+        if self.episode * SESSIONS[self.trained_schedule] > LONGEST_EPISODE:
+            most = LONGEST_EPISODE // SESSIONS[self.trained_schedule]
             refuse("episode of Learned is", self.episode, f"give at most {most:,} decisions, a hundred years.")
         for f in fields(self):
             kind: Any = f.default_factory
@@ -124,6 +125,16 @@ class Learned(UnfittedRule):
         object.__setattr__(self, "seeds", _checked_seeds(self.seeds))
 
     @property
+    def trained_schedule(self) -> NetworkSchedule:
+        """The schedule of its decisions in training."""
+        return "week" if self.schedule is None else self.schedule
+
+    @property
+    def leaves_schedule_open(self) -> bool:
+        """True if the schedule on which a portfolio asks it is still to be chosen in training."""
+        return self.schedule is None
+
+    @property
     def learner_settings(self) -> Any:
         """The settings of the learner in use."""
         return getattr(self, self.learner)
@@ -137,7 +148,7 @@ class Learned(UnfittedRule):
         """Every setting but the allocation, as plain JSON values; of the learners' settings only those in use."""
         own = {f.name: getattr(self, f.name) for f in fields(self) if f.name not in ("allocation", *LEARNERS)}
         nested = {name: asdict(getattr(self, name)) for name in ("variation", "reward", self.learner)}
-        return own | {"seeds": list(self.seeds), **nested}
+        return own | {"seeds": list(self.seeds), "schedule": self.trained_schedule, **nested}
 
 
 def _check_learner(by: str, action: str, reward: Reward) -> None:

@@ -1,10 +1,11 @@
 """Training of a rule from several seeds on the days before a test, and the choice of one seed before the test."""
 
+import json
 import warnings
 from collections.abc import Callable, Iterator, Mapping
 from concurrent.futures import Executor, ThreadPoolExecutor
 from contextlib import contextmanager
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import partial
 from importlib import import_module
 from pathlib import Path
@@ -17,7 +18,7 @@ import pandas as pd
 from foundation.arguments import is_whole, refuse, shown
 from foundation.arrays import frozen
 from foundation.errors import ConfigError, DataError
-from foundation.paper.wording import percent
+from foundation.paper.wording import listed, percent
 from foundation.progress import bar
 from research.accounting import Costs
 from research.learning.card import card, features_of, versions
@@ -68,6 +69,11 @@ class Training:
     def policy(self) -> LearnedPolicy:
         """The policy of the median seed, which represents all seeds."""
         return self.policies[self.chosen]
+
+    def asked(self, schedule: str) -> "Training":
+        """The same policies, asked at the last session of every "day", "week" or "month"."""
+        policies = {seed: replace(policy, schedule=schedule) for seed, policy in self.policies.items()}
+        return replace(self, policies=policies)
 
     def save(self, folder: Folder) -> Path:
         """Write each seed's policy into `seed-<number>` under `folder`, and give the folder.
@@ -180,6 +186,41 @@ def train(
     )
 
 
+def load_training(
+    folder: Folder, spec: Learned, market: Market, costs: Costs, objective: Mapping[str, float]
+) -> Training:
+    """The training that `Training.save` wrote into `folder`, if `train` would make it from the same.
+
+    Code and versions of libraries are not compared: its networks stay those that its cards describe. Seeds beyond those
+    of `spec` are left out.
+
+    objective : tracking_penalty, periods_per_year and lag, by name; the other arguments are those of `train`.
+    Raises    : DataError for a seed that is missing or damaged, and for a training from something else, naming it.
+    """
+    policies = {seed: LearnedPolicy.load(Path(folder) / f"seed-{seed}") for seed in spec.seeds}
+    plain = json.loads(json.dumps({"settings": _settings(spec.settings()), "costs": costs.settings}))
+    asked = plain | {"data": market.fingerprint, "target": spec.allocation, **objective}
+    losses, last = {}, {}
+    for seed, policy in policies.items():
+        try:
+            card = policy.card
+            found = {name: card["objective"][name] for name in ("costs", *objective)}
+            found |= {"settings": _settings(card["settings"]), "data": card["saw"]["fingerprint"], "seed": card["seed"]}
+            last = card["targets"][-1]["loss"]
+            losses[seed] = last["learned"]
+        except (KeyError, TypeError) as error:
+            raise DataError(f"{folder} holds no whole training: the card of seed {seed} lacks {error}.") from error
+        found["target"] = policy.allocation
+        if others := [name for name, value in (asked | {"seed": seed}).items() if found[name] != value]:
+            raise DataError(f"{folder} holds another training: it differs in {listed(others)}.")
+    return Training(policies, losses, last["closed_form"], last["never"]).asked(spec.trained_schedule)
+
+
+def _settings(settings: Mapping[str, Any]) -> dict[str, Any]:
+    """The settings of a training on which a seed of it depends."""
+    return {name: value for name, value in settings.items() if name != "seeds"}
+
+
 def _check_call(
     workers: int | None, executor: Executor | None, progress: Progress | None, folders: Mapping[str, Folder | None]
 ) -> None:
@@ -233,7 +274,7 @@ def _policy(
 ) -> LearnedPolicy:
     return LearnedPolicy(
         allocation=spec.allocation,
-        schedule=spec.schedule,
+        schedule=spec.trained_schedule,
         assets=days.market.assets,
         seen=days.market.dates[-1],
         scales=days.scales,
@@ -319,8 +360,7 @@ def _curve_logger(folder: Folder | None, seed: int) -> Iterator[PointLogger | No
 def _depends_on(spec: Learned, days: TrainingDays) -> list[Any]:
     """All that the training of a seed depends on, as JSON values: a checkpoint of another training is not resumed."""
     objective = [days.tracking_penalty, days.periods_per_year, days.lag, days.costs.settings]
-    settings = {name: value for name, value in spec.settings().items() if name != "seeds"}
-    return [days.market.fingerprint, repr(spec.allocation), settings, objective, versions()]
+    return [days.market.fingerprint, repr(spec.allocation), _settings(spec.settings()), objective, versions()]
 
 
 @contextmanager

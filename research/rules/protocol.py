@@ -77,6 +77,11 @@ class RuleTraits:
         return None
 
     @property
+    def leaves_schedule_open(self) -> bool:
+        """True if the days on which it is asked are still to be chosen in training; until then it is asked as usual."""
+        return False
+
+    @property
     def desk_schedule(self) -> Schedule | None:
         """The schedule of a rule that a desk catches up with: it is due once a session of it was missed.
 

@@ -51,7 +51,7 @@ class RiskRule(StandardRule):
     @property
     def interval(self) -> float:
         """Years from one day of the schedule to the next."""
-        return years_between(self.schedule, self.periods_per_year)
+        return years_between(self.asked_schedule, self.periods_per_year)
 
     def rows(self, estimates: Estimates) -> Bounds:
         """Rows without bands round single assets: only the options trigger."""

@@ -76,8 +76,21 @@ class StandardRule(CompiledRule):
 
     @property
     @abstractmethod
-    def schedule(self) -> Schedule:
-        """The days on which the rule is asked (`research.market.calendars.scheduled`); "day" is every close."""
+    def schedule(self) -> Schedule | None:
+        """The days on which the rule is asked (`research.market.calendars.scheduled`); "day" is every close.
+
+        None, in a rule that takes it, leaves them open: every close, or in a portfolio those that are best in training.
+        """
+
+    @property
+    def asked_schedule(self) -> Schedule:
+        """The days on which the rule is asked: its schedule, or every close while that is left open."""
+        return "day" if self.schedule is None else self.schedule
+
+    @property
+    def leaves_schedule_open(self) -> bool:
+        """True if its schedule is still to be chosen in training."""
+        return self.schedule is None
 
     @property
     @abstractmethod
@@ -88,7 +101,7 @@ class StandardRule(CompiledRule):
     def limits_drift(self) -> bool:
         """True if it is asked at least once a week, also after a trade, and trades most of the way in a few days."""
         quick = self.cooldown <= WEEK and self.turnover_cap is None and self.fraction >= LEAST_FRACTION
-        return quick and at_least_weekly(self.schedule)
+        return quick and at_least_weekly(self.asked_schedule)
 
     @property
     def periods_per_year(self) -> float:
@@ -151,12 +164,12 @@ class StandardRule(CompiledRule):
 
     def _asked(self, days: NDArray[np.datetime64], calendar: str) -> Mask:
         """(T,) true on the days on which the rule is asked."""
-        return scheduled(days, self.schedule, calendar, self.offset)
+        return scheduled(days, self.asked_schedule, calendar, self.offset)
 
     def _asked_on(self, world: Market | Past) -> Mask:
         """The same on all days with an order of a market, which keeps the days of a schedule for other rules."""
         if type(self)._asked is StandardRule._asked:
-            asked = world.scheduled(self.schedule, self.offset)
+            asked = world.scheduled(self.asked_schedule, self.offset)
         else:
             asked = self._asked(world.days, world.calendar)
         return self._with_orders(asked, world.days)
@@ -166,7 +179,7 @@ class StandardRule(CompiledRule):
         if days_with_orders(held_by(self), past.days) is not None:
             return bool(self._asked_on(past)[-1])
         if type(self)._asked is StandardRule._asked:
-            return bool(past.scheduled(self.schedule, self.offset)[-1])
+            return bool(past.scheduled(self.asked_schedule, self.offset)[-1])
         return bool(self._asked(past.days[-2:], past.calendar)[-1])
 
     def _with_orders(self, asked: Mask, days: NDArray[np.datetime64]) -> Mask:
@@ -263,7 +276,7 @@ class StandardRule(CompiledRule):
             fix = "give a fraction of NAV above 0, at most 1, or nothing."
             refuse(f"turnover_cap of {name} is", self.turnover_cap, fix)
         try:
-            check_schedule(self.schedule, self.offset, "schedule")
+            check_schedule(self.asked_schedule, self.offset, "schedule")
             if self.review_schedule is not None:
                 check_schedule(self.review_schedule, name="review_schedule")
         except ConfigError as error:
@@ -306,7 +319,8 @@ def when(schedule: Schedule, offset: int = 0) -> str:
 
 def checked(rule: StandardRule) -> str:
     """The schedule of a rule in words, to end a sentence; "" for a rule that is asked at every close."""
-    return "" if rule.schedule == "day" else f", checked {when(rule.schedule, rule.offset)}"
+    schedule = rule.asked_schedule
+    return "" if schedule == "day" else f", checked {when(schedule, rule.offset)}"
 
 
 def check_allocation(owner: object) -> None:

@@ -3,10 +3,12 @@
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from functools import partial
+from pathlib import Path
+from typing import Any, cast
 
 import pandas as pd
 
-from backtests.comparison.fitting.tuning import Tuned, uncounted_tune
+from backtests.comparison.fitting.tuning import Tuned, played, schedule_words, training_setup, uncounted_tune
 from backtests.engine.result import Backtest
 from backtests.engine.run import backtest, conditions
 from backtests.evaluation.benchmark import Benchmark
@@ -18,23 +20,35 @@ from foundation.files import DATA
 from research.accounting import Costs, Execution, Policy
 from research.allocation import Allocation, TargetPath, kept_target_path, target_path
 from research.learning import Learned, LearnedPolicy, Training, train
-from research.learning.training import check_learner
+from research.learning.training import check_learner, load_training
 from research.market import Market
+from research.market.calendars import A_YEAR
 from research.portfolio import Portfolio
 from research.rules import Rule, TunedThreshold
-from research.rules.protocol import held_by
+from research.rules.protocol import held_by, traits
 
+SCHEDULES = ("week", "month")  # that are tried beside every close where a file leaves a schedule open
+SHIPPED_TRAININGS = DATA / "policies"  # of trainings: a folder a portfolio file, with one of each learned candidate
 TRAININGS = DATA / "cache" / "trainings"  # each finished seed, under a name made from all that it depends on
 Progress = Callable[[str, int, int], None]  # what is being done, how much of it is done, and how much there is
 
 
 @dataclass(frozen=True, eq=False)
 class Fitted:
-    """A candidate that is ready for a backtest: as in the file, tuned, or learned from several seeds."""
+    """A candidate that is ready for a backtest: as in the file, tuned, or learned from several seeds.
+
+    policy   : the policy that is backtested.
+    tuned    : the tuning that chose its settings, or None.
+    training : the training of its seeds, or None.
+    schedule : the tuning that chose the days on which it is asked, where its file leaves them open, or None.
+    origin   : a sentence on a training that comes with the workbench: it was loaded, or why it was not; or "".
+    """
 
     policy: Rule
     tuned: Tuned | None = None
     training: Training | None = None
+    schedule: Tuned | None = None
+    origin: str = ""
 
     @property
     def seeds(self) -> Mapping[int, LearnedPolicy]:
@@ -42,9 +56,20 @@ class Fitted:
         return {} if self.training is None else self.training.policies
 
     @property
+    def tunings(self) -> tuple[Tuned, ...]:
+        """The tunings that it came from: of its settings, or of its schedule."""
+        return tuple(one for one in (self.tuned, self.schedule) if one is not None)
+
+    @property
     def tried(self) -> int:
         """Number of configurations that were tried, including the chosen one."""
-        return self.tuned.card.trials if self.tuned is not None else max(len(self.seeds), 1)
+        return max(len(self.seeds) + sum(one.card.trials for one in self.tunings), 1)
+
+    @property
+    def notes(self) -> tuple[str, ...]:
+        """Sentences on how it was fitted, for a reader to know."""
+        chosen = "" if self.schedule is None else schedule_words(self.schedule)
+        return tuple(filter(None, (self.origin, chosen)))
 
 
 @dataclass(frozen=True, eq=False, repr=False)
@@ -87,43 +112,84 @@ def fit(
 ) -> Fitted:
     """Tune or train a candidate if needed, on the days before the test only; the caller counts the trials.
 
-    A training is stored in `TRAININGS`, and loaded from there when settings, data, costs, code and seed are the same.
+    A training that comes with the workbench, in `SHIPPED_TRAININGS` under the names of file and candidate, is loaded if
+    settings, data, costs and seeds are the same. Others are stored in `TRAININGS`, and taken from there with the same
+    code, too.
 
     name      : name of the candidate.
     portfolio : portfolio whose days it is fitted on.
     progress  : callback that is told the step, or None.
     spec      : the candidate itself, if it is not the file's of that name.
-    retrain   : True to train anew, even if the training is stored.
+    retrain   : True to train anew, even if the training is stored or comes with the workbench.
     Raises    : ConfigError and DataError as `tune` and `train` do, with the candidate's name and file.
     """
     try:
-        return _fitted(portfolio.policies[name] if spec is None else spec, portfolio, progress, retrain)
+        return _fitted(name, portfolio.policies[name] if spec is None else spec, portfolio, progress, retrain)
     except (ConfigError, DataError) as error:
         raise type(error)(f"policies.{name} ({portfolio.file}): {error}") from error
 
 
 def _fitted(
-    spec: Rule | TunedThreshold | Learned, portfolio: Portfolio, progress: Progress | None, retrain: bool
+    name: str, spec: Rule | TunedThreshold | Learned, portfolio: Portfolio, progress: Progress | None, retrain: bool
 ) -> Fitted:
     if isinstance(spec, TunedThreshold):
         tuned = uncounted_tune(spec, tuning_setup(portfolio))
         return Fitted(tuned.policy, tuned=tuned)
     if isinstance(spec, Learned):
-        before, told = training_days(portfolio), None if progress is None else partial(progress, "training")
-        training = train(
-            spec,
-            before,
-            training_costs(portfolio, before),
-            portfolio.tracking_penalty,
-            portfolio.periods_per_year,
-            lag=portfolio.lag,
-            progress=told,
-            checkpoints=TRAININGS,
-            keep=True,
-            retrain=retrain,
+        training, origin = _trained(
+            SHIPPED_TRAININGS / Path(portfolio.file).stem / name, spec, portfolio, progress, retrain
         )
-        return Fitted(training.policy, training=training)
-    return Fitted(spec)
+        schedule = best_schedule(training.policy, portfolio) if spec.leaves_schedule_open else None
+        if schedule is not None:
+            training = training.asked(schedule.card.settings["schedule"])
+        return Fitted(training.policy, training=training, schedule=schedule, origin=origin)
+    schedule = best_schedule(spec, portfolio) if traits(spec).leaves_schedule_open else None
+    return Fitted(spec if schedule is None else schedule.policy, schedule=schedule)
+
+
+def _trained(
+    folder: Path, spec: Learned, portfolio: Portfolio, progress: Progress | None, retrain: bool
+) -> tuple[Training, str]:
+    """The training in `folder`, or one made here; and a sentence that says so, "" where the folder is not there."""
+    before, origin, where = training_days(portfolio), "", Path(*folder.parts[-4:]).as_posix()
+    costs, terms = training_costs(portfolio, before), ("tracking_penalty", "periods_per_year", "lag")
+    objective = {name: getattr(portfolio, name) for name in terms}
+    if folder.is_dir() and not retrain:
+        try:
+            found = load_training(folder, spec, before, costs, objective)
+            days = f"{before.dates[0]:%Y-%m-%d} to {before.dates[-1]:%Y-%m-%d}"
+            return found, f"Trained on {days}, and loaded from {where}; --retrain trains it anew."
+        except DataError as error:
+            origin = f"Trained anew: {str(error).replace(str(folder), where)}"
+    told = None if progress is None else partial(progress, "training")
+    made = train(spec, before, costs, **objective, progress=told, checkpoints=TRAININGS, keep=True, retrain=retrain)
+    return made, origin
+
+
+def best_schedule(rule: Rule, portfolio: Portfolio) -> Tuned | None:
+    """A rule asked at every close and on each of `SCHEDULES`, and the best of them on the days before the test.
+
+    A trained network stays as it is, and is asked on other days. The caller counts the trials.
+
+    rule      : a dataclass with a `schedule`.
+    portfolio : portfolio whose days it is fitted on; a schedule that its market lacks the rows for is not tried.
+    Returns   : the choice; None where there is none, and where the rule can run on less than a year before the test.
+    """
+    setup, year = tuning_setup(portfolio), portfolio.periods_per_year
+    schedules = ("day", *(one for one in SCHEDULES if A_YEAR[one] <= year))
+    tried = [replace(cast(Any, rule), schedule=one) for one in schedules]
+    try:
+        training, _ = training_setup(setup, tried, None, 1.0)
+    except (ConfigError, DataError):  # no days at all
+        return None
+    if len(schedules) == 1 or len(training.market.dates) - training.market.row(training.start) < year:
+        return None
+    return uncounted_tune(tried, setup, measure=on_training_days if isinstance(rule, LearnedPolicy) else None)
+
+
+def on_training_days(setup: Setup, rules: Sequence[Rule]) -> pd.DataFrame:
+    """The metrics of trained policies, as `played` has them, on days of their training, which no test may use."""
+    return played(setup, [replace(cast(Any, rule), seen=setup.market.dates[0]) for rule in rules])
 
 
 def tuning_setup(portfolio: Portfolio) -> Setup:
@@ -164,14 +230,13 @@ def fitted_without(portfolio: Portfolio, fitted: Mapping[str, Fitted]) -> list[s
     if costs.half_spread.ndim > 1 and learned:
         found.append("Learned policies were trained with each asset's median spread; the test charges daily spreads.")
     for name, f in fitted.items():
-        if f.tuned is not None and f.tuned.card.moved:
-            card = f.tuned.card
+        for card in (one.card for one in f.tunings if one.card.moved):
             found.append(
                 f"{name} was tuned from {card.first:%Y-%m-%d} on, when the daily costs of all assets are known; "
                 f"earlier days from {card.possible:%Y-%m-%d} on were not used."
             )
     beside = portfolio.beside_costs
-    if beside and (learned or any(f.tuned is not None for f in fits)):
+    if beside and (learned or any(f.tunings for f in fits)):
         found.append(f"Tuned and learned policies were fitted without {', '.join(beside)}, which the test has.")
     return found
 

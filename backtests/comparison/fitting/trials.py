@@ -3,8 +3,6 @@
 What a tuning tried comes with it (`backtests.comparison.fitting.tuning.Tuned.trials`).
 """
 
-import hashlib
-import json
 import math
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import replace
@@ -21,7 +19,7 @@ from backtests.evaluation.scores import Score
 from backtests.inference.selection import Moments, trial_clusters
 from backtests.inference.sharpe_inference import FEWEST_OBSERVATIONS
 from backtests.runs.trial_book import Batch, TrialBook, book_of_batches
-from backtests.runs.trial_words import in_words
+from backtests.runs.trial_words import in_words, seed_in_words
 from backtests.sweeps import Setup
 from backtests.sweeps.trials import trial_batch
 from foundation.arrays import Array
@@ -42,7 +40,7 @@ def played_trials(all_played: PlayedCandidates) -> Batch:
             rows.append({"kind": "candidate"} | own | _rule(setup, one))
             continue
         for seed, policy in one.seeds.items():
-            row: Row = {"kind": "seed", "policy": _seed_text(setup, seed, policy)}
+            row: Row = {"kind": "seed", "policy": seed_in_words(setup.strategic, seed, policy)}
             if seed in by_seed:
                 rows.append(row | _played(by_seed[seed], benchmark, all_played.seed_scores[name][seed]))
             elif seed == one.training.chosen:
@@ -75,9 +73,9 @@ def fold_trials(
         when, row = _when(played, days[within]), _rule(setup, fitted)
         if fitted.training is not None:
             chosen = fitted.training.chosen
-            row = {"policy": _seed_text(setup, chosen, fitted.policy)}
+            row = {"policy": seed_in_words(setup.strategic, chosen, fitted.policy)}
             others = {seed: policy for seed, policy in fitted.seeds.items() if seed != chosen}
-            rows += [{"kind": "seed", "policy": _seed_text(setup, *one)} | when for one in others.items()]
+            rows += [{"kind": "seed", "policy": seed_in_words(setup.strategic, *one)} | when for one in others.items()]
         judged = {"cluster": 0, "loss": float(losses[within].mean())}
         figures = _moments(active[within], portfolio.periods_per_year)
         rows.append({"kind": "fold"} | when | row | judged | figures)
@@ -116,8 +114,8 @@ def split_trials(
 
 
 def tunings_of(fits: Iterable[Fitted]) -> list[Batch]:
-    """The trials of the tuned candidates."""
-    return [fitted.tuned.trials for fitted in fits if fitted.tuned is not None]
+    """The trials of the candidates that were tuned, or asked on several schedules."""
+    return [tuned.trials for fitted in fits for tuned in fitted.tunings]
 
 
 def own_book(candidates: Batch, fitted: Mapping[str, Fitted]) -> TrialBook:
@@ -140,7 +138,7 @@ def clusters(series: Sequence[Array | None]) -> Sequence[float]:
 
 def _rule(setup: Setup, fitted: Fitted) -> Row:
     """A candidate by its settings; a tuned one by those that were chosen, so that it is no other trial than these."""
-    rule = fitted.policy if fitted.tuned is None else fitted.tuned.card.rule
+    rule = fitted.tunings[0].card.rule if fitted.tunings else fitted.policy
     return {"policy": in_words(setup.strategic, [rule])[0]}
 
 
@@ -177,14 +175,3 @@ def _moments(active: Array, periods_per_year: float) -> Row:
         moments = Moments.of(active)
         found |= {name: getattr(moments, name) for name in ("skewness", "kurtosis", "dependence")}
     return found
-
-
-def _seed_text(setup: Setup, seed: int, policy: Any) -> str:
-    """A seed of a learned policy, by what it was trained with."""
-    card = getattr(policy, "card", {})
-    if "settings" not in card:
-        return f"{in_words(setup.strategic, [policy])[0]}, seed {seed}"
-    settings = {name: value for name, value in card["settings"].items() if name != "seeds"}
-    made = hashlib.sha256(json.dumps([settings, card.get("objective")], sort_keys=True).encode()).hexdigest()[:8]
-    held = in_words(setup.strategic, [policy.allocation])[0]
-    return f"Learned({held}, {card['settings']['learner']} #{made}), seed {seed}, trained to {policy.seen:%Y-%m-%d}"

@@ -1,12 +1,13 @@
-"""Choosing a rule on the past, by the J that the test will use, before the test is looked at.
+"""Choosing a rule on the past, by J and the desk's work as the test will count them, before the test is looked at.
 
     setup = Setup.on(market, costs, FixedWeights((0.6, 0.4)), start="2016-01-04")
     tuned = tune(Choices(threshold, band=(0.01, 0.02, 0.05), to=(0.0, 1.0)), setup)
     backtest(market, tuned.policy, costs, start=setup.start)
 
-`tune` plays every candidate on the days before the test and keeps the one with the lowest J. What it keeps carries the
-last day that it saw, so that it cannot be played from an earlier one; its card says what was tried, and on what. Each
-candidate is counted in the trial book (`backtests.runs.trial_book`).
+`tune` plays every candidate on the days before the test and keeps the one with the lowest loss: J, and where the setup
+prices days with a trade and orders, their cost beside it. What it keeps carries the last day that it saw, so that it
+cannot be played from an earlier one; its card says what was tried, and on what. Each candidate is counted in the trial
+book (`backtests.runs.trial_book`).
 """
 
 from collections.abc import Callable, Mapping, Sequence
@@ -25,12 +26,15 @@ from backtests.sweeps.run import played_rows
 from backtests.sweeps.setup import prepare_sweep
 from backtests.sweeps.trials import tuning_trials
 from foundation.arguments import day, is_number, is_whole, refuse
+from foundation.arrays import Array
 from foundation.errors import ConfigError
 from research.accounting import Flows
-from research.allocation import Allocation
+from research.allocation import Allocation, target_path
 from research.allocation.allocation import check_history
+from research.learning import LearnedPolicy
 from research.market import Market
 from research.portfolio import Portfolio
+from research.risk.measures import BPS
 from research.rules import FittedRule, Rule, TunedThreshold
 from research.rules.estimates import known_from
 from research.rules.protocol import fitted_until, short_name, traits
@@ -48,8 +52,8 @@ class TuningCard:
 
     rule          : the chosen rule, as it was tried.
     loss          : J, bp a year, on the training days.
-    tried         : a row for each candidate: its settings, loss and other figures, in the units of records; `chosen`
-                    is true of one.
+    tried         : a row for each candidate: its settings, loss and other figures, in the units of records; where the
+                    desk prices its work, `work`, its cost, bp of NAV a year; `chosen` is true of one.
     first         : first training day.
     seen          : last training day.
     sessions      : number of sessions from the first to the last.
@@ -89,6 +93,16 @@ class TuningCard:
         return self.first > self.possible
 
     @property
+    def what(self) -> str:
+        """The name of what was minimised."""
+        return "J with work" if "work" in self.tried else "J"
+
+    @property
+    def minimised(self) -> Array:
+        """(trials,) what was minimised, bp a year: J, and the cost of the desk's work where it has a price."""
+        return _minimised(self.tried)
+
+    @property
     def sentence(self) -> str:
         """The choice in words."""
         usual = {f.name: f.default for f in fields(self.rule)}  # type: ignore[arg-type]  # a dataclass, like all rules
@@ -96,21 +110,23 @@ class TuningCard:
             f"{name}={value!r}" for name, value in self.settings.items() if name in self.varied or value != usual[name]
         )
         costs = "" if self.cost_multiple == 1.0 else f" at {self.cost_multiple:g} times the costs"
+        least = float(self.minimised.min())
+        parts = f" (J {self.loss:.2f}, and the cost of days with a trade and of orders)" if self.what != "J" else ""
         on = (
-            f"{self.loss:.2f} bp a year on {self.sessions:,} sessions from {self.first:%Y-%m-%d} to "
+            f"{least:.2f} bp a year{parts} on {self.sessions:,} sessions from {self.first:%Y-%m-%d} to "
             f"{self.seen:%Y-%m-%d} (data {self.fingerprint[:8]})"
         )
-        rule, equal = f"{short_name(self.rule)}({settings})", self.tried[self.tried["loss"] == self.loss]
-        idle = (
-            f", and none of the {len(equal):,} traded" if "trades" in equal and (equal["trades"] == 0.0).all() else ""
-        )
+        rule, equal = f"{short_name(self.rule)}({settings})", self.tried[self.minimised == least]
+        counts = equal.filter(["trades", "trading_days"])
+        idle = f", and none of the {len(equal):,} traded" if counts.size and not counts.to_numpy().any() else ""
         kept = "the one with the fewest trades is kept, and of equals that with the widest band"
         if len(equal) == 1:
-            text = f"{rule} had the lowest J of {self.trials:,} tried{costs}: {on}."
+            text = f"{rule} had the lowest {self.what} of {self.trials:,} tried{costs}: {on}."
         elif len(equal) == self.trials:
-            text = f"All {self.trials:,} tried have the same J{costs}{idle}: {on}. {rule} is chosen: of them {kept}."
+            same = f"All {self.trials:,} tried have the same {self.what}{costs}{idle}: {on}."
+            text = f"{same} {rule} is chosen: of them {kept}."
         else:
-            how = f"is one of {len(equal):,} that had the lowest J of {self.trials:,} tried{costs}{idle}"
+            how = f"is one of {len(equal):,} that had the lowest {self.what} of {self.trials:,} tried{costs}{idle}"
             text = f"{rule} {how}: {on}. Of them {kept}."
         if self.edges:
             text += f" It is at the edge of the grid in {' and '.join(self.edges)}: widen the grid."
@@ -141,7 +157,9 @@ def tune(
     cost_multiple: float = 1.0,
     measure: Measure | None = None,
 ) -> Tuned:
-    """Measure every candidate on the days up to and including `until`, and keep that of the lowest J.
+    """Measure every candidate on the days up to and including `until`, and keep that of the lowest J with work.
+
+    J with work is J and, where `where` prices them, the cost of days with a trade and of orders, bp of NAV a year.
 
     candidates : the grid of a rule's settings; or rules and such grids, in a list. A grid that names no allocation is
     played on the strategic target. Candidates that are equal count once, and all are measured on the same days.
@@ -151,8 +169,8 @@ def tune(
     measure : function that gives the loss of candidates from a setup that ends with `until`; by default a backtest
     there (`played`).
     Of equals the one that trades least is kept, where trades were measured; then the widest band; then the first.
-    Raises : ConfigError for no candidates, and for an `until` outside the data or too early for costs and lag;
-    DataError where it is too early for an allocation's window.
+    Raises : ConfigError for no candidates, for an `until` outside the data or too early for costs and lag, and for a
+    measure that does not count the work that is priced; DataError where it is too early for an allocation's window.
     """
     if not isinstance(where, Setup | Portfolio):
         refuse("where is", where, "give a Setup, such as Setup.on(market, costs, target, start), or a Portfolio.")
@@ -171,13 +189,13 @@ def uncounted_tune(
     origins = every_candidate(candidates, setup)
     rules = list(origins)
     training, possible = training_setup(setup, rules, until, cost_multiple)
-    tried = _table(rules, (measure or played)(training, rules))
+    tried = _with_work(_table(rules, (measure or played)(training, rules)), setup)
     how = (
         "" if measure is None else f", measured by {getattr(measure, '__qualname__', repr(measure)).partition('.')[0]}"
     )
     trials = tuning_trials(setup, training, cost_multiple, rules, tried, how)
     best = _lowest(tried)
-    equal = np.flatnonzero(tried["loss"] == tried["loss"].iloc[best])
+    equal = np.flatnonzero((least := _minimised(tried)) == least[best])
     chosen, market = setup.policy(rules[best]), training.market
     card = TuningCard(
         rule=chosen,
@@ -199,11 +217,23 @@ def thresholds_tried(tuned: Tuned) -> pd.DataFrame:
     """Every threshold that was tried.
 
     tuned   : the rule that was tuned.
-    Returns : a row for each threshold; columns band and destination, half-widths as fractions of NAV, loss, J in bp a
-              year, and chosen, true of one.
+    Returns : a row for each threshold; columns band and destination, half-widths as fractions of NAV, loss, what was
+              minimised in bp a year, and chosen, true of one.
     """
-    tried = tuned.card.tried
-    return tried[["band"]].assign(destination=tried["to"] * tried["band"], loss=tried["loss"], chosen=tried["chosen"])
+    card, tried = tuned.card, tuned.card.tried
+    return tried[["band"]].assign(destination=tried["to"] * tried["band"], loss=card.minimised, chosen=tried["chosen"])
+
+
+def schedule_words(tuned: Tuned) -> str:
+    """The choice of a schedule in words.  tuned : the same rule on each schedule that was tried."""
+    card = tuned.card
+    column = "schedule" if "schedule" in card.tried else "calendar"  # of a rule that a desk catches up with
+    tried = zip(card.tried[column], card.minimised, strict=True)
+    return (
+        f"Asked each {card.settings['schedule']}, the schedule of the lowest {card.what} on the training days "
+        f"{card.first:%Y-%m-%d} to {card.seen:%Y-%m-%d} ({', '.join(f'{each} {loss:.2f}' for each, loss in tried)} "
+        "bp a year)."
+    )
 
 
 def played(setup: Setup, rules: Sequence[Rule]) -> pd.DataFrame:
@@ -214,13 +244,15 @@ def played(setup: Setup, rules: Sequence[Rule]) -> pd.DataFrame:
 def with_last_day(rule: R, day: pd.Timestamp) -> R:
     """The same rule, which knows the last day that it was chosen on: the engine refuses to play it from an earlier one.
 
-    Its class is derived from that of `rule`, with `fitted_until` as one more field; a rule that was chosen before keeps
-    the later day.
+    Its class is derived from that of `rule`, with `fitted_until` as one more field; a rule that was chosen or trained
+    before keeps the later day.
     Raises : ConfigError for what is no dataclass.
     """
     values, kind, before = _values(rule), type(rule), fitted_until(rule)
+    if before is not None and before >= day:
+        return rule
     made: Any = _fitted_kind(kind) if before is None else kind  # type: ignore[arg-type]  # a class has a hash
-    found: R = made(**values | {"fitted_until": day if before is None else max(day, before)})
+    found: R = made(**values | {"fitted_until": day})
     return found
 
 
@@ -340,7 +372,8 @@ def training_setup(setup: Setup, rules: Sequence[Rule], until: Any, cost_multipl
     costs = setup.times(cost_multiple).until(len(past.dates))
     complete = max(_first_target(held, past) for held in dict.fromkeys(map(setup.held, rules)))
     estimated = {window for rule in rules if (window := traits(rule).window) > 0}
-    complete = max([complete, *(known_from(past, window) for window in estimated)])
+    learned = [rule.known_from(target_path(rule.allocation, past)) for rule in rules if isinstance(rule, LearnedPolicy)]
+    complete = max([complete, *(known_from(past, window) for window in estimated), *learned])
     first = max(complete, costs.known_from(past))
     sessions = len(past.dates) - 1 - first
     if sessions < max(2, setup.lag + 1):
@@ -385,8 +418,29 @@ def _table(rules: Sequence[Rule], measured: pd.DataFrame) -> pd.DataFrame:
     return pd.concat([settings, measured.reset_index(drop=True)], axis=1)
 
 
+def _with_work(tried: pd.DataFrame, setup: Setup) -> pd.DataFrame:
+    """The table with the cost of the desk's work, bp of NAV a year, where the setup prices it.
+
+    Raises : ConfigError for a price of what was not counted.
+    """
+    prices = {"trading_days": setup.day_cost, "trades": setup.order_cost}
+    if missing := [name for name, price in prices.items() if price and name not in tried]:
+        raise ConfigError(
+            f"the desk of {setup.name} prices its work, but what measures candidates gave no column "
+            f"{' and no '.join(missing)}: give it, or set the price to 0."
+        )
+    work = [BPS * price * tried[name] for name, price in prices.items() if price]
+    return tried.assign(work=sum(work)) if work else tried
+
+
+def _minimised(tried: pd.DataFrame) -> Array:
+    """(N,) what is minimised, bp a year: J, and the cost of the desk's work where the table has it."""
+    loss: Array = tried["loss"].to_numpy(dtype=float)
+    return loss + tried["work"].to_numpy(dtype=float) if "work" in tried else loss
+
+
 def _lowest(tried: pd.DataFrame) -> int:
-    """The row of the lowest J; of equals the fewest trades, then the widest band, then the first."""
-    order = {"loss": 1.0, "trades": 1.0, "band": -1.0}
+    """The row of the lowest J with work; of equals the fewest trades, then the widest band, then the first."""
+    order = {"trades": 1.0, "trading_days": 1.0, "band": -1.0}
     keys = [sign * tried[name].fillna(0.0).to_numpy(dtype=float) for name, sign in order.items() if name in tried]
-    return int(np.lexsort(keys[::-1])[0])
+    return int(np.lexsort([*keys[::-1], _minimised(tried)])[0])

@@ -57,7 +57,7 @@ def on_worlds(
 
     Cash earns its mean return of those days. All candidates run on the same paths, whose assets are named and
     grouped as the setup's are; each row has the standard error of its loss beside it. Rules hold the strategic target,
-    and pay its proportional costs, minimums and tickets.
+    and pay its proportional costs, minimums and tickets. Days with a trade are counted, and orders are not.
     """
     if not (is_whole(paths) and paths >= 2):
         refuse("paths is", paths, "give a whole number of paths, 2 or more.")
@@ -104,7 +104,7 @@ def on_worlds(
                 "cost": one.cost.mean(),
                 "tracking": one.tracking.mean(),
                 "turnover": one.turnover.mean(),
-                "trades": one.events.mean(),
+                "trading_days": one.events.mean(),
             }
             for one in found
         ]

@@ -184,18 +184,13 @@ class WalkForward:
         """A row for each trial: its fold, seed or settings, and J on the training days; bp a year."""
         rows: list[dict[str, Any]] = []
         for fold, fitted in enumerate(self.fits):
-            if fitted.training is not None:
-                losses = fitted.training.losses.items()
-                rows += [{"fold": fold, "trial": f"seed {seed}", "loss_training": loss} for seed, loss in losses]
-            elif fitted.tuned is not None:
-                table = fitted.tuned.card.tried
-                words = table.drop(columns=["loss", "chosen"]).astype(str).agg(", ".join, axis=1)
-                rows += [
-                    {"fold": fold, "trial": word, "loss_training": j}
-                    for word, j in zip(words, table["loss"], strict=True)
-                ]
-            else:
-                rows.append({"fold": fold, "trial": "as given", "loss_training": np.nan})
+            losses = {} if fitted.training is None else fitted.training.losses
+            found = [(f"seed {seed}", loss) for seed, loss in losses.items()]
+            for table in (tuned.card.tried for tuned in fitted.tunings):
+                words = table.drop(columns=["loss", "chosen"]).astype(str).fillna("").agg(", ".join, axis=1)
+                found += zip(words, table["loss"], strict=True)
+            found = found or [("as given", np.nan)]
+            rows += [{"fold": fold, "trial": trial, "loss_training": loss} for trial, loss in found]
         return pd.DataFrame(rows)
 
     def decay(self) -> pd.DataFrame:
@@ -442,9 +437,10 @@ def _account(fitted: Fitted) -> tuple[pd.Timestamp | None, str, float]:
     if fitted.training is not None:
         chosen = fitted.training.chosen
         return fitted.training.policy.seen, f"seed {chosen}", fitted.training.losses[chosen]
-    if fitted.tuned is not None:
-        card = fitted.tuned.card
-        return card.seen, ", ".join(f"{k}={v}" for k, v in card.settings.items() if k in ("band", "to")), card.loss
+    if fitted.tunings:
+        card = fitted.tunings[0].card
+        told = ("schedule",) if fitted.tuned is None else ("band", "to")
+        return card.seen, ", ".join(f"{k}={v}" for k, v in card.settings.items() if k in told), card.loss
     return fitted_until(fitted.policy), "as given", float("nan")
 
 

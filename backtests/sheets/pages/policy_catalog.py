@@ -28,7 +28,7 @@ UNITS = ["", "", "", "", "", "bp/year", "%", ""]
 
 def policy_folders(reports: Path | None = None, shipped: Path = SHIPPED) -> list[Path]:
     """Folders with a card: those that are shipped, then every seed of every run."""
-    found = [path.parent for path in sorted(shipped.glob(f"*/{CARD}"))]
+    found = [path.parent for path in sorted(shipped.glob(f"**/{CARD}"))]
     runs = (run for place in ([reports] if reports else run_places()) for run in run_folders(place))
     found += [path.parent for run in runs for path in sorted(run.glob(f"policies/**/seed-*/{CARD}"))]
     return found

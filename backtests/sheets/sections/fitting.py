@@ -21,13 +21,15 @@ CARDS = "Each learned policy has its model card in this run's folder: policies/<
 def fitting_parts(comparison: Comparison) -> list[Part]:
     """The search that found each fitted candidate; nothing where none was fitted."""
     drawn = _pictures(comparison, page_styles(comparison))
-    if not drawn:
+    notes = [Words(f"{name}: {note}") for name, fitted in comparison.fitted.items() for note in fitted.notes]
+    if not (drawn or notes):
         return []
     before = comparison.backtests[comparison.reference].dates[0]
     seeds = _seed_tables(comparison)
     return [
         Words(f"Fitted only on days before the test, up to {before:%Y-%m-%d}.", "intro"),
-        Beside(drawn),
+        *notes,
+        *([Beside(drawn)] if drawn else []),
         *([Words(CARDS)] if seeds else []),
         *seeds,
     ]

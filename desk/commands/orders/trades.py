@@ -32,6 +32,7 @@ from research.orders.request import PLAIN_REQUEST
 from research.portfolio import Portfolio
 from research.portfolio.holdings.prices import OK
 from research.rules import Rule, Threshold, TunedThreshold, Within
+from research.rules.protocol import traits
 
 TRADES, TRADES_JSON = "trades.csv", "trades.json"  # of a run
 
@@ -142,13 +143,26 @@ def fitted_policy(portfolio: Portfolio, name: str, found: tuple[Path, Mapping[st
     portfolio.check_policy(name)
     spec = portfolio.policies[name]
     if not isinstance(spec, TunedThreshold | Learned):
-        return spec
+        return ready(portfolio, name)
     if found is None or name not in found[1]["fitted"]:
         raise ConfigError(
             f"policy {name!r} must be fitted first, and there is no completed full run of the same file and data. Run: "
             f"rebalance report {portfolio.file}"
         )
     return refit(spec, found[1]["fitted"][name], found[0] / "policies" / name)
+
+
+def ready(portfolio: Portfolio, name: str) -> Rule:
+    """A candidate that needs no report: as the file has it, on the schedule that is best in training if it states none.
+
+    name : name of the candidate.
+    """
+    spec: Rule = portfolio.policies[name]
+    if not traits(spec).leaves_schedule_open:
+        return spec
+    from backtests.comparison.fitting.candidates import fit
+
+    return fit(name, portfolio).policy
 
 
 def policy_or_first(portfolio: Portfolio, policy: str = "") -> tuple[str, str]:

@@ -5,7 +5,7 @@ It receives a portfolio's target, covariance, costs and tracking penalty, and wa
 """
 
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from functools import cache
 from pathlib import Path
 from typing import Any, ClassVar, NamedTuple
@@ -35,6 +35,7 @@ from research.rules.networks.equivariant import (
 )
 from research.rules.networks.features import REACH, FeatureScaling
 from research.rules.no_trade_region import Block, blocks, half_widths
+from research.rules.protocol import Schedule
 from research.rules.risk_rules import RiskRule
 from research.rules.rule_options import NETWORK, RuleOptions
 from research.rules.standard_rule import Estimates, checked
@@ -100,13 +101,15 @@ class Universal(RiskRule):
     the narrowest box of the others. Trading cash is free; its box takes what the assets' boxes leave.
     allocation : allocation that gives the target.
     tracking_penalty : price of squared tracking error.
-    schedule   : schedule on which it is asked; boxes are made for that interval.
+    schedule   : schedule on which it is asked; boxes are made for that interval. None leaves it open: every close, or
+                 in a portfolio the one that is best in training.
     returns, periods_per_year, covariance : settings of its risk estimate, as in `NoTradeRegion`.
     Raises     : ConfigError for a setting out of range, and for a turnover cap.
     """
 
     allocation: Allocation
     tracking_penalty: float = TRACKING_PENALTY
+    schedule: Schedule | None = field(default=None, kw_only=True)  # type: ignore[assignment]
     family: ClassVar[str] = "learned"  # type: ignore[misc]
     trigger: ClassVar[str] = "learned"
 

@@ -168,7 +168,7 @@ def training_days(
         tracking_penalty=float(tracking_penalty),
         periods_per_year=float(periods_per_year),
         lag=int(lag),
-        sessions=SESSIONS[spec.schedule],
+        sessions=SESSIONS[spec.trained_schedule],
         action=spec.action,
         block=spec.block,
         variants=len(points),
@@ -232,10 +232,11 @@ def _check(
     for name, value in (("tracking_penalty", tracking_penalty), ("periods_per_year", periods_per_year)):
         if not is_number(value) or value <= 0.0:
             raise ConfigError(f"{name} is {shown(value)}: give a number above zero.")
-    if not is_whole(lag) or not 0 <= lag <= SESSIONS[spec.schedule]:
+    most = SESSIONS[spec.trained_schedule]
+    if not is_whole(lag) or not 0 <= lag <= most:
         raise ConfigError(
-            f"lag is {shown(lag)}: a learner that decides every {spec.schedule} needs a whole number of sessions, 0 "
-            f"to {SESSIONS[spec.schedule]}. Change the lag, or `schedule`."
+            f"lag is {shown(lag)}: a learner that decides every {spec.trained_schedule} needs a whole number of "
+            f"sessions, 0 to {most}. Change the lag, or `schedule`."
         )
 
 

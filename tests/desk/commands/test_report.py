@@ -189,7 +189,7 @@ def test_the_manifest_says_what_the_run_was_made_from(reports: Path) -> None:
     assert manifest["run"] == run.name
     assert manifest["settings"]["rl_steps"] == 4096
     assert manifest["settings"]["draws"] == 200
-    assert manifest["trials"] == 2 + 40 + 1  # as the file gives them, tuned candidates, one seed
+    assert manifest["trials"] == 2 + 40 + 1 + 3  # as the file gives them, tuned candidates, one seed, its schedules
     assert manifest["seeds"] == {"rl": [1]}
     assert manifest["cards"] == {"rl": CARD}
     assert len(manifest["fingerprint"]) == 64

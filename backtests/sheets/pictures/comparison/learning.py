@@ -137,7 +137,7 @@ def learning_picture(name: str, key: str, training: Training, style: LineStyle) 
 
 
 def tuning_picture(name: str, key: str, tuned: Tuned) -> Picture:
-    """J on the training days of every threshold that was tried: a curve a destination, over the band.
+    """The quantity minimised on the training days, of every threshold tried: a curve a destination, over the band.
 
     key : name of its files.
     """
@@ -146,8 +146,8 @@ def tuning_picture(name: str, key: str, tuned: Tuned) -> Picture:
     band, aim = number(100 * best["band"]), _aim(best["destination"], best["band"])
     caption = (
         f"{len(data)} thresholds were tried on the days from {card.first:%Y-%m-%d} to {card.seen:%Y-%m-%d}. Lowest "
-        f"loss J: a band of {band} pp, traded to {aim}, {number(best['loss'])} bp a year (ringed). The others are up "
-        f"to {number(data['loss'].max() - best['loss'])} bp higher."
+        f"loss {card.what}: a band of {band} pp, traded to {aim}, {number(best['loss'])} bp a year (ringed). The "
+        f"others are up to {number(data['loss'].max() - best['loss'])} bp higher."
     )
     each = [
         f"band {number(100 * r['band'])} pp to {_aim(r['destination'], r['band'])}: {number(r['loss'])}"
@@ -159,7 +159,7 @@ def tuning_picture(name: str, key: str, tuned: Tuned) -> Picture:
         kind = "log" if (data["loss"] > 0.0).all() else "linear"  # else the valley round the lowest would look flat
         across, up = Axis(low / 1.06, high * 1.06, "log"), Axis.over(data["loss"], kind=kind)
         panel = one_panel(f, key, HEIGHT, across, up)
-        panel.title("Loss J on the training days", "bp a year; x: band, pp")
+        panel.title(f"Loss {card.what} on the training days", "bp a year; x: band, pp")
         panel.y_grid(up.ticks(), even(up.ticks()))
         panel.x_grid(Axis(low, high, "log").ticks(), lines=False)
         shares = pd.Series([_share(d, b) for d, b in zip(data["destination"], data["band"], strict=True)])
@@ -175,7 +175,7 @@ def tuning_picture(name: str, key: str, tuned: Tuned) -> Picture:
         panel.canvas.point(at, panel.y_at(best["loss"]), colour="ink", size=13.0, face="none")
         return panel.canvas
 
-    alt = f"Loss J on the training days, bp a year. {'; '.join(each)}."
+    alt = f"Loss {card.what} on the training days, bp a year. {'; '.join(each)}."
     return picture(key, f"{name}: {counted(len(data), 'threshold')} tried", caption, alt, data, draw, HALF)
 
 

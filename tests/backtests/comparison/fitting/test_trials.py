@@ -144,8 +144,10 @@ def test_seeds_count_as_they_were_played(tmp_path: Path, monkeypatch: pytest.Mon
     seeds = read_book().trials.query("kind == 'seed'")
     ratios = [Moments.of(active_returns(b, found.benchmark)).sharpe for b in found.seed_backtests["rl"].values()]
     assert seeds["sharpe"].tolist() == pytest.approx([ratio * math.sqrt(252.0) for ratio in ratios], rel=1e-12)
-    assert [text.split(", seed ")[1] for text in seeds["policy"]] == [f"{k}, trained to 2011-12-30" for k in (1, 2)]
-    assert found.trials == len(read_book().trials) == 3
+    asked = found.fitted["rl"].policy.schedule  # type: ignore[attr-defined]
+    ends = [f"{k}, trained to 2011-12-30" + f", asked each {asked}" * (asked != "week") for k in (1, 2)]
+    assert [text.split(", seed ")[1] for text in seeds["policy"]] == ends
+    assert found.trials == len(read_book().trials) == 6  # three schedules were tried
 
 
 # -- selection -------------------------------------------------------------------------------------------------------

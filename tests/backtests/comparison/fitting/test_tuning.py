@@ -25,6 +25,7 @@ WEIGHTS = (0.5, 0.3, 0.2)
 HELD = FixedWeights(WEIGHTS)
 COSTS = Costs.bps(3, commission=5, half_spread=5)
 GRID = Choices(threshold, band=(0.01, 0.02, 0.04, 0.08), to=(0.0, 0.5, 1.0))
+GRID_RULES = [threshold(HELD, band, to) for band in (0.01, 0.02, 0.04, 0.08) for to in (0.0, 0.5, 1.0)]
 
 
 def desk(market: Market, costs: Costs = COSTS, test: int = 500, **others: object) -> Setup:
@@ -77,8 +78,7 @@ def test_every_j_is_that_of_the_engine(market: Market, costs: Costs) -> None:
     past = market.until(market.dates[499])
     rules = [Never(HELD), Calendar(EqualWeights(), "week"), Threshold(HRP(window=60, schedule="month"), 0.02)]
     card = tune([GRID, *rules], desk(market, costs)).card
-    every = [threshold(HELD, band, to) for band in (0.01, 0.02, 0.04, 0.08) for to in (0.0, 0.5, 1.0)]
-    expected = [by_hand(rule, past, costs, start=61) for rule in [*every, *rules]]
+    expected = [by_hand(rule, past, costs, start=61) for rule in [*GRID_RULES, *rules]]
     assert card.first == market.dates[61]
     assert card.tried["loss"].tolist() == pytest.approx(expected, rel=1e-12)
     assert card.tried["chosen"].tolist() == [k == int(np.argmin(expected)) for k in range(15)]
@@ -146,6 +146,63 @@ def test_portfolio_is_tuned_as_its_arena() -> None:
     pd.testing.assert_frame_equal(found.tried, same.tried)
     assert found.seen < desk.test_start
     assert found.rule.allocation == desk.strategic
+
+
+# -- the desk's work -------------------------------------------------------------------------------------------------
+
+WORK = {"day_cost": 3e-6, "order_cost": 5e-7}  # fraction of NAV: 3 and 0.5 of a million
+
+
+def with_work(rule: Rule, past: Market, day_cost: float, order_cost: float) -> float:
+    """J of a rule and the cost of its days with a trade and orders, bp a year, by the engine and by counting."""
+    b = backtest(past, rule, COSTS, start=past.dates[1])
+    years = len(b.net_returns) / b.periods_per_year
+    moved = b.counted[b.booked]
+    work = day_cost * moved.any(axis=1).sum() + order_cost * moved.sum()
+    return by_hand(rule, past) + 1e4 * float(work) / years
+
+
+def test_what_is_kept_has_the_least_loss_with_work_of_independent_backtests(market: Market) -> None:
+    past = market.until(market.dates[499])
+    card = tune(GRID, desk(market, **WORK)).card
+    expected = [with_work(rule, past, **WORK) for rule in GRID_RULES]
+    assert card.minimised.tolist() == pytest.approx(expected, rel=1e-12)
+    assert card.rule == GRID_RULES[int(np.argmin(expected))]
+    assert card.loss == pytest.approx(by_hand(card.rule, past), rel=1e-12)
+    assert card.loss + card.tried["work"].min() <= min(expected) < card.tried["loss"].max()
+    said = f"had the lowest J with work of 12 tried: {min(expected):.2f} bp a year (J {card.loss:.2f}, and the cost of "
+    assert said in card.sentence
+
+
+def test_days_of_what_is_kept_never_rise_with_their_price(market: Market, tuned: Tuned) -> None:
+    found = [tune(GRID, desk(market, day_cost=price)).card for price in (0.0, 1e-7, 1e-6, 1e-5, 1e-4, 1e-3)]
+    days = [float(card.tried.loc[card.tried["chosen"], "trading_days"].iloc[0]) for card in found]
+    assert days == sorted(days, reverse=True)
+    assert days[-1] < days[0]
+    pd.testing.assert_frame_equal(found[0].tried, tuned.card.tried)
+
+
+def test_work_of_a_portfolio_is_priced_in_its_currency() -> None:
+    """Twice the price at twice the wealth is the same work, and no price at all changes nothing."""
+    of, spec = load_portfolio(FILE), Choices(threshold, band=(0.01, 0.03))
+    priced = replace(of, day_cost=250.0, order_cost=20.0)
+    setup, card = Setup.of(priced), tune(spec, priced).card
+    assert (setup.day_cost, setup.order_cost) == (250.0 / of.nav, 20.0 / of.nav)
+    work = 1e4 * (250.0 * card.tried["trading_days"] + 20.0 * card.tried["trades"]) / of.nav
+    assert card.tried["work"].tolist() == pytest.approx(work.tolist(), rel=1e-12)
+    free = tune(spec, replace(of, day_cost=0.0, order_cost=0.0)).card
+    assert "work" not in free.tried
+    pd.testing.assert_frame_equal(free.tried.drop(columns="chosen"), card.tried.drop(columns=["chosen", "work"]))
+
+
+def test_a_measure_that_does_not_count_priced_work_is_refused(market: Market) -> None:
+    def measure(setup: Setup, rules: list[Rule]) -> pd.DataFrame:
+        return pd.DataFrame({"loss": [1.0, 2.0], "trading_days": [30.0, 3.0]})
+
+    bands = Choices(threshold, band=(0.01, 0.02))
+    assert tune(bands, desk(market, day_cost=1e-5), measure=measure).policy.band == 0.02
+    with pytest.raises(ConfigError, match="prices its work, but what measures candidates gave no column trades: give"):
+        tune(bands, desk(market, **WORK), measure=measure)
 
 
 # -- what it saw -----------------------------------------------------------------------------------------------------

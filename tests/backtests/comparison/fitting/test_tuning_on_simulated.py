@@ -136,3 +136,16 @@ def test_a_rule_that_estimates_needs_a_warm_up_in_years(setup: Setup) -> None:
     ):
         tune([TrackingError(setup.strategic)], setup, measure=on_worlds(paths=4, years=1, warm_up=1.0))
     assert tune([TrackingError(setup.strategic)], setup, measure=on_worlds(paths=4, years=1)).card.trials == 1
+
+
+def test_days_with_a_trade_on_worlds_are_priced_and_orders_are_not_counted(setup: Setup) -> None:
+    candidates = [Threshold(setup.strategic, band) for band in (0.04, 0.3)]
+    free, dear = (
+        tune(candidates, replace(setup, day_cost=price), measure=on_worlds(paths=4, years=1)) for price in (0.0, 1e-3)
+    )
+    tried = dear.card.tried
+    assert tried["work"].tolist() == pytest.approx((10.0 * tried["trading_days"]).tolist(), rel=1e-12)
+    assert tried["loss"].tolist() == free.card.tried["loss"].tolist()
+    assert (free.policy.band, dear.policy.band) == (0.04, 0.3)
+    with pytest.raises(ConfigError, match="gave no column trades"):
+        tune(candidates, replace(setup, order_cost=1e-6), measure=on_worlds(paths=4, years=1))

@@ -53,8 +53,10 @@ def test_every_fold_saw_the_days_before_it_and_none_of_its_own(learned: WalkForw
 
 
 def test_every_seed_and_setting_tried_is_recorded(learned: WalkForward, tuned: WalkForward) -> None:
-    assert learned.trials == len(learned.tried()) == 3 * 2
-    assert learned.tried()["trial"].tolist() == ["seed 1", "seed 2"] * 3
+    assert learned.trials == len(learned.tried()) == 3 * (2 + 3)  # seeds, and schedules
+    for _, rows in learned.tried().groupby("fold"):
+        assert rows["trial"].tolist()[:2] == ["seed 1", "seed 2"]
+        assert [word for text in rows["trial"][2:] for word in text.split(", ")[1:2]] == ["day", "week", "month"]
     assert tuned.trials == len(tuned.tried()) == sum(fitted.tuned.card.trials for fitted in tuned.fits)  # type: ignore[union-attr]
     for fold, rows in tuned.tried().groupby("fold"):
         assert rows["loss_training"].min() == tuned.folds()["loss_training"][fold]
@@ -79,6 +81,7 @@ def test_a_learned_policy_is_warned_of_in_its_own_fold(learned: WalkForward, tun
 def test_a_policy_sees_the_ends_of_the_periods_of_its_own_fold(learned: WalkForward) -> None:
     policy, played = learned.fits[0].policy, learned.played
     assert isinstance(policy, LearnedPolicy)
+    policy = replace(policy, schedule="week")
     rows = played.dates[1:].searchsorted(pd.DatetimeIndex(STARTS)).tolist()
     whole = observations(policy, played)
     parts = [observations(policy, played, slice(*ends)) for ends in zip(rows, [*rows[1:], None], strict=True)]

@@ -196,9 +196,7 @@ def test_the_numbers_behind_the_other_figures_are_the_comparisons(folder, compar
     assert by_seed["loss"].tolist() == pytest.approx(comparison.seeds()["loss"].tolist(), rel=1e-10)
     assert by_seed.loc[by_seed["stands"], "seed"].tolist() == [2]
     tried = csv(folder, "tuning_1")
-    assert tried["loss"].tolist() == pytest.approx(
-        comparison.fitted["tuned"].tuned.card.tried["loss"].tolist(), rel=1e-10
-    )
+    assert tried["loss"].tolist() == pytest.approx(comparison.fitted["tuned"].tuned.card.minimised.tolist(), rel=1e-10)
     assert tried["chosen"].sum() == 1
     assert len(csv(folder, "learning_1")) == 18
 
