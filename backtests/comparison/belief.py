@@ -223,7 +223,7 @@ def _places(terms: DailyTerms, tests: SimulatedTests, known: list[str]) -> tuple
 
 
 def _spread(tests: SimulatedTests) -> float:
-    """How far what is expected may be from theory, in spreads of simulated tests as long."""
+    """The distance of what is expected from theory, in spreads of simulated tests as long."""
     return SPREAD * math.sqrt(tests.years / YEARS)
 
 

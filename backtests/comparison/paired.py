@@ -176,7 +176,7 @@ class PairedBacktests:
         )
 
     def _expected(self) -> str:
-        """How much less the best of the others is expected to lose than the reference, by test and theory."""
+        """The expected loss of the best of the others, less that of the reference, by test and theory, in words."""
         played = {name: one for name, one in self.backtests.items() if name not in self.other_targets}
         if len(played) == 1:
             return f"{self.reference} is the only policy: there is nothing to compare it with."

@@ -106,10 +106,10 @@ class SimulatedTests:
         return found
 
     def expected(self, variance: float, logs: Array) -> "Expected":
-        """What such tests have, on average, in a market of this variance a year.
+        """The average of such tests in a market of this variance a year.
 
         variance : of the market, a year.
-        logs     : (S, P) logarithm of what is expected, such as `logs` and `count_logs` give.
+        logs     : (S, P) logarithms of a figure, such as `logs` and `count_logs` give.
         """
         left = self._left(logs)
         gap = np.log(variance) - np.log(self.variance).mean()
@@ -133,7 +133,7 @@ class SimulatedTests:
 
 @dataclass(frozen=True, eq=False)
 class Expected:
-    """What P rules have in a market of one variance, by simulated tests.
+    """Figures of P rules in a market of one variance, by simulated tests.
 
     log  : (P,) logarithm of the expected value, such as v^e·E[J/V^e].
     skew : (P,) how far it is above the expected logarithm of one test.

@@ -172,7 +172,7 @@ def verdict_of(told: Told, changes: str = "", stable: str = "") -> Verdict:
 
 
 def orders_words(made: Recommendation, trades: TradeList) -> str:
-    """Whose orders these are, and when the expected gain has paid for them, where they begin a change.
+    """The policy whose orders these are, and the time in which the expected gain pays for them, where they begin a change.
 
     made   : the recommendation whose orders they are.
     trades : the list.
@@ -204,6 +204,7 @@ def _when(long: str) -> str:
     ('when a weight is 2 points off its target, to target', 'each quarter, to target')
     """
     said = re.sub(r"^past ([\d.]+ points?)", r"when a weight is \1 off its target", long)
+    said = re.sub(r"^box learned", "past the band that it learned", said)
     return re.sub(r"^past the", "when a weight is past the", said)
 
 
@@ -416,7 +417,7 @@ def _contestant(told: Told, label: str, name: str, loss: float) -> tuple[str, ..
 
 
 def _own_losses(told: Told) -> dict[str, float]:
-    """What policies of other targets lost in the test against these, work included, currency a year."""
+    """Losses of policies of other targets in the test against these, work included, currency a year, by name."""
     desk, found = told.portfolio, {}
     for name, why in told.made.broken.items():
         if why == (OTHER_TARGET,):
@@ -463,7 +464,7 @@ def _sure(told: Told) -> str:
 
 
 def _growth(told: Told) -> str:
-    """How much growth differed, what of it was to be expected, and how large a year of chance is."""
+    """The difference in growth, the part of it that was to be expected, and the size of a year of chance."""
     if told.policy == told.base:
         return ""
     made, now, played = told.made, told.base, told.backtests[told.policy]

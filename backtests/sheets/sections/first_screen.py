@@ -85,7 +85,7 @@ def _first_screen(comparison: Comparison) -> Block:
 
 
 def _shown(lead: Sequence[str], warnings: Sequence[str]) -> int:
-    """How many warnings, two at most, a first screen of `WORDS` words and `FIGURES` figures has room for."""
+    """The number of warnings, two at most, that a first screen of `WORDS` words and `FIGURES` figures has room for."""
     shown = 0
     for count in (1, 2):
         text = " ".join([*lead, *warnings[:count]])

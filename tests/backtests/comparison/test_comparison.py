@@ -299,7 +299,7 @@ def test_expected_losses_and_work_of_each_candidate_are_printed(more: Comparison
 
 
 def test_what_is_not_tested_has_no_p(more: Comparison) -> None:
-    rows = {line.split()[0]: line for line in str(more).partition("Difference in loss J")[2].splitlines() if line}
+    rows = {line.split()[0]: line for line in str(more).partition("difference in loss J")[2].splitlines() if line}
     assert "too few episodes" in rows["never"]
     assert "–  too few episodes" in rows["never"]
     assert "95 % (this pair)" in str(more)

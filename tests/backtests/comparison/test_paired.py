@@ -53,6 +53,17 @@ def test_backtests_of_a_portfolio_have_the_evidence_of_its_comparison_to_the_bit
     assert alone.accounting == whole.accounting
 
 
+def test_the_answer_on_a_pair_is_what_its_portfolio_expects_without_work() -> None:
+    """The gain, its ends and the margin of 1 bp are those of a portfolio in which a day and an order cost nothing."""
+    whole = compare(load_portfolio(FILE, {"policy": "quarterly", "day_cost": 0.0}), only=["quarterly", "threshold"])
+    gain = whole.recommendation.candidates["threshold"].gain.times(1e4 / whole.portfolio.nav)
+    said = compare(whole.backtests, reference="quarterly", draws=100).answer()
+    assert f"threshold is expected to lose {gain.value:.2f} bp a year less than quarterly" in said
+    ends = [float(each.replace("−", "-")) for each in re.findall(r"it gains (\S+) to (\S+?)\)", said)[0]]
+    assert ends == pytest.approx([gain.lower, gain.upper], abs=0.02)
+    assert ("more than" if gain.value > 1.0 else "not more than") in said
+
+
 def test_refunds_of_tax_are_negative_costs_even_where_they_exceed_all_others() -> None:
     falling = load_market("multi_asset_daily").select(["SPY", "AGG"]).until("2009-06-30")
     taxed = replace(Costs.bps(2, commission=1), tax=Tax(0.20, "tax_minimal", short_rate=0.37, loss_limit=30_000))
@@ -99,14 +110,14 @@ def test_another_target_other_terms_and_a_short_test_are_warned_of(market: Marke
         f"volatility {100 * risk[0]:.2f} % a year against {100 * risk[1]:.2f} % a year, "
         f"cost {cost[0]:.2f} bp a year against {cost[1]:.2f} bp a year."
     )
-    assert "in loss J" in said  # of the band, which follows the same target
+    assert "is expected to lose" in said  # of the band, which follows the same target
     assert said.endswith(
         "tilted follows another target than monthly: loss J and tracking error measure the distance of the targets, "
         "not the rule."
     )
     text = repr(paired)
     assert text.index("tilted and monthly: CAGR") < text.index("loss J   ")
-    assert text.index("Difference in CAGR") < text.index("Difference in Sharpe") < text.index("Difference in loss J")
+    assert text.index("difference in CAGR") < text.index("difference in Sharpe") < text.index("difference in loss J")
     late = play(market, Calendar(HALVES, "month"), lag=3, nav=1e6, name="late")
     found = compare([paired.backtests["monthly"], late], draws=500)
     assert "late and Calendar differ in more than the policy: lag and opening NAV." in found.warnings
@@ -117,7 +128,7 @@ def test_another_target_other_terms_and_a_short_test_are_warned_of(market: Marke
 def test_it_shows_itself_without_a_recommendation(paired: PairedBacktests) -> None:
     text, page = repr(paired), paired._repr_html_()
     assert "3 backtests from 2016-01-04" in text
-    assert text.count("Difference in ") == 3
+    assert text.count("difference in ") == 3
     assert " ".join(paired.answer().split()) in " ".join(text.split())
     for shown in (text, page):
         assert "Use " not in shown

@@ -17,7 +17,7 @@ from backtests.evaluation.metrics import METRICS
 from backtests.evaluation.scores import score
 from backtests.inference.block_draws import Resampling
 from backtests.inference.evidence import PairedSeries, paired_evidence
-from backtests.inference.words import distinguished, finding
+from backtests.inference.words import distinguished
 from foundation.paper.formats import csv_text
 from research.accounting import Costs, Flows, Hold, View
 from research.allocation import HRP, Allocation, FixedWeights
@@ -85,15 +85,6 @@ def test_text_shows_the_figures_the_differences_and_what_follows(comparison) -> 
     assert difference.verdict in text
     assert comparison.verdict.do[:60] in text
     assert f"{comparison.trials} configurations were tried" in " ".join(text.split())
-
-
-def test_the_finding_counts_significant_differences(comparison) -> None:
-    words = [d.verdict for d in comparison.evidence.differences("loss").values()]
-    apart = words.count("better") + words.count("worse")
-    differ = "differs" if apart == 1 else "differ"
-    assert finding(comparison.evidence).startswith(
-        f"{apart or 'None'} of 2 candidates {differ} significantly from quarterly in loss J"
-    )
 
 
 def test_a_backtest_shows_its_own_figures(comparison) -> None:

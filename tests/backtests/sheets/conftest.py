@@ -39,7 +39,7 @@ def portfolio(tmp_path_factory: pytest.TempPathFactory) -> Portfolio:
     path = folder / "global_multi_asset.yaml"
     text = Path("data/portfolios/global_multi_asset.yaml").read_text(encoding="utf-8")
     path.write_text(f"{text}\nfactors: factors.csv\n", encoding="utf-8")
-    return load_portfolio(path, {"materiality_bps": 0.5})
+    return load_portfolio(path, {"materiality_bps": 0.5, "day_cost": 300.0})
 
 
 @dataclass(frozen=True)

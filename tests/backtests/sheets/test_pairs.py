@@ -61,7 +61,7 @@ def test_what_could_be_found_stands_above_the_differences_in_sheet_notebook_and_
         assert shown.count("Hansen's SPA over all policies") == 1
         assert not Elements(page).crossed
     text = " ".join(repr(comparison).split())
-    assert text.index(" ".join(said.split())) < text.index("Difference in loss J")
+    assert text.index(" ".join(said.split())) < text.index("difference in loss J")
 
 
 def test_a_sharpe_difference_has_one_p_everywhere(comparison: Comparison, folder: Path) -> None:

@@ -329,7 +329,7 @@ def test_todays_trades_follow_the_recommendation_of_the_full_run(resumed: Resume
     run = run_in(resumed.reports)
     assert json.loads((run / "tearsheet.json").read_text())["risk"]["tuned"]["benchmark"] == "SPY"
     assert json.loads((run / "manifest.json").read_text())["settings"]["reference"] == "tuned"
-    assert "Difference in loss J to tuned" in (run / "summary.txt").read_text()
+    assert "difference in loss J to tuned" in (run / "summary.txt").read_text()
     done = rebalance(*TRADES, resumed.file, "--reports", resumed.reports)
     assert done.status == 0, done.err
     assert "by policy 'tuned'" in done.out

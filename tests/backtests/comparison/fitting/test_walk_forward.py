@@ -27,7 +27,7 @@ QUICK = PPOSettings(worlds=32, rollout=8, batch=64, epochs=2, hidden=8)
 
 @pytest.fixture(scope="module")
 def portfolio() -> Portfolio:
-    return load_portfolio(FILE)
+    return load_portfolio(FILE, {"day_cost": 0.0})
 
 
 def spec_of(portfolio: Portfolio) -> Learned:

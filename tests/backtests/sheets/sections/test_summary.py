@@ -89,10 +89,11 @@ def test_it_has_verdict_figures_policies_trades_and_warnings(folder, page) -> No
     for warning in numbers["warnings"]:
         assert text_of(warning) in text_of(page)
     assert text_of(per_cents(numbers["trades"]["headline"])) in text_of(page)
-    decision, (heads, *_), *_ = tables(page)
+    decision, contest, (heads, *_), *_ = tables(page)
     said = numbers["recommendation"]["verdict"]
     assert said["heading"] in text_of(page)
-    assert [row for row in decision if row] == [said["heads"], *said["rows"]]
+    assert [row for row in decision if row] == [said["figures"]["heads"], *said["figures"]["rows"]]
+    assert [row for row in contest if row] == [said["contest"]["heads"], *said["contest"]["rows"]]
     mattering = [head.partition(" ")[0] for head in heads[1:]]
     assert mattering[:2] == list(dict.fromkeys([numbers["recommendation"]["policy"], numbers["reference"]]))
     assert set(mattering) >= {*numbers["recommendation"]["as_good"], numbers["recommendation"]["now"]}
@@ -101,15 +102,13 @@ def test_it_has_verdict_figures_policies_trades_and_warnings(folder, page) -> No
     assert titles[-1] == "This run"
 
 
-@pytest.mark.parametrize("named", [True, False])
-def test_a_policy_that_the_file_does_not_name_is_a_base_in_table_and_picture(comparison, named):
-    now = comparison.recommendation.now
-    desk = replace(comparison.portfolio, policy=now if named else None)
-    drawn = decision_picture(comparison.recommendation, looks_of(comparison).styles, desk)
-    told = Told(replace(comparison, portfolio=desk), comparison.recommendation, comparison.evidence)
-    head = f"{now} ({'now' if named else 'base'})"
-    assert head in drawn.wide
-    assert head in verdict_of(told).heads
+def test_what_gains_are_taken_on_is_named_in_table_and_picture(comparison):
+    made = comparison.recommendation
+    for now, word in ((made.now, "now"), (None, "next best")):
+        asked = replace(made, now=now)
+        head = f"{made.base} ({word})"
+        assert head in decision_picture(asked, looks_of(comparison).styles, comparison.portfolio).wide
+        assert head in verdict_of(Told(comparison, asked, comparison.evidence)).figures.heads
 
 
 def test_the_worst_markets_have_the_figures_of_the_appendix(comparison, folder):
