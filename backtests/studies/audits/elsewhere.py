@@ -10,6 +10,7 @@ Code of libraries and of this workbench is trusted; what an object of a library 
 """
 
 import ast
+import builtins
 import linecache
 import os
 import sys
@@ -144,11 +145,22 @@ class Reached:
         yield from self._items(function.__dict__, lambda key: f"the attribute {key} of {name}")
         for variable, cell in zip(function.__code__.co_freevars, function.__closure__ or (), strict=True):
             yield from self._cell(cell, f"the variable {variable} of {name}")
+        yield from self._of_libraries(function, name)
         module = sys.modules.get(function.__module__ or "")
         if module is not None and vars(module) is function.__globals__:
             yield Place(function.__module__, module, lambda _: None)
         else:
             yield from self._items(function.__globals__, lambda key: f"the global {key} of {name}")
+
+    def _of_libraries(self, function: FunctionType, name: str) -> Iterator[Place]:
+        """What the user put into modules of libraries, where the function names it."""
+        modules = [value for value in function.__globals__.values() if isinstance(value, ModuleType)]
+        for module in [builtins, *modules]:
+            for word in {*function.__code__.co_names} & vars(module).keys():
+                value, put = vars(module)[word], partial(vars(module).__setitem__, word)
+                if _is_value(value) and not callable(value):
+                    self._restore.append(partial(put, value))
+                    yield Place(f"{module.__name__}.{word} in {name}", value, put)
 
     def _cell(self, cell: CellType, words: str) -> Iterator[Place]:
         try:
@@ -282,7 +294,8 @@ class Changing:
             if self.only in (None, k):
                 other = self.value(place.value, place.words, k)
                 if other is not place.value:
-                    place.put(other)
+                    with suppress(AttributeError, TypeError, ValueError):  # of a holder that lets nobody in
+                        place.put(other)
 
     def value(self, value: Any, words: str = "what a call of its code returns", number: int = -1) -> Any:
         """The value with other later entries; itself if it has none."""
@@ -346,7 +359,7 @@ class Changing:
                 self._take(fields_of(mine), fields_of(other), partial(_put_field, mine))
 
     def _became(self, mine: Any, other: Any, put: Callable[[Any], None]) -> None:
-        if isinstance(mine, bool | int | str) and mine != other:
+        if isinstance(mine, bool | int | str | bytes) and mine != other:
             put(other)
         elif _is_value(mine) and not isinstance(mine, ATOMS) and not hasattr(mine, "__wrapped__"):
             self._made[id(mine)] = mine, other
@@ -500,7 +513,8 @@ def _is_one(a: Any, b: Any) -> bool:
 
 
 def _is_value(value: Any) -> bool:
-    return not isinstance(value, (FunctionType, type, ModuleType, *WRAPPERS))
+    """True for data: no class, no module, and nothing that a class gives to its objects, such as a method."""
+    return not isinstance(value, type | ModuleType) and not hasattr(type(value), "__get__")
 
 
 def _is_known(kind: type) -> bool:

@@ -55,16 +55,19 @@ class Change:
         """
         if isinstance(value, PLAIN):
             return value
+        try:
+            return self._other(value)
+        except Exception:  # whatever an object of somebody else says when it is read or copied: no table after all
+            return value
+
+    def _other(self, value: Any) -> Any:
         for kinds, change in _CHANGES:
             if isinstance(value, kinds):
                 return change(self, value)
-        try:
-            if callable(getattr(value, "to_pandas", None)):
-                return self._foreign(value)
-            if all(hasattr(value, name) for name in ("__array__", "__setitem__", "__len__")):
-                return self._tensor(value)
-        except Exception:  # whatever another library says: no table after all
-            return value
+        if callable(getattr(value, "to_pandas", None)):
+            return self._foreign(value)
+        if all(hasattr(value, name) for name in ("__array__", "__setitem__", "__len__")):
+            return self._tensor(value)
         inside = self.depth and is_library(file_of(type(value))) and not callable(value)
         return self._object(value) if inside else value
 
@@ -271,16 +274,19 @@ class Change:
         days, said = parts[::2], parts[1::2]
         found = self._later(days_of(days))
         if found is None:
-            return text
+            return "".join(self._parts(list(text), None, len(text))) if len(text) in self.lengths else text
         end = "\n" * (said[-1].endswith("\n") or not said[0].endswith("\n"))
         last = said[-1].removesuffix("\n") + "\n" * said[0].endswith("\n")  # as the others end
         other = "".join(map("".join, zip(days, self._entries([*said[:-1], last], *found), strict=True)))
         return first + (other.removesuffix("\n") + "\n" * text.endswith("\n") if end else other)
 
     def _bytes(self, text: bytes) -> bytes:
+        other = text
+        if len(text) in self.lengths:
+            other = bytes(self._parts(list(text), None, len(text)))
         with suppress(UnicodeDecodeError):
-            return self._text(text.decode()).encode()
-        return text
+            other = self._text(text.decode()).encode() if other == text else other
+        return text if other == text else other
 
     def _file(self, file: Any) -> Any:
         """A file that was opened to be read, with another content."""
@@ -299,7 +305,10 @@ class Change:
         """A database in memory with other rows; the database itself where none changes, or it cannot be read."""
         made, changed = sqlite3.connect(":memory:", check_same_thread=False), False
         with suppress(sqlite3.Error, pd.errors.DatabaseError):
-            database.backup(made)
+            if database.in_transaction:  # a copy by pages would wait for its end
+                made.executescript("\n".join(database.iterdump()))
+            else:
+                database.backup(made)
             for (name,) in made.execute("SELECT name FROM sqlite_master WHERE type = 'table'").fetchall():
                 table = pd.read_sql(f'SELECT * FROM "{name}"', made)
                 other = self._frame(table)

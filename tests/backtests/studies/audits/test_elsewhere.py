@@ -6,6 +6,7 @@ Each rule is a module of a user, a real file that is imported.
 
 import importlib
 import json
+import re
 import sqlite3
 import sys
 from collections.abc import Iterator
@@ -16,7 +17,8 @@ import pandas as pd
 import pytest
 
 from backtests.studies.audits.look_ahead import LookAhead, look_ahead
-from research.accounting import Costs
+from research.accounting import Costs, Hold, Trade, View
+from research.allocation import FixedWeights
 from research.market import Market, instruments_table
 
 DAYS, BEFORE = 270, 220  # sessions of the market, and those before its test
@@ -561,3 +563,26 @@ def test_a_rule_that_knows_later_days_is_found(folder: Path, market: Market, nam
 def test_an_honest_rule_is_not_accused(folder: Path, market: Market, name: str) -> None:
     found = audited(folder, market, name, HONEST[name])
     assert found.result == "passed", found
+
+
+def test_dates_known_ahead_are_named_and_a_typed_number_is_said_not_to_be_seen(folder: Path, market: Market) -> None:
+    said = audited(folder, market, "expiries", HONEST["expiries"]).verdict
+    assert re.search(r"Note: the global EXPIRIES of rule_\w+ holds dates past the day: known ahead\?", said)
+    assert said.endswith("Not seen: a number that was fitted on later days and typed in, or came as a setting.")
+
+
+def test_a_table_that_only_this_process_holds_is_found_and_named_and_left_as_it_was(market: Market) -> None:
+    later = TABLE["A"].to_dict()
+    before = dict(later)
+
+    class Own:
+        allocation = FixedWeights((0.6, 0.4))
+
+        def decide(self, view: View) -> Hold | Trade:
+            tomorrow = view.past.date + pd.offsets.BDay(1)
+            return Trade.to(view.target) if later.get(tomorrow, 0.0) < 0.0 else Hold()
+
+    found = look_ahead(lambda _: Own(), market, Costs.bps(2, commission=1), SESSIONS[BEFORE], days=4, seed=1)
+    assert found.result == "failed"
+    assert any("the variable later of " in place for place in found.held), found.held
+    assert str(later) == str(before)
