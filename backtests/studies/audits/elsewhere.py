@@ -223,8 +223,10 @@ class Reached:
         return self._dated[1]
 
     def later_days(self, day: pd.Timestamp) -> tuple[str, ...]:
-        """The places of collections with days after this one, in words, each once."""
-        return tuple(dict.fromkeys(place.words for place in self.places if has_days_after(place.value, day)))
+        """The places of days after this one with nothing beside them that was changed, in words, each once."""
+        changed = set(self._dated[1] if self._dated else ())
+        bare = (place for k, place in enumerate(self.places) if k not in changed and has_days_after(place.value, day))
+        return tuple(dict.fromkeys(place.words for place in bare))
 
     @contextmanager
     def changed(self, change: Change | None, anew: bool = False, only: int | None = None) -> Iterator["Changing"]:

@@ -57,7 +57,7 @@ class LookAhead:
                    look-ahead.
     read : the sources that the policy read while it decided and that could not be changed, in words.
     held : the places outside the market whose later data change a decision, in words.
-    ahead : the places of collections with later days, which change no decision or have nothing beside the days.
+    ahead : the places of later days that have nothing beside them, in words.
     own : True if code of the user decides.
     """
 
