@@ -129,13 +129,14 @@ def audit_text(portfolio: Portfolio, audits: dict[str, LookAhead]) -> str:
     whole = all(audit.whole for audit in audits.values() if audit.result == PASSED)
     kinds = "one kind of decision day (a weekday, the start or end of a month, the end of a quarter)"
     said = [f"{name}: {audit.verdict}" for name, audit in audits.items() if audit.result != PASSED]
+    said += [f"{name}:{audit.unseen}" for name, audit in audits.items() if audit.result == PASSED and audit.unseen]
     notes = [
         f"Days checked: decision days on which {len(FUTURES)} other markets are tried, one that ends there and two "
         "that continue with other data; all that was decided and booked by then must be the same. Decisions: those to "
         "trade by the last of these days.",
         "Power: the least probability of finding a policy that reads the next day on "
-        f"{kinds if whole else 'every decision day'}, and that decides otherwise in one of two futures. Only the "
-        "market is varied: a policy that is seen to have later data from elsewhere is not judged.",
+        f"{kinds if whole else 'every decision day'}, and that decides otherwise in one of two futures. With the "
+        "market is varied what a rule of your own has from elsewhere.",
     ]
     title = f"{portfolio.name}: look-ahead audit, {portfolio.test_start:%Y-%m-%d} to {portfolio.date:%Y-%m-%d}"
     return "\n\n".join([title, text_table([HEAD, *rows], left=2), *map(wrapped, [*said, *notes])])

@@ -4,23 +4,24 @@
 
 On its own decision days the market is cut off, and in further runs every later value is changed. All that was
 decided and booked up to that day must be the same, but for rounding. The policy is *made* from each of these markets
-too, so that anything computed in advance from the whole history is found. A policy that does not repeat itself on the
-unchanged market is not accused: it is named as such. What it has from elsewhere cannot be changed: a policy of your
-own that opens a file or asks the network while it decides (`backtests.studies.audits.reading`), or that can reach
-tables of later days (`backtests.studies.audits.later_data`), is not judged either.
+too, so that anything computed in advance from the whole history is found. With the market is changed all else that a
+policy of your own reaches and that has entries by day, wherever it comes from (`backtests.studies.audits.elsewhere`).
+A policy that does not repeat itself on the unchanged market is not accused: it is named as such. One that reads, while
+it decides, what cannot be changed (`backtests.studies.audits.reading`) is not judged.
 """
 
 from collections import Counter
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field, replace
 from html import escape
 from typing import Any
 
 import numpy as np
 import pandas as pd
 
-from backtests.studies.audits.futures import CALM, CUT, FUTURES, Future, future
-from backtests.studies.audits.later_data import later_data
+from backtests.studies.audits.elsewhere import Reached
+from backtests.studies.audits.futures import CALM, CHANGED, CUT, FUTURES, Future, changed_after, future
+from backtests.studies.audits.other_values import Change
 from backtests.studies.audits.recorded import Played, difference
 from foundation.arguments import day, is_whole, refuse
 from foundation.arrays import Rows
@@ -29,7 +30,7 @@ from foundation.paper.wording import counted, listed
 from research.accounting import Costs, Execution, Flows, Policy
 from research.accounting.execution import Dividends
 from research.market import Market
-from research.market.calendars import period
+from research.market.calendars import Days, period
 from research.rules.protocol import held_by, short_name
 
 DAYS_CHECKED = 24  # decision days that are checked, where a policy has more
@@ -37,7 +38,9 @@ SPREAD = 6  # days that are checked of a policy that decides on none
 FEWEST_DAYS = 3  # days of a kind
 GIVEN, OTHER = "given", "other"  # kinds of day beside those of `kinds_of`
 PASSED, FAILED, IDLE, RANDOM = "passed", "failed", "no trades", "not repeatable"
-READS = "not judged"  # it reads from elsewhere, or holds later data
+READS = "not judged"  # it reads from elsewhere what cannot be changed
+ANEW = 3  # days that are checked on which the user's modules are run anew, too
+LEAST_ROWS = 30  # of lists beside a list of days, so that they have a row for each
 AGAIN = 4  # times that a difference must come back, and the unchanged market none
 
 
@@ -52,8 +55,10 @@ class LookAhead:
     whole : True if every kind of decision day was checked.
     unrepeatable : the first difference between two runs on the same market, "" for none: it is no evidence of
                    look-ahead.
-    read : the sources outside the market that the policy read while it decided, in words.
-    held : the places of tables with later data than the market that the policy was made from, in words.
+    read : the sources that the policy read while it decided and that could not be changed, in words.
+    held : the places outside the market whose later data change a decision, in words.
+    ahead : the places of later days that have nothing beside them, in words.
+    own : True if code of the user decides.
     """
 
     policy: str
@@ -64,6 +69,8 @@ class LookAhead:
     unrepeatable: str = ""
     read: tuple[str, ...] = ()
     held: tuple[str, ...] = ()
+    ahead: tuple[str, ...] = ()
+    own: bool = False
 
     @property
     def found(self) -> bool:
@@ -90,7 +97,7 @@ class LookAhead:
         """The result in a word or two."""
         if self.unrepeatable or self.found:
             return RANDOM if self.unrepeatable else FAILED
-        if self.read or self.held:
+        if self.read:
             return READS
         return PASSED if self.table["decisions"].iloc[-1] else IDLE
 
@@ -128,28 +135,33 @@ class LookAhead:
             differs = self.table[list(FUTURES)]
             caught = differs[(differs != "").any(axis=1)]
             first = next(words for words in caught.iloc[0] if words)
+            where = f" The later data are in {listed(self.held, most=3)}." if self.held else ""
             return (
                 f"Look-ahead test failed: on {len(caught)} of {len(self.table)} days a decision or trade depends on "
-                f"later data. The first difference, checked on {caught.index[0]:%Y-%m-%d}, is: {first}."
+                f"later data. The first difference, checked on {caught.index[0]:%Y-%m-%d}, is: {first}.{where}"
             )
         if self.read:
             return (
                 f"Look-ahead test not possible: while it decides the policy reads {listed(self.read, most=3)}, which "
                 "may tell of later days and is the same on every market. Read it before, from days before the test."
             )
-        if self.held:
-            hold = "holds" if len(self.held) == 1 else "hold"
-            return (
-                f"Look-ahead test not judged: {listed(self.held, most=3)} {hold} data after "
-                f"{self.table.index[0]:%Y-%m-%d}, the same whatever market is given. Compute it in `make`, from the "
-                "market that `make` is given."
-            )
         if self.result == IDLE:
             return f"No trade up to {last:%Y-%m-%d}: the look-ahead test shows little."
         return (
             f"Look-ahead test passed: {decisions:,} decisions to trade and all executed trades up to {last:%Y-%m-%d} "
-            f"are the same, whatever the later data of the market that the policy is given ({self.scope})."
+            f"are the same, whatever the later data of the market that the policy is given ({self.scope}).{self.unseen}"
         )
+
+    @property
+    def unseen(self) -> str:
+        """What the test of a policy of the user cannot see, as sentences; "" for none."""
+        words = ""
+        if self.ahead:
+            hold = "holds" if len(self.ahead) == 1 else "hold"
+            words += f" Note: {listed(self.ahead, most=3)} {hold} dates past the day: known ahead?"
+        if self.own:
+            words += " Not seen: a number that was fitted on later days and typed in, or came as a setting."
+        return words
 
     def __repr__(self) -> str:
         """The verdict and its table."""
@@ -209,8 +221,12 @@ def look_ahead(
     }  # fmt: skip
     if isinstance(days, int | np.integer) and days < 1:
         refuse("days of look_ahead are", days, "give the days, or a number of 1 or more.")
-    policy, known = make(market), Future(market, costs, flows)
-    original = Played.on(known, policy, terms)
+    policy, known, reached = make(market), Future(market, costs, flows), Reached()
+    reached.walk(policy, "the policy")
+    own = bool(reached.functions)
+    reached.walk(make, "`make`")
+    with reached.changed(None):
+        original = Played.on(known, policy, terms)
     first = original.result.first + max(lag, 1)
     asked = _decision_days(original, first)
     if isinstance(days, int | np.integer):
@@ -220,13 +236,32 @@ def look_ahead(
     else:
         rows = _rows(market, first, days)
         sampled, whole = np.full(len(rows), GIVEN), True
-    test = _Test(make, known, terms, seed, original)
+    test = _Test(make, known, terms, seed, original, reached, _lengths(market, original.result.first, reached))
     table, unrepeatable = test.run(rows, progress)
+    held = () if unrepeatable else test.held_by(table, rows)
+    if held and not test.is_by_day(table, rows):  # weights of a network, perhaps, as many as there are days
+        test = replace(test, lengths={})
+        table, unrepeatable = test.run(rows, lambda _: None)
+        held = () if unrepeatable else test.held_by(table, rows)
     table.insert(0, "kind", sampled)
     name = f"{short_name(policy)} of {short_name(held_by(policy))}"
-    return LookAhead(
-        name, repr(market), table, len(asked), whole, unrepeatable, original.read, test.held_after(int(rows[0]))
-    )
+    if own and lag == 0:
+        test.ask_before_close(table, rows)
+    read = tuple(words for words in original.read if not test.calls or words.startswith("the clock"))
+    ahead = tuple(words for words in reached.later_days(market.dates[int(rows[0])]) if words not in held) if own else ()
+    return LookAhead(name, repr(market), table, len(asked), whole, unrepeatable, read, held, ahead, own)
+
+
+def _lengths(market: Market, first: int, reached: Reached) -> dict[int, Days]:
+    """The days of the rows of a table without days, by its number of rows: those of a list beside it, market or test.
+
+    A table of a row less than the market, or than the test, begins a day later.
+    """
+    days, nothing = market.days.astype("datetime64[ns]"), Change(market.dates[-1], CUT, {})
+    found = nothing.beside([place.value for place in reached.places]).lengths
+    known = {rows: listed for rows, listed in found.items() if rows >= LEAST_ROWS}
+    known |= {len(days) - start: days[start:] for start in (first + 2, first + 1, first, 1, 0)}
+    return known | {len(days) + 1: np.append(days[:1], days)}
 
 
 def kinds_of(market: Market, rows: Rows) -> np.ndarray:
@@ -304,13 +339,20 @@ def _rows(market: Market, first: int, days: Sequence[str | pd.Timestamp]) -> Row
 
 @dataclass(frozen=True)
 class _Test:
-    """A policy, what it is played on, and how it played there."""
+    """A policy, what it is played on, how it played there, and what it reaches elsewhere.
+
+    lengths : days of the rows of a table without days, by its number of rows.
+    calls   : filled with 1 where a call in the user's code returned later data, which were changed.
+    """
 
     make: Callable[[Market], Policy]
     known: Future
     terms: Mapping[str, Any]
     seed: int
     original: Played
+    reached: Reached
+    lengths: Mapping[int, Days]
+    calls: list[int] = field(default_factory=list)
 
     def run(self, rows: Rows, progress: Callable[[float], None]) -> tuple[pd.DataFrame, str]:
         """The table of differences by day and future, and what no two runs on the same market agree in."""
@@ -320,51 +362,128 @@ class _Test:
         found.insert(0, "decisions", [int((self.original.decided <= t).sum()) for t in rows])
         unrepeatable = self._unrepeatable()
         progress((done := done + 1) / backtests)
+        anew = set(rows[np.linspace(0, len(rows) - 1, ANEW).round().astype(int)].tolist())
         for k, t in enumerate(rows.tolist()):
             for which in () if unrepeatable else FUTURES:
-                found.loc[found.index[k], which] = self._difference(t, which)
+                found.loc[found.index[k], which] = self._difference(t, which, anew=t in anew)
                 progress((done := done + 1) / backtests)
         caught = np.argwhere((found[list(FUTURES)] != "").to_numpy())
         if len(caught):
             k, which = caught[0]
-            unrepeatable = self._by_chance(int(rows[k]), FUTURES[which])
+            unrepeatable = self._by_chance(int(rows[k]), FUTURES[which], int(rows[k]) in anew)
         return found, unrepeatable
 
-    def held_after(self, t: int) -> tuple[str, ...]:
-        """The places of later data in a policy that is made from the market up to row t; of none that cannot be."""
-        cut = future(*self.known, t, CUT).market
-        try:
-            policy = self.make(cut)
-        except Exception:  # whatever it is, `run` has told it
+    def ask_before_close(self, table: pd.DataFrame, rows: Rows) -> None:
+        """Add the days on which a policy that is booked at the close that it decides on depends on that close."""
+        market = self.known.market
+        unknown = {t: changed_after(market, t - 1, self.seed).past(t) for t in rows.tolist()}
+        with self.reached.changed(None):
+            played = Played.on(self.known, self.make(market), self.terms, unknown=unknown)
+        for t in played.by_close:
+            words = f"answer, {market.dates[t]:%Y-%m-%d}, which depends on the close at which it is booked: give lag 1"
+            table.loc[table.index == market.dates[t], CHANGED] = words
+
+    def held_by(self, table: pd.DataFrame, rows: Rows) -> tuple[str, ...]:
+        """The places outside the market whose later data alone change the first decision that was found to differ."""
+        t, which = self._caught(table, rows)
+        if t is None or self._differs(t, which, changed=False):
             return ()
-        return later_data(policy, self.make, cut.dates[-1])
+        touched: dict[str, int] = {}
+        self._difference(t, which, anew=True, touched=touched)
+        found = [words for words, k in touched.items() if k < 0 or self._differs(t, which, only=k)]
+        return tuple(found or touched)
 
-    def _unrepeatable(self) -> str:
+    def is_by_day(self, table: pd.DataFrame, rows: Rows) -> bool:
+        """False if what changes the first decision that differs has no days, and its rows are not looked up by day.
+
+        A list without days that is as long as the test may be no list of days. One that is looked up by day changes no
+        decision where only what comes long after is changed; one that is used as a whole does.
+        """
+        t, which = self._caught(table, rows)
+        if t is None or self._differs(t, which, anew=True, lengths={}):
+            return True
+        half = (t + len(self.known.market.dates)) // 2
+        return not self._differs(t, CHANGED, anew=True, day=self.known.market.dates[half])
+
+    def _caught(self, table: pd.DataFrame, rows: Rows) -> tuple[int | None, str]:
+        """The row and the future of the first difference; None and "" where there is none."""
+        caught = np.argwhere((table[list(FUTURES)] != "").to_numpy())
+        return (int(rows[caught[0][0]]), FUTURES[caught[0][1]]) if len(caught) else (None, "")
+
+    def _differs(self, t: int, which: str, **terms: Any) -> bool:
+        """True if a decision differs, or fails where it did not."""
+        try:
+            return bool(self._apart(t, which, **terms))
+        except Exception:
+            return which == CUT
+
+    def _unrepeatable(self, anew: bool = False) -> str:
         """The first difference in another run on the unchanged market; "" for none."""
-        return difference(self.original, self._play(self.known), len(self.known.market.dates) - 1, "in the other")
+        last = len(self.known.market.dates) - 1
+        other = self._play(self.known, None, Change(self.known.market.dates[-1], CALM, {}) if anew else None, anew)
+        return difference(self.original, other, last, "in the other")
 
-    def _by_chance(self, t: int, which: str) -> str:
+    def _by_chance(self, t: int, which: str, anew: bool) -> str:
         """The first difference that also occurs on the unchanged market, or does not recur; "" for none."""
         for _ in range(AGAIN):
-            if words := self._unrepeatable():
+            if words := self._unrepeatable(anew):
                 return words
-            if not self._difference(t, which):
+            if not self._difference(t, which, anew):
                 return f"what was decided by {self.known.market.dates[t]:%Y-%m-%d}"
         return ""
 
-    def _difference(self, t: int, which: str) -> str:
+    def _difference(self, t: int, which: str, anew: bool = False, touched: dict[str, int] | None = None) -> str:
         """The first difference up to row t where the policy is made for, and run on, another market; "" for none.
 
         Where the backtest fails there, the future in which hardly anything happens is used instead: a withdrawal that
         could not be paid later, or a rest longer than the remaining sessions, is no evidence of look-ahead.
+        anew    : True to run the user's modules anew.
+        touched : filled with the places at which anything was changed.
         """
         try:
-            other = self._play(future(*self.known, t, which, self.seed), t)
+            return self._apart(t, which, anew, touched=touched)
         except Exception as error:  # whatever it is, it was not raised where the policy first played
             if which == CALM or (which == CUT and not isinstance(error, ConfigError | DataError | PolicyError)):
                 return f"{type(error).__name__}: {error}"
-            return self._difference(t, CALM)
+            return self._difference(t, CALM, anew, touched)
+
+    def _apart(
+        self,
+        t: int,
+        which: str,
+        anew: bool = False,
+        only: int | None = None,
+        changed: bool = True,
+        touched: dict[str, int] | None = None,
+        day: pd.Timestamp | None = None,
+        lengths: Mapping[int, Days] | None = None,
+    ) -> str:
+        """The first difference up to row t with other later data of the market, and of what is reached.
+
+        only    : number of the one place that is changed.
+        changed : False to change the market alone.
+        day     : day after which what is reached is changed; that of row t without one.
+        lengths : as of the test, unless given.
+        Raises  : whatever the policy raises.
+        """
+        known = self.lengths if lengths is None else lengths
+        change = Change(day or self.known.market.dates[t], which, known, self.seed) if changed else None
+        other = self._play(future(*self.known, t, which, self.seed), t, change, anew, only, touched)
         return difference(self.original, other, t, "with other later data")
 
-    def _play(self, other: Future, last: int | None = None) -> Played:
-        return Played.on(other, self.make(other.market), self.terms, last)
+    def _play(
+        self,
+        other: Future,
+        last: int | None,
+        change: Change | None,
+        anew: bool = False,
+        only: int | None = None,
+        touched: dict[str, int] | None = None,
+    ) -> Played:
+        with self.reached.changed(change, anew, only) as changing:
+            played = Played.on(other, changing.policy(self.make(other.market)), self.terms, last)
+        if -1 in changing.touched.values() and not (anew or self.calls):
+            self.calls.append(1)
+        if touched is not None:
+            touched |= changing.touched
+        return played

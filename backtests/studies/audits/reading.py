@@ -1,12 +1,14 @@
-"""Reads of a policy from elsewhere while it decides: files, hosts, other programs, the clock.
+"""Reads of a policy from elsewhere while it decides: files, hosts, other programs, the environment, the clock.
 
-No other market changes what stands in a file, at a host or on the clock. It may tell of later days, so the look-ahead
-test cannot judge a policy that reads there. The interpreter itself reports what is opened, connected and started
+No other market changes what stands there. It may tell of later days, so the look-ahead test cannot judge a policy that
+reads there what it cannot change. Files of libraries and of the system, and programs that a library starts, tell of
+none. The interpreter itself reports what is opened, connected and started
 (PEP 578), and a profiler which clock the policy's own code calls: that of a library measures how long it takes. What a
 C library opens by itself is not seen, nor the clock that it reads, such as `pandas.Timestamp.now` and
 `numpy.datetime64("now")`, nor that of another thread, nor any while somebody else profiles.
 """
 
+import os
 import re
 import sys
 import sysconfig
@@ -17,6 +19,10 @@ from datetime import date
 from types import FrameType
 from typing import Any
 
+from foundation.files import ROOT
+
+OURS = tuple(f"{ROOT / name}/" for name in ("foundation", "research", "backtests", "desk"))
+PACKAGES = ("site-packages", "dist-packages")
 WATCHED = {  # event of the interpreter, or our own: what is read, and the place of its name among the arguments
     "open": ("the file", 0),
     "sqlite3.connect": ("the file", 0),
@@ -31,6 +37,9 @@ CLOCKS = (
     time.time, time.time_ns, time.localtime, time.gmtime, time.ctime, time.asctime, time.strftime, time.clock_gettime,
 )  # fmt: skip
 PLACES_OF_LIBRARIES = ("<frozen", *(sysconfig.get_paths()[name] for name in ("stdlib", "purelib", "platlib")))
+PLACES_OF_SYSTEM = ("/proc/", "/sys/", "/dev/", "/etc/", "/usr/", f"{sys.prefix}/", f"{sys.base_prefix}/")
+PROGRAMS = ("subprocess.Popen", "os.system", "os.posix_spawn")
+ENVIRONMENT = type(os.environ).__getitem__.__code__
 NOW = ("now", "today", "utcnow")  # of `datetime` and `date`
 CODE = re.compile(r"\.(pyc?|so|nbi|nbc)(\.|$)")  # of modules that are imported while it decides
 
@@ -64,10 +73,43 @@ def _hear(event: str, arguments: tuple[Any, ...]) -> None:
     what = arguments[place]
     if isinstance(what, int) or CODE.search(str(what)) or (event == "open" and _writes(arguments[1])):
         return
+    if event == "open" and os.path.abspath(os.fsdecode(what)).startswith((*PLACES_OF_LIBRARIES, *PLACES_OF_SYSTEM)):
+        return
+    if event in PROGRAMS and is_library(_caller(sys._getframe(1))):
+        return
     _tell(f"{kind} {what}")
 
 
+def is_library(file: str) -> bool:
+    """True for the file of code of a library, and not of this workbench."""
+    return file.startswith(PLACES_OF_LIBRARIES) and not file.startswith(OURS)
+
+
+def file_of(kind: type) -> str:
+    """The file of a class; "" for one that was typed in."""
+    return getattr(sys.modules.get(kind.__module__), "__file__", None) or ""
+
+
+def _caller(frame: FrameType | None) -> str:
+    """The file of the code that called, outside the standard library."""
+    while frame is not None and frame.f_code.co_filename.startswith(PLACES_OF_LIBRARIES[:2]):
+        if any(name in frame.f_code.co_filename for name in PACKAGES):
+            break
+        frame = frame.f_back
+    return "" if frame is None else frame.f_code.co_filename
+
+
 def _see(frame: FrameType, event: str, called: Any) -> None:
+    if event == "call" and frame.f_code is ENVIRONMENT:
+        asked: FrameType | None = frame
+        while asked is not None and asked.f_code.co_filename in (
+            os.__file__,
+            "<frozen os>",
+            "<frozen _collections_abc>",
+        ):
+            asked = asked.f_back
+        if asked is not None and not asked.f_code.co_filename.startswith(PLACES_OF_LIBRARIES):
+            _tell(f"the variable {frame.f_locals['key']} of the environment")
     if event != "c_call" or not (called in CLOCKS or (called.__name__ in NOW and _is_date(called.__self__))):
         return
     if not frame.f_code.co_filename.startswith(PLACES_OF_LIBRARIES):

@@ -4,7 +4,7 @@ import copy
 import warnings
 from collections.abc import Mapping
 from contextlib import AbstractContextManager, nullcontext
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import Any
 
 import numpy as np
@@ -17,6 +17,7 @@ from backtests.studies.audits.reading import watched
 from foundation.arrays import Rows
 from research.accounting import Hold, Policy, Trade, View
 from research.allocation import Allocation
+from research.market.market import Past
 from research.rules.protocol import (
     FittedRule,
     RuleTraits,
@@ -37,13 +38,16 @@ class _Recorder(RuleTraits):
     """A recorder of every answer of a policy that decides day by day, and of its reads from elsewhere if it `watches`.
 
     An answer has its market row, its reason, and the box of a trade. After row `last` the policy is not asked: a
-    decision or a failure after it is no fact of the days before. To watch takes longer than many a decision.
+    decision or a failure after it is no fact of the days before. To watch takes longer than many a decision. On rows
+    for which `unknown` has a past with another close it is asked on it, too: on those `by_close` it decides otherwise.
     """
 
     policy: Policy
     allocation: Allocation | None
     last: int
     watches: bool
+    unknown: Mapping[int, Past] = field(default_factory=dict)
+    by_close: list[int] = field(default_factory=list)
     rows: list[int] = field(default_factory=list)
     reasons: list[str] = field(default_factory=list)
     boxes: list[np.ndarray] = field(default_factory=list)
@@ -61,18 +65,32 @@ class _Recorder(RuleTraits):
         if view.past.t > self.last:
             return Hold()
         reading: AbstractContextManager[list[str]] = watched() if self.watches else nullcontext([])
+        if view.past.t in self.unknown:
+            before, now = _afresh(self.policy), replace(view, past=self.unknown[view.past.t])
+            if not _is_same(_afresh(self.policy).decide(view), before.decide(now)):
+                self.by_close.append(view.past.t)
         with reading as read:
             answer = self.policy.decide(view)
         self.read.extend(words for words in read if words not in self.read)
         if isinstance(answer, Hold | Trade):  # the engine refuses anything else
-            box = np.full(2 * len(view.weights) + 3, np.nan)
-            if isinstance(answer, Trade):
-                edges = [answer.cash_lower, answer.cash_upper, answer.fraction]
-                box = np.concatenate([answer.lower, answer.upper, edges])
+            box = _box(answer, len(view.weights))
             self.rows.append(view.past.t)
             self.reasons.append(repr(answer.why))
             self.boxes.append(box)
         return answer
+
+
+def _box(answer: Hold | Trade, n: int) -> np.ndarray:
+    """(2 n + 3,) the box of a trade, with its bounds of cash and its fraction; missing numbers to hold."""
+    if isinstance(answer, Hold):
+        return np.full(2 * n + 3, np.nan)
+    return np.concatenate([answer.lower, answer.upper, [answer.cash_lower, answer.cash_upper, answer.fraction]])
+
+
+def _is_same(one: Hold | Trade, other: Hold | Trade) -> bool:
+    """True for the same box, but for rounding."""
+    n = max(len(getattr(answer, "lower", ())) for answer in (one, other))
+    return np.allclose(_box(one, n), _box(other, n), rtol=ROUNDING, atol=ROUNDING, equal_nan=True)
 
 
 class _FittedRecorder(_Recorder, FittedRule):
@@ -91,35 +109,47 @@ class Played:
     answers : all that it asked for.
     days    : (D,) market rows on which it was asked, or its target was made.
     read    : the outside sources that it read while it decided, in words, each once; none with a `last` row.
+    by_close : rows on which its decision depends on that day's close, of those asked about.
     """
 
     result: Backtest
     answers: Facts
     days: Rows
     read: tuple[str, ...] = ()
+    by_close: tuple[int, ...] = ()
 
     @classmethod
-    def on(cls, future: Future, policy: Policy, terms: Mapping[str, Any], last: int | None = None) -> "Played":
+    def on(
+        cls,
+        future: Future,
+        policy: Policy,
+        terms: Mapping[str, Any],
+        last: int | None = None,
+        unknown: Mapping[int, Past] | None = None,
+    ) -> "Played":
         """Backtest a copy of the policy: one that remembers its days begins afresh each time.
 
         future : market, costs and flows.
         policy : policy as it was made.
         terms  : terms of the backtest.
         last   : market row after which it is not asked; without one it always is.
+        unknown : by row, the past with another close on that day, on which it is asked besides.
         Raises : all errors of the backtest.
         """
         with warnings.catch_warnings():
             if last is not None:
                 warnings.simplefilter("ignore")  # of values that are drawn
-            return cls._on(future, _afresh(policy), dict(terms, flows=future.flows), last)
+            return cls._on(future, _afresh(policy), dict(terms, flows=future.flows), last, unknown or {})
 
     @classmethod
-    def _on(cls, future: Future, policy: Policy, terms: dict[str, Any], last: int | None) -> "Played":
+    def _on(
+        cls, future: Future, policy: Policy, terms: dict[str, Any], last: int | None, unknown: Mapping[int, Past]
+    ) -> "Played":
         market, costs = future.market, future.costs
         rule, end = compiled_rule(policy), len(market.dates)
         if rule is None:
             kind = _Recorder if fitted_until(policy) is None else _FittedRecorder
-            recorder = kind(policy, held_by(policy), end if last is None else last, watches=last is None)
+            recorder = kind(policy, held_by(policy), end if last is None else last, last is None, unknown)
             result = backtest(market, recorder, costs, name=short_name(policy), **terms)
             rows = np.array(recorder.rows, dtype=np.int64)
             n = len(market.assets)
@@ -131,7 +161,9 @@ class Played:
             answers |= {"lower bound": (rows, boxes[:, :n]), "upper bound": (rows, boxes[:, n : 2 * n])}
             answers |= {name: (rows, values) for name, values in named.items()}
             answers["reason"] = (rows, np.array(recorder.reasons))
-            return cls(result, answers, np.union1d(rows, result.targets.seen), tuple(recorder.read))
+            return cls(
+                result, answers, np.union1d(rows, result.targets.seen), tuple(recorder.read), tuple(recorder.by_close)
+            )
         result = backtest(market, policy, costs, **terms)
         bands = rule.no_trade_bands(market, result.targets, costs)
         days = np.arange(result.first + 1, end)

@@ -65,7 +65,12 @@ def test_text_fits_a_terminal_whatever_the_names(comparison) -> None:
         fitted=dict(zip(renamed, comparison.fitted.values(), strict=True)),
         backtests=dict(zip(renamed, comparison.backtests.values(), strict=True)),
         recommendation=replace(
-            comparison.recommendation, policy="quarterly", now="quarterly", candidates=renamed_candidates, broken={}
+            comparison.recommendation,
+            policy="quarterly",
+            now="quarterly",
+            base="quarterly",
+            candidates=renamed_candidates,
+            broken={},
         ),
         asked=None,
         evidence=replace(comparison.evidence, series=replace(comparison.evidence.series, names=tuple(renamed))),

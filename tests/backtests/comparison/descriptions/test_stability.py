@@ -91,10 +91,7 @@ def test_where_a_volatility_turns_the_answer_the_question_on_either_side_has_two
     asked = turned.asked
     for turn in ends:
         at = float(turn.at.removesuffix(" %")) / 100.0
-        for factor, policy in (
-            (0.97, turn.to if turn.below else "tuned"),
-            (1.03, "tuned" if turn.below else turn.to),
-        ):
+        for factor, policy in ((0.97, turn.to if turn.below else "tuned"), (1.03, "tuned" if turn.below else turn.to)):
             assert asked.terms.names[asked.answer(asked.losses(volatility=factor * at))] == policy
 
 

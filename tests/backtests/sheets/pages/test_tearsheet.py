@@ -394,7 +394,7 @@ def test_the_conventions_say_the_rule_of_the_recommendation_with_its_margin(page
     assert f"where it gains more than the margin, {desk.materiality:g} bp of NAV a year" in said
     assert "keeps the limits in 8 of 10 simulated tests as long (what is done now in 5)" in said
     assert "Where what is done now is no candidate, or nothing is named, the best is recommended." in said
-    assert "the fewest days of trading is recommended, then the fewest orders, then the simplest class" in said
+    assert "the fewest days of trading is taken, then the fewest orders, then the simplest class" in said
 
 
 def test_a_sheet_of_plain_costs_and_no_flows_names_no_others(page) -> None:
