@@ -172,7 +172,7 @@ def verdict_of(told: Told, changes: str = "", stable: str = "") -> Verdict:
 
 
 def orders_words(made: Recommendation, trades: TradeList) -> str:
-    """The policy whose orders these are, and the time in which the expected gain pays for them, where they begin a change.
+    """The policy whose orders these are, the orders, and the time in which the expected gain pays for a change.
 
     made   : the recommendation whose orders they are.
     trades : the list.
