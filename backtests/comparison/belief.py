@@ -9,7 +9,8 @@ most, so one test's logarithm is below that of the expected J, by as much as in 
 
 Days with a trade and orders are drawn in the same way, by the logarithm of their count and a half: the prior is that of
 the same simulated tests, drawn with their J, and the count of the test errs as one simulated test does. A count that is
-the same in all of them, as that of a calendar, is known.
+the same in all of them, as that of a calendar, is known. Logarithms are centred on theory's, as those of real losses
+are: what is expected of a rule of which less is known is further above the middle.
 
 Tax is in neither of the two: it follows from the gains of the test, which simulated markets do not have, and refunds
 make it negative. Nor are other costs that simulated tests do not charge, such as impact. What the test was charged is
@@ -115,7 +116,7 @@ class DailyTerms:
 
 
 @dataclass(frozen=True, eq=False)
-class Drawn:
+class Beliefs:
     """K draws of what P policies lose and work, a year; read-only.
 
     j      : (K, P) bp of NAV.
@@ -137,7 +138,7 @@ def belief(
     costs: float = 1.0,
     volatility: float | None = None,
     draws: int = DRAWS,
-) -> Drawn:
+) -> Beliefs:
     """J and work of the policies, drawn from what theory and test say of such a market; kept.
 
     terms            : daily terms of the test.
@@ -149,34 +150,35 @@ def belief(
     draws            : number of draws.
     """
     tests = tests if terms.variance > 0.0 else None
-    known = [] if tests is None else [name for name in terms.names if name in tests.names]
-    alike = _alike(terms)
-    j = _losses(terms, tests, known, alike, tracking_penalty, costs, volatility, draws)
-    days, orders = (_counts(terms, tests, known, alike, which, draws) for which in ("days", "orders"))
-    return Drawn(j, days, orders)
+    j = _losses(terms, tests, tracking_penalty, costs, volatility, draws)
+    days, orders = (_counts(terms, tests, which, draws) for which in ("days", "orders"))
+    return Beliefs(j, days, orders)
 
 
 def _losses(
-    terms: DailyTerms, tests: SimulatedTests | None, known: list[str], alike: list[int], tracking_penalty: float,
-    costs: float, volatility: float | None, draws: int,
-) -> Array:  # fmt: skip
-    """(draws, P) J, bp a year.
-
-    known : the policies with simulated tests.
-    alike : for each policy, the first that has the same terms.
-    """
+    terms: DailyTerms,
+    tests: SimulatedTests | None,
+    tracking_penalty: float,
+    costs: float,
+    volatility: float | None,
+    draws: int,
+) -> Array:
+    """(draws, P) J, bp a year; arguments of `belief`."""
     count, variance = len(terms.names), terms.variance
     losses = np.maximum(terms.losses(tracking_penalty, costs), 0.0)
     elasticity = elasticities(terms.names, tests, tracking_penalty, costs).value
     measured = np.log(np.maximum(losses.mean(axis=0), SMALLEST_LOSS))
-    mean, apart = measured.copy(), VAGUE * _normal(draws, count, seed=2)[:, alike]
+    mean, apart = measured.copy(), VAGUE * _normal(draws, count, seed=2)[:, _alike(terms)]
     spread, of_one = np.full(count, VAGUE), np.zeros(count)
     if tests is not None:
-        of, of_tests = _places(terms, tests, known)
+        of, of_tests = _places(terms, tests)
         found = tests.expected(variance, tests.logs(tracking_penalty, costs))
         left = found.left[:, of_tests]
-        of_one[of] = np.sqrt((left**2).sum(axis=0))
-        apart[:, of], spread[of] = _normal(draws, len(left)) @ (_spread(tests) * left), _spread(tests) * of_one[of]
+        of_one[of] = _shorter(terms, tests) * np.sqrt((left**2).sum(axis=0))
+        apart[:, of], spread[of] = (
+            _normal(draws, len(left)) @ (_spread(tests) * left),
+            _spread(tests) * np.sqrt((left**2).sum(axis=0)),
+        )
         lift = np.full(count, np.unique(found.skew).mean())  # of a policy without a test, that of those that have one
         mean[of], lift[of] = found.log[of_tests], found.skew[of_tests]
         measured += lift
@@ -198,33 +200,37 @@ def _losses(
     return owned(j)
 
 
-def _counts(
-    terms: DailyTerms, tests: SimulatedTests | None, known: list[str], alike: list[int], which: str, draws: int
-) -> Array:
+def _counts(terms: DailyTerms, tests: SimulatedTests | None, which: str, draws: int) -> Array:
     """(draws, P) days with a trade or orders a year; `which` is a field of the terms and of the tests."""
     counted = getattr(terms, which).sum(axis=0)
     years = len(terms.market) / terms.year
     measured, errors = count_logs(counted / years, years), 1.0 / np.sqrt(counted + 0.5)  # as of rare events
-    logs = measured - 0.5 * errors**2 + errors * _normal(draws, len(counted), seed=4)[:, alike]
+    logs = measured - 0.5 * errors**2 + errors * _normal(draws, len(counted), seed=4)[:, _alike(terms)]
     if tests is not None:
-        of, of_tests = _places(terms, tests, known)
+        of, of_tests = _places(terms, tests)
         found, spread = tests.expected(terms.variance, tests.count_logs(getattr(tests, which))), _spread(tests)
-        left = found.left[:, of_tests]
+        left, error = found.left[:, of_tests], _shorter(terms, tests)
         drawn = found.log[of_tests] + _normal(draws, len(left)) @ (spread * left)
-        seen = measured[of] + found.skew[of_tests] + _normal(draws, len(left), seed=5) @ left
-        gain = np.where(np.abs(left).max(axis=0) > SAME, spread**2 / (1.0 + spread**2), 1.0)
+        seen = measured[of] + found.skew[of_tests] + _normal(draws, len(left), seed=5) @ (error * left)
+        gain = np.where(np.abs(left).max(axis=0) > SAME, spread**2 / (error**2 + spread**2), 1.0)
         logs[:, of] = drawn + gain * (seen - drawn)
     return owned(np.maximum(np.exp(logs) - 0.5 / years, 0.0))
 
 
-def _places(terms: DailyTerms, tests: SimulatedTests, known: list[str]) -> tuple[list[int], list[int]]:
+def _places(terms: DailyTerms, tests: SimulatedTests) -> tuple[list[int], list[int]]:
     """The places of the policies with simulated tests, among all and among those."""
+    known = [name for name in terms.names if name in tests.names]
     return [terms.names.index(name) for name in known], [tests.names.index(name) for name in known]
 
 
 def _spread(tests: SimulatedTests) -> float:
     """The distance of what is expected from theory, in spreads of simulated tests as long."""
     return SPREAD * math.sqrt(tests.years / YEARS)
+
+
+def _shorter(terms: DailyTerms, tests: SimulatedTests) -> float:
+    """The error of a test of these terms, in errors of a simulated one, which may be longer."""
+    return math.sqrt(tests.years * terms.year / len(terms.market))
 
 
 def _alike(terms: DailyTerms) -> list[int]:

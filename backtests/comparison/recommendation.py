@@ -33,9 +33,9 @@ JUDGED = ("loss", "tracking_error", "days_outside", "trading_days", "trades")  #
 NOW_KEPT = 0.5  # probability with which what the desk does now must keep the limits
 SURELY_NOTHING = 0.95  # probability from which on nothing is said to be worth a change
 ERRORS, MORE = 3.0, 8  # a gain so many Monte Carlo errors from the margin is found by so many times the draws
-CENT = 0.01
+SAME_LOSS = 0.01
 OTHER_TARGET = "it holds, or was tuned for, other target weights than the candidates"
-IDLE = "never to trade is a choice only where it is done now"
+NEVER_ELSEWHERE = "never to trade is a choice only where it is done now"
 
 
 @dataclass(frozen=True, order=True)
@@ -71,7 +71,7 @@ class Candidate:
 
 
 @dataclass(frozen=True)
-class Offer:
+class PricedAnswer:
     """The answer while the price of a trading day lies in a range, currency.
 
     policy : the policy that is recommended there.
@@ -97,9 +97,11 @@ class Recommendation:
     menu       : the answer at each price of a trading day, from the lowest on.
     nothing    : probability that nothing gains more than the margin on the answer.
     at_stake   : expected loss of the answer above that of what will turn out to lose least, currency a year.
+    day_cost   : price of a trading day, currency.
+    order_cost : price of an order, currency.
     volatility : volatility of the market in the test, a year, at which losses are stated.
     kept       : for each policy of the target, the probability of keeping the limits in a test as long.
-    broken     : for each policy that is no candidate, the reason (of `OTHER_TARGET`, `IDLE` and limits).
+    broken     : for each policy that is no candidate, the reason (of `OTHER_TARGET`, `NEVER_ELSEWHERE` and limits).
     target     : the reason why another target than the strategic one is held, where the file lets it change; else "".
     stays      : the reason why the strategic one is held, where the file lets it change; else "".
     """
@@ -110,9 +112,11 @@ class Recommendation:
     nav: float
     margin: float
     candidates: Mapping[str, Candidate]
-    menu: tuple[Offer, ...]
+    menu: tuple[PricedAnswer, ...]
     nothing: float
     at_stake: float
+    day_cost: float
+    order_cost: float
     volatility: float
     kept: Mapping[str, float]
     broken: Mapping[str, tuple[str, ...]]
@@ -122,12 +126,19 @@ class Recommendation:
     @property
     def is_kept(self) -> bool:
         """True if the desk goes on as now."""
-        return self.policy == self.now
+        return self.policy is not None and self.policy == self.now
 
     @property
     def is_forced(self) -> bool:
         """True if what the desk does now is no candidate."""
         return self.now is not None and self.now in self.broken
+
+    @property
+    def compared(self) -> str | None:
+        """The policy whose gain on the base is told: the recommended one; the best other where the desk goes on."""
+        if self.policy != self.base:
+            return self.policy
+        return next(iter(self.others), None)
 
     @property
     def others(self) -> tuple[str, ...]:
@@ -209,9 +220,10 @@ class Question:
             return Losses(drawn.j * (self.nav / BPS) + of_work, tuple(work))
 
         few = found(DRAWS)
-        if self.now is None or not self.eligible[self.now]:
+        found_best = least_loss(few, self.eligible)
+        if self.now is None or not self.eligible[self.now] or found_best == self.now:
             return few
-        gains = few.drawn[:, self.now] - few.drawn[:, best(few, self.eligible)]
+        gains = few.drawn[:, self.now] - few.drawn[:, found_best]
         near = abs(gains.mean() - self.margin) <= ERRORS * gains.std() / math.sqrt(DRAWS)
         return found(MORE * DRAWS) if near else few
 
@@ -220,7 +232,7 @@ class Question:
         return chosen(losses, self.eligible, self.now, self.margin)
 
 
-def best(losses: Losses, eligible: Sequence[bool], but: int | None = None) -> int:
+def least_loss(losses: Losses, eligible: Sequence[bool], but: int | None = None) -> int:
     """The place of the candidate of the least expected loss; of those equal to a cent, of the least work.
 
     losses   : of P policies.
@@ -231,7 +243,7 @@ def best(losses: Losses, eligible: Sequence[bool], but: int | None = None) -> in
     places = [p for p, one in enumerate(eligible) if one]
     places = [p for p in places if p != but] or places
     least = min(expected[p] for p in places)
-    return min((p for p in places if expected[p] - least <= CENT), key=lambda p: losses.work[p])
+    return min((p for p in places if expected[p] - least <= SAME_LOSS), key=lambda p: losses.work[p])
 
 
 def chosen(losses: Losses, eligible: Sequence[bool], now: int | None, margin: float) -> int:
@@ -242,10 +254,10 @@ def chosen(losses: Losses, eligible: Sequence[bool], now: int | None, margin: fl
     now      : place of the desk's present policy, or None.
     margin   : smallest material difference, currency a year.
     """
-    found = best(losses, eligible)
+    found = least_loss(losses, eligible)
     if now is None or not eligible[now]:
         return found
-    return found if (losses.drawn[:, now] - losses.drawn[:, found]).mean() > max(margin, CENT) else now
+    return found if (losses.drawn[:, now] - losses.drawn[:, found]).mean() > margin else now
 
 
 def menu(
@@ -315,7 +327,8 @@ def question(
     """
     held = portfolio.strategic if held is None else held
     on_target = [name for name in scores if held_by(portfolio.policies[name], portfolio.strategic) == held]
-    kept = _keeping(portfolio, {name: scores[name] for name in on_target}, tests)
+    judged = on_target if held == portfolio.strategic else []  # limits are those of the strategic target
+    kept = dict.fromkeys(on_target, 1.0) | _keeping(portfolio, {name: scores[name] for name in judged}, tests)
     broken: dict[str, tuple[str, ...]] = {name: (OTHER_TARGET,) for name in scores if name not in on_target}
     for name, probability in kept.items():
         is_now = name == portfolio.policy
@@ -323,7 +336,7 @@ def question(
         if probability < asked:
             broken[name] = (_breached(probability, asked, simulated=tests is not None and name in tests.names),)
         elif not is_now and traits(portfolio.policies[name]).family == "never":
-            broken[name] = (IDLE,)
+            broken[name] = (NEVER_ELSEWHERE,)
     names = [name for name in on_target if name not in broken or name == portfolio.policy]
     eligible = [name not in broken for name in names]
     if not any(eligible):
@@ -335,7 +348,7 @@ def question(
         eligible=eligible,
         now=names.index(portfolio.policy) if portfolio.policy in names else None,
         nav=portfolio.nav,
-        margin=portfolio.materiality / BPS * portfolio.nav,
+        margin=max(portfolio.materiality / BPS * portfolio.nav, SAME_LOSS),
         tracking_penalty=portfolio.tracking_penalty,
         day_cost=portfolio.day_cost,
         order_cost=portfolio.order_cost,
@@ -385,11 +398,11 @@ def recommend(
     """
     if asked is None:
         return Recommendation(
-            None, None, None, 0.0, 0.0, {}, (), 0.0, 0.0, 0.0, kept, broken, target=target, stays=stays
+            None, None, None, 0.0, 0.0, {}, (), 0.0, 0.0, 0.0, 0.0, 0.0, kept, broken, target=target, stays=stays
         )
     losses, names = asked.losses(), asked.terms.names
     answer = asked.answer(losses)
-    base = best(losses, asked.eligible, but=answer) if asked.now is None else asked.now
+    base = least_loss(losses, asked.eligible, but=answer) if asked.now is None else asked.now
     possible = [p for p, one in enumerate(asked.eligible) if one]
     least, own = losses.drawn[:, possible].min(axis=1), losses.drawn[:, answer]
     expected = [float(losses.drawn[:, p].mean()) - asked.day_cost * losses.work[p].days for p in possible]
@@ -406,9 +419,11 @@ def recommend(
             for p, name in enumerate(names)
             if asked.eligible[p] or p == asked.now
         },
-        menu=tuple(Offer(names[possible[p]], above, below) for p, above, below in offers),
+        menu=tuple(PricedAnswer(names[possible[p]], above, below) for p, above, below in offers),
         nothing=float((own - least <= asked.margin).mean()),
         at_stake=float((own - least).mean()),
+        day_cost=asked.day_cost,
+        order_cost=asked.order_cost,
         volatility=math.sqrt(asked.terms.variance),
         kept=kept,
         broken=broken,

@@ -40,11 +40,13 @@ from research.rules.protocol import compiled_rule, held_by, traits
 TESTS = 100
 SPREAD, HALF_LIFE = 0.7, 0.5  # of the logarithm of the variance, and years: as of shares (Jacquier, Polson and Rossi)
 SEED = 1
-RATIOS = 1.0  # standard deviation of Sharpe ratios, a year, round 0, before the test is seen: see benchmarks.theory
+SHARPE_RATIOS = (
+    1.0  # standard deviation of Sharpe ratios, a year, round 0, before the test is seen: see benchmarks.theory
+)
 FEWEST_DAYS = 20  # days of the test on which all assets are listed, below which a covariance says nothing
 BEFORE = 252  # days before a test: a rule gets the same tests beside any other
 SMALLEST_LOSS = 1e-6  # bp a year: a loss below it is none
-BY_RULE = ("cost", "squares", "days", "orders", "outside")  # of `SimulatedTests`
+RULE_FIGURES = ("cost", "squares", "days", "orders", "outside")  # of `SimulatedTests`
 LEAST_SHARE = 0.01  # of the mean loss: a test in which a rule did nothing counts as this much
 
 
@@ -165,7 +167,7 @@ def simulated_tests(played: Mapping[str, Backtest], benchmark: Benchmark) -> Sim
     covariance = covariance_of_test(one, benchmark)
     if not known or covariance is None:
         return None
-    growth = growth_of_test(one, covariance, RATIOS)
+    growth = growth_of_test(one, covariance, SHARPE_RATIOS)
     held = held_by(next(iter(known.values())))
     assert held is not None
     market, year = one.market, one.periods_per_year
@@ -189,7 +191,7 @@ def simulated_tests(played: Mapping[str, Backtest], benchmark: Benchmark) -> Sim
     names = tuple(name for name in known if not np.isnan(found[name]["cost"]).any())
     if not names:
         return None
-    parts = {part: np.column_stack([found[name][part] for name in names]) for part in BY_RULE}
+    parts = {part: np.column_stack([found[name][part] for name in names]) for part in RULE_FIGURES}
     years = (len(still.dates) - 1 - before) / year
     return SimulatedTests(names, **parts, variance=found[names[0]]["variance"], years=years)
 
@@ -209,7 +211,7 @@ def _played(
     conditions : arguments of `backtest`.
     """
     shape, year, days, n = (TESTS, len(policies)), model.periods_per_year, len(still.dates) - 1, len(still.assets)
-    figures, variance = {part: np.full(shape, np.nan) for part in BY_RULE}, np.empty(TESTS)
+    figures, variance = {part: np.full(shape, np.nan) for part in RULE_FIGURES}, np.empty(TESTS)
     targets = target_path(held, still, start=before)  # the same in each, as the assets and dates are
     left = dict(enumerate(policies.items()))
     for test in range(TESTS):

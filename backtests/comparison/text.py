@@ -4,7 +4,6 @@ from collections.abc import Mapping
 
 from backtests.comparison.comparison import Comparison
 from backtests.comparison.paired import PairedBacktests
-from backtests.comparison.recommendation import IDLE, OTHER_TARGET
 from backtests.evaluation.backtest_figures import KEY_FIGURES, defined
 from backtests.evaluation.metrics import METRICS
 from backtests.inference.estimates import Estimate
@@ -19,10 +18,10 @@ from research.market.calendars import row_count
 def comparison_text(comparison: Comparison) -> str:
     """For a terminal: key figures of each policy, differences in J to the reference, and the recommendation."""
     broken, chosen = comparison.recommendation.broken, comparison.recommendation.policy
-    limits = {name: _limits(broken.get(name)) for name in comparison.scores}
+    candidates = {name: "no" if name in broken else "yes" for name in comparison.scores}
     blocks = [
         _title(comparison, f"{comparison.portfolio.name}: {counted(len(comparison.scores), 'policy', 'policies')}"),
-        _figures(comparison, limits),
+        _figures(comparison, candidates),
         _intervals(comparison, chosen if chosen and chosen in comparison.scores else comparison.reference),
         _certainty(comparison, chosen),
         *_differences(comparison, "loss"),
@@ -31,13 +30,6 @@ def comparison_text(comparison: Comparison) -> str:
         comparison.searched,
     ]
     return _page(blocks) + warnings_text(comparison.warnings)
-
-
-def _limits(broken: tuple[str, ...] | None) -> str:
-    """The compliance of a policy with its limits, from the reasons why it is no candidate."""
-    if broken is None:
-        return "within"
-    return "no candidate" if broken in ((OTHER_TARGET,), (IDLE,)) else "breached"
 
 
 def _expected(comparison: Comparison) -> list[str]:
@@ -98,15 +90,15 @@ def _title(paired: PairedBacktests, of: str) -> str:
     return f"{of} from {dates[1]:%Y-%m-%d} to {dates[-1]:%Y-%m-%d}, {rows}, net of costs"
 
 
-def _figures(paired: PairedBacktests, limits: Mapping[str, str]) -> str:
-    """Key figures, a row for each policy; with whether it is within the limits, where there are any."""
-    metrics, last = defined(KEY_FIGURES, paired.scores), ["limits"] if limits else []
+def _figures(paired: PairedBacktests, candidates: Mapping[str, str]) -> str:
+    """Key figures, a row for each policy; with whether it is a candidate, where something is recommended."""
+    metrics, last = defined(KEY_FIGURES, paired.scores), ["candidate"] if candidates else []
     head = ["policy", *(metric.narrow for metric in metrics), *last]
     units = ["", *(metric.narrow_unit for metric in metrics), *("" for _ in last)]
     rows = []
     for name, s in paired.scores.items():
         figures = s.figures(paired.backtests[name].dates)
-        rows.append([name, *(metric.cell(figures) for metric in metrics), *([limits[name]] if limits else [])])
+        rows.append([name, *(metric.cell(figures) for metric in metrics), *([candidates[name]] if candidates else [])])
     return text_table([head, units, *rows], left=1)
 
 

@@ -8,7 +8,13 @@ from dataclasses import dataclass, field
 import numpy as np
 
 from backtests.comparison.fitting.candidates import PlayedCandidates
-from backtests.comparison.recommendation import IDLE, OTHER_TARGET, SURELY_NOTHING, Offer, Recommendation
+from backtests.comparison.recommendation import (
+    NEVER_ELSEWHERE,
+    OTHER_TARGET,
+    SURELY_NOTHING,
+    PricedAnswer,
+    Recommendation,
+)
 from backtests.comparison.rule_grid import own_benchmark
 from backtests.engine.result import Backtest
 from backtests.evaluation.backtest_figures import taxed_figures
@@ -25,11 +31,12 @@ from research.rules.protocol import RuleTraits, long_name, traits
 SAME_WIDTH = 0.005  # points: bands that differ by less are shown as one
 LONGEST_NAME = 18  # characters of a name above a column
 CONTEST = {"band": "threshold", "tuned": "threshold", "learned": "learned"}  # classes of the contest, by family
-NO_LEAD = 0.25  # a premium a year, fraction, beyond which none is worth a word
+THEORY_ALONE = "None of the policies traded in this test: this is theory alone."
+LEAST_LEAD, NO_LEAD = 5e-4, 0.25  # premiums a year, fraction, between which one is worth a word
 
 
 @dataclass(frozen=True)
-class Rows:
+class VerdictTable:
     """A small table: heads of its columns, the first of words, and rows; and what its words mean."""
 
     caption: str = ""
@@ -58,8 +65,8 @@ class Verdict:
     likely: str = ""
     menu: str = ""
     changes: str = ""
-    figures: Rows = field(default_factory=Rows)
-    contest: Rows = field(default_factory=Rows)
+    figures: VerdictTable = field(default_factory=VerdictTable)
+    contest: VerdictTable = field(default_factory=VerdictTable)
     details: Mapping[str, str] = field(default_factory=dict)
 
     @property
@@ -154,15 +161,13 @@ def verdict_of(told: Told, changes: str = "", stable: str = "") -> Verdict:
     if made.policy is None:
         return Verdict(heading, f"No policy is recommended: {_none(made)}.", details=_details(told, stable))
     does = f"{rule_words(told.played.fitted[made.policy].policy, told.portfolio)}{_widths(told.backtests[made.policy])}"
-    if not any(len(each.booked) for each in told.backtests.values()):
-        return Verdict(heading, f"Keep {made.policy}: {does}. This test says nothing: none of the policies traded.")
     if made.target:  # the target was chosen before the rule
         does += f". {made.target.removesuffix('.')}"
     return Verdict(
         heading,
         do=f"{_do(told)}: {does}.",
         gain=_gain(told),
-        likely=_likely(told),
+        likely=_likely(told) if any(len(each.booked) for each in told.backtests.values()) else THEORY_ALONE,
         menu=_menu(told),
         changes=changes,
         figures=_figures(told),
@@ -231,7 +236,7 @@ def _heading(told: Told) -> str:
     desk, made = told.portfolio, told.made
     first, last = next(iter(told.backtests.values())).dates[[1, -1]]
     head = f"{desk.name}, {desk.nav:,.0f} {desk.basis}, tested {first:%Y-%m-%d} to {last:%Y-%m-%d}."
-    if desk.day_cost_assumed:
+    if desk.day_cost_assumed and desk.day_cost:
         head += f" A trading day is assumed to cost you {told.money(desk.day_cost)} {desk.basis}."
     if desk.policy is None:
         return f"{head} You named no policy of today."
@@ -265,9 +270,9 @@ def _gain(told: Told) -> str:
     made, candidates = told.made, told.made.candidates
     if made.now is not None and not made.is_kept:
         return f"It is expected to cost {_apart(told, candidates[told.policy].gain.value)}{_priced(told)}."
-    if not made.others:
+    other = made.base if made.now is None and made.base != made.policy else next(iter(made.others), None)
+    if other is None:
         return "It is the only candidate."
-    other = made.others[0]
     gain = candidates[told.policy].loss - candidates[other].loss
     within = f", within your margin of {told.money(made.margin, other=gain)}" if 0.0 < gain <= made.margin else ""
     which = "next best" if made.now is None else "best other"
@@ -282,31 +287,36 @@ def _apart(told: Told, gain: float) -> str:
 def _priced(told: Told) -> str:
     """The prices of work that the loss has, as the end of a sentence."""
     desk = told.portfolio
-    if not (desk.day_cost or desk.order_cost):
-        return ""
     day = f"a trading day at {told.money(desk.day_cost)}{' (assumed)' if desk.day_cost_assumed else ''}"
-    order = f"an order at {told.money(desk.order_cost)}" if desk.order_cost else ""
-    return f", {listed([day, *filter(None, [order])])}"
+    order = f"an order at {told.money(desk.order_cost)}"
+    prices = [*([day] if desk.day_cost else []), *([order] if desk.order_cost else [])]
+    return f", {listed(prices)}" if prices else ""
 
 
 def _likely(told: Told) -> str:
-    """The interval of the gain, the odds of a loss, the days of trading, and what a wrong choice may cost."""
-    made = told.made
-    said, changed = [], made.now is not None and not made.is_kept
-    other = told.policy if changed else next(iter(made.others), "")
-    if other and other != told.base:
-        gain = made.candidates[other].gain
-        ends = " to ".join(told.money(v, signed=True) for v in (gain.lower, gain.upper))
-        odds = f"; {_in_hundred(1.0 - made.candidates[other].better)} that it costs more" if changed else ""
-        said.append(f"19 times in 20 it gains {ends}{odds}.")
-    days = [number(made.candidates[name].work.days, 0) for name in (told.policy, told.base)]
-    if changed:
-        said.append(f"{days[0]} days of trading a year instead of {days[1]}.")
+    """The interval of the gain, the odds of a loss, the days of trading, and what the doubt costs."""
+    made, name = told.made, told.made.compared
+    if name is None:
+        return ""
+    one, base, said = made.candidates[name], made.candidates[told.base], []
+    ends = " to ".join(told.money(v, signed=True) for v in (one.gain.lower, one.gain.upper))
+    if name == made.policy:
+        said.append(f"19 times in 20 it gains {ends}; {_in_hundred(1.0 - one.better)} that it costs more.")
+        days = " instead of ".join(_days(each.work.days) for each in (one, base))
+        said.append(f"It trades on {days} days a year.")
+    else:
+        said.append(f"19 times in 20 {name} would gain {ends}.")
     if made.is_kept and made.nothing >= SURELY_NOTHING:
         said.append("Nothing here is worth your time.")
     elif made.at_stake > made.margin:
-        said.append(f"A wrong choice may cost {told.money(made.at_stake)} a year.")
+        doubt = f"{told.money(made.at_stake)} {told.portfolio.basis} a year on average"
+        said.append(f"Not to know which is best costs {doubt}.")
     return " ".join(said)
+
+
+def _days(count: float) -> str:
+    """A count a year, with a decimal where it is small."""
+    return number(count, 1 if count < 10.0 else 0)
 
 
 def _in_hundred(p: float) -> str:
@@ -327,29 +337,30 @@ def _menu(told: Told) -> str:
     if not offers or offers[here].policy != told.policy:  # of another target: the menu is not of its prices
         return ""
     near = [one for one in offers[max(here - 1, 0) : here + 2] if one is not offers[here]]
-    return f"If a trading day costs you {_offered(near)}." if near else ""
+    return f"If a trading day costs you {_offered(near, price)}." if near else ""
 
 
-def _offered(offers: Sequence[Offer]) -> str:
-    """Policies by the price of a trading day."""
+def _offered(offers: Sequence[PricedAnswer], price: float) -> str:
+    """Policies by the price of a trading day, whose bounds are told from the desk's own price."""
     said = []
     for one in offers:
-        low, high = _price(one.above), _price(one.below)
+        low, high = (_price(bound, price) for bound in (one.above, one.below))
         of = f"under {high}" if not one.above else f"{low} or more" if math.isinf(one.below) else f"{low} to {high}"
         said.append(f"{of}: {one.policy}")
     return "; ".join(said)
 
 
-def _price(value: float) -> str:
-    return number(value, 0 if value >= 10.0 else 2)
+def _price(value: float, price: float) -> str:
+    return number(value, digits_apart(value, price, 0 if value >= 10.0 else 2))
 
 
-def _figures(told: Told) -> Rows:
+def _figures(told: Told) -> VerdictTable:
     """Costs, tracking error, work, expected loss and growth of the recommended policy beside those of another."""
     made, unit = told.made, told.portfolio.basis
-    if made.target or (told.base == told.policy and not made.others):
-        return Rows()
-    names = [told.base, told.policy] if told.base != told.policy else [told.policy, made.others[0]]
+    if made.target or made.compared is None:
+        return VerdictTable()
+    assert made.compared is not None
+    names = [told.base, made.compared]
     marks = {told.policy: "keep" if made.is_kept else "use", told.base: now_word(made)}
     heads = ("a year", *(f"{_short(name)} ({marks.get(name, 'best other')})" for name in names), "change")
     candidates = [made.candidates[name] for name in names]
@@ -361,8 +372,10 @@ def _figures(told: Told) -> Rows:
         return label, *(number(v, digits) for v in values), number(gap, digits, signed=True)
 
     work = [(one.work.days, one.work.orders) for one in candidates]
-    pairs = [*(f"{number(days, 0)} / {number(orders, 0)}" for days, orders in work)]
-    pairs.append(" / ".join(number(b - a, 0, signed=True) for a, b in zip(*work, strict=True)))
+    pairs = [" / ".join(map(_days, each)) for each in work]
+    pairs.append(
+        " / ".join(number(b - a, 1 if min(a, b) < 10.0 else 0, signed=True) for a, b in zip(*work, strict=True))
+    )
     label = "growth, %" if told.grown == "growth" else "return of the test, %"
     rows = (
         row(f"{told.charged}, {unit}", [told.cost(name) for name in names], None),
@@ -375,14 +388,14 @@ def _figures(told: Told) -> Rows:
         "Tracking error: how far returns stray from those of the target. Expected loss: costs, tracking error at your "
         "penalty, days and orders, by this test and theory"
     )
-    return Rows(caption, heads, rows)
+    return VerdictTable(caption, heads, rows)
 
 
 def _short(name: str) -> str:
     return name if len(name) <= LONGEST_NAME else name[: LONGEST_NAME - 1] + "…"
 
 
-def _contest(told: Told) -> Rows:
+def _contest(told: Told) -> VerdictTable:
     """The best of each class: thresholds, learned policies, and policies that hold another target."""
     made, unit = told.made, told.portfolio.basis
     best: dict[str, str] = {}
@@ -400,20 +413,21 @@ def _contest(told: Told) -> Rows:
         name = min(others, key=others.__getitem__)
         rows.append(_contestant(told, f"another target: {name}", name, others[name]))
     if len(rows) < 2:
-        return Rows()
+        return VerdictTable()
     growth = "growth, %" if told.grown == "growth" else "return, %"
     heads = ("class", f"expected loss, {unit}", "tracking error, %", "days", growth)
     caption = "The best of each class" + (
         "; another target is another portfolio, and its loss is to that" if others else ""
     )
-    return Rows(caption, heads, tuple(rows))
+    return VerdictTable(caption, heads, tuple(rows))
 
 
 def _contestant(told: Told, label: str, name: str, loss: float) -> tuple[str, ...]:
     one = told.scores[name]
     days = told.made.candidates[name].work.days if name in told.made.candidates else one["trading_days"]
-    error = one["tracking_error_own"] if name not in told.made.candidates else one["tracking_error"]
-    return label, told.money(loss), number(100.0 * error, 2), number(days, 0), number(100.0 * one[told.grown], 2)
+    own = name not in told.made.candidates or told.made.target
+    error = one["tracking_error_own" if own else "tracking_error"]
+    return label, told.money(loss), number(100.0 * error, 2), _days(days), number(100.0 * one[told.grown], 2)
 
 
 def _own_losses(told: Told) -> dict[str, float]:
@@ -450,11 +464,11 @@ def _details(told: Told, stable: str) -> dict[str, str]:
 def _sure(told: Told) -> str:
     """The probabilities of the gain, what the first list costs in place of it, and the margin."""
     made, unit = told.made, told.portfolio.basis
-    name = told.policy if not made.is_kept and made.now is not None else next(iter(made.others), told.policy)
+    name = made.compared
     margin = (
         f"Your margin is {told.money(made.margin)} {unit} a year ({told.portfolio.materiality:g} bp of the portfolio)."
     )
-    if name == told.base:
+    if name is None:
         return margin
     one, volatility = made.candidates[name], percent(made.volatility)
     return (
@@ -483,7 +497,7 @@ def _growth(told: Told) -> str:
     gain = made.candidates[told.policy].gain.value
     premium = gain / (abs(more) * told.portfolio.nav) if more else math.inf
     held = f"It held {number(100.0 * abs(more), 2)} points {'more' if more > 0.0 else 'less'} of {class_words(kind)}"
-    if not 0.0 < premium < NO_LEAD:
+    if not LEAST_LEAD < premium < NO_LEAD:
         return f"{said} {held}." if more else said
     turn = f"{'below' if more > 0.0 else 'above'} {percent(-math.copysign(premium, more))} a year"
     return f"{said} {held}: a premium of that {turn} would outweigh the gain."
@@ -520,7 +534,11 @@ def _other_portfolios(told: Told) -> Iterator[str]:
 def _at_end(told: Told) -> str:
     """The candidate of the lowest J after the tax at the end, beside the recommended one; "" where none is counted."""
     tax = told.portfolio.costs.tax
-    taxed = {name: taxed_figures(told.backtests[name], told.scores[name]) for name in told.made.candidates}
+    taxed = {
+        name: taxed_figures(told.backtests[name], told.scores[name])
+        for name in told.made.candidates
+        if name not in told.made.broken
+    }
     j = {name: found["loss_taxed"] for name, found in taxed.items() if "loss_taxed" in found}
     if tax is None or told.policy not in j:
         return ""
@@ -538,7 +556,7 @@ def _others(told: Told) -> str:
     if made.as_good:
         said.append(f"Within your margin of {told.policy}: {listed(made.as_good)}.")
     if len(made.menu) > 1:
-        said.append(f"If a trading day costs you, in {told.portfolio.basis}, {_offered(made.menu)}.")
+        said.append(f"If a trading day costs you, in {told.portfolio.basis}, {_offered(made.menu, made.day_cost)}.")
     return " ".join(said)
 
 
@@ -547,7 +565,7 @@ def _left(told: Told) -> str:
     made = told.made
     by_reason: dict[str, list[str]] = {}
     for name, why in made.broken.items():
-        short = {OTHER_TARGET: "another target", IDLE: IDLE}.get(why[0], why[0])
+        short = {OTHER_TARGET: "another target", NEVER_ELSEWHERE: NEVER_ELSEWHERE}.get(why[0], why[0])
         by_reason.setdefault(short, []).append(name)
     said = [made.stays] if made.stays else []
     if by_reason:

@@ -18,14 +18,14 @@ from research.allocation import Allocation
 from research.market import Market
 
 _within: ContextVar[frozenset[int]] = ContextVar("within", default=frozenset())  # ids of what is put into words now
-AT_CLOSE = Execution()
+WHOLE_AT_CLOSE = Execution()
 PLAIN = frozenset({bool, int, float, str, type(None)})  # types of settings that are written as they are
 
 
 def scales(market: Market, costs: Costs, execution: Execution, dividends: str, flows: Flows | None) -> bool:
     """True if everything is proportional to wealth, and booked at once at the close."""
     events = flows is not None or dividends == "cash" or bool((market.exits < len(market.dates)).any())
-    return costs.proportional and execution == AT_CLOSE and not events
+    return costs.proportional and execution == WHOLE_AT_CLOSE and not events
 
 
 def terms(

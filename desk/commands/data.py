@@ -13,7 +13,7 @@ from backtests.comparison.fitting.candidates import backtest_candidate, benchmar
 from backtests.evaluation.scores import score
 from backtests.runs.folder import found_at
 from backtests.runs.manifest import read_manifest
-from desk.commands.orders.trades import ready, refit
+from desk.commands.orders.trades import refit, scheduled_rule
 from desk.cycle.schedule import last_over
 from desk.feeds.adapter import Adapter, FeedError, Wanted
 from desk.feeds.adapters import ADAPTERS
@@ -409,7 +409,7 @@ def _policy_of(ran: Mapping[str, Any], run: Path, portfolio: Portfolio) -> tuple
     stated = ran.get("recommendation", {}).get("policy") or ran["settings"].get("policy") or portfolio.policy
     name: str = stated or next(iter(portfolio.policies))
     fitted, spec = ran.get("fitted", {}).get(name), portfolio.policies[name]
-    return name, refit(spec, fitted, run / "policies" / name) if fitted else ready(portfolio, name)
+    return name, refit(spec, fitted, run / "policies" / name) if fitted else scheduled_rule(portfolio, name)
 
 
 def _effect(before: Portfolio, now: Portfolio, name: str, policy: Rule | None) -> str:

@@ -73,6 +73,7 @@ class Turn:
     now   : the desk's present value, as text, or "" where `at` implies it.
     to    : the policy that is then recommended.
     back  : the value at which the answer is the first one again, as text; "" where that was not found.
+    apart : size of the logarithm of the change, from the desk's present value.
     """
 
     what: str
@@ -81,6 +82,7 @@ class Turn:
     now: str
     to: str
     back: str = ""
+    apart: float = 0.0
 
     @property
     def words(self) -> str:
@@ -133,8 +135,8 @@ class Stability:
             return " ".join(f"{case[0].upper()}{case[1:]}: {answer}." for case, answer in asset.flips.items())
         if not self.turns:
             return ""
-        turn = self.turns[0]
-        return f"At {turn.what} {'below' if turn.below else 'above'} {turn.at}: {turn.to}."
+        words = min(self.turns, key=lambda turn: turn.apart).words
+        return f"Changes the answer: {words}."
 
     def _tried(self) -> str:
         """The number of cases in which the answer stays, and the other answers, with their cases where they are few."""
@@ -231,7 +233,7 @@ def turns(asked: Question, policy: str) -> tuple[Turn, ...]:
                 more = int(one.now is not None and one.words(at, 0) == one.words(one.now, 0))
                 now = "" if one.now is None else one.words(one.now, more)
                 again = one.words(back, more) if back else ""
-                found.append(Turn(one.what, below, one.words(at, more), now, to, again))
+                found.append(Turn(one.what, below, one.words(at, more), now, to, again, abs(math.log(at))))
     return tuple(found)
 
 

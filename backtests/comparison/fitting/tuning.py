@@ -427,7 +427,8 @@ def _with_work(tried: pd.DataFrame, setup: Setup) -> pd.DataFrame:
     if missing := [name for name, price in prices.items() if price and name not in tried]:
         raise ConfigError(
             f"the desk of {setup.name} prices its work, but what measures candidates gave no column "
-            f"{' and no '.join(missing)}: give it, or set the price to 0."
+            f"{' and no '.join(missing)}: give it, or set `day_cost` and `order_cost` of the file to 0 (without "
+            "`day_cost` a price is assumed)."
         )
     work = [BPS * price * tried[name] for name, price in prices.items() if price]
     return tried.assign(work=sum(work)) if work else tried

@@ -43,7 +43,7 @@ BOLD_RULE = (
 FOLDED_WORDS = "The further figures describe this sample and have no interval."
 ELIGIBLE = "term-recommendation"
 WORDS, FIGURES = 120, 20  # of the prose of a first screen, its orders and warnings included
-OF_ORDERS = (35, 5)  # of these for the orders
+ORDERS_ROOM = (35, 5)  # of these for the orders
 FIGURE = re.compile(r"\d[\d,.]*")
 _SCREENS: WeakKeyDictionary[Comparison, Block] = WeakKeyDictionary()  # whose pictures take a second to draw
 
@@ -89,7 +89,7 @@ def _shown(lead: Sequence[str], warnings: Sequence[str]) -> int:
     shown = 0
     for count in (1, 2):
         text = " ".join([*lead, *warnings[:count]])
-        if len(text.split()) <= WORDS - OF_ORDERS[0] and len(FIGURE.findall(text)) <= FIGURES - OF_ORDERS[1]:
+        if len(text.split()) <= WORDS - ORDERS_ROOM[0] and len(FIGURE.findall(text)) <= FIGURES - ORDERS_ROOM[1]:
             shown = min(count, len(warnings))
     return shown
 

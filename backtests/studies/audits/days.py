@@ -46,7 +46,7 @@ def has_parts(value: Any) -> bool:
     return isinstance(value, Mapping | tuple | list | pd.Series) or bool(fields_of(value))
 
 
-def day_of(entry: Any) -> np.datetime64 | None:
+def day_in(entry: Any) -> np.datetime64 | None:
     """The day of an entry, which is one or has one among its parts; None for none."""
     if isinstance(entry, DATED):
         return _day(entry)
@@ -107,8 +107,8 @@ def _day(value: Any) -> np.datetime64 | None:
 
 def _days_of_list(entries: list[Any]) -> Days | None:
     """The same of a list, in which all entries have a day or begin with a number that is one."""
-    if day_of(entries[0]) is not None:
-        days = [day_of(entry) for entry in entries]
+    if day_in(entries[0]) is not None:
+        days = [day_in(entry) for entry in entries]
         return None if any(one is None for one in days) else np.array(days, dtype="datetime64[ns]")
     heads = [entry[0] if isinstance(entry, tuple | list) and len(entry) else entry for entry in entries]
     whole = all(isinstance(head, int | np.integer) and not isinstance(head, bool) for head in heads)

@@ -31,7 +31,7 @@ import pandas as pd
 from backtests.studies.audits.days import fields_of, has_days_after
 from backtests.studies.audits.futures import CHANGED, MIRRORED
 from backtests.studies.audits.other_values import Change
-from backtests.studies.audits.reading import OURS, file_of, is_library
+from backtests.studies.audits.reading import OURS, is_library, source_of
 from research.market import Market
 
 ATOMS = (str, bytes, bool, int, complex, type(None), pd.Timestamp, CodeType, BuiltinFunctionType)
@@ -44,7 +44,7 @@ MOST = 200_000  # objects that are searched
 
 
 @dataclass(frozen=True, eq=False)
-class Place:
+class FoundPlace:
     """A reference to a value.
 
     words : the place, in words.
@@ -68,7 +68,7 @@ class Reached:
     computes  : the day after which no value has entries where the user's modules are run anew, as far as is known.
     """
 
-    places: list[Place] = field(default_factory=list)
+    places: list[FoundPlace] = field(default_factory=list)
     functions: dict[int, FunctionType] = field(default_factory=dict)
     modules: dict[str, ModuleType] = field(default_factory=dict)
     caches: list[Any] = field(default_factory=list)
@@ -79,7 +79,7 @@ class Reached:
 
     def walk(self, value: Any, words: str, put: Callable[[Any], None] = lambda _: None) -> None:
         """Search a value, its parts and what its code names."""
-        todo: deque[Place] = deque([Place(words, value, put)])
+        todo: deque[FoundPlace] = deque([FoundPlace(words, value, put)])
         if not self._seen:
             self._environment()
         while todo and len(self._seen) < MOST:
@@ -98,9 +98,9 @@ class Reached:
         self._restore.append(_restored(os.environ))
         for key, value in os.environ.items():
             put = partial(os.environ.__setitem__, key)
-            self.places.append(Place(f"the variable {key} of the environment", value, put))
+            self.places.append(FoundPlace(f"the variable {key} of the environment", value, put))
 
-    def _parts(self, place: Place) -> Iterator[Place]:
+    def _parts(self, place: FoundPlace) -> Iterator[FoundPlace]:
         value, words = place.value, place.words
         if isinstance(value, Mapping | list | tuple | set | frozenset | deque):
             yield from self._content(value, words)
@@ -118,20 +118,20 @@ class Reached:
         elif not isinstance(value, TABLES):
             yield from self._instance(value, words)
 
-    def _partial(self, value: Any, words: str) -> Iterator[Place]:
+    def _partial(self, value: Any, words: str) -> Iterator[FoundPlace]:
         self._restore.append(partial(value.__setstate__, value.__reduce__()[2]))
         yield from _fixed(words, value.func)
         for key, one in [*enumerate(value.args), *value.keywords.items()]:
-            yield Place(words, one, partial(_put_argument, value, key))
+            yield FoundPlace(words, one, partial(_put_argument, value, key))
 
-    def _content(self, value: Any, words: str) -> Iterator[Place]:
+    def _content(self, value: Any, words: str) -> Iterator[FoundPlace]:
         items = list(value.values() if isinstance(value, Mapping) else value)
         if isinstance(value, dict | list | set | deque):
             self._restore.append(_restored(value))
         if any(not isinstance(item, (*ATOMS, float, np.ndarray)) for item in items):
             yield from _fixed(words, *items)
 
-    def _function(self, function: FunctionType) -> Iterator[Place]:
+    def _function(self, function: FunctionType) -> Iterator[FoundPlace]:
         if is_library(function.__code__.co_filename) or function.__code__.co_filename.startswith(OURS):
             yield from _fixed(f"`{function.__name__}`", getattr(function, "__wrapped__", None))
             return
@@ -139,7 +139,7 @@ class Reached:
         name = function.__qualname__.replace("<locals>.", "")
         if function.__defaults__:
             for k, value in enumerate(function.__defaults__):
-                yield Place(f"a default of {name}", value, partial(_put_default, function, k))
+                yield FoundPlace(f"a default of {name}", value, partial(_put_default, function, k))
             self._restore.append(partial(setattr, function, "__defaults__", function.__defaults__))
         yield from self._items(function.__kwdefaults__ or {}, lambda _: f"a default of {name}")
         yield from self._items(function.__dict__, lambda key: f"the attribute {key} of {name}")
@@ -148,11 +148,11 @@ class Reached:
         yield from self._of_libraries(function, name)
         module = sys.modules.get(function.__module__ or "")
         if module is not None and vars(module) is function.__globals__:
-            yield Place(function.__module__, module, lambda _: None)
+            yield FoundPlace(function.__module__, module, lambda _: None)
         else:
             yield from self._items(function.__globals__, lambda key: f"the global {key} of {name}")
 
-    def _of_libraries(self, function: FunctionType, name: str) -> Iterator[Place]:
+    def _of_libraries(self, function: FunctionType, name: str) -> Iterator[FoundPlace]:
         """What the user put into modules of libraries, where the function names it."""
         modules = [value for value in function.__globals__.values() if isinstance(value, ModuleType)]
         for module in [builtins, *modules]:
@@ -160,32 +160,32 @@ class Reached:
                 value, put = vars(module)[word], partial(vars(module).__setitem__, word)
                 if _is_value(value) and not callable(value):
                     self._restore.append(partial(put, value))
-                    yield Place(f"{module.__name__}.{word} in {name}", value, put)
+                    yield FoundPlace(f"{module.__name__}.{word} in {name}", value, put)
 
-    def _cell(self, cell: CellType, words: str) -> Iterator[Place]:
+    def _cell(self, cell: CellType, words: str) -> Iterator[FoundPlace]:
         try:
             value = cell.cell_contents
         except ValueError:  # not set yet
             return
         put = partial(setattr, cell, "cell_contents")
         self._restore.append(partial(put, value))
-        yield Place(words, value, put)
+        yield FoundPlace(words, value, put)
 
-    def _module(self, module: ModuleType) -> Iterator[Place]:
+    def _module(self, module: ModuleType) -> Iterator[FoundPlace]:
         file = getattr(module, "__file__", None)
         if (file is None and module.__name__ != "__main__") or (file and (is_library(file) or file.startswith(OURS))):
             return
         self.modules[module.__name__] = module
         yield from self._items(vars(module), lambda key: f"the global {key} of {module.__name__.rpartition('.')[2]}")
 
-    def _items(self, items: dict[str, Any], words: Callable[[str], str]) -> Iterator[Place]:
+    def _items(self, items: dict[str, Any], words: Callable[[str], str]) -> Iterator[FoundPlace]:
         if items:
             self._restore.append(_restored(items))
         for key, value in list(items.items()):
             if not (key.startswith("__") and key.endswith("__")):
-                yield Place(words(key), value, partial(items.__setitem__, key))
+                yield FoundPlace(words(key), value, partial(items.__setitem__, key))
 
-    def _class(self, kind: type) -> Iterator[Place]:
+    def _class(self, kind: type) -> Iterator[FoundPlace]:
         for base in kind.__mro__:
             if not _is_known(base):
                 self._restore.append(partial(_put_back, base, dict(vars(base))))
@@ -193,9 +193,9 @@ class Reached:
                     if name.startswith("__") and not isinstance(value, FunctionType):
                         continue
                     put = partial(type.__setattr__, base, name)
-                    yield Place(f"{base.__name__}.{name}", value, put)
+                    yield FoundPlace(f"{base.__name__}.{name}", value, put)
 
-    def _instance(self, value: Any, words: str) -> Iterator[Place]:
+    def _instance(self, value: Any, words: str) -> Iterator[FoundPlace]:
         """The fields of an object, and the code of its class; what a cache of answers wraps."""
         if callable(getattr(value, "cache_clear", None)):
             self.caches.append(value)
@@ -205,8 +205,8 @@ class Reached:
             return
         self._restore.append(partial(_put_back, value, fields_of(value)))
         for name, one in fields_of(value).items():
-            if not (isinstance(one, np.ndarray) and file_of(kind).startswith(OURS)):  # a network's, or the costs' days
-                yield Place(f"the field {name} of {kind.__name__}", one, partial(_put_field, value, name))
+            if not (isinstance(one, np.ndarray) and source_of(kind).startswith(OURS)):  # a network
+                yield FoundPlace(f"the field {name} of {kind.__name__}", one, partial(_put_field, value, name))
 
     def restore(self) -> None:
         """Put back all that was there when it was found, and forget what functions remember."""
@@ -291,7 +291,7 @@ class Changing:
             self._put(list(enumerate(made.places, len(self.reached.places))))
         return policy
 
-    def _put(self, places: list[tuple[int, Place]]) -> None:
+    def _put(self, places: list[tuple[int, FoundPlace]]) -> None:
         for k, place in places:
             if self.only in (None, k):
                 other = self.value(place.value, place.words, k)
@@ -451,9 +451,9 @@ def _key(code: CodeType) -> tuple[str, int]:
     return code.co_qualname, code.co_firstlineno
 
 
-def _fixed(words: str, *values: Any) -> list[Place]:
+def _fixed(words: str, *values: Any) -> list[FoundPlace]:
     """Values at which no other can be put, because what holds them is replaced as a whole."""
-    return [Place(words, value, _nowhere) for value in values]
+    return [FoundPlace(words, value, _nowhere) for value in values]
 
 
 def _nowhere(_: Any) -> None:
@@ -521,9 +521,9 @@ def _is_value(value: Any) -> bool:
 
 def _is_known(kind: type) -> bool:
     """True for a class of a library or of this workbench."""
-    return _is_foreign(kind) or file_of(kind).startswith(OURS)
+    return _is_foreign(kind) or source_of(kind).startswith(OURS)
 
 
 def _is_foreign(kind: type) -> bool:
     """True for a class of a library."""
-    return is_library(file_of(kind)) or kind.__module__.partition(".")[0] in sys.stdlib_module_names
+    return is_library(source_of(kind)) or kind.__module__.partition(".")[0] in sys.stdlib_module_names

@@ -18,9 +18,9 @@ from typing import Any
 import numpy as np
 import pandas as pd
 
-from backtests.studies.audits.days import IN_TEXT, LONGEST, PARTS, PLAIN, day_of, days_of, fields_of, has_parts
+from backtests.studies.audits.days import IN_TEXT, LONGEST, PARTS, PLAIN, day_in, days_of, fields_of, has_parts
 from backtests.studies.audits.futures import CALM, CHANGED, CUT, calm_after, changed_after
-from backtests.studies.audits.reading import file_of, is_library
+from backtests.studies.audits.reading import is_library, source_of
 from foundation.arrays import Rows
 from research.market import Market
 from research.market.calendars import Days
@@ -68,7 +68,7 @@ class Change:
             return self._foreign(value)
         if all(hasattr(value, name) for name in ("__array__", "__setitem__", "__len__")):
             return self._tensor(value)
-        inside = self.depth and is_library(file_of(type(value))) and not callable(value)
+        inside = self.depth and is_library(source_of(type(value))) and not callable(value)
         return self._object(value) if inside else value
 
     def beside(self, columns: Sequence[Any]) -> "Change":
@@ -111,7 +111,7 @@ class Change:
         if not has_parts(own):
             if isinstance(own, float | np.ndarray) and np.shape(own) == np.shape(drawn):
                 return self._numbers(own, drawn)
-            if day_of(own) is None:
+            if day_in(own) is None:
                 return drawn
             mine, other = (IN_TEXT.search(one) if isinstance(one, str) else None for one in (own, drawn))
             return own[: mine.end()] + drawn[other.end() :] if mine and other else own

@@ -22,7 +22,7 @@ from typing import Any
 from foundation.files import ROOT
 
 OURS = tuple(f"{ROOT / name}/" for name in ("foundation", "research", "backtests", "desk"))
-PACKAGES = ("site-packages", "dist-packages")
+INSTALLED_IN = ("site-packages", "dist-packages")
 WATCHED = {  # event of the interpreter, or our own: what is read, and the place of its name among the arguments
     "open": ("the file", 0),
     "sqlite3.connect": ("the file", 0),
@@ -38,7 +38,7 @@ CLOCKS = (
 )  # fmt: skip
 PLACES_OF_LIBRARIES = ("<frozen", *(sysconfig.get_paths()[name] for name in ("stdlib", "purelib", "platlib")))
 PLACES_OF_SYSTEM = ("/proc/", "/sys/", "/dev/", "/etc/", "/usr/", f"{sys.prefix}/", f"{sys.base_prefix}/")
-PROGRAMS = ("subprocess.Popen", "os.system", "os.posix_spawn")
+STARTS_OF_PROGRAMS = ("subprocess.Popen", "os.system", "os.posix_spawn")
 ENVIRONMENT = type(os.environ).__getitem__.__code__
 NOW = ("now", "today", "utcnow")  # of `datetime` and `date`
 CODE = re.compile(r"\.(pyc?|so|nbi|nbc)(\.|$)")  # of modules that are imported while it decides
@@ -75,7 +75,7 @@ def _hear(event: str, arguments: tuple[Any, ...]) -> None:
         return
     if event == "open" and os.path.abspath(os.fsdecode(what)).startswith((*PLACES_OF_LIBRARIES, *PLACES_OF_SYSTEM)):
         return
-    if event in PROGRAMS and is_library(_caller(sys._getframe(1))):
+    if event in STARTS_OF_PROGRAMS and is_library(_caller(sys._getframe(1))):
         return
     _tell(f"{kind} {what}")
 
@@ -85,7 +85,7 @@ def is_library(file: str) -> bool:
     return file.startswith(PLACES_OF_LIBRARIES) and not file.startswith(OURS)
 
 
-def file_of(kind: type) -> str:
+def source_of(kind: type) -> str:
     """The file of a class; "" for one that was typed in."""
     return getattr(sys.modules.get(kind.__module__), "__file__", None) or ""
 
@@ -93,7 +93,7 @@ def file_of(kind: type) -> str:
 def _caller(frame: FrameType | None) -> str:
     """The file of the code that called, outside the standard library."""
     while frame is not None and frame.f_code.co_filename.startswith(PLACES_OF_LIBRARIES[:2]):
-        if any(name in frame.f_code.co_filename for name in PACKAGES):
+        if any(name in frame.f_code.co_filename for name in INSTALLED_IN):
             break
         frame = frame.f_back
     return "" if frame is None else frame.f_code.co_filename

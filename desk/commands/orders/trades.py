@@ -55,11 +55,11 @@ def trades_now(
     stale_ok : true to make the list, marked, where prices are too old for orders.
     Raises   : ConfigError as `policy_now` and `trade_list` do; DataError for prices later than today, or too old.
     """
-    ready, name, run = policy_now(portfolio, policy, reports)
+    scheduled_rule, name, run = policy_now(portfolio, policy, reports)
     if not policy and portfolio.policy:
         portfolio = replace(portfolio, notes=(*portfolio.notes, *_other_advice(portfolio, reports)))
     today = today_of(as_of, portfolio.market.calendar)
-    return trade_list(portfolio, ready, name=name, run=run, request=request, as_of=today, stale_ok=stale_ok)
+    return trade_list(portfolio, scheduled_rule, name=name, run=run, request=request, as_of=today, stale_ok=stale_ok)
 
 
 def _other_advice(portfolio: Portfolio, reports: Path | None) -> tuple[str, ...]:
@@ -143,7 +143,7 @@ def fitted_policy(portfolio: Portfolio, name: str, found: tuple[Path, Mapping[st
     portfolio.check_policy(name)
     spec = portfolio.policies[name]
     if not isinstance(spec, TunedThreshold | Learned):
-        return ready(portfolio, name)
+        return scheduled_rule(portfolio, name)
     if found is None or name not in found[1]["fitted"]:
         raise ConfigError(
             f"policy {name!r} must be fitted first, and there is no completed full run of the same file and data. Run: "
@@ -152,7 +152,7 @@ def fitted_policy(portfolio: Portfolio, name: str, found: tuple[Path, Mapping[st
     return refit(spec, found[1]["fitted"][name], found[0] / "policies" / name)
 
 
-def ready(portfolio: Portfolio, name: str) -> Rule:
+def scheduled_rule(portfolio: Portfolio, name: str) -> Rule:
     """A candidate that needs no report: as the file has it, on the schedule that is best in training if it states none.
 
     name : name of the candidate.

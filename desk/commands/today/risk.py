@@ -10,7 +10,7 @@ from backtests.sheets.pages.risk_sheet import risk_text, write_risk_sheet
 from backtests.today.holdings_risk import holdings_risk
 from backtests.today.risk_paths import PATHS
 from desk.commands.made import Made, age_text, file_fact, finish, run_for
-from desk.commands.orders.trades import newest_run, ready, refit
+from desk.commands.orders.trades import newest_run, refit, scheduled_rule
 from foundation.files import writing
 from foundation.progress import bar
 from research.accounting import Policy
@@ -78,7 +78,7 @@ def fitted_policies(
     for name in names:
         spec = portfolio.policies[name]
         if not isinstance(spec, TunedThreshold | Learned):
-            found[name] = ready(portfolio, name)
+            found[name] = scheduled_rule(portfolio, name)
         elif (newest := newest_run(portfolio, reports)) is not None and name in newest[1]["fitted"]:
             run = newest[1]["run"]
             found[name] = refit(spec, newest[1]["fitted"][name], newest[0] / "policies" / name)

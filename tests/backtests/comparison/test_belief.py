@@ -237,7 +237,8 @@ def test_a_count_that_is_the_same_in_all_simulated_tests_is_that_of_the_test() -
 
 def test_a_rule_that_slept_through_the_test_works_as_theory_says() -> None:
     found = belief(worked(0, years=2.0), counting(0.5, 0.8, years=2.0), PENALTY)
-    assert 0.1 < found.days.mean() < 0.7
+    alone = belief(worked(0, years=2.0), None, PENALTY)
+    assert alone.days.mean() < 0.2 < found.days.mean() < 0.6
 
 
 def test_without_simulated_tests_a_count_errs_as_that_of_rare_events_round_the_count() -> None:
@@ -254,3 +255,14 @@ def test_equal_policies_work_and_lose_alike_whether_or_not_they_were_simulated()
         found = belief(same, tests, PENALTY)
         for drawn in (found.days, found.orders) if tests else (found.j, found.days, found.orders):
             assert drawn[:, 0] == pytest.approx(drawn[:, 1], rel=1e-9)
+
+
+def test_a_part_of_the_test_errs_as_much_as_a_test_that_is_as_short() -> None:
+    """Simulated tests of ten years have half the spread of those of two and a half; theory is equally far off."""
+    terms = worked(20)
+    quarter = terms.on(np.arange(2_520) < 630)
+    long, short = counting(8.0, 0.3), counting(8.0, 0.6, years=2.5)
+    for tests, wide in ((long, 0.3 * SPREAD * np.sqrt(10.0 / YEARS)), (short, 0.6 * SPREAD * np.sqrt(2.5 / YEARS))):
+        logs, error = np.log(belief(quarter, tests, PENALTY).days + 0.5 / 2.5), 0.6
+        spread = wide * error / np.sqrt(wide**2 + error**2)
+        assert logs.std(axis=0) == pytest.approx(np.full(2, spread), rel=0.1)

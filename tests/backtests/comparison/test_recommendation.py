@@ -14,14 +14,14 @@ from backtests.comparison import belief
 from backtests.comparison.belief import DailyTerms
 from backtests.comparison.recommendation import (
     ERRORS,
-    IDLE,
     MORE,
+    NEVER_ELSEWHERE,
     OTHER_TARGET,
     Losses,
     Question,
     Work,
-    best,
     chosen,
+    least_loss,
     menu,
     question,
     recommend,
@@ -244,7 +244,7 @@ def test_a_gain_near_the_margin_is_found_by_more_draws() -> None:
 
 def test_the_best_but_one_is_the_next() -> None:
     given_ = losses((3.0, 0.0), (1.0, 0.0), (2.0, 0.0))
-    assert (best(given_, [True] * 3), best(given_, [True] * 3, but=1), best(given_, [False, True, False], but=1)) == (
+    assert (least_loss(given_, [True] * 3), least_loss(given_, [True] * 3, but=1), least_loss(given_, [False, True, False], but=1)) == (
         1,
         2,
         1,
@@ -303,7 +303,7 @@ def test_a_policy_that_seldom_keeps_a_limit_in_simulated_tests_is_no_candidate_w
     assert (found.terms.names, found.eligible, found.now) == (("band",), [True], None)
     assert kept == {"never": 1.0, "band": 0.8, "wide": 0.7, "often": 0.7}
     seldom = "it keeps your limits in 7 of 10 tests as long, 8 are asked"
-    assert broken == {"hrp": (OTHER_TARGET,), "never": (IDLE,), "wide": (seldom,), "often": (seldom,)}
+    assert broken == {"hrp": (OTHER_TARGET,), "never": (NEVER_ELSEWHERE,), "wide": (seldom,), "often": (seldom,)}
 
 
 def test_without_simulated_tests_the_test_alone_decides_and_says_so() -> None:

@@ -39,7 +39,7 @@ COSTS = Costs.bps(2, commission=5, half_spread=5)
 @pytest.fixture(autouse=True)
 def _anew(monkeypatch: pytest.MonkeyPatch) -> None:
     """Nothing is read that was simulated before, and no asset grows, as closed forms have it."""
-    monkeypatch.setattr("backtests.comparison.simulated_tests.RATIOS", 0.0)
+    monkeypatch.setattr("backtests.comparison.simulated_tests.SHARPE_RATIOS", 0.0)
     monkeypatch.setattr("backtests.comparison.kept_simulations.KeptSimulation.load", lambda self: None)
 
 
@@ -274,7 +274,7 @@ def test_assets_grow_in_simulated_tests_as_the_real_one_did(market: Market, monk
     grown = market.with_returns(market.returns + np.where(np.arange(len(market.dates))[:, None] > 0, [0.002, 0.0], 0.0))
     found = {}
     for ratios in (0.0, 1.0):
-        monkeypatch.setattr("backtests.comparison.simulated_tests.RATIOS", ratios)
+        monkeypatch.setattr("backtests.comparison.simulated_tests.SHARPE_RATIOS", ratios)
         real = played(grown, never=Never(HELD))
         tests = simulated_tests(real, Benchmark.of(real["never"], 5.0))
         assert tests is not None

@@ -81,7 +81,7 @@ def test_text_fits_a_terminal_whatever_the_names(comparison) -> None:
 def test_text_shows_the_figures_the_differences_and_what_follows(comparison) -> None:
     text = comparison_text(comparison)
     for name, s in comparison.scores.items():
-        line = next(line for line in text.splitlines() if re.match(rf"{name}\b.*(within|breached)$", line))
+        line = next(line for line in text.splitlines() if re.match(rf"{name}\b.*(yes|no)$", line))
         assert f"{s['loss']:.2f}" in line
         assert f"{100 * s['growth']:.2f}" in line
     difference = comparison.evidence.differences("loss")["threshold"]
