@@ -174,11 +174,10 @@ def _losses(
         of, of_tests = _places(terms, tests)
         found = tests.expected(variance, tests.logs(tracking_penalty, costs))
         left = found.left[:, of_tests]
-        of_one[of] = _shorter(terms, tests) * np.sqrt((left**2).sum(axis=0))
-        apart[:, of], spread[of] = (
-            _normal(draws, len(left)) @ (_spread(tests) * left),
-            _spread(tests) * np.sqrt((left**2).sum(axis=0)),
-        )
+        size = np.sqrt((left**2).sum(axis=0))
+        wide = np.minimum(_spread(tests), VAGUE / np.maximum(size, SAME))  # no theory says less than nothing
+        apart[:, of], spread[of], of_one[of] = _normal(draws, len(left)) @ (wide * left), wide * size, size
+        of_one[of] *= _shorter(terms, tests)
         lift = np.full(count, np.unique(found.skew).mean())  # of a policy without a test, that of those that have one
         mean[of], lift[of] = found.log[of_tests], found.skew[of_tests]
         measured += lift
@@ -243,8 +242,10 @@ def _alike(terms: DailyTerms) -> list[int]:
 @lru_cache(maxsize=16)  # one sheet asks for the same numbers a hundred times, at other prices
 def _normal(draws: int, count: int, seed: int = 0) -> Array:
     """(draws, count) standard normal numbers, the first of which are the same for any count."""
-    rng = np.random.default_rng([seed, 2])
-    return owned(rng.standard_normal((count, draws)).T)
+    found = np.random.default_rng([seed, 2]).standard_normal((count, draws))
+    found -= found.mean(axis=1, keepdims=True)  # so that few draws give the means of many
+    found /= found.std(axis=1, keepdims=True)
+    return owned(found.T)
 
 
 def _unit(sums: Array) -> Array:

@@ -376,8 +376,8 @@ def _breached(probability: float, asked: float, *, simulated: bool) -> str:
     if not simulated:
         return "it breached a limit in this test, the only one that it has"
     digits = digits_apart(10.0 * probability, 10.0 * asked, 0)
-    kept, needed = (number(10.0 * each, digits) for each in (probability, asked))
-    return f"it keeps your limits in {kept} of 10 tests as long, {needed} are asked"
+    kept = number(10.0 * probability, digits)
+    return f"it keeps your limits in {kept} of 10 simulated tests, {10.0 * asked:.3g} are asked"
 
 
 def recommend(

@@ -32,6 +32,8 @@ SAME_WIDTH = 0.005  # points: bands that differ by less are shown as one
 LONGEST_NAME = 18  # characters of a name above a column
 CONTEST = {"band": "threshold", "tuned": "threshold", "learned": "learned"}  # classes of the contest, by family
 THEORY_ALONE = "None of the policies traded in this test: this is theory alone."
+SAME_GROWTH = 0.5e-4  # fraction: a smaller difference is written as none
+FAR_PRICE, LEAST_DAYS, MOST_OFFERED = 20.0, 100.0, 3  # prices, in the desk's or the margin over days; policies named
 LEAST_LEAD, NO_LEAD = 5e-4, 0.25  # premiums a year, fraction, between which one is worth a word
 
 
@@ -251,8 +253,15 @@ def _none(made: Recommendation) -> str:
     """The reason why no policy is recommended."""
     if set(made.broken.values()) == {(OTHER_TARGET,)}:
         return "all policies hold another target. Give one that holds the target of the file"
-    reasons = "; ".join(f"{each}: {listed(why)}" for each, why in made.broken.items())
-    return f"none is a candidate ({reasons})"
+    judged = {name: kept for name, kept in made.kept.items() if made.broken.get(name, ()) != (NEVER_ELSEWHERE,)}
+    if not judged:
+        return f"none is a candidate ({NEVER_ELSEWHERE})"
+    near = max(judged, key=judged.__getitem__)
+    best = f"the nearest, {near}, in {10.0 * judged[near]:.2g} of 10" if judged[near] else "any of them in none"
+    return (
+        f"none keeps your limits often enough in simulated tests, {best}. Widen `limits`, or ask for less by "
+        "`limits: kept`"
+    )
 
 
 def _do(told: Told) -> str:
@@ -275,13 +284,15 @@ def _gain(told: Told) -> str:
         return "It is the only candidate."
     gain = candidates[told.policy].loss - candidates[other].loss
     within = f", within your margin of {told.money(made.margin, other=gain)}" if 0.0 < gain <= made.margin else ""
+    if made.now is None and -made.margin <= gain <= 0.0:
+        within = f", less than your margin of {told.money(made.margin, other=gain)}: both will do"
     which = "next best" if made.now is None else "best other"
-    return f"The {which}, {other}, is expected to cost {_apart(told, gain)}{within}{_priced(told)}."
+    return f"The {which}, {other}, is expected to cost {_apart(told, gain, made.margin)}{within}{_priced(told)}."
 
 
-def _apart(told: Told, gain: float) -> str:
-    """A gain as what is paid less or more."""
-    return f"{told.money(abs(gain))} {told.portfolio.basis} a year {'less' if gain > 0.0 else 'more'}"
+def _apart(told: Told, gain: float, other: float | None = None) -> str:
+    """A gain as what is paid less or more, told from another amount."""
+    return f"{told.money(abs(gain), other=other)} {told.portfolio.basis} a year {'less' if gain > 0.0 else 'more'}"
 
 
 def _priced(told: Told) -> str:
@@ -302,10 +313,17 @@ def _likely(told: Told) -> str:
     ends = " to ".join(told.money(v, signed=True) for v in (one.gain.lower, one.gain.upper))
     if name == made.policy:
         said.append(f"19 times in 20 it gains {ends}; {_in_hundred(1.0 - one.better)} that it costs more.")
-        days = " instead of ".join(_days(each.work.days) for each in (one, base))
-        said.append(f"It trades on {days} days a year.")
+        if not made.is_forced:
+            said.append(f"It trades on {_days(one.work.days)} instead of {_days(base.work.days)} days a year.")
+            lazy = min(made.as_good, key=lambda each: made.candidates[each].work, default=name)
+            days = made.candidates[lazy].work.days
+            said += (
+                [f"{lazy}, on {_days(days)} days, is within your margin of it."] if 2.0 * days < one.work.days else []
+            )
     else:
-        said.append(f"19 times in 20 {name} would gain {ends}.")
+        worse = " to ".join(told.money(v) for v in (-one.gain.upper, -one.gain.lower))
+        would = f"would cost {worse} more" if one.gain.upper < 0.0 else f"would gain {ends}"
+        said.append(f"19 times in 20 {name} {would}.")
     if made.is_kept and made.nothing >= SURELY_NOTHING:
         said.append("Nothing here is worth your time.")
     elif made.at_stake > made.margin:
@@ -316,7 +334,7 @@ def _likely(told: Told) -> str:
 
 def _days(count: float) -> str:
     """A count a year, with a decimal where it is small."""
-    return number(count, 1 if count < 10.0 else 0)
+    return number(count, 1 if 0.05 <= count < 10.0 else 0)
 
 
 def _in_hundred(p: float) -> str:
@@ -331,13 +349,23 @@ def _in_hundred(p: float) -> str:
 
 
 def _menu(told: Told) -> str:
-    """The answers at the next lower and the next higher prices of a trading day."""
-    offers, price = told.made.menu, told.portfolio.day_cost
-    here = next((k for k, one in enumerate(offers) if one.above <= price <= one.below and one.policy == told.policy), 0)
-    if not offers or offers[here].policy != told.policy:  # of another target: the menu is not of its prices
+    """The answers at other prices of a trading day that a desk may have, the nearest where they are many."""
+    made, price = told.made, told.made.day_cost
+    here = next((one for one in made.menu if one.above <= price <= one.below and one.policy == told.policy), None)
+    if here is None:  # of another target: the menu is not of its prices
         return ""
-    near = [one for one in offers[max(here - 1, 0) : here + 2] if one is not offers[here]]
-    return f"If a trading day costs you {_offered(near, price)}." if near else ""
+    most = FAR_PRICE * max(price, made.margin / LEAST_DAYS)
+    others = [one for one in made.menu if one is not here and one.above <= most]
+    place = made.menu.index(here)
+    near = others if len(others) <= MOST_OFFERED else [one for one in others if abs(made.menu.index(one) - place) == 1]
+    fitted = {one.policy for one in near if _is_fitted(told, one.policy)}
+    as_now = f", {listed(sorted(fitted))} as fitted now" if fitted else ""
+    return f"If a trading day costs you {_offered(near, price)}{as_now}." if near else ""
+
+
+def _is_fitted(told: Told, name: str) -> bool:
+    one = told.played.fitted[name]
+    return one.tuned is not None or one.schedule is not None
 
 
 def _offered(offers: Sequence[PricedAnswer], price: float) -> str:
@@ -380,13 +408,13 @@ def _figures(told: Told) -> VerdictTable:
     rows = (
         row(f"{told.charged}, {unit}", [told.cost(name) for name in names], None),
         row("tracking error, %", [100.0 * told.scores[name]["tracking_error"] for name in names], 2),
-        ("days / orders", *pairs),
+        ("expected days / orders", *pairs),
         row(f"expected loss, {unit}", [one.loss for one in candidates], None),
         row(label, [100.0 * told.scores[name][told.grown] for name in names], 2),
     )
     caption = (
-        "Tracking error: how far returns stray from those of the target. Expected loss: costs, tracking error at your "
-        "penalty, days and orders, by this test and theory"
+        "Costs, growth and tracking error, how far returns stray from those of the target, are of this test. Expected "
+        "loss: costs, tracking error at your penalty, days and orders, by this test and theory"
     )
     return VerdictTable(caption, heads, rows)
 
@@ -483,6 +511,8 @@ def _growth(told: Told) -> str:
         return ""
     made, now, played = told.made, told.base, told.backtests[told.policy]
     gap, a_year = told.scores[told.policy][told.grown] - told.scores[now][told.grown], ""
+    if abs(gap) < SAME_GROWTH:
+        return f"In this test {told.policy} grew as {now} did."
     if told.grown == "growth":
         a_year = " a year"
     apart = played.net_returns - told.backtests[now].net_returns

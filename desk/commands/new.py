@@ -466,7 +466,7 @@ def _policies(draft: _Draft) -> str:
     width = max(map(len, policies)) + 1
     reference = CALENDARS[calendar]
     return "\n".join([
-        "# The candidates. Where a change gains enough, the one of least work among the best is recommended.",
+        "# The candidates. The one that is expected to cost least is recommended, where it gains enough.",
         "policies:",
         *(f"  {f'{name}:':<{width}} {{{rule}}}" for name, rule in policies.items()),
         f"policy: {s.policy or reference}",

@@ -120,8 +120,8 @@ class Stability:
         if not self.turns:
             most = number(float(MULTIPLES[-1]), 0)
             said = (
-                f"Nothing changes the answer: neither {most} times your tracking penalty and costs nor an {most}th of "
-                "them, and neither twice the volatility nor half of it."
+                f"No tracking penalty and no cost up to {most} times yours and down to an {most}th of it, and no "
+                "volatility up to twice this and down to half of it, changes the answer."
             )
             return f"{said} {self._tried()}".strip()
         said = f"Changes the answer, with the trades as they were: {listed([one.words for one in self.turns], 'or')}."

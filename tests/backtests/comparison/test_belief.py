@@ -64,7 +64,8 @@ def measured_as(j: tuple[float, float], shares: np.ndarray, variance: float) -> 
 def test_no_test_errs_less_than_a_simulated_one_and_theory_is_believed_where_the_test_says_nothing() -> None:
     exact = losses_of(measured((2.0, 4.0), 1e-6), simulated((9.0, 9.0), 0.3), PENALTY)
     skew = 0.3**2 / 2.0  # of normal logarithms with a spread of 0.3: so far is the mean above the middle
-    share = SPREAD**2 / (1.0 + SPREAD**2)
+    error = np.sqrt(YEARS / 10.0)  # of ten years, in errors of a simulated test of three
+    share = SPREAD**2 / (error**2 + SPREAD**2)
     middle = np.log(9.0) + share * (np.log([2.0, 4.0]) - np.log(9.0)) + skew
     assert np.log(exact).mean(axis=0) == pytest.approx(middle, abs=0.01)
     assert np.log(exact).std(axis=0) == pytest.approx(np.full(2, SPREAD * 0.3 * np.sqrt(1.0 - share)), rel=0.05)
@@ -83,7 +84,7 @@ def test_both_are_weighed_by_their_precisions() -> None:
     draws = np.log(losses_of(measured((2.0, 4.0), 0.05), simulated((3.0, 3.0), 0.1), PENALTY))
     waves = 0.05 / np.sqrt(2.0)  # each of the three has Λ = noise × √(1/2)
     prior, scales = (SPREAD * 0.1) ** 2, np.sqrt(3.0 / np.random.default_rng(0).chisquare(3, 9_999))
-    share = np.mean(prior / (prior + np.maximum(scales * waves, 0.1) ** 2))
+    share = np.mean(prior / (prior + np.maximum(scales * waves, 0.1 * np.sqrt(YEARS / 10.0)) ** 2))
     skew = 0.1**2 / 2.0
     middle = np.log(3.0) + share * (np.log([2.0, 4.0]) - np.log(3.0)) + skew
     assert draws.mean(axis=0) == pytest.approx(middle, abs=0.01)

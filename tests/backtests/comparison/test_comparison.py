@@ -134,7 +134,13 @@ def test_its_tables_have_the_figures_of_both_policies_and_of_the_best_of_each_cl
     made, said, nav = more.recommendation, more.verdict, more.portfolio.nav
     assert said.figures.heads == ("a year", "quarterly (now)", "tuned (use)", "change")
     rows = {row[0]: row[1:] for row in said.figures.rows}
-    assert list(rows) == ["costs, USD", "tracking error, %", "days / orders", "expected loss, USD", "growth, %"]
+    assert list(rows) == [
+        "costs, USD",
+        "tracking error, %",
+        "expected days / orders",
+        "expected loss, USD",
+        "growth, %",
+    ]
     names = ("quarterly", "tuned")
     assert rows["costs, USD"][:2] == tuple(f"{more.scores[name]['cost'] / 1e4 * nav:,.0f}" for name in names)
     assert rows["growth, %"][:2] == tuple(f"{100 * more.scores[name]['growth']:.2f}" for name in names)
@@ -251,12 +257,10 @@ def test_growth_is_told_as_chance_with_the_premium_that_would_outweigh_the_gain(
 
 def test_a_barred_policy_of_today_is_in_no_figure_of_what_may_be_had() -> None:
     """It is the cheapest by far: what the doubt costs, the menu and the tax at the end are those of candidates."""
-    strict = {"policy": "never", "limits.tracking_error": 0.5, "limits.max_days_outside": 1.0, "limits.kept": 1.0}
-    desk = load_portfolio(FILE, strict | {"tracking_penalty": 1e-6, "test_start": "2015-01-01"})
-    found = compare(desk, only=["never", "monthly", "quarterly"], draws=100)
+    strict = {"policy": "never", "limits.tracking_error": 0.1, "limits.max_days_outside": 1.0}
+    found = compare(load_portfolio(FILE, strict | {"tracking_penalty": 1e-6}), only=["never", "monthly", "quarterly"])
     made = found.recommendation
-    if not made.is_forced:
-        pytest.fail("never keeps the limits in half of the tests: the case needs another limit")
+    assert made.is_forced
     assert made.policy in ("monthly", "quarterly")
     assert made.candidates["never"].loss < made.candidates[made.policy].loss
     assert made.at_stake < made.candidates[made.policy].loss - made.candidates["never"].loss
@@ -330,7 +334,7 @@ def test_who_now_breaches_a_limit_is_told_to_change_with_the_gain_and_how_often_
     made, said = found.recommendation, found.verdict
     assert (made.is_forced, made.kept["never"]) == (True, 0.0)
     assert said.do.startswith(
-        f"Use {made.policy} instead of never, which keeps your limits in 0 of 10 tests as long, 5 are asked: "
+        f"Use {made.policy} instead of never, which keeps your limits in 0 of 10 simulated tests, 5 are asked: "
     )
     assert said.gain.startswith(
         f"It is expected to cost {made.candidates[made.policy].gain.value:,.0f} USD a year less"
@@ -382,9 +386,9 @@ def test_a_calendar_that_loses_less_than_a_daily_one_is_kept() -> None:
 def test_with_no_policy_within_the_limits_the_verdict_names_each_limit() -> None:
     desk = load_portfolio(FILE, {"limits.tracking_error": 1e-6})
     said = str(compare(desk, only=FEW, draws=500).verdict)
-    assert "No policy is recommended: none is a candidate" in said
-    for name in FEW:
-        assert f"{name}: it keeps your limits in 0 of 10 tests as long" in said
+    assert (
+        "No policy is recommended: none keeps your limits often enough in simulated tests, any of them in none." in said
+    )
 
 
 # -- what fitting may see --------------------------------------------------------------------------------------------

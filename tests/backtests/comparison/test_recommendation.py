@@ -242,13 +242,9 @@ def test_a_gain_near_the_margin_is_found_by_more_draws() -> None:
     assert len(replace(near, now=None).losses().drawn) == belief.DRAWS
 
 
-def test_the_best_but_one_is_the_next() -> None:
-    given_ = losses((3.0, 0.0), (1.0, 0.0), (2.0, 0.0))
-    assert (least_loss(given_, [True] * 3), least_loss(given_, [True] * 3, but=1), least_loss(given_, [False, True, False], but=1)) == (
-        1,
-        2,
-        1,
-    )
+@pytest.mark.parametrize(("eligible", "but", "place"), [((1, 1, 1), None, 1), ((1, 1, 1), 1, 2), ((0, 1, 0), 1, 1)])
+def test_the_best_but_one_is_the_next(eligible: tuple[int, ...], but: int | None, place: int) -> None:
+    assert least_loss(losses((3.0, 0.0), (1.0, 0.0), (2.0, 0.0)), list(map(bool, eligible)), but=but) == place
 
 
 # -- who is a candidate ----------------------------------------------------------------------------------------------
@@ -302,7 +298,7 @@ def test_a_policy_that_seldom_keeps_a_limit_in_simulated_tests_is_no_candidate_w
     assert found is not None
     assert (found.terms.names, found.eligible, found.now) == (("band",), [True], None)
     assert kept == {"never": 1.0, "band": 0.8, "wide": 0.7, "often": 0.7}
-    seldom = "it keeps your limits in 7 of 10 tests as long, 8 are asked"
+    seldom = "it keeps your limits in 7 of 10 simulated tests, 8 are asked"
     assert broken == {"hrp": (OTHER_TARGET,), "never": (NEVER_ELSEWHERE,), "wide": (seldom,), "often": (seldom,)}
 
 
@@ -320,7 +316,7 @@ def test_what_the_desk_does_now_needs_to_keep_the_limits_in_half_of_the_tests() 
     found, _, broken = judged(scores, policy="never", other="hrp", tests=drifting(never=(4, 2), band=(0, 0)))
     assert found is not None
     assert (found.terms.names, found.eligible, found.now) == (("never", "band"), [False, True], 0)
-    assert broken["never"] == ("it keeps your limits in 4 of 10 tests as long, 5 are asked",)
+    assert broken["never"] == ("it keeps your limits in 4 of 10 simulated tests, 5 are asked",)
     made = recommend(found, {}, broken)
     assert (made.policy, made.is_forced, set(made.candidates)) == ("band", True, {"never", "band"})
     found, _, _ = judged(scores, policy="hrp", other="hrp", tests=drifting(never=(0, 0), band=(0, 0)))

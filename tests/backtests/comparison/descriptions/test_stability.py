@@ -11,6 +11,7 @@ import pytest
 
 from backtests.comparison import Comparison, compare
 from backtests.comparison.descriptions.stability import (
+    GREW_MOST,
     MULTIPLES,
     Change,
     Stability,
@@ -220,8 +221,17 @@ def test_learned_policies_are_asked_again_as_others_are() -> None:
 
 
 def test_an_answer_that_nothing_changes_is_said_in_a_sentence() -> None:
-    said = (
-        "neither 8 times your tracking penalty and costs nor an 8th of them, and neither twice the volatility nor "
-        "half of it."
+    assert Stability("quarterly", (), (), ()).sentence == (
+        "No tracking penalty and no cost up to 8 times yours and down to an 8th of it, and no volatility up to twice "
+        "this and down to half of it, changes the answer."
     )
-    assert Stability("quarterly", (), (), ()).sentence == f"Nothing changes the answer: {said}"
+
+
+def test_the_change_that_is_nearest_is_said_in_brief_unless_the_answer_hangs_on_an_asset() -> None:
+    far = Turn("a tracking penalty", True, "0.7", "5", "a", apart=2.0)
+    near = Turn("costs", False, "1.05 times yours", "", "b", "1.2 times yours", 0.05)
+    assert Stability("c", (far, near), (), ()).brief == f"Changes the answer: {near.words}."
+    hangs = Change(GREW_MOST, {"without BTC": "quarterly"}, "c")
+    assert Stability("c", (far, near), (hangs,), ()).brief == "Without BTC: quarterly."
+    stays = Change(GREW_MOST, {"without BTC": "c"}, "c")
+    assert Stability("c", (), (stays,), ()).brief == ""
