@@ -90,8 +90,8 @@ class Setup:
             strategic=portfolio.strategic,
             start=portfolio.test_start,
             tracking_penalty=portfolio.tracking_penalty,
-            day_cost=portfolio.day_cost / portfolio.nav,
-            order_cost=portfolio.order_cost / portfolio.nav,
+            day_cost=portfolio.day_cost / portfolio.nav if portfolio.nav else 0.0,
+            order_cost=portfolio.order_cost / portfolio.nav if portfolio.nav else 0.0,
             **conditions(portfolio),
         ).scaled_to(portfolio.nav)
 

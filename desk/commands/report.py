@@ -383,7 +383,7 @@ def tour_text(folder: Path) -> str:
     orders = json.loads((folder / NUMBERS_FILE).read_bytes())["trades"]["said"]
     return "\n\n".join(
         [
-            *blocks[verdict : verdict + 2],
+            *blocks[verdict : verdict + 3],
             wrapped(f"At the closes of {last}: {orders}"),
             f"Look next, in a browser, at the verdict first and then at the trades:\n  {folder / 'tearsheet.html'}",
             "Then take your own portfolio, with prices from Yahoo:\n"

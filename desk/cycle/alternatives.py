@@ -62,7 +62,7 @@ class Listed:
         of, count = self.trades.portfolio, len(self.trades.orders)
         position = Position.of(replace(of, costs=Opening(of).costs))
         charges = position.exact_charges(np.abs(self.trades.sized.notional))
-        return float(charges.sum()) + of.order_cost * count + (of.day_cost if count else 0.0)
+        return float(charges.sum()) + of.order_cost * count + (of.stated_day_cost if count else 0.0)
 
 
 def alternatives(of_policy: TradeList, targets: TargetPath, only: Collection[str] = ()) -> tuple[Listed, ...]:

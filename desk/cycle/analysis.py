@@ -292,7 +292,7 @@ class Start:
         played = play_futures(self.opening, {"": self.shared}, growths)[""]
         apart = played.gross - self.opening.costless(growths, target)
         squared, charged = portfolio.tracking_penalty / 2.0 * apart * apart, played.cost + played.holding
-        work = portfolio.order_cost * played.orders + portfolio.day_cost * (played.orders > 0.0)
+        work = portfolio.order_cost * played.orders + portfolio.stated_day_cost * (played.orders > 0.0)
         later, today = charged + work / self.nav, np.full(len(growths), self.paid / self.nav)
         until = [[today, later[:, : stop + 1].sum(axis=1), squared[:, :stop].sum(axis=1)] for stop in rows]
         return np.array(until) / BASIS_POINT

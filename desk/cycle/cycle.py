@@ -185,7 +185,7 @@ def _request(listed: TradeList) -> dict[str, Any]:
         "nav": portfolio.nav,
         "tracking_penalty": portfolio.tracking_penalty,
         "order_cost": portfolio.order_cost,
-        "day_cost": portfolio.day_cost,
+        "day_cost": portfolio.stated_day_cost,
         "last_trade": f"{portfolio.last_trade:%Y-%m-%d}",
         "decides": portfolio.cycle.decides,
         "orders_of_last_list": open_orders,

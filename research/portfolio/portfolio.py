@@ -259,6 +259,11 @@ class Portfolio:
         return float(self.holdings.sum()) + self.cash
 
     @property
+    def stated_day_cost(self) -> float:
+        """What its file says that a trading day costs, currency: what is assumed decides nothing that is sent."""
+        return 0.0 if self.day_cost_assumed else self.day_cost
+
+    @property
     def weights(self) -> Array:
         """(n,) value held over NAV at the last close; cash is the rest."""
         return self.holdings / self.nav

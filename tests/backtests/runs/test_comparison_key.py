@@ -36,7 +36,7 @@ class Unread:
 @pytest.fixture(scope="module")
 def portfolio() -> Portfolio:
     """Three policies, one of them tuned, at proportional costs."""
-    read = load_portfolio(ROOT / "data" / "portfolios" / "sixty_forty.yaml")
+    read = load_portfolio(ROOT / "data" / "portfolios" / "sixty_forty.yaml", {"day_cost": 0.0})
     policies = {name: read.policies[name] for name in ("quarterly", "threshold", "tuned")}
     return replace(read, policies=policies, cash=20_000.0, holdings=np.array([1_200_000.0, 780_000.0]))
 

@@ -28,7 +28,9 @@ ALL = CLIENTS + ACCOUNTS
 def book(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """A folder of clients, whose files differ in what they hold, and of accounts on the first of them."""
     folder = tmp_path_factory.mktemp("book")
-    content = yaml.safe_load(FILE.read_text())
+    content = yaml.safe_load(FILE.read_text()) | {
+        "day_cost": 0
+    }  # a price in currency makes each NAV a report of its own
     content |= {"policies": {name: content["policies"][name] for name in ("never", "tuned")}, "policy": "never"}
     for k in range(CLIENTS):
         content |= {"name": f"Client {k}", "cash": 1_000.0 * (k + 1)}

@@ -33,7 +33,7 @@ from backtests.comparison import compare
 from backtests.sheets.pages.tearsheet import whole_sheet
 from research.portfolio import load_portfolio
 
-simulated_tests.TESTS = 2  # the kernels of one are those of a hundred
+simulated_tests.TESTS = 3  # the kernels of one are those of a hundred
 portfolio = load_portfolio("data/portfolios/sixty_forty.yaml")
 found = compare(portfolio, draws=100)
 whole_sheet(found, None, run_for("report", portfolio, found.settings))

@@ -272,7 +272,7 @@ def test_all_mistakes_come_at_once_each_with_its_place(signed_in: SignedIn, tmp_
         "/basis": "line 5",
         "/lines/SPY/shares": "line 10",
         "/lines/AGG/range": "line 11",
-        "/policies/never/rule": "line 22",
+        "/policies/never/rule": "line 23",
     }
     same = mistakes(client.post("/api/portfolios", json=read_yaml(str(written))[0]))
     assert same.keys() == lines.keys()
