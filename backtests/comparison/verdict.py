@@ -359,7 +359,7 @@ def _menu(told: Told) -> str:
     place = made.menu.index(here)
     near = others if len(others) <= MOST_OFFERED else [one for one in others if abs(made.menu.index(one) - place) == 1]
     fitted = {one.policy for one in near if _is_fitted(told, one.policy)}
-    as_now = f", {listed(sorted(fitted))} as fitted now" if fitted else ""
+    as_now = f" ({listed(sorted(fitted))} as fitted now)" if fitted else ""
     return f"If a trading day costs you {_offered(near, price)}{as_now}." if near else ""
 
 

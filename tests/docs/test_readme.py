@@ -8,7 +8,7 @@ from typer.main import get_command
 
 from backtests.comparison import compare
 from desk.cli import app
-from research.orders import trade_list
+from desk.commands.report import trades_of
 from research.portfolio import load_portfolio
 
 ROOT = Path(__file__).parents[2]
@@ -43,10 +43,11 @@ def test_what_readme_says_that_the_report_prints_is_what_the_example_portfolio_g
     """Its figures of two policies are the same without the nine others, which decide what is recommended."""
     portfolio = load_portfolio(ROOT / "data" / "portfolios" / "global_multi_asset.yaml")
     (sample,) = re.findall(r"^```text\n(.*?)^```$", README, re.MULTILINE | re.DOTALL)
-    verdict = compare(portfolio, only=["quarterly", "threshold"], draws=100).verdict
-    trades = trade_list(portfolio, portfolio.policies["threshold"])
+    found = compare(portfolio, only=["quarterly", "rl"], draws=100)
+    verdict, trades = found.verdict, trades_of(found)
     assert f"{verdict.heading}\n" in sample
     assert f"\n{trades.headline}\nReason: {trades.reason}.\n" in sample
-    for label, now, use, *_ in verdict.rows:
+    assert f"\n{verdict.do}\n" in sample
+    for label, now, use, *_ in verdict.figures.rows:
         row = rf"^{re.escape(label)} +{re.escape(now)} +{re.escape(use)} +\S"
-        assert label.startswith(("loss", "expected")) or re.search(row, sample, re.MULTILINE), label
+        assert label.startswith("expected") or re.search(row, sample, re.MULTILINE), label

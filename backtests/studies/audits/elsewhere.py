@@ -76,6 +76,7 @@ class Reached:
     _seen: dict[int, object] = field(default_factory=dict)
     _dated: tuple[pd.Timestamp, list[int]] | None = None
     _restore: list[Callable[[], None]] = field(default_factory=list)
+    _ours: set[str] = field(default_factory=set)
 
     def walk(self, value: Any, words: str, put: Callable[[Any], None] = lambda _: None) -> None:
         """Search a value, its parts and what its code names."""
@@ -206,7 +207,9 @@ class Reached:
         self._restore.append(partial(_put_back, value, fields_of(value)))
         for name, one in fields_of(value).items():
             if not (isinstance(one, np.ndarray) and source_of(kind).startswith(OURS)):  # a network
-                yield FoundPlace(f"the field {name} of {kind.__name__}", one, partial(_put_field, value, name))
+                said = f"the field {name} of {kind.__name__}"
+                self._ours |= {said} if source_of(kind).startswith(OURS) else set()
+                yield FoundPlace(said, one, partial(_put_field, value, name))
 
     def restore(self) -> None:
         """Put back all that was there when it was found, and forget what functions remember."""
@@ -223,10 +226,13 @@ class Reached:
         return self._dated[1]
 
     def later_days(self, day: pd.Timestamp) -> tuple[str, ...]:
-        """The places of days after this one with nothing beside them that was changed, in words, each once."""
+        """The places of days after this one with nothing beside them that was changed, in words, each once.
+
+        Results of the workbench, which have the days of their tests, are not among them.
+        """
         changed = set(self._dated[1] if self._dated else ())
         bare = (place for k, place in enumerate(self.places) if k not in changed and has_days_after(place.value, day))
-        return tuple(dict.fromkeys(place.words for place in bare))
+        return tuple(dict.fromkeys(place.words for place in bare if place.words not in self._ours))
 
     @contextmanager
     def changed(self, change: Change | None, anew: bool = False, only: int | None = None) -> Iterator["Changing"]:
