@@ -11,6 +11,8 @@ import resource
 import sys
 from pathlib import Path
 
+SYSTEM_FOLDERS = ("/proc/", "/sys/", "/dev/", "/etc/", "/usr/")  # whose files are no user's
+
 
 def processors() -> int:
     """The number of processors that this process may use; where the system does not say so, that of all."""

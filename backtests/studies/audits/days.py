@@ -24,10 +24,10 @@ NUMBERS = (  # that are days: more than, less than, and how they count
     (3e17, 4.2e18, "ns"),
 )  # fmt: skip
 FIRST = date(1970, 1, 1).toordinal()
-PLAIN = (bool, int, float, complex, type(None), type, np.generic, date, pd.Period, pd.Timedelta)
+PLAIN_VALUES = (bool, int, float, complex, type(None), type, np.generic, date, pd.Period, pd.Timedelta)
 DATED = (date, np.datetime64, pd.Period, str)
 LONGEST = 2_000_000  # entries of a table that is looked into
-PARTS = 100  # parts of an entry, at most
+DATE_PARTS = 100  # parts of an entry, at most
 
 
 def fields_of(value: Any) -> dict[str, Any]:
@@ -41,7 +41,7 @@ def fields_of(value: Any) -> dict[str, Any]:
 
 def has_parts(value: Any) -> bool:
     """True for a collection, and for an object that has fields."""
-    if isinstance(value, (*PLAIN, str, bytes, np.ndarray)):
+    if isinstance(value, (*PLAIN_VALUES, str, bytes, np.ndarray)):
         return False
     return isinstance(value, Mapping | tuple | list | pd.Series) or bool(fields_of(value))
 
@@ -50,10 +50,10 @@ def day_in(entry: Any) -> np.datetime64 | None:
     """The day of an entry, which is one or has one among its parts; None for none."""
     if isinstance(entry, DATED):
         return _day(entry)
-    if isinstance(entry, PLAIN) or not has_parts(entry):
+    if isinstance(entry, PLAIN_VALUES) or not has_parts(entry):
         return None
     if isinstance(entry, Mapping | tuple | list):
-        parts: Sequence[Any] = list(entry.values() if isinstance(entry, Mapping) else entry)[:PARTS]
+        parts: Sequence[Any] = list(entry.values() if isinstance(entry, Mapping) else entry)[:DATE_PARTS]
     else:
         parts = list(fields_of(entry).values())
     days = (_day(part) for part in parts if isinstance(part, DATED))

@@ -1,4 +1,4 @@
-"""What a policy knows from elsewhere than its market, and the same with other later days.
+"""The things that a policy knows from elsewhere than its market, and the same with other later days.
 
 A rule that looks up tomorrow in a table of its own decides the same on every market. So all that a policy and the
 function that makes it reach in code of the user is searched: globals of modules, closures, defaults, attributes of
@@ -29,9 +29,9 @@ import numpy as np
 import pandas as pd
 
 from backtests.studies.audits.days import fields_of, has_days_after
-from backtests.studies.audits.futures import CHANGED, MIRRORED
+from backtests.studies.audits.futures import ALTERED, MIRRORED
 from backtests.studies.audits.other_values import Change
-from backtests.studies.audits.reading import OURS, is_library, source_of
+from backtests.studies.audits.reading import CODE_OF_OURS, is_library, source_of
 from research.market import Market
 
 ATOMS = (str, bytes, bool, int, complex, type(None), pd.Timestamp, CodeType, BuiltinFunctionType)
@@ -133,7 +133,7 @@ class Reached:
             yield from _fixed(words, *items)
 
     def _function(self, function: FunctionType) -> Iterator[FoundPlace]:
-        if is_library(function.__code__.co_filename) or function.__code__.co_filename.startswith(OURS):
+        if is_library(function.__code__.co_filename) or function.__code__.co_filename.startswith(CODE_OF_OURS):
             yield from _fixed(f"`{function.__name__}`", getattr(function, "__wrapped__", None))
             return
         self.functions[id(function)] = function
@@ -154,7 +154,7 @@ class Reached:
             yield from self._items(function.__globals__, lambda key: f"the global {key} of {name}")
 
     def _of_libraries(self, function: FunctionType, name: str) -> Iterator[FoundPlace]:
-        """What the user put into modules of libraries, where the function names it."""
+        """The values that the user put into modules of libraries, where the function names them."""
         modules = [value for value in function.__globals__.values() if isinstance(value, ModuleType)]
         for module in [builtins, *modules]:
             for word in {*function.__code__.co_names} & vars(module).keys():
@@ -174,7 +174,9 @@ class Reached:
 
     def _module(self, module: ModuleType) -> Iterator[FoundPlace]:
         file = getattr(module, "__file__", None)
-        if (file is None and module.__name__ != "__main__") or (file and (is_library(file) or file.startswith(OURS))):
+        if (file is None and module.__name__ != "__main__") or (
+            file and (is_library(file) or file.startswith(CODE_OF_OURS))
+        ):
             return
         self.modules[module.__name__] = module
         yield from self._items(vars(module), lambda key: f"the global {key} of {module.__name__.rpartition('.')[2]}")
@@ -206,9 +208,9 @@ class Reached:
             return
         self._restore.append(partial(_put_back, value, fields_of(value)))
         for name, one in fields_of(value).items():
-            if not (isinstance(one, np.ndarray) and source_of(kind).startswith(OURS)):  # a network
+            if not (isinstance(one, np.ndarray) and source_of(kind).startswith(CODE_OF_OURS)):  # a network
                 said = f"the field {name} of {kind.__name__}"
-                self._ours |= {said} if source_of(kind).startswith(OURS) else set()
+                self._ours |= {said} if source_of(kind).startswith(CODE_OF_OURS) else set()
                 yield FoundPlace(said, one, partial(_put_field, value, name))
 
     def restore(self) -> None:
@@ -316,7 +318,7 @@ class Changing:
             change = self.change
             if number < 0 and change.which == MIRRORED:  # of the other sign twice is as it was: it is drawn each time
                 self._calls += 1
-                change = replace(change, which=CHANGED, seed=change.seed + self._calls)
+                change = replace(change, which=ALTERED, seed=change.seed + self._calls)
             other = change.of(value)
             if number >= 0 and other is not value:
                 self._made[id(value)] = value, other
@@ -527,7 +529,7 @@ def _is_value(value: Any) -> bool:
 
 def _is_known(kind: type) -> bool:
     """True for a class of a library or of this workbench."""
-    return _is_foreign(kind) or source_of(kind).startswith(OURS)
+    return _is_foreign(kind) or source_of(kind).startswith(CODE_OF_OURS)
 
 
 def _is_foreign(kind: type) -> bool:

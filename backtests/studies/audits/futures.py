@@ -12,8 +12,8 @@ AFTER = 10  # sessions that the shorter futures go on for
 # Prices and volumes of a mirrored future, relative to those of the other: one is below what was, one above.
 MIRROR_FACTOR = 1e6
 BARS = {"open": 1.0, "high": 1.1, "low": 0.9}  # of the closes that are drawn
-CUT, CHANGED, MIRRORED = "data cut off there", "later data changed", "later data mirrored"
-FUTURES = (CUT, CHANGED, MIRRORED)  # of each day that is checked
+CUT, ALTERED, MIRRORED = "data cut off there", "later data changed", "later data mirrored"
+FUTURES = (CUT, ALTERED, MIRRORED)  # of each day that is checked
 CALM = "hardly anything happens later"  # the future in which no account can be ruined, and no asset is listed
 
 
@@ -40,7 +40,7 @@ def future(market: Market, costs: Costs, flows: Flows | None, t: int, which: str
         flows = replace(flows, amounts={day: x for day, x in flows.amounts.items() if day <= market.dates[t]})
     if which == CUT:
         return Future(market.until(market.dates[t]), costs.until(t + 1), flows)
-    if which == CHANGED:
+    if which == ALTERED:
         return Future(changed_after(market, t, seed), _changed_costs(costs, t, seed), flows)
     if which == CALM:
         return Future(calm_after(market, t, seed), costs, flows)

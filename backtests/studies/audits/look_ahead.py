@@ -20,7 +20,7 @@ import numpy as np
 import pandas as pd
 
 from backtests.studies.audits.elsewhere import Reached
-from backtests.studies.audits.futures import CALM, CHANGED, CUT, FUTURES, Future, changed_after, future
+from backtests.studies.audits.futures import ALTERED, CALM, CUT, FUTURES, Future, changed_after, future
 from backtests.studies.audits.other_values import Change
 from backtests.studies.audits.recorded import Played, difference
 from foundation.arguments import day, is_whole, refuse
@@ -154,7 +154,7 @@ class LookAhead:
 
     @property
     def unseen(self) -> str:
-        """What the test of a policy of the user cannot see, as sentences; "" for none."""
+        """The cheats that the test of a policy of the user cannot see, as sentences; "" for none."""
         words = ""
         if self.ahead:
             hold = "holds" if len(self.ahead) == 1 else "hold"
@@ -381,7 +381,7 @@ class _Test:
             played = Played.on(self.known, self.make(market), self.terms, unknown=unknown)
         for t in played.by_close:
             words = f"answer, {market.dates[t]:%Y-%m-%d}, which depends on the close at which it is booked: give lag 1"
-            table.loc[table.index == market.dates[t], CHANGED] = words
+            table.loc[table.index == market.dates[t], ALTERED] = words
 
     def held_by(self, table: pd.DataFrame, rows: Rows) -> tuple[str, ...]:
         """The places outside the market whose later data alone change the first decision that was found to differ."""
@@ -403,7 +403,7 @@ class _Test:
         if t is None or self._differs(t, which, anew=True, lengths={}):
             return True
         half = (t + len(self.known.market.dates)) // 2
-        return not self._differs(t, CHANGED, anew=True, day=self.known.market.dates[half])
+        return not self._differs(t, ALTERED, anew=True, day=self.known.market.dates[half])
 
     def _caught(self, table: pd.DataFrame, rows: Rows) -> tuple[int | None, str]:
         """The row and the future of the first difference; None and "" where there is none."""

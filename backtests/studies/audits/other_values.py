@@ -18,8 +18,17 @@ from typing import Any
 import numpy as np
 import pandas as pd
 
-from backtests.studies.audits.days import IN_TEXT, LONGEST, PARTS, PLAIN, day_in, days_of, fields_of, has_parts
-from backtests.studies.audits.futures import CALM, CHANGED, CUT, calm_after, changed_after
+from backtests.studies.audits.days import (
+    DATE_PARTS,
+    IN_TEXT,
+    LONGEST,
+    PLAIN_VALUES,
+    day_in,
+    days_of,
+    fields_of,
+    has_parts,
+)
+from backtests.studies.audits.futures import ALTERED, CALM, CUT, calm_after, changed_after
 from backtests.studies.audits.reading import is_library, source_of
 from foundation.arrays import Rows
 from research.market import Market
@@ -53,7 +62,7 @@ class Change:
 
         value : anything. Plain collections are looked through; of other objects, those that are tables are known.
         """
-        if isinstance(value, PLAIN):
+        if isinstance(value, PLAIN_VALUES):
             return value
         try:
             return self._other(value)
@@ -97,14 +106,14 @@ class Change:
         if self.which in (CUT, CALM):
             return np.full(len(rows), last)
         drawn = np.random.default_rng([self.seed, len(rows)]).choice(rows, len(rows))
-        return drawn if self.which == CHANGED else rows[::-1]
+        return drawn if self.which == ALTERED else rows[::-1]
 
     def _numbers(self, own: Any, drawn: Any) -> Any:
         """Other numbers, of the same kind."""
         kind = np.asarray(own).dtype.kind
         if kind in "fc" and self.which not in (CUT, CALM):
-            return drawn * LARGER if self.which == CHANGED else -own
-        return ~own if kind == "b" and isinstance(own, np.ndarray) and self.which not in (CUT, CALM, CHANGED) else drawn
+            return drawn * LARGER if self.which == ALTERED else -own
+        return ~own if kind == "b" and isinstance(own, np.ndarray) and self.which not in (CUT, CALM, ALTERED) else drawn
 
     def _mixed(self, own: Any, drawn: Any) -> Any:
         """An entry with the days that it has, and the numbers and words of another one."""
@@ -138,7 +147,7 @@ class Change:
         made, sources = list(values), self._sources(rows, last)
         for k, row in enumerate(rows):
             source = int(sources[k])
-            if self.which not in (CUT, CALM, CHANGED) and not isinstance(values[row], float):
+            if self.which not in (CUT, CALM, ALTERED) and not isinstance(values[row], float):
                 source = next((int(j) for j in np.roll(rows, -k - 1) if not _is_same(values[j], values[row])), source)
             made[row] = self._mixed(values[row], values[source])
         return made
@@ -165,7 +174,7 @@ class Change:
             return market
         if self.which in (CUT, CALM):
             return calm_after(market, t, self.seed)
-        return changed_after(market, t, self.seed, mirrored=self.which != CHANGED)
+        return changed_after(market, t, self.seed, mirrored=self.which != ALTERED)
 
     def _series(self, series: pd.Series) -> pd.Series:
         found = self._later(days_of(series.index), len(series))
@@ -260,7 +269,7 @@ class Change:
         found = self._later(days, length)
         if found is not None:
             return self._entries(values, *found)
-        inner = self.beside(values) if len(values) < PARTS else self
+        inner = self.beside(values) if len(values) < DATE_PARTS else self
         return [inner.of(value) for value in values] if days is None else values
 
     def _set(self, values: Any) -> Any:

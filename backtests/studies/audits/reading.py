@@ -20,8 +20,9 @@ from types import FrameType
 from typing import Any
 
 from foundation.files import ROOT
+from foundation.machine import SYSTEM_FOLDERS
 
-OURS = tuple(f"{ROOT / name}/" for name in ("foundation", "research", "backtests", "desk"))
+CODE_OF_OURS = tuple(f"{ROOT / name}/" for name in ("foundation", "research", "backtests", "desk"))
 INSTALLED_IN = ("site-packages", "dist-packages")
 WATCHED = {  # event of the interpreter, or our own: what is read, and the place of its name among the arguments
     "open": ("the file", 0),
@@ -37,7 +38,7 @@ CLOCKS = (
     time.time, time.time_ns, time.localtime, time.gmtime, time.ctime, time.asctime, time.strftime, time.clock_gettime,
 )  # fmt: skip
 PLACES_OF_LIBRARIES = ("<frozen", *(sysconfig.get_paths()[name] for name in ("stdlib", "purelib", "platlib")))
-PLACES_OF_SYSTEM = ("/proc/", "/sys/", "/dev/", "/etc/", "/usr/", f"{sys.prefix}/", f"{sys.base_prefix}/")
+PLACES_OF_SYSTEM = (*SYSTEM_FOLDERS, f"{sys.prefix}/", f"{sys.base_prefix}/")
 STARTS_OF_PROGRAMS = ("subprocess.Popen", "os.system", "os.posix_spawn")
 ENVIRONMENT = type(os.environ).__getitem__.__code__
 NOW = ("now", "today", "utcnow")  # of `datetime` and `date`
@@ -82,7 +83,7 @@ def _hear(event: str, arguments: tuple[Any, ...]) -> None:
 
 def is_library(file: str) -> bool:
     """True for the file of code of a library, and not of this workbench."""
-    return file.startswith(PLACES_OF_LIBRARIES) and not file.startswith(OURS)
+    return file.startswith(PLACES_OF_LIBRARIES) and not file.startswith(CODE_OF_OURS)
 
 
 def source_of(kind: type) -> str:

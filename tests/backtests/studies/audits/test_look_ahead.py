@@ -32,7 +32,7 @@ from typing_extensions import is_protocol
 
 from backtests.comparison.fitting.tuning import tune
 from backtests.engine import backtest
-from backtests.studies.audits.futures import CHANGED, CUT, FUTURES, changed_after
+from backtests.studies.audits.futures import ALTERED, CUT, FUTURES, changed_after
 from backtests.studies.audits.look_ahead import LookAhead, look_ahead
 from backtests.studies.audits.reading import watched
 from backtests.sweeps import Setup
@@ -754,7 +754,7 @@ def test_a_withdrawal_or_a_rest_that_only_another_future_forbids_accuses_nobody(
 def test_what_was_worked_out_on_the_whole_market_is_named_with_its_day(market: Market) -> None:
     """The target of the first day already knows: that is what differs first, before any trade or wealth."""
     audit = look_ahead(lambda world: LeavesOutLeast.by(world.returns), market, COSTS, market.dates[START + 1])
-    said = {words for words in audit.table[[CUT, CHANGED]].to_numpy().ravel()}
+    said = {words for words in audit.table[[CUT, ALTERED]].to_numpy().ravel()}
     day = f"{market.dates[START]:%Y-%m-%d}"
     assert all(re.match(rf"target of [A-E], {day}: ", words) for words in said - {""})
     assert re.search(rf"is: target of [A-E], {day}: 0\.\d+, and [\d.e-]+ with other later data\.", audit.verdict)
@@ -770,7 +770,7 @@ def test_every_panel_is_changed_for_the_policy_that_is_made(market: Market, pane
 
     asked = [market.dates[START + 30]]
     audit = look_ahead(make, market, COSTS, market.dates[START + 1], days=asked)
-    assert audit.table[CHANGED].tolist() != [""]
+    assert audit.table[ALTERED].tolist() != [""]
 
 
 def test_a_policy_that_reads_a_file_is_not_judged(market: Market, tmp_path: Path) -> None:
