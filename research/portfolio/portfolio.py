@@ -260,7 +260,7 @@ class Portfolio:
 
     @property
     def stated_day_cost(self) -> float:
-        """What its file says that a trading day costs, currency: what is assumed decides nothing that is sent."""
+        """The cost of a trading day that its file states, currency; 0 where it is assumed: that decides no order."""
         return 0.0 if self.day_cost_assumed else self.day_cost
 
     @property
