@@ -43,6 +43,9 @@ CHANGE = "__change_of_later_values__"  # name of the function that code of the u
 MOST = 200_000  # objects that are searched
 
 
+BY_NAME = {"globals", "vars", "locals", "eval", "exec", "sys", "import_module"}  # by which code reaches any global
+
+
 @dataclass(frozen=True, eq=False)
 class FoundPlace:
     """A reference to a value.
@@ -147,11 +150,19 @@ class Reached:
         for variable, cell in zip(function.__code__.co_freevars, function.__closure__ or (), strict=True):
             yield from self._cell(cell, f"the variable {variable} of {name}")
         yield from self._of_libraries(function, name)
-        module = sys.modules.get(function.__module__ or "")
-        if module is not None and vars(module) is function.__globals__:
-            yield FoundPlace(function.__module__, module, lambda _: None)
-        else:
-            yield from self._items(function.__globals__, lambda key: f"the global {key} of {name}")
+        module, globals_of = sys.modules.get(function.__module__ or ""), function.__globals__
+        named = set(_names(function.__code__))
+        if module is not None and vars(module) is globals_of:
+            name = module.__name__.rpartition(".")[2]
+            if _is_users(module):
+                self.modules[module.__name__] = module
+        if not named.isdisjoint(BY_NAME):
+            named = set(globals_of)
+        self._restore.append(_restored(globals_of))
+        for key in named & globals_of.keys():
+            if not (key.startswith("__") and key.endswith("__")):
+                put = partial(globals_of.__setitem__, key)
+                yield FoundPlace(f"the global {key} of {name}", globals_of[key], put)
 
     def _of_libraries(self, function: FunctionType, name: str) -> Iterator[FoundPlace]:
         """The values that the user put into modules of libraries, where the function names them."""
@@ -173,10 +184,7 @@ class Reached:
         yield FoundPlace(words, value, put)
 
     def _module(self, module: ModuleType) -> Iterator[FoundPlace]:
-        file = getattr(module, "__file__", None)
-        if (file is None and module.__name__ != "__main__") or (
-            file and (is_library(file) or file.startswith(CODE_OF_OURS))
-        ):
+        if not _is_users(module):
             return
         self.modules[module.__name__] = module
         yield from self._items(vars(module), lambda key: f"the global {key} of {module.__name__.rpartition('.')[2]}")
@@ -535,3 +543,19 @@ def _is_known(kind: type) -> bool:
 def _is_foreign(kind: type) -> bool:
     """True for a class of a library."""
     return is_library(source_of(kind)) or kind.__module__.partition(".")[0] in sys.stdlib_module_names
+
+
+def _names(code: CodeType) -> Iterator[str]:
+    """The names that code and the code within it use."""
+    yield from code.co_names
+    for within in code.co_consts:
+        if isinstance(within, CodeType):
+            yield from _names(within)
+
+
+def _is_users(module: ModuleType) -> bool:
+    """True for a module of the user: of a file of his, or typed in."""
+    file = getattr(module, "__file__", None)
+    if file is None:
+        return module.__name__ == "__main__"
+    return not (is_library(file) or file.startswith(CODE_OF_OURS))

@@ -92,9 +92,11 @@ def test_the_answer_is_now_or_its_own_gain_exceeds_the_margin_and_a_pair_has_one
         assert not made.is_kept or own.loss - least <= max(made.margin, 0.01) + 1e-6
     offer = next(one for one in made.menu if one.above <= desk.day_cost <= one.below)
     assert offer.policy == made.policy
-    other = made.policy if not made.is_kept and made.now is not None else next(iter(made.others), "")
-    if other and other != made.base:
-        gain = made.candidates[other].gain
-        ends = " to ".join(number(v, 0 if abs(v) >= 10.0 else 2, signed=True) for v in (gain.lower, gain.upper))
-        assert f"gains {ends}" in said.likely
+    if made.compared is not None:
+        gain = made.candidates[made.compared].gain
+        ends = [number(v, 0 if abs(v) >= 10.0 else 2, signed=True) for v in (gain.lower, gain.upper)]
+        worse = [number(-v, 0 if abs(v) >= 10.0 else 2) for v in (gain.upper, gain.lower)]
+        is_worse = gain.upper < 0.0 and made.compared != made.policy
+        words = f"cost {worse[0]} to {worse[1]} more" if is_worse else f"{ends[0]} to {ends[1]}"
+        assert words in said.likely
         assert gain.interval(0) in comparison_text(compared)
