@@ -43,7 +43,7 @@ CHANGE = "__change_of_later_values__"  # name of the function that code of the u
 MOST = 200_000  # objects that are searched
 
 
-BY_NAME = {"globals", "vars", "locals", "eval", "exec", "sys", "import_module"}  # by which code reaches any global
+REACHING_ANY = {"globals", "vars", "locals", "eval", "exec", "sys", "import_module"}  # by which code reaches any global
 
 
 @dataclass(frozen=True, eq=False)
@@ -156,7 +156,7 @@ class Reached:
             name = module.__name__.rpartition(".")[2]
             if _is_users(module):
                 self.modules[module.__name__] = module
-        if not named.isdisjoint(BY_NAME):
+        if not named.isdisjoint(REACHING_ANY):
             named = set(globals_of)
         self._restore.append(_restored(globals_of))
         for key in named & globals_of.keys():
