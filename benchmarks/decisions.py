@@ -22,7 +22,7 @@ from dataclasses import dataclass, replace
 import numpy as np
 
 from backtests.comparison.belief import DailyTerms
-from backtests.comparison.recommendation import SURELY_NOTHING, Losses, Question, best
+from backtests.comparison.recommendation import SURELY_NOTHING, Losses, Question, least_loss
 from backtests.comparison.simulated_tests import SimulatedTests, simulated_tests
 from backtests.engine.result import Backtest
 from backtests.evaluation.benchmark import Benchmark
@@ -163,7 +163,7 @@ def decisions(found: Played, portfolio: Portfolio, tests: Tests) -> dict[float, 
                 known = Losses(true[[w]], losses.work)
                 places = (
                     priced.answer(losses), _before(counted, found.days[w], now, margin),
-                    best(losses, priced.eligible), now, priced.answer(known),
+                    least_loss(losses, priced.eligible), now, priced.answer(known),
                 )  # fmt: skip
                 for way, place in zip(WAYS, places, strict=True):
                     regret[way][w, now] = (true[w, place] - true[w].min()) / margin
