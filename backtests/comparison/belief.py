@@ -199,6 +199,7 @@ def _losses(
     return owned(j)
 
 
+@lru_cache(maxsize=8)  # which follow from neither prices nor volatility
 def _counts(terms: DailyTerms, tests: SimulatedTests | None, which: str, draws: int) -> Array:
     """(draws, P) days with a trade or orders a year; `which` is a field of the terms and of the tests."""
     counted = getattr(terms, which).sum(axis=0)
@@ -232,6 +233,7 @@ def _shorter(terms: DailyTerms, tests: SimulatedTests) -> float:
     return math.sqrt(tests.years * terms.year / len(terms.market))
 
 
+@lru_cache(maxsize=8)
 def _alike(terms: DailyTerms) -> list[int]:
     """For each policy, the place of the first with the same daily terms: equal policies have equal draws."""
     first: dict[bytes, int] = {}

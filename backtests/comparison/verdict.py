@@ -4,6 +4,7 @@ import math
 import re
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
+from functools import cached_property
 
 import numpy as np
 
@@ -21,7 +22,7 @@ from backtests.evaluation.backtest_figures import taxed_figures
 from backtests.evaluation.bands_in_force import bands_in_force
 from backtests.evaluation.scores import Score, score
 from backtests.inference.evidence import LOSS, Evidence
-from foundation.paper.wording import class_words, counted, digits_apart, listed, number, percent, probability
+from foundation.paper.wording import class_words, counted, digits_apart, grouped, listed, number, percent, probability
 from research.orders import TradeList
 from research.portfolio import Portfolio
 from research.risk.measures import BPS
@@ -145,6 +146,21 @@ class Told:
         """The figure of growth that the test is long enough for."""
         short = any("growth" in self.scores[name].undefined for name in self.scores)
         return "total_return" if short else "growth"
+
+    @cached_property
+    def elsewhere(self) -> tuple[str, float] | None:
+        """Of the policies of other targets the one that lost least against its own, work included, and what it lost.
+
+        By the test alone, currency a year; None where all hold one target.
+        """
+        desk, found = self.portfolio, {}
+        for name, why in self.made.broken.items():
+            if why == (OTHER_TARGET,):
+                played, scored = self.backtests[name], self.scores[name]
+                own = score(played, own_benchmark(self.played.benchmark, played.targets), (LOSS,))
+                work = desk.day_cost * scored["trading_days"] + desk.order_cost * scored["trades"]
+                found[name] = own[LOSS] / BPS * desk.nav + work
+        return min(found.items(), key=lambda one: one[1], default=None)
 
 
 def now_word(made: Recommendation) -> str:
@@ -270,8 +286,8 @@ def _do(told: Told) -> str:
         return f"Use {told.policy}"
     if made.is_kept:
         return f"Keep {told.policy}"
-    forced = f", for {made.broken[made.now][0]}" if made.is_forced else ""
-    return f"Use {told.policy} instead of {made.now}{forced.replace(', for it ', ', which ')}"
+    forced = f", which {made.broken[made.now][0].removeprefix('it ')}" if made.is_forced else ""
+    return f"Use {told.policy} instead of {made.now}{forced}"
 
 
 def _gain(told: Told) -> str:
@@ -279,9 +295,9 @@ def _gain(told: Told) -> str:
     made, candidates = told.made, told.made.candidates
     if made.now is not None and not made.is_kept:
         return f"It is expected to cost {_apart(told, candidates[told.policy].gain.value)}{_priced(told)}."
-    other = made.base if made.now is None and made.base != made.policy else next(iter(made.others), None)
-    if other is None:
+    if made.compared is None:
         return "It is the only candidate."
+    other = told.base if made.compared == told.policy else made.compared
     gain = candidates[told.policy].loss - candidates[other].loss
     within = f", within your margin of {told.money(made.margin, other=gain)}" if 0.0 < gain <= made.margin else ""
     if made.now is None and -made.margin <= gain <= 0.0:
@@ -351,13 +367,13 @@ def _in_hundred(p: float) -> str:
 def _menu(told: Told) -> str:
     """The answers at other prices of a trading day that a desk may have, the nearest where they are many."""
     made, price = told.made, told.made.day_cost
-    here = next((one for one in made.menu if one.above <= price <= one.below and one.policy == told.policy), None)
+    offers = list(enumerate(made.menu))
+    here = next((k for k, one in offers if one.above <= price <= one.below and one.policy == told.policy), None)
     if here is None:  # of another target: the menu is not of its prices
         return ""
     most = FAR_PRICE * max(price, made.margin / LEAST_DAYS)
-    others = [one for one in made.menu if one is not here and one.above <= most]
-    place = made.menu.index(here)
-    near = others if len(others) <= MOST_OFFERED else [one for one in others if abs(made.menu.index(one) - place) == 1]
+    others = [(k, one) for k, one in offers if k != here and one.above <= most]
+    near = [one for k, one in others if len(others) <= MOST_OFFERED or abs(k - here) == 1]
     fitted = {one.policy for one in near if _is_fitted(told, one.policy)}
     as_now = f" ({listed(sorted(fitted))} as fitted now)" if fitted else ""
     return f"If a trading day costs you {_offered(near, price)}{as_now}." if near else ""
@@ -387,7 +403,6 @@ def _figures(told: Told) -> VerdictTable:
     made, unit = told.made, told.portfolio.basis
     if made.target or made.compared is None:
         return VerdictTable()
-    assert made.compared is not None
     names = [told.base, made.compared]
     marks = {told.policy: "keep" if made.is_kept else "use", told.base: now_word(made)}
     heads = ("a year", *(f"{_short(name)} ({marks.get(name, 'best other')})" for name in names), "change")
@@ -431,21 +446,21 @@ def _contest(told: Told) -> VerdictTable:
         kind = CONTEST.get(traits(told.played.fitted[name].policy).family)
         if kind is not None and name not in made.broken:
             best.setdefault(kind, name)
-    others = _own_losses(told)
+    elsewhere = told.elsewhere
     rows = [
         _contestant(told, f"{kind}: {best[kind]}", best[kind], made.candidates[best[kind]].loss)
         for kind in dict.fromkeys(CONTEST.values())
         if kind in best
     ]
-    if others:
-        name = min(others, key=others.__getitem__)
-        rows.append(_contestant(told, f"another target: {name}", name, others[name]))
+    if elsewhere is not None:
+        name, loss = elsewhere
+        rows.append(_contestant(told, f"another target: {name}", name, loss))
     if len(rows) < 2:
         return VerdictTable()
     growth = "growth, %" if told.grown == "growth" else "return, %"
     heads = ("class", f"expected loss, {unit}", "tracking error, %", "days", growth)
     caption = "The best of each class" + (
-        "; another target is another portfolio, and its loss is to that" if others else ""
+        "; another target is another portfolio, and its loss is to that" if elsewhere is not None else ""
     )
     return VerdictTable(caption, heads, tuple(rows))
 
@@ -456,19 +471,6 @@ def _contestant(told: Told, label: str, name: str, loss: float) -> tuple[str, ..
     own = name not in told.made.candidates or told.made.target
     error = one["tracking_error_own" if own else "tracking_error"]
     return label, told.money(loss), number(100.0 * error, 2), _days(days), number(100.0 * one[told.grown], 2)
-
-
-def _own_losses(told: Told) -> dict[str, float]:
-    """Losses of policies of other targets in the test against these, work included, currency a year, by name."""
-    desk, found = told.portfolio, {}
-    for name, why in told.made.broken.items():
-        if why == (OTHER_TARGET,):
-            own = score(
-                told.backtests[name], own_benchmark(told.played.benchmark, told.backtests[name].targets), (LOSS,)
-            )
-            work = desk.day_cost * told.scores[name]["trading_days"] + desk.order_cost * told.scores[name]["trades"]
-            found[name] = own[LOSS] / BPS * desk.nav + work
-    return found
 
 
 # -- what a committee asks next --------------------------------------------------------------------------------------
@@ -490,7 +492,7 @@ def _details(told: Told, stable: str) -> dict[str, str]:
 
 
 def _sure(told: Told) -> str:
-    """The probabilities of the gain, what the first list costs in place of it, and the margin."""
+    """The probabilities of the gain, and the margin."""
     made, unit = told.made, told.portfolio.basis
     name = made.compared
     margin = (
@@ -510,11 +512,10 @@ def _growth(told: Told) -> str:
     if told.policy == told.base:
         return ""
     made, now, played = told.made, told.base, told.backtests[told.policy]
-    gap, a_year = told.scores[told.policy][told.grown] - told.scores[now][told.grown], ""
+    gap = told.scores[told.policy][told.grown] - told.scores[now][told.grown]
     if abs(gap) < SAME_GROWTH:
         return f"In this test {told.policy} grew as {now} did."
-    if told.grown == "growth":
-        a_year = " a year"
+    a_year = " a year" if told.grown == "growth" else ""
     apart = played.net_returns - told.backtests[now].net_returns
     chance = float(apart.std()) * math.sqrt(played.periods_per_year) * told.portfolio.nav
     said = (
@@ -536,20 +537,17 @@ def _growth(told: Told) -> str:
 def _held_more(played: Backtest, other: Backtest) -> tuple[str, float]:
     """The asset class in which two policies differ most on average, and by how much, fraction of NAV."""
     apart = (played.weights.to_numpy() - other.weights.to_numpy()).mean(axis=0)
-    kinds = [str(kind) for kind in played.market.instruments["asset_class"]]
-    by_kind = {
-        kind: sum(gap for gap, each in zip(apart.tolist(), kinds, strict=True) if each == kind) for kind in kinds
-    }
+    kinds = map(str, played.market.instruments["asset_class"])
+    by_kind = {kind: sum(gaps) for kind, gaps in grouped(zip(kinds, apart.tolist(), strict=True)).items()}
     most = max(by_kind, key=lambda kind: abs(by_kind[kind]))
     return most, by_kind[most]
 
 
 def _other_portfolios(told: Told) -> Iterator[str]:
     """Growth at equal volatility and Sharpe ratio of the best policy of another target, beside the recommended one."""
-    others = _own_losses(told)
-    if not others or "sharpe" not in told.evidence.estimates:
+    if told.elsewhere is None or "sharpe" not in told.evidence.estimates:
         return
-    name = min(others, key=others.__getitem__)
+    name, _ = told.elsewhere
     apart = told.evidence.against(told.policy).differences("sharpe")[name]
     volatility = told.scores[told.policy]["volatility"]
     ends = " to ".join(number(100.0 * volatility * each, 1, signed=True) for each in (apart.lower, apart.upper))
@@ -591,12 +589,11 @@ def _others(told: Told) -> str:
 
 
 def _left(told: Told) -> str:
-    """The policies that are no candidates; and whether ranges, and not rules, limit growth."""
+    """The reason why the target stays, and the policies that are no candidates, by reason."""
     made = told.made
-    by_reason: dict[str, list[str]] = {}
-    for name, why in made.broken.items():
-        short = {OTHER_TARGET: "another target", NEVER_ELSEWHERE: NEVER_ELSEWHERE}.get(why[0], why[0])
-        by_reason.setdefault(short, []).append(name)
+    by_reason = grouped(
+        ("another target" if why == OTHER_TARGET else why, name) for name, (why, *_) in made.broken.items()
+    )
     said = [made.stays] if made.stays else []
     if by_reason:
         said.append(f"Not candidates: {'; '.join(f'{listed(names)} ({why})' for why, names in by_reason.items())}.")

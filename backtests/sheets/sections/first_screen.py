@@ -57,12 +57,11 @@ def first_screen(comparison: Comparison) -> Block:
 
 def _first_screen(comparison: Comparison) -> Block:
     looks, made, said, desk = looks_of(comparison), comparison.recommendation, comparison.verdict, comparison.portfolio
-    screen = _screen(comparison, looks, desk.strategic, desk.basis)
-    named = (*made.candidates, made.base or comparison.reference, comparison.reference)
+    screen, base = _screen(comparison, looks, desk.strategic, desk.basis), made.base or comparison.reference
+    named = (*made.candidates, base, comparison.reference)
     shown = {name: one for name, one in comparison.backtests.items() if name in named}
-    year = comparison.benchmark.periods_per_year
     return screen | {
-        "growth": growth_picture(shown, looks.styles, made.base or comparison.reference, year, HALF),
+        "growth": growth_picture(shown, looks.styles, base, comparison.benchmark.periods_per_year, HALF),
         "title": desk.name,
         "subtitle": f"{dated_words(desk.basis, desk.date)} {counted(len(comparison.scores), 'policy', 'policies')}, "
         f"{_tested(comparison)}",
@@ -120,7 +119,9 @@ def paired_screen(paired: PairedBacktests) -> Block:
     base = paired.backtests[paired.reference]
     other = {name: held_by(b.policy) != held_by(base.policy) for name, b in paired.backtests.items()}
     looks = Looks(line_styles(other, paired.reference, None))
+    year = paired.benchmark.periods_per_year
     return _screen(paired, looks, held_by(base.policy)) | {
+        "growth": growth_picture(paired.backtests, looks.styles, paired.reference, year, HALF),
         "title": counted(len(paired.scores), "backtest"),
         "subtitle": f"{counted(len(base.market.assets), 'asset')}, {_tested(paired)}",
         "age": "",
@@ -142,7 +143,7 @@ def _tested(paired: PairedBacktests) -> str:
 
 
 def _screen(paired: PairedBacktests, looks: Looks, target: Allocation | None, currency: str = CURRENCY) -> Block:
-    """The first screen of a comparison, with a portfolio or without: growth, table and warnings.
+    """The first screen of a comparison, with a portfolio or without, but for its words and growth: table and warnings.
 
     looks    : looks of the policies.
     target   : allocation that is held if a policy's name does not say it.
@@ -150,12 +151,10 @@ def _screen(paired: PairedBacktests, looks: Looks, target: Allocation | None, cu
     """
     names = list(dict.fromkeys([looks.chosen or paired.reference, paired.reference, *paired.backtests]))
     groups, metrics = _groups(paired, names, currency), metric_groups(paired.benchmark)
-    year = paired.benchmark.periods_per_year
     shown, folded = ([m for g, of in metrics.items() if (g in FOLDED) == away for m in of] for away in (False, True))
     missing = " ".join(without_interval(shown, paired.intervals))
     return {
         "reference": paired.reference,
-        "growth": growth_picture(paired.backtests, looks.styles, paired.reference, year, HALF),
         "columns": _columns(paired, names, looks, target),
         "groups": [group for group in groups if group["name"] not in FOLDED],
         "folded": [group for group in groups if group["name"] in FOLDED],

@@ -41,8 +41,6 @@ LEAST_TEXT = 10  # characters of a text, beyond which it may have days and words
 PLAIN_WRAPPERS = ("cache", "lru_cache", "property", "cached_property", "staticmethod", "classmethod", "wraps")
 CHANGE = "__change_of_later_values__"  # name of the function that code of the user calls with each value it is given
 MOST = 200_000  # objects that are searched
-
-
 REACHING_ANY = {"globals", "vars", "locals", "eval", "exec", "sys", "import_module"}  # by which code reaches any global
 
 
@@ -151,24 +149,19 @@ class Reached:
             yield from self._cell(cell, f"the variable {variable} of {name}")
         yield from self._of_libraries(function, name)
         module, globals_of = sys.modules.get(function.__module__ or ""), function.__globals__
-        named = set(_names(function.__code__))
+        named = {word for code in (function.__code__, *_pieces(function.__code__)) for word in code.co_names}
         if module is not None and vars(module) is globals_of:
             name = module.__name__.rpartition(".")[2]
             if _is_users(module):
                 self.modules[module.__name__] = module
-        if not named.isdisjoint(REACHING_ANY):
-            named = set(globals_of)
-        self._restore.append(_restored(globals_of))
-        for key in named & globals_of.keys():
-            if not (key.startswith("__") and key.endswith("__")):
-                put = partial(globals_of.__setitem__, key)
-                yield FoundPlace(f"the global {key} of {name}", globals_of[key], put)
+        only = named if named.isdisjoint(REACHING_ANY) else None
+        yield from self._items(globals_of, lambda key: f"the global {key} of {name}", only)
 
     def _of_libraries(self, function: FunctionType, name: str) -> Iterator[FoundPlace]:
         """The values that the user put into modules of libraries, where the function names them."""
         modules = [value for value in function.__globals__.values() if isinstance(value, ModuleType)]
         for module in [builtins, *modules]:
-            for word in {*function.__code__.co_names} & vars(module).keys():
+            for word in dict.fromkeys(one for one in function.__code__.co_names if one in vars(module)):
                 value, put = vars(module)[word], partial(vars(module).__setitem__, word)
                 if _is_value(value) and not callable(value):
                     self._restore.append(partial(put, value))
@@ -189,11 +182,14 @@ class Reached:
         self.modules[module.__name__] = module
         yield from self._items(vars(module), lambda key: f"the global {key} of {module.__name__.rpartition('.')[2]}")
 
-    def _items(self, items: dict[str, Any], words: Callable[[str], str]) -> Iterator[FoundPlace]:
+    def _items(
+        self, items: dict[str, Any], words: Callable[[str], str], only: set[str] | None = None
+    ) -> Iterator[FoundPlace]:
+        """The items of a dictionary by name, in its order; `only` some of them, where that is given."""
         if items:
             self._restore.append(_restored(items))
         for key, value in list(items.items()):
-            if not (key.startswith("__") and key.endswith("__")):
+            if (only is None or key in only) and not (key.startswith("__") and key.endswith("__")):
                 yield FoundPlace(words(key), value, partial(items.__setitem__, key))
 
     def _class(self, kind: type) -> Iterator[FoundPlace]:
@@ -215,10 +211,12 @@ class Reached:
         if _is_foreign(kind):
             return
         self._restore.append(partial(_put_back, value, fields_of(value)))
+        is_ours = source_of(kind).startswith(CODE_OF_OURS)
         for name, one in fields_of(value).items():
-            if not (isinstance(one, np.ndarray) and source_of(kind).startswith(CODE_OF_OURS)):  # a network
+            if not (isinstance(one, np.ndarray) and is_ours):  # a network
                 said = f"the field {name} of {kind.__name__}"
-                self._ours |= {said} if source_of(kind).startswith(CODE_OF_OURS) else set()
+                if is_ours:
+                    self._ours.add(said)
                 yield FoundPlace(said, one, partial(_put_field, value, name))
 
     def restore(self) -> None:
@@ -543,14 +541,6 @@ def _is_known(kind: type) -> bool:
 def _is_foreign(kind: type) -> bool:
     """True for a class of a library."""
     return is_library(source_of(kind)) or kind.__module__.partition(".")[0] in sys.stdlib_module_names
-
-
-def _names(code: CodeType) -> Iterator[str]:
-    """The names that code and the code within it use."""
-    yield from code.co_names
-    for within in code.co_consts:
-        if isinstance(within, CodeType):
-            yield from _names(within)
 
 
 def _is_users(module: ModuleType) -> bool:

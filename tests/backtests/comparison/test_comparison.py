@@ -165,7 +165,7 @@ def test_the_first_screen_has_120_words_and_20_figures_and_its_tables_30(more: C
         assert words <= 120, screen["verdict"]
         assert figures <= 20
         cells = [cell for table in (one.verdict.figures, one.verdict.contest) for row in table.rows for cell in row[1:]]
-        assert words_and_figures(" ".join(cells))[1] <= 35
+        assert words_and_figures(" ".join(cells))[1] <= 30
 
 
 def test_what_is_done_now_is_kept_and_the_best_other_named(few: Comparison) -> None:
