@@ -22,7 +22,7 @@ from dataclasses import dataclass, replace
 import numpy as np
 
 from backtests.comparison.belief import DailyTerms
-from backtests.comparison.recommendation import SURELY_NOTHING, Losses, Question, least_loss
+from backtests.comparison.recommendation import SURELY_NOTHING, Losses, Question, keeping, least_loss
 from backtests.comparison.simulated_tests import SimulatedTests, simulated_tests
 from backtests.engine.result import Backtest
 from backtests.evaluation.benchmark import Benchmark
@@ -154,7 +154,10 @@ def decisions(found: Played, portfolio: Portfolio, tests: Tests) -> dict[float, 
             theory = question.tests
             if theory is not None:
                 keeps = theory.keeping(portfolio.limits.tracking_error, portfolio.limits.max_days_outside)
-                barred[w] = [(keeps.get(name, 1.0) >= asked) != often[p] for p, name in enumerate(question.terms.names)]
+                own = dict(zip(question.terms.names, found.kept[w], strict=True))
+                barred[w] = [
+                    (keeping(keeps.get(name, 1.0), own[name]) >= asked) != often[p] for p, name in enumerate(own)
+                ]
             plain = replace(question, day_cost=0.0).losses().drawn
             counted = plain + price * found.days[w]
             for now in range(count):

@@ -9,7 +9,7 @@ import numpy as np
 import pandas as pd
 
 from backtests.attribution.alike import refuse_unlike
-from backtests.comparison.belief import DailyTerms
+from backtests.comparison.belief import DailyTerms, belief
 from backtests.comparison.recommendation import Question, recommend
 from backtests.comparison.selection import searched_words
 from backtests.comparison.simulated_tests import SimulatedTests, elasticities, simulated_tests
@@ -18,8 +18,8 @@ from backtests.evaluation.benchmark import Benchmark, market_history, squared_ma
 from backtests.evaluation.metrics import METRICS
 from backtests.evaluation.scores import Score, score, table
 from backtests.inference.block_draws import Resampling
-from backtests.inference.estimates import Estimate, NotAvailable, is_short
-from backtests.inference.evidence import LOSS, LOSS_ROUNDING, Evidence, PairedSeries, paired_evidence
+from backtests.inference.estimates import INTERVAL_LEVEL, Estimate, NotAvailable, is_short
+from backtests.inference.evidence import LOSS_ROUNDING, Evidence, PairedSeries, paired_evidence
 from backtests.inference.intervals import Interval, drawn_drawdowns, holds_another, intervals
 from backtests.inference.long_run import Elasticity, long_run
 from backtests.inference.paired_sharpe import PairedSharpe
@@ -287,17 +287,24 @@ def evidence_of(
     return evidence_between(played, losses, reference, resampling, benchmark=benchmark, elasticity=elasticity)
 
 
-def loss_intervals(played: Mapping[int, Backtest], benchmark: Benchmark) -> dict[int, Estimate]:
-    """J of backtests by number, such as the seeds of a learned policy, with the intervals that a comparison gives.
+def expected_losses(
+    played: Mapping[int, Backtest], benchmark: Benchmark, day_cost: float = 0.0, order_cost: float = 0.0
+) -> dict[int, Estimate]:
+    """What backtests by number, such as the seeds of a learned policy, are expected to lose, by test and theory.
 
-    played    : backtests of one market and test.
-    benchmark : benchmark by which they are measured.
+    played     : backtests of one market and test.
+    benchmark  : benchmark by which they are measured.
+    day_cost   : cost to the desk of a day with a trade, fraction of NAV.
+    order_cost : cost to the desk of an order, fraction of NAV.
+    Returns    : J and work, bp of NAV a year.
     """
     named = {str(number): one for number, one in played.items()}
-    scores = {name: score(one, benchmark, (LOSS,)) for name, one in named.items()}
-    tests = simulated_tests(named, benchmark)
-    found = evidence_of(named, scores, next(iter(named)), 100, benchmark, tests).figures(LOSS)
-    return {number: found[str(number)] for number in played}
+    drawn = belief(DailyTerms.of(named, benchmark), simulated_tests(named, benchmark), benchmark.tracking_penalty)
+    losses = drawn.j + BPS * (day_cost * drawn.days + order_cost * drawn.orders)
+    return {
+        number: Estimate.of_draws(float(own.mean()), own, INTERVAL_LEVEL)
+        for number, own in zip(played, losses.T, strict=True)
+    }
 
 
 def evidence_between(

@@ -31,6 +31,9 @@ from research.rules.protocol import complexity, held_by, traits
 
 JUDGED = ("loss", "tracking_error", "days_outside", "trading_days", "trades")  # the metrics that it looks at
 NOW_KEPT = 0.5  # probability with which what the desk does now must keep the limits
+THEORY_TESTS = (
+    4  # real tests that simulated ones count for: no number has fewer wrong candidates in benchmarks.decisions
+)
 SURELY_NOTHING = 0.95  # probability from which on nothing is said to be worth a change
 ERRORS, MORE = 3.0, 8  # a gain so many Monte Carlo errors from the margin is found by so many times the draws
 SAME_LOSS = 0.01
@@ -357,10 +360,7 @@ def question(
 
 
 def _keeping(portfolio: Portfolio, scores: Mapping[str, Score], tests: SimulatedTests | None) -> dict[str, float]:
-    """The probability with which each policy keeps the limits in a test as long; by this test alone where none other.
-
-    That is 0 or 1.
-    """
+    """The probability with which each policy keeps the limits in a test as long; 0 or 1 where no test is simulated."""
     limits = portfolio.limits
     most = math.inf if limits.tracking_error is None else limits.tracking_error
     alone = {
@@ -368,7 +368,15 @@ def _keeping(portfolio: Portfolio, scores: Mapping[str, Score], tests: Simulated
         for name, s in scores.items()
     }
     simulated = {} if tests is None else tests.keeping(limits.tracking_error, limits.max_days_outside)
-    return {name: simulated.get(name, own) for name, own in alone.items()}
+    return {name: own if name not in simulated else keeping(simulated[name], own) for name, own in alone.items()}
+
+
+def keeping(simulated: float, own: float) -> float:
+    """The probability of keeping the limits, by the share of simulated tests and by the real one, 0 or 1.
+
+    Simulated tests count as `THEORY_TESTS` real ones (a beta prior).
+    """
+    return (THEORY_TESTS * simulated + own) / (THEORY_TESTS + 1)
 
 
 def _breached(probability: float, asked: float, *, simulated: bool) -> str:
@@ -377,7 +385,7 @@ def _breached(probability: float, asked: float, *, simulated: bool) -> str:
         return "it breached a limit in this test, the only one that it has"
     digits = digits_apart(10.0 * probability, 10.0 * asked, 0)
     kept = number(10.0 * probability, digits)
-    return f"it keeps your limits in {kept} of 10 simulated tests, {10.0 * asked:.3g} are asked"
+    return f"it keeps your limits in {kept} of 10 tests as long, {10.0 * asked:.3g} are asked"
 
 
 def recommend(

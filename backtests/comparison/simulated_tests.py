@@ -1,11 +1,12 @@
 """Theoretical losses of rules in simulated tests, on the dates, with the assets and at the costs of the test.
 
 Returns are normal, with the covariance of the days of the test and a variance that moves slowly round it. Each test has
-a growth of its own, of those that the days of the test leave likely where any portfolio has a Sharpe ratio round 0
-(`growth_of_test`): what is seldom rebalanced drifts with it. What a rule loses in such a market follows from the rule,
-the target and the costs alone. There is no tax: it follows from gains, and much of these from prices paid before. Nor
-is there what follows from volumes, quotes or the day: impact, commissions by the unit, spreads other than their median,
-flows and harvests (`costs_beside_tests`).
+a growth of its own, such that any portfolio has a Sharpe ratio round 0 (`SHARPE_RATIOS`): what is seldom rebalanced
+drifts with it. The growth of the real test is in none of them, since its losses tell it already: what theory took from
+it would be counted twice. What a rule loses in such a market follows from the rule, the target and the costs alone.
+There is no tax: it follows from gains, and much of these from prices paid before. Nor is there what follows from
+volumes, quotes or the day: impact, commissions by the unit, spreads other than their median, flows and harvests
+(`costs_beside_tests`).
 
 Three things are learned from it: how the loss grows with the market's variance (its elasticity, by which a loss is
 stated at one volatility), how large it is to be expected, with its days and orders and the spread between tests
@@ -40,9 +41,7 @@ from research.rules.protocol import compiled_rule, held_by, traits
 TESTS = 100
 SPREAD, HALF_LIFE = 0.7, 0.5  # of the logarithm of the variance, and years: as of shares (Jacquier, Polson and Rossi)
 SEED = 1
-SHARPE_RATIOS = (
-    1.0  # standard deviation of Sharpe ratios, a year, round 0, before the test is seen: see benchmarks.theory
-)
+SHARPE_RATIOS = 1.0  # standard deviation of a portfolio's Sharpe ratio, a year, between tests
 FEWEST_DAYS = 20  # days of the test on which all assets are listed, below which a covariance says nothing
 BEFORE = 252  # days before a test: a rule gets the same tests beside any other
 SMALLEST_LOSS = 1e-6  # bp a year: a loss below it is none
@@ -167,7 +166,6 @@ def simulated_tests(played: Mapping[str, Backtest], benchmark: Benchmark) -> Sim
     covariance = covariance_of_test(one, benchmark)
     if not known or covariance is None:
         return None
-    growth = growth_of_test(one, covariance, SHARPE_RATIOS)
     held = held_by(next(iter(known.values())))
     assert held is not None
     market, year = one.market, one.periods_per_year
@@ -178,13 +176,13 @@ def simulated_tests(played: Mapping[str, Backtest], benchmark: Benchmark) -> Sim
     execution = Execution(minimum_trade=one.execution.minimum_trade, days=one.execution.days)
     still = _still(market, start)
     ranges = benchmark.lower, benchmark.upper
-    terms = still, before, model, *growth, TESTS, SEED, costs, one.wealth, one.lag, execution, year, *ranges
+    terms = still, before, model, SHARPE_RATIOS, TESTS, SEED, costs, one.wealth, one.lag, execution, year, *ranges
     files = {name: KeptSimulation(policy, *terms) for name, policy in known.items()}
     found = {name: kept for name, file in files.items() if (kept := file.load()) is not None}
     missing = {name: policy for name, policy in known.items() if name not in found}
     if missing:
         conditions = {"nav": one.wealth, "lag": one.lag, "execution": execution, "periods_per_year": year}
-        of_rules, variance = _played(missing, held, still, before, model, growth, costs, benchmark, conditions)
+        of_rules, variance = _played(missing, held, still, before, model, costs, benchmark, conditions)
         for p, name in enumerate(missing):
             figures = {part: of_all[:, p].copy() for part, of_all in of_rules.items()}
             found[name] = files[name].save(**figures, variance=variance)
@@ -198,7 +196,6 @@ def simulated_tests(played: Mapping[str, Backtest], benchmark: Benchmark) -> Sim
 
 def _played(
     policies: Mapping[str, Any], held: Allocation, still: Market, before: int, model: StochasticVolatility,
-    growth: tuple[Array, Array],
     costs: Costs, benchmark: Benchmark, conditions: Mapping[str, Any],
 ) -> tuple[dict[str, Array], Array]:  # fmt: skip
     """(S, P) figures and (S,) variance, as in `SimulatedTests`; NaN of a policy that cannot be played.
@@ -206,16 +203,17 @@ def _played(
     policies   : P policies, by name.
     held       : the allocation that they hold.
     still      : market of the tests without their returns, whose tests begin after row `before`.
-    growth     : as `growth_of_test` has it.
     benchmark  : benchmark with the ranges of the assets.
     conditions : arguments of `backtest`.
     """
     shape, year, days, n = (TESTS, len(policies)), model.periods_per_year, len(still.dates) - 1, len(still.assets)
     figures, variance = {part: np.full(shape, np.nan) for part in RULE_FIGURES}, np.empty(TESTS)
     targets = target_path(held, still, start=before)  # the same in each, as the assets and dates are
+    sizes, vectors = np.linalg.eigh(model.covariance)
+    growth = SHARPE_RATIOS * vectors * np.sqrt(np.maximum(sizes, 0.0))
     left = dict(enumerate(policies.items()))
     for test in range(TESTS):
-        grown = np.exp((growth[0] + growth[1] @ np.random.default_rng([SEED, test]).standard_normal(n)) / year)
+        grown = np.exp(growth @ np.random.default_rng([SEED, test]).standard_normal(n) / year)
         moved = (1.0 + model.returns(1, days, SEED, test)[0]) * grown - 1.0
         drawn = still.with_returns(np.vstack([still.returns[:1], moved]))
         aim = target_returns(targets, drawn, before)
@@ -296,27 +294,6 @@ def covariance_of_test(played: Backtest, benchmark: Benchmark) -> Array | None:
         return None
     returns = market.returns[played.first + 1 :][whole]
     return np.atleast_2d(np.cov(np.log1p(returns), rowvar=False)) * played.periods_per_year
-
-
-def growth_of_test(played: Backtest, covariance: Array, ratios: float) -> tuple[Array, Array]:
-    """The growth of the assets beyond cash that a test leaves likely, normal, a year.
-
-    Before the test every portfolio's Sharpe ratio is normal round 0, so that growth has the covariance of the returns
-    times `ratios`². The mean return of T years of them errs by their covariance over T.
-
-    covariance : (n, n) of the returns, a year.
-    ratios     : standard deviation of Sharpe ratios, a year.
-    Returns    : (n,) its mean, and (n, n) a root of its covariance.
-    Source     : Black and Litterman (1992), Global portfolio optimization, with the test as the only view.
-    """
-    market, year = played.market, played.periods_per_year
-    beyond = (market.returns - market.cash[:, None])[played.first + 1 :]
-    known = ~np.isnan(beyond)
-    mean = np.where(known, beyond, 0.0).sum(axis=0) / np.maximum(known.sum(axis=0), 1) * year
-    years = len(beyond) / year
-    weight = ratios**2 / (ratios**2 + 1.0 / years)
-    sizes, vectors = np.linalg.eigh(covariance)
-    return weight * mean, vectors * np.sqrt(np.maximum(sizes, 0.0) * weight / years)
 
 
 def _still(market: Market, start: int) -> Market:

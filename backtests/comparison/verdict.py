@@ -275,7 +275,7 @@ def _none(made: Recommendation) -> str:
     near = max(judged, key=judged.__getitem__)
     best = f"the nearest, {near}, in {10.0 * judged[near]:.2g} of 10" if judged[near] else "any of them in none"
     return (
-        f"none keeps your limits often enough in simulated tests, {best}. Widen `limits`, or ask for less by "
+        f"none keeps your limits often enough in tests as long, {best}. Widen `limits`, or ask for less by "
         "`limits: kept`"
     )
 

@@ -8,25 +8,28 @@ import numpy as np
 import pandas as pd
 
 from backtests.evaluation.metrics import METRICS
+from backtests.inference.estimates import Estimate
 from backtests.sweeps.labels import comparable, further_words, policy_axes, today
 from backtests.sweeps.plan import PLAN_AXES, Part
 from backtests.sweeps.setup import PreparedSweep, Setup
 from backtests.sweeps.table import best_first
 from foundation.paper.text_tables import text_table, warnings_text
+from foundation.paper.wording import number
 from research.market.quality import market_warnings
+from research.portfolio.portfolio import MATERIALITY
 
-Intervals = Callable[[str, Sequence[int]], Mapping[int, str]]
+Expected = Callable[[str, Sequence[int]], Mapping[int, Estimate]]
 
 BEST = 8  # policies of a portfolio that are shown
 KEY_FIGURES = ("loss", "cost", "tracking_error", "growth", "sharpe", "max_drawdown", "turnover", "trades")
 
 
-def sweep_text(prepared: PreparedSweep, tables: Iterable[pd.DataFrame], intervals: Intervals | None = None) -> str:
+def sweep_text(prepared: PreparedSweep, tables: Iterable[pd.DataFrame], expected: Expected | None = None) -> str:
     """The summary of a sweep from its table, which may come in parts.
 
-    prepared  : the sweep.
-    tables    : a row for each configuration; metrics in the units of records.
-    intervals : interval of J in words, by configuration, of a portfolio and some of its configurations, or None.
+    prepared : the sweep.
+    tables   : a row for each configuration; metrics in the units of records.
+    expected : gives what some configurations of a portfolio are expected to lose, bp a year, by test and theory.
 
     Policies are ranked where half of those of a portfolio were played under the same conditions; else the lowest are
     told, each with its own conditions, as no ranking.
@@ -49,8 +52,9 @@ def sweep_text(prepared: PreparedSweep, tables: Iterable[pd.DataFrame], interval
         if len(equal) > 1:
             idle = ", and none of them traded" if (equal["trades"] == 0.0).all() else ""
             text[-1] += f"\n(the first {len(equal)} shown have the same J{idle})"
-        told = {} if intervals is None else intervals(str(portfolio), shown["configuration"].tolist())
+        told = {} if expected is None else expected(str(portfolio), shown["configuration"].tolist())
         text += ["", _table(shown, told)]
+        text += ["", _answer(shown, told)] if len(told) > 1 else []
     return "\n".join(text) + warnings_text(data_warnings(prepared))
 
 
@@ -165,15 +169,27 @@ def policy_name(row: Mapping[str, Any], further: Iterable[str] = ()) -> str:
     return words + further_words(row, further)
 
 
-def _table(rows: pd.DataFrame, told: Mapping[int, str] | None = None, *, with_conditions: bool = False) -> str:
+def _answer(rows: pd.DataFrame, told: Mapping[int, Estimate]) -> str:
+    """Which of some policies is expected to lose least, and how many of them are about as good, in a sentence."""
+    least = min(told, key=lambda configuration: told[configuration].value)
+    near = [one for one in told if one != least and told[one].value - told[least].value <= MATERIALITY]
+    row = rows[rows["configuration"] == least].to_dict("records")[0]
+    name = policy_name({str(key): value for key, value in row.items()}, policy_axes(rows))
+    return (
+        f"By this test and theory {name} is expected to lose least, days and orders at\n"
+        f"their prices; of the {len(told) - 1} others here, {len(near)} lose at most {MATERIALITY:g} bp a year more."
+    )
+
+
+def _table(rows: pd.DataFrame, told: Mapping[int, Estimate] | None = None, *, with_conditions: bool = False) -> str:
     """Rows as aligned text, with headings and units.
 
-    told            : interval of J in words, by configuration, or none.
+    told            : by configuration, what it is expected to lose, bp a year; or none.
     with_conditions : True if those of each row are shown.
     """
     metrics, told = [METRICS[key] for key in KEY_FIGURES], told or {}
-    heads = [[m.narrow, *["95 %"] * (m.key == "loss" and bool(told))] for m in metrics]
-    units = [[m.narrow_unit, *[""] * (m.key == "loss" and bool(told))] for m in metrics]
+    heads = [[m.narrow, *["expected", "95 %"] * (m.key == "loss" and bool(told))] for m in metrics]
+    units = [[m.narrow_unit, *[m.narrow_unit, ""] * (m.key == "loss" and bool(told))] for m in metrics]
     cells = [
         ["", "configuration", *["costs", "lag", "start"] * with_conditions, *chain(*heads)],
         ["", "", *["×", "sessions", ""] * with_conditions, *chain(*units)],
@@ -182,6 +198,8 @@ def _table(rows: pd.DataFrame, told: Mapping[int, str] | None = None, *, with_co
     for row in ({str(name): value for name, value in each.items()} for each in rows.to_dict("records")):
         conditions = [f"{row['cost_multiple']:.2f}", f"{row['lag']:.0f}", f"{row['start']:%Y-%m-%d}"] * with_conditions
         figures = [metric.cell(row) for metric in metrics]
-        figures[1:1] = [told[row["configuration"]]] if told else []  # beside J, the first
+        if told:  # beside J, the first
+            loss = told[row["configuration"]]
+            figures[1:1] = [number(loss.value, 2), loss.interval(2)]
         cells.append([policy_name(row, further), str(row["configuration"]), *conditions, *figures])
     return text_table(cells, left=1, width=None)

@@ -22,7 +22,7 @@ from backtests.comparison.fitting.candidates import (
     with_comparator,
 )
 from backtests.comparison.fitting.trials import played_trials, tunings_of
-from backtests.comparison.paired import loss_intervals
+from backtests.comparison.paired import expected_losses
 from backtests.engine.result import Backtest
 from backtests.evaluation.backtest_figures import backtest_text
 from backtests.evaluation.benchmark import Benchmark
@@ -200,7 +200,7 @@ def save_learned(
             own = folder / "policies" / name
             f.training.save(own)
             played = backtests[name]
-            losses = loss_intervals(played, benchmark)
+            losses = expected_losses(played, benchmark)
             write_results(own, plain_json(results_of(f.training, played, scores[name], losses, marks, run)))
             write_card(own)
 

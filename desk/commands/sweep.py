@@ -10,8 +10,9 @@ from typing import Any
 import pandas as pd
 import pyarrow.parquet as pq
 
-from backtests.comparison.paired import loss_intervals
+from backtests.comparison.paired import expected_losses
 from backtests.evaluation.benchmark import Benchmark
+from backtests.inference.estimates import Estimate
 from backtests.runs.folder import RESULTS_FILE, Run, reports_folder, staged
 from backtests.runs.manifest import sign
 from backtests.runs.origin import identity
@@ -88,7 +89,7 @@ def publish(prepared: PreparedSweep, keep: Keep, run: Run, folder: Path) -> str:
     """
     results = pq.ParquetFile(folder / RESULTS_FILE, pre_buffer=False)  # else all of it is held
     tables = (batch.to_pandas() for batch in results.iter_batches())
-    text = sweep_text(prepared, tables, intervals=partial(_intervals, prepared))
+    text = sweep_text(prepared, tables, partial(_expected, prepared))
     numbers = kept(prepared, keep, (b.to_pandas() for b in results.iter_batches(columns=["configuration", keep.by])))
     if numbers:
         write_whole(folder / PATHS, paths(prepared, numbers).to_parquet(index=False))
@@ -109,12 +110,12 @@ def publish(prepared: PreparedSweep, keep: Keep, run: Run, folder: Path) -> str:
     return f"{text}\n\nThis sweep has no page: {why}."
 
 
-def _intervals(prepared: PreparedSweep, portfolio: str, numbers: Sequence[int]) -> dict[int, str]:
-    """The intervals of J, as a comparison gives them, of some configurations on one test: words by number."""
+def _expected(prepared: PreparedSweep, portfolio: str, numbers: Sequence[int]) -> dict[int, Estimate]:
+    """What some configurations of one test are expected to lose, as a comparison has it: by number, bp a year."""
     setup, played = prepared.setups[portfolio], {number: backtest_one(prepared, number) for number in numbers}
     one = next(iter(played.values()))
     benchmark = replace(Benchmark.of(one, setup.tracking_penalty), strategic=setup.strategic_from(one.first))
-    return {number: found.interval(2) for number, found in loss_intervals(played, benchmark).items()}
+    return expected_losses(played, benchmark, setup.day_cost, setup.order_cost)
 
 
 def _sheet(prepared: PreparedSweep, run: Run, table: pd.DataFrame) -> SweepSheet:

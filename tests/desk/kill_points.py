@@ -186,7 +186,7 @@ def test_a_report(compared: Comparison, tmp_path: Path, monkeypatch: pytest.Monk
     for module, functions in {
         tearsheet: ("whole_sheet", "pictures", "sheet_numbers", "json_text", "render", "summary_markdown"),
         policy_card: ("with_optimality_gaps", "policy_html"),
-        reporting: ("loss_intervals", "results", "results_of", "make_ticket"),
+        reporting: ("expected_losses", "results", "results_of", "make_ticket"),
     }.items():
         for name in functions:
             monkeypatch.setattr(module, name, once(getattr(module, name)))
@@ -240,7 +240,7 @@ def test_a_backtest(compared: Comparison, tmp_path: Path, monkeypatch: pytest.Mo
         reporting: (
             "backtest_candidate",
             "score",
-            "loss_intervals",
+            "expected_losses",
             "results",
             "results_of",
             "benchmark_of",

@@ -28,7 +28,7 @@ def results_of(
     training : training of its seeds.
     played   : backtests by seed; the representative seed must be among them.
     scores   : scores of the same backtests.
-    losses   : J of the same backtests, with the intervals of the comparison that they belong to.
+    losses   : what the same are expected to lose, bp of NAV a year; of their intervals.
     marks    : J of other policies on the same days by name, bp of NAV a year.
     run      : id of the run that they belong to.
     """

@@ -18,7 +18,6 @@ from backtests.comparison.simulated_tests import (
     costs_beside_tests,
     costs_of_tests,
     elasticities,
-    growth_of_test,
     simulated_tests,
 )
 from backtests.engine import backtest
@@ -256,27 +255,27 @@ def test_a_monthly_rule_trades_twelve_times_a_year_and_ranges_are_left_as_often_
     assert found.keeping(0.0005, 1.0)["monthly"] == (found.squares[:, 0] <= 0.0005**2).mean()
 
 
-def test_growth_is_the_mean_of_the_test_as_far_as_its_length_tells_it_from_a_sharpe_ratio_of_0(market: Market) -> None:
-    """By Bayes' rule with normal numbers: precisions add up, 1 / (s² V) and T / V."""
-    real = played(market, band=Threshold(HELD, band=0.02))["band"]
-    covariance = np.array([[0.04, 0.01], [0.01, 0.02]])
-    mean, root = growth_of_test(real, covariance, 0.5)
-    beyond = (market.returns - market.cash[:, None])[300:]
-    years = len(beyond) / real.periods_per_year
-    precision = np.linalg.inv(covariance) / 0.25 + years * np.linalg.inv(covariance)
-    assert root @ root.T == pytest.approx(np.linalg.inv(precision))
-    sample = beyond.mean(axis=0) * real.periods_per_year
-    assert mean == pytest.approx(np.linalg.solve(precision, years * np.linalg.inv(covariance) @ sample))
+def test_growth_of_the_real_test_is_in_no_theory(market: Market) -> None:
+    """Or it would count twice, as the losses of the test tell it already."""
+    rules = {"never": Never(HELD), "yearly": Calendar(HELD, "year")}
+    grown = market.with_returns((1.0 + market.returns) * np.exp([0.002, 0.0]) - 1.0)
+    found = [
+        simulated_tests(real := played(each, **rules), Benchmark.of(real["never"], 5.0)) for each in (market, grown)
+    ]
+    assert found[0] is not None
+    assert found[1] is not None
+    assert found[1].squares == pytest.approx(found[0].squares, rel=1e-6)
 
 
-def test_assets_grow_in_simulated_tests_as_the_real_one_did(market: Market, monkeypatch: pytest.MonkeyPatch) -> None:
-    """What grows by half a year more than the rest drifts a buyer who never trades away from his target."""
-    grown = market.with_returns(market.returns + np.where(np.arange(len(market.dates))[:, None] > 0, [0.002, 0.0], 0.0))
-    found = {}
-    for ratios in (0.0, 1.0):
+def test_each_test_grows_by_itself_and_drifts_what_never_trades(
+    market: Market, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Weights drift by w(1 - w) X, and X² has a mean of V T / 2 over a test, with growth s² V T² / 3 more."""
+    monkeypatch.setattr("backtests.comparison.simulated_tests.TESTS", 1000)
+    real, found = played(market, never=Never(HELD)), {}
+    for ratios in (0.0, 0.7):
         monkeypatch.setattr("backtests.comparison.simulated_tests.SHARPE_RATIOS", ratios)
-        real = played(grown, never=Never(HELD))
         tests = simulated_tests(real, Benchmark.of(real["never"], 5.0))
         assert tests is not None
         found[ratios] = tests.squares.mean()
-    assert found[1.0] > 1.5 * found[0.0]
+    assert found[0.7] / found[0.0] == pytest.approx(1.0 + 0.7**2 * tests.years * 2.0 / 3.0, rel=0.1)

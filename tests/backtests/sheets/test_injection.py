@@ -19,7 +19,7 @@ from swept import swept
 from written import words_written
 
 from backtests.comparison import Comparison, compare
-from backtests.comparison.paired import loss_intervals
+from backtests.comparison.paired import expected_losses
 from backtests.engine.run import backtest
 from backtests.evaluation.benchmark import Benchmark
 from backtests.evaluation.scores import score
@@ -282,7 +282,7 @@ def test_a_policy_card_does_nothing(server: tuple[str, list[str]], tmp_path: Pat
         held = target_path(FixedWeights((0.4, 0.3)), market)
         benchmark = Benchmark(held, np.zeros(2), np.ones(2), PENALTY, YEAR)
         scores = {seed: score(one, benchmark) for seed, one in played.items()}
-        marks, losses = {payload: 9.0 for payload in payloads}, loss_intervals(played, benchmark)
+        marks, losses = {payload: 9.0 for payload in payloads}, expected_losses(played, benchmark)
         results = results_of(training, played, scores, losses, marks, payloads[-1])
         results["optimum"] = {"unknown": payloads[2]}  # to look for it takes longer than all the rest
         write_results(folder, json.loads(json.dumps(results)))

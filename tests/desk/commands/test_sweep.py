@@ -12,6 +12,7 @@ import pandas as pd
 import pytest
 from commanded import ROOT, Done, rebalance
 
+from backtests.comparison import compare
 from backtests.comparison.fitting.candidates import backtest_candidate, benchmark_of
 from backtests.evaluation.scores import score
 from research.portfolio import load_portfolio
@@ -119,6 +120,17 @@ def test_the_summary_says_how_much_was_played_and_what_is_best(reports: Path) ->
     assert "16 configurations (8 policies, 2 cost levels),\n2 target paths for all of them" in text
     assert "16 trials" in text
     assert text.index("threshold 2 % to target") < text.index("every quarter")
+
+
+def test_what_is_expected_of_a_configuration_is_what_a_report_says_of_its_policy(reports: Path) -> None:
+    made = compare(load_portfolio(PORTFOLIO), only=["quarterly", "threshold_edge"], draws=100).recommendation
+    expected = {name: one.loss / made.nav * 1e4 for name, one in made.candidates.items()}
+    text = (run_in(reports) / "summary.txt").read_text()
+    for name, row in (("quarterly", "every quarter  "), ("threshold_edge", "threshold 2 % to edge  ")):
+        (line,) = [line for line in text.splitlines() if line.startswith(row)]
+        assert f"{expected[name]:.2f}" in line.split()
+    least = "threshold 2 % to target is expected to lose least, days and orders at"
+    assert f"By this test and theory {least}" in text
 
 
 SAMPLE = f"""

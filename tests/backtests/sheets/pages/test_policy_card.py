@@ -11,8 +11,9 @@ from browser import Elements, check_page
 from commanded import rebalance
 from learned import COSTS, PENALTY, YEAR, carded, two_lines
 
-from backtests.comparison import compare
-from backtests.comparison.paired import loss_intervals
+from backtests.comparison.belief import DailyTerms, belief
+from backtests.comparison.paired import expected_losses
+from backtests.comparison.simulated_tests import simulated_tests
 from backtests.engine import backtest
 from backtests.evaluation.benchmark import Benchmark
 from backtests.evaluation.scores import score
@@ -48,15 +49,16 @@ def run(tmp_path_factory: pytest.TempPathFactory) -> Path:
     }
     benchmark = Benchmark(target_path(FixedWeights((0.4, 0.3)), market), np.zeros(2), np.ones(2), PENALTY, YEAR)
     scores = {seed: score(one, benchmark) for seed, one in played.items()}
-    losses = loss_intervals(played, benchmark)
+    losses = expected_losses(played, benchmark)
     found = results_of(training, played, scores, losses, {"tuned": 1.5, HOSTILE: 9.0}, "desk")
     write_results(folder, json.loads(json.dumps(found)))
     one = scores[2]
     assert found["seeds"]["2"]["loss"] == one["loss"]
     named = {str(seed): each for seed, each in played.items()}
-    compared = compare(named, tracking_penalty=PENALTY, draws=100).evidence.figures("loss")["2"]
+    drawn = belief(DailyTerms.of(named, benchmark), simulated_tests(named, benchmark), PENALTY).j
     ends = [found["seeds"]["2"][name] for name in ("loss_lower", "loss_upper")]
-    assert ends == pytest.approx([compared.lower, compared.upper], rel=1e-9)  # one figure, one interval
+    own = np.quantile(drawn[:, list(named).index("2")], [0.025, 0.975])
+    assert ends == pytest.approx(own, rel=1e-9)  # one belief, one interval
     return folder
 
 

@@ -358,7 +358,7 @@ def charged_sheet(charged, tmp_path_factory) -> Path:
 def test_without_a_recommendation_the_sheet_says_why(charged_sheet) -> None:
     text = (charged_sheet / "tearsheet.html").read_text(encoding="utf-8")
     assert "No policy is recommended" in text
-    assert "none keeps your limits often enough in simulated tests" in text
+    assert "none keeps your limits often enough in tests as long" in text
     assert "Weights and drift: quarterly" in text
     assert ">recommended<" not in text
     assert "Keeps target and limits" in text
