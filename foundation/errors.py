@@ -4,8 +4,10 @@ What is wrong is data, too: an error has `findings`, which a service or a page s
 """
 
 import re
+import traceback
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
+from pathlib import Path
 
 MOST_TOLD = 30  # mistakes of one file
 PLACE = re.compile(r"([^:\n]+, (?:row|line) [0-9]+(?:, column '[^'\n]*')?|[^:\s]+\.[A-Za-z]{2,7}): ")
@@ -58,6 +60,20 @@ class InputFaults:
     def __str__(self) -> str:
         """The message."""
         return self.text
+
+
+def raised_at(error: BaseException) -> tuple[str, int]:
+    """File and line of the code that raised an error; "" and 0 of one that was not raised."""
+    frames = list(traceback.walk_tb(error.__traceback__))
+    return (frames[-1][0].f_code.co_filename, frames[-1][1]) if frames else ("", 0)
+
+
+def ended_by(error: Exception) -> str:
+    """An error in a sentence: its message if it is one of input, else its kind, file and line, and what was done."""
+    if isinstance(error, InputError):
+        return str(error)
+    file, line = raised_at(error)
+    return f"{type(error).__name__}: {error} ({'; '.join([f'{Path(file).name}, line {line}', *getattr(error, '__notes__', ())])})."
 
 
 class InputError(ValueError):

@@ -9,9 +9,18 @@ import platform
 import re
 import resource
 import sys
+import sysconfig
 from pathlib import Path
 
+HOUSE = ("foundation", "research", "backtests", "desk")  # packages of this workbench
+CODE_OF_OURS = tuple(f"{Path(__file__).parents[1] / name}/" for name in HOUSE)
+PLACES_OF_LIBRARIES = ("<frozen", *(sysconfig.get_paths()[name] for name in ("stdlib", "purelib", "platlib")))
 SYSTEM_FOLDERS = ("/proc/", "/sys/", "/dev/", "/etc/", "/usr/")  # whose files are no user's
+
+
+def is_library(file: str) -> bool:
+    """True for the file of code of a library, and not of this workbench."""
+    return file.startswith(PLACES_OF_LIBRARIES) and not file.startswith(CODE_OF_OURS)
 
 
 def processors() -> int:

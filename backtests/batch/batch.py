@@ -22,6 +22,7 @@ from foundation.errors import ConfigError, PolicyError
 from foundation.paper.wording import counted, percent
 from foundation.tolerances import TARGET_TOLERANCE
 from research.accounting import Costs
+from research.accounting.view import past_limit
 from research.allocation import TargetPath
 from research.market import Market
 from research.rules.no_trade_bands import NoTradeBands
@@ -212,7 +213,10 @@ def misfit(owner: NoTradeBands | TargetPath | Costs, market: Market, leverage_li
 def _past(gross: float, limit: float, who: str) -> str:
     if gross <= limit + TARGET_TOLERANCE:
         return ""
-    return f"{who} for gross weights of {gross:.4f}, past the leverage limit of {limit:g}: lower them or raise it."
+    return (
+        f"{who} for gross weights of {past_limit(gross, limit)}, past the leverage limit of {limit:g}: lower them or "
+        "raise it."
+    )
 
 
 # -- a block ---------------------------------------------------------------------------------------------------------

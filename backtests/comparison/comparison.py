@@ -48,7 +48,7 @@ from backtests.runs.trial_book import Batch, count_trials
 from backtests.today.from_today import FromToday, from_today_or_why_not
 from backtests.views import view
 from foundation.arguments import refuse
-from foundation.errors import ConfigError
+from foundation.errors import ConfigError, ended_by
 from foundation.paper.wording import counted, listed
 from foundation.progress import bar
 from foundation.threads import one_blas_thread
@@ -65,6 +65,7 @@ from research.rules.protocol import traits
 
 LEAST_DAYS = 2 * BLOCK_SESSIONS  # rows of a test: two blocks of the bootstrap of days
 FEW_TRADES = 5  # days with a trade in the test: fewer are warned of
+MOST_HELD = 0.1  # share of refits without a solution, above which a reader is warned before all else
 MOST_STEPS = 1_000_000_000  # of training: weeks of one core
 
 
@@ -109,6 +110,8 @@ class Comparison(PairedBacktests, PlayedCandidates):
     def warnings(self) -> tuple[str, ...]:
         """The warnings for a reader to judge: on the data in the test, policies that never traded, and the run."""
         found = [
+            *(f"{name} ended, and is in no figure: {why}" for name, why in self.ended.items()),
+            *often_held(self.backtests),
             *backtest_warnings(self.portfolio, self.fitted, self.backtests),
             *hindsight_warning(self.portfolio),
             *drawdown_warning(self.portfolio, self.scores),
@@ -315,6 +318,7 @@ def compare(
         tell = progress or stages.stage
         specs = {name: shortened(portfolio.policies[name], rl_steps, rl_seeds) for name in names}
         played = _played(portfolio, specs, retrain, tell)
+        reference = reference if reference in played.backtests else next(iter(played.backtests))
         tell("simulating tests", 0, 0)
         tests = simulated_tests(played.backtests, played.benchmark)
         tell("bootstrapping paired differences", 0, 0)
@@ -343,18 +347,41 @@ def _played(portfolio: Portfolio, specs: Mapping[str, Any], retrain: bool, tell:
         fitted[name] = fit(name, portfolio, tell, spec, retrain)
     paths: dict[Allocation, TargetPath] = {portfolio.strategic: benchmark.strategic}
     by_seed: dict[str, dict[int, Backtest]] = {}
-    for done, (name, f) in enumerate(fitted.items()):
+    ended: dict[str, Exception] = {}
+    for done, (name, f) in enumerate(tuple(fitted.items())):
         tell(f"backtesting {name}", done, len(specs))
-        played[name] = backtest_candidate(portfolio, f.policy, name, paths)
-        if f.seeds:
-            by_seed[name] = {
+        try:
+            one = backtest_candidate(portfolio, f.policy, name, paths)
+            seeds = {
                 seed: backtest_candidate(portfolio, policy, f"{name}, seed {seed}", paths)
                 for seed, policy in f.seeds.items()
             }
+        except Exception as error:  # whatever a policy of a user's own raises
+            ended[name] = error
+            del fitted[name]
+            continue
+        played[name] = one
+        by_seed |= {name: seeds} if seeds else {}
+    if not played:
+        raise next(iter(ended.values()))
     benchmark = with_comparator(portfolio, benchmark, played, paths, tell)
     scores = measured(played, benchmark)
     seed_scores = {name: {seed: score(b, benchmark) for seed, b in runs.items()} for name, runs in by_seed.items()}
-    return PlayedCandidates(portfolio, benchmark, fitted, played, scores, by_seed, seed_scores)
+    said = {name: ended_by(error) for name, error in ended.items()}
+    return PlayedCandidates(portfolio, benchmark, fitted, played, scores, by_seed, seed_scores, said)
+
+
+def often_held(backtests: Mapping[str, Backtest]) -> list[str]:
+    """A warning for each backtest with more than `MOST_HELD` of its refits without a solution."""
+    found = []
+    for name, played in backtests.items():
+        held, refits = played.targets.held(played.first)
+        if held > MOST_HELD * refits:
+            found.append(
+                f"{name} found no weights in {held} of {refits} refits, and went on with those before: it is judged by "
+                "them."
+            )
+    return found
 
 
 def drawdown_warning(portfolio: Portfolio, scores: Mapping[str, Score]) -> list[str]:

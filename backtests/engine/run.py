@@ -26,7 +26,7 @@ from foundation.tolerances import TARGET_TOLERANCE
 from research.accounting import Costs, Execution, Flows, Policy, Why
 from research.accounting.execution import Dividends
 from research.accounting.kernel import REFUSED, Record
-from research.accounting.view import in_percent
+from research.accounting.view import in_percent, past_limit
 from research.allocation import TargetPath, target_path
 from research.market import Market
 from research.market.calendars import has_rows_a_year, met, row_name, rows_a_year
@@ -96,6 +96,7 @@ def backtest(
     first = None if start is None else _row_before(market, day("start is", start))
     if targets is None:
         targets = _targets(market, policy, first, name)
+    targets = targets.within(leverage_limit)
     if first is None:
         first = _first_known(market, policy, targets)
     opening = targets.rows[targets.row[first]]
@@ -201,8 +202,9 @@ def _check_bands(inputs: EngineInputs, bands: NoTradeBands) -> None:
     if least[k].sum() > inputs.leverage_limit + TARGET_TOLERANCE:
         i = int(np.argmax(least[k]))
         raise PolicyError(
-            f"policy {inputs.name!r} has a box (row {k}) that asks for gross weights of {least[k].sum():.4f} at least, "
-            f"past the leverage limit of {inputs.leverage_limit:g}; the largest is {inputs.market.assets[i]} with "
+            f"policy {inputs.name!r} has a box (row {k}) that asks for gross weights of "
+            f"{past_limit(least[k].sum(), inputs.leverage_limit)} at least, past the leverage limit of "
+            f"{inputs.leverage_limit:g}; the largest is {inputs.market.assets[i]} with "
             f"{least[k, i]:.4f}. {in_percent(least[k].sum())}Lower the weights or raise the limit."
         )
 
@@ -240,8 +242,9 @@ def _check(inputs: EngineInputs, nav: float, opening: Array) -> None:
         rows = np.argsort(-np.abs(weights), kind="stable")[:3]
         largest = ", ".join(f"{market.assets[i]} {weights[i]:.4f}" for i in rows if weights[i])
         raise PolicyError(
-            f"policy {inputs.name!r} is to hold gross weights of {gross[k]:.4f} on {market.dates[seen]:%Y-%m-%d}, past "
-            f"the leverage limit of {inputs.leverage_limit:g}: {largest}. {in_percent(gross[k])}Gross weights add up "
+            f"policy {inputs.name!r} is to hold gross weights of {past_limit(gross[k], inputs.leverage_limit)} on "
+            f"{market.dates[seen]:%Y-%m-%d}, past the leverage limit of {inputs.leverage_limit:g}: {largest}. "
+            f"{in_percent(gross[k])}Gross weights add up "
             f"sizes, and a weight below 0 is a short position. Give weights from 0 that sum to "
             f"{inputs.leverage_limit:g} at most, or give `backtest` another `leverage_limit`; a portfolio file allows "
             "neither short positions nor borrowed money."

@@ -446,7 +446,7 @@ def make_backtest(
         progress.stage(f"backtesting {policy}", 0, 0)
         played, benchmark, scored = scored_backtest(portfolio, fitted.policy, policy)
         progress.stage("writing results")
-        alone = PlayedCandidates(portfolio, benchmark, {policy: fitted}, {policy: played}, {policy: scored}, {}, {})
+        alone = PlayedCandidates(portfolio, benchmark, {policy: fitted}, {policy: played}, {policy: scored}, {}, {}, {})
         tried = played_trials(alone)
         count_trials([tried, *tunings_of([fitted])], run.name)
         write_whole(folder / RESULTS_FILE, parquet(results({policy: played})))

@@ -11,7 +11,7 @@ from foundation.arguments import floats, shown
 from foundation.arrays import Array, Mask
 from foundation.errors import PolicyError
 from foundation.labels import refuse_labels
-from foundation.paper.wording import percent
+from foundation.paper.wording import digits_apart, number, percent
 from foundation.tolerances import TARGET_TOLERANCE, TRIGGER
 from research.accounting.costs import Costs
 from research.accounting.sale_tax import SaleTax
@@ -275,6 +275,15 @@ def leverage_of(trade: Trade, weights: Array, limit: float) -> float:
     return limit if trade.by_then is None else max(limit, float(np.abs(weights).sum()))
 
 
+def past_limit(gross: float, limit: float) -> str:
+    """Gross weights with as many digits as tell them from the limit that they are past.
+
+    >>> past_limit(1.5, 1.0), past_limit(1.00000004, 1.0)
+    ('1.5000', '1.00000004')
+    """
+    return number(gross, digits_apart(gross, limit, 4))
+
+
 def in_percent(gross: float) -> str:
     """A sentence for gross weights that are so large that they are likely per cent, "" for others."""
     return "Weights are fractions of NAV: 0.6 is 60 %. " if gross > LIKELY_PERCENT else ""
@@ -319,7 +328,7 @@ def check_trade(trade: Trade, n: int, policy: str, date: object, names: Sequence
     if least.sum() > leverage_limit + TARGET_TOLERANCE:
         i = int(np.argmax(least))
         raise PolicyError(
-            f"{where} asks for gross weights of {least.sum():.4f} at least, past the leverage limit of "
-            f"{leverage_limit:g}; the largest is {names[i]} with {least[i]:.4f}. "
+            f"{where} asks for gross weights of {past_limit(least.sum(), leverage_limit)} at least, past the leverage "
+            f"limit of {leverage_limit:g}; the largest is {names[i]} with {least[i]:.4f}. "
             f"{in_percent(least.sum())}Lower the weights or raise the limit."
         )

@@ -18,6 +18,7 @@ from foundation.arrays import Array, MadeAnew, Mask, Rows, freeze_fields, frozen
 from foundation.errors import ConfigError, DataError, PolicyError
 from foundation.threads import one_blas_thread
 from foundation.tolerances import FIVE_DECIMALS, TARGET_TOLERANCE, WEIGHT
+from research.allocation.accuracy import NOISE
 from research.allocation.answer import (
     ANSWER_FAILED,
     PREVIOUS,
@@ -30,6 +31,7 @@ from research.allocation.answer import (
     remarks,
 )
 from research.allocation.estimator_words import kind_of
+from research.allocation.others_code import is_of_others, raise_of, without_noise
 from research.forecast.moments import Forecast
 from research.forecast.returns import left_out
 from research.market import Market, Past
@@ -110,6 +112,19 @@ class TargetPath(MadeAnew):
                 f"{self.seen[self.row[t]]}. A target can be used only from its last data on."
             )
 
+    def within(self, gross: float) -> "TargetPath":
+        """The path with targets whose sizes add up to no more than `gross`, where they miss it by a solver's noise."""
+        sums = np.abs(self.rows).sum(axis=1)
+        over = np.flatnonzero((sums > gross + TARGET_TOLERANCE) & (sums <= gross + NOISE))
+        if not len(over):
+            return self
+        rows, answers = self.rows.copy(), list(self.answers)
+        rows[over] *= (gross / sums[over])[:, None]
+        for k in over if answers else ():
+            moved = float(np.abs(rows[k] - self.rows[k]).max())
+            answers[k] = replace(answers[k], weights=rows[k], cut=max(answers[k].cut, moved))
+        return replace(self, rows=rows, answers=tuple(answers))
+
     def opened(self, first: int) -> "TargetPath":
         """The path of a portfolio that starts at the close of row `first`: no target is in force before."""
         if not (self.row[:first] >= 0).any():
@@ -132,9 +147,16 @@ class TargetPath(MadeAnew):
 
         name : name of the allocation in the warnings; by default the allocation as it prints itself.
         """
+        return remarks(self._in_force(first), name or self.allocation)
+
+    def held(self, first: int = 0) -> tuple[int, int]:
+        """How many of the targets in force from row `first` on are those before, for want of a solution; and of all."""
+        answers = self._in_force(first)
+        return sum(bool(answer.fallback) for answer in answers), len(answers)
+
+    def _in_force(self, first: int) -> list[Answer]:
         in_force = np.unique(self.row[first:])
-        answers = [self.answers[k] for k in in_force[in_force >= 0]] if self.answers else []
-        return remarks(answers, name or self.allocation)
+        return [self.answers[k] for k in in_force[in_force >= 0]] if self.answers else []
 
     def at(self, t: int) -> Array:
         """(n,) the target in force at the close of market row `t`, fraction of NAV.
@@ -170,6 +192,10 @@ def answer_of(allocation: Allocation, past: Past, previous: Array | None = None)
     notes = left_out(past, allocation.window) if allocation.window > 1 else ()
     try:
         answer = _asked(allocation, past, previous)
+    except NotSolvedError as error:
+        if getattr(allocation, "strict", False):
+            raise PolicyError(f"{error}, on {past.date:%Y-%m-%d}. Leave `strict` away to go on without it.") from error
+        raise
     except DataError as error:
         names = [name for note in notes for name in note.assets]
         if not names or len(names) < past.complete(allocation.window).sum():
@@ -182,10 +208,18 @@ def answer_of(allocation: Allocation, past: Past, previous: Array | None = None)
 
 def _asked(allocation: Allocation, past: Past, previous: Array | None) -> Answer:
     asked: object = allocation
-    if not isinstance(asked, Explained):
-        return Answer(checked_weights(allocation.target(past), allocation, past), past.date)
     follows = isinstance(asked, Following) and asked.follows
-    answer = asked.answer(past, previous) if follows else asked.answer(past)  # type: ignore[call-arg]
+    try:
+        if not isinstance(asked, Explained):
+            weights, moved = checked_weights(allocation.target(past), allocation, past), 0.0
+            if is_of_others(allocation):
+                weights, moved = without_noise(weights)
+            return Answer(weights, past.date, cut=moved)
+        answer = asked.answer(past, previous) if follows else asked.answer(past)  # type: ignore[call-arg]
+    except NotSolvedError:
+        raise
+    except Exception as error:  # whatever the code of others raises
+        raise_of(error, repr(allocation), past.date)
     checked_weights(answer.weights, allocation, past)
     return answer
 
@@ -258,8 +292,8 @@ def _answers(allocation: Allocation, market: Market, asked: list[int], earlier: 
             last = _last_solved(allocation, market, earlier)
             if last is None:
                 raise PolicyError(
-                    f"{allocation!r} has no solution on {past.date:%Y-%m-%d}, and none before: {error}. Widen its "
-                    "limits, or start later."
+                    f"{allocation!r} has no solution on {past.date:%Y-%m-%d}, and none before: {error}. Correct its "
+                    "settings, widen its limits, or start later."
                 ) from error
             before = _fallen_back(carried(last.weights, past), past, error)
         found.append(before)

@@ -56,6 +56,7 @@ class Answer(MadeAnew):
     fallback  : replacement for a solution, such as "previous weights"; "" for none.
     why       : reason for the fallback, or the solvers that failed before.
     notes     : changes made to the input, in sentences.
+    cut       : the most by which a weight was moved to keep a limit that its solver missed, fraction of NAV.
     """
 
     weights: Array
@@ -68,6 +69,7 @@ class Answer(MadeAnew):
     fallback: str = ""
     why: str = ""
     notes: tuple[str, ...] = ()
+    cut: float = 0.0
 
     def __post_init__(self) -> None:
         """Make the weights read-only, and put the dearest limit first."""
@@ -181,6 +183,12 @@ def remarks(answers: Sequence[Answer], name: str) -> tuple[str, ...]:
         said = [f"{_few(days)}: {why}" for why, days in list(by_reason.items())[:3]]
         more = f"; and {len(by_reason) - 3} other reasons" if len(by_reason) > 3 else ""
         sentences.append(f"{len(those)} of {len(answers)} refits of {name} {what} ({'; '.join(said)}{more}).")
+    if moved := [one for one in answers if one.cut > 0.0]:
+        most = max(moved, key=lambda one: one.cut)
+        sentences.append(
+            f"{len(moved)} of {len(answers)} refits of {name} missed a limit by what solvers leave, and were moved to "
+            f"it: by {most.cut:.1g} of NAV at most ({most.seen:%Y-%m-%d})."
+        )
     return tuple(sentences)
 
 

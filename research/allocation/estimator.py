@@ -6,7 +6,7 @@ So PyPortfolioOpt, skfolio and Riskfolio-Lib come in.
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from functools import cached_property
-from typing import Any, NoReturn
+from typing import Any
 
 import numpy as np
 import pandas as pd
@@ -14,23 +14,28 @@ import pandas as pd
 from foundation.arguments import cut, did_you_mean, floats, is_number, refuse, shown
 from foundation.arrays import Array
 from foundation.errors import ConfigError, PolicyError
-from foundation.tolerances import WEIGHT
 from research.allocation.answer import ANSWER_FAILED, PREVIOUS, Answer, Following, NotSolvedError
 from research.allocation.estimated import EstimationSchedule, check_estimate, placed
-from research.allocation.estimator_limits import BY_NAME, reason_of
+from research.allocation.estimator_limits import BY_NAME, limits_of, reason_of
 from research.allocation.estimator_words import LIBRARY, kind_of, words_of
+from research.allocation.others_code import raise_of, without_noise
 from research.forecast.returns import complete_returns
 from research.market import Past
 
 UNSOLVED = ("NotSolvedError", "OptimizationError", "SolverError", "LinAlgError")  # of cvxpy, slow to import, and others
-SOLVED = 1e-6  # by how much solvers leave a sum of weights off one
 UNSEEDED = (f"{LIBRARY}.optimization.Random",)  # draws from numpy's global generator
 SEEDED = {  # parameters without which weights are drawn anew each time, and how to mend that
     "random_state": "give a whole number, such as 7, so that the same returns give the same weights.",
     "seed": "give a whole number, such as 7, so that the same returns give the same weights.",
     "distribution_estimator": "give a distribution with a random_state, such as VineCopula(random_state=7).",
 }
-BESIDE = ("kind", "window", "schedule", "benchmark")  # keys of a file beside which the parameters of an estimator stand
+BESIDE = (
+    "kind",
+    "window",
+    "schedule",
+    "benchmark",
+    "strict",
+)  # keys of a file beside which the parameters of an estimator stand
 
 
 @dataclass(frozen=True, eq=False, repr=False)
@@ -38,25 +43,29 @@ class EstimatorAllocation(Following):
     """The weights that an estimator of scikit-learn's kind learns from a window of returns, fitted anew on a schedule.
 
     A copy of the estimator is fitted each time, on a frame (window, k) of simple returns, dates down and the names of
-    the k assets with a complete window across. Its `weights_` are fractions of NAV. A sum that misses 1 by at most 1e-6
-    misses it by what solvers leave, and is scaled to 1; any other sum is what the estimator means, and cash is the
-    rest. One of skfolio that looks at its previous weights (`max_turnover`, `transaction_costs`) is given the target
-    before; the first is free of `max_turnover`. A fit that finds no solution is a refit without one: its path goes on
-    with the previous weights.
+    the k assets with a complete window across. Its `weights_` are fractions of NAV. Weights that miss a sum of 1, or a
+    limit among its parameters, by at most 1e-4 miss it by what solvers leave, and are moved to it; any other sum is
+    what the estimator means, and cash is the rest. One of skfolio that looks at its previous weights (`max_turnover`,
+    `transaction_costs`) is given the target before; the first is free of `max_turnover`. A fit that fails is a refit
+    without a solution, whose path goes on with the previous weights, unless `strict` is set, or no other data would
+    mend it (`others_code.raise_of`).
 
     estimator : estimator with `fit`, `get_params` and, once fitted, `weights_`; two with the same class and parameters
                 are equal. What draws at random has a `random_state` or a `seed`, which is set.
     window    : returns, at least 2.
     schedule  : "day", "week", "month", "quarter" or "year".
     benchmark : asset -> weight, whose returns `fit(X, y)` is given as y, cash being the rest; None where it takes none.
+    strict    : True to end a test with the first fit that fails.
     Raises    : ConfigError for settings outside these; when asked, DataError for an asset whose returns do not vary;
-                PolicyError, naming estimator and date, for a fit that fails otherwise, and for weights that are none.
+                PolicyError, naming estimator and date, for a mistake in its code, and for weights that are none;
+                NotSolvedError for a fit that fails otherwise.
     """
 
     estimator: Any
     window: int = 252
     schedule: EstimationSchedule = "month"
     benchmark: Mapping[str, float] | None = None
+    strict: bool = False
 
     def __post_init__(self) -> None:
         """Check the settings, and keep a copy of the estimator."""
@@ -77,7 +86,8 @@ class EstimatorAllocation(Following):
     def words(self) -> dict[str, Any]:
         """All settings as a portfolio file states them, every default filled in but those of no value."""
         said = words_of(self.estimator)
-        beside = {"benchmark": dict(self.benchmark)} if self.benchmark else {}
+        beside: dict[str, Any] = {"benchmark": dict(self.benchmark)} if self.benchmark else {}
+        beside |= {"strict": True} if self.strict else {}
         return {"kind": said.pop("kind"), "window": self.window, "schedule": self.schedule, **beside, **said}
 
     def __eq__(self, other: object) -> bool:
@@ -90,10 +100,9 @@ class EstimatorAllocation(Following):
 
     def __repr__(self) -> str:
         """The estimator and the other settings: all that determines it."""
-        benchmark = f", benchmark={dict(self.benchmark)!r}" if self.benchmark else ""
-        return (
-            f"EstimatorAllocation({self.estimator_text}, window={self.window}, schedule={self.schedule!r}{benchmark})"
-        )
+        further = f", benchmark={dict(self.benchmark)!r}" if self.benchmark else ""
+        further += ", strict=True" if self.strict else ""
+        return f"EstimatorAllocation({self.estimator_text}, window={self.window}, schedule={self.schedule!r}{further})"
 
     @property
     def estimator_text(self) -> str:
@@ -125,12 +134,10 @@ class EstimatorAllocation(Following):
             raise PolicyError(
                 f"{where} has no weights_ after fit. Give an estimator whose fit sets weights_, one a column."
             )
-        found = weights_in_order(weights, names, where)
-        total = found.sum()
-        if WEIGHT < abs(total - 1.0) <= SOLVED:
-            found = found / total
+        budget, rows = limits_of(self.estimator, names)
+        found, moved = without_noise(weights_in_order(weights, names, where), [*budget, *rows])
         status, fallback, why = _stand_in(fitted, names)
-        return Answer(placed(found, lines, past), past.date, status=status, fallback=fallback, why=why)
+        return Answer(placed(found, lines, past), past.date, status=status, fallback=fallback, why=why, cut=moved)
 
     def _fitted(self, frame: pd.DataFrame, past: Past, previous: Array | None) -> Any:
         """A copy of the estimator, fitted; `previous` (k,) is the target before, if it follows one."""
@@ -144,8 +151,15 @@ class EstimatorAllocation(Following):
         arguments = (frame,) if self.benchmark is None else (frame, self._benchmark(frame, past))
         try:
             model.fit(*arguments)
+        except ConfigError as error:
+            raise PolicyError(
+                f"{self._name} cannot be fitted to {self.window} returns on {past.date:%Y-%m-%d} ({error}). Correct "
+                "its parameters."
+            ) from error
         except Exception as error:  # whatever an estimator raises
-            self._failed(error, past, list(frame.columns))
+            unsolved = any(cls.__name__ in UNSOLVED for cls in type(error).__mro__)
+            why = reason_of(self.estimator, list(frame.columns)) if unsolved else ""
+            raise_of(error, self._name, past.date, why)
         return model
 
     def _benchmark(self, frame: pd.DataFrame, past: Past) -> pd.Series:
@@ -158,17 +172,6 @@ class EstimatorAllocation(Following):
         cash = past.cash[past.t - self.window + 1 :]
         found = frame[list(held)].to_numpy() @ np.array(list(held.values())) + (1.0 - sum(held.values())) * cash
         return pd.Series(found, index=frame.index, name="benchmark")
-
-    def _failed(self, error: Exception, past: Past, names: list[str]) -> NoReturn:
-        said = f"({type(error).__name__}: {cut(str(error))})"
-        if any(cls.__name__ in UNSOLVED for cls in type(error).__mro__):
-            reason = reason_of(self.estimator, names)
-            said = f"({type(error).__name__}): {reason}" if reason else said
-            raise NotSolvedError(f"{self._name} found no weights {said}") from error
-        raise PolicyError(
-            f"{self._name} cannot be fitted to {self.window} returns on {past.date:%Y-%m-%d} {said}. Correct its "
-            "parameters, or give another estimator."
-        ) from error
 
     @property
     def _name(self) -> str:
@@ -222,6 +225,7 @@ class FunctionAllocation:
                complete window across; gives their weights, fraction of NAV: by name (a mapping or a Series; zero for an
                asset that is not named), or (k,) in the order of the columns. Cash is the rest.
     window   : returns, at least 2.      schedule : "day", "week", "month", "quarter" or "year".
+    strict   : True to end a test where the function raises an error, whatever it is.
     Raises   : ConfigError for settings outside these; when asked, DataError for an asset whose returns do not vary, and
                PolicyError, naming function and date, for weights of unknown names or of another form.
     """
@@ -229,6 +233,7 @@ class FunctionAllocation:
     function: Callable[[pd.DataFrame], Any]
     window: int = 252
     schedule: EstimationSchedule = "month"
+    strict: bool = False
 
     def __post_init__(self) -> None:
         """Check the settings."""

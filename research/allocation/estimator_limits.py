@@ -27,10 +27,10 @@ def reason_of(estimator: Any, names: Sequence[str]) -> str:
 
     names : n names of the assets that it was fitted to.
     """
-    rows = [*_bounds(estimator, tuple(names)), *_linear(estimator, tuple(names))]
+    budget, rows = limits_of(estimator, names)
     if not rows:
         return ""
-    found = conflict(Limits(tuple(names), (*_budget(estimator, len(names)), *rows)))
+    found = conflict(Limits(tuple(names), (*budget, *rows)))
     if found is not None:
         return found.sentence
     if hasattr(estimator, "peer_library"):  # whose own message names what was asked
@@ -41,6 +41,15 @@ def reason_of(estimator: Any, names: Sequence[str]) -> str:
     return (
         f"weights keep its bounds and linear constraints, but the solver found none with {', '.join(asked)}. Widen it"
     )
+
+
+def limits_of(estimator: Any, names: Sequence[str]) -> tuple[list[Limit], list[Limit]]:
+    """The limits of the sum of an estimator's weights, and the others that its parameters state.
+
+    names : n names of the assets that it was fitted to.
+    """
+    own = tuple(names)
+    return list(_budget(estimator, len(own))), [*_bounds(estimator, own), *_linear(estimator, own)]
 
 
 def _is_other(name: str, value: object) -> bool:

@@ -117,6 +117,7 @@ def mixed(answers: Sequence[Answer], shares: Sequence[float]) -> Answer:
         fallback=", ".join(dict.fromkeys(answer.fallback for answer in answers if answer.fallback)),
         why="; ".join(dict.fromkeys(answer.why for answer in answers if answer.why)),
         notes=tuple(dict.fromkeys(note for answer in answers for note in answer.notes)),
+        cut=max(answer.cut for answer in answers),
     )
 
 

@@ -80,6 +80,8 @@ class PlayedCandidates:
     benchmark                   : benchmark, with the path of the strategic target.
     fitted, backtests, scores   : by name, in the order of the file.
     seed_backtests, seed_scores : by learned candidate and seed; seeds missing there were trained, and not backtested.
+    ended                       : the error, in a sentence, of each candidate whose backtest ended with one; it is in
+                                  none of the others.
     """
 
     portfolio: Portfolio
@@ -89,6 +91,7 @@ class PlayedCandidates:
     scores: Mapping[str, Score]
     seed_backtests: Mapping[str, Mapping[int, Backtest]]
     seed_scores: Mapping[str, Mapping[int, Score]]
+    ended: Mapping[str, str]
 
     @property
     def trials(self) -> int:

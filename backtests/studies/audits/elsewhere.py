@@ -31,7 +31,8 @@ import pandas as pd
 from backtests.studies.audits.days import fields_of, has_days_after
 from backtests.studies.audits.futures import ALTERED, MIRRORED
 from backtests.studies.audits.other_values import Change
-from backtests.studies.audits.reading import CODE_OF_OURS, is_library, source_of
+from backtests.studies.audits.reading import source_of
+from foundation.machine import CODE_OF_OURS, is_library
 from research.market import Market
 
 ATOMS = (str, bytes, bool, int, complex, type(None), pd.Timestamp, CodeType, BuiltinFunctionType)

@@ -29,8 +29,9 @@ from backtests.studies.audits.days import (
     has_parts,
 )
 from backtests.studies.audits.futures import ALTERED, CALM, CUT, calm_after, changed_after
-from backtests.studies.audits.reading import is_library, source_of
+from backtests.studies.audits.reading import source_of
 from foundation.arrays import Rows
+from foundation.machine import is_library
 from research.market import Market
 from research.market.calendars import Days
 

@@ -11,7 +11,6 @@ C library opens by itself is not seen, nor the clock that it reads, such as `pan
 import os
 import re
 import sys
-import sysconfig
 import time
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -19,10 +18,8 @@ from datetime import date
 from types import FrameType
 from typing import Any
 
-from foundation.files import ROOT
-from foundation.machine import SYSTEM_FOLDERS
+from foundation.machine import PLACES_OF_LIBRARIES, SYSTEM_FOLDERS, is_library
 
-CODE_OF_OURS = tuple(f"{ROOT / name}/" for name in ("foundation", "research", "backtests", "desk"))
 INSTALLED_IN = ("site-packages", "dist-packages")
 WATCHED = {  # event of the interpreter, or our own: what is read, and the place of its name among the arguments
     "open": ("the file", 0),
@@ -37,7 +34,6 @@ WATCHED = {  # event of the interpreter, or our own: what is read, and the place
 CLOCKS = (
     time.time, time.time_ns, time.localtime, time.gmtime, time.ctime, time.asctime, time.strftime, time.clock_gettime,
 )  # fmt: skip
-PLACES_OF_LIBRARIES = ("<frozen", *(sysconfig.get_paths()[name] for name in ("stdlib", "purelib", "platlib")))
 PLACES_OF_SYSTEM = (*SYSTEM_FOLDERS, f"{sys.prefix}/", f"{sys.base_prefix}/")
 STARTS_OF_PROGRAMS = ("subprocess.Popen", "os.system", "os.posix_spawn")
 ENVIRONMENT = type(os.environ).__getitem__.__code__
@@ -79,11 +75,6 @@ def _hear(event: str, arguments: tuple[Any, ...]) -> None:
     if event in STARTS_OF_PROGRAMS and is_library(_caller(sys._getframe(1))):
         return
     _tell(f"{kind} {what}")
-
-
-def is_library(file: str) -> bool:
-    """True for the file of code of a library, and not of this workbench."""
-    return file.startswith(PLACES_OF_LIBRARIES) and not file.startswith(CODE_OF_OURS)
 
 
 def source_of(kind: type) -> str:
