@@ -73,7 +73,8 @@ def ended_by(error: Exception) -> str:
     if isinstance(error, InputError):
         return str(error)
     file, line = raised_at(error)
-    return f"{type(error).__name__}: {error} ({'; '.join([f'{Path(file).name}, line {line}', *getattr(error, '__notes__', ())])})."
+    where = [f"{Path(file).name}, line {line}", *getattr(error, "__notes__", ())]
+    return f"{type(error).__name__}: {error} ({'; '.join(where)})."
 
 
 class InputError(ValueError):

@@ -38,7 +38,7 @@ def delist(market: Market, asset: str, date: Day, delisting_return: float | None
     if market.instruments[columns[0]].notna().iloc[i]:
         left = market.instruments[columns[0]].iloc[i]
         raise DataError(f"{asset} {where} has left already: found {left:%Y-%m-%d}. Change it in its instruments.")
-    stated = market.instruments.astype({"delisted": object})
+    stated = market.instruments.astype(dict.fromkeys(columns, object))
     stated.loc[asset, columns] = [date, delisting_return]
     stated = checked_instruments(stated, f"market {market.name!r}")
     day = stated["delisted"].to_numpy().astype("datetime64[D]")[i]

@@ -25,6 +25,7 @@ OFFER = (
     "of unknown proceeds (Shumway 1997, The Delisting Bias in CRSP Data, for NYSE and AMEX). Write it beside the date: "
     "delisting_return=SHUMWAY in instruments_table, or delist(market, asset, date, SHUMWAY)."
 )
+LARGEST_EXIT = 1.0  # return of a delisting: more is a percentage that was written as a fraction
 SMALLEST_LOT = 1e-9  # of a unit: a tenth of the smallest part of a bitcoin
 CUT_OFF = "16:00 America/New_York"  # an example
 TEXTS = ("asset_class", "sector", "currency", "adjustment")
@@ -111,7 +112,8 @@ def _checked(table: pd.DataFrame, where: str) -> pd.DataFrame:
         dates = pd.Series([_plain_date(cell) for cell in dates], table.index, dtype="datetime64[us]")
         refuse(dates.notna().to_numpy() | ~left, "delisted", "Write the date as YYYY-MM-DD, or leave it empty.")
         refuse(~left | stated, "delisting_return", OFFER)
-        refuse(~left | (np.isfinite(ends) & (ends >= -1.0)), "delisting_return", "It is finite and -1 or above.")
+        fix = f"It is a fraction of the last mark, -1 to {LARGEST_EXIT:g}: -0.3 is a loss of 30 %."
+        refuse(~left | ((ends >= -1.0) & (ends <= LARGEST_EXIT)), "delisting_return", fix)
     refuse(left | ~stated, "delisting_return", "Give the date too, as `delisted`.")
     checked: dict[str, Any] = {"delisted": dates.astype("datetime64[us]"), "lot": lots, "delisting_return": ends}
     return table.assign(**{name: column for name, column in checked.items() if column.dtype != table[name].dtype})

@@ -21,6 +21,7 @@ without views, pi and (1 + tau) * Sigma.
 
 from collections.abc import Sequence
 from dataclasses import dataclass, field, replace
+from typing import Any
 
 import numpy as np
 
@@ -61,7 +62,13 @@ class BlackLitterman:
 
     def __post_init__(self) -> None:
         """Check the settings."""
-        object.__setattr__(self, "views", tuple(self.views))
+        given: Any = self.views
+        views = (given,) if isinstance(given, str) else tuple(given)
+        if wrong := [view for view in views if not isinstance(view, InvestorView)]:
+            refuse("a view of BlackLitterman is", wrong[0], "give InvestorView('A beats B by 2% a year', '60%').")
+        if not hasattr(self.prior, "predict"):
+            refuse("prior of BlackLitterman is", self.prior, "give a forecast, such as MarketCap().")
+        object.__setattr__(self, "views", views)
         check_positive(**{"periods_per_year of BlackLitterman": self.periods_per_year})
         if not (is_number(self.tau) and self.tau >= 0.0):
             refuse("tau of BlackLitterman is", self.tau, "give a number of 0 or more, such as 0.05.")

@@ -64,8 +64,6 @@ def test_what_is_done_now_and_the_reference_may_end_too_and_where_all_do_there_i
 
 
 def test_a_target_that_is_often_held_for_want_of_a_solution_is_warned_of_first() -> None:
-    portfolio = load_portfolio(FILE)
-
     def sometimes(returns: pd.DataFrame) -> pd.Series:
         if returns.index[-1].month in (3, 9):
             raise ValueError("no weights in March and September")

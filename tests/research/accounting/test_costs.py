@@ -198,6 +198,10 @@ def test_impact_and_tax_are_refused_where_they_make_no_sense() -> None:
         (lambda: Costs.bps(0), "n is 0: give the number of assets"),
         (lambda: Costs.bps(2, commission="1"), "commission is '1': give basis points, one number for all assets or 2"),
         (lambda: Costs.bps(2, commission=[1, 2, 3]), r"commission is \[1, 2, 3\]: give .* or 2, one an asset"),
+        (
+            lambda: Costs.bps(2, commission=0.001),
+            "commission is 0.001: costs are in basis points. If 0.001 is a fraction .* 10",
+        ),
         (lambda: Costs.bps(2, half_spread=None), "half_spread is None: give basis points"),
         (lambda: Costs.bps(1).scaled("2"), "costs cannot be multiplied by '2'"),
         (lambda: Impact("big"), "coefficient of impact is 'big'"),

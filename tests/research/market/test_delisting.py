@@ -184,7 +184,15 @@ def test_window_is_complete_until_the_line_leaves(halted: Market) -> None:
         (("GONE", "soon", -0.3), "delisted of GONE in market 'frame': found 'soon'. Write the date as YYYY-MM-DD"),
         (("GONE", "2022-12", -0.3), "delisted of GONE .* found '2022-12'"),
         (("GONE", pd.Timestamp("2022-12-30 16:00"), -0.3), "delisted of GONE"),
-        (("GONE", "2022-12-30", -1.01), "delisting_return of GONE in market 'frame': found -1.01. It is finite and -1"),
+        (
+            ("GONE", "2022-12-30", -1.01),
+            "delisting_return of GONE in market 'frame': found -1.01. It is a fraction of the last mark",
+        ),
+        (
+            ("GONE", "2022-12-30", 5.0),
+            "delisting_return of GONE .* found 5.0. It is a fraction .* -0.3 is a loss of 30 %",
+        ),
+        (("GONE", "2022-12-30", "x"), "delisting_return of GONE .* found 'x'. It is a fraction of the last mark"),
         (("GONE", "2022-12-30", np.inf), "delisting_return of GONE .* found inf"),
         (("GONE", "2022-12-30", np.nan), "delisting_return of GONE .* found nan. A delisting needs the return"),
         (("GONE", "2022-12-30"), "delisting_return of GONE .* found None. A delisting needs .* SHUMWAY = -0.30"),
