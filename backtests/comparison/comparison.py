@@ -30,7 +30,7 @@ from backtests.comparison.fitting.candidates import (
     with_comparator,
 )
 from backtests.comparison.fitting.trials import played_trials, tunings_of
-from backtests.comparison.paired import PairedBacktests, evidence_of, measured, pair
+from backtests.comparison.paired import PairedBacktests, evidence_of, measured, pair, played_together
 from backtests.comparison.recommendation import Question, Recommendation
 from backtests.comparison.selection import Selection, selection_of
 from backtests.comparison.simulated_tests import SimulatedTests, simulated_tests
@@ -52,8 +52,10 @@ from foundation.errors import ConfigError, ended_by
 from foundation.paper.wording import counted, listed
 from foundation.progress import bar
 from foundation.threads import one_blas_thread
+from research.accounting import Costs, Policy
 from research.allocation import Allocation, TargetPath
 from research.learning import Learned
+from research.market import Market
 from research.market.calendars import row_count, row_name, scheduled
 from research.market.quality import market_warnings
 from research.portfolio import Portfolio
@@ -265,9 +267,26 @@ def compare(
     """Pair backtests that are there."""
 
 
+@overload
 def compare(
-    compared: Portfolio | Sequence[Backtest] | Mapping[str, Backtest],
+    compared: Sequence[Policy] | Mapping[str, Policy],
+    market: Market,
+    costs: Costs,
     *,
+    start: str | pd.Timestamp | None = None,
+    reference: str = "",
+    draws: int = 10_000,
+    tracking_penalty: float = TRACKING_PENALTY,
+) -> PairedBacktests:
+    """Backtest policies on a market, and pair them."""
+
+
+def compare(
+    compared: Any,
+    market: Market | None = None,
+    costs: Costs | None = None,
+    *,
+    start: str | pd.Timestamp | None = None,
     reference: str = "",
     only: Sequence[str] | None = None,
     rl_steps: int = 0,
@@ -279,10 +298,14 @@ def compare(
 ) -> PairedBacktests:
     """Backtest every candidate of a portfolio from its first test day on, and judge them on the same days.
 
-    Finished backtests, `compare([one, other])`, are measured by the target of the reference and compared in the
-    same way; without a portfolio there are no limits, and nothing is recommended.
+    Policies on a market, `compare([one, other], market, costs)`, and finished backtests, `compare([one, other])`, are
+    measured by the target of the reference and compared in the same way; without a portfolio there are no limits, and
+    nothing is recommended.
 
-    compared  : a portfolio, whose candidates are compared; or backtests of one market and test, by name or as a list.
+    compared  : a portfolio, whose candidates are compared; policies; or backtests of one market and test. Policies and
+                backtests are given by name or as a list.
+    market, costs : of policies, T days and n assets.
+    start     : first day of the test of policies; by default the first on which all of them can decide.
     reference : the policy to which differences are taken; by default the file's, or the first backtest.
     only      : names of the candidates to compare (default: all).
     rl_steps  : training steps a seed of learned candidates; 0 takes the file's.
@@ -299,12 +322,23 @@ def compare(
     (`backtests.runs.trial_book`).
     """
     fitting = {"only": only, "rl_steps": rl_steps or None, "rl_seeds": rl_seeds or None, "retrain": retrain or None}
+    given_market: Any = market
+    if isinstance(given_market, pd.DataFrame):
+        fix = "give the market of that table, `market_from_frame(table)`, or `market_from_yfinance(table)`."
+        refuse("market is", market, fix)
+    if (market is None) != (costs is None) or (start is not None and market is None):
+        raise ConfigError("policies are compared on a market, with its costs: compare([one, other], market, costs).")
     if not isinstance(compared, Portfolio):
         if given := [name for name, value in (fitting | {"progress": progress}).items() if value is not None]:
             raise ConfigError(
                 f"{listed(given)}: only a portfolio's candidates are fitted; backtests are compared as they are."
             )
-        return pair(compared, reference, tracking_penalty, draws)
+        played_on = (compared, "")
+        if market is not None and costs is not None:
+            played_on = played_together(compared, market, costs, start)
+        return pair(played_on[0], reference, tracking_penalty, draws, played_on[1])
+    if market is not None:
+        raise ConfigError("a portfolio has a market and costs of its own: give them to policies only.")
     portfolio = compared
     if tracking_penalty != TRACKING_PENALTY:
         refuse(

@@ -1,7 +1,7 @@
 """Backtests of the same market and days: measured by one target, and compared in pairs."""
 
 from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, fields, is_dataclass, replace
 from functools import cached_property
 from typing import Any
 
@@ -14,6 +14,7 @@ from backtests.comparison.recommendation import Question, recommend
 from backtests.comparison.selection import searched_words
 from backtests.comparison.simulated_tests import SimulatedTests, elasticities, simulated_tests
 from backtests.engine.result import Backtest
+from backtests.engine.run import backtest
 from backtests.evaluation.benchmark import Benchmark, market_history, squared_market, target_returns
 from backtests.evaluation.metrics import METRICS
 from backtests.evaluation.scores import Score, score, table
@@ -31,11 +32,13 @@ from foundation.arguments import is_number, refuse
 from foundation.arrays import Array, frozen
 from foundation.errors import ConfigError, DataError
 from foundation.paper.wording import digits_apart, listed, number, percent
+from research.accounting import Costs, Policy
+from research.market import Market
 from research.market.calendars import row_count
 from research.market.quality import market_warnings
 from research.portfolio.portfolio import MATERIALITY
 from research.risk.measures import BPS
-from research.rules.protocol import compiled_rule, complexity, traits
+from research.rules.protocol import compiled_rule, complexity, short_name, traits
 from research.rules.standard_rule import WEEK
 
 WEEKLY = 50.0  # rows a year, from which on a rule can be asked each week
@@ -55,6 +58,7 @@ class PairedBacktests:
 
     benchmark : benchmark of all.  reference : name of the backtest to which differences are taken.
     backtests, scores : by name, in the order given.  evidence : figures, differences and their intervals.
+    note : a sentence on the days of the test, or "".
     """
 
     benchmark: Benchmark
@@ -62,6 +66,7 @@ class PairedBacktests:
     backtests: Mapping[str, Backtest]
     scores: Mapping[str, Score]
     evidence: Evidence
+    note: str = field(default="", kw_only=True)
 
     def table(self) -> pd.DataFrame:
         """A column for each policy, a row for each figure."""
@@ -162,17 +167,20 @@ class PairedBacktests:
 
     def answer(self) -> str:
         """The best of the others, in words; of backtests of several targets, growth, risk and costs of each."""
+        return " ".join(self.sentences)
+
+    @cached_property
+    def sentences(self) -> tuple[str, ...]:
+        """The sentences of the answer, that of the expected loss first."""
         if not self.other_targets:
-            return self._expected()
+            return (self._expected(),)
         follow = "follows" if len(self.other_targets) == 1 else "follow"
         alike = len(self.other_targets) + 1 < len(self.scores)
-        return " ".join(
-            [
-                *map(self._grown, self.other_targets),
-                *([self._expected()] if alike else []),
-                f"{listed(self.other_targets)} {follow} another target than {self.reference}: loss J and tracking "
-                "error measure the distance of the targets, not the rule.",
-            ]
+        return (
+            *((self._expected(),) if alike else ()),
+            *map(self._grown, self.other_targets),
+            f"{listed(self.other_targets)} {follow} another target than {self.reference}: loss J and tracking error "
+            "measure the distance of the targets, not the rule.",
         )
 
     def _expected(self) -> str:
@@ -211,6 +219,10 @@ class PairedBacktests:
             said.append(f"{shown.narrow} {own} against {other}")
         return f"{name} and {self.reference}: {', '.join(said)}."
 
+    def sheet(self) -> Any:
+        """Its page, which a notebook shows; `sheet().write(folder)` writes it, and each picture as a file."""
+        return view(self, "sheet")
+
     def __repr__(self) -> str:
         """The table and the differences in J, as text."""
         return str(view(self, "text"))
@@ -220,15 +232,66 @@ class PairedBacktests:
         return str(view(self, "html"))
 
 
+def played_together(
+    policies: Sequence[Policy] | Mapping[str, Policy], market: Market, costs: Costs, start: str | pd.Timestamp | None
+) -> tuple[dict[str, Backtest], str]:
+    """Backtests of policies on the same days, and a sentence on the first of them.
+
+    policies : by name, or as a list, which gives them their short names, and settings where these are the same.
+    market   : T days of n assets.
+    costs    : costs of n assets.
+    start    : first day of the test; by default the first on which all of them can decide.
+    Raises   : as `backtest`; ConfigError for two policies of one name.
+    """
+    named = policies if isinstance(policies, Mapping) else _told_apart(policies)
+    played = {name: backtest(market, one, costs, start=start, name=name) for name, one in named.items()}
+    last = max(played, key=lambda name: played[name].first, default="")
+    if start is not None or len({one.first for one in played.values()}) < 2:
+        return played, ""
+    first = played[last].dates[1]
+    same = {n: b if b.first == played[last].first else backtest(market, named[n], costs, start=first, name=n)
+            for n, b in played.items()}  # fmt: skip
+    return same, f"The test starts on {first:%Y-%m-%d}, the first day on which {last} can decide."
+
+
+def _told_apart(policies: Sequence[Any]) -> dict[str, Policy]:
+    """Policies by their short names; those of one name have the settings that differ behind it.
+
+    Raises : ConfigError for two that do not differ in their settings.
+    """
+    short, found = [short_name(one) for one in policies], dict[str, Policy]()
+    for one, name in zip(policies, short, strict=True):
+        alike = [other for other, of in zip(policies, short, strict=True) if of == name]
+        differ = [
+            f.name
+            for f in (fields(one) if is_dataclass(one) and len(alike) > 1 else ())
+            if len({repr(getattr(each, f.name, None)) for each in alike}) > 1
+        ]
+        told = " ".join([name, *(_setting(getattr(one, each)) for each in differ)])
+        if told in found:
+            raise ConfigError(f"two policies are {told!r}. Give them by name: compare({{name: policy, …}}, …).")
+        found[told] = one
+    return found
+
+
+def _setting(value: object) -> str:
+    """The value of a setting in a word."""
+    if is_number(value):
+        return f"{value:g}"
+    return value if isinstance(value, str) else type(value).__name__
+
+
 def pair(
-    backtests: Sequence[Backtest] | Mapping[str, Backtest], reference: str, tracking_penalty: float, draws: int
-) -> PairedBacktests:
+    backtests: Sequence[Backtest] | Mapping[str, Backtest], reference: str, tracking_penalty: float, draws: int,
+    note: str = "",
+) -> PairedBacktests:  # fmt: skip
     """Measure backtests by the target of the reference, and compare them.
 
     backtests        : two at least, with a name each: a sequence takes the names of the backtests.
     reference        : name of the backtest to which differences are taken, with the target of J; "" takes the first.
     tracking_penalty : price of squared tracking error in the loss J.
     draws            : number of draws of the bootstrap.
+    note             : a sentence on the days of the test, or "".
     Raises           : ConfigError for a name given twice, a reference that is not among the names, fewer than two
                        backtests, and for different markets, days or periods a year.
     """
@@ -246,7 +309,7 @@ def pair(
     benchmark = Benchmark.of(base, tracking_penalty)
     scores = measured(named, benchmark)
     evidence = evidence_of(named, scores, reference, draws, benchmark, simulated_tests(named, benchmark))
-    return PairedBacktests(benchmark, reference, named, scores, evidence)
+    return PairedBacktests(benchmark, reference, named, scores, evidence, note=note)
 
 
 def measured(played: Mapping[str, Backtest], benchmark: Benchmark) -> dict[str, Score]:
@@ -419,7 +482,10 @@ def _named(backtests: object) -> dict[str, Backtest]:
         if not (isinstance(name, str) and name.strip()):
             refuse("the name of a backtest is", name, "give text, such as 'band of 2 points'.")
         if not isinstance(played, Backtest):
-            refuse(f"backtest {name!r} is", played, "give what `backtest(market, policy, costs)` returns.")
+            fix = (
+                "give what `backtest(market, policy, costs)` returns, or the market: compare(policies, market, costs)."
+            )
+            refuse(f"backtest {name!r} is", played, fix)
         if name in named:
             raise ConfigError(
                 f"two backtests have the name {name!r}. Give each a name: backtest(…, name=…), or "

@@ -154,6 +154,11 @@ def _check_kinds(**given: object) -> None:
         "nav": (Real, "a wealth in currency"),
         "targets": (TargetPath | None, "a `TargetPath`, as `target_path` gives it, or nothing"),
     }
+    if isinstance(given["market"], pd.DataFrame):
+        kinds["market"] = (
+            Market,
+            "the market of that table, `market_from_frame(table)`, or `market_from_yfinance(table)`",
+        )
     for name, (kind, words) in kinds.items():
         if not isinstance(given[name], kind) or isinstance(given[name], bool):
             refuse(f"{name} is", given[name], f"give {words}.")

@@ -30,7 +30,7 @@ CHARGED = COST_COLUMNS[:TAX]  # what an order is charged; tax is known only wher
 USUAL = COST_COLUMNS[:2]  # the proportional ones
 HOLDING_COSTS = ("borrow", "financing", "cash_spread", "management_fee")  # the columns of every `holding_costs` array
 BASIS_POINT = 1e-4
-LEAST_BPS = 0.01  # what anybody is charged: less, above 0, is a fraction that was taken for basis points
+FRACTIONS = 1e-5, 0.01  # basis points that nobody is charged, and fractions of the notional that many are
 ARRAY_COSTS = {  # the costs that are an array, and what each of them is
     **dict.fromkeys(USUAL, "give a fraction of notional an asset, such as 0.0001 for a basis point."),
     **dict.fromkeys(("per_unit", "minimum", "ticket"), "give currency, one number for all assets or one an asset."),
@@ -104,8 +104,8 @@ class Costs:
         [0.00015, 0.0003]
 
         Raises : ConfigError for a number of assets that is none, for costs of another number of assets, for costs that
-                 carry labels, such as a pandas Series: they do not know the market's order, and for costs above 0 but
-                 below `LEAST_BPS`, which are fractions.
+                 carry labels, such as a pandas Series: they do not know the market's order, and for costs within
+                 `FRACTIONS`, which are meant as such.
         """
         if not (is_whole(n) and n >= 1):
             refuse("n is", n, "give the number of assets, such as len(market.assets).")
@@ -304,7 +304,7 @@ def _fractions(subject: str, bps: ArrayLike, n: int) -> Array:
     fix = f"give basis points, one number for all assets or {n}, one an asset."
     refuse_labels(subject, bps)
     each = floats(subject, bps, fix)
-    tiny = each[(each > 0.0) & (each < LEAST_BPS)]
+    tiny = each[(each >= FRACTIONS[0]) & (each < FRACTIONS[1])]
     if tiny.size:
         fix = (
             f"costs are in basis points. If {tiny[0]:g} is a fraction of the notional, give {tiny[0] / BASIS_POINT:g}."

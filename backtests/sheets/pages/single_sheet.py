@@ -136,6 +136,7 @@ class SingleSheet:
         screen, comparator = paired_screen(self.paired), comparator_in_test(self.paired.benchmark, self.played)
         return screen | {
             "title": self.title,
+            "eyebrow": "Backtest of one policy",
             "subtitle": f"{self.paired.reference}: {_tested(self.played)}. {self._dated}",
             "growth": growth_beside_picture(self.played, self.style, comparator),
             "lead": self._lead(),

@@ -5,7 +5,7 @@ The same comparison gives the same bytes. Nothing is fetched; one script, on whi
 
 from collections.abc import Collection
 from concurrent.futures import ThreadPoolExecutor
-from dataclasses import asdict
+from dataclasses import asdict, dataclass
 from itertools import chain
 from pathlib import Path
 from typing import Any, cast
@@ -50,16 +50,35 @@ from foundation.paper.styles import style_alone
 from research.orders import TradeList
 from research.rules import Threshold
 
+PAGE = "tearsheet.html"
 SCHEMA = 4  # of tearsheet.json: docs/schemas/tearsheet-4.json
 
 
-def write_tearsheet(folder: Path, comparison: Comparison, trades: TradeList | None, run: Origin) -> None:
+@dataclass(frozen=True, eq=False)
+class Tearsheet:
+    """The tearsheet of a comparison that was made in Python: without orders, and of no run."""
+
+    comparison: Comparison
+
+    def write(self, folder: str | Path) -> Path:
+        """Write the files of `write_tearsheet` into a folder, which is made if it does not exist; gives the page."""
+        place = Path(folder)
+        place.mkdir(parents=True, exist_ok=True)
+        write_tearsheet(place, self.comparison, None, None)
+        return place / PAGE
+
+    def _repr_html_(self) -> str:
+        """The blocks that a notebook's cell shows."""
+        return comparison_html(self.comparison)
+
+
+def write_tearsheet(folder: Path, comparison: Comparison, trades: TradeList | None, run: Origin | None) -> None:
     """Write tearsheet.html, .json, summary.md, figures.xlsx, and of each picture figures/<name>.csv and .svg.
 
     folder     : an existing folder.
     comparison : the policies.
     trades     : today's trades, or None.
-    run        : identity of the run.
+    run        : identity of the run, or None.
     """
     sheet = whole_sheet(comparison, trades, run)
     write_pictures(folder, pictures(sheet))
@@ -67,17 +86,20 @@ def write_tearsheet(folder: Path, comparison: Comparison, trades: TradeList | No
     write_whole(folder / WORKBOOK, figures_workbook(comparison, trades, run))
 
 
-def write_words(folder: Path, sheet: Block, comparison: Comparison, trades: TradeList | None, run: Origin) -> None:
+def write_words(
+    folder: Path, sheet: Block, comparison: Comparison, trades: TradeList | None, run: Origin | None
+) -> None:
     """Write tearsheet.html, tearsheet.json and summary.md of a whole sheet; other arguments of `write_tearsheet`."""
     numbers = sheet_numbers(comparison, trades, run, pictures(sheet))
     write_whole(folder / NUMBERS_FILE, json_text(numbers))
     desk = comparison.portfolio
-    paper = Running(f"{desk.name}: rebalancing policy comparison", f"closes of {day(desk.date)}", run.name)
-    write_whole(folder / "tearsheet.html", render("tearsheet.html.j2", paper, sheet=sheet))
+    name = "" if run is None else run.name
+    paper = Running(f"{desk.name}: rebalancing policy comparison", f"closes of {day(desk.date)}", name)
+    write_whole(folder / PAGE, render("tearsheet.html.j2", paper, sheet=sheet))
     write_whole(folder / MAIL, summary_markdown(sheet))
 
 
-def whole_sheet(comparison: Comparison, trades: TradeList | None, run: Origin) -> Block:
+def whole_sheet(comparison: Comparison, trades: TradeList | None, run: Origin | None) -> Block:
     """Every block of a tearsheet; arguments of `write_tearsheet`."""
     with ThreadPoolExecutor(1) as beside:  # futures are played by compiled code: meanwhile the rest is drawn
         beside.submit(lambda: comparison.from_today)  # its section waits for it: `cached_property` computes it once
@@ -159,7 +181,7 @@ def _alone(played: Backtest) -> Block:
 
 
 def sheet_numbers(
-    comparison: Comparison, trades: TradeList | None, run: Origin, drawn: list[Picture]
+    comparison: Comparison, trades: TradeList | None, run: Origin | None, drawn: list[Picture]
 ) -> dict[str, Any]:
     """Every number and sentence of a sheet as plain JSON values, in the units of the records that they come from.
 

@@ -27,7 +27,7 @@ PER_CENT = ("total_return", "max_drawdown", "turnover", "target_return", "worst"
 UNITS = {**dict.fromkeys(PER_CENT, ("%", 100.0)), "cost": ("bp of NAV", BPS)}  # of columns: unit and factor
 
 
-def figures_workbook(comparison: Comparison, trades: TradeList | None, run: Origin) -> bytes:
+def figures_workbook(comparison: Comparison, trades: TradeList | None, run: Origin | None) -> bytes:
     """Sheets Run, Figures, Differences, Costs, Stress, Rolling and Trades; the same comparison gives the same bytes.
 
     comparison : the policies.
@@ -61,7 +61,7 @@ def figures_workbook(comparison: Comparison, trades: TradeList | None, run: Orig
     return buffer.getvalue()
 
 
-def _facts(comparison: Comparison, run: Origin) -> dict[str, Any]:
+def _facts(comparison: Comparison, run: Origin | None) -> dict[str, Any]:
     dates, made = comparison.backtests[comparison.reference].dates, identity_numbers(run) or {}
     return {
         "portfolio": comparison.portfolio.name,

@@ -123,7 +123,7 @@ def paired_screen(paired: PairedBacktests) -> Block:
     return _screen(paired, looks, held_by(base.policy)) | {
         "growth": growth_picture(paired.backtests, looks.styles, paired.reference, year, HALF),
         "title": counted(len(paired.scores), "backtest"),
-        "subtitle": f"{counted(len(base.market.assets), 'asset')}, {_tested(paired)}",
+        "subtitle": f"{counted(len(base.market.assets), 'asset')}, {_tested(paired)}. {paired.note}".strip(),
         "age": "",
         "headline": _headline(paired),
         "verdict": paired.answer(),

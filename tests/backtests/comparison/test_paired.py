@@ -102,16 +102,16 @@ def test_the_penalty_is_that_of_j(paired: PairedBacktests) -> None:
 
 
 def test_another_target_other_terms_and_a_short_test_are_warned_of(market: Market, paired: PairedBacktests) -> None:
-    said, gap = paired.answer(), paired.evidence.differences("growth")["tilted"]
+    said, gap = paired.sentences, paired.evidence.differences("growth")["tilted"]
     growth, risk, cost = ([paired.scores[name][key] for name in ("tilted", "monthly")] for key in FIRST)
-    assert said.startswith(
+    assert said[1] == (
         f"tilted and monthly: CAGR {100 * growth[0]:.2f} % a year against {100 * growth[1]:.2f} % a year "
         f"(95 % interval of the difference: {gap.times(100.0).interval()}), "
         f"volatility {100 * risk[0]:.2f} % a year against {100 * risk[1]:.2f} % a year, "
         f"cost {cost[0]:.2f} bp a year against {cost[1]:.2f} bp a year."
     )
-    assert "is expected to lose" in said  # of the band, which follows the same target
-    assert said.endswith(
+    assert "is expected to lose" in said[0]  # of the band, which follows the same target
+    assert said[2] == (
         "tilted follows another target than monthly: loss J and tracking error measure the distance of the targets, "
         "not the rule."
     )

@@ -1,0 +1,93 @@
+"""Policies on a market: from the frame that a download gives to a page, on days on which all of them can decide."""
+
+from dataclasses import replace
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pandas as pd
+import pytest
+
+from backtests.comparison import compare
+from backtests.engine import backtest
+from foundation.errors import ConfigError
+from research.accounting import Costs
+from research.allocation import HRP, FixedWeights
+from research.market import Market, load_market, market_from_yfinance
+from research.portfolio import load_portfolio
+from research.rules import Calendar, Threshold
+
+FIXED = FixedWeights({"SPY": 0.6, "AGG": 0.4})
+COSTS = Costs.bps(4, commission=2)
+
+
+@pytest.fixture(scope="module")
+def downloaded() -> pd.DataFrame:
+    """A frame of the form of `yfinance.download`'s default: closes adjusted, by field and ticker."""
+    funds = load_market("us_etf_ohlcv").select(["AGG", "GLD", "SPY", "VNQ"]).until("2016-12-30")
+    fields: dict[str, Any] = dict.fromkeys(("Close", "High", "Low", "Open"), funds.index) | {"Volume": funds.volumes}
+    tables = {name: pd.DataFrame(values, funds.dates, list(funds.assets)) for name, values in fields.items()}
+    return pd.concat(tables, axis=1, names=["Price", "Ticker"]).loc["2012":]
+
+
+@pytest.fixture(scope="module")
+def market(downloaded: pd.DataFrame) -> Market:
+    return market_from_yfinance(downloaded)
+
+
+def test_from_a_download_to_a_page_without_a_correction(market: Market, tmp_path: Path) -> None:
+    rules = [Threshold(FIXED, 0.05), Threshold(FIXED, 0.02), Calendar(FIXED, "quarter"), Calendar(HRP(), "month")]
+    found = compare(rules, market, COSTS, draws=100)
+    assert list(found.scores) == [
+        "Threshold 0.05",
+        "Threshold 0.02",
+        "Calendar FixedWeights quarter",
+        "Calendar HRP month",
+    ]
+    page = found.sheet().write(tmp_path / "made" / "here").read_text()
+    assert page.index("is expected to lose") < page.index("Calendar HRP month and Threshold 0.05: ")
+    assert "The test starts on 2013-01-07, the first day on which Calendar HRP month can decide." in page
+    drawn = {each.suffix for each in (tmp_path / "made" / "here" / "figures").iterdir()}
+    assert drawn == {".csv", ".svg"}
+    assert page.count("Weights of ") == 3
+    assert "http" not in page.replace("http://www.w3.org", "")
+
+
+def test_all_are_played_from_the_first_day_on_which_each_can_decide(market: Market) -> None:
+    """HRP of 60 returns decides from the 61st row on, and is then booked a session later as each other rule is."""
+    policies = {"hrp": Calendar(HRP(60), "month"), "band": Threshold(FIXED, 0.02)}
+    found = compare(policies, market, COSTS, draws=100)
+    first = found.backtests["hrp"].dates[1]
+    assert first == backtest(market, policies["hrp"], COSTS).dates[1]
+    alone = {name: backtest(market, one, COSTS, start=first) for name, one in policies.items()}
+    for name, played in found.backtests.items():
+        np.testing.assert_array_equal(played.net_returns, alone[name].net_returns)
+    stated = compare(policies, market, COSTS, start="2014-01-02", draws=100)
+    assert stated.backtests["band"].dates[1] == pd.Timestamp("2014-01-02")
+    assert stated.note == ""
+    assert compare([Threshold(FIXED, 0.02), Calendar(FIXED, "month")], market, COSTS, draws=100).note == ""
+
+
+def test_equal_policies_a_frame_and_a_market_without_costs_are_refused(
+    market: Market, downloaded: pd.DataFrame
+) -> None:
+    one: Any = Threshold(FIXED, 0.02)
+    with pytest.raises(ConfigError, match=r"two policies are 'Threshold'\. Give them by name"):
+        compare([one, replace(one)], market, COSTS)
+    with pytest.raises(ConfigError, match=r"market is .*`market_from_yfinance\(table\)`"):
+        compare([one, Calendar(FIXED, "month")], downloaded, COSTS)  # type: ignore[call-overload]
+    with pytest.raises(ConfigError, match="on a market, with its costs"):
+        compare([one, Calendar(FIXED, "month")], market)  # type: ignore[call-overload]
+    with pytest.raises(ConfigError, match=r"or the market: compare\(policies, market, costs\)"):
+        compare([one, Calendar(FIXED, "month")])
+
+
+@pytest.mark.usefixtures("few_simulated_tests")
+def test_a_comparison_of_a_portfolio_writes_its_tearsheet_without_orders(tmp_path: Path) -> None:
+    portfolio = load_portfolio(Path(__file__).parents[3] / "data" / "portfolios" / "sixty_forty.yaml")
+    found = compare(portfolio, only=["threshold", "quarterly"], reference="quarterly", draws=100)
+    page = found.sheet().write(tmp_path)
+    assert {"tearsheet.html", "tearsheet.json", "summary.md", "figures.xlsx", "figures"} == {
+        each.name for each in tmp_path.iterdir()
+    }
+    assert found.verdict.do in page.read_text()
