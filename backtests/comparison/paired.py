@@ -13,8 +13,8 @@ from backtests.comparison.belief import DailyTerms, belief
 from backtests.comparison.recommendation import Question, recommend
 from backtests.comparison.selection import searched_words
 from backtests.comparison.simulated_tests import SimulatedTests, elasticities, simulated_tests
+from backtests.engine import backtest, run
 from backtests.engine.result import Backtest
-from backtests.engine.run import backtest
 from backtests.evaluation.benchmark import Benchmark, market_history, squared_market, target_returns
 from backtests.evaluation.metrics import METRICS
 from backtests.evaluation.scores import Score, score, table
@@ -242,16 +242,17 @@ def played_together(
     costs    : costs of n assets.
     start    : first day of the test; by default the first on which all of them can decide.
     Raises   : as `backtest`; ConfigError for two policies of one name.
+
+    Each is counted in the trial book, as of `backtest`.
     """
-    named = policies if isinstance(policies, Mapping) else _told_apart(policies)
-    played = {name: backtest(market, one, costs, start=start, name=name) for name, one in named.items()}
-    last = max(played, key=lambda name: played[name].first, default="")
-    if start is not None or len({one.first for one in played.values()}) < 2:
-        return played, ""
-    first = played[last].dates[1]
-    same = {n: b if b.first == played[last].first else backtest(market, named[n], costs, start=first, name=n)
-            for n, b in played.items()}  # fmt: skip
-    return same, f"The test starts on {first:%Y-%m-%d}, the first day on which {last} can decide."
+    named, note = policies if isinstance(policies, Mapping) else _told_apart(policies), ""
+    if start is None:
+        alone = {name: run.backtest(market, one, costs, name=name) for name, one in named.items()}
+        last = max(alone, key=lambda name: alone[name].first, default="")
+        start = alone[last].dates[1] if last else None
+        if len({one.first for one in alone.values()}) > 1:
+            note = f"The test starts on {start:%Y-%m-%d}, the first day on which {last} can decide."
+    return {name: backtest(market, one, costs, start=start, name=name) for name, one in named.items()}, note
 
 
 def _told_apart(policies: Sequence[Any]) -> dict[str, Policy]:
