@@ -156,7 +156,7 @@ def decisions(found: Played, portfolio: Portfolio, tests: Tests) -> dict[float, 
                 keeps = theory.keeping(portfolio.limits.tracking_error, portfolio.limits.max_days_outside)
                 own = dict(zip(question.terms.names, found.kept[w], strict=True))
                 barred[w] = [
-                    (keeping(keeps.get(name, 1.0), own[name]) >= asked) != often[p] for p, name in enumerate(own)
+                    (keeping(keeps.get(name, own[name]), own[name]) >= asked) != often[p] for p, name in enumerate(own)
                 ]
             plain = replace(question, day_cost=0.0).losses().drawn
             counted = plain + price * found.days[w]

@@ -62,17 +62,16 @@ class InputFaults:
         return self.text
 
 
-def raised_at(error: BaseException) -> tuple[str, int]:
-    """File and line of the code that raised an error; "" and 0 of one that was not raised."""
-    frames = list(traceback.walk_tb(error.__traceback__))
-    return (frames[-1][0].f_code.co_filename, frames[-1][1]) if frames else ("", 0)
+def raised_at(error: BaseException) -> list[tuple[str, int]]:
+    """File and line of each call that an error came by, the one that raised it last."""
+    return [(frame.f_code.co_filename, line) for frame, line in traceback.walk_tb(error.__traceback__)]
 
 
 def ended_by(error: Exception) -> str:
     """An error in a sentence: its message if it is one of input, else its kind, file and line, and what was done."""
     if isinstance(error, InputError):
         return str(error)
-    file, line = raised_at(error)
+    file, line = raised_at(error)[-1]
     where = [f"{Path(file).name}, line {line}", *getattr(error, "__notes__", ())]
     return f"{type(error).__name__}: {error} ({'; '.join(where)})."
 

@@ -1,7 +1,7 @@
 """The policies of a portfolio on the same days: played, paired, judged, and one of them recommended, or none."""
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import cached_property
 from typing import Any, overload
 
@@ -30,7 +30,16 @@ from backtests.comparison.fitting.candidates import (
     with_comparator,
 )
 from backtests.comparison.fitting.trials import played_trials, tunings_of
-from backtests.comparison.paired import PairedBacktests, evidence_of, measured, pair, played_together
+from backtests.comparison.paired import (
+    PairedBacktests,
+    ended_words,
+    evidence_of,
+    measured,
+    often_held,
+    pair,
+    played_or_ended,
+    played_together,
+)
 from backtests.comparison.recommendation import Question, Recommendation
 from backtests.comparison.selection import Selection, selection_of
 from backtests.comparison.simulated_tests import SimulatedTests, simulated_tests
@@ -67,7 +76,6 @@ from research.rules.protocol import traits
 
 LEAST_DAYS = 2 * BLOCK_SESSIONS  # rows of a test: two blocks of the bootstrap of days
 FEW_TRADES = 5  # days with a trade in the test: fewer are warned of
-MOST_HELD = 0.1  # share of refits without a solution, above which a reader is warned before all else
 MOST_STEPS = 1_000_000_000  # of training: weeks of one core
 
 
@@ -111,8 +119,10 @@ class Comparison(PairedBacktests, PlayedCandidates):
     @cached_property
     def warnings(self) -> tuple[str, ...]:
         """The warnings for a reader to judge: on the data in the test, policies that never traded, and the run."""
+        asked = str(self.settings["reference"])
         found = [
-            *(f"{name} ended, and is in no figure: {why}" for name, why in self.ended.items()),
+            *ended_words(self.ended),
+            *([f"Differences are to {self.reference}, since {asked} ended."] if asked in self.ended else []),
             *often_held(self.backtests),
             *backtest_warnings(self.portfolio, self.fitted, self.backtests),
             *hindsight_warning(self.portfolio),
@@ -333,10 +343,10 @@ def compare(
             raise ConfigError(
                 f"{listed(given)}: only a portfolio's candidates are fitted; backtests are compared as they are."
             )
-        played_on = (compared, "")
-        if market is not None and costs is not None:
-            played_on = played_together(compared, market, costs, start)
-        return pair(played_on[0], reference, tracking_penalty, draws, played_on[1])
+        if market is None or costs is None:
+            return pair(compared, reference, tracking_penalty, draws)
+        backtests, note, ended = played_together(compared, market, costs, start)
+        return replace(pair(backtests, reference, tracking_penalty, draws), note=note, ended=ended)
     if market is not None:
         raise ConfigError("a portfolio has a market and costs of its own: give them to policies only.")
     portfolio = compared
@@ -352,13 +362,13 @@ def compare(
         tell = progress or stages.stage
         specs = {name: shortened(portfolio.policies[name], rl_steps, rl_seeds) for name in names}
         played = _played(portfolio, specs, retrain, tell)
-        reference = reference if reference in played.backtests else next(iter(played.backtests))
+        wanted, reference = reference, _reference(played, reference)
         tell("simulating tests", 0, 0)
         tests = simulated_tests(played.backtests, played.benchmark)
         tell("bootstrapping paired differences", 0, 0)
         evidence = evidence_of(played.backtests, played.scores, reference, draws, played.benchmark, tests)
         made, asked = recommend_with_target(played, evidence, tests)
-    settings = settings_of(portfolio, reference, rl_steps=rl_steps, rl_seeds=rl_seeds, draws=draws)
+    settings = settings_of(portfolio, wanted, rl_steps=rl_steps, rl_seeds=rl_seeds, draws=draws)
     found = Comparison(
         **vars(played),
         reference=reference,
@@ -372,50 +382,38 @@ def compare(
     return found
 
 
+def _reference(played: PlayedCandidates, asked: str) -> str:
+    """The reference that was asked for; where it ended, what the desk does now, or the first policy that trades."""
+    trading = [name for name, one in played.fitted.items() if traits(one.policy).family != "never"]
+    choices = (asked, played.portfolio.policy, *trading, *played.fitted)
+    return next(name for name in choices if name in played.backtests)  # type: ignore[return-value]
+
+
 def _played(portfolio: Portfolio, specs: Mapping[str, Any], retrain: bool, tell: Progress) -> PlayedCandidates:
     """Fit and backtest candidates by name, and measure them."""
     benchmark = benchmark_of(portfolio, portfolio.market)
-    fitted, played = {}, {}
+    fitted = {}
     for done, (name, spec) in enumerate(specs.items()):
         tell(f"fitting {name}", done, len(specs))
         fitted[name] = fit(name, portfolio, tell, spec, retrain)
     paths: dict[Allocation, TargetPath] = {portfolio.strategic: benchmark.strategic}
-    by_seed: dict[str, dict[int, Backtest]] = {}
     ended: dict[str, Exception] = {}
-    for done, (name, f) in enumerate(tuple(fitted.items())):
-        tell(f"backtesting {name}", done, len(specs))
-        try:
-            one = backtest_candidate(portfolio, f.policy, name, paths)
-            seeds = {
-                seed: backtest_candidate(portfolio, policy, f"{name}, seed {seed}", paths)
-                for seed, policy in f.seeds.items()
-            }
-        except Exception as error:  # whatever a policy of a user's own raises
-            ended[name] = error
-            del fitted[name]
-            continue
-        played[name] = one
-        by_seed |= {name: seeds} if seeds else {}
-    if not played:
-        raise next(iter(ended.values()))
+
+    def play(name: str, one: Fitted) -> tuple[Backtest, dict[int, Backtest]]:
+        tell(f"backtesting {name}", list(specs).index(name), len(specs))
+        seeds = one.seeds.items()
+        return backtest_candidate(portfolio, one.policy, name, paths), {
+            seed: backtest_candidate(portfolio, policy, f"{name}, seed {seed}", paths) for seed, policy in seeds
+        }
+
+    found = played_or_ended(fitted, ended, play)
+    fitted, played = {name: fitted[name] for name in found}, {name: one for name, (one, _) in found.items()}
+    by_seed = {name: seeds for name, (_, seeds) in found.items() if seeds}
     benchmark = with_comparator(portfolio, benchmark, played, paths, tell)
     scores = measured(played, benchmark)
     seed_scores = {name: {seed: score(b, benchmark) for seed, b in runs.items()} for name, runs in by_seed.items()}
     said = {name: ended_by(error) for name, error in ended.items()}
     return PlayedCandidates(portfolio, benchmark, fitted, played, scores, by_seed, seed_scores, said)
-
-
-def often_held(backtests: Mapping[str, Backtest]) -> list[str]:
-    """A warning for each backtest with more than `MOST_HELD` of its refits without a solution."""
-    found = []
-    for name, played in backtests.items():
-        held, refits = played.targets.held(played.first)
-        if held > MOST_HELD * refits:
-            found.append(
-                f"{name} found no weights in {held} of {refits} refits, and went on with those before: it is judged by "
-                "them."
-            )
-    return found
 
 
 def drawdown_warning(portfolio: Portfolio, scores: Mapping[str, Score]) -> list[str]:

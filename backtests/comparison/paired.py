@@ -1,8 +1,9 @@
 """Backtests of the same market and days: measured by one target, and compared in pairs."""
 
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field, fields, is_dataclass, replace
 from functools import cached_property
+from itertools import count
 from typing import Any
 
 import numpy as np
@@ -30,9 +31,11 @@ from backtests.inference.slow_waves import LEAST_EPISODES, SlowMeans
 from backtests.views import view
 from foundation.arguments import is_number, refuse
 from foundation.arrays import Array, frozen
-from foundation.errors import ConfigError, DataError
+from foundation.errors import ConfigError, DataError, PolicyError, ended_by
 from foundation.paper.wording import digits_apart, listed, number, percent
 from research.accounting import Costs, Policy
+from research.allocation import Allocation, FixedWeights
+from research.allocation.allocation import allocation_name
 from research.market import Market
 from research.market.calendars import row_count
 from research.market.quality import market_warnings
@@ -41,6 +44,8 @@ from research.risk.measures import BPS
 from research.rules.protocol import compiled_rule, complexity, short_name, traits
 from research.rules.standard_rule import WEEK
 
+MOST_HELD = 0.1  # share of refits without a solution, above which a reader is warned before all else
+FEW_WEIGHTS = 3  # that a name has room for
 WEEKLY = 50.0  # rows a year, from which on a rule can be asked each week
 TERMS = {  # of a backtest, which may differ on purpose: field and words
     "costs": "costs",
@@ -59,6 +64,7 @@ class PairedBacktests:
     benchmark : benchmark of all.  reference : name of the backtest to which differences are taken.
     backtests, scores : by name, in the order given.  evidence : figures, differences and their intervals.
     note : a sentence on the days of the test, or "".
+    ended : by policy whose backtest ended with an error, that error in a sentence; it is in none of the others.
     """
 
     benchmark: Benchmark
@@ -67,6 +73,7 @@ class PairedBacktests:
     scores: Mapping[str, Score]
     evidence: Evidence
     note: str = field(default="", kw_only=True)
+    ended: Mapping[str, str] = field(default_factory=dict, kw_only=True)
 
     def table(self) -> pd.DataFrame:
         """A column for each policy, a row for each figure."""
@@ -121,7 +128,8 @@ class PairedBacktests:
     def warnings(self) -> tuple[str, ...]:
         """The warnings for a reader to judge: on the data in the test, and on terms that differ beside the policies."""
         base = self.backtests[self.reference]
-        found = list(market_warnings(base.market, *base.dates[[0, -1]]))
+        found = [*ended_words(self.ended), *often_held(self.backtests)]
+        found += market_warnings(base.market, *base.dates[[0, -1]])
         for name, played in self.backtests.items():
             terms = [words for term, words in TERMS.items() if not _same(getattr(played, term), getattr(base, term))]
             if terms:
@@ -197,11 +205,11 @@ class PairedBacktests:
         gain = made.candidates[name].gain
         digits = digits_apart(gain.value, MATERIALITY)
         ends = " to ".join(number(each, digits, signed=True) for each in (gain.lower, gain.upper))
+        worth = "more than" if gain.value > MATERIALITY else "no other gains"
         return (
             f"{name} is expected to lose {number(abs(gain.value), digits)} bp a year "
             f"{'less' if gain.value > 0.0 else 'more'} than {self.reference} (19 times in 20 it gains {ends}), without "
-            f"days and orders: {'more' if gain.value > MATERIALITY else 'not more'} than the {MATERIALITY:g} bp that "
-            "are worth a change."
+            f"days and orders: {worth} the {MATERIALITY:g} bp that are worth a change."
         )
 
     def _grown(self, name: str) -> str:
@@ -234,10 +242,10 @@ class PairedBacktests:
 
 def played_together(
     policies: Sequence[Policy] | Mapping[str, Policy], market: Market, costs: Costs, start: str | pd.Timestamp | None
-) -> tuple[dict[str, Backtest], str]:
-    """Backtests of policies on the same days, and a sentence on the first of them.
+) -> tuple[dict[str, Backtest], str, dict[str, str]]:
+    """Backtests of policies on the same days, a sentence on the first of them, and of those that ended, the errors.
 
-    policies : by name, or as a list, which gives them their short names, and settings where these are the same.
+    policies : by name, or as a list, which gives them their short names, with settings where these are the same.
     market   : T days of n assets.
     costs    : costs of n assets.
     start    : first day of the test; by default the first on which all of them can decide.
@@ -245,54 +253,106 @@ def played_together(
 
     Each is counted in the trial book, as of `backtest`.
     """
-    named, note = policies if isinstance(policies, Mapping) else _told_apart(policies), ""
+    named, note = dict(policies) if isinstance(policies, Mapping) else _told_apart(policies), ""
+    ended: dict[str, Exception] = {}
     if start is None:
-        alone = {name: run.backtest(market, one, costs, name=name) for name, one in named.items()}
-        last = max(alone, key=lambda name: alone[name].first, default="")
-        start = alone[last].dates[1] if last else None
+        alone = played_or_ended(named, ended, lambda name, one: run.backtest(market, one, costs, name=name))
+        last = max(alone, key=lambda name: alone[name].first)
+        start = alone[last].dates[1]
         if len({one.first for one in alone.values()}) > 1:
             note = f"The test starts on {start:%Y-%m-%d}, the first day on which {last} can decide."
-    return {name: backtest(market, one, costs, start=start, name=name) for name, one in named.items()}, note
+        named = {name: named[name] for name in alone}
+    found = played_or_ended(named, ended, lambda name, one: backtest(market, one, costs, start=start, name=name))
+    return found, note, {name: ended_by(error) for name, error in ended.items()}
 
 
-def _told_apart(policies: Sequence[Any]) -> dict[str, Policy]:
-    """Policies by their short names; those of one name have the settings that differ behind it.
+def played_or_ended(
+    policies: Mapping[str, Any], ended: dict[str, Exception], play: Callable[[str, Any], Any]
+) -> dict[str, Any]:
+    """What is played of policies by name, but for those whose own code or target ends it.
 
-    Raises : ConfigError for two that do not differ in their settings.
+    policies : by name.
+    ended    : takes the error of each that ends.
+    play     : function of a name and its policy.
+    Raises   : the error of the first where all end; errors of the workbench itself, and of the memory.
     """
-    short, found = [short_name(one) for one in policies], dict[str, Policy]()
-    for one, name in zip(policies, short, strict=True):
-        alike = [other for other, of in zip(policies, short, strict=True) if of == name]
-        differ = [
-            f.name
-            for f in (fields(one) if is_dataclass(one) and len(alike) > 1 else ())
-            if len({repr(getattr(each, f.name, None)) for each in alike}) > 1
-        ]
-        told = " ".join([name, *(_setting(getattr(one, each)) for each in differ)])
-        if told in found:
-            raise ConfigError(f"two policies are {told!r}. Give them by name: compare({{name: policy, …}}, …).")
-        found[told] = one
+    found = {}
+    for name, one in policies.items():
+        try:
+            found[name] = play(name, one)
+        except Exception as error:
+            own = isinstance(error, PolicyError) or bool(getattr(error, "__notes__", ()))  # with a note of the day
+            if not own or isinstance(error, MemoryError):
+                raise
+            ended[name] = error
+    if not found:
+        raise next(iter(ended.values()), ConfigError("a comparison needs two policies at least: found none."))
     return found
 
 
-def _setting(value: object) -> str:
-    """The value of a setting in a word."""
+def ended_words(ended: Mapping[str, str]) -> list[str]:
+    """A warning for each policy that ended."""
+    return [f"{name} ended, and is in no figure: {why}" for name, why in ended.items()]
+
+
+def often_held(backtests: Mapping[str, Backtest]) -> list[str]:
+    """A warning for each backtest with more than `MOST_HELD` of its refits without a solution."""
+    found = []
+    for name, played in backtests.items():
+        held, refits = played.targets.held(played.first)
+        if held > MOST_HELD * refits:
+            found.append(
+                f"{name} found no weights in {held} of {refits} refits, and went on with those before: it is judged by "
+                "them."
+            )
+    return found
+
+
+def _told_apart(policies: Any) -> dict[str, Policy]:
+    """Policies by their short names; those of one name have the settings that differ behind it, or a number.
+
+    Raises : ConfigError for what is no list of policies.
+    """
+    fix = "give a list of policies, or policies by name, such as [Calendar(target, 'month'), Threshold(target, 0.02)]."
+    if isinstance(policies, str) or not isinstance(policies, Iterable):
+        refuse("compared is", policies, fix)
+    each = list(policies)
+    for one in each:
+        if not hasattr(one, "decide"):
+            refuse("a policy is", one, fix)
+    short, found = [short_name(one) for one in each], dict[str, Policy]()
+    for one, name in zip(each, short, strict=True):
+        alike = [other for other, of in zip(each, short, strict=True) if of == name]
+        names = [f.name for f in fields(one)] if is_dataclass(one) and len(alike) > 1 else []
+        settings = [(_setting(getattr(one, f)), {_setting(getattr(other, f, None)) for other in alike}) for f in names]
+        told = " ".join([name, *(own for own, all_of in settings if len(all_of) > 1)])
+        place = next(k for k in count(1) if (told if k == 1 else f"{told} {k}") not in found)
+        found[told if place == 1 else f"{told} {place}"] = one
+    return found
+
+
+def _setting(value: Any) -> str:
+    """The value of a setting in few words: an allocation by its name, its function or its weights."""
     if is_number(value):
         return f"{value:g}"
-    return value if isinstance(value, str) else type(value).__name__
+    if function := getattr(value, "function", None):
+        return str(getattr(function, "__name__", type(function).__name__))
+    if isinstance(value, FixedWeights):
+        each: Any = value.weights
+        named = (f"{one[0]} {100.0 * one[1]:g}" if isinstance(one, tuple) else f"{100.0 * one:g}" for one in each)
+        return "/".join(named) if len(each) <= FEW_WEIGHTS else "fixed weights"
+    return allocation_name(value) if isinstance(value, Allocation) else str(value)
 
 
 def pair(
-    backtests: Sequence[Backtest] | Mapping[str, Backtest], reference: str, tracking_penalty: float, draws: int,
-    note: str = "",
-) -> PairedBacktests:  # fmt: skip
+    backtests: Sequence[Backtest] | Mapping[str, Backtest], reference: str, tracking_penalty: float, draws: int
+) -> PairedBacktests:
     """Measure backtests by the target of the reference, and compare them.
 
     backtests        : two at least, with a name each: a sequence takes the names of the backtests.
     reference        : name of the backtest to which differences are taken, with the target of J; "" takes the first.
     tracking_penalty : price of squared tracking error in the loss J.
     draws            : number of draws of the bootstrap.
-    note             : a sentence on the days of the test, or "".
     Raises           : ConfigError for a name given twice, a reference that is not among the names, fewer than two
                        backtests, and for different markets, days or periods a year.
     """
@@ -310,7 +370,7 @@ def pair(
     benchmark = Benchmark.of(base, tracking_penalty)
     scores = measured(named, benchmark)
     evidence = evidence_of(named, scores, reference, draws, benchmark, simulated_tests(named, benchmark))
-    return PairedBacktests(benchmark, reference, named, scores, evidence, note=note)
+    return PairedBacktests(benchmark, reference, named, scores, evidence)
 
 
 def measured(played: Mapping[str, Backtest], benchmark: Benchmark) -> dict[str, Score]:

@@ -31,9 +31,7 @@ from research.rules.protocol import complexity, held_by, traits
 
 JUDGED = ("loss", "tracking_error", "days_outside", "trading_days", "trades")  # the metrics that it looks at
 NOW_KEPT = 0.5  # probability with which what the desk does now must keep the limits
-THEORY_TESTS = (
-    4  # real tests that simulated ones count for: no number has fewer wrong candidates in benchmarks.decisions
-)
+THEORY_TESTS = 4  # real tests that simulated ones count for: a limit breached in the real one is seldom surely kept
 SURELY_NOTHING = 0.95  # probability from which on nothing is said to be worth a change
 ERRORS, MORE = 3.0, 8  # a gain so many Monte Carlo errors from the margin is found by so many times the draws
 SAME_LOSS = 0.01
@@ -374,7 +372,7 @@ def _keeping(portfolio: Portfolio, scores: Mapping[str, Score], tests: Simulated
 def keeping(simulated: float, own: float) -> float:
     """The probability of keeping the limits, by the share of simulated tests and by the real one, 0 or 1.
 
-    Simulated tests count as `THEORY_TESTS` real ones (a beta prior).
+    Simulated tests count as `THEORY_TESTS` real ones, as a beta distribution of the probability has it.
     """
     return (THEORY_TESTS * simulated + own) / (THEORY_TESTS + 1)
 

@@ -1,12 +1,12 @@
 """Theoretical losses of rules in simulated tests, on the dates, with the assets and at the costs of the test.
 
 Returns are normal, with the covariance of the days of the test and a variance that moves slowly round it. Each test has
-a growth of its own, such that any portfolio has a Sharpe ratio round 0 (`SHARPE_RATIOS`): what is seldom rebalanced
-drifts with it. The growth of the real test is in none of them, since its losses tell it already: what theory took from
-it would be counted twice. What a rule loses in such a market follows from the rule, the target and the costs alone.
-There is no tax: it follows from gains, and much of these from prices paid before. Nor is there what follows from
-volumes, quotes or the day: impact, commissions by the unit, spreads other than their median, flows and harvests
-(`costs_beside_tests`).
+a growth of its own, such that any portfolio has a Sharpe ratio that is normal round 0, and smaller over many years
+(`SHARPE_RATIOS`): what is seldom rebalanced drifts with it. The growth of the real test is in none of them, since its
+losses tell it already: what theory took from it would be counted twice. What a rule loses in such a market follows from
+the rule, the target and the costs alone. There is no tax: it follows from gains, and much of these from prices paid
+before. Nor is there what follows from volumes, quotes or the day: impact, commissions by the unit, spreads other than
+their median, flows and harvests (`costs_beside_tests`).
 
 Three things are learned from it: how the loss grows with the market's variance (its elasticity, by which a loss is
 stated at one volatility), how large it is to be expected, with its days and orders and the spread between tests
@@ -41,7 +41,7 @@ from research.rules.protocol import compiled_rule, held_by, traits
 TESTS = 100
 SPREAD, HALF_LIFE = 0.7, 0.5  # of the logarithm of the variance, and years: as of shares (Jacquier, Polson and Rossi)
 SEED = 1
-SHARPE_RATIOS = 1.0  # standard deviation of a portfolio's Sharpe ratio, a year, between tests
+SHARPE_RATIOS = 0.4, 1.3  # a year, spreads between tests: of what lasts, and over √years of what passes
 FEWEST_DAYS = 20  # days of the test on which all assets are listed, below which a covariance says nothing
 BEFORE = 252  # days before a test: a rule gets the same tests beside any other
 SMALLEST_LOSS = 1e-6  # bp a year: a loss below it is none
@@ -210,7 +210,8 @@ def _played(
     figures, variance = {part: np.full(shape, np.nan) for part in RULE_FIGURES}, np.empty(TESTS)
     targets = target_path(held, still, start=before)  # the same in each, as the assets and dates are
     sizes, vectors = np.linalg.eigh(model.covariance)
-    growth = SHARPE_RATIOS * vectors * np.sqrt(np.maximum(sizes, 0.0))
+    lasting, passing = SHARPE_RATIOS
+    growth = np.hypot(lasting, passing / np.sqrt((days - before) / year)) * vectors * np.sqrt(np.maximum(sizes, 0.0))
     left = dict(enumerate(policies.items()))
     for test in range(TESTS):
         grown = np.exp(growth @ np.random.default_rng([SEED, test]).standard_normal(n) / year)

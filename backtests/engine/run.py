@@ -28,6 +28,7 @@ from research.accounting.execution import Dividends
 from research.accounting.kernel import REFUSED, Record
 from research.accounting.view import in_percent, past_limit
 from research.allocation import TargetPath, target_path
+from research.allocation.others_code import is_of_others
 from research.market import Market
 from research.market.calendars import has_rows_a_year, met, row_name, rows_a_year
 from research.rules.estimates import check_year, known_from
@@ -96,7 +97,8 @@ def backtest(
     first = None if start is None else _row_before(market, day("start is", start))
     if targets is None:
         targets = _targets(market, policy, first, name)
-    targets = targets.within(leverage_limit)
+    if is_of_others(held_by(policy)):
+        targets = targets.within(leverage_limit)
     if first is None:
         first = _first_known(market, policy, targets)
     opening = targets.rows[targets.row[first]]

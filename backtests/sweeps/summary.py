@@ -54,7 +54,9 @@ def sweep_text(prepared: PreparedSweep, tables: Iterable[pd.DataFrame], expected
             text[-1] += f"\n(the first {len(equal)} shown have the same J{idle})"
         told = {} if expected is None else expected(str(portfolio), shown["configuration"].tolist())
         text += ["", _table(shown, told)]
-        text += ["", _answer(shown, told)] if len(told) > 1 else []
+        held = shown.loc[shown["allocation"] == "strategic", "configuration"].tolist()  # others follow another target
+        alike = {configuration: told[configuration] for configuration in held if configuration in told}
+        text += ["", _answer(shown, alike)] if len(alike) > 1 else []
     return "\n".join(text) + warnings_text(data_warnings(prepared))
 
 

@@ -18,7 +18,7 @@ from foundation.arrays import Array, MadeAnew, Mask, Rows, freeze_fields, frozen
 from foundation.errors import ConfigError, DataError, PolicyError
 from foundation.threads import one_blas_thread
 from foundation.tolerances import FIVE_DECIMALS, TARGET_TOLERANCE, WEIGHT
-from research.allocation.accuracy import NOISE
+from research.allocation.accuracy import SOLVER_NOISE
 from research.allocation.answer import (
     ANSWER_FAILED,
     PREVIOUS,
@@ -115,7 +115,7 @@ class TargetPath(MadeAnew):
     def within(self, gross: float) -> "TargetPath":
         """The path with targets whose sizes add up to no more than `gross`, where they miss it by a solver's noise."""
         sums = np.abs(self.rows).sum(axis=1)
-        over = np.flatnonzero((sums > gross + TARGET_TOLERANCE) & (sums <= gross + NOISE))
+        over = np.flatnonzero((sums > gross + TARGET_TOLERANCE) & (sums <= gross + SOLVER_NOISE))
         if not len(over):
             return self
         rows, answers = self.rows.copy(), list(self.answers)
@@ -152,7 +152,7 @@ class TargetPath(MadeAnew):
     def held(self, first: int = 0) -> tuple[int, int]:
         """How many of the targets in force from row `first` on are those before, for want of a solution; and of all."""
         answers = self._in_force(first)
-        return sum(bool(answer.fallback) for answer in answers), len(answers)
+        return sum(answer.fallback == PREVIOUS for answer in answers), len(answers)
 
     def _in_force(self, first: int) -> list[Answer]:
         in_force = np.unique(self.row[first:])
@@ -189,13 +189,18 @@ def answer_of(allocation: Allocation, past: Past, previous: Array | None = None)
     Raises : NotSolvedError where it refuses a window in which no asset moved; PolicyError for weights that are not n
              finite numbers, and what the allocation raises.
     """
-    notes = left_out(past, allocation.window) if allocation.window > 1 else ()
     try:
-        answer = _asked(allocation, past, previous)
+        return _answered(allocation, past, previous)
     except NotSolvedError as error:
         if getattr(allocation, "strict", False):
             raise PolicyError(f"{error}, on {past.date:%Y-%m-%d}. Leave `strict` away to go on without it.") from error
         raise
+
+
+def _answered(allocation: Allocation, past: Past, previous: Array | None) -> Answer:
+    notes = left_out(past, allocation.window) if allocation.window > 1 else ()
+    try:
+        answer = _asked(allocation, past, previous)
     except DataError as error:
         names = [name for note in notes for name in note.assets]
         if not names or len(names) < past.complete(allocation.window).sum():
@@ -211,17 +216,18 @@ def _asked(allocation: Allocation, past: Past, previous: Array | None) -> Answer
     follows = isinstance(asked, Following) and asked.follows
     try:
         if not isinstance(asked, Explained):
-            weights, moved = checked_weights(allocation.target(past), allocation, past), 0.0
-            if is_of_others(allocation):
-                weights, moved = without_noise(weights)
-            return Answer(weights, past.date, cut=moved)
-        answer = asked.answer(past, previous) if follows else asked.answer(past)  # type: ignore[call-arg]
+            answer = Answer(checked_weights(allocation.target(past), allocation, past), past.date)
+        else:
+            answer = asked.answer(past, previous) if follows else asked.answer(past)  # type: ignore[call-arg]
     except NotSolvedError:
         raise
     except Exception as error:  # whatever the code of others raises
         raise_of(error, repr(allocation), past.date)
-    checked_weights(answer.weights, allocation, past)
-    return answer
+    weights = checked_weights(answer.weights, allocation, past)
+    if answer.cut or not is_of_others(allocation):
+        return answer
+    weights, moved = without_noise(weights)
+    return replace(answer, weights=weights, cut=moved) if moved else answer
 
 
 def target_path(allocation: Allocation, market: Market, start: int = 0) -> TargetPath:

@@ -16,7 +16,7 @@ from foundation.arrays import Array
 from foundation.errors import ConfigError, PolicyError
 from research.allocation.answer import ANSWER_FAILED, PREVIOUS, Answer, Following, NotSolvedError
 from research.allocation.estimated import EstimationSchedule, check_estimate, placed
-from research.allocation.estimator_limits import BY_NAME, limits_of, reason_of
+from research.allocation.estimator_limits import BY_NAME, estimator_limits, reason_of
 from research.allocation.estimator_words import LIBRARY, kind_of, words_of
 from research.allocation.others_code import raise_of, without_noise
 from research.forecast.returns import complete_returns
@@ -55,7 +55,7 @@ class EstimatorAllocation(Following):
     window    : returns, at least 2.
     schedule  : "day", "week", "month", "quarter" or "year".
     benchmark : asset -> weight, whose returns `fit(X, y)` is given as y, cash being the rest; None where it takes none.
-    strict    : True to end a test with the first fit that fails.
+    strict    : True to end a test with the first fit that fails; a `fallback` of its own is no failure.
     Raises    : ConfigError for settings outside these; when asked, DataError for an asset whose returns do not vary;
                 PolicyError, naming estimator and date, for a mistake in its code, and for weights that are none;
                 NotSolvedError for a fit that fails otherwise.
@@ -129,13 +129,15 @@ class EstimatorAllocation(Following):
         weights = getattr(fitted, "weights_", None)
         if weights is None:
             if hasattr(fitted, "weights_"):  # one of skfolio that does not raise its errors
-                said = reason_of(self.estimator, names) or cut(str(getattr(fitted, "error_", "")))
+                said = reason_of(self.estimator, names) or cut(str(getattr(fitted, "error_", ""))) or "weights_ is None"
                 raise NotSolvedError(f"{self._name} found no weights: {said}")
             raise PolicyError(
                 f"{where} has no weights_ after fit. Give an estimator whose fit sets weights_, one a column."
             )
-        budget, rows = limits_of(self.estimator, names)
-        found, moved = without_noise(weights_in_order(weights, names, where), [*budget, *rows])
+        budget, rows = estimator_limits(self.estimator if self._is_known else None, names)
+        own_budget = not self._is_known and hasattr(self.estimator, "budget")
+        limits = [*([] if own_budget else budget), *rows]
+        found, moved = without_noise(weights_in_order(weights, names, where), limits)
         status, fallback, why = _stand_in(fitted, names)
         return Answer(placed(found, lines, past), past.date, status=status, fallback=fallback, why=why, cut=moved)
 
@@ -176,6 +178,11 @@ class EstimatorAllocation(Following):
     @property
     def _name(self) -> str:
         return type(self.estimator).__name__
+
+    @property
+    def _is_known(self) -> bool:
+        """True if the meaning of its parameters is known: those of other estimators may have the same names."""
+        return hasattr(self.estimator, "peer_library") or kind_of(type(self.estimator)).startswith(f"{LIBRARY}.")
 
 
 def _check_estimator(estimator: Any) -> None:
@@ -246,7 +253,8 @@ class FunctionAllocation:
 
     def __repr__(self) -> str:
         """The function by its name, so that the same allocation prints the same text in every process."""
-        return f"FunctionAllocation({self._name}, window={self.window}, schedule={self.schedule!r})"
+        strict = ", strict=True" if self.strict else ""
+        return f"FunctionAllocation({self._name}, window={self.window}, schedule={self.schedule!r}{strict})"
 
     def target(self, past: Past) -> Array:
         """(n,) the function's weights for the assets with a complete window; zero for the others."""

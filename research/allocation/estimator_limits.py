@@ -27,7 +27,7 @@ def reason_of(estimator: Any, names: Sequence[str]) -> str:
 
     names : n names of the assets that it was fitted to.
     """
-    budget, rows = limits_of(estimator, names)
+    budget, rows = estimator_limits(estimator, names)
     if not rows:
         return ""
     found = conflict(Limits(tuple(names), (*budget, *rows)))
@@ -43,7 +43,7 @@ def reason_of(estimator: Any, names: Sequence[str]) -> str:
     )
 
 
-def limits_of(estimator: Any, names: Sequence[str]) -> tuple[list[Limit], list[Limit]]:
+def estimator_limits(estimator: Any, names: Sequence[str]) -> tuple[list[Limit], list[Limit]]:
     """The limits of the sum of an estimator's weights, and the others that its parameters state.
 
     names : n names of the assets that it was fitted to.

@@ -17,13 +17,13 @@ from foundation.arrays import Array
 from foundation.errors import InputError, PolicyError, raised_at
 from foundation.machine import CODE_OF_OURS, HOUSE, is_library
 from foundation.tolerances import WEIGHT
-from research.allocation.accuracy import NOISE
+from research.allocation.accuracy import SOLVER_NOISE
 from research.allocation.answer import NotSolvedError
 from research.allocation.constraints.limits import WEIGHTS, Limit
 
 SWEEPS = 1_000  # of the limits that are missed, the one that is missed most first
-LEAST_SHARE = 1e-6  # of the largest weight: a limit of several assets moves a weight of zero by as little
 MISTAKES = (NameError, TypeError, AttributeError, ImportError, NotImplementedError)  # of code, which no data mend
+ARRAYS = ("numpy", "pandas")  # libraries in which a wrong name or type of a caller's own is found
 
 
 def raise_of(error: Exception, who: str, day: pd.Timestamp, why: str = "") -> NoReturn:
@@ -32,58 +32,80 @@ def raise_of(error: Exception, who: str, day: pd.Timestamp, why: str = "") -> No
     error  : what they raised, with its traceback.
     who    : name of the function, class or estimator.
     why    : reason that says more than the text of the error, or "".
-    Raises : the error itself, if it is one of the workbench's; PolicyError with file and line for a mistake of a
-             user's own code; NotSolvedError for all others.
+    Raises : the error itself, if it is one of the workbench's; PolicyError with file and line for a wrong name or type
+             in a user's own code, in what it asks of numpy and pandas too; NotSolvedError for all others.
     """
     if isinstance(error, InputError | MemoryError) and not isinstance(error, NotSolvedError):
         raise error
-    (file, line), kind = raised_at(error), type(error).__name__
+    places = raised_at(error)
+    own = [k for k, (file, _) in enumerate(places) if _is_own(file)]
+    kind, where = type(error).__name__, ""
+    if own:
+        file, line = places[own[-1]]
+        where = f" ({Path(file).name}, line {line})"
     said = cut(str(error)) if isinstance(error, NotSolvedError) else f"{kind}: {cut(str(error))}"
-    if isinstance(error, MISTAKES) and not is_library(file):
-        raise PolicyError(
-            f"{who} on {day:%Y-%m-%d} stopped with {said} ({Path(file).name}, line {line}). Correct the code."
-        ) from error
-    if file.startswith(CODE_OF_OURS) and not isinstance(error, NotSolvedError):
+    below = places[own[-1] + 1 :] if own else places
+    in_arrays = bool(below) and any(f"/{name}/" in below[0][0] for name in ARRAYS)
+    if isinstance(error, MISTAKES) and own and (not below or in_arrays):
+        raise PolicyError(f"{who} on {day:%Y-%m-%d} stopped with {said}{where}. Correct the code.") from error
+    if places[-1][0].startswith(CODE_OF_OURS) and not isinstance(error, NotSolvedError):
+        if isinstance(error, TypeError):  # of a function that takes no frame
+            raise PolicyError(f"{who} on {day:%Y-%m-%d} stopped with {said}.") from error
         raise error
-    raise NotSolvedError(f"{who} found no weights ({f'{kind}): {why}' if why else f'{said})'}") from error
+    found = f"({kind}): {why}" if why else f"({said})"
+    raise NotSolvedError(f"{who} found no weights {found}{where}") from error
+
+
+def _is_own(file: str) -> bool:
+    """True for a file of a user's own, or a cell: neither of a library, as compiled ones without a folder are."""
+    cell = file.startswith("<") and not file.startswith("<__array_function__")
+    return (cell or Path(file).is_absolute()) and not is_library(file) and not file.startswith(CODE_OF_OURS)
 
 
 def is_of_others(allocation: object) -> bool:
-    """True for an allocation whose class is none of the workbench's, or that calls a function of a user's own."""
-    return hasattr(allocation, "function") or type(allocation).__module__.partition(".")[0] not in HOUSE
+    """True for an allocation whose class is none of the workbench's, or that calls code of others."""
+    calls = hasattr(allocation, "function") or hasattr(allocation, "estimator")
+    return calls or type(allocation).__module__.partition(".")[0] not in HOUSE
 
 
 def without_noise(weights: Array, limits: Sequence[Limit] = ()) -> tuple[Array, float]:
-    """Weights that keep the limits which they miss by no more than a solver's accuracy, `NOISE`.
+    """Weights that keep the limits which they miss by no more than a solver's accuracy, `SOLVER_NOISE`.
 
     weights : (k,) fraction of NAV.
     limits  : limits of the k weights, with rows. Beside them no weight is below 0, and their sum is 1 at most; where a
               weight is further below 0, the sum of their sizes is.
-    Returns : (k,) the weights, and the most by which one of them was moved. A limit that is missed by more is none of
-              the code that gave them.
+    Returns : (k,) the weights, and the most by which one was moved, `SOLVER_NOISE` at most. What is missed by more was
+              meant; and weights stay as given where none near them keep all limits.
 
     Each limit moves the weights in proportion to their size, that which is missed most first (von Neumann 1950,
     alternating projections), until all are kept.
     """
     if not np.isfinite(weights).all():
         return weights, 0.0
-    shorts, infinite = weights.min(initial=0.0) < -NOISE, np.full(len(weights), np.inf)
+    shorts, infinite = weights.min(initial=0.0) < -SOLVER_NOISE, np.full(len(weights), np.inf)
     gross = np.where(weights < 0.0, -1.0, 1.0) if shorts else np.ones(len(weights))
     parts = [(gross[None], np.array([-np.inf]), np.array([1.0]))]
     parts += [] if shorts else [(np.eye(len(weights)), np.zeros(len(weights)), infinite)]
     parts += [(limit.rows[WEIGHTS], limit.lower, limit.upper) for limit in limits]
     table, least, most = (np.concatenate(part) for part in zip(*parts, strict=True))
-    near = np.abs(_missed(table @ weights, least, most)) <= NOISE
+    sizes = np.abs(table).max(axis=1)
+    with np.errstate(divide="ignore", invalid="ignore"):
+        table, least, most = table / sizes[:, None], least / sizes, most / sizes  # what is missed is of NAV then
+    near = np.flatnonzero((sizes > 0.0) & (np.abs(_missed(table @ weights, least, most)) <= SOLVER_NOISE))
     table, least, most, found = table[near], least[near], most[near], weights.copy()
-    for _ in range(SWEEPS):
+    for _ in range(SWEEPS if len(near) else 0):
         missed = _missed(table @ found, least, most)
-        worst = int(np.abs(missed).argmax()) if near.any() else -1
-        if worst < 0 or abs(missed[worst]) <= WEIGHT:
+        worst = int(np.abs(missed).argmax())
+        if abs(missed[worst]) <= WEIGHT:
             break
-        share = np.maximum(np.abs(found), LEAST_SHARE * np.abs(found).max(initial=WEIGHT)) * table[worst]
-        found += share * (missed[worst] / (share @ table[worst]))
+        share = np.abs(found) * np.abs(table[worst])
+        share = share if share.any() else np.abs(table[worst])  # else a weight of zero stays one
+        found += share * np.sign(table[worst]) * (missed[worst] / (share @ np.abs(table[worst])))
+    else:
+        return weights, 0.0  # no weights near these keep all
+    found = found if shorts else np.maximum(found, 0.0)
     moved = float(np.abs(found - weights).max(initial=0.0))
-    return (found if shorts or not moved else np.maximum(found, 0.0)), moved
+    return (found, moved) if WEIGHT < moved <= SOLVER_NOISE else (weights, 0.0)
 
 
 def _missed(values: Array, least: Array, most: Array) -> Array:

@@ -43,7 +43,7 @@ def test_what_readme_says_that_the_report_prints_is_what_the_example_portfolio_g
     """Its figures of two policies are the same without the nine others, which decide what is recommended."""
     portfolio = load_portfolio(ROOT / "data" / "portfolios" / "global_multi_asset.yaml")
     (sample,) = re.findall(r"^```text\n(.*?)^```$", README, re.MULTILINE | re.DOTALL)
-    found = compare(portfolio, only=["quarterly", "rl"], draws=100)
+    found = compare(portfolio, only=["quarterly", "tuned"], draws=100)
     verdict, trades = found.verdict, trades_of(found)
     assert f"{verdict.heading}\n" in sample
     assert f"\n{trades.headline}\nReason: {trades.reason}.\n" in sample

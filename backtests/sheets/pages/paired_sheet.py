@@ -22,7 +22,7 @@ from foundation.paper.render import Running
 from foundation.paper.wording import listed
 from research.market.quality import check_market
 
-PAGE = "comparison.html"
+PAIRED_PAGE = "comparison.html"
 
 
 @dataclass(frozen=True, eq=False, repr=False)
@@ -64,8 +64,8 @@ class PairedSheet:
         place.mkdir(parents=True, exist_ok=True)
         write_pictures(place, [self.content["growth"], *sheet_pictures(self.content)])
         paper = Running(f"{self.content['title']}: comparison of policies", f"closes of {day(played.dates[-1])}", "")
-        write_whole(place / PAGE, render("single_sheet.html.j2", paper, sheet=self.content))
-        return place / PAGE
+        write_whole(place / PAIRED_PAGE, render("single_sheet.html.j2", paper, sheet=self.content))
+        return place / PAIRED_PAGE
 
     def _repr_html_(self) -> str:
         """The page as a block that brings its own style."""

@@ -50,7 +50,7 @@ from foundation.paper.styles import style_alone
 from research.orders import TradeList
 from research.rules import Threshold
 
-PAGE = "tearsheet.html"
+SHEET_PAGE = "tearsheet.html"
 SCHEMA = 4  # of tearsheet.json: docs/schemas/tearsheet-4.json
 
 
@@ -65,7 +65,7 @@ class Tearsheet:
         place = Path(folder)
         place.mkdir(parents=True, exist_ok=True)
         write_tearsheet(place, self.comparison, None, None)
-        return place / PAGE
+        return place / SHEET_PAGE
 
     def _repr_html_(self) -> str:
         """The blocks that a notebook's cell shows."""
@@ -95,7 +95,7 @@ def write_words(
     desk = comparison.portfolio
     name = "" if run is None else run.name
     paper = Running(f"{desk.name}: rebalancing policy comparison", f"closes of {day(desk.date)}", name)
-    write_whole(folder / PAGE, render("tearsheet.html.j2", paper, sheet=sheet))
+    write_whole(folder / SHEET_PAGE, render("tearsheet.html.j2", paper, sheet=sheet))
     write_whole(folder / MAIL, summary_markdown(sheet))
 
 

@@ -38,7 +38,7 @@ COSTS = Costs.bps(2, commission=5, half_spread=5)
 @pytest.fixture(autouse=True)
 def _anew(monkeypatch: pytest.MonkeyPatch) -> None:
     """Nothing is read that was simulated before, and no asset grows, as closed forms have it."""
-    monkeypatch.setattr("backtests.comparison.simulated_tests.SHARPE_RATIOS", 0.0)
+    monkeypatch.setattr("backtests.comparison.simulated_tests.SHARPE_RATIOS", (0.0, 0.0))
     monkeypatch.setattr("backtests.comparison.kept_simulations.KeptSimulation.load", lambda self: None)
 
 
@@ -274,7 +274,8 @@ def test_each_test_grows_by_itself_and_drifts_what_never_trades(
     monkeypatch.setattr("backtests.comparison.simulated_tests.TESTS", 1000)
     real, found = played(market, never=Never(HELD)), {}
     for ratios in (0.0, 0.7):
-        monkeypatch.setattr("backtests.comparison.simulated_tests.SHARPE_RATIOS", ratios)
+        split = ratios * 0.6, ratios * 0.8 * np.sqrt((len(market.dates) - 300) / 252.0)
+        monkeypatch.setattr("backtests.comparison.simulated_tests.SHARPE_RATIOS", split)
         tests = simulated_tests(real, Benchmark.of(real["never"], 5.0))
         assert tests is not None
         found[ratios] = tests.squares.mean()

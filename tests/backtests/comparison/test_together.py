@@ -1,6 +1,5 @@
 """Policies on a market: from the frame that a download gives to a page, on days on which all of them can decide."""
 
-from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -12,7 +11,7 @@ from backtests.comparison import compare
 from backtests.engine import backtest
 from foundation.errors import ConfigError
 from research.accounting import Costs
-from research.allocation import HRP, FixedWeights
+from research.allocation import HRP, FixedWeights, FunctionAllocation
 from research.market import Market, load_market, market_from_yfinance
 from research.portfolio import load_portfolio
 from research.rules import Calendar, Threshold
@@ -41,12 +40,12 @@ def test_from_a_download_to_a_page_without_a_correction(market: Market, tmp_path
     assert list(found.scores) == [
         "Threshold 0.05",
         "Threshold 0.02",
-        "Calendar FixedWeights quarter",
-        "Calendar HRP month",
+        "Calendar AGG 40/SPY 60 quarter",
+        "Calendar HRP of 252 returns month",
     ]
     page = found.sheet().write(tmp_path / "made" / "here").read_text()
-    assert page.index("is expected to lose") < page.index("Calendar HRP month and Threshold 0.05: ")
-    assert "The test starts on 2013-01-07, the first day on which Calendar HRP month can decide." in page
+    assert page.index("is expected to lose") < page.index("Calendar HRP of 252 returns month and Threshold 0.05: ")
+    assert "The test starts on 2013-01-07, the first day on which Calendar HRP of 252 returns month can decide." in page
     drawn = {each.suffix for each in (tmp_path / "made" / "here" / "figures").iterdir()}
     assert drawn == {".csv", ".svg"}
     assert page.count("Weights of ") == 3
@@ -68,18 +67,49 @@ def test_all_are_played_from_the_first_day_on_which_each_can_decide(market: Mark
     assert compare([Threshold(FIXED, 0.02), Calendar(FIXED, "month")], market, COSTS, draws=100).note == ""
 
 
-def test_equal_policies_a_frame_and_a_market_without_costs_are_refused(
+def test_a_frame_a_market_without_costs_and_what_is_no_policy_are_refused(
     market: Market, downloaded: pd.DataFrame
 ) -> None:
     one: Any = Threshold(FIXED, 0.02)
-    with pytest.raises(ConfigError, match=r"two policies are 'Threshold'\. Give them by name"):
-        compare([one, replace(one)], market, COSTS)
     with pytest.raises(ConfigError, match=r"market is .*`market_from_yfinance\(table\)`"):
         compare([one, Calendar(FIXED, "month")], downloaded, COSTS)  # type: ignore[call-overload]
     with pytest.raises(ConfigError, match="on a market, with its costs"):
         compare([one, Calendar(FIXED, "month")], market)  # type: ignore[call-overload]
     with pytest.raises(ConfigError, match=r"or the market: compare\(policies, market, costs\)"):
         compare([one, Calendar(FIXED, "month")])
+    for wrong in (one, "month", ["month", "quarter"], [one, 5]):
+        with pytest.raises(ConfigError, match="give a list of policies, or policies by name"):
+            compare(wrong, market, COSTS)
+
+
+def test_policies_of_one_class_are_told_apart_by_what_differs_else_by_a_number(market: Market) -> None:
+    def mine(returns: pd.DataFrame) -> Any:
+        return {"SPY": 1.0}
+
+    rules = [
+        Calendar(FunctionAllocation(mine, 60)),
+        Calendar(HRP(60)),
+        Calendar(HRP(126)),
+        Calendar(FIXED),
+        Calendar(FIXED),
+    ]
+    found = compare(rules, market, COSTS, draws=100)
+    assert list(found.scores) == [
+        *("Calendar mine", "Calendar HRP of 60 returns", "Calendar HRP of 126 returns"),
+        *("Calendar AGG 40/SPY 60", "Calendar AGG 40/SPY 60 2"),
+    ]
+    assert list(compare((rule for rule in rules[1:3]), market, COSTS, draws=100).scores) == list(found.scores)[1:3]
+
+
+def test_a_policy_that_ends_is_named_and_the_others_are_compared(market: Market) -> None:
+    def fails(returns: pd.DataFrame) -> Any:
+        return returns.meen()  # type: ignore[operator]
+
+    mine = {"mine": Calendar(FunctionAllocation(fails, 60))}
+    found = compare(mine | {"a": Threshold(FIXED, 0.02), "b": Calendar(FIXED)}, market, COSTS, draws=100)
+    assert list(found.scores) == ["a", "b"]
+    assert found.warnings[0].startswith("mine ended, and is in no figure: ")
+    assert "'meen' (test_together.py, line " in found.warnings[0]
 
 
 @pytest.mark.usefixtures("few_simulated_tests")

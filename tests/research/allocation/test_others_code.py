@@ -11,7 +11,7 @@ from backtests.engine import backtest
 from foundation.errors import PolicyError
 from research.accounting import Costs
 from research.allocation import EstimatorAllocation, FixedWeights, FunctionAllocation, target_path
-from research.allocation.accuracy import NOISE
+from research.allocation.accuracy import SOLVER_NOISE
 from research.allocation.constraints.limits import WEIGHTS, Limit
 from research.allocation.others_code import without_noise
 from research.allocation.peers import EfficientFrontier
@@ -35,7 +35,7 @@ def limits(group: float) -> list[Limit]:
 shares = (
     arrays(float, SIX, elements=st.floats(0.1, 1.0)).map(lambda raw: raw / raw.sum()).filter(lambda w: w.max() < CAP)
 )
-noise = arrays(float, SIX, elements=st.floats(-1.0, 1.0)).map(lambda raw: raw * (NOISE / 20.0))
+noise = arrays(float, SIX, elements=st.floats(-1.0, 1.0)).map(lambda raw: raw * (SOLVER_NOISE / 20.0))
 
 
 @given(shares, noise, st.booleans())
@@ -47,7 +47,7 @@ def test_what_misses_limits_by_a_solvers_noise_keeps_all_of_them_and_hardly_move
     assert found.min() >= 0.0
     assert GROUP[0] @ found <= group + 1e-10
     assert moved == pytest.approx(np.abs(found - (weights + apart)).max(), abs=1e-15)
-    assert moved < NOISE
+    assert moved < SOLVER_NOISE
 
 
 @given(shares)
@@ -59,7 +59,7 @@ def test_weights_within_all_limits_keep_every_bit(weights):
 
 
 @pytest.mark.parametrize(
-    "weights", [[0.7, 0.5], [0.7, -0.1], [0.8, -0.2], [1.0 + 2.0 * NOISE, 0.0], [np.nan, 0.5], [0.0, 0.0]]
+    "weights", [[0.7, 0.5], [0.7, -0.1], [0.8, -0.2], [1.0 + 2.0 * SOLVER_NOISE, 0.0], [np.nan, 0.5], [0.0, 0.0]]
 )
 def test_what_misses_a_limit_by_more_is_as_it_was_given(weights):
     found, moved = without_noise(np.array(weights))
@@ -88,6 +88,10 @@ class Failing:
                 np.linalg.inv(np.zeros((2, 2)))
             if self.how == "type":
                 return returns + None.x  # type: ignore[attr-defined]
+            if self.how == "pandas":
+                return returns.meen()  # type: ignore[operator]
+            if self.how == "numpy":
+                return np.meen(returns)  # type: ignore[attr-defined]
             raise ValueError("no luck")
         inverse = 1.0 / returns.std()
         return inverse / inverse.sum()
@@ -112,6 +116,7 @@ def test_a_refit_that_fails_holds_the_weights_before_and_is_counted_with_its_day
     assert said.startswith(f"{len(failed)} of {len(days)} refits of ")
     assert f"{min(failed):%Y-%m-%d}" in said
     assert ("LinAlgError: Singular matrix" if how == "library" else "ValueError: no luck") in said
+    assert "(test_others_code.py, line " in said
 
 
 def test_a_mistake_in_own_code_ends_with_file_line_and_day_and_strict_ends_with_any(noisy):
@@ -121,6 +126,11 @@ def test_a_mistake_in_own_code_ends_with_file_line_and_day_and_strict_ends_with_
         match=rf"failing.* on {day:%Y-%m-%d} stopped with AttributeError: .*'x' \(test_others_code.py, line \d+\)",
     ):
         target_path(FunctionAllocation(Failing({day}, "type"), 60), noisy, 70)
+    for how, missing in (("pandas", "meen"), ("numpy", "meen")):
+        with pytest.raises(
+            PolicyError, match=rf"stopped with AttributeError: .*'{missing}' \(test_others_code.py, line \d+\)"
+        ):
+            target_path(FunctionAllocation(Failing({day}, how), 60), noisy, 70)
     with pytest.raises(PolicyError, match=rf"no luck.*, on {day:%Y-%m-%d}\. Leave `strict` away"):
         target_path(FunctionAllocation(Failing({day}, "own"), 60, strict=True), noisy, 70)
 
@@ -131,15 +141,43 @@ def test_a_first_fit_that_fails_ends(noisy):
         target_path(FunctionAllocation(Failing(days, "own"), 60), noisy, 70)
 
 
+def levered(returns: pd.DataFrame) -> np.ndarray:
+    """Weights of half as much again, and a solver's noise."""
+    return np.append(np.full(returns.shape[1] - 1, 1.5 / (returns.shape[1] - 1)), 4e-5)
+
+
 def test_noise_at_another_leverage_limit_is_taken_back_by_the_engine(noisy):
-    policy = Calendar(FixedWeights((0.5, 0.5, 0.25, 0.25, 0.0, 4e-5)), "month")
     costs = Costs.bps(SIX, commission=1.0)
+    policy = Calendar(FunctionAllocation(levered, 60), "month")
     played = backtest(noisy, policy, costs, start=noisy.dates[340], leverage_limit=1.5)
     assert np.abs(played.targets.rows).sum(axis=1).max() == pytest.approx(1.5, abs=1e-15)
     assert "were moved to it: by 1e-05 of NAV at most" in " ".join(played.warnings)
-    past = Calendar(FixedWeights((0.5, 0.5, 0.0, 0.0, 0.0, 2.0 * NOISE)), "month")
-    with pytest.raises(PolicyError, match=r"gross weights of 1\.0002 on .*, past the leverage limit of 1: "):
-        backtest(noisy, past, costs, start=noisy.dates[340])
+
+
+def test_weights_that_a_user_typed_in_are_never_repaired(noisy):
+    for weights in ((0.5, 0.5, 0.0, 0.0, 0.0, 5e-5), (0.5, 0.5, 0.0, 0.0, 0.0, 2.0 * SOLVER_NOISE)):
+        with pytest.raises(PolicyError, match=r"gross weights of 1\.0\d+ on .*, past the leverage limit of 1: "):
+            backtest(
+                noisy, Calendar(FixedWeights(weights), "month"), Costs.bps(SIX, commission=1.0), start=noisy.dates[340]
+            )
+
+
+def test_a_limit_in_another_unit_is_judged_in_weights_and_one_that_nothing_near_keeps_changes_nothing():
+    weights = np.array([0.5, 0.3, 0.2])
+    small = Limit("small", "", {WEIGHTS: np.array([[1e-4, 0.0, 0.0]])}, np.array([-np.inf]), np.array([1e-5]), 1e-5)
+    assert without_noise(weights, [small])[1] == 0.0
+    large = Limit("large", "", {WEIGHTS: np.array([[1e3, 0.0, 0.0]])}, np.array([-np.inf]), np.array([499.97]), 499.97)
+    assert without_noise(weights, [large])[0][0] == pytest.approx(0.49997, abs=1e-12)
+    one = Limit("budget", "", {WEIGHTS: np.ones((1, 3))}, np.ones(1), np.ones(1), 1.0)
+    third = Limit("most", "", {WEIGHTS: np.eye(3)}, np.full(3, -np.inf), np.full(3, 0.33333), 0.33333)
+    given = np.full(3, 1.0 / 3.0)
+    found, moved = without_noise(given, [one, third])
+    assert (found == given).all()
+    assert moved == 0.0
+    nothing = Limit("none", "", {WEIGHTS: np.zeros((1, 3))}, np.array([5e-5]), np.array([1.0]), 1.0)
+    assert np.isfinite(without_noise(weights, [nothing])[0]).all()
+    kept, _ = without_noise(np.array([0.6, 0.39995, 0.0]), [one])
+    assert kept[2] == 0.0
 
 
 def test_default_settings_of_pypfopt_play_through_a_market(noisy):
