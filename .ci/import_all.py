@@ -12,7 +12,7 @@ from foundation.sets import SETS, MissingSetError
 STARTED = ("__main__", "migrations")  # which run where they are imported
 WAIT = (  # for their sets; every other module is of the core
     *("desk.service.", "research.learning.", "research.forecast.neural."),
-    *("research.allocation.peers", "research.allocation.as_estimator"),
+    *("research.allocation.peers", "research.allocation.as_estimator", "backtests.sheets.notebook.explore"),
 )
 
 

@@ -34,7 +34,7 @@ from research.allocation.peers import (
 from research.portfolio import load_portfolio
 from research.rules import Calendar
 
-MARKETS = ("sixty_forty", "global_multi_asset", "stocks_20")
+MARKETS = ("under_limits", "global_multi_asset", "stocks_20")
 RETURN, VOLATILITY = 0.05, 0.12  # a year, of the frontiers that ask for one
 ENDED, HELD = "ended", "refits held"
 

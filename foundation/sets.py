@@ -23,6 +23,7 @@ SETS = {  # the modules that the workbench imports, by the set that brings them;
         *("feedparser", "vaderSentiment"),
     ),
     "cluster": ("distributed", "dask", "cryptography"),
+    "notebooks": ("ipywidgets",),
     "ccxt": ("ccxt",),
 }
 
