@@ -12,8 +12,8 @@ import sys
 import sysconfig
 from pathlib import Path
 
-HOUSE = ("foundation", "research", "backtests", "desk")  # packages of this workbench
-CODE_OF_OURS = tuple(f"{Path(__file__).parents[1] / name}/" for name in HOUSE)
+OUR_PACKAGES = ("foundation", "research", "backtests", "desk")  # packages of this workbench
+CODE_OF_OURS = tuple(f"{Path(__file__).parents[1] / name}/" for name in OUR_PACKAGES)
 PLACES_OF_LIBRARIES = ("<frozen", *(sysconfig.get_paths()[name] for name in ("stdlib", "purelib", "platlib")))
 SYSTEM_FOLDERS = ("/proc/", "/sys/", "/dev/", "/etc/", "/usr/")  # whose files are no user's
 

@@ -269,7 +269,7 @@ def played_together(
 def played_or_ended(
     policies: Mapping[str, Any], ended: dict[str, Exception], play: Callable[[str, Any], Any]
 ) -> dict[str, Any]:
-    """What is played of policies by name, but for those whose own code or target ends it.
+    """The backtests of policies by name, but for those whose own code or target ends it.
 
     policies : by name.
     ended    : takes the error of each that ends.
@@ -414,7 +414,7 @@ def evidence_of(
 def expected_losses(
     played: Mapping[int, Backtest], benchmark: Benchmark, day_cost: float = 0.0, order_cost: float = 0.0
 ) -> dict[int, Estimate]:
-    """What backtests by number, such as the seeds of a learned policy, are expected to lose, by test and theory.
+    """The expected losses of backtests by number, such as the seeds of a learned policy, by test and theory.
 
     played     : backtests of one market and test.
     benchmark  : benchmark by which they are measured.

@@ -172,7 +172,7 @@ def policy_name(row: Mapping[str, Any], further: Iterable[str] = ()) -> str:
 
 
 def _answer(rows: pd.DataFrame, told: Mapping[int, Estimate]) -> str:
-    """Which of some policies is expected to lose least, and how many of them are about as good, in a sentence."""
+    """A sentence on who of some policies is expected to lose least, and how many are about as good."""
     least = min(told, key=lambda configuration: told[configuration].value)
     near = [one for one in told if one != least and told[one].value - told[least].value <= MATERIALITY]
     row = rows[rows["configuration"] == least].to_dict("records")[0]

@@ -111,7 +111,7 @@ def publish(prepared: PreparedSweep, keep: Keep, run: Run, folder: Path) -> str:
 
 
 def _expected(prepared: PreparedSweep, portfolio: str, numbers: Sequence[int]) -> dict[int, Estimate]:
-    """What some configurations of one test are expected to lose, as a comparison has it: by number, bp a year."""
+    """The expected losses of some configurations of one test, as a comparison has them: by number, bp a year."""
     setup, played = prepared.setups[portfolio], {number: backtest_one(prepared, number) for number in numbers}
     one = next(iter(played.values()))
     benchmark = replace(Benchmark.of(one, setup.tracking_penalty), strategic=setup.strategic_from(one.first))

@@ -15,7 +15,7 @@ import pandas as pd
 from foundation.arguments import cut
 from foundation.arrays import Array
 from foundation.errors import InputError, PolicyError, raised_at
-from foundation.machine import CODE_OF_OURS, HOUSE, is_library
+from foundation.machine import CODE_OF_OURS, OUR_PACKAGES, is_library
 from foundation.tolerances import WEIGHT
 from research.allocation.accuracy import SOLVER_NOISE
 from research.allocation.answer import NotSolvedError
@@ -65,7 +65,7 @@ def _is_own(file: str) -> bool:
 def is_of_others(allocation: object) -> bool:
     """True for an allocation whose class is none of the workbench's, or that calls code of others."""
     calls = hasattr(allocation, "function") or hasattr(allocation, "estimator")
-    return calls or type(allocation).__module__.partition(".")[0] not in HOUSE
+    return calls or type(allocation).__module__.partition(".")[0] not in OUR_PACKAGES
 
 
 def without_noise(weights: Array, limits: Sequence[Limit] = ()) -> tuple[Array, float]:
