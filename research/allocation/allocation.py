@@ -150,7 +150,7 @@ class TargetPath(MadeAnew):
         return remarks(self._in_force(first), name or self.allocation)
 
     def held(self, first: int = 0) -> tuple[int, int]:
-        """The number of targets in force from row `first` on that are those before, for want of a solution; and of all."""
+        """The number of targets in force from row `first` on that stayed for want of a solution, and of all."""
         answers = self._in_force(first)
         return sum(answer.fallback == PREVIOUS for answer in answers), len(answers)
 

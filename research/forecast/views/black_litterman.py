@@ -65,11 +65,7 @@ class BlackLitterman:
         given: Any = self.views
         views = (given,) if isinstance(given, str) else tuple(given)
         if wrong := [view for view in views if not isinstance(view, InvestorView)]:
-            refuse(
-                "a view of BlackLitterman is",
-                wrong[0],
-                "give InvestorView(sentence, confidence), with a sentence of docs/views.md.",
-            )
+            refuse("a view of BlackLitterman is", wrong[0], "give InvestorView(sentence, confidence).")
         if not hasattr(self.prior, "predict"):
             refuse("prior of BlackLitterman is", self.prior, "give a forecast, such as MarketCap().")
         object.__setattr__(self, "views", views)
