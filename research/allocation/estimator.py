@@ -14,11 +14,12 @@ import pandas as pd
 from foundation.arguments import cut, did_you_mean, floats, is_number, refuse, shown
 from foundation.arrays import Array
 from foundation.errors import ConfigError, PolicyError
+from research.allocation.accuracy import SOLVER_NOISE
 from research.allocation.answer import ANSWER_FAILED, PREVIOUS, Answer, Following, NotSolvedError
 from research.allocation.estimated import EstimationSchedule, check_estimate, placed
 from research.allocation.estimator_limits import BY_NAME, estimator_limits, reason_of
 from research.allocation.estimator_words import LIBRARY, kind_of, words_of
-from research.allocation.others_code import raise_of, without_noise
+from research.allocation.others_code import missed_by, raise_of, without_noise
 from research.forecast.returns import complete_returns
 from research.market import Past
 
@@ -137,7 +138,11 @@ class EstimatorAllocation(Following):
         budget, rows = estimator_limits(self.estimator if self._is_known else None, names)
         own_budget = not self._is_known and hasattr(self.estimator, "budget")
         limits = [*([] if own_budget else budget), *rows]
-        found, moved = without_noise(weights_in_order(weights, names, where), limits)
+        given = weights_in_order(weights, names, where)
+        exact = budget if hasattr(self.estimator, "w_max") else limits  # clusters only come near to their bounds
+        if hasattr(self.estimator, "peer_library") and (far := missed_by(given, exact)) > SOLVER_NOISE:
+            raise NotSolvedError(f"{self._name} found weights that miss its own limits by {far:.1g} of NAV")
+        found, moved = without_noise(given, limits)
         status, fallback, why = _stand_in(fitted, names)
         return Answer(placed(found, lines, past), past.date, status=status, fallback=fallback, why=why, cut=moved)
 

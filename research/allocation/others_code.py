@@ -87,11 +87,8 @@ def without_noise(weights: Array, limits: Sequence[Limit] = ()) -> tuple[Array, 
     parts = [(gross[None], np.array([-np.inf]), np.array([1.0]))]
     parts += [] if shorts else [(np.eye(len(weights)), np.zeros(len(weights)), infinite)]
     parts += [(limit.rows[WEIGHTS], limit.lower, limit.upper) for limit in limits]
-    table, least, most = (np.concatenate(part) for part in zip(*parts, strict=True))
-    sizes = np.abs(table).max(axis=1)
-    with np.errstate(divide="ignore", invalid="ignore"):
-        table, least, most = table / sizes[:, None], least / sizes, most / sizes  # what is missed is of NAV then
-    near = np.flatnonzero((sizes > 0.0) & (np.abs(_missed(table @ weights, least, most)) <= SOLVER_NOISE))
+    table, least, most = _of_nav(parts)
+    near = np.flatnonzero(np.abs(_missed(table @ weights, least, most)) <= SOLVER_NOISE)
     table, least, most, found = table[near], least[near], most[near], weights.copy()
     for _ in range(SWEEPS if len(near) else 0):
         missed = _missed(table @ found, least, most)
@@ -106,6 +103,20 @@ def without_noise(weights: Array, limits: Sequence[Limit] = ()) -> tuple[Array, 
     found = found if shorts else np.maximum(found, 0.0)
     moved = float(np.abs(found - weights).max(initial=0.0))
     return (found, moved) if WEIGHT < moved <= SOLVER_NOISE else (weights, 0.0)
+
+
+def missed_by(weights: Array, limits: Sequence[Limit]) -> float:
+    """The most by which weights (k,) miss one of some limits with rows, fraction of NAV."""
+    table, least, most = _of_nav([(limit.rows[WEIGHTS], limit.lower, limit.upper) for limit in limits])
+    return float(np.abs(_missed(table @ weights, least, most)).max(initial=0.0))
+
+
+def _of_nav(parts: Sequence[tuple[Array, Array, Array]]) -> tuple[Array, Array, Array]:
+    """Rows (m, k) with their least and most values, one table of all; what is missed of them is of NAV."""
+    table, least, most = (np.concatenate(part) for part in zip(*parts, strict=True))
+    sizes = np.abs(table).max(axis=1)
+    table, least, most, sizes = (each[sizes > 0.0] for each in (table, least, most, sizes))
+    return table / sizes[:, None], least / sizes, most / sizes
 
 
 def _missed(values: Array, least: Array, most: Array) -> Array:

@@ -6,6 +6,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 from hypothesis.extra.numpy import arrays
+from sklearn.base import BaseEstimator
 
 from backtests.engine import backtest
 from foundation.errors import PolicyError
@@ -178,6 +179,26 @@ def test_a_limit_in_another_unit_is_judged_in_weights_and_one_that_nothing_near_
     assert np.isfinite(without_noise(weights, [nothing])[0]).all()
     kept, _ = without_noise(np.array([0.6, 0.39995, 0.0]), [one])
     assert kept[2] == 0.0
+
+
+class OffInMay(BaseEstimator):
+    """As an optimiser of a library whose solver ends too early in one month."""
+
+    peer_library = "pypfopt"
+
+    def fit(self, X: pd.DataFrame, y: object = None) -> "OffInMay":
+        self.weights_ = np.full(X.shape[1], (1.0006 if X.index[-1].month == 5 else 1.00005) / X.shape[1])
+        return self
+
+
+def test_weights_of_a_library_that_miss_a_sum_of_one_by_far_are_no_solution(noisy):
+    path = target_path(EstimatorAllocation(OffInMay(), 60), noisy, 70)
+    may = [k for k, row in enumerate(path.seen) if noisy.dates[row].month == 5]
+    assert may
+    for k in range(len(path.seen)):
+        assert bool(path.answers[k].fallback) == (k in may)
+        assert path.rows[k].sum() == pytest.approx(1.0, abs=1e-12)
+    assert "found weights that miss its own limits by 0.0006 of NAV" in " ".join(path.remarks())
 
 
 def test_default_settings_of_pypfopt_play_through_a_market(noisy):
