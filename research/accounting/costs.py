@@ -1,5 +1,6 @@
 """Costs of trading and holding, per asset. Each cost keeps its name and its own column in the record."""
 
+import warnings
 from collections.abc import Mapping
 from dataclasses import dataclass, field, fields, replace
 from functools import cached_property
@@ -104,8 +105,8 @@ class Costs:
         [0.00015, 0.0003]
 
         Raises : ConfigError for a number of assets that is none, for costs of another number of assets, for costs that
-                 carry labels, such as a pandas Series: they do not know the market's order, and for costs within
-                 `FRACTIONS`, which are meant as such.
+                 carry labels, such as a pandas Series: they do not know the market's order.
+        Warns  : for costs within `FRACTIONS`.
         """
         if not (is_whole(n) and n >= 1):
             refuse("n is", n, "give the number of assets, such as len(market.assets).")
@@ -306,10 +307,8 @@ def _fractions(subject: str, bps: ArrayLike, n: int) -> Array:
     each = floats(subject, bps, fix)
     tiny = each[(each >= FRACTIONS[0]) & (each < FRACTIONS[1])]
     if tiny.size:
-        fix = (
-            f"costs are in basis points. If {tiny[0]:g} is a fraction of the notional, give {tiny[0] / BASIS_POINT:g}."
-        )
-        refuse(subject, tiny[0].item(), fix)
+        told = f"{subject} {tiny[0]:g} basis points. If that is a fraction of the notional, give"
+        warnings.warn(f"{told} {tiny[0] / BASIS_POINT:g}.", stacklevel=3)
     if each.shape not in ((), (1,), (n,)):
         refuse(subject, bps, fix)
     return np.broadcast_to(each * BASIS_POINT, (n,))

@@ -198,10 +198,6 @@ def test_impact_and_tax_are_refused_where_they_make_no_sense() -> None:
         (lambda: Costs.bps(0), "n is 0: give the number of assets"),
         (lambda: Costs.bps(2, commission="1"), "commission is '1': give basis points, one number for all assets or 2"),
         (lambda: Costs.bps(2, commission=[1, 2, 3]), r"commission is \[1, 2, 3\]: give .* or 2, one an asset"),
-        (
-            lambda: Costs.bps(2, commission=0.001),
-            "commission is 0.001: costs are in basis points. If 0.001 is a fraction .* 10",
-        ),
         (lambda: Costs.bps(2, half_spread=None), "half_spread is None: give basis points"),
         (lambda: Costs.bps(1).scaled("2"), "costs cannot be multiplied by '2'"),
         (lambda: Impact("big"), "coefficient of impact is 'big'"),
@@ -226,3 +222,9 @@ def test_rates_in_basis_points_are_given_by_name() -> None:
 
 def test_impact_of_a_line_each_is_the_same_from_a_list_an_array_or_a_tuple() -> None:
     assert Impact([1, 2]) == Impact(np.array([1.0, 2.0])) == Impact((1.0, 2.0))  # type: ignore[arg-type]
+
+
+def test_what_other_libraries_give_as_fractions_is_warned_of() -> None:
+    with pytest.warns(UserWarning, match=r"commission is 0\.001 basis points\. If that is a fraction .*, give 10\."):
+        costs = Costs.bps(2, commission=0.001)
+    assert costs.total.tolist() == pytest.approx([1e-7, 1e-7])
