@@ -8,7 +8,7 @@ adds an asset to `VIEWS`.
 from importlib import import_module
 from typing import Any
 
-VIEWS = {  # record, view: module, function of the record
+VIEWS = {  # record, view: module, function or class of the record
     ("engine.result.Backtest", "html"): "sheets.pages.tearsheet:backtest_html",
     ("engine.result.Backtest", "sheet"): "sheets.pages.single_sheet:sheet_of",
     ("engine.result.Backtest", "text"): "evaluation.backtest_figures:backtest_text_with_warnings",
