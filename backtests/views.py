@@ -8,7 +8,7 @@ adds an asset to `VIEWS`.
 from importlib import import_module
 from typing import Any
 
-VIEWS = {  # record, view: module, function or class of the record
+VIEWS = {  # record, view: module, function of the record
     ("engine.result.Backtest", "html"): "sheets.pages.tearsheet:backtest_html",
     ("engine.result.Backtest", "sheet"): "sheets.pages.single_sheet:sheet_of",
     ("engine.result.Backtest", "text"): "evaluation.backtest_figures:backtest_text_with_warnings",
@@ -16,11 +16,11 @@ VIEWS = {  # record, view: module, function or class of the record
     ("engine.result.Backtest", "reconciliation"): "attribution.reconciliation:reconcile",
     ("engine.result.Backtest", "warnings"): "laboratory.learned.warnings:use_warnings",
     ("comparison.comparison.Comparison", "html"): "sheets.pages.tearsheet:comparison_html",
-    ("comparison.comparison.Comparison", "sheet"): "sheets.pages.tearsheet:Tearsheet",
+    ("comparison.comparison.Comparison", "sheet"): "sheets.pages.tearsheet:tearsheet_of",
     ("comparison.comparison.Comparison", "text"): "comparison.text:comparison_text",
     ("comparison.comparison.Comparison", "look_ahead"): "studies.audits.portfolio_audit:sheet_line",
     ("comparison.paired.PairedBacktests", "html"): "sheets.pages.tearsheet:paired_html",
-    ("comparison.paired.PairedBacktests", "sheet"): "sheets.pages.paired_sheet:PairedSheet",
+    ("comparison.paired.PairedBacktests", "sheet"): "sheets.pages.paired_sheet:paired_sheet_of",
     ("comparison.paired.PairedBacktests", "text"): "comparison.text:paired_text",
     ("today.targets_today.TargetsToday", "html"): "sheets.pages.targets_today:targets_html",
     ("today.targets_today.TargetsToday", "text"): "sheets.pages.targets_today:targets_text",

@@ -30,16 +30,7 @@ from backtests.comparison.fitting.candidates import (
     with_comparator,
 )
 from backtests.comparison.fitting.trials import played_trials, tunings_of
-from backtests.comparison.paired import (
-    PairedBacktests,
-    ended_words,
-    evidence_of,
-    measured,
-    often_held,
-    pair,
-    played_or_ended,
-    played_together,
-)
+from backtests.comparison.paired import PairedBacktests, evidence_of, measured, pair, played_or_ended, played_together
 from backtests.comparison.recommendation import Question, Recommendation
 from backtests.comparison.selection import Selection, selection_of
 from backtests.comparison.simulated_tests import SimulatedTests, simulated_tests
@@ -57,7 +48,7 @@ from backtests.runs.trial_book import Batch, count_trials
 from backtests.today.from_today import FromToday, from_today_or_why_not
 from backtests.views import view
 from foundation.arguments import refuse
-from foundation.errors import ConfigError, ended_by
+from foundation.errors import ConfigError
 from foundation.paper.wording import counted, listed
 from foundation.progress import bar
 from foundation.threads import one_blas_thread
@@ -121,9 +112,8 @@ class Comparison(PairedBacktests, PlayedCandidates):
         """The warnings for a reader to judge: on the data in the test, policies that never traded, and the run."""
         asked = str(self.settings["reference"])
         found = [
-            *ended_words(self.ended),
+            *self.first_warnings,
             *([f"Differences are to {self.reference}, since {asked} ended."] if asked in self.ended else []),
-            *often_held(self.backtests),
             *backtest_warnings(self.portfolio, self.fitted, self.backtests),
             *hindsight_warning(self.portfolio),
             *drawdown_warning(self.portfolio, self.scores),
@@ -332,10 +322,6 @@ def compare(
     (`backtests.runs.trial_book`).
     """
     fitting = {"only": only, "rl_steps": rl_steps or None, "rl_seeds": rl_seeds or None, "retrain": retrain or None}
-    given_market: Any = market
-    if isinstance(given_market, pd.DataFrame):
-        fix = "give the market of that table, `market_from_frame(table)`, or `market_from_yfinance(table)`."
-        refuse("market is", market, fix)
     if (market is None) != (costs is None) or (start is not None and market is None):
         raise ConfigError("policies are compared on a market, with its costs: compare([one, other], market, costs).")
     if not isinstance(compared, Portfolio):
@@ -397,7 +383,6 @@ def _played(portfolio: Portfolio, specs: Mapping[str, Any], retrain: bool, tell:
         tell(f"fitting {name}", done, len(specs))
         fitted[name] = fit(name, portfolio, tell, spec, retrain)
     paths: dict[Allocation, TargetPath] = {portfolio.strategic: benchmark.strategic}
-    ended: dict[str, Exception] = {}
 
     def play(name: str, one: Fitted) -> tuple[Backtest, dict[int, Backtest]]:
         tell(f"backtesting {name}", list(specs).index(name), len(specs))
@@ -406,14 +391,13 @@ def _played(portfolio: Portfolio, specs: Mapping[str, Any], retrain: bool, tell:
             seed: backtest_candidate(portfolio, policy, f"{name}, seed {seed}", paths) for seed, policy in seeds
         }
 
-    found = played_or_ended(fitted, ended, play)
+    found, ended = played_or_ended(fitted, play)
     fitted, played = {name: fitted[name] for name in found}, {name: one for name, (one, _) in found.items()}
     by_seed = {name: seeds for name, (_, seeds) in found.items() if seeds}
     benchmark = with_comparator(portfolio, benchmark, played, paths, tell)
     scores = measured(played, benchmark)
     seed_scores = {name: {seed: score(b, benchmark) for seed, b in runs.items()} for name, runs in by_seed.items()}
-    said = {name: ended_by(error) for name, error in ended.items()}
-    return PlayedCandidates(portfolio, benchmark, fitted, played, scores, by_seed, seed_scores, said)
+    return PlayedCandidates(portfolio, benchmark, fitted, played, scores, by_seed, seed_scores, ended)
 
 
 def drawdown_warning(portfolio: Portfolio, scores: Mapping[str, Score]) -> list[str]:

@@ -125,11 +125,23 @@ class PairedBacktests:
         )
 
     @cached_property
+    def first_warnings(self) -> tuple[str, ...]:
+        """The warnings before all others: on policies that ended, and on targets held for want of a solution."""
+        found = [f"{name} ended, and is in no figure: {why}" for name, why in self.ended.items()]
+        for name, played in self.backtests.items():
+            held, refits = played.targets.held(played.first)
+            if held > MOST_HELD * refits:
+                found.append(
+                    f"{name} found no weights in {held} of {refits} refits, and went on with those before: it is "
+                    "judged by them."
+                )
+        return tuple(found)
+
+    @cached_property
     def warnings(self) -> tuple[str, ...]:
         """The warnings for a reader to judge: on the data in the test, and on terms that differ beside the policies."""
         base = self.backtests[self.reference]
-        found = [*ended_words(self.ended), *often_held(self.backtests)]
-        found += market_warnings(base.market, *base.dates[[0, -1]])
+        found = [*self.first_warnings, *market_warnings(base.market, *base.dates[[0, -1]])]
         for name, played in self.backtests.items():
             terms = [words for term, words in TERMS.items() if not _same(getattr(played, term), getattr(base, term))]
             if terms:
@@ -254,29 +266,28 @@ def played_together(
     Each is counted in the trial book, as of `backtest`.
     """
     named, note = dict(policies) if isinstance(policies, Mapping) else _told_apart(policies), ""
-    ended: dict[str, Exception] = {}
+    ended: dict[str, str] = {}
     if start is None:
-        alone = played_or_ended(named, ended, lambda name, one: run.backtest(market, one, costs, name=name))
+        alone, ended = played_or_ended(named, lambda name, one: run.backtest(market, one, costs, name=name))
         last = max(alone, key=lambda name: alone[name].first)
         start = alone[last].dates[1]
         if len({one.first for one in alone.values()}) > 1:
             note = f"The test starts on {start:%Y-%m-%d}, the first day on which {last} can decide."
         named = {name: named[name] for name in alone}
-    found = played_or_ended(named, ended, lambda name, one: backtest(market, one, costs, start=start, name=name))
-    return found, note, {name: ended_by(error) for name, error in ended.items()}
+    found, later = played_or_ended(named, lambda name, one: backtest(market, one, costs, start=start, name=name))
+    return found, note, ended | later
 
 
 def played_or_ended(
-    policies: Mapping[str, Any], ended: dict[str, Exception], play: Callable[[str, Any], Any]
-) -> dict[str, Any]:
-    """The backtests of policies by name, but for those whose own code or target ends it.
+    policies: Mapping[str, Any], play: Callable[[str, Any], Any]
+) -> tuple[dict[str, Any], dict[str, str]]:
+    """The backtests of policies by name, but for those whose own code or target ends it; of these the error in words.
 
     policies : by name.
-    ended    : takes the error of each that ends.
     play     : function of a name and its policy.
     Raises   : the error of the first where all end; errors of the workbench itself, and of the memory.
     """
-    found = {}
+    found, ended = {}, dict[str, Exception]()
     for name, one in policies.items():
         try:
             found[name] = play(name, one)
@@ -287,25 +298,7 @@ def played_or_ended(
             ended[name] = error
     if not found:
         raise next(iter(ended.values()), ConfigError("a comparison needs two policies at least: found none."))
-    return found
-
-
-def ended_words(ended: Mapping[str, str]) -> list[str]:
-    """A warning for each policy that ended."""
-    return [f"{name} ended, and is in no figure: {why}" for name, why in ended.items()]
-
-
-def often_held(backtests: Mapping[str, Backtest]) -> list[str]:
-    """A warning for each backtest with more than `MOST_HELD` of its refits without a solution."""
-    found = []
-    for name, played in backtests.items():
-        held, refits = played.targets.held(played.first)
-        if held > MOST_HELD * refits:
-            found.append(
-                f"{name} found no weights in {held} of {refits} refits, and went on with those before: it is judged by "
-                "them."
-            )
-    return found
+    return found, {name: ended_by(error) for name, error in ended.items()}
 
 
 def _told_apart(policies: Any) -> dict[str, Policy]:

@@ -98,7 +98,7 @@ def backtest(
     if targets is None:
         targets = _targets(market, policy, first, name)
     if is_of_others(held_by(policy)):
-        targets = targets.within(leverage_limit)
+        targets = targets.capped(leverage_limit)
     if first is None:
         first = _first_known(market, policy, targets)
     opening = targets.rows[targets.row[first]]

@@ -112,7 +112,7 @@ class TargetPath(MadeAnew):
                 f"{self.seen[self.row[t]]}. A target can be used only from its last data on."
             )
 
-    def within(self, gross: float) -> "TargetPath":
+    def capped(self, gross: float) -> "TargetPath":
         """The path with targets whose sizes add up to no more than `gross`, where they miss it by a solver's noise."""
         sums = np.abs(self.rows).sum(axis=1)
         over = np.flatnonzero((sums > gross + TARGET_TOLERANCE) & (sums <= gross + SOLVER_NOISE))

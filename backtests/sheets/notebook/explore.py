@@ -34,6 +34,7 @@ REST = 0.5  # seconds without a step, after which a setting is whole, and counts
 STEP_FIGURES = ("growth", "cost", "tracking_error", "loss", "trading_days", "trades")  # metrics of a step
 THIN, STRIP = 300, 110.0  # days of the weights while a slider moves, and px of their picture
 FEWEST_ROWS = 60  # rows that a test keeps
+WIDE_WORDS, LONG = {"description_width": "170px"}, {"width": "640px"}  # of a slider
 
 
 @dataclass(frozen=True)
@@ -43,14 +44,14 @@ class Setting:
     width     : half-width of the band, fraction of NAV.
     penalty   : price of squared tracking error.
     multiple  : of the costs.
-    day_price : cost to the desk of a day with a trade, currency.
+    day_cost  : cost to the desk of a day with a trade, currency.
     start     : row of the market before the test.
     """
 
     width: float
     penalty: float
     multiple: float
-    day_price: float
+    day_cost: float
     start: int
 
     @property
@@ -66,7 +67,7 @@ def explore(
     *,
     nav: float = 1e6,
     tracking_penalty: float = TRACKING_PENALTY,
-    day_price: float = 25.0,
+    day_cost: float = 25.0,
 ) -> "Explorer":
     """Sliders for a band round a target, which a notebook shows.
 
@@ -75,10 +76,10 @@ def explore(
     costs            : costs of n assets.
     nav              : wealth, currency.
     tracking_penalty : price of squared tracking error where its slider begins.
-    day_price        : cost to the desk of a day with a trade, currency, likewise.
+    day_cost        : cost to the desk of a day with a trade, currency, likewise.
     """
     path = target_path(target, market, min(target.window, len(market.dates) - 1))
-    return Explorer(market, target, costs, nav, path, tracking_penalty, day_price)
+    return Explorer(market, target, costs, nav, path, tracking_penalty, day_cost)
 
 
 @dataclass(eq=False, repr=False)
@@ -91,7 +92,7 @@ class Explorer:
     nav: float
     path: TargetPath
     penalty: float
-    day_price: float
+    day_cost: float
     kept: dict[str, Rule] = field(default_factory=dict)
     drawn: int = 0
     counted: int = 0
@@ -104,7 +105,7 @@ class Explorer:
             "width": _slider("width, points of NAV", 2.0, 0.1, 10.0, 0.1),
             "penalty": _slider("tracking penalty", self.penalty, 0.0, 20.0, 0.1),
             "multiple": _slider("costs, times yours", 1.0, 0.0, 5.0, 0.1),
-            "day_price": _slider("price of a day", self.day_price, 0.0, max(500.0, 2.0 * self.day_price), 1.0),
+            "day_cost": _slider("price of a day", self.day_cost, 0.0, max(500.0, 2.0 * self.day_cost), 1.0),
             "start": ipywidgets.SelectionSlider(
                 options=[(f"{self.market.dates[row + 1]:%Y-%m}", row) for row in self._months(first, last)],
                 description="start",
@@ -146,10 +147,10 @@ class Explorer:
     def step(self) -> str:
         """The figures and the thinned picture at the place of the sliders, as HTML."""
         setting = self.setting
-        played = self._played(setting)
+        played = run.backtest(**self._given(setting))
         figures = score(played, Benchmark.of(played, setting.penalty), STEP_FIGURES)
         days, loss = figures["trading_days"], figures["loss"]
-        total = loss * self.nav / BPS + setting.day_price * days
+        total = loss * self.nav / BPS + setting.day_cost * days
         words = (
             f"{setting.name} from {played.dates[1]:%Y-%m-%d}: growth {number(100.0 * figures['growth'], 2)} % a year, "
             f"costs {number(figures['cost'], 2)} bp, tracking error {number(100.0 * figures['tracking_error'], 2)} %, "
@@ -182,14 +183,11 @@ class Explorer:
         except RuntimeError:  # outside a kernel nobody waits
             self.rest()
 
-    def _played(self, setting: Setting) -> Backtest:
-        return run.backtest(**self._given(setting))
-
     def _given(self, setting: Setting) -> dict[str, Any]:
         return {
-            "market": self.market, "policy": self.policy, "costs": self.costs.scaled(setting.multiple),
-            "targets": self.path, "start": self.market.dates[setting.start + 1], "nav": self.nav,
-            "name": setting.name,
+            "market": self.market, "policy": Threshold(self.target, setting.width),
+            "costs": self.costs.scaled(setting.multiple), "targets": self.path,
+            "start": self.market.dates[setting.start + 1], "nav": self.nav, "name": setting.name,
         }  # fmt: skip
 
     def __repr__(self) -> str:
@@ -203,9 +201,6 @@ class Explorer:
         display(ipywidgets.VBox([*self.sliders.values(), buttons, self._live]))
         self._below = display({"text/html": "", "text/plain": repr(self)}, raw=True, display_id=True)
         self.rest()
-
-
-WIDE_WORDS, LONG = {"description_width": "170px"}, ipywidgets.Layout(width="640px")
 
 
 def weights_strip(played: Backtest) -> str:

@@ -35,8 +35,8 @@ class PairedSheet:
     def content(self) -> Block:
         """Every block of the page."""
         screen, paired = paired_screen(self.paired), self.paired
-        market = paired.backtests[paired.reference].market
         one = paired.backtests[paired.reference]
+        market = one.market
         facts = {
             "Universe": listed(market.assets, most=12),
             "Execution": execution_words(one.lag),
@@ -91,3 +91,8 @@ class PairedSheet:
             ("costs", "Costs", [trading, costs_table(paired, looks)]),
             ("conventions", "Conventions", [Filled("single_terms.html.j2", terms)]),
         ]
+
+
+def paired_sheet_of(paired: PairedBacktests) -> PairedSheet:
+    """The sheet of paired backtests."""
+    return PairedSheet(paired)

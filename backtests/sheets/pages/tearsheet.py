@@ -72,6 +72,11 @@ class Tearsheet:
         return comparison_html(self.comparison)
 
 
+def tearsheet_of(comparison: Comparison) -> Tearsheet:
+    """The tearsheet of a comparison."""
+    return Tearsheet(comparison)
+
+
 def write_tearsheet(folder: Path, comparison: Comparison, trades: TradeList | None, run: Origin | None) -> None:
     """Write tearsheet.html, .json, summary.md, figures.xlsx, and of each picture figures/<name>.csv and .svg.
 

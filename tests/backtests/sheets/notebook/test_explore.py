@@ -7,7 +7,7 @@ import nbformat
 import numpy as np
 import pytest
 from browser import chromium
-from notebook_pages import lab
+from notebook_pages import PATIENCE, lab
 from playwright.sync_api import WebSocket, sync_playwright
 
 from backtests.comparison import compare
@@ -21,12 +21,13 @@ from research.rules import Threshold
 TARGET = FixedWeights({"SPY": 0.6, "AGG": 0.4})
 COSTS = Costs.bps(2, commission=5)
 CELLS = (
-    """from backtests.sheets.notebook.explore import explore
+    """import backtests.sheets.notebook.explore as hand
 from research.accounting import Costs
 from research.allocation import FixedWeights
 from research.market import load_market
 market = load_market("us_etf_ohlcv").select(["SPY", "AGG"])
-explorer = explore(market, FixedWeights((0.6, 0.4)), Costs.bps(2, commission=5))
+hand.REST = 5.0  # longer than a busy machine takes between two steps
+explorer = hand.explore(market, FixedWeights((0.6, 0.4)), Costs.bps(2, commission=5))
 explorer""",
     "print('steps', explorer.drawn, 'counted', explorer.counted, 'kept', list(explorer.kept))",
 )
@@ -46,7 +47,7 @@ def test_a_step_says_what_a_backtest_of_its_setting_says(explorer: Explorer, mar
     sliders = explorer.sliders
     sliders["width"].value, sliders["multiple"].value, sliders["penalty"].value = 3.5, 2.0, 8.0
     row = market.row(market.dates[market.dates < "2015-01-01"][-1])
-    sliders["start"].value, sliders["day_price"].value = row, 100.0
+    sliders["start"].value, sliders["day_cost"].value = row, 100.0
     played = backtest(market, Threshold(TARGET, 0.035), COSTS.scaled(2.0), start="2015-01-02", nav=2e6)
     j = compare({"one": played, "two": played}, tracking_penalty=8.0, draws=100).scores["one"]
     said = re.sub("<[^>]*>", "", explorer.step())
@@ -94,13 +95,14 @@ def test_sliders_move_in_jupyterlab_and_the_last_picture_stays(tmp_path: Path) -
     with sync_playwright() as playwright, lab(tmp_path) as address:
         browser = playwright.chromium.launch(executable_path=chromium())
         page = browser.new_page(viewport={"width": 1280, "height": 1400})
-        page.set_default_timeout(40_000)
+        page.set_default_timeout(PATIENCE)
         page.on("websocket", listen)
         page.goto(f"{address}/doc/tree/hand.ipynb")
         page.locator(".jp-CodeCell").first.click()
         page.keyboard.press("Shift+Enter")
         page.wait_for_selector(".explored[data-drawn='1']")
         page.wait_for_function("document.querySelectorAll('.jp-OutputArea-output img').length >= 2")
+        first = page.locator(".jp-OutputArea-output img").first.get_attribute("src")
         updates.clear()
         page.locator(".noUi-handle").first.focus()
         for _ in range(10):
@@ -111,19 +113,20 @@ def test_sliders_move_in_jupyterlab_and_the_last_picture_stays(tmp_path: Path) -
         assert sum(updates) == drawn - 1
         page.get_by_role("button", name="Keep this policy").click()
         page.wait_for_function("document.body.textContent.includes('Kept: band of 3 points.')")
-        page.wait_for_timeout(1_500)
+        page.wait_for_function(
+            "before => document.querySelector('.jp-OutputArea-output img').src !== before", arg=first
+        )
         page.locator(".jp-CodeCell").last.click()
         page.keyboard.press("Shift+Enter")
         page.wait_for_function(
             f"document.body.textContent.includes(\"steps {drawn} counted 2 kept ['band of 3 points']\")"
         )
         page.keyboard.press("Control+s")
-        page.wait_for_timeout(2_000)
-        page.screenshot(path=str(tmp_path / "hand.png"))
+        page.wait_for_function("!document.querySelector('.jp-mod-dirty')")
         saved = nbformat.read(tmp_path / "hand.ipynb", 4)
         nbformat.write(saved, tmp_path / "again.ipynb")
         again = browser.new_page()
-        again.set_default_timeout(40_000)
+        again.set_default_timeout(PATIENCE)
         again.goto(f"{address}/doc/tree/again.ipynb")  # which nobody has trusted
         again.wait_for_function(
             "[...document.querySelectorAll('.jp-OutputArea-output img')].filter(e => e.naturalWidth).length >= 2"
