@@ -36,6 +36,7 @@ PAGES = [
     "docs/examples.md",
     "docs/exchanges.md",
     "docs/execution.md",
+    "docs/explore.md",
     "docs/extending.md",
     "docs/first_steps.md",
     "docs/forecasts.md",

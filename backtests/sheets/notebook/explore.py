@@ -18,10 +18,11 @@ from backtests.engine import backtest, run
 from backtests.engine.result import Backtest
 from backtests.evaluation.benchmark import Benchmark
 from backtests.evaluation.scores import score
-from backtests.sheets.pictures.comparison.timeline import growth_picture
+from backtests.sheets.pictures.comparison.timeline import Series, growth_picture, series_canvas
 from backtests.sheets.pictures.comparison.weights import weights_picture
-from foundation.paper.picture import WIDE, Picture
-from foundation.paper.styles import style_alone
+from foundation.paper.charts.panel import Axis
+from foundation.paper.picture import WIDE
+from foundation.paper.styles import LineStyle
 from foundation.paper.svg import HUES, LIGHT, Canvas
 from foundation.paper.wording import number
 from research.accounting import Costs
@@ -33,6 +34,7 @@ from research.rules import Rule, Threshold
 REST = 0.5  # seconds without a step, after which a setting is whole, and counts
 STEP_FIGURES = ("growth", "cost", "tracking_error", "loss", "trading_days", "trades")  # metrics of a step
 THIN, STRIP = 300, 110.0  # days of the weights while a slider moves, and px of their picture
+GAPS, STYLE = Axis(0.0, 10.5), LineStyle("sky", width=1.3)  # of the picture of any step
 FEWEST_ROWS = 60  # rows that a test keeps
 WIDE_WORDS, LONG = {"description_width": "170px"}, {"width": "640px"}  # of a slider
 
@@ -57,7 +59,7 @@ class Setting:
     @property
     def name(self) -> str:
         """The policy in a few words."""
-        return f"band of {100.0 * self.width:.3g} points"
+        return _named(self.width)
 
 
 def explore(
@@ -121,6 +123,7 @@ class Explorer:
             slider.observe(lambda _: self._moved(), "value")
         self._below: DisplayHandle | None = None
         self._waiting: asyncio.TimerHandle | None = None
+        self._shown: Setting | None = None
 
     def _months(self, first: int, last: int) -> list[int]:
         """The first row that has a target, and the last of each month after it."""
@@ -132,21 +135,16 @@ class Explorer:
     def setting(self) -> Setting:
         """The place of the sliders."""
         at = {name: slider.value for name, slider in self.sliders.items()}
-        return Setting(**at | {"width": at["width"] / 100.0})
+        return Setting(**at | {"width": round(at["width"] / 100.0, 6)})  # browsers add tenths up with their noise
 
-    @property
-    def policy(self) -> Rule:
-        """The policy at the place of the sliders."""
-        return Threshold(self.target, self.setting.width)
-
-    def keep(self) -> None:
-        """Keep the policy of this setting, by its name."""
-        self.kept[self.setting.name] = self.policy
+    def keep(self, *widths: float) -> None:
+        """Keep the bands of these half-widths, fraction of NAV, by their names; without any, that of the slider."""
+        self.kept |= {_named(width): Threshold(self.target, width) for width in widths or (self.setting.width,)}
         self._said.value = escape(f"Kept: {', '.join(self.kept)}.")
 
     def step(self) -> str:
         """The figures and the thinned picture at the place of the sliders, as HTML."""
-        setting = self.setting
+        self._shown = setting = self.setting
         played = run.backtest(**self._given(setting))
         figures = score(played, Benchmark.of(played, setting.penalty), STEP_FIGURES)
         days, loss = figures["trading_days"], figures["loss"]
@@ -161,7 +159,7 @@ class Explorer:
         self.drawn += 1
         return (
             f'<div class="explored" data-drawn="{self.drawn}" style="{colours};max-width:{WIDE.width:g}px">'
-            f"<p>{escape(words)}</p>{_growth(played).wide}{weights_strip(played)}</div>"
+            f"<p>{escape(words)}</p>{_step_picture(played)}{weights_strip(played)}</div>"
         )
 
     def rest(self) -> None:
@@ -169,12 +167,16 @@ class Explorer:
         self._waiting = None
         played = backtest(**self._given(self.setting))
         self.counted += 1
-        pictures = (_growth(played), weights_picture(played, style_alone(played.name)))
+        styles = {played.name: STYLE}
+        growth = growth_picture({played.name: played}, styles, played.name, played.periods_per_year)
+        pictures = (growth, weights_picture(played, STYLE))
         whole = {"text/html": "".join(picture._repr_html_() for picture in pictures), "text/plain": repr(self)}
         if self._below is not None:
             self._below.update(whole, raw=True)
 
     def _moved(self) -> None:
+        if self.setting == self._shown:
+            return
         self._live.value = self.step()
         if self._waiting is not None:
             self._waiting.cancel()
@@ -215,9 +217,23 @@ def weights_strip(played: Backtest) -> str:
     return canvas.svg("wide", f"Weights of {played.name}")
 
 
-def _growth(played: Backtest) -> Picture:
-    name, year = played.name, played.periods_per_year
-    return growth_picture({name: played}, {name: style_alone(name)}, name, year)
+def _named(width: float) -> str:
+    return f"±{100.0 * width:.3g} % band"
+
+
+def _step_picture(played: Backtest) -> str:
+    """Growth, and how far the weights strayed, on a scale that a step leaves, as an <svg> element."""
+    name, grown = played.name, played.growth_path / played.growth_path[0]
+    target = played.targets.rows[played.targets.row[played.first :]]
+    gap = 100.0 * np.abs(played.weights.to_numpy() - target).max(axis=1)
+    up = Axis.over(grown, kind="log")
+    shown = (
+        Series("Growth of 1", "net of costs (log scale)", {name: grown}, {name: f"×{number(grown[-1])}"}, up),
+        Series(
+            "Largest gap", "to target, points of NAV; label: mean", {name: gap}, {name: number(gap.mean(), 1)}, GAPS
+        ),
+    )
+    return series_canvas(WIDE, "explored", shown, {name: STYLE}, played.dates).svg("wide", f"{name}: growth and gap")
 
 
 def _slider(words: str, value: float, least: float, most: float, step: float) -> ipywidgets.FloatSlider:

@@ -8,10 +8,8 @@ import pandas as pd
 from plotly.graph_objects import Figure, Heatmap, Parcoords
 from plotly.subplots import make_subplots
 
-from backtests.comparison.comparison import Comparison
 from backtests.engine.result import Backtest
 from backtests.evaluation.metrics import METRICS
-from backtests.sheets.tables import page_styles
 from backtests.sweeps.labels import AXIS_LABELS, CONDITIONS, SCHEDULE_LABELS, axis_value, policy_axes
 from foundation.paper.layout import limits, log_ticks, ticks
 from foundation.paper.plotly_figure import ShownFigure
@@ -19,22 +17,6 @@ from foundation.paper.styles import line_styles
 from foundation.paper.svg import LIGHT
 from foundation.paper.traces import line_of
 from foundation.paper.wording import even
-
-
-def growth_plot(comparison: Comparison) -> Figure:
-    """Growth of each policy relative to the reference, per cent, net of costs: the value of choosing it.
-
-    Time-weighted: money that came or went is no growth.
-    """
-    figure = ShownFigure()
-    base, styles = comparison.backtests[comparison.reference].growth_path, page_styles(comparison)
-    for name, played in comparison.backtests.items():
-        grown = played.growth_path / played.growth_path[0]
-        relative = 100.0 * (grown * base[0] / base - 1.0)
-        line = line_of(styles[name])
-        days = played.dates.to_numpy("datetime64[D]")  # else plotly keeps microseconds as text
-        figure.add_scatter(x=days, y=relative, name=name, mode="lines", line=line, hovertemplate="%{y:.2f} %")
-    return dress(figure, f"Wealth against {comparison.reference}, net of costs", "close", "difference, %")
 
 
 def wealth_plot(backtests: Mapping[str, Backtest]) -> Figure:
@@ -57,39 +39,6 @@ def probability_plot(probabilities: pd.DataFrame, title: str) -> Figure:
         shown = {"y": 100.0 * probabilities[name], "fill": "tozeroy", "line": line, "showlegend": False}
         figure.add_scatter(x=probabilities.index, name=name, hovertemplate="%{y:.0f} %", row=row, col=1, **shown)
     return dress(figure, title, "", "%")
-
-
-def loss_plot(comparison: Comparison) -> Figure:
-    """Cost against tracking error, a point a policy, with lines of equal J: the lower left is better."""
-    figure, tracking_penalty = ShownFigure(), comparison.benchmark.tracking_penalty
-    scores, styles = comparison.scores, page_styles(comparison)
-    error = np.array([s["tracking_error"] for s in scores.values()])
-    reach, dearest = np.linspace(0.0, 1.1 * error.max(), 500), max(s["cost"] for s in scores.values())
-    for level in sorted({round(s["loss"], 1) for s in scores.values()}):
-        cost = level - 1e4 * tracking_penalty / 2 * reach**2
-        kept = (cost >= 0.0) & (cost <= 1.2 * dearest)
-        figure.add_scatter(
-            x=100 * reach[kept],
-            y=cost[kept],
-            mode="lines",
-            line={"color": LIGHT["soft"], "width": 0.7, "dash": "dot"},
-            hoverinfo="skip",
-            showlegend=False,
-        )
-    for name, s in scores.items():
-        figure.add_scatter(
-            x=[100 * s["tracking_error"]],
-            y=[s["cost"]],
-            name=name,
-            mode="markers+text",
-            text=[name],
-            textposition="top center",
-            marker={"color": LIGHT[styles[name].colour], "size": 9},
-            hovertemplate=f"{name}: J {s['loss']:.2f} bp a year<extra></extra>",
-        )
-    figure.update_layout(showlegend=False)
-    error_title = "tracking error to the strategic target, % a year"
-    return dress(figure, "Cost against tracking error; dotted: equal J", error_title, "cost, bp a year")
 
 
 def parallel_plot(table: pd.DataFrame) -> Figure:

@@ -1,5 +1,9 @@
-"""Sliders round a band: each step is the backtest of its setting, and a real JupyterLab moves them."""
+"""Sliders round a band: each step is the backtest of its setting, and a real JupyterLab moves them.
 
+The last test writes `docs/explore.webp` anew into .cache/, where a person looks at it before it is kept.
+"""
+
+import io
 import re
 from pathlib import Path
 
@@ -7,8 +11,9 @@ import nbformat
 import numpy as np
 import pytest
 from browser import chromium
-from notebook_pages import PATIENCE, lab
-from playwright.sync_api import WebSocket, sync_playwright
+from notebook_pages import PATIENCE, ROOT, lab
+from PIL import Image
+from playwright.sync_api import Page, WebSocket, sync_playwright
 
 from backtests.comparison import compare
 from backtests.engine.run import backtest
@@ -20,6 +25,12 @@ from research.rules import Threshold
 
 TARGET = FixedWeights({"SPY": 0.6, "AGG": 0.4})
 COSTS = Costs.bps(2, commission=5)
+ANIMATION = ROOT / ".cache" / "explore.webp"
+MOVES = 8  # of the animation, by half a point
+SETTLED = """was => {
+  const shown = document.querySelector('.explored'), width = document.querySelector('.widget-readout').textContent;
+  return shown.dataset.drawn !== was && shown.textContent.trim().startsWith(`±${parseFloat(width)} % band`);
+}"""
 CELLS = (
     """import backtests.sheets.notebook.explore as hand
 from research.accounting import Costs
@@ -52,7 +63,7 @@ def test_a_step_says_what_a_backtest_of_its_setting_says(explorer: Explorer, mar
     j = compare({"one": played, "two": played}, tracking_penalty=8.0, draws=100).scores["one"]
     said = re.sub("<[^>]*>", "", explorer.step())
     days = len(played.trading_days) / (len(played.net_returns) / 252.0)
-    assert said.startswith("band of 3.5 points from 2015-01-02: growth ")
+    assert said.startswith("±3.5 % band from 2015-01-02: growth ")
     assert (
         f"It loses {j['loss']:.2f} bp a year, {j['loss'] * 200.0 + 100.0 * j['trading_days']:,.0f} of 2,000,000" in said
     )
@@ -64,14 +75,14 @@ def test_what_is_kept_is_compared_and_each_setting_at_rest_counts(explorer: Expl
     explorer.keep()
     explorer.sliders["width"].value = 5.0  # outside a kernel, which has no loop, a step is at rest at once
     explorer.keep()
-    assert list(explorer.kept) == ["band of 2 points", "band of 5 points"]
+    assert list(explorer.kept) == ["±2 % band", "±5 % band"]
     assert (explorer.drawn, explorer.counted) == (1, 1)
     found = compare(explorer.kept, market, COSTS, draws=100)
     assert list(found.scores) == list(explorer.kept)
 
 
 def test_the_strip_shows_the_weights_at_a_few_hundred_days(explorer: Explorer, market: Market) -> None:
-    played = backtest(market, explorer.policy, COSTS)
+    played = backtest(market, Threshold(TARGET, explorer.setting.width), COSTS)
     strip = weights_strip(played)
     assert strip.count("<path") == 2
     assert max(path.count("L") + path.count(" ") for path in re.findall(r'd="([^"]*)"', strip)) <= 6 * THIN
@@ -98,6 +109,7 @@ def test_sliders_move_in_jupyterlab_and_the_last_picture_stays(tmp_path: Path) -
         page.set_default_timeout(PATIENCE)
         page.on("websocket", listen)
         page.goto(f"{address}/doc/tree/hand.ipynb")
+        page.get_by_text("Python 3 (ipykernel) | Idle").wait_for()  # before, JupyterLab forgets what it is told to run
         page.locator(".jp-CodeCell").first.click()
         page.keyboard.press("Shift+Enter")
         page.wait_for_selector(".explored[data-drawn='1']")
@@ -107,20 +119,25 @@ def test_sliders_move_in_jupyterlab_and_the_last_picture_stays(tmp_path: Path) -
         page.locator(".noUi-handle").first.focus()
         for _ in range(10):
             page.keyboard.press("ArrowRight")
-        page.wait_for_function("document.querySelector('.explored p').textContent.startsWith('band of 3 points')")
+        page.wait_for_function("document.querySelector('.explored p').textContent.startsWith('±3 % band')")
         drawn = int(page.locator(".explored").get_attribute("data-drawn") or 0)
         assert 2 <= drawn <= 11  # a busy kernel is sent the last place of the hand alone
         page.get_by_role("button", name="Keep this policy").click()
-        page.wait_for_function("document.body.textContent.includes('Kept: band of 3 points.')")
+        page.wait_for_function("document.body.textContent.includes('Kept: ±3 % band.')")
         page.wait_for_function(
             "before => document.querySelector('.jp-OutputArea-output img').src !== before", arg=first
         )
         page.locator(".jp-CodeCell").last.click()
         page.keyboard.press("Shift+Enter")
-        page.wait_for_function(
-            f"document.body.textContent.includes(\"steps {drawn} counted 2 kept ['band of 3 points']\")"
-        )
+        page.wait_for_function(f"document.body.textContent.includes(\"steps {drawn} counted 2 kept ['±3 % band']\")")
         assert sum(updates) == drawn - 1  # of which the browser tells later than it shows them
+        frames = _moved(page)
+        assert len({frame.tobytes() for frame in frames}) == MOVES
+        ANIMATION.parent.mkdir(exist_ok=True)
+        frames[0].save(ANIMATION, save_all=True, append_images=frames[1:], duration=600, loop=0, quality=70)
+        with Image.open(ANIMATION) as made, Image.open(ROOT / "docs" / "explore.webp") as kept:
+            assert (made.n_frames, kept.n_frames) == (MOVES, MOVES)  # type: ignore[attr-defined]
+            assert made.width == kept.width
         page.keyboard.press("Control+s")
         page.wait_for_function("!document.querySelector('.jp-mod-dirty')")
         saved = nbformat.read(tmp_path / "hand.ipynb", 4)
@@ -132,3 +149,16 @@ def test_sliders_move_in_jupyterlab_and_the_last_picture_stays(tmp_path: Path) -
             "[...document.querySelectorAll('.jp-OutputArea-output img')].filter(e => e.naturalWidth).length >= 2"
         )
         browser.close()
+
+
+def _moved(page: Page) -> list[Image.Image]:
+    """What sliders and picture look like at each of some widths."""
+    hand, frames = page.locator(".noUi-handle").first, []
+    hand.focus()
+    page.keyboard.press("Home")
+    for _ in range(MOVES):
+        drawn = page.locator(".explored").get_attribute("data-drawn")
+        page.keyboard.press("PageUp")
+        page.wait_for_function(SETTLED, arg=drawn)
+        frames.append(Image.open(io.BytesIO(page.locator(".widget-vbox").first.screenshot())).convert("RGB"))
+    return frames
