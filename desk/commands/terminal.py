@@ -2,6 +2,7 @@
 
 import io
 import os
+import re
 import sys
 import warnings
 from typing import NoReturn, TextIO
@@ -15,6 +16,7 @@ from foundation.printable import print_anywhere, printable
 
 INTERRUPTED = 130  # exit status
 OF_ALL = ("--home", "--server")  # options of the command line itself
+OF_OPTIONS = re.compile("`(as_of|stale_ok)`")  # what messages name as notebooks and the service do
 
 
 def print_text(text: str) -> None:
@@ -95,7 +97,7 @@ def run_app(app: typer.Typer) -> NoReturn:
     except typer.TyperException as error:  # a word that is no command, option or value of one
         end(_usage(error), error.exit_code)
     except InputError as error:
-        end(str(error))
+        end(OF_OPTIONS.sub(lambda name: f"`--{name[1].replace('_', '-')}`", str(error)))
     except BrokenPipeError:  # whoever read the output has gone: nobody is left to tell
         _drop_output()
         sys.exit(1)

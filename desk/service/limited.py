@@ -29,11 +29,6 @@ WAIT = 240.0  # seconds until the answer of a process that may have to wait for 
 # Once, before the first is forked.
 IMPORTED = "desk.service.sending", "desk.service.worksheet", "desk.service.portfolios.prepared"
 IN_REQUESTS = {  # what a message of the command line names, and what a request has in its place
-    "(`--prices FILE`, or `prices:` in the portfolio file)": "(`prices:` in the portfolio file)",
-    "`fx:` in the portfolio file or `--fx`": "`fx:` in the portfolio file",
-    "`--as-of DATE`": "`as_of`",
-    "`--as-of`": "`as_of`",
-    "`--stale-ok`": "`stale_ok`",
     "Say what it is, `--class ": "Say what it is in `classes`, `",
     "--class ": "classes, ",
     "--profile: ": "profile: ",

@@ -34,12 +34,6 @@ BEST = 90.0  # configurations with a rank above it have a colour
 MOST_CONFIGURATIONS = 3_000  # configurations that are drawn
 
 
-def line_of(style: LineStyle) -> dict[str, Any]:
-    """A line of the page as plotly has it. style : of a policy."""
-    dash = "solid" if style.dash == "-" else ",".join(f"{part * style.width:g}px" for part in style.dash[1])
-    return {"color": LIGHT[style.colour], "dash": dash, "width": style.width}
-
-
 def traces_picture(figure: "Figure") -> Picture:
     """A plotly figure as a picture of the page, for wide pages only."""
     title = (figure.layout.title.text or "").replace("<br>", " ")

@@ -46,7 +46,7 @@ def price_ages(portfolio: Portfolio, today: pd.Timestamp | None = None) -> Price
     if (late := days > day).any():
         raise DataError(
             f"prices are later than {day}, the day of the list: {_listed(portfolio, late)}. Give the day on which the "
-            f"list is made, {days[late].max()} or later, as `--as-of`."
+            f"list is made, {days[late].max()} or later, as `as_of`."
         )
     ages = np.full(len(days), np.nan)
     for each in np.unique(days[~np.isnat(days)]):
@@ -62,8 +62,8 @@ def check_ages(portfolio: Portfolio, ages: PriceAges) -> None:
         raise DataError(
             f"prices are too old for orders on {ages.today:%Y-%m-%d}: {_listed(portfolio, ages.too_old, ages)}; at "
             f"most {most} are allowed (`orders: {{max_age: {most}}}`). Bring the data up to date, give newer prices "
-            "(`--prices FILE`, or `prices:` in the portfolio file), say of which day the list is (`--as-of DATE`), or "
-            "make it all the same with `--stale-ok`, which marks it."
+            "(`prices`, also a key of the portfolio file), say of which day the list is (`as_of`), or make it all the "
+            "same with `stale_ok`, which marks it."
         )
 
 

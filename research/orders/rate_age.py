@@ -37,7 +37,7 @@ def rate_ages(portfolio: Portfolio, today: pd.Timestamp) -> RateAges:
         if rate.day > day:
             raise DataError(
                 f"the exchange rate {rate.pair} is of {rate.day}, later than {day}, the day of the list. Give the day "
-                f"on which the list is made, {rate.day} or later, as `--as-of`."
+                f"on which the list is made, {rate.day} or later, as `as_of`."
             )
         if not np.isnat(rate.day):
             sessions[currency] = sessions_since(rate.day, day, portfolio.market.calendar)
@@ -50,8 +50,8 @@ def check_rate_ages(portfolio: Portfolio, ages: RateAges) -> None:
         most = portfolio.orders.max_age
         raise DataError(
             f"exchange rates are too old for orders on {ages.today:%Y-%m-%d}: {_listed(portfolio, ages)}; at most "
-            f"{most} are allowed (`orders: {{max_age: {most}}}`). Give newer rates, `fx:` in the portfolio file or "
-            "`--fx`, say of which day the list is (`--as-of DATE`), or make it all the same with `--stale-ok`, which "
+            f"{most} are allowed (`orders: {{max_age: {most}}}`). Give newer rates (`fx`, also a key of the "
+            "portfolio file), say of which day the list is (`as_of`), or make it all the same with `stale_ok`, which "
             "marks it."
         )
 

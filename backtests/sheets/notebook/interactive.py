@@ -10,25 +10,20 @@ from plotly.subplots import make_subplots
 
 from backtests.engine.result import Backtest
 from backtests.evaluation.metrics import METRICS
+from backtests.sheets.pictures.comparison.timeline import growth_picture
 from backtests.sweeps.labels import AXIS_LABELS, CONDITIONS, SCHEDULE_LABELS, axis_value, policy_axes
 from foundation.paper.layout import limits, log_ticks, ticks
+from foundation.paper.picture import Picture
 from foundation.paper.plotly_figure import ShownFigure
 from foundation.paper.styles import line_styles
 from foundation.paper.svg import LIGHT
-from foundation.paper.traces import line_of
 from foundation.paper.wording import even
 
 
-def wealth_plot(backtests: Mapping[str, Backtest]) -> Figure:
-    """The growth of 1 under each policy, net of costs, on a log axis: equal slopes are equal rates."""
-    figure = ShownFigure()
-    styles = line_styles(dict.fromkeys(backtests, False), "", None)
-    for name, played in backtests.items():
-        grown, line = played.growth_path / played.growth_path[0], line_of(styles[name])
-        days = played.dates.to_numpy("datetime64[D]")
-        figure.add_scatter(x=days, y=grown, name=name, mode="lines", line=line, hovertemplate="%{y:.2f}")
-    figure.update_yaxes(type="log", tickvals=log_ticks(*_reach(figure)))
-    return dress(figure, "Growth of 1, net of costs", "close", "NAV over its start, log scale")
+def wealth_plot(backtests: Mapping[str, Backtest], reference: str) -> Picture:
+    """The growth of 1 under each policy, net of costs, and beside the reference's."""
+    styles = line_styles(dict.fromkeys(backtests, False), reference, None)
+    return growth_picture(backtests, styles, reference, backtests[reference].periods_per_year)
 
 
 def probability_plot(probabilities: pd.DataFrame, title: str) -> Figure:
@@ -111,11 +106,6 @@ def metric_scale(table: pd.DataFrame, metric: str) -> dict[str, Any]:
         "tickvals": np.log10(marks).tolist(),
         "ticktext": [f"{mark:g}" for mark in marks],
     }
-
-
-def _reach(figure: Figure) -> tuple[float, float]:
-    values = np.concatenate([trace.y for trace in figure.data])
-    return float(values.min()), float(values.max())
 
 
 def stacked_figure(titles: Sequence[str], spacing: float | None = None) -> Figure:

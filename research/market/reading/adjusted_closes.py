@@ -30,7 +30,7 @@ UNSTATED_CLOSES = (
 ADJUSTED_QUOTES = (
     "The quotes of {} are taken from closes adjusted for dividends: nobody could trade at them, but for the last one "
     "where no dividend came since, and units of orders, whole lots and costs a unit are wrong. Give prices of today, "
-    "`--prices FILE` or `--quotes SOURCE`, or import closes as traded."
+    "`prices` or `quotes`, or import closes as traded."
 )
 EVENTS_LEFT_OUT = (
     "The closes of {} are taken for total-return closes, as yfinance gives them without Adj Close: its dividends and "

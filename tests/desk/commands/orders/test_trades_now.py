@@ -34,6 +34,7 @@ def test_a_list_on_old_prices_is_refused_and_made_with_a_mark() -> None:
     done = rebalance("trades", FILE, "--as-of", "2023-01-04")
     assert (done.status, done.out) == (2, "")
     assert done.err.startswith("prices are too old for orders on 2023-01-04: SPY, AGG of 2022-12-29, 3 sessions ago")
+    assert "(`--as-of`), or make it all the same with `--stale-ok`" in done.err  # as_of and stale_ok elsewhere
     marked = rebalance("trades", FILE, "--as-of", "2023-01-04", "--stale-ok")
     assert marked.status == 0
     assert marked.out.splitlines()[1].startswith("Stale prices: Sell SPY; buy AGG")
