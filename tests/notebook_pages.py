@@ -8,6 +8,7 @@ What `conftest.py` kept of them while their cells were tested is put into one no
 import copy
 import itertools
 import os
+import re
 import shutil
 import subprocess
 import sys
@@ -33,6 +34,7 @@ OURS = ('class="sheet', 'class="trade-list')
 PATIENCE = 300_000  # milliseconds: other work may take all processors
 LOCAL = ("file:", "data:", "blob:", "http://127.0.0.1", "http://localhost", "ws:")
 PLOTLY = "application/vnd.plotly.v1+json"  # of figures, which JupyterLab prefers to their HTML
+OF_HOSTS = re.findall(r"--HTMLExporter\.(\w+)=", (ROOT / "docs" / "notebooks.md").read_text())
 SHOWN = 2  # blocks of ours in each notebook, the first ones
 QUIET = {
     "apputils-extension/notification": '{"fetchNews": "false", "checkForUpdates": false}',
@@ -85,10 +87,10 @@ def _outputs(path: Path) -> list[Any]:
 
 
 def as_page(notebook: nbformat.NotebookNode, path: Path) -> str:
-    """The address of nbconvert's page of a notebook, written to a path."""
+    """The address of nbconvert's page of a notebook, written to a path as docs/notebooks.md tells."""
     from nbconvert import HTMLExporter
 
-    path.write_text(HTMLExporter().from_notebook_node(copy.deepcopy(notebook))[0], encoding="utf-8")
+    path.write_text(HTMLExporter(**dict.fromkeys(OF_HOSTS, "")).from_notebook_node(copy.deepcopy(notebook))[0], encoding="utf-8")
     return path.as_uri()
 
 
@@ -142,6 +144,7 @@ def wrong_in(page: Page, styled: bool = True) -> list[str]:
 def test_blocks_of_notebooks_look_in_jupyter_as_on_their_pages(tmp_path: Path) -> None:
     program, notebook = chromium(), first_blocks(executed_notebooks())
     blocks, trusted, untrusted = len(notebook.cells), tmp_path / "trusted.ipynb", tmp_path / "untrusted.ipynb"
+    asked: list[str] = []
     assert blocks >= 12
     for path in (trusted, untrusted):
         nbformat.write(notebook, path)
@@ -149,8 +152,10 @@ def test_blocks_of_notebooks_look_in_jupyter_as_on_their_pages(tmp_path: Path) -
     with sync_playwright() as playwright:
         browser = playwright.chromium.launch(executable_path=program)
         page = browser.new_page()
+        page.on("request", lambda request: asked.append(request.url))
         page.goto(as_page(notebook, tmp_path / "page.html"))
         assert wrong_in(page) == []
+        assert [url for url in asked if not url.startswith(LOCAL)] == []
         with lab(tmp_path, "Dark", (trusted,)) as address:
             opened_in_lab(page, address, trusted.name, blocks)
             assert wrong_in(page) == []
