@@ -90,7 +90,9 @@ def as_page(notebook: nbformat.NotebookNode, path: Path) -> str:
     """The address of nbconvert's page of a notebook, written to a path as docs/notebooks.md tells."""
     from nbconvert import HTMLExporter
 
-    path.write_text(HTMLExporter(**dict.fromkeys(OF_HOSTS, "")).from_notebook_node(copy.deepcopy(notebook))[0], encoding="utf-8")
+    path.write_text(
+        HTMLExporter(**dict.fromkeys(OF_HOSTS, "")).from_notebook_node(copy.deepcopy(notebook))[0], encoding="utf-8"
+    )
     return path.as_uri()
 
 

@@ -363,7 +363,8 @@ def pair(
     benchmark = Benchmark.of(base, tracking_penalty)
     scores = measured(named, benchmark)
     evidence = evidence_of(named, scores, reference, draws, benchmark, simulated_tests(named, benchmark))
-    return PairedBacktests(benchmark, reference, named, scores, evidence)
+    found = PairedBacktests(benchmark, reference, named, scores, evidence)
+    return replace(found, evidence=replace(evidence, apart=frozenset(found.other_targets)))
 
 
 def measured(played: Mapping[str, Backtest], benchmark: Benchmark) -> dict[str, Score]:

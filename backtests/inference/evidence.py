@@ -32,7 +32,9 @@ from research.risk import growth, nav_path, sharpe
 
 LOSS = "loss"  # the metric that slow waves judge
 LOSS_ROUNDING = METRICS[LOSS].rounding or 0.0
-Verdict = Literal["better", "worse", "not significant", "too few episodes", "not available", "reference"]
+Verdict = Literal[
+    "better", "worse", "not significant", "too few episodes", "another target", "not available", "reference"
+]
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -56,8 +58,8 @@ class Difference(EstimateWithTest):
 
     @property
     def tested(self) -> float | None:
-        """`p_holm`, or None where there were too few episodes for a test."""
-        return None if self.verdict == "too few episodes" else self.p_holm
+        """`p_holm`, or None where there were too few episodes for a test, or J is of another target."""
+        return None if self.verdict in ("too few episodes", "another target") else self.p_holm
 
 
 @dataclass(frozen=True, eq=False, repr=False)
@@ -101,6 +103,7 @@ class Evidence:
     level      : level of the intervals; the words are at 1 - level, after Holm.
     ratios     : Sharpe ratios with errors of their own, which then take the place of their draws; or None.
     long_run   : J averaged over all history, and the volatilities of the market; or None.
+    apart      : policies of another target than the reference's, whose J is no better and no worse.
     Raises     : ConfigError for an unknown reference or an impossible level.
     """
 
@@ -113,6 +116,7 @@ class Evidence:
     level: float = 0.95
     ratios: PairedSharpe | None = None
     long_run: LongRun | None = None
+    apart: frozenset[str] = frozenset()
 
     def __post_init__(self) -> None:
         """Make the arrays read-only. Raises ConfigError for an unknown reference or an impossible level."""
@@ -152,21 +156,23 @@ class Evidence:
         base = self.names.index(self.reference)
         others = [p for p in range(len(self.names)) if p != base]
         sign = -1.0 if METRICS[metric].lower_is_better else 1.0
-        if metric == LOSS:
-            found = [self.losses.difference(p, base, self.level) for p in others]
-        else:
-            found = self._drawn(metric, others, base)
+        found = [self._of_loss(p, base) for p in others] if metric == LOSS else self._drawn(metric, others, base)
         tested = [math.nan if math.isinf(one.lower) and math.isinf(one.upper) else one.p for one in found]
         return {
             self.names[other]: Difference.judged(
                 one,
                 adjusted if adjusted == adjusted else one.p,
-                "too few episodes"
+                ("another target" if self.names[other] in self.apart else "too few episodes")
                 if _is_untold(one)
                 else verdict(adjusted, is_better=sign * one.value > 0.0, level=self.level),
             )
             for other, one, adjusted in zip(others, found, _adjusted(tested), strict=True)
         }
+
+    def _of_loss(self, other: int, base: int) -> EstimateWithTest:
+        """The difference in J of a policy to `base`; nothing is known of one that is apart."""
+        found = self.losses.difference(other, base, self.level)
+        return replace(found, lower=-math.inf, upper=math.inf) if self.names[other] in self.apart else found
 
     def _drawn(self, metric: str, others: Sequence[int], base: int) -> list[EstimateWithTest]:
         """The differences of others to the policy `base` by the draws."""

@@ -148,7 +148,8 @@ def any_loses_less(evidence: Evidence) -> SuperiorAbility | NotAvailable:
     evidence : evidence of the policies.
     """
     slow, base = evidence.losses, evidence.names.index(evidence.reference)
-    others = [p for p in range(len(evidence.names)) if p != base and slow.ratio(base, p) != 0.0]
+    rest = [p for p, name in enumerate(evidence.names) if p != base and name not in evidence.apart]
+    others = [p for p in rest if slow.ratio(base, p) != 0.0]
     known = [p for p in others if slow.known[p]]
     if not others:
         return NotAvailable(f"no policy differs from {evidence.reference}")

@@ -1,5 +1,6 @@
 """Evidence against arch itself, closed forms and simulated truth: intervals cover, words are earned, nothing leaks."""
 
+from dataclasses import replace
 from itertools import combinations
 
 import numpy as np
@@ -11,6 +12,7 @@ from hypothesis.extra.numpy import arrays
 
 from backtests.inference.block_draws import Resampling
 from backtests.inference.evidence import Evidence, PairedSeries, half_width, holm, paired_evidence, two_sided_p
+from backtests.inference.pairs import any_loses_less
 from backtests.inference.slow_waves import SlowMeans
 from foundation.errors import ConfigError, DataError
 
@@ -229,6 +231,19 @@ def test_the_words_pay_for_the_number_compared() -> None:
     assert many.verdict == "not significant"
     assert (many.lower, many.upper, many.p) == (pair.lower, pair.upper, pair.p)
     assert many.p_holm > pair.p_holm == pair.p
+
+
+def test_j_of_another_target_is_neither_better_nor_worse_and_costs_the_others_nothing() -> None:
+    names, losses, returns, cash = made(3)
+    losses[:, 1] = losses[:, 0] * 0.5
+    alone = weighed(names[:2], losses[:, :2], returns[:, :2], cash)
+    both = replace(weighed(names, losses, returns, cash), apart=frozenset({"p2"}))
+    assert both.differences("loss")["p1"] == alone.differences("loss")["p1"]
+    assert both.differences("loss")["p1"].verdict == "better"
+    other = both.differences("loss")["p2"]
+    assert (other.verdict, other.tested, other.lower, other.upper) == ("another target", None, -np.inf, np.inf)
+    assert any_loses_less(both) == any_loses_less(alone)
+    assert both.differences("growth")["p2"].verdict != "another target"
 
 
 @settings(deadline=None)

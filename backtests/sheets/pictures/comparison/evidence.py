@@ -53,6 +53,9 @@ def differences_picture(paired: PairedBacktests, styles: Mapping[str, LineStyle]
 
 
 def _caption(found: Mapping[str, Difference], reference: str) -> str:
+    found = {name: d for name, d in found.items() if d.verdict != "another target"}
+    if not found:
+        return "Loss J compares rules of one target. Filled marker: significant; open: not."
     words = {word: [n for n, d in found.items() if d.verdict == word] for word in ("better", "worse")}
     if not any(words.values()):
         return f"Loss J: none of {len(found)} differs significantly from {reference}. Open marker: not significant."
@@ -85,7 +88,7 @@ def _ends(d: Difference, shown: Column) -> str:
 
 def _verdict(d: Difference) -> str:
     """The verdict in a picture, where there is room for two words."""
-    return d.verdict if d.verdict in ("better", "worse", "not available") else "not significant"
+    return d.verdict if d.verdict in ("better", "worse", "another target", "not available") else "not significant"
 
 
 def _rows(metric: str, found: Mapping[str, Difference], styles: Mapping[str, LineStyle]) -> list[Row]:
@@ -93,9 +96,8 @@ def _rows(metric: str, found: Mapping[str, Difference], styles: Mapping[str, Lin
     shown = EVIDENCE_METRICS[metric]
     found = {name: replace(d, lower=d.value, upper=d.value) if math.isnan(d.lower) else d for name, d in found.items()}
     ends = {name: [v for v in (d.lower, d.value, d.upper) if math.isfinite(v)] for name, d in found.items()}
-    held = [
-        v for name in near(styles, {n: max(map(abs, each)) for n, each in ends.items()}) for v in (*ends[name], 0.0)
-    ]
+    sizes = {name: max(map(abs, each)) for name, each in ends.items() if found[name].verdict != "another target"}
+    held = [v for name in near(styles, sizes) for v in (*ends[name], 0.0)] or [0.0]
     rows = []
     for name, d in found.items():
         out = not min(held) <= d.value <= max(held)
