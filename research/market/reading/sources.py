@@ -42,6 +42,7 @@ ONE_SERIES = (
     "and units of orders are wrong; where they are not, returns leave out dividends."
 )
 MOVED = f"{{}} moved by more than {percent(EXTREME, 0)} on {{}}, most on {{}} ({{}}): {EXTREME_MOVES}."
+LAST_SESSIONS = "Rows of weeks or months are named by their first day: each has the day of its last session here."
 DIFFERS = (
     "{} returned other than its quotes, dividends and splits say on {}, most on {} ({}): look for a dividend or a "
     "split that is missing, doubled, dated otherwise or not adjusted alike."
@@ -164,6 +165,7 @@ def market_from_yfinance(
                   "Open", "High" and "Low", units a day from "Volume" and, with actions=True, income from "Dividends"
                   and "Capital Gains"; quotes are as traded where "Stock Splits" are given. With auto_adjust=True,
                   yfinance's default, "Close" is adjusted for dividends: it gives returns, and there are no quotes.
+                  Rows of weeks or months, named by their first day, get the last session of each as their day.
     cash, instruments, calendar, missing, name : as in `market_from_frame`.
     Raises      : DataError for columns of another shape, and as `market_from_frame` does.
     """
@@ -178,7 +180,26 @@ def market_from_yfinance(
             f"no field 'Close' in {name}: found {', '.join(map(repr, frame.columns[:4]))}. Give the frame of "
             "yfinance.download as it comes."
         )
-    return market_from_frame(frame, cash=cash, instruments=instruments, calendar=calendar, missing=missing, name=name)
+    dated = _by_last_sessions(frame, calendar)
+    found = market_from_frame(dated, cash=cash, instruments=instruments, calendar=calendar, missing=missing, name=name)
+    return found if dated is frame else replace(found, notes=(*found.notes, Note(LAST_SESSIONS)))
+
+
+def _by_last_sessions(frame: pd.DataFrame, calendar: str) -> pd.DataFrame:
+    """A frame of yfinance with rows of weeks or months on the last session of each; one of days as it is."""
+    if not (isinstance(frame.index, pd.DatetimeIndex) and len(frame) > 1 and frame.index.is_monotonic_increasing):
+        return frame
+    first = frame.index.tz_localize(None).normalize()
+    if (first.dayofweek == 0).all() and (first[1:] - first[:-1]).min().days >= 7:
+        ends = first + pd.Timedelta(days=6)
+    elif (first.day == 1).all():
+        months = np.diff(first.to_numpy("datetime64[M]")).astype(int).min()
+        ends = first + pd.DateOffset(months=max(int(months), 1)) - pd.Timedelta(days=1)
+    else:
+        return frame
+    known = np.minimum(ends.to_numpy("datetime64[D]"), np.datetime64("today"))  # the last row may be unfinished
+    days = sessions(first.to_numpy("datetime64[D]")[0], known[-1], calendar)
+    return frame.set_axis(pd.DatetimeIndex(days[np.searchsorted(days, known, side="right") - 1], name=first.name))
 
 
 def _market(tables: PriceTables, given: Mapping[str, Any], options: dict[str, Any]) -> Market:

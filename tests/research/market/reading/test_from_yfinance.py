@@ -5,7 +5,8 @@ import pandas as pd
 import pytest
 
 from foundation.errors import DataError
-from research.market import instruments_table, market_from_frame, market_from_yfinance
+from research.market import instruments_table, load_market, market_from_frame, market_from_yfinance
+from research.market.reading.sources import LAST_SESSIONS
 
 QUOTES = pd.DataFrame({"AGG": [100.0, 101.0, 100.0, 100.5, 101.0], "SPY": [400.0, 404.0, 400.0, 402.0, 408.0]})
 ADJUSTED = QUOTES.assign(AGG=QUOTES["AGG"] * [0.99, 0.99, 1.0, 1.0, 1.0])  # AGG paid about 1 on the third day
@@ -95,3 +96,18 @@ def test_a_frame_without_closes_is_refused(days):
 def test_dates_with_a_zone_are_the_sessions_of_that_zone(days):
     there = downloaded(days.tz_localize("America/New_York"))
     assert market_from_yfinance(there).fingerprint == market_from_yfinance(downloaded(days)).fingerprint
+
+
+@pytest.mark.parametrize(("rule", "back"), [("W-SUN", 6), ("MS", 0), ("QS", 0)])
+def test_rows_of_weeks_and_months_have_the_close_of_their_last_session(rule, back):
+    """As interval="1wk", "1mo" and "3mo" give them: named by the first day of the period, which may be a holiday."""
+    daily = load_market("us_etf_ohlcv").select(["SPY", "AGG"])
+    closes = pd.DataFrame(daily.index, daily.dates, list(daily.assets))
+    rows = closes.resample(rule).last().iloc[:-1]  # the last period of the data is not over
+    rows.index -= pd.Timedelta(days=back)
+    frame = pd.concat({"Close": rows, "Volume": rows * 0.0 + 1.0}, axis=1, names=["Price", "Ticker"])
+    market = market_from_yfinance(frame.tz_localize("America/New_York"))
+    assert len(market.dates) == len(rows)
+    last = closes.loc[market.dates, list(market.assets)]
+    assert market.returns[1:] == pytest.approx(last.pct_change().to_numpy()[1:], rel=1e-12)
+    assert LAST_SESSIONS in market.notes
