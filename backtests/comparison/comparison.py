@@ -332,6 +332,8 @@ def compare(
         if market is None or costs is None:
             return pair(compared, reference, tracking_penalty, draws)
         backtests, note, ended = played_together(compared, market, costs, start)
+        if reference in ended:
+            raise ConfigError(f"the reference {reference} ended: {ended[reference]} Name another.")
         return replace(pair(backtests, reference, tracking_penalty, draws), note=note, ended=ended)
     if market is not None:
         raise ConfigError("a portfolio has a market and costs of its own: give them to policies only.")

@@ -216,11 +216,14 @@ class PairedBacktests:
         assert name is not None
         gain = made.candidates[name].gain
         digits = digits_apart(gain.value, MATERIALITY)
-        ends = " to ".join(number(each, digits, signed=True) for each in (gain.lower, gain.upper))
+        gains = gain.value > 0.0
+        ends = [(gain.lower, gain.upper), (-gain.upper, -gain.lower)][not gains]
+        words = " to ".join(number(each, digits, signed=True) for each in ends)
         worth = "more than" if gain.value > MATERIALITY else "no other gains"
         return (
             f"{name} is expected to lose {number(abs(gain.value), digits)} bp a year "
-            f"{'less' if gain.value > 0.0 else 'more'} than {self.reference} (19 times in 20 it gains {ends}), without "
+            f"{'less' if gains else 'more'} than {self.reference} (19 times in 20 it {'gains' if gains else 'loses'} "
+            f"{words}{'' if gains else ' more'}), without "
             f"days and orders: {worth} the {MATERIALITY:g} bp that are worth a change."
         )
 
@@ -275,7 +278,26 @@ def played_together(
             note = f"The test starts on {start:%Y-%m-%d}, the first day on which {last} can decide."
         named = {name: named[name] for name in alone}
     found, later = played_or_ended(named, lambda name, one: backtest(market, one, costs, start=start, name=name))
-    return found, note, ended | later
+    ended |= later
+    if ended and len(found) < 2:
+        words = (f"{name} ended: {why}" for name, why in ended.items())
+        raise ConfigError(" ".join(["a comparison needs two policies at least.", *words]))
+    return found, " ".join(filter(None, [note, _late(next(iter(found.values())))])), ended
+
+
+def _late(played: Backtest) -> str:
+    """A sentence on the assets that are listed after the first day of a test; "" where all are by then."""
+    market, first = played.market, played.first
+    later = {a: row for a, row in zip(market.assets, market.listed.argmax(axis=0).tolist(), strict=True) if row > first}
+    if not later:
+        return ""
+    count, last = len(later), market.dates[max(later.values())]
+    named = [f"{asset} ({market.dates[row]:%Y-%m-%d})" for asset, row in later.items()]
+    which = listed(named) if count <= 3 else f"{count} assets"
+    return (
+        f"{which} {'is' if count == 1 else 'are'} listed later: the others hold their weight until then. "
+        f'start="{last:%Y-%m-%d}" tests all of them.'
+    )
 
 
 def played_or_ended(

@@ -81,8 +81,12 @@ def last_day(portfolio: Portfolio) -> str:
 
 
 def ready_policy(portfolio: Portfolio) -> str:
-    """The name of its active policy, or of its first candidate, that decides without being fitted; "" for none."""
-    names = [*filter(None, [portfolio.policy]), *portfolio.policies]
+    """The name of its active policy, or of its first candidate, that decides without being fitted; "" for none.
+
+    One that never trades is taken where it is the active one, or there is no other.
+    """
+    trading_first = sorted(portfolio.policies, key=lambda name: rule_of(portfolio, name) == "never")
+    names = [*filter(None, [portfolio.policy]), *trading_first]
     return next((name for name in names if rule_of(portfolio, name) not in FITTED), "")
 
 

@@ -21,7 +21,12 @@ OF_OPTIONS = re.compile("`(as_of|stale_ok)`")  # what messages name as notebooks
 
 def print_text(text: str) -> None:
     """Print to stdout; no control character of a name or a path reaches the terminal."""
-    print(printable(text), flush=True)
+    print(_spelled(text), flush=True)
+
+
+def _spelled(text: str) -> str:
+    """What the terminal shows of a text: parameters that messages name are options here."""
+    return printable(OF_OPTIONS.sub(lambda name: f"`--{name[1].replace('_', '-')}`", text))
 
 
 def tell(text: str, failed: object) -> None:
@@ -49,7 +54,7 @@ def _warn(
 
 def end(sentence: str, status: int = 2) -> NoReturn:
     """Print why the command ends to stderr, in red on a terminal, and end with this exit status."""
-    text = printable(sentence)
+    text = _spelled(sentence)
     colour = sys.stderr.isatty() and "NO_COLOR" not in os.environ
     print(typer.style(text, fg=typer.colors.RED) if colour else text, file=sys.stderr, flush=True)
     try:
@@ -97,7 +102,7 @@ def run_app(app: typer.Typer) -> NoReturn:
     except typer.TyperException as error:  # a word that is no command, option or value of one
         end(_usage(error), error.exit_code)
     except InputError as error:
-        end(OF_OPTIONS.sub(lambda name: f"`--{name[1].replace('_', '-')}`", str(error)))
+        end(str(error))
     except BrokenPipeError:  # whoever read the output has gone: nobody is left to tell
         _drop_output()
         sys.exit(1)

@@ -2,7 +2,6 @@
 
 import math
 from collections.abc import Sequence
-from itertools import pairwise
 
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
@@ -41,10 +40,11 @@ def thinned(values: ArrayLike, buckets: int) -> NDArray[np.int64]:
     if len(y) <= 2 * buckets:
         return np.arange(len(y))
     edges = np.linspace(0, len(y), buckets + 1).astype(int)
-    rows = [0, len(y) - 1]
-    for first, end in pairwise(edges):
-        rows += [first + int(np.argmin(y[first:end])), first + int(np.argmax(y[first:end]))]
-    return np.unique(rows)
+    first, end = edges[:-1], edges[1:, None]
+    rows = first[:, None] + np.arange(np.diff(edges).max())  # a row a bucket, the shorter ones with the next ones' rows
+    own, found = rows < end, y[np.minimum(rows, len(y) - 1)]
+    low, high = np.where(own, found, np.inf).argmin(axis=1), np.where(own, found, -np.inf).argmax(axis=1)
+    return np.unique(np.concatenate([[0, len(y) - 1], first + low, first + high]))
 
 
 def spread(wanted: Sequence[float], gap: float, low: float, high: float) -> list[float]:

@@ -86,9 +86,9 @@ def line_styles(
     other_target : true for each policy that holds another target than the strategic one: then it is dashed.
     reference : name of the reference, whose line is a little wider.
     recommended : name of the recommended policy, whose line is the widest, or None.
-    broken : names of the policies that may not be recommended.
+    broken : names of the policies that may not be recommended; where that is all, each is as eligible as another.
     """
-    found = {}
+    found, broken = {}, () if set(other_target) <= set(broken) else broken
     for name, (colour, before) in policy_colours(other_target).items():
         dashes, bold = DASHED if other_target[name] else SOLID, name == recommended
         width = 2.1 if bold else 1.5 if name == reference else 1.15

@@ -62,8 +62,8 @@ def check_ages(portfolio: Portfolio, ages: PriceAges) -> None:
         raise DataError(
             f"prices are too old for orders on {ages.today:%Y-%m-%d}: {_listed(portfolio, ages.too_old, ages)}; at "
             f"most {most} are allowed (`orders: {{max_age: {most}}}`). Bring the data up to date, give newer prices "
-            "(`prices`, also a key of the portfolio file), say of which day the list is (`as_of`), or make it all the "
-            "same with `stale_ok`, which marks it."
+            "(`prices`, an option or a key of the portfolio file), say of which day the list is (`as_of`), or make it "
+            "all the same with `stale_ok`, which marks it."
         )
 
 

@@ -50,7 +50,7 @@ def check_rate_ages(portfolio: Portfolio, ages: RateAges) -> None:
         most = portfolio.orders.max_age
         raise DataError(
             f"exchange rates are too old for orders on {ages.today:%Y-%m-%d}: {_listed(portfolio, ages)}; at most "
-            f"{most} are allowed (`orders: {{max_age: {most}}}`). Give newer rates (`fx`, also a key of the "
+            f"{most} are allowed (`orders: {{max_age: {most}}}`). Give newer rates (`fx`, an option or a key of the "
             "portfolio file), say of which day the list is (`as_of`), or make it all the same with `stale_ok`, which "
             "marks it."
         )

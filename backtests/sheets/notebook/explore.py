@@ -1,8 +1,8 @@
 """A band that follows the hand: sliders, a backtest at each of their steps, and a picture of it.
 
-While a slider moves, each step is backtested and drawn, with weights at a few hundred days. After half a second at rest
-the whole picture is drawn below, where it stays in the saved notebook, and the setting counts in the trial book. A
-click keeps the setting as a policy, and `compare(explorer.kept, market, costs)` takes what was kept.
+While a slider moves, each step is backtested, and growth and the gaps to the target are drawn. After half a second at
+rest the whole picture is drawn below, where it stays in the saved notebook, and the backtest counts in the trial book.
+A click keeps the band as a policy, and `compare(explorer.kept, market, costs)` takes what was kept.
 """
 
 import asyncio
@@ -12,6 +12,7 @@ from typing import Any
 
 import ipywidgets
 import numpy as np
+import pandas as pd
 from IPython.display import DisplayHandle, display
 
 from backtests.engine import backtest, run
@@ -20,22 +21,23 @@ from backtests.evaluation.benchmark import Benchmark
 from backtests.evaluation.scores import score
 from backtests.sheets.pictures.comparison.timeline import Series, growth_picture, series_canvas
 from backtests.sheets.pictures.comparison.weights import weights_picture
+from foundation.arguments import is_number, refuse
 from foundation.paper.charts.panel import Axis
 from foundation.paper.picture import WIDE
-from foundation.paper.styles import LineStyle
-from foundation.paper.svg import HUES, LIGHT, Canvas
+from foundation.paper.styles import LineStyle, line_styles
+from foundation.paper.svg import LIGHT
 from foundation.paper.wording import number
 from research.accounting import Costs
-from research.allocation import Allocation, TargetPath, target_path
+from research.allocation import Allocation, TargetPath
 from research.market import Market
 from research.risk.measures import BPS, TRACKING_PENALTY
 from research.rules import Rule, Threshold
 
 REST = 0.5  # seconds without a step, after which a setting is whole, and counts
 STEP_FIGURES = ("growth", "cost", "tracking_error", "loss", "trading_days", "trades")  # metrics of a step
-THIN, STRIP = 300, 110.0  # days of the weights while a slider moves, and px of their picture
-GAPS, STYLE = Axis(0.0, 10.5), LineStyle("sky", width=1.3)  # of the picture of any step
-FEWEST_ROWS = 60  # rows that a test keeps
+GAP_AXIS, STYLE = Axis(-10.5, 10.5), LineStyle("sky", width=1.3)  # points, as far as the widest band; of the policy
+NO_CASH = 1e-9  # weight of cash below which it has no target
+YEAR_LEFT = np.timedelta64(366, "D")  # from the first day to the last: a year has a growth
 WIDE_WORDS, LONG = {"description_width": "170px"}, {"width": "640px"}  # of a slider
 
 
@@ -67,21 +69,49 @@ def explore(
     target: Allocation,
     costs: Costs,
     *,
-    nav: float = 1e6,
+    start: str | pd.Timestamp | None = None,
     tracking_penalty: float = TRACKING_PENALTY,
     day_cost: float = 25.0,
+    **terms: Any,
 ) -> "Explorer":
     """Sliders for a band round a target, which a notebook shows.
 
     market           : T days of n assets.
     target           : what the band is round.
     costs            : costs of n assets.
-    nav              : wealth, currency.
+    start            : day on which the test starts where its slider begins; by default the first that has a target.
     tracking_penalty : price of squared tracking error where its slider begins.
-    day_cost        : cost to the desk of a day with a trade, currency, likewise.
+    day_cost         : cost to the desk of a day with a trade, currency, likewise.
+    terms            : other terms of each backtest, as `backtests.engine.backtest` takes them; `nav` is 1,000,000.
+    Raises           : ConfigError for a price below zero, and where no year of days is left after the first target.
     """
-    path = target_path(target, market, min(target.window, len(market.dates) - 1))
-    return Explorer(market, target, costs, nav, path, tracking_penalty, day_cost)
+    for name, price in (("tracking_penalty", tracking_penalty), ("day_cost", day_cost)):
+        if not (is_number(price) and price >= 0.0):
+            refuse(f"{name} is", price, "give a number of 0 or more.")
+    if not hasattr(target, "target"):
+        refuse("target is", target, "give an allocation, such as FixedWeights({'SPY': 0.6, 'AGG': 0.4}).")
+    terms = {"nav": 1e6} | terms
+    played = run.backtest(market, Threshold(target, 0.02), costs, **terms)  # which refuses what is no market
+    rows = _starts(market, played.first, start)
+    return Explorer(market, target, costs, played.targets, rows, tracking_penalty, day_cost, terms)
+
+
+def _starts(market: Market, first: int, start: str | pd.Timestamp | None) -> list[int]:
+    """Rows before a test: the wanted one, then the first that has a target, and the last of each month after it."""
+    if market.days[-1] - market.days[first] < YEAR_LEFT:
+        refuse(
+            "the market ends on", f"{market.dates[-1]:%Y-%m-%d}", "give a year of days or more after the first target."
+        )
+    last = int(np.searchsorted(market.days, market.days[-1] - YEAR_LEFT, side="right")) - 1
+    month = market.days.astype("datetime64[M]")
+    ends = np.flatnonzero(month[1:] != month[:-1]).tolist()
+    wanted = first if start is None else int(market.dates.searchsorted(pd.Timestamp(start))) - 1
+    if not first <= wanted <= last:
+        refuse(
+            "start is", start,
+            f"give a day from {market.dates[first + 1]:%Y-%m-%d} to {market.dates[last + 1]:%Y-%m-%d}.",
+        )  # fmt: skip
+    return [wanted, *sorted({first, wanted, *(row for row in ends if first < row <= last)})]
 
 
 @dataclass(eq=False, repr=False)
@@ -91,25 +121,26 @@ class Explorer:
     market: Market
     target: Allocation
     costs: Costs
-    nav: float
     path: TargetPath
+    starts: list[int]
     penalty: float
     day_cost: float
+    terms: dict[str, Any]
     kept: dict[str, Rule] = field(default_factory=dict)
     drawn: int = 0
     counted: int = 0
 
     def __post_init__(self) -> None:
         """Make the sliders."""
-        first = int(np.argmax(self.path.row >= 0))
-        last = max(first, len(self.market.dates) - 1 - FEWEST_ROWS)
+        at, *rows = self.starts
         self.sliders = {
             "width": _slider("width, points of NAV", 2.0, 0.1, 10.0, 0.1),
-            "penalty": _slider("tracking penalty", self.penalty, 0.0, 20.0, 0.1),
+            "penalty": _slider("tracking penalty", self.penalty, 0.0, max(20.0, 2.0 * self.penalty), 0.1),
             "multiple": _slider("costs, times yours", 1.0, 0.0, 5.0, 0.1),
             "day_cost": _slider("price of a day", self.day_cost, 0.0, max(500.0, 2.0 * self.day_cost), 1.0),
             "start": ipywidgets.SelectionSlider(
-                options=[(f"{self.market.dates[row + 1]:%Y-%m}", row) for row in self._months(first, last)],
+                options=[(f"{self.market.dates[row + 1]:%Y-%m-%d}", row) for row in rows],
+                value=at,
                 description="start",
                 continuous_update=True,
                 style=WIDE_WORDS,
@@ -125,12 +156,6 @@ class Explorer:
         self._waiting: asyncio.TimerHandle | None = None
         self._shown: Setting | None = None
 
-    def _months(self, first: int, last: int) -> list[int]:
-        """The first row that has a target, and the last of each month after it."""
-        month = self.market.days.astype("datetime64[M]")
-        ends = np.flatnonzero(month[1:] != month[:-1]).tolist()
-        return [first, *(row for row in ends if first < row <= last)]
-
     @property
     def setting(self) -> Setting:
         """The place of the sliders."""
@@ -143,32 +168,34 @@ class Explorer:
         self._said.value = escape(f"Kept: {', '.join(self.kept)}.")
 
     def step(self) -> str:
-        """The figures and the thinned picture at the place of the sliders, as HTML."""
-        self._shown = setting = self.setting
+        """The figures and the picture at the place of the sliders, as HTML."""
+        setting = self.setting
         played = run.backtest(**self._given(setting))
         figures = score(played, Benchmark.of(played, setting.penalty), STEP_FIGURES)
-        days, loss = figures["trading_days"], figures["loss"]
-        total = loss * self.nav / BPS + setting.day_cost * days
+        days, loss, nav = figures["trading_days"], figures["loss"], self.terms["nav"]
+        total = loss * nav / BPS + setting.day_cost * days
         words = (
             f"{setting.name} from {played.dates[1]:%Y-%m-%d}: growth {number(100.0 * figures['growth'], 2)} % a year, "
             f"costs {number(figures['cost'], 2)} bp, tracking error {number(100.0 * figures['tracking_error'], 2)} %, "
             f"{number(days, 1)} days and {number(figures['trades'], 1)} orders a year. It loses {number(loss, 2)} bp a "
-            f"year, {number(total, 0)} of {number(self.nav, 0)} with its days."
+            f"year, {number(total, 0)} of {number(nav, 0)} with its days."
         )
         colours = ";".join(f"--{name}:{value}" for name, value in LIGHT.items())
-        self.drawn += 1
+        picture = _step_picture(played)
+        self.drawn, self._shown = self.drawn + 1, setting
         return (
             f'<div class="explored" data-drawn="{self.drawn}" style="{colours};max-width:{WIDE.width:g}px">'
-            f"<p>{escape(words)}</p>{_step_picture(played)}{weights_strip(played)}</div>"
+            f"<p>{escape(words)}</p>{picture}</div>"
         )
 
     def rest(self) -> None:
-        """Count the setting in the trial book, and draw its whole picture where the notebook keeps it."""
+        """Count the backtest in the trial book, and draw its whole picture where the notebook keeps it."""
+        if self._waiting is not None:
+            self._waiting.cancel()
         self._waiting = None
         played = backtest(**self._given(self.setting))
         self.counted += 1
-        styles = {played.name: STYLE}
-        growth = growth_picture({played.name: played}, styles, played.name, played.periods_per_year)
+        growth = growth_picture({played.name: played}, {played.name: STYLE}, played.name, played.periods_per_year)
         pictures = (growth, weights_picture(played, STYLE))
         whole = {"text/html": "".join(picture._repr_html_() for picture in pictures), "text/plain": repr(self)}
         if self._below is not None:
@@ -186,10 +213,10 @@ class Explorer:
             self.rest()
 
     def _given(self, setting: Setting) -> dict[str, Any]:
-        return {
+        return self.terms | {
             "market": self.market, "policy": Threshold(self.target, setting.width),
             "costs": self.costs.scaled(setting.multiple), "targets": self.path,
-            "start": self.market.dates[setting.start + 1], "nav": self.nav, "name": setting.name,
+            "start": self.market.dates[setting.start + 1], "name": setting.name,
         }  # fmt: skip
 
     def __repr__(self) -> str:
@@ -205,35 +232,38 @@ class Explorer:
         self.rest()
 
 
-def weights_strip(played: Backtest) -> str:
-    """The weights on one another as an <svg> element, at `THIN` days; cash is what they leave."""
-    rows = np.unique(np.linspace(0, len(played.dates) - 1, THIN).astype(int))
-    ends = np.cumsum(np.clip(played.weights.to_numpy()[rows], 0.0, None), axis=1)
-    across, canvas = np.linspace(0.0, WIDE.width, len(rows)), Canvas(WIDE.width, STRIP, "strip")
-    for i in range(ends.shape[1]):
-        below = ends[:, i - 1] if i else np.zeros(len(rows))
-        x, y = np.concatenate([across, across[::-1]]), np.concatenate([ends[:, i], below[::-1]])
-        canvas.area(x, STRIP * (1.0 - y), colour=HUES[i % len(HUES)], strength=0.8)
-    return canvas.svg("wide", f"Weights of {played.name}")
-
-
-def _named(width: float) -> str:
-    return f"±{100.0 * width:.3g} % band"
+def gaps_to_target(played: Backtest) -> dict[str, np.ndarray]:
+    """(D + 1,) weight less target at each close, points of NAV, of each asset, and of cash where it has a target."""
+    target = played.targets.since(played.first)
+    found = dict(zip(played.market.assets, 100.0 * (played.weights.to_numpy() - target).T, strict=True))
+    cash = 1.0 - target.sum(axis=1)
+    if np.abs(cash).max() > NO_CASH:
+        found["cash"] = 100.0 * (played.cash_weight.to_numpy() - cash)
+    return found
 
 
 def _step_picture(played: Backtest) -> str:
-    """Growth, and how far the weights strayed, on a scale that a step leaves, as an <svg> element."""
-    name, grown = played.name, played.growth_path / played.growth_path[0]
-    target = played.targets.rows[played.targets.row[played.first :]]
-    gap = 100.0 * np.abs(played.weights.to_numpy() - target).max(axis=1)
-    up = Axis.over(grown, kind="log")
+    """How far each weight is from its target, on a scale that no step changes, and growth, as an <svg> element."""
+    name, grown, away = played.name, played.growth_path / played.growth_path[0], gaps_to_target(played)
+    means = {asset: f"{number(np.abs(gap).mean(), 1)}" for asset, gap in away.items()}
     shown = (
-        Series("Growth of 1", "net of costs (log scale)", {name: grown}, {name: f"×{number(grown[-1])}"}, up),
+        Series("Gap to target", "points of NAV, as far as ±10; label: mean size", away, means, GAP_AXIS),
         Series(
-            "Largest gap", "to target, points of NAV; label: mean", {name: gap}, {name: number(gap.mean(), 1)}, GAPS
+            "Growth of 1",
+            "net of costs (log scale)",
+            {name: grown},
+            {name: f"×{number(grown[-1])}"},
+            Axis.over(grown, kind="log"),
         ),
     )
-    return series_canvas(WIDE, "explored", shown, {name: STYLE}, played.dates).svg("wide", f"{name}: growth and gap")
+    styles = {name: STYLE} | line_styles(dict.fromkeys(away, False), "", None)
+    return series_canvas(WIDE, "explored", shown, styles, played.dates).svg(
+        "wide", f"{name}: growth, and gaps to target"
+    )
+
+
+def _named(width: float) -> str:
+    return f"±{round(100.0 * width, 4):g} % band"
 
 
 def _slider(words: str, value: float, least: float, most: float, step: float) -> ipywidgets.FloatSlider:

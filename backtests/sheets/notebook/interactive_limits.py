@@ -4,6 +4,7 @@ from collections.abc import Mapping
 
 import numpy as np
 import pandas as pd
+from IPython.display import Markdown
 from plotly.graph_objects import Figure
 
 from backtests.sheets.notebook.interactive import dress, heat_plot
@@ -74,7 +75,7 @@ def _held_back(frontier: Frontier) -> list[str]:
             for binding in frontier.binding]  # fmt: skip
 
 
-def sensitivity_plot(found: InputSensitivity, most: int = 6) -> Figure:
+def sensitivity_plot(found: InputSensitivity, most: int = 6) -> Figure | Markdown:
     """Points of weight that one standard error of an input moves, a row an input, a column a line.
 
     found : sensitivity of one allocation on one day.
@@ -83,6 +84,8 @@ def sensitivity_plot(found: InputSensitivity, most: int = 6) -> Figure:
     table = found.table(most).dropna()
     table = 100.0 * table[table["turnover"] > STILL].drop(columns="turnover")
     table = table.loc[:, table.abs().max() > 100.0 * STILL]
+    if table.empty:
+        return Markdown("No input moves the target by its standard error: the limits hold all weights.")
     title, size = (
         "What one standard error of an input moves, points of weight",
         float(table.abs().to_numpy().max(initial=STILL)),

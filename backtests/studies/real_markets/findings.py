@@ -340,8 +340,11 @@ def beside(study: Study, over: str = BETTER_CALENDAR, multiple: float = 1.0) -> 
 # -- in words --------------------------------------------------------------------------------------------------------
 
 
-def sentences(study: Study) -> list[str]:
-    """The size of the study, and J of learned policies and rules relative to each comparator, with verdicts."""
+def sentences(study: Study, over: str = "") -> list[str]:
+    """The size of the study, and J of learned policies and rules relative to comparators, with verdicts.
+
+    over : the comparator that is told of; "" tells of each.
+    """
     table = study.table
     windows, cases = len(set(table["window"])), len(set(table["case"]))
     found = [
@@ -360,7 +363,9 @@ def sentences(study: Study) -> list[str]:
     against = _against_comparators(study)
     for rule in [rule for rule in REPORTED if rule in set(table["rule"])]:
         compared = [
-            _comparison_sentence(rule, over, rows.loc[rule]) for over, rows in against.items() if rule in rows.index
+            _comparison_sentence(rule, other, rows.loc[rule])
+            for other, rows in against.items()
+            if rule in rows.index and over in ("", other)
         ]
         found += compared or [f"{rule}: too few windows for an interval."]
     return found + [_exposure_sentence(row) for row in exposure(study).to_dict("records")]

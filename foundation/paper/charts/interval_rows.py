@@ -110,7 +110,7 @@ def interval_rows(
 
 def _beyond(panel: Panel, row: Row, y: float) -> None:
     """The words of an estimate that is off the axis, beside an arrow at the edge where it is."""
-    right = row.estimate > panel.x.high
+    right = row.estimate > (panel.x.low + panel.x.high) / 2.0
     side, edge, inward = ("right", panel.right, -10.0) if right else ("left", panel.left, 10.0)
     panel.canvas.text(edge + inward, y, row.beyond, align=side, colour="soft")
     panel.canvas.text(edge, y, "▸" if right else "◂", align=side, colour=row.style.colour)

@@ -18,6 +18,7 @@ from research.rules import Calendar, Threshold
 
 FIXED = FixedWeights({"SPY": 0.6, "AGG": 0.4})
 COSTS = Costs.bps(4, commission=2)
+THIRDS = FixedWeights({"SPY": 0.4, "AGG": 0.3, "GLD": 0.3})
 
 
 @pytest.fixture(scope="module")
@@ -110,6 +111,23 @@ def test_a_policy_that_ends_is_named_and_the_others_are_compared(market: Market)
     assert list(found.scores) == ["a", "b"]
     assert found.warnings[0].startswith("mine ended, and is in no figure: ")
     assert "'meen' (test_together.py, line " in found.warnings[0]
+    with pytest.raises(
+        ConfigError, match=r"needs two policies at least. mine ended: .*'meen' .test_together.py, line "
+    ):
+        compare(mine | {"a": Threshold(FIXED, 0.02)}, market, COSTS)
+    with pytest.raises(ConfigError, match=r"the reference mine ended: .*'meen' .test_together.py, line "):
+        compare(mine | {"a": Threshold(FIXED, 0.02), "b": Calendar(FIXED)}, market, COSTS, reference="mine")
+
+
+def test_assets_that_are_listed_later_are_named() -> None:
+    late = load_market("us_etf_ohlcv").select(["SPY", "AGG", "GLD"]).until("2008-12-31")
+    costs = Costs.bps(3, commission=1)
+    rules = {"band": Threshold(THIRDS, 0.02), "months": Calendar(THIRDS)}
+    assert compare(rules, late, costs, draws=100).note == (
+        "AGG (2003-09-29) and GLD (2004-11-18) are listed later: the others hold their weight until then. "
+        'start="2004-11-18" tests all of them.'
+    )
+    assert compare(rules, late, costs, start="2004-11-19", draws=100).note == ""
 
 
 @pytest.mark.usefixtures("few_simulated_tests")

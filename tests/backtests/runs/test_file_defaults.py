@@ -30,7 +30,7 @@ def test_defaults_are_facts_of_the_file_and_its_market() -> None:
     assert [window_of(daily, 1.0), window_of(daily, 3.0), window_of(monthly, 1.0)] == [252, 756, 60]
     assert (schedules_of(daily)[0], schedules_of(monthly)[0]) == ("week", "month")
     assert last_day(daily) == last_day(monthly) == "2022-12-29"
-    assert (ready_policy(daily), ready_policy(monthly)) == ("threshold", "never")
+    assert (ready_policy(daily), ready_policy(monthly)) == ("threshold", "quarterly")  # not never, which is the first
 
 
 def test_start_dates_are_rows_of_the_test_and_as_many_as_asked() -> None:

@@ -170,8 +170,8 @@ def test_a_mend_names_keys_of_the_request(app: FastAPI, signed_in: SignedIn) -> 
     answer = client.post("/api/rebalance/predict", json={"portfolio": stored(app, client), "as_of": "2023-06-30"})
     assert answer.status_code == 400
     assert answer.json()["detail"].endswith(
-        "Bring the data up to date, give newer prices (`prices:` in the portfolio file), say of which day the list is "
-        "(`as_of`), or make it all the same with `stale_ok`, which marks it."
+        "Bring the data up to date, give newer prices (`prices`, an option or a key of the portfolio file), say of "
+        "which day the list is (`as_of`), or make it all the same with `stale_ok`, which marks it."
     )
 
 

@@ -60,7 +60,7 @@ def test_a_price_that_is_too_old_refuses_the_list(two: Portfolio) -> None:
     assert said.startswith(
         "prices are too old for orders on 2023-01-04: A, B of 2022-12-29, 3 sessions ago; at most 2 "
     )
-    assert all(option in said for option in ("--prices", "--as-of", "--stale-ok", "max_age: 2"))
+    assert all(option in said for option in ("`prices`", "`as_of`", "`stale_ok`", "max_age: 2"))
     assert not listed(two, as_of="2023-01-03").stale
     assert not listed(replace(two, orders=OrderLimits(0.0, 0.0, max_age=3)), as_of="2023-01-04").stale
     with pytest.raises(DataError, match="at most 0 are allowed"):

@@ -88,7 +88,7 @@ def _ends(d: Difference, shown: Column) -> str:
 
 def _verdict(d: Difference) -> str:
     """The verdict in a picture, where there is room for two words."""
-    return d.verdict if d.verdict in ("better", "worse", "another target", "not available") else "not significant"
+    return d.verdict
 
 
 def _rows(metric: str, found: Mapping[str, Difference], styles: Mapping[str, LineStyle]) -> list[Row]:

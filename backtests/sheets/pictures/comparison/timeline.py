@@ -255,8 +255,8 @@ def series_canvas(
     styles : line style of each curve.
     dates  : (D + 1,) closes.
     """
-    rows = LABEL_GAP * len(shown[0].curves) + 4.0
-    heights = [max(rows, TALL if k == 0 else LOW) for k in range(len(shown))]
+    rows = [LABEL_GAP * len(series.curves) + 4.0 for series in shown]
+    heights = [max(high, TALL if k == 0 else LOW) for k, high in enumerate(rows)]
     panels, whole = stacked_panels(f, name, heights, dates, f.plot)
     whole.years(dates)
     for series, panel in zip(shown, panels, strict=True):

@@ -3,22 +3,28 @@
 The last test writes `docs/explore.webp` anew into .cache/, where a person looks at it before it is kept.
 """
 
+import asyncio
 import io
 import re
 from pathlib import Path
+from typing import Any
 
 import nbformat
 import numpy as np
+import pandas as pd
 import pytest
 from browser import chromium
 from notebook_pages import PATIENCE, ROOT, lab
 from PIL import Image
-from playwright.sync_api import Page, WebSocket, sync_playwright
+from playwright.sync_api import Page, sync_playwright
 
 from backtests.comparison import compare
 from backtests.engine.run import backtest
-from backtests.sheets.notebook.explore import THIN, Explorer, explore, weights_strip
-from research.accounting import Costs
+from backtests.evaluation.benchmark import Benchmark
+from backtests.evaluation.scores import score
+from backtests.sheets.notebook.explore import Explorer, explore, gaps_to_target
+from foundation.errors import ConfigError
+from research.accounting import Costs, Execution
 from research.allocation import FixedWeights
 from research.market import Market, load_market
 from research.rules import Threshold
@@ -31,16 +37,18 @@ SETTLED = """was => {
   const shown = document.querySelector('.explored'), width = document.querySelector('.widget-readout').textContent;
   return shown.dataset.drawn !== was && shown.textContent.trim().startsWith(`±${parseFloat(width)} % band`);
 }"""
+DRAWN = re.compile(rb'data-drawn=\\?"(\d+)')
 CELLS = (
     """import backtests.sheets.notebook.explore as hand
-from research.accounting import Costs
+from research.accounting import Costs, Execution
 from research.allocation import FixedWeights
 from research.market import load_market
-market = load_market("us_etf_ohlcv").select(["SPY", "AGG"])
-hand.REST = 5.0  # longer than a busy machine takes between two steps
-explorer = hand.explore(market, FixedWeights((0.6, 0.4)), Costs.bps(2, commission=5))
+market = load_market("multi_asset_daily").select(["SPY", "AGG", "GLD"])
+hand.REST = 1e6  # the second cell rests
+explorer = hand.explore(market, FixedWeights({"SPY": 0.5, "AGG": 0.3, "GLD": 0.2}), Costs.bps(3, commission=5))
 explorer""",
-    "print('steps', explorer.drawn, 'counted', explorer.counted, 'kept', list(explorer.kept))",
+    """explorer.rest()
+print('steps', explorer.drawn, 'counted', explorer.counted, 'kept', list(explorer.kept))""",
 )
 
 
@@ -71,21 +79,87 @@ def test_a_step_says_what_a_backtest_of_its_setting_says(explorer: Explorer, mar
     assert np.isclose(explorer.setting.width, 0.035)
 
 
+def test_each_backtest_has_the_terms_that_were_given(market: Market) -> None:
+    """So that the hand feels what the portfolio's comparison finds."""
+    terms: dict[str, Any] = {"nav": 5e5, "lag": 3, "execution": Execution(days=3)}
+    explorer = explore(market, TARGET, COSTS, start="2014-03-03", tracking_penalty=50.0, **terms)
+    played = backtest(market, Threshold(TARGET, 0.02), COSTS, start="2014-03-03", **terms)
+    own = score(played, Benchmark.of(played, 50.0), ("loss", "cost"))
+    assert f"costs {own['cost']:.2f} bp" in explorer.step()
+    assert f"It loses {own['loss']:.2f} bp a year" in explorer.step()
+
+
+def test_every_start_leaves_a_year(market: Market, explorer: Explorer) -> None:
+    for _, row in explorer.sliders["start"].options[-3:]:
+        explorer.sliders["start"].value = row
+        assert market.dates[row + 1].strftime("%Y-%m-%d") in explorer.step()
+    with pytest.raises(ConfigError, match="the market ends on '1993-12-31': give a year of days or more"):
+        explore(market.until("1993-12-31"), TARGET, COSTS)
+    with pytest.raises(ConfigError, match="start is '2022-12-01': give a day from 1993-02-01 to 2022-02-2"):
+        explore(market, TARGET, COSTS, start="2022-12-01")
+
+
+@pytest.mark.parametrize("given", [{"tracking_penalty": -1.0}, {"day_cost": -5.0}, {"day_cost": "much"}])
+def test_a_price_below_zero_is_refused(given: dict[str, Any], market: Market) -> None:
+    with pytest.raises(ConfigError, match=f"{next(iter(given))} is .*: give a number of 0 or more"):
+        explore(market, TARGET, COSTS, **given)
+
+
+@pytest.mark.parametrize(
+    ("given", "said"),
+    [
+        ({"market": pd.DataFrame({"SPY": [1.0]})}, "market is .*give the market of that table"),
+        ({"target": {"SPY": 1.0}}, "target is .*give an allocation, such as FixedWeights"),
+        ({"costs": None}, "costs is None: give `Costs`"),
+        ({"nav": -1.0}, "nav is -1.0"),
+    ],
+)
+def test_what_is_of_another_kind_is_refused(given: dict[str, Any], said: str, market: Market) -> None:
+    with pytest.raises(ConfigError, match=said):
+        explore(**({"market": market, "target": TARGET, "costs": COSTS} | given))
+
+
 def test_what_is_kept_is_compared_and_each_setting_at_rest_counts(explorer: Explorer, market: Market) -> None:
     explorer.keep()
     explorer.sliders["width"].value = 5.0  # outside a kernel, which has no loop, a step is at rest at once
-    explorer.keep()
-    assert list(explorer.kept) == ["±2 % band", "±5 % band"]
+    explorer.keep(0.05, 0.012341, 0.012342)
+    assert list(explorer.kept) == ["±2 % band", "±5 % band", "±1.2341 % band", "±1.2342 % band"]
     assert (explorer.drawn, explorer.counted) == (1, 1)
     found = compare(explorer.kept, market, COSTS, draws=100)
     assert list(found.scores) == list(explorer.kept)
 
 
-def test_the_strip_shows_the_weights_at_a_few_hundred_days(explorer: Explorer, market: Market) -> None:
-    played = backtest(market, Threshold(TARGET, explorer.setting.width), COSTS)
-    strip = weights_strip(played)
-    assert strip.count("<path") == 2
-    assert max(path.count("L") + path.count(" ") for path in re.findall(r'd="([^"]*)"', strip)) <= 6 * THIN
+def test_what_a_browser_adds_to_a_width_is_no_step(explorer: Explorer) -> None:
+    explorer.step()
+    explorer.sliders["width"].value = 2.0000000000000004
+    assert (explorer.drawn, explorer.setting.width) == (1, 0.02)
+
+
+def test_a_setting_counts_when_the_hand_rests(explorer: Explorer, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("backtests.sheets.notebook.explore.REST", 1e-3)
+    rested = asyncio.Event()
+    monkeypatch.setattr(explorer, "rest", lambda: (Explorer.rest(explorer), rested.set()))
+
+    async def hand() -> None:
+        for width in (3.0, 4.0, 5.0):
+            explorer.sliders["width"].value = width
+        assert (explorer.drawn, explorer.counted) == (3, 0)
+        await rested.wait()
+        explorer.sliders["width"].value = 6.0
+        explorer.rest()  # as a cell that shows it again
+        await asyncio.sleep(0.05)
+
+    asyncio.run(hand())
+    assert (explorer.drawn, explorer.counted) == (4, 2)
+
+
+def test_the_picture_has_the_gap_of_each_asset_and_of_cash(market: Market) -> None:
+    played = backtest(market, Threshold(FixedWeights({"SPY": 0.5, "AGG": 0.3}), 0.02), COSTS, start="2010-01-04")
+    found = gaps_to_target(played)
+    assert list(found) == [*market.assets, "cash"]
+    assert np.abs(sum(found.values())).max() < 1e-9
+    assert max(np.abs(gap[1:]).max() for gap in found.values()) < 5.0
+    assert list(gaps_to_target(backtest(market, Threshold(TARGET, 0.02), COSTS))) == list(market.assets)
 
 
 def test_sliders_move_in_jupyterlab_and_the_last_picture_stays(tmp_path: Path) -> None:
@@ -93,21 +167,16 @@ def test_sliders_move_in_jupyterlab_and_the_last_picture_stays(tmp_path: Path) -
     notebook = nbformat.v4.new_notebook(cells=[nbformat.v4.new_code_cell(text) for text in CELLS])
     notebook.metadata["kernelspec"] = {"name": "python3", "display_name": "Python 3", "language": "python"}
     nbformat.write(notebook, tmp_path / "hand.ipynb")
-    updates: list[int] = []
+    received: list[int] = []
 
-    def listen(socket: WebSocket) -> None:
-        socket.on(
-            "framereceived",
-            lambda data: updates.append(
-                bytes(data if isinstance(data, bytes) else data.encode()).count(b"data-drawn=")
-            ),
-        )
+    def listen(data: str | bytes) -> None:
+        received.extend(map(int, DRAWN.findall(data if isinstance(data, bytes) else data.encode())))
 
     with sync_playwright() as playwright, lab(tmp_path) as address:
         browser = playwright.chromium.launch(executable_path=chromium())
         page = browser.new_page(viewport={"width": 1280, "height": 1400})
         page.set_default_timeout(PATIENCE)
-        page.on("websocket", listen)
+        page.on("websocket", lambda socket: socket.on("framereceived", listen))
         page.goto(f"{address}/doc/tree/hand.ipynb")
         page.get_by_text("Python 3 (ipykernel) | Idle").wait_for()  # before, JupyterLab forgets what it is told to run
         page.locator(".jp-CodeCell").first.click()
@@ -115,29 +184,24 @@ def test_sliders_move_in_jupyterlab_and_the_last_picture_stays(tmp_path: Path) -
         page.wait_for_selector(".explored[data-drawn='1']")
         page.wait_for_function("document.querySelectorAll('.jp-OutputArea-output img').length >= 2")
         first = page.locator(".jp-OutputArea-output img").first.get_attribute("src")
-        updates.clear()
         page.locator(".noUi-handle").first.focus()
         for _ in range(10):
             page.keyboard.press("ArrowRight")
         page.wait_for_function("document.querySelector('.explored p').textContent.startsWith('±3 % band')")
-        drawn = int(page.locator(".explored").get_attribute("data-drawn") or 0)
-        assert 2 <= drawn <= 11  # a busy kernel is sent the last place of the hand alone
+        assert 2 <= int(page.locator(".explored").get_attribute("data-drawn") or 0) <= 11  # a busy kernel skips places
         page.get_by_role("button", name="Keep this policy").click()
         page.wait_for_function("document.body.textContent.includes('Kept: ±3 % band.')")
-        page.wait_for_function(
-            "before => document.querySelector('.jp-OutputArea-output img').src !== before", arg=first
-        )
+        frames = _moved(page)
+        assert len({frame.tobytes() for frame in frames}) == MOVES
+        drawn = int(page.locator(".explored").get_attribute("data-drawn") or 0)
         page.locator(".jp-CodeCell").last.click()
         page.keyboard.press("Shift+Enter")
         page.wait_for_function(f"document.body.textContent.includes(\"steps {drawn} counted 2 kept ['±3 % band']\")")
-        assert sum(updates) == drawn - 1  # of which the browser tells later than it shows them
-        frames = _moved(page)
-        assert len({frame.tobytes() for frame in frames}) == MOVES
-        ANIMATION.parent.mkdir(exist_ok=True)
-        frames[0].save(ANIMATION, save_all=True, append_images=frames[1:], duration=600, loop=0, quality=70)
-        with Image.open(ANIMATION) as made, Image.open(ROOT / "docs" / "explore.webp") as kept:
-            assert (made.n_frames, kept.n_frames) == (MOVES, MOVES)  # type: ignore[attr-defined]
-            assert made.width == kept.width
+        assert received == list(range(1, drawn + 1))
+        page.wait_for_function(
+            "before => document.querySelector('.jp-OutputArea-output img').src !== before", arg=first
+        )
+        last = page.locator(".jp-OutputArea-output img").first.get_attribute("src")
         page.keyboard.press("Control+s")
         page.wait_for_function("!document.querySelector('.jp-mod-dirty')")
         saved = nbformat.read(tmp_path / "hand.ipynb", 4)
@@ -146,9 +210,13 @@ def test_sliders_move_in_jupyterlab_and_the_last_picture_stays(tmp_path: Path) -
         again.set_default_timeout(PATIENCE)
         again.goto(f"{address}/doc/tree/again.ipynb")  # which nobody has trusted
         again.wait_for_function(
-            "[...document.querySelectorAll('.jp-OutputArea-output img')].filter(e => e.naturalWidth).length >= 2"
+            "src => [...document.images].some(one => one.naturalWidth && one.src === src)", arg=last
         )
         browser.close()
+    ANIMATION.parent.mkdir(exist_ok=True)
+    frames[0].save(ANIMATION, save_all=True, append_images=frames[1:], duration=600, loop=0, quality=70)
+    with Image.open(ANIMATION) as made, Image.open(ROOT / "docs" / "explore.webp") as kept:
+        assert (made.n_frames, made.size) == (kept.n_frames, kept.size)  # type: ignore[attr-defined]
 
 
 def _moved(page: Page) -> list[Image.Image]:

@@ -58,6 +58,9 @@ def test_a_row_off_the_axis_is_written_at_its_edge_and_has_no_interval() -> None
     svg = panel.canvas.svg("wide", "")
     assert svg.count("stroke-width:1.5") == 1
     assert [word for word in ("one", "two", "0.00", "+9.00", "▸") if f">{word}</text>" not in svg] == []
+    panel = rows_panel(WIDE, "rows", 1, Axis(-9.0, 0.5))  # words of one in the margin are on its side, too
+    interval_rows(panel, [Row("two", 0.2, -9.0, 9.0, BLUE, beyond="+0.20")])
+    assert ">▸</text>" in panel.canvas.svg("wide", "")
 
 
 def test_a_map_is_turned_where_its_words_fit_only_then() -> None:

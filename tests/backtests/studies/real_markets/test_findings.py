@@ -139,7 +139,9 @@ def test_the_summary_has_a_row_a_rule_and_the_sentences_count_trials(made: Study
     assert set(table.index) == set(made.table["rule"]) | {TUNED, CHOSEN, BEST_FAMILY, HINDSIGHT}
     assert table.loc["ppo", "J relative to tuned thresholds"] == "0.80 [0.80, 0.80], better"
     assert table.loc["better calendar", "J relative to better calendar"] == "–"
-    assert sentences(made)[0].startswith("3 cases in 3 windows, 21 settings and seeds tried")
+    whole, one = sentences(made), sentences(made, CHOSEN)
+    assert whole[0].startswith("3 cases in 3 windows, 21 settings and seeds tried")
+    assert one == [said for said in whole if " relative to " not in said or f" relative to {CHOSEN}: " in said]
 
 
 def test_what_j_does_not_say_stands_beside_it(made: Study) -> None:
