@@ -25,7 +25,7 @@ def print_text(text: str) -> None:
 
 
 def _spelled(text: str) -> str:
-    """What the terminal shows of a text: parameters that messages name are options here."""
+    """The text as a terminal shows it: parameters that messages name are options here."""
     return printable(OF_OPTIONS.sub(lambda name: f"`--{name[1].replace('_', '-')}`", text))
 
 

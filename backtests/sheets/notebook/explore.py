@@ -243,7 +243,7 @@ def gaps_to_target(played: Backtest) -> dict[str, np.ndarray]:
 
 
 def _step_picture(played: Backtest) -> str:
-    """How far each weight is from its target, on a scale that no step changes, and growth, as an <svg> element."""
+    """The gap of each weight to its target, on a scale that no step changes, and growth, as an <svg> element."""
     name, grown, away = played.name, played.growth_path / played.growth_path[0], gaps_to_target(played)
     means = {asset: f"{number(np.abs(gap).mean(), 1)}" for asset, gap in away.items()}
     shown = (

@@ -103,6 +103,7 @@ GRIDS = {  # of each notebook that reads a portfolio file, a value of another ty
     "compare_policies": ("reference: [3]", "str"),
     "decision_cycle": ("worlds: [many]", "int"),
     "execution_tca": ("half_spread_bps: [wide]", "float"),
+    "explore_a_band": ("draws: [1.5]", "int"),
     "forecasts": ("line: [3]", "str"),
     "life_of_a_plan": ("paths: [many]", "int"),
     "rebalance_now": ("policy: [true]", "str"),
