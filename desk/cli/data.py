@@ -17,10 +17,18 @@ Since = Annotated[
     ),
 ]
 DryRun = Annotated[bool, typer.Option("--dry-run", help="Only say how many requests are needed, and how long.")]
+Again = Annotated[
+    list[str] | None,
+    typer.Option(
+        metavar="ASSET",
+        help="Ask for all of this asset again, or of each by `all`; it can be repeated.",
+        show_default=False,
+    ),
+]
 Named = Annotated[str, typer.Argument(help="A portfolio file, or the name of a store.")]
 
 
-def fetch(file: File, since: Since = None, dry_run: DryRun = False) -> None:
+def fetch(file: File, since: Since = None, again: Again = None, dry_run: DryRun = False) -> None:
     """Fetch what FILE needs from its source, to the last session.
 
     Exit status 1 if something failed.
@@ -29,7 +37,8 @@ def fetch(file: File, since: Since = None, dry_run: DryRun = False) -> None:
         from desk.commands.data import fetch_data
         from foundation.arguments import day
 
-    text, whole = fetch_data(file, None if since is None else day("--since is", since).date(), dry_run=dry_run)
+    first = None if since is None else day("--since is", since).date()
+    text, whole = fetch_data(file, first, again=again or (), dry_run=dry_run)
     tell(text, not whole)
 
 

@@ -1,6 +1,6 @@
 """The data of portfolio files: what they need from their source, fetched; imported tables; and what the stores hold."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass, replace
 from datetime import UTC, date, datetime, timedelta
 from pathlib import Path
@@ -20,7 +20,7 @@ from desk.feeds.adapters import ADAPTERS
 from desk.feeds.adapters.tool import ToolAdapter
 from desk.feeds.fetching import Fetcher
 from desk.feeds.pace import Clock
-from desk.feeds.refresh import fetch
+from desk.feeds.refresh import fetch, late_starts
 from desk.language.news import items_of, read_news, score_news
 from desk.language.providers import configured_model
 from foundation.arguments import did_you_mean
@@ -176,21 +176,29 @@ def _last_over(instrument: Instrument, calendar: str, now: datetime) -> date:
 
 
 def fetch_data(
-    file: Path, since: date | None = None, *, dry_run: bool = False, clock: Clock | None = None
+    file: Path,
+    since: date | None = None,
+    *,
+    again: Collection[str] = (),
+    dry_run: bool = False,
+    clock: Clock | None = None,
 ) -> tuple[str, bool]:
     """Fetch what a portfolio file needs and its stores do not have: text for the terminal, and whether all came.
 
-    Raises : as `needs_of`, `update_tables` and `desk.feeds.refresh.fetch` do; where another source came before, its
-             FeedError is in the text.
+    again  : names in the file, ids or symbols of what is asked for whole again; "all" for everything.
+    Raises : ConfigError for a name in `again` that the file does not have; as `needs_of`, `update_tables` and
+             `desk.feeds.refresh.fetch` do; where another source came before, its FeedError is in the text.
     """
     clock = clock or Clock()
     texts, whole = list[str](), True
     if tables := _tables_of(_market_keys(file)[1]):
         text, whole = update_tables(*tables, clock.moment(), dry_run=dry_run)
         texts.append(text)
-    for source, wanted in needs_of(file, clock.now(), since).items():
+    needs = needs_of(file, clock.now(), since)
+    anew = _named_again(file, needs, again)
+    for source, wanted in needs.items():
         try:
-            found = fetch(named_store(source), _adapter(file, source), wanted, clock=clock, dry_run=dry_run)
+            found = fetch(named_store(source), _adapter(file, source), wanted, clock=clock, dry_run=dry_run, again=anew)
         except FeedError as error:
             if not texts:
                 raise
@@ -198,6 +206,19 @@ def fetch_data(
         texts.append(found.plan.text() if dry_run else found.text())
         whole = whole and not (found.failed or found.left)
     return "\n".join(texts), whole
+
+
+def _named_again(file: Path, needs: Mapping[str, Sequence[Wanted]], again: Collection[str]) -> set[str]:
+    """The ids of what is named: by an asset's name in the file, its id or its symbol; "all" names everything."""
+    if not again:
+        return set()
+    document, keys = _market_keys(file)
+    ids = {word: one.asset_id for each in needs.values() for one in each for word in (one.symbol, one.asset_id)}
+    ids |= {name: one.asset_id for name, one in wanted_lines(document, keys).items()} if keys.source else {}
+    for name in again:
+        if name != "all" and name not in ids:
+            raise ConfigError(f"--again is {name!r}: {did_you_mean(name, [*ids, 'all'])}")
+    return set(ids.values()) if "all" in again else {ids[name] for name in again}
 
 
 def fetch_quotes(file: Path, source: str, clock: Clock | None = None) -> Path:
@@ -317,6 +338,7 @@ def _check_prices(
     store, second = named_store(keys.of_store), None if keys.second is None else named_store(keys.second)
     known, _ = repaired(store, calendars, known_on, read_repairs(keys.repairs or ()), second)
     quality = check(known, calendars, classes, gone)
+    quality = replace(quality, findings=(*quality.findings, *late_starts(store, known, calendars)))
     if not store.about.get("adjustment"):
         quality = replace(quality, unchecked=(*quality.unchecked, UNSTATED_CLOSES.format(store.name)))
     if against is None:

@@ -15,6 +15,7 @@ import pandas as pd
 from foundation.errors import DataError
 
 FaultKind = Literal["asset", "later", "source"]  # of a `FeedError`
+BEGINS = "begins"  # attribute of rows: the first day that the source says it has; of a store, {asset_id: such a day}
 
 
 @dataclass(frozen=True)
@@ -126,6 +127,8 @@ class Adapter(ABC):
     @abstractmethod
     def rows(self, wanted: Wanted, replies: Sequence[Reply], fetched_at: np.datetime64) -> pd.DataFrame:
         """Rows of `research.market.rows.price_rows`, quotes as traded, within the days wanted, finished bars alone.
+
+        Where the source says on which day its history begins, they have it as their attribute `BEGINS`.
 
         Raises : FeedError in a sentence with the source, the symbol, what was found and what to do.
         """

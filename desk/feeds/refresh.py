@@ -5,18 +5,18 @@ the next call asks for what is missing then, first for the assets that the store
 """
 
 from collections import Counter
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Collection, Iterator, Mapping, Sequence
 from concurrent.futures import FIRST_COMPLETED, Future, ThreadPoolExecutor, wait
 from contextlib import suppress
 from dataclasses import dataclass, field, replace
-from datetime import date
+from datetime import date, timedelta
 from itertools import islice
 from math import ceil
 
 import numpy as np
 import pandas as pd
 
-from desk.feeds.adapter import Adapter, FeedError, Wanted
+from desk.feeds.adapter import BEGINS, Adapter, FeedError, Wanted
 from desk.feeds.fetching import LONGEST_PAUSE, Fetcher, source_key
 from desk.feeds.pace import Clock, Pace
 from desk.feeds.transport import TOGETHER
@@ -24,17 +24,21 @@ from foundation.arguments import refuse
 from foundation.arrays import Array
 from foundation.paper.wording import item_lines
 from foundation.progress import bar, say
-from research.market.calendars import Days
+from research.market.calendars import Days, sessions
 from research.market.notes import counted
+from research.market.quality.findings import Finding, finding
 from research.market.rows import differs, sessions_of
-from research.market.store import PriceStore, revision_texts
+from research.market.store import Known, PriceStore, revision_texts
 
-AGAIN = 10  # sessions that the store knows and an update asks for again: sources correct their last ones
+AGAIN = 22  # sessions that the store knows and an update asks for again, a month: sources correct their last ones
+WHOLE_EVERY = 28  # days after which all of an asset is asked for again: sources correct, and answers lack, earlier ones
 BATCH = 50  # assets a write
 BATCH_SECONDS = 30.0  # from one write to the next, at most, while answers come
 GIVE_UP = 5  # assets in a row that fail with what may pass: the source is down
 ASKED = "asked"  # fact of a store: {asset_id: first day that was asked for}
 WITH_KEY = "asked_with_key"  # the same of a source that gives more with its key, such as vintages
+WHOLE_ON = "whole"  # fact of a store: {asset_id: day on which an answer last had all of it}
+BEGINS_LATE = timedelta(days=10)  # by which an answer may begin after that day
 ALL = date.min.isoformat()  # such a day: all that the source has
 WHOLE_FACTOR = 1e-3  # relative: closes that all differ by one factor do so to this, and by more than this
 TOTAL = "total"  # adjustment of closes that each later dividend changes
@@ -111,12 +115,19 @@ class Fetched:
 
 
 def fetch(
-    store: PriceStore, adapter: Adapter, wanted: Sequence[Wanted], *, clock: Clock | None = None, dry_run: bool = False
+    store: PriceStore,
+    adapter: Adapter,
+    wanted: Sequence[Wanted],
+    *,
+    clock: Clock | None = None,
+    dry_run: bool = False,
+    again: Collection[str] = (),
 ) -> Fetched:
     """Ask a source for the bars wanted that the store does not have, and add them to it.
 
     Of an asset that the store knows it asks for what follows, and for the last `AGAIN` sessions again; where their
-    splits and dividends are not those known, for everything again: the source may have changed the past with them.
+    splits and dividends are not those known, and `WHOLE_EVERY` days after an answer had it all, for everything again:
+    the source may have changed its past, and an answer may have lacked some of it.
     Of a source of total-return closes it always asks for everything: each dividend changes all earlier ones; likewise
     of one that revises any value, there for the vintages that are not known yet. Where no first day is wanted, that of
     the earlier calls stays.
@@ -124,11 +135,13 @@ def fetch(
     wanted  : bars of different assets; `last` should be the last session that is over.
     clock   : that of the system by default.
     dry_run : true to only plan, which sends nothing and needs no key.
+    again   : ids of assets that are asked for whole whatever the store has.
     Raises  : ConfigError for an asset that is wanted twice; DataError for a store that cannot be read; FeedError where
               the source cannot be asked at all, such as without its key; OSError where the store cannot be written.
               What one asset lacks raises nothing, and is in `Fetched.failed`.
     """
-    clock, gaps = clock or Clock(), _gaps(store, adapter, wanted)
+    clock = clock or Clock()
+    gaps = _gaps(store, adapter, wanted, clock.now().date(), again)
     planned = _plan(store, adapter, gaps, clock)
     if dry_run or not planned.asks:
         return Fetched(planned)
@@ -176,11 +189,15 @@ class _Gap:
         return float(ratio[0]) if whole else 1.0
 
 
-def _gaps(store: PriceStore, adapter: Adapter, wanted: Sequence[Wanted]) -> dict[str, _Gap]:
+def _gaps(
+    store: PriceStore, adapter: Adapter, wanted: Sequence[Wanted], today: date, again: Collection[str]
+) -> dict[str, _Gap]:
     """The gap of each asset wanted."""
     if twice := [asset for asset, count in Counter(each.asset_id for each in wanted).items() if count > 1]:
         refuse("bars are wanted twice of", twice[0], "give each asset once.")
-    there, asked = set(store.assets()), store.about.get(_asked(adapter), {})
+    there, about = set(store.assets()), store.about
+    asked, whole_on = about.get(_asked(adapter), {}), about.get(WHOLE_ON, {})
+    due = (today - timedelta(days=WHOLE_EVERY)).isoformat()
     ids = [each.asset_id for each in wanted if each.asset_id in there]
     known = store.read(ids, tuple(EVENTS))
     vintages = _last_vintages(store, ids) if adapter.revises else {}
@@ -192,13 +209,20 @@ def _gaps(store: PriceStore, adapter: Adapter, wanted: Sequence[Wanted]) -> dict
         ask: Wanted | None = each
         if len(days) and since and (each.first is None or since <= each.first.isoformat()):
             whole = replace(each, first=None if since == ALL else date.fromisoformat(since))
-            all_days = adapter.adjustment == TOTAL or adapter.revises
-            ask = whole if all_days else replace(whole, first=days[-AGAIN:][0].item())
-            ask = replace(ask, known=vintages.get(each.asset_id))
-            ask = ask if days[-1] < np.datetime64(each.last) else None
+            is_old = not adapter.revises and whole_on.get(each.asset_id, "") <= due  # what revises has all each time
+            is_due = each.asset_id in again or is_old
+            all_days = is_due or adapter.adjustment == TOTAL or adapter.revises
+            ask = whole if all_days else _recent(whole, days)
+            ask = replace(ask, known=None if is_due else vintages.get(each.asset_id))
+            ask = ask if is_due or days[-1] < np.datetime64(each.last) else None
         events = {name: known.numbers[name][span] for name in EVENTS}
         gaps[each.asset_id] = _Gap(whole, ask, days, known.numbers["close"][span], events)
     return gaps
+
+
+def _recent(whole: Wanted, days: Days) -> Wanted:
+    """The bars of the last `AGAIN` of the sessions known, and of what follows."""
+    return replace(whole, first=days[-AGAIN:][0].item())
 
 
 def _last_vintages(store: PriceStore, ids: Sequence[str]) -> dict[str, date]:
@@ -244,6 +268,8 @@ class _Call:
         self.began, self.wrote = self.clock.now(), self.clock.steady()
         self.batch: dict[str, pd.DataFrame] = {}
         self.changed: list[str] = []  # assets whose past may have been revised
+        self.whole: set[str] = set()  # assets of which an answer had all
+        self.begins: dict[str, date] = {}
         self.failed: dict[str, str] = {}
         self.left: list[str] = []
         self.why, self.rows, self.in_a_row = "", 0, 0
@@ -279,10 +305,17 @@ class _Call:
 
     def _rows(self, ask: Wanted) -> pd.DataFrame:
         """The rows to keep of an asset, in a thread of the pool."""
-        gap, rows, name = self.gaps[ask.asset_id], self.fetcher.rows(ask), self.fetcher.adapter.name
-        if ask.first != gap.whole.first and gap.has_other_events(rows):
+        gap, name = self.gaps[ask.asset_id], self.fetcher.adapter.name
+        is_whole = ask.first == gap.whole.first and ask.known is None
+        try:
+            rows = self.fetcher.rows(ask)
+        except FeedError as error:  # a source that gives its last sessions alone
+            if error.kind != "asset" or not is_whole or not len(gap.days):
+                raise
+            rows, is_whole = self.fetcher.rows(_recent(gap.whole, gap.days)), False
+        if not is_whole and ask.known is None and gap.has_other_events(rows):
             try:
-                rows = self.fetcher.rows(gap.whole)
+                rows, is_whole = self.fetcher.rows(gap.whole), True
             except FeedError as error:  # of kind "asset" where a source gives its last sessions alone: these stand
                 if error.kind != "asset":
                     raise
@@ -294,6 +327,10 @@ class _Call:
                 f"{name} gives all known closes of {ask.symbol} at {factor:g} times what they were, without a split "
                 "that explains it: its quotes may not be adjusted for a new one yet. Ask again tomorrow.", "later",
             )  # fmt: skip
+        if begins := rows.attrs.pop(BEGINS, None):
+            self.begins[ask.asset_id] = begins
+        if is_whole and _has_all(rows, gap, begins):
+            self.whole.add(ask.asset_id)
         return rows
 
     def _take(self, ask: Wanted, answer: "Future[pd.DataFrame]") -> None:
@@ -337,12 +374,18 @@ class _Call:
                 self.changed.append(str(asset))
 
     def _note(self, assets: Sequence[str]) -> None:
-        """Note the adjustment, and the first day asked for. Of two processes one may lose its note, and asks anew."""
+        """Note the adjustment, the first day asked for, and of which assets an answer had all, from which day on.
+
+        Of two processes one may lose its note, and asks anew.
+        """
         about = self.store.about
         fact = _asked(self.fetcher.adapter)
         asked = about.get(fact, {})
         since = {asset: (self.gaps[asset].whole.first or date.min).isoformat() for asset in assets}
         facts = {fact: asked | since, "adjustment": self.fetcher.adapter.adjustment}
+        whole = {asset: self.began.date().isoformat() for asset in assets if asset in self.whole}
+        begins = {asset: self.begins[asset].isoformat() for asset in assets if asset in self.begins}
+        facts |= {name: about.get(name, {}) | new for name, new in ((WHOLE_ON, whole), (BEGINS, begins)) if new}
         if not facts.items() <= about.items():
             self.store.describe(**facts)
 
@@ -357,6 +400,37 @@ class _Call:
             since = [dated.get(asset, began) for asset in revisions["asset_id"]]  # vintages are dated before the call
             revisions = revisions[revisions["known_after"] >= pd.DatetimeIndex(since)]
         return Fetched(planned, self.rows, revisions, self.failed, tuple(self.left), self.why, self.fetcher.pace.made)
+
+
+def _has_all(rows: pd.DataFrame, gap: _Gap, begins: date | None) -> bool:
+    """True where the rows of an answer that was asked for all begin as early as the source's own, and the store's."""
+    if not len(rows):
+        return False
+    first, known = sessions_of(rows).min(), [gap.days[0]] if len(gap.days) else []
+    if begins is not None:
+        known.append(np.datetime64(max(begins, gap.whole.first or begins) + BEGINS_LATE))
+    return all(first <= day for day in known)
+
+
+def late_starts(store: PriceStore, known: Known, calendars: Mapping[str, str]) -> list[Finding]:
+    """Findings of assets that begin later in a store than at their source, in the days that were asked for.
+
+    known     : their rows.
+    calendars : name of the exchange calendar of each.
+    """
+    about, found = store.about, list[Finding]()
+    begins, asked = about.get(BEGINS, {}), about.get(ASKED, {})
+    for asset, part in zip(known.assets, known.slices, strict=True):
+        held = known.days[part][0]
+        first = np.datetime64(max(begins[asset], asked.get(asset, ALL))) if asset in begins else held
+        if held - first > BEGINS_LATE:
+            days = sessions(first, held - 1, calendars[asset])
+            words = (
+                f"{asset} begins on {held}, {counted(len(days), 'session')} after {first}, from which day its source "
+                f"has it. Ask for all of it: `rebalance data fetch FILE --again {asset}`."
+            )
+            found.append(finding("start", asset, days, len(days), words))
+    return found
 
 
 def _duration(seconds: float) -> str:

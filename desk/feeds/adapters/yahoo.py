@@ -17,8 +17,9 @@ import numpy as np
 import pandas as pd
 from numpy.typing import NDArray
 
-from desk.feeds.adapter import Adapter, Limits, Quote, Reply, Request, Wanted
+from desk.feeds.adapter import BEGINS, Adapter, Limits, Quote, Reply, Request, Wanted
 from desk.feeds.answers import Asked, Bars, at, bar_table, currency_of, market_rows, quoted
+from foundation.arguments import is_number
 from foundation.arrays import Array, Mask
 from research.market.calendars import Days
 from research.market.rows import HUNDREDTHS
@@ -62,7 +63,10 @@ class Yahoo(Adapter):
         bars = _bars(asked, wanted, result, zone, table[finished])
         split_day = np.datetime64(max(bars.splits, default=date.min), "D")
         live = close[~finished & (volume > 0) & (sessions >= split_day)]
-        return market_rows(asked, wanted, replace(bars, latest=live[-1] if len(live) else np.nan))
+        rows = market_rows(asked, wanted, replace(bars, latest=live[-1] if len(live) else np.nan))
+        if is_number(first := meta.get("firstTradeDate")):
+            rows.attrs[BEGINS] = _local([_seconds(asked, first)], zone)[0].astype("datetime64[D]").item()
+        return rows
 
     def quote_requests(self, symbols: Mapping[str, str], key: str) -> Sequence[Request]:
         """The requests of the quotes of the moment, one for each asset, from symbols by asset id."""

@@ -36,12 +36,14 @@ KINDS = {
     "reused": Kind("new level after a long gap", "new levels after long gaps", 50.0, 50.0),
     "duplicate": Kind("repeated bar", "repeated bars", 5.0, 25.0),
     "spike": Kind("move that reverses", "moves that reverse", 10.0, 30.0),
+    "tick": Kind("large move that reverses", "large moves that reverse", 25.0, 50.0),
     "move": Kind("unexplained move", "unexplained moves", 5.0, 15.0),
     "jump": Kind("large unexplained move", "large unexplained moves", 25.0, 50.0),
     "no_drop": Kind("dividend without a drop", "dividends without a drop", 10.0, 30.0),
     "no_dividend": Kind("missing dividend", "missing dividends", 5.0, 25.0),
     "stuck": Kind("session of a stuck price", "sessions of a stuck price", 6.0, 30.0),
     "still": Kind("still day", "still days", 0.25, 10.0),
+    "start": Kind("session missing at the start", "sessions missing at the start", 1.0, 100.0),
     "gap": Kind("missing session", "missing sessions", 1.0, 20.0),
     "closed": Kind("bar without a session", "bars without a session", 1.0, 20.0),
     "order": Kind("bar out of order", "bars out of order", 1.0, 20.0),
@@ -53,7 +55,7 @@ KINDS = {
 }
 
 
-WRONG_PRICES = ("scale", "split", "reused", "spike", "jump", "stuck")  # kinds that a reader of any result must know
+WRONG_PRICES = ("scale", "split", "reused", "spike", "tick", "jump", "stuck")  # which a reader of any result must know
 
 
 @dataclass(frozen=True)

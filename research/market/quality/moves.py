@@ -23,6 +23,7 @@ FACTORS = np.array([2, 3, 4, 5, 6, 7, 8, 10, 15, 20, 25, 30, 50, 100, 1000.0])  
 UNITS = 100.0  # from which a factor is one of units: pence for pounds
 NEAR = 0.05, 0.1  # log distance from a factor, at least and at most: else four deviations of the asset
 FAR, REVERSING, LONE = 8.0, 10.0, 20.0  # robust z of a move near a factor or of a dividend, of a spike, of another
+LARGE_TICK = np.log(1.3)  # log growth, from which a move that reverses must be looked at
 LARGE_MOVE = np.log(1.4)  # log growth, from which an unexplained move must be looked at: a split of 1.5 may be it
 LEAST_MOVE = 0.02  # log growth, below which no move counts: ticks of cheap units
 REVERSED = 0.3  # of a move, that may remain after the next bar where it reverses
@@ -80,7 +81,8 @@ def _named(bars: Bars, z: Array, t: int, candidates: list[int]) -> tuple[list[Fi
     move = percent(np.expm1(net[t]), signed=True)
     size = f"{bars.asset} on {day[0]} moves by {move} net of peers, {abs(z[t]):.0f} deviations"
     if t + 1 < len(net) and abs(z[t]) > REVERSING and abs(net[t] + net[t + 1]) < REVERSED * abs(net[t]):
-        return [finding("spike", bars.asset, day, np.expm1(net[t]), f"{size}, and back on the next bar.")], {t, t + 1}
+        kind = "tick" if abs(net[t]) > LARGE_TICK else "spike"
+        return [finding(kind, bars.asset, day, np.expm1(net[t]), f"{size}, and back on the next bar.")], {t, t + 1}
     if abs(z[t]) > LONE:
         text = f"{size}, which no split or dividend of its row explains."
         return [finding("jump" if abs(net[t]) > LARGE_MOVE else "move", bars.asset, day, np.expm1(net[t]), text)], {t}

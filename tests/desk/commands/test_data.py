@@ -131,6 +131,16 @@ def test_new_fetch_and_trades_give_a_list_and_an_update_that_of_the_next_day(des
         assert price == pytest.approx(close(symbol, TODAY), abs=0.005)
         assert units * price / 1e5 == pytest.approx(weight, abs=0.01)
     desk.server.asked.clear()
+    assert rebalance("data", "fetch", desk.file, "--again", "spyy").err.startswith(
+        "--again is 'spyy': Use SPY, AGG, DTB3, all."
+    )
+    assert (
+        "with 1 request; 0 numbers of the past changed" in rebalance("data", "fetch", desk.file, "--again", "SPY").out
+    )
+    assert [each.provider for each in desk.server.asked].count("yahoo") == 1
+    assert rebalance("data", "fetch", desk.file, "--again", "all").status == 0
+    assert [each.provider for each in desk.server.asked].count("yahoo") == 3
+    desk.server.asked.clear()
     desk.serve(TOMORROW)
     desk.time.move(24 * 3600.0)
     updated = rebalance("data", "update", desk.file)

@@ -178,6 +178,8 @@ def test_a_source_without_the_past_still_gives_what_follows(store: PriceStore, s
     served.bars = {**BARS, "S000": [*BARS["S000"][:-1], BARS["S000"][-1]._replace(dividend=0.5)]}
     done = fetch(store, LastSessions(), wanted(["S000"], first=DAYS[0]), clock=Time("2022-12-31T06:00:00").clock)
     assert (done.rows, dict(done.failed), len(served.asked)) == (3, {}, 3)
+    done = fetch(store, LastSessions(), wanted(["S000"], first=DAYS[0]), clock=Time("2023-02-10T06:00:00").clock)
+    assert (done.rows, dict(done.failed), len(served.asked)) == (0, {}, 5)  # all of it is due, and not there
 
 
 def test_a_dividend_that_an_answer_lacks_is_asked_for_once_more(store: PriceStore, served: Server) -> None:

@@ -101,6 +101,11 @@ def spike(rows: pd.DataFrame) -> pd.DataFrame:
     return rows
 
 
+def tick(rows: pd.DataFrame) -> pd.DataFrame:
+    rows.loc[of_a3(rows, 500, 500), PRICES] *= 1.4
+    return rows
+
+
 def jump(rows: pd.DataFrame) -> pd.DataFrame:
     rows.loc[of_a3(rows, 500, len(SESSIONS) - 1), [*PRICES, "dividend"]] *= 1.3
     return rows
@@ -133,6 +138,7 @@ PLANTED: dict[Change, tuple[str, int, int]] = {
     out_of_order: ("order", 500, 500),
     no_volume: ("volume", 500, 501),
     spike: ("spike", 500, 500),
+    tick: ("tick", 500, 500),
     jump: ("move", 500, 500),
     below_zero: ("nonpositive", 500, 500),
     early_end: ("end", 500, 500),
