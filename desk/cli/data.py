@@ -20,9 +20,7 @@ DryRun = Annotated[bool, typer.Option("--dry-run", help="Only say how many reque
 Again = Annotated[
     list[str] | None,
     typer.Option(
-        metavar="ASSET",
-        help="Ask for all of this asset again, or of each by `all`; it can be repeated.",
-        show_default=False,
+        metavar="ASSET", help="Asset to ask for whole again, or `all`; may be repeated.", show_default=False
     ),
 ]
 Named = Annotated[str, typer.Argument(help="A portfolio file, or the name of a store.")]
