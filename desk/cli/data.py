@@ -19,9 +19,7 @@ Since = Annotated[
 DryRun = Annotated[bool, typer.Option("--dry-run", help="Only say how many requests are needed, and how long.")]
 Again = Annotated[
     list[str] | None,
-    typer.Option(
-        metavar="ASSET", help="Asset to ask for whole again, or `all`; may be repeated.", show_default=False
-    ),
+    typer.Option(metavar="ASSET", help="Asset to ask for whole again, or `all`; may be repeated.", show_default=False),
 ]
 Named = Annotated[str, typer.Argument(help="A portfolio file, or the name of a store.")]
 
