@@ -165,7 +165,8 @@ def market_from_yfinance(
                   "Open", "High" and "Low", units a day from "Volume" and, with actions=True, income from "Dividends"
                   and "Capital Gains"; quotes are as traded where "Stock Splits" are given. With auto_adjust=True,
                   yfinance's default, "Close" is adjusted for dividends: it gives returns, and there are no quotes.
-                  Rows of weeks or months, named by their first day, get the last session of each as their day.
+                  Rows of weeks or months, named by their first day, get the last session of each as their day, the
+                  last row too where its period is not over.
     cash, instruments, calendar, missing, name : as in `market_from_frame`.
     Raises      : DataError for columns of another shape, and as `market_from_frame` does.
     """
@@ -197,9 +198,9 @@ def _by_last_sessions(frame: pd.DataFrame, calendar: str) -> pd.DataFrame:
         ends = first + pd.DateOffset(months=max(int(months), 1)) - pd.Timedelta(days=1)
     else:
         return frame
-    known = np.minimum(ends.to_numpy("datetime64[D]"), np.datetime64("today"))  # the last row may be unfinished
-    days = sessions(first.to_numpy("datetime64[D]")[0], known[-1], calendar)
-    return frame.set_axis(pd.DatetimeIndex(days[np.searchsorted(days, known, side="right") - 1], name=first.name))
+    until = ends.to_numpy("datetime64[D]")
+    days = sessions(first.to_numpy("datetime64[D]")[0], until[-1], calendar)
+    return frame.set_axis(pd.DatetimeIndex(days[np.searchsorted(days, until, side="right") - 1], name=first.name))
 
 
 def _market(tables: PriceTables, given: Mapping[str, Any], options: dict[str, Any]) -> Market:
