@@ -217,7 +217,7 @@ class PairedBacktests:
         gain = made.candidates[name].gain
         digits = digits_apart(gain.value, MATERIALITY)
         gains = gain.value > 0.0
-        ends = [(gain.lower, gain.upper), (-gain.upper, -gain.lower)][not gains]
+        ends = (gain.lower, gain.upper) if gains else (-gain.upper, -gain.lower)
         words = " to ".join(number(each, digits, signed=True) for each in ends)
         worth = "more than" if gain.value > MATERIALITY else "no other gains"
         return (

@@ -30,6 +30,7 @@ from foundation.paper.wording import number
 from research.accounting import Costs
 from research.allocation import Allocation, TargetPath
 from research.market import Market
+from research.market.calendars import period
 from research.risk.measures import BPS, TRACKING_PENALTY
 from research.rules import Rule, Threshold
 
@@ -103,8 +104,7 @@ def _starts(market: Market, first: int, start: str | pd.Timestamp | None) -> lis
             "the market ends on", f"{market.dates[-1]:%Y-%m-%d}", "give a year of days or more after the first target."
         )
     last = int(np.searchsorted(market.days, market.days[-1] - YEAR_LEFT, side="right")) - 1
-    month = market.days.astype("datetime64[M]")
-    ends = np.flatnonzero(month[1:] != month[:-1]).tolist()
+    ends = np.flatnonzero(np.diff(period(market.days, "month"))).tolist()
     wanted = first if start is None else int(market.dates.searchsorted(pd.Timestamp(start))) - 1
     if not first <= wanted <= last:
         refuse(

@@ -70,7 +70,7 @@ def _alt(found: Mapping[str, Mapping[str, Difference]], reference: str, level: f
     for metric, by_policy in found.items():
         shown = EVIDENCE_METRICS[metric]
         rows = [
-            f"{name} {shown.text(d.value, signed=True)} ({_ends(d, shown)}), {_verdict(d)}"
+            f"{name} {shown.text(d.value, signed=True)} ({_ends(d, shown)}), {d.verdict}"
             for name, d in by_policy.items()
         ]
         each.append(f"{', '.join(filter(None, [shown.label, shown.unit]))}: {'; '.join(rows)}")
@@ -86,11 +86,6 @@ def _ends(d: Difference, shown: Column) -> str:
     return f"{shown.text(d.lower)} to {shown.text(d.upper)}"
 
 
-def _verdict(d: Difference) -> str:
-    """The verdict in a picture, where there is room for two words."""
-    return d.verdict
-
-
 def _rows(metric: str, found: Mapping[str, Difference], styles: Mapping[str, LineStyle]) -> list[Row]:
     """A row a policy; a policy too far away for the scale has words at the edge."""
     shown = EVIDENCE_METRICS[metric]
@@ -103,7 +98,7 @@ def _rows(metric: str, found: Mapping[str, Difference], styles: Mapping[str, Lin
         out = not min(held) <= d.value <= max(held)
         lower, estimate, upper = (shown.factor * v for v in (d.lower, d.value, d.upper))
         digits = shown.digits if abs(estimate) < 100.0 else 0
-        words = f"{number(estimate, digits, signed=True)}, {_verdict(d)}" if out else ""
+        words = f"{number(estimate, digits, signed=True)}, {d.verdict}" if out else ""
         style = replace(styles[name], width=2.4 if styles[name].bold else 1.6)
         rows.append(Row(name, estimate, lower, upper, style, filled=d.verdict in ("better", "worse"), beyond=words))
     return rows
