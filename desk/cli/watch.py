@@ -11,7 +11,9 @@ from foundation.errors import ConfigError
 
 
 def watch(
-    files: Annotated[list[Path], typer.Argument(help="Portfolio files, or one word: pause, resume, stop or status.")],
+    files: Annotated[
+        list[Path], typer.Argument(help="Portfolio files, or one word: pause, resume, stop, status or check.")
+    ],
     once: Annotated[bool, typer.Option("--once", help="Do what is due now, and end.")] = False,
     every: Annotated[
         str, typer.Option(help="Look at quotes of the moment so often while exchanges are open, such as 5m or 1h.")
@@ -25,7 +27,8 @@ def watch(
     failed or another process watches a file.
 
     In place of FILES: pause lets cycles go on and sends nothing; stop ends all watchers, and all sending; resume takes
-    both back; status says how they stand. Each names the open orders of each portfolio.
+    both back; status says how they stand. Each names the open orders of each portfolio. check says whether a watcher
+    was killed or hangs, tells it by alerts, and its exit status then is 1.
     """
     with starting():
         import re
@@ -35,19 +38,24 @@ def watch(
         from threading import Event
 
         from desk.commands.cycle.alerts import alert_cycle, alert_resolved, alert_trouble, send_waiting
+        from desk.commands.cycle.heartbeat import CHECK, check_watchers
         from desk.commands.cycle.watch import SWITCHES, Alerts, Watcher, switched
         from desk.feeds.pace import Clock
         from foundation.files import from_workbench
         from foundation.paper.wording import listed
 
     words = [str(file) for file in files]
+    if words == [CHECK]:
+        said, is_lost = check_watchers()
+        print_text(said)
+        raise typer.Exit(int(is_lost))
     if len(words) == 1 and words[0] in SWITCHES:
         print_text(switched(words[0]))
         return
     for word in words:
         if not Path(word).suffix and not Path(from_workbench(word)).exists():
             raise ConfigError(
-                f"{word!r} is no file, and no command: give files alone, or one of {listed([*SWITCHES])}."
+                f"{word!r} is no file, and no command: give files alone, or one of {listed([*SWITCHES, CHECK])}."
             )
     given = re.fullmatch(r"([1-9]\d{0,3})([mh])", every)
     if every and (once or given is None):

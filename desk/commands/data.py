@@ -99,7 +99,7 @@ def delays_of(file: Path) -> dict[str, timedelta]:
     delays = dict[str, timedelta]()
     for one in wanted_lines(document, keys).values() if _is_fetched(document, keys) else ():
         own = one.calendar or keys.sessions
-        delays[own] = max(delays.get(own, timedelta()), one.delay)
+        delays[own] = max(delays.get(own, timedelta()), one.delay(keys.of_store))
     return delays
 
 
@@ -162,17 +162,17 @@ def _bars(document: Document, keys: MarketKeys, source: str, now: datetime, sinc
             asset_id=instrument.asset_id,
             symbol=known.symbol_at(instrument, source),
             first=since,
-            last=_last_over(instrument, keys.sessions, now),
+            last=_last_over(instrument, keys.sessions, source, now),
             currency=instrument.currency or "USD",
         )
         for instrument in wanted_lines(document, keys).values()
     ]
 
 
-def _last_over(instrument: Instrument, calendar: str, now: datetime) -> date:
-    """The last session whose bar sources have."""
+def _last_over(instrument: Instrument, calendar: str, source: str, now: datetime) -> date:
+    """The last session whose bar a source has."""
     own = instrument.calendar or calendar
-    return date.fromisoformat(str(last_over(now, own, {own: instrument.delay})))
+    return date.fromisoformat(str(last_over(now, own, {own: instrument.delay(source)})))
 
 
 def fetch_data(

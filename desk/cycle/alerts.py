@@ -14,6 +14,7 @@ from zoneinfo import ZoneInfo
 from pydantic import AfterValidator, Field
 
 from desk.cycle.briefing import NOT_STATED, Sending, briefed
+from desk.cycle.decision import JOURNAL_CONTROL
 from desk.cycle.monitor import NORMAL_LEVEL
 from desk.journal.records import RAISED, RESOLVED, Alert, Alerted
 from desk.tickets.order_ids import list_id
@@ -89,6 +90,7 @@ class AlertKeys:
     file: Text | None = None
     webhook: Url | None = None
     email: EmailKeys | None = None
+    heartbeat: Url | None = None
     quiet_hours: QuietHours | None = None
     digest: Literal["daily", "none"] = "none"
     max_an_hour: Annotated[int, Field(ge=1, le=1_000)] = 10
@@ -132,6 +134,7 @@ def alerts_of(document: Mapping[str, Any], status: str = "", sending: Sending = 
     found, status = list[Alert](), status or document["status"]
     if status in STATUS_LEVELS and (outputs["execution"]["actions"] or status != "finalised"):
         what, level = _of_status(status, session, outputs["execution"]["ticket"], sending)
+        level = URGENT if _is_altered(steps[-1]["output"]["controls"]) else level
         remedy = ". ".join(briefed(document, status, sending).playbook)
         found.append(Alert(name, what, level, steps[-1]["narrative"], remedy, session))
     for each in readings:
@@ -140,6 +143,11 @@ def alerts_of(document: Mapping[str, Any], status: str = "", sending: Sending = 
             what = ": ".join(filter(None, (each["name"], each.get("of"))))  # which earlier records do not state
             found.append(Alert(name, what, level, f"{each['sentence']}.", _remedy(each["name"], file), session))
     return tuple(found)
+
+
+def _is_altered(controls: Sequence[Mapping[str, str]]) -> bool:
+    """True if the journal does not pass its control: what was done is then not sure."""
+    return any(each["name"] == JOURNAL_CONTROL and each["effect"] != "passes" for each in controls)
 
 
 def _of_status(status: str, session: str, ticket: str, sending: Sending) -> tuple[str, str]:

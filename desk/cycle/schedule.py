@@ -89,6 +89,17 @@ def next_over(now: datetime, delays: Delays) -> datetime:
     return min(first_open(now - delay, each)[1] + delay for each, delay in delays.items())
 
 
+def over_at(session: str, delays: Delays) -> datetime:
+    """The moment, in UTC, at which the prices of a session, YYYY-MM-DD, are out on all calendars that have it.
+
+    >>> str(over_at("2022-12-30", {"XNYS": timedelta(minutes=30), "24/7": timedelta(0)}))
+    '2022-12-31 00:00:00+00:00'
+    """
+    start = datetime.fromisoformat(f"{session}T00:00:00+00:00")
+    ends = {each: first_open(start, each) for each in delays}
+    return max(close + delays[each] for each, (day, close) in ends.items() if str(day) == session)
+
+
 def due_cycles(days: Days, over: np.datetime64, last: str, calendar: str) -> Due:
     """The cycles that are due.
 

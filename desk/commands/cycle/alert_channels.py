@@ -19,7 +19,7 @@ from typing import NamedTuple
 
 from desk.cycle.alerts import ID_LETTERS, AlertKeys, EmailKeys
 from desk.exchange.connection import OPEN_OUTCOMES
-from desk.feeds.adapter import FaultKind, FeedError
+from desk.feeds.adapter import FaultKind, FeedError, Reply
 from desk.feeds.answers import retry_after
 from desk.feeds.fetching import masked, read_key
 from desk.feeds.pace import Clock
@@ -33,6 +33,7 @@ from foundation.paper.wording import listed
 TOKEN, PASSWORD = "REBALANCE_WEBHOOK_TOKEN", "REBALANCE_SMTP_PASSWORD"  # environment variables
 TIMEOUT = 20.0  # seconds for each answer of a mail server
 WAIT, LONGEST_WAIT = 1.0, 10.0  # seconds before the second try: at least, and at most where a server asks for more
+MOST_LETTERS = {"text": 4_096, "content": 2_000}  # of a message: Telegram and Slack read the first, Discord the second
 FIXES: Mapping[type[Exception], str] = {
     smtplib.SMTPAuthenticationError: f"Correct user, or the password in {PASSWORD}.",
     smtplib.SMTPRecipientsRefused: "Correct the addresses under to.",
@@ -101,22 +102,37 @@ def _to_file(message: Message, keys: AlertKeys, clock: Clock) -> str:
 
 
 def _to_webhook(message: Message, keys: AlertKeys, clock: Clock) -> str:
-    """Post JSON. The token goes as a bearer token, and in place of `{token}` in the address."""
+    """Post JSON. The token takes the place of `{token}` in the address; without one there, it is a bearer token."""
     address, token = keys.webhook or "", read_key("the webhook", TOKEN, "its service", optional=True)
-    headers = {"Content-Type": "application/json"} | ({"Authorization": f"Bearer {token}"} if token else {})
+    is_bearer = bool(token) and "{token}" not in address
+    headers = {"Content-Type": "application/json"} | ({"Authorization": f"Bearer {token}"} if is_bearer else {})
     text = f"{message.title}\n{message.text}"
-    body = {"id": message.id, "text": text, "notices": [_row(each) for each in message.notices]}
+    words = {name: text if len(text) <= most else f"{text[: most - 1]}…" for name, most in MOST_LETTERS.items()}
+    body = {"id": message.id, **words, "notices": [_row(each) for each in message.notices]}
     with closing(Http()) as transport:
         reply = transport.send("POST", address.replace("{token}", token), headers, json.dumps(body).encode())
+    _check_answer("the webhook", reply, token, clock)
+    return ""
+
+
+def ping(address: str, clock: Clock) -> None:
+    """Ask for an address, whose service tells where that stops. Raises FeedError where it does not answer with 2xx."""
+    with closing(Http()) as transport:
+        reply = transport.send("GET", address, {})
+    _check_answer("the heartbeat", reply, "", clock)
+
+
+def _check_answer(what: str, reply: Reply | Fault, token: str, clock: Clock) -> None:
+    """Raise FeedError for an answer that is not 2xx, without the token."""
     if isinstance(reply, Fault):
-        raise FeedError(f"the webhook {reply.sentence}", reply.kind)
+        raise FeedError(f"{what} {reply.sentence}", reply.kind)
     if not 200 <= reply.status < 300:
         later = reply.status in OPEN_OUTCOMES or reply.status >= HTTPStatus.INTERNAL_SERVER_ERROR
         said = cut(masked(reply.content.decode(errors="replace"), token))
-        fix = "It is tried again later." if later else f"Correct its address, or the token in {TOKEN}."
+        secret = f", or the token in {TOKEN}" if token else ""
+        fix = "It is tried again later." if later else f"Correct its address{secret}."
         wait = retry_after(reply, clock.moment())
-        raise FeedError(f"the webhook answers {reply.status}, {said!r}. {fix}", "later" if later else "source", wait)
-    return ""
+        raise FeedError(f"{what} answers {reply.status}, {said!r}. {fix}", "later" if later else "source", wait)
 
 
 def _to_email(message: Message, keys: AlertKeys, clock: Clock) -> str:

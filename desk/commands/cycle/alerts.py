@@ -7,7 +7,7 @@ from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import replace
 from datetime import timedelta
 
-from desk.commands.cycle.alert_channels import deliver, message_of
+from desk.commands.cycle.alert_channels import deliver, message_of, ping
 from desk.commands.cycle.cycle import Ran
 from desk.cycle.alerts import ID_LETTERS, AlertKeys, alerts_of, messages, raised, resolved
 from desk.feeds.adapter import FeedError
@@ -63,8 +63,15 @@ def alert_resolved(portfolio: str, level: str, but: str = "", clock: Clock = SYS
 
 
 def send_waiting(clock: Clock = SYSTEM) -> list[str]:
-    """Send what waits and may go now, and try again what a channel did not take."""
-    return _tell([], lambda told: False, clock)
+    """Send what waits and may go now, try again what a channel did not take, and ping `heartbeat`."""
+    said = _tell([], lambda told: False, clock)
+    try:
+        keys = _keys()
+        if keys and keys.heartbeat:
+            ping(keys.heartbeat, clock)
+    except FAULTS as error:
+        said.append(f"No heartbeat was sent: {error}")
+    return said
 
 
 def send_test(clock: Clock = SYSTEM) -> tuple[str, bool]:
@@ -79,6 +86,9 @@ def send_test(clock: Clock = SYSTEM) -> tuple[str, bool]:
     about = Alert("rebalance", "test of alerts", "test", "This is a test: nothing is wrong.", "nothing")
     test = Alerted(content_hash(now)[:ID_LETTERS], RAISED, about, now, owed=keys.channels)
     done, said = _sent([(test,)], keys, clock)
+    if keys.heartbeat:
+        ping(keys.heartbeat, clock)
+        said.append("heartbeat took a ping.")
     return "\n".join(said), bool(done[test.notice].owed)
 
 

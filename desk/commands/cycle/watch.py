@@ -4,6 +4,7 @@ The journal says which sessions had their cycle, so that a restart, a second wat
 nothing. A watcher holds the lock of each portfolio that it watches; another one waits for it, and goes on with others.
 """
 
+import errno
 import shlex
 from collections import Counter
 from collections.abc import Callable, Iterable, Sequence
@@ -14,6 +15,7 @@ from pathlib import Path
 
 from desk.commands.cycle import PERSON_ASKED
 from desk.commands.cycle.cycle import Ran, make_cycle
+from desk.commands.cycle.heartbeat import WATCH_LOCK, end_life, is_held, last_sign, show_life, watch_lock
 from desk.commands.cycle.history import history_text
 from desk.commands.data import delays_of, fetch_data, fetch_quotes, quote_source
 from desk.commands.orders.acting import is_waiting
@@ -22,7 +24,7 @@ from desk.commands.terminal import print_text
 from desk.cycle.alerts import URGENT, WARNING
 from desk.cycle.briefing import NOT_STATED, Sending
 from desk.cycle.monitor import Monitored, monitored
-from desk.cycle.schedule import Delays, Due, due_cycles, is_open, last_over, next_open, next_over
+from desk.cycle.schedule import Delays, Due, due_cycles, is_open, last_over, next_open, next_over, over_at
 from desk.exchange.stops import PAUSE, RESUME, STOP, pause_file, stop_file
 from desk.feeds.pace import Clock
 from desk.journal import Journal
@@ -44,9 +46,10 @@ from research.portfolio.keys.portfolio_keys import PortfolioKeys
 
 NAP = timedelta(seconds=10)  # between looks at the clock and at `STOP`
 PAUSES = tuple(timedelta(minutes=each) for each in (5, 10, 20, 40, 60))  # before a file is tried again
-STANDBY = timedelta(minutes=1)  # before another look at what another process watches, or at a list that is to go
+LATE = timedelta(hours=4)  # after prices should be out, until a person is told that they are not
+MINUTE = timedelta(minutes=1)  # between signs of life, and before another look at what others watch or a list to go
 FAULT = 1  # exit status where something failed
-LOCK = ".watch.lock"  # ending of the file that the watcher of a portfolio locks
+FULL = (errno.ENOSPC, errno.EDQUOT, errno.EFBIG)  # of a disk, of a share of it, of a file
 HOUR, FOREVER = timedelta(hours=1), timedelta.max
 LONG_AGO, FAR_AHEAD = datetime(1, 1, 1, tzinfo=UTC), datetime(9999, 1, 1, tzinfo=UTC)
 
@@ -116,7 +119,7 @@ class Watcher:
         self._files = [_Watched(Path(from_workbench(file)).absolute(), file.stem) for file in files]
         self._clock, self._alerts, self._is_ended = clock or Clock(), alerts or Alerts(), is_ended
         self._locks, self._held = ExitStack(), dict[str, Path]()  # of the portfolios of this run, by name
-        self._trust_code, self._is_once = trust_code, False
+        self._trust_code, self._is_once, self._works = trust_code, False, True
 
     def run(self, *, once: bool = False, every: timedelta = FOREVER) -> int:
         """Watch until the end, or do once what is due.
@@ -128,7 +131,7 @@ class Watcher:
         """
         if stop := stop_file():
             raise ConfigError(f"{stop} stops cycles and all sending. To go on: {RESUME}")
-        before, waiting, self._is_once = LONG_AGO, self._clock.now() + HOUR, once
+        before, sign, waiting, self._is_once = LONG_AGO, LONG_AGO, self._clock.now() + HOUR, once
         with ExitStack() as self._locks:
             self._held.clear()
             while not self._ends():
@@ -140,10 +143,14 @@ class Watcher:
                     if every < FOREVER and (each.quotes <= now or is_set_back):
                         each.quotes = now + every
                         self._look_at_quotes(each)
-                if once or waiting <= now or is_set_back:
+                if is_set_back or sign <= now:
+                    sign = now + MINUTE
+                    self._show_life()
+                if self._works and (once or waiting <= now or is_set_back):
                     waiting = now + HOUR
                     self._alert(self._alerts.waiting)
                 if once:
+                    self._end()
                     is_fault = self.counts["faults"] or any(each.is_others for each in self._files)
                     return FAULT if is_fault else PERSON_ASKED if self.counts["asked"] else 0
                 if self._ends():
@@ -151,16 +158,39 @@ class Watcher:
                 before, now = now, self._clock.now()
                 left = min([NAP, every, *(each.due - now for each in self._files)])
                 self._clock.sleep(max(left.total_seconds(), 0.0))
+            self._end()
         cycles, faults = (counted(self.counts[f"{each}s"], each) for each in ("cycle", "fault"))
         passed_over = counted(self.counts["without a cycle"], "session")
         self._say(f"ended after the cycle under way: {cycles}, {passed_over} without one, {faults}.")
         return 0
 
+    def _show_life(self) -> None:
+        """Write that this watcher works; that it cannot be written is told once."""
+        works, self._works = self._works, True
+        try:
+            for name in self._held:
+                show_life(name, self._clock.now())
+        except OSError as error:
+            self._works = False
+            what = f"nothing can be written, and no cycle is kept: {_sentence(error)}"
+            for each in self._files if works else ():
+                self._tell(each, what, "Make room on the disk of REBALANCE_HOME, or correct who may write there.")
+
+    def _end(self) -> None:
+        """End on purpose."""
+        for name in self._held:
+            end_life(name)
+
     def _ends(self) -> bool:
         return self._is_ended() or bool(stop_file())
 
     def _say(self, text: str) -> None:
-        print_text(f"{self._clock.now():%Y-%m-%d %H:%M:%S} UTC  {text}")
+        """Print a line; a full disk that takes none ends no watcher, since its alerts may still go."""
+        try:
+            print_text(f"{self._clock.now():%Y-%m-%d %H:%M:%S} UTC  {text}")
+        except OSError as error:
+            if error.errno not in FULL:
+                raise
 
     def _alert(self, function: Callable[..., Iterable[str]], *what: object) -> None:
         """Hand on what happened; alerts that fail stop no cycle."""
@@ -176,19 +206,20 @@ class Watcher:
         """Run the cycles of a file that are due; whatever fails is told, and tried again later."""
         try:
             if not self._is_ours(each):
-                each.due = self._clock.now() + STANDBY
+                each.due = self._clock.now() + MINUTE
                 return
             due, delays, calendar = self._due(each)
             self._run(each, due)
             now = self._clock.now()
             coming = next_over(now, delays)
             if calendar and not due.awaited and last_cycle(each.name)[1]:
-                coming = min(coming, (now if is_open(now, calendar) else next_open(now, calendar)) + STANDBY)
+                coming = min(coming, (now if is_open(now, calendar) else next_open(now, calendar)) + MINUTE)
         except Exception as error:
             self._trouble(each, _sentence(error))
             return
         if due.awaited:
-            self._trouble(each, f"no prices of {due.awaited} yet", coming)
+            is_late = now >= over_at(due.awaited, delays) + LATE
+            self._trouble(each, f"no prices of {due.awaited} yet", coming, is_told=is_late)
             return
         if each.tries:
             self._say(f"{each.name}: no trouble any more.")
@@ -202,13 +233,17 @@ class Watcher:
             raise ConfigError(f"{self._held[name]} has the name {name!r}, too. Name one of them otherwise.")
         if name not in self._held:
             with ExitStack() as lock:
-                if not lock.enter_context(locked(_lock(name), wait=False)):
+                if not lock.enter_context(locked(watch_lock(name), wait=False)):
                     if not each.is_others:
                         self._say(f"{name}: another process watches it; this one takes over when that ends.")
                     each.name, each.is_others = name, True
                     return False
                 self._locks.push(lock.pop_all())
             self._held[name] = each.file
+            if before := last_sign(name):
+                what = f"its watcher was killed after {before}, or the machine stopped"
+                self._tell(each, what, "Nothing: another one goes on.", level=WARNING)
+            self._show_life()
         each.name, each.is_others = name, False
         return True
 
@@ -285,20 +320,23 @@ class Watcher:
         what = f"no cycle of {counted(len(sessions), 'session')}, {listed(sessions, most=5)}: {why}"
         self._tell(each, what, "Run what is needed: rebalance desk run {} --as-of DAY", sessions[-1])
 
-    def _trouble(self, each: _Watched, what: str, latest: datetime = FAR_AHEAD) -> None:
-        """Tell what is wrong with a file, and try it again later, but not later than `latest`."""
+    def _trouble(self, each: _Watched, what: str, latest: datetime = FAR_AHEAD, *, is_told: bool = True) -> None:
+        """Say what is wrong with a file, by an alert too, and try it again later, but not later than `latest`."""
         each.due = min(self._clock.now() + PAUSES[min(each.tries, len(PAUSES) - 1)], latest)
         self.counts["faults"] += not each.tries
         each.tries = 0 if each.due == latest else each.tries + 1
-        self._tell(each, what, "It is tried again by itself. To look at it: rebalance desk run {}")
+        if is_told:
+            self._tell(each, what, "It is tried again by itself. To look at it: rebalance desk run {}")
+        else:
+            self._say(f"{each.name}: {what}.")
         if not self._is_once:
             self._say(f"{each.name}: tried again at {each.due:%H:%M} UTC.")
 
-    def _tell(self, each: _Watched, what: str, remedy: str, session: str = "") -> None:
+    def _tell(self, each: _Watched, what: str, remedy: str, session: str = "", level: str = URGENT) -> None:
         """Tell a trouble of a file.  remedy : with {} for the file.  session : that is lost; "" where it may end."""
         self._say(f"{each.name}: {what}.")
         remedy = remedy.format(shlex.quote(str(each.file)))
-        self._alert(self._alerts.trouble, Alert(str(each.file), what, URGENT, f"{what}.", remedy, session))
+        self._alert(self._alerts.trouble, Alert(str(each.file), what, level, f"{what}.", remedy, session))
 
     # -- between closes ----------------------------------------------------------------------------------------------
 
@@ -350,19 +388,6 @@ def _sentence(error: Exception) -> str:
     """An error in words, without the period."""
     text = str(error) if isinstance(error, ValueError | OSError) else f"{type(error).__name__}: {error}"
     return text.rstrip(".")
-
-
-def _lock(portfolio: str) -> Path:
-    """The file of the lock that the watcher of a portfolio holds."""
-    folder = home_folder()
-    folder.mkdir(parents=True, exist_ok=True)
-    return folder / f".{portfolio}{LOCK}"
-
-
-def _is_held(lock: Path) -> bool:
-    """True while a process holds a lock."""
-    with locked(lock, wait=False) as is_free:
-        return not is_free
 
 
 def last_cycle(portfolio: str) -> tuple[str, bool]:
@@ -420,7 +445,7 @@ def switched(word: str) -> str:
 
 def standing(folder: Path) -> tuple[str, dict[str, str]]:
     """A sentence on what cycles of a home send, and by portfolio another one: its last cycle and its open orders."""
-    watched = {path.name: _is_held(path) for path in sorted(folder.glob(f"*{LOCK}"))}
+    watched = {path.name: is_held(path) for path in sorted(folder.glob(f"*{WATCH_LOCK}"))}
     head = "Cycles run, and send what their files allow."
     if path := pause_file(folder):
         head = f"Cycles run, and nothing is sent: {path}. To go on: {RESUME}"
@@ -435,7 +460,7 @@ def standing(folder: Path) -> tuple[str, dict[str, str]]:
         states = {name: execution_status(journal, one.ticket) or one.record.status for name, one in newest.items()}
         orders = read_orders(journal).table
     for name in dict.fromkeys([*newest, *orders["portfolio"]]):
-        is_watched = "watched" if watched.get(f".{name}{LOCK}") else "not watched"
+        is_watched = "watched" if watched.get(f".{name}{WATCH_LOCK}") else "not watched"
         cycle = f"last cycle of {newest[name].record.session}, {states[name]}" if name in newest else "no cycle"
         mine = orders[(orders["portfolio"] == name) & (orders["state"] == "open")].to_dict("records")
         left = [f"{row['side']} {row['wanted'] - row['filled']:g} {row['asset']} at {row['venue']}" for row in mine]

@@ -40,7 +40,13 @@ BY_RULE: Mapping[tuple[str, str], Callable[[str], str]] = {
     ("coinbase", "coin"): "{}/USD".format,
     ("kraken", "coin"): "{}/USD".format,
 }  # by source and kind, the symbol of an id where the table states none; elsewhere it is the id, save of `NO_TICKERS`
-PUBLISHED = timedelta(minutes=30)  # after a close, until sources have its bar
+PUBLISHED = timedelta(minutes=30)  # after a close, until a source has its bar, save of those of `PUBLISHED_BY`
+PUBLISHED_BY: Mapping[str, timedelta] = {
+    "tiingo": timedelta(minutes=90),  # 17:30 in New York, as its documentation states
+    "alpha_vantage": timedelta(hours=4),
+    "stooq": timedelta(hours=4),
+    "nasdaq_data_link": timedelta(hours=4),
+} | dict.fromkeys(COIN_EXCHANGES, timedelta(minutes=5))
 NAV_OUT = timedelta(hours=8)  # after a close, until the NAV of a fund of that day is out
 NO_TICKERS = {"coin": "a coin", "fx": "a pair of currencies"}  # kinds whose ids may be tickers of other assets
 
@@ -86,10 +92,9 @@ class Instrument:
     former: tuple[str, ...] = ()
     symbols: Mapping[str, str] = field(default_factory=dict)
 
-    @property
-    def delay(self) -> timedelta:
-        """The time after a close until sources have its bar."""
-        return NAV_OUT if self.kind == "fund" else PUBLISHED
+    def delay(self, source: str) -> timedelta:
+        """The time after a close until a source, or imported tables, have its bar."""
+        return NAV_OUT if self.kind == "fund" else PUBLISHED_BY.get(source, PUBLISHED)
 
 
 @dataclass(frozen=True, eq=False)

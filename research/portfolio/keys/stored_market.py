@@ -48,7 +48,7 @@ def stored_market(document: Document, keys: MarketKeys) -> Market:
             place = ("lines", name) if in_lines else ("benchmark",) if is_benchmark else path
             document.refuse(place, f"no prices of it in store {store.name!r}", instrument.asset_id, fix)
         own = instrument.calendar or keys.sessions
-        lines[name] = StoredLine(instrument.asset_id, own, instrument.kind == "fx", instrument.delay)
+        lines[name] = StoredLine(instrument.asset_id, own, instrument.kind == "fx", instrument.delay(keys.of_store))
     known_on = known_moment(document, keys.known_on)
     try:
         market = market_from_store(

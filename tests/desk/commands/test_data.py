@@ -2,7 +2,7 @@
 
 import json
 from collections.abc import Iterator
-from datetime import timedelta
+from datetime import UTC, datetime, timedelta
 from functools import partial
 from pathlib import Path
 from typing import Any
@@ -26,6 +26,7 @@ from desk.commands.cycle.watch import Alerts, Watcher
 from desk.commands.data import (
     _revisions_table,
     check_data,
+    delays_of,
     fetch_data,
     fetch_quotes,
     import_table,
@@ -794,6 +795,17 @@ def test_the_last_session_wanted_is_one_whose_bars_sources_have(desk: Desk) -> N
     }.items():
         wanted = needs_of(desk.file, Time(moment).clock.now())["yahoo"]
         assert [str(each.last) for each in wanted] == lasts
+
+
+@pytest.mark.parametrize(("source", "minutes"), [("yahoo", 30), ("tiingo", 90), ("stooq", 240), ("alpha_vantage", 240)])
+def test_each_source_has_its_own_delay(desk: Desk, source: str, minutes: int) -> None:
+    desk.file.write_text(desk.file.read_text().replace("source: yahoo", f"source: {source}"))
+    closed = datetime(2023, 1, 18, 21, tzinfo=UTC)
+    lasts = [
+        str(needs_of(desk.file, closed + timedelta(minutes=after))[source][0].last) for after in (minutes - 1, minutes)
+    ]
+    assert lasts == ["2023-01-17", "2023-01-18"]
+    assert delays_of(desk.file) == {"XNYS": timedelta(minutes=minutes)}
 
 
 def test_a_check_says_that_dividends_are_unknown_where_nothing_states_what_closes_are_adjusted_for(desk: Desk) -> None:

@@ -67,6 +67,14 @@ def test_each_status_has_its_level(status: str, told: list[tuple[str, str]]) -> 
     assert [(each.what, each.level) for each in found] == told
 
 
+def test_a_journal_that_was_altered_is_urgent() -> None:
+    document = ran({}, "vetoed", "2022-08-05").document
+    document["steps"][-1]["output"]["controls"] = [
+        {"name": "journal", "effect": "vetoes", "sentence": "the journal was altered: entry 3"}
+    ]
+    assert [(each.what, each.level) for each in alerts_of(document)] == [("vetoed", "urgent")]
+
+
 def test_orders_that_nobody_sends_are_urgent_and_sent_ones_are_not() -> None:
     document = with_order(ran({}, "finalised", "2022-08-05", ticket=TICKET)).document
     assert [(each.what, each.level) for each in alerts_of(document)] == [

@@ -1,15 +1,13 @@
 """Each channel against a server of this machine: what it is sent, and what is said where it does not take it."""
 
-import json
-import threading
 from collections.abc import Iterator
-from dataclasses import dataclass, field
 from email.utils import parsedate_to_datetime
 from pathlib import Path
 from typing import Any
+from urllib.parse import parse_qs, urlsplit
 
 import pytest
-from local_server import Handler, serving_locally
+from hooked import Hook, serving_hook
 from mail_server import CLOSE, MailServer, serving_mail
 from provider_server import Time, own_certificate
 from pydantic import TypeAdapter
@@ -29,38 +27,9 @@ OTHER = Alerted("c3", RAISED, Alert("Other", "no data", "warning", "no data.", "
 LATER = "It is tried again later; if this goes on, correct host and port."
 
 
-@dataclass
-class Hook:
-    """A webhook: answers in turn, then 200; of each request its headers and content."""
-
-    answers: list[tuple[int, dict[str, str], str]] = field(default_factory=list)
-    asked: list[tuple[str, dict[str, str], Any]] = field(default_factory=list)
-    address: str = ""
-    over: threading.Event = field(default_factory=threading.Event)
-
-
-class _Hooked(Handler):
-    served: Hook
-
-    def do_POST(self) -> None:
-        content = json.loads(self.rfile.read(int(self.headers["Content-Length"])))
-        self.served.asked.append((self.path, dict(self.headers), content))
-        status, headers, text = self.served.answers.pop(0) if self.served.answers else (200, {}, "ok")
-        if not status:  # no answer
-            self.served.over.wait(5.0)
-            self.close_connection = True
-            return
-        self.send_response(status)
-        for name, value in {**headers, "Content-Length": str(len(text))}.items():
-            self.send_header(name, value)
-        self.end_headers()
-        self.wfile.write(text.encode())
-
-
 @pytest.fixture
 def hook() -> Iterator[Hook]:
-    served = Hook()
-    with serving_locally(served, _Hooked):
+    with serving_hook() as served:
         yield served
 
 
@@ -93,9 +62,9 @@ def test_a_webhook_is_posted_json_with_a_text_and_its_notices(hook: Hook, monkey
     monkeypatch.setenv(TOKEN, "secret-1")
     assert posted(hook, RAISE, OTHER, path="/services/{token}") == 0.0
     ((path, headers, content),) = hook.asked
-    assert path == "/services/secret-1"
-    assert (headers["Content-Type"], headers["Authorization"]) == ("application/json", "Bearer secret-1")
-    assert set(content) == {"id", "text", "notices"}
+    assert (path, headers["Content-Type"]) == ("/services/secret-1", "application/json")
+    assert "Authorization" not in headers
+    assert set(content) == {"id", "text", "content", "notices"}
     assert content["text"].splitlines()[:3] == [
         "[digest] 2 alerts of Größe and Other", "[urgent] Größe: drift of an asset", "A is 6 points over target.",
     ]  # fmt: skip
@@ -103,10 +72,55 @@ def test_a_webhook_is_posted_json_with_a_text_and_its_notices(hook: Hook, monkey
     assert (first["notice"], first["state"], first["alert"]["session"]) == ("a1", "raised", "2022-12-29")
 
 
+def discord(path: str, headers: dict[str, str], content: Any) -> tuple[int, str]:
+    """The rules of Discord's webhooks: a content of at most 2,000 characters, and no other way to sign in."""
+    if "Authorization" in headers or path != "/api/webhooks/1/secret-1":
+        return 401, '{"message": "401: Unauthorized", "code": 0}'
+    if not content.get("content"):
+        return 400, '{"message": "Cannot send an empty message", "code": 50006}'
+    if len(content["content"]) > 2_000:
+        return 400, '{"content": ["Must be 2000 or fewer in length."]}'
+    return 204, ""
+
+
+def telegram(path: str, headers: dict[str, str], content: Any) -> tuple[int, str]:
+    """The rules of Telegram's sendMessage: parameters of the address and of the JSON are one set."""
+    url = urlsplit(path)
+    given = {**content, **{name: value[0] for name, value in parse_qs(url.query).items()}}
+    if url.path != "/botsecret-1/sendMessage":
+        return 404, '{"ok": false, "error_code": 404, "description": "Not Found"}'
+    if not given.get("chat_id"):
+        return 400, '{"ok": false, "error_code": 400, "description": "Bad Request: chat_id is empty"}'
+    if not 1 <= len(given.get("text", "")) <= 4_096:
+        return 400, '{"ok": false, "error_code": 400, "description": "Bad Request: message is too long"}'
+    return 200, '{"ok": true, "result": {}}'
+
+
+@pytest.mark.parametrize(
+    ("rule", "path"), [(discord, "/api/webhooks/1/{token}"), (telegram, "/bot{token}/sendMessage?chat_id=-1001")]
+)
+@pytest.mark.parametrize("count", [1, 200])
+def test_discord_and_telegram_take_a_message_of_any_length(
+    hook: Hook, monkeypatch: pytest.MonkeyPatch, rule: Any, path: str, count: int
+) -> None:
+    monkeypatch.setenv(TOKEN, "secret-1")
+    hook.rule = rule
+    posted(hook, *[RAISE, OTHER] * count, path=path)
+    ((_, _, content),) = hook.asked
+    assert content["text"].startswith(content["content"].removesuffix("…"))
+    assert len(content["notices"]) == 2 * count
+
+
 def test_without_a_token_none_is_sent(hook: Hook, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.delenv(TOKEN, raising=False)
     posted(hook)
     assert "Authorization" not in hook.asked[0][1]
+
+
+def test_a_token_that_is_not_in_the_address_is_a_bearer_token(hook: Hook, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv(TOKEN, "secret-1")
+    posted(hook)
+    assert hook.asked[0][1]["Authorization"] == "Bearer secret-1"
 
 
 @pytest.mark.parametrize(
@@ -145,8 +159,7 @@ def test_a_webhook_at_fault_is_told_without_its_token(
 
 
 def test_a_webhook_whose_certificate_is_not_trusted_is_sent_nothing(certificate: Path) -> None:
-    served = Hook()
-    with serving_locally(served, _Hooked, certificate), pytest.raises(FeedError, match="certificate that is not valid"):
+    with serving_hook(certificate) as served, pytest.raises(FeedError, match="certificate that is not valid"):
         posted(served)
     assert served.asked == []
 

@@ -122,6 +122,24 @@ def test_a_restart_and_a_clock_that_is_set_back_repeat_nothing_and_lose_nothing(
     assert journalled()[:5] == [*WEEK[1:], "2022-07-11"]
 
 
+def test_prices_that_are_late_are_told_after_hours_alone(file: Path) -> None:
+    prices = file.with_name("prices.csv")
+    head, *rows = prices.read_text().splitlines()
+    desk = Desk(file, start="2022-07-05T12:00:00", end="2022-07-21T04:00:00")
+
+    def publish(seconds: float) -> float:
+        """Write the closes of all sessions that ended, at 20:00, two hours before; none after the 19th."""
+        known = min(f"{desk.time.clock.now() - timedelta(hours=22):%Y-%m-%d}", "2022-07-19")
+        prices.write_text("\n".join([head, *(row for row in rows if row[:10] <= known)]) + "\n")
+        return seconds
+
+    publish(0.0)
+    desk.on_sleep = publish
+    desk.watcher.run()
+    assert journalled() == [row[:10] for row in rows if WEEK[0] <= row[:10] <= "2022-07-19"]
+    assert told(file) == [("07-21 00:45", "raised", "no prices of 2022-07-20 yet")]  # at the hourly try after four
+
+
 def test_prices_that_never_came_are_told_once_and_counted(file: Path) -> None:
     prices = file.with_name("prices.csv")
     rows = prices.read_text().splitlines()
@@ -131,7 +149,7 @@ def test_prices_that_never_came_are_told_once_and_counted(file: Path) -> None:
     assert journalled() == ["2022-07-05", "2022-07-07", "2022-07-08"]
     assert desk.watcher.counts["without a cycle"] == 1
     assert told(file) == [
-        ("07-06 20:30", "raised", "no prices of 2022-07-06 yet"),
+        ("07-07 00:45", "raised", "no prices of 2022-07-06 yet"),
         ("07-07 20:30", "raised", "no cycle of 1 session, 2022-07-06: they have no prices"),
         ("07-07 20:30", "resolved", "no prices of 2022-07-06 yet"),
     ]
@@ -365,7 +383,7 @@ def test_a_wrong_time_between_looks_at_quotes_is_refused(file: Path, words: tupl
 def test_a_switch_that_is_mistyped_or_beside_a_file_starts_nothing(words: list[str], home: Path) -> None:
     refused = rebalance("desk", "watch", *words)
     assert refused.status == 2
-    assert "give files alone, or one of pause, resume, stop and status" in refused.err
+    assert "give files alone, or one of pause, resume, stop, status and check" in refused.err
     assert not (home / "journal.sqlite").exists()
 
 

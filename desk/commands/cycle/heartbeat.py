@@ -1,0 +1,95 @@
+"""Signs of life of watchers, and what is told where they lack: one was killed, hangs, or cannot write.
+
+A watcher holds the lock of its portfolio, and writes the moment of its last look into a file beside it, which it
+deletes when it ends on purpose. So a file without a lock is of one that was killed, and an old file of one that hangs.
+"""
+
+import os
+import socket
+from contextlib import suppress
+from datetime import UTC, datetime, timedelta
+from pathlib import Path
+
+from desk.commands.cycle.alerts import SYSTEM, alert_resolved, alert_trouble
+from desk.cycle.alerts import URGENT
+from desk.feeds.pace import Clock
+from desk.journal.records import Alert
+from foundation.files import locked, write_whole
+from foundation.home import home_folder
+
+WATCH_LOCK, ALIVE = ".watch.lock", ".watch.alive"  # endings of the files of a portfolio
+SILENT = timedelta(hours=1)  # without a sign, after which a person is told; a cycle takes less
+CHECK = "check"  # word of the command line that looks at all of them
+LOST = "no sign of its watcher"  # subject of an alert
+
+
+def watch_lock(portfolio: str) -> Path:
+    """The file of the lock that the watcher of a portfolio holds."""
+    folder = home_folder()
+    folder.mkdir(parents=True, exist_ok=True)
+    return folder / f".{portfolio}{WATCH_LOCK}"
+
+
+def is_held(lock: Path) -> bool:
+    """True while a process holds a lock."""
+    with locked(lock, wait=False) as is_free:
+        return not is_free
+
+
+def show_life(portfolio: str, now: datetime) -> None:
+    """Write that a watcher works, and tell the service manager. Raises OSError where the disk takes nothing."""
+    write_whole(_alive(portfolio), f"{now.isoformat()}\n")
+    _notify_manager("READY=1\nWATCHDOG=1")
+
+
+def end_life(portfolio: str) -> None:
+    """Say that a watcher ends on purpose."""
+    _alive(portfolio).unlink(missing_ok=True)
+
+
+def last_sign(portfolio: str) -> str:
+    """The moment of the last sign of a watcher that did not end on purpose, in words; "" for none."""
+    return f"{_moment(_alive(portfolio)):%Y-%m-%d %H:%M} UTC" if _alive(portfolio).is_file() else ""
+
+
+def check_watchers(clock: Clock = SYSTEM) -> tuple[str, bool]:
+    """Tell of each watcher that was killed, or gave no sign for an hour, by alerts too, once; and that it is back.
+
+    Returns : sentences, and true where one lacks.
+    """
+    said, is_lost = list[str](), False
+    for path in sorted(home_folder().glob(f".*{ALIVE}")):
+        name = path.name[1 : -len(ALIVE)]
+        fault = _fault(name, path, clock.now())
+        is_lost |= bool(fault)
+        alert = Alert(name, LOST, URGENT, fault, "Look at what it printed last, and start it again.")
+        sent = alert_trouble(alert, clock) if fault else alert_resolved(name, URGENT, clock=clock)
+        said += [fault or f"{name}: watched, last sign at {last_sign(name)}.", *sent]
+    return "\n".join(said or ["No watcher runs, and none was killed."]), is_lost
+
+
+def _fault(name: str, path: Path, now: datetime) -> str:
+    """A sentence on a watcher that was killed or is silent; "" for one that works."""
+    if not is_held(watch_lock(name)):
+        return f"{name}: its watcher was killed after {last_sign(name)}, or the machine stopped."
+    if now - _moment(path) > SILENT:
+        return f"{name}: its watcher has given no sign since {last_sign(name)}: it hangs, or cannot write."
+    return ""
+
+
+def _alive(portfolio: str) -> Path:
+    return home_folder() / f".{portfolio}{ALIVE}"
+
+
+def _moment(path: Path) -> datetime:
+    """The moment that a file states, or else that of its last change."""
+    with suppress(ValueError):
+        return datetime.fromisoformat(path.read_text().strip()).astimezone(UTC)
+    return datetime.fromtimestamp(path.stat().st_mtime, UTC)
+
+
+def _notify_manager(state: str) -> None:
+    """Tell systemd a state, as sd_notify(3) does; nothing to a manager that does not ask."""
+    if address := os.environ.get("NOTIFY_SOCKET", ""):
+        with socket.socket(socket.AF_UNIX, socket.SOCK_DGRAM) as sending:
+            sending.sendto(state.encode(), f"\0{address[1:]}" if address[0] == "@" else address)
