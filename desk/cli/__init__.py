@@ -28,7 +28,7 @@ from desk.cli.studies import audit, laboratory, study, sweep
 from desk.cli.tca import tca
 from desk.cli.today import allocate, forecast, plan, risk
 from desk.cli.trades import trades
-from desk.cli.watch import watch
+from desk.cli.watch import install, uninstall, watch
 from desk.commands.terminal import print_text, run_app
 from foundation.home import HOME, fix_folders
 
@@ -77,6 +77,8 @@ JOURNAL: Table = {
 }
 DESK: Table = {
     "run": (run, f"{FILE} --as-of 2022-12-29"),
+    "install": (install, "my.yaml --paper"),
+    "uninstall": (uninstall, "my.yaml"),
     "watch": (watch, f"{FILE} --once"),
     "history": (history, ""),
     "approve": (journal.approve, TICKET),

@@ -1,11 +1,11 @@
-"""`rebalance desk watch`: decision cycles of portfolio files without a person, on their exchanges' calendars."""
+"""`rebalance desk watch | install | uninstall`: decision cycles of portfolio files without a person."""
 
 from pathlib import Path
 from typing import Annotated
 
 import typer
 
-from desk.cli.options import TrustCode, starting
+from desk.cli.options import File, TrustCode, starting
 from desk.commands.terminal import print_text
 from foundation.errors import ConfigError
 
@@ -72,3 +72,29 @@ def watch(
     alerts = Alerts(alert_cycle, alert_trouble, alert_resolved, send_waiting)
     watcher = Watcher(files, Clock(sleep=sleep), alerts, ended.is_set, trust_code=trust_code)
     raise typer.Exit(watcher.run(once=once, every=spaced))
+
+
+def install(
+    file: File,
+    paper: Annotated[bool, typer.Option("--paper", help="Send the lists of its cycles to the paper venue.")] = False,
+    notify: Annotated[
+        str, typer.Option(help="Address to which alerts are posted, such as a webhook of Slack or Discord.")
+    ] = "",
+) -> None:
+    """Have the decision cycles of FILE run by themselves, each night.
+
+    Fetches prices, opens a book that FILE then reads, tests alerts, and has systemd, or else cron, start the watcher
+    with the machine. Says what happens next. Call it again after a change.
+    """
+    with starting(file):
+        from desk.commands.cycle.install import install
+
+    print_text(install(file, notify, on_paper=paper))
+
+
+def uninstall(file: File) -> None:
+    """End the watcher of FILE, and start it no more. Its book, journal and prices stay."""
+    with starting(file):
+        from desk.commands.cycle.install import uninstall
+
+    print_text(uninstall(file))

@@ -18,7 +18,7 @@ from desk.commands.cycle.cycle import Ran, make_cycle
 from desk.commands.cycle.heartbeat import WATCH_LOCK, end_life, is_held, last_sign, show_life, watch_lock
 from desk.commands.cycle.history import history_text
 from desk.commands.data import delays_of, fetch_data, fetch_quotes, quote_source
-from desk.commands.orders.acting import is_waiting
+from desk.commands.orders.acting import lacks_bars, waits_on_paper
 from desk.commands.orders.trades import policy_now
 from desk.commands.terminal import print_text
 from desk.cycle.alerts import URGENT, WARNING
@@ -272,10 +272,10 @@ class Watcher:
         due = due_cycles(days, over, last, market.calendar if is_daily else "")
         if why and not each.tries and (due.awaited or not market.tradable[-1].all()):
             self._say(f"{each.name}: {why}")
-        acts = portfolio.cycle.acts is not None and not (is_left and is_waiting(portfolio))
+        acts = portfolio.cycle.acts is not None and not (is_left and lacks_bars(portfolio))
         if acts and is_left:
             if due.sessions:
-                due = replace(due, unfilled=last)
+                due = replace(due, unfilled="" if waits_on_paper(portfolio) else last)
             elif not (due.awaited or (pause_file() and each.said[0])):
                 due = Due((last,))
         return due, delays, market.calendar if acts else ""

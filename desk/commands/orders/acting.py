@@ -210,8 +210,13 @@ def _waiting_list(portfolio: Portfolio) -> Path | None:
     return path if path.is_file() else None
 
 
-def is_waiting(portfolio: Portfolio) -> bool:
-    """True while the list of the newest cycle waits on paper for bars that the market does not have yet."""
+def waits_on_paper(portfolio: Portfolio) -> bool:
+    """True if the list of the newest cycle waits on paper for the bars of its session: the next cycle has it filled."""
+    return _waiting_list(portfolio) is not None
+
+
+def lacks_bars(portfolio: Portfolio) -> bool:
+    """True while the market does not have the bars for which the list of the newest cycle waits on paper."""
     path = _waiting_list(portfolio)
     return path is not None and not _has(portfolio.market, read_document(path)["sending"]["expires"])
 

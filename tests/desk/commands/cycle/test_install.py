@@ -1,0 +1,199 @@
+"""A desk that runs by itself after two commands: real files, prices of a real server, and the line of cron itself."""
+
+import os
+import shutil
+import subprocess
+import sys
+from collections.abc import Iterator
+from configparser import ConfigParser
+from dataclasses import replace
+from datetime import timedelta
+from pathlib import Path
+
+import numpy as np
+import pytest
+import yaml
+from commanded import rebalance
+from hooked import Hook, serving_hook
+from provider_bodies import Bar
+from provider_server import Time, made_bars, own_certificate, serving
+
+from desk.commands.cycle import service_manager
+from desk.commands.cycle.install import install, uninstall
+from desk.commands.cycle.service_manager import Started, cron_lines, units
+from desk.commands.cycle.watch import Watcher
+from desk.commands.orders.book_text import book_text
+from desk.feeds.fetching import MIRROR
+from desk.journal import Journal
+from desk.journal.records import CycleRun, Filled
+from foundation.errors import ConfigError
+from foundation.home import HOME, STORES
+from research.market.calendars import sessions
+
+DAYS = sessions(np.datetime64("2020-01-02"), np.datetime64("2023-01-20"), "XNYS").tolist()
+CRONTAB = """\
+#!/bin/sh
+# The table of a user, as crontab(1) keeps it.
+if [ "$1" = -l ]; then cat "$TABLE" 2>/dev/null || { echo "no crontab for desk" >&2; exit 1; }; else cat > "$TABLE"; fi
+"""
+
+
+@pytest.fixture
+def desk(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Path]:
+    """An empty machine with cron: gives the portfolio file of `rebalance new`. Its source has bars up to 2023-01-20."""
+    monkeypatch.setattr(service_manager, "BOOTED", tmp_path / "no")
+    program = tmp_path / "bin" / "crontab"
+    program.parent.mkdir()
+    program.write_text(CRONTAB)
+    program.chmod(0o755)
+    given = {
+        "PATH": f"{program.parent}:{os.environ['PATH']}", "TABLE": str(tmp_path / "table"),
+        HOME: str(tmp_path / "home"),
+        "SSL_CERT_FILE": str(own_certificate(tmp_path / "own.pem")), "TQDM_DISABLE": "1",
+    }  # fmt: skip
+    for name, value in given.items():
+        monkeypatch.setenv(name, value)
+    monkeypatch.delenv(STORES, raising=False)
+    bars = {
+        symbol: made_bars(DAYS, price, seed) for seed, (symbol, price) in enumerate({"SPY": 390, "AGG": 98}.items())
+    }
+    with serving(bars | {"DTB3": [Bar(day, *(4.0,) * 4, 0.0) for day in DAYS]}) as server:
+        monkeypatch.setenv(MIRROR, server.address)
+        assert rebalance("new", tmp_path / "my.yaml", "SPY=60", "AGG=40", "--nav", "100000").status == 0
+        yield tmp_path / "my.yaml"
+
+
+def table(desk: Path) -> list[str]:
+    return (desk.parent / "table").read_text().splitlines()
+
+
+def test_a_night_on_an_empty_machine_takes_a_file_and_an_installation(desk: Path) -> None:
+    moment = Time("2023-01-19T06:00:00")
+    said = install(desk, on_paper=True, clock=moment.clock).splitlines()
+    assert said[0] == "file took [test] rebalance: test of alerts."
+    assert "Book my is opened at the close of 2023-01-18." in said
+    assert any(each.startswith("The cycle of 2023-01-18 comes first. Policy quarterly: Buy SPY, AGG:") for each in said)
+    assert "The next one runs at 2023-01-19 21:30 UTC, and so after each close." in said
+    end = moment.clock.now() + timedelta(hours=40)
+    clock = replace(moment.clock, sleep=lambda seconds: moment.move(max(seconds, 600.0)))
+    watcher = Watcher([desk], clock, is_ended=lambda: clock.now() >= end)
+    watcher.run()
+    assert watcher.counts["faults"] == 0
+    with Journal() as journal:
+        cycles = [each.record.session for each in journal.entries(kind=CycleRun.kind)]
+        assert cycles[:2] == ["2023-01-18", "2023-01-19"]
+        assert {each.record.symbol for each in journal.entries(kind=Filled.kind)} == {"SPY", "AGG"}
+
+
+def test_the_line_of_cron_starts_the_watcher_in_the_bare_environment_of_cron(desk: Path) -> None:
+    install(desk, on_paper=True, clock=Time("2023-01-19T06:00:00").clock)
+    home = desk.parent / "home"
+    (home / "keys.env").write_text(f"{MIRROR}={os.environ[MIRROR]}\n")
+    once, check = (line.split(" ", 5)[5].replace("\\%", "%") for line in table(desk))
+    bare = {"PATH": "/usr/bin:/bin", "HOME": str(desk.parent), "SHELL": "/bin/sh"}
+    done = subprocess.run(("/bin/sh", "-c", once), env=bare, capture_output=True, text=True, check=False)
+    assert "my  finalised, policy: Buy SPY, AGG" in done.stdout, done.stderr
+    assert "2023-01-20" in done.stdout  # the newest session that its source has
+    looked = subprocess.run(("/bin/sh", "-c", check), env=bare, capture_output=True, text=True, check=True)
+    assert looked.stdout == "No watcher runs, and none was killed.\n"
+
+
+def test_a_second_installation_changes_nothing_and_an_end_leaves_what_others_have(desk: Path) -> None:
+    (desk.parent / "table").write_text("0 4 * * * backup\n")
+    moment = Time("2023-01-19T06:00:00")
+    install(desk, on_paper=True, clock=moment.clock)
+    text, lines = desk.read_text(), table(desk)
+    assert len(lines) == 3
+    assert yaml.safe_load(text)["positions"] == {"book": "my"}
+    install(desk, on_paper=True, clock=moment.clock)
+    assert (desk.read_text(), table(desk)) == (text, lines)
+    assert uninstall(desk).startswith("Removed: its lines of cron. Its book")
+    assert table(desk) == ["0 4 * * * backup"]
+    assert uninstall(desk).startswith("Nothing starts my here.")
+
+
+def test_alerts_are_posted_where_it_says_and_tested_first(desk: Path) -> None:
+    with serving_hook() as hook:
+        hook.answers = [(404, {}, "unknown")]
+        with pytest.raises(ConfigError, match="answers 404, 'unknown'"):
+            install(desk, f"{hook.address}/hook", clock=Time("2023-01-19T06:00:00").clock)
+        assert not (desk.parent / "table").exists()
+        install(desk, f"{hook.address}/hook", clock=Time("2023-01-19T06:00:00").clock)
+        assert _titles(hook) == ["[test] rebalance: test of alerts"] * 2
+        settings = desk.parent / "home" / "alerts.yaml"
+        assert settings.stat().st_mode & 0o777 == 0o600
+        with pytest.raises(ConfigError, match="has another webhook already"):
+            install(desk, "https://example.org/other", clock=Time("2023-01-19T06:00:00").clock)
+
+
+def _titles(hook: Hook) -> list[str]:
+    return [content["text"].splitlines()[0] for _, _, content in hook.asked]
+
+
+@pytest.mark.parametrize(
+    ("added", "said"),
+    [
+        ("cycle: {decides: scenarios}", r"cycle: does not say that it acts .*Add to it: acts: \{venue: paper"),
+        ("cycle: {acts: {venue: alpaca, notional: 1000}}", r"cycle\.acts\.venue: is another venue than paper"),
+    ],
+)
+def test_terms_of_the_file_are_not_changed(desk: Path, added: str, said: str) -> None:
+    text = f"{desk.read_text()}{added}\n"
+    desk.write_text(text)
+    with pytest.raises(ConfigError, match=said):
+        install(desk, on_paper=True, clock=Time("2023-01-19T06:00:00").clock)
+    assert desk.read_text() == text
+    assert not (desk.parent / "table").exists()
+
+
+def test_positions_of_a_broker_become_the_book(desk: Path) -> None:
+    (desk.parent / "broker.csv").write_text("Symbol,Quantity,Currency\nSPY,100,USD\nAGG,300,USD\nUSD,5000,USD\n")
+    file = desk.with_name("held.yaml")
+    done = rebalance("new", file, "SPY=60", "AGG=40", "--positions", desk.parent / "broker.csv")
+    assert done.status == 0, done.err
+    before = yaml.safe_load(file.read_text())
+    install(file, clock=Time("2023-01-19T06:00:00").clock)
+    after = yaml.safe_load(file.read_text())
+    assert after == before | {"positions": {"book": "held"}}
+    assert "# positions: {file: broker.csv" in file.read_text()
+    assert "100" in book_text("held")
+
+
+def test_a_machine_that_starts_nothing_says_what_to_start(desk: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("PATH", "/nowhere")
+    with pytest.raises(ConfigError, match=r"Neither systemd nor cron .*-m desk\.cli desk watch .*my\.yaml"):
+        install(desk, on_paper=True, clock=Time("2023-01-19T06:00:00").clock)
+
+
+STRANGE = Started('The "60/40" % $HOME', Path("/srv/my desk/50% $HOME.yaml"))
+
+
+def test_units_have_each_word_as_it_is(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv(HOME, str(tmp_path / "100 % home"))
+    found = {}
+    for name, text in units(STRANGE).items():
+        found[name] = ConfigParser(interpolation=None, delimiters=("=",), strict=False)
+        found[name].optionxform = str  # type: ignore[assignment,method-assign]
+        found[name].read_string(text)
+    service = found["rebalance-The-60-40-HOME.service"]["Service"]
+    words = f'"{sys.executable}" "-m" "desk.cli" "desk" "watch" "/srv/my desk/50%% $$HOME.yaml"'
+    assert service["ExecStart"] == words
+    assert f'"{HOME}={tmp_path}/100 %% home"' in service["Environment"]
+    assert found["rebalance-The-60-40-HOME-check.service"]["Service"]["ExecStart"].endswith('"watch" "check"')
+    if analyze := shutil.which("systemd-analyze"):
+        for name, text in units(STRANGE).items():
+            (tmp_path / name).write_text(text)
+        paths = [str(tmp_path / name) for name in units(STRANGE)]
+        done = subprocess.run((analyze, "verify", *paths), capture_output=True, text=True, check=False)
+        assert (done.returncode, done.stderr) == (0, "")
+
+
+def test_lines_of_cron_have_each_word_as_it_is(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
+    monkeypatch.setenv(HOME, str(tmp_path / "100 % home"))
+    for line in cron_lines(STRANGE):
+        assert line.replace("\\%", "").count("%") == 0  # a bare one is a line break for cron
+        command = line.split(" ", 5)[5].replace("\\%", "%")
+        shown = command.replace(sys.executable, 'printf "<%s>" "$REBALANCE_HOME"')
+        done = subprocess.run(("/bin/sh", "-c", shown), capture_output=True, text=True, check=True)
+        assert done.stdout.startswith(f"<{tmp_path}/100 % home><-m><desk.cli><desk><watch>")
+        assert done.stdout.endswith("<--once></srv/my desk/50% $HOME.yaml>") or done.stdout.endswith("<check>")
