@@ -11,13 +11,13 @@ import string
 from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import replace
 from datetime import UTC, datetime, timedelta
-from decimal import Decimal, InvalidOperation
+from decimal import Decimal
 from functools import cached_property
-from typing import Any, NoReturn, cast
+from typing import Any, cast
 from urllib.parse import quote
 
 from desk.exchange.connection import Answer, ConnectedVenue, Connection
-from desk.exchange.venue import Capabilities, NotKnown, OrderState, Status, SymbolRules
+from desk.exchange.venue import Capabilities, OrderState, Status, SymbolRules
 from desk.feeds.adapter import Limits
 from desk.feeds.fetching import read_key
 from desk.feeds.pace import Clock
@@ -100,7 +100,7 @@ class AlpacaVenue(ConnectedVenue):
 
     def place(self, order: Order | ExchangeOrder, client_id: str) -> OrderState:
         """As `Venue.place`. An order that Alpaca does not take is refused before it is sent."""
-        self._check_account(order.account)
+        self._check_account(order.account, self._account)
         if fault := self._fault(order):
             return OrderState(client_id, "refused", reason=fault)
         body = order_body(replace(cast(Order, order), client_order_id=client_id))
@@ -122,14 +122,8 @@ class AlpacaVenue(ConnectedVenue):
         rows = self._pages("/orders", params, ORDERS_A_PAGE, "after", "submitted_at")
         return [self._state(row) for row in rows]
 
-    def cancel(self, client_id: str) -> OrderState:
-        """As `Venue.cancel`: an order of which the cancellation is pending is open. Raises DataError for no order."""
-        before = self.state(client_id)
-        if before is None:
-            raise DataError(f"{self.name} has no order {shown(client_id)} to cancel.")
-        if before.status == "open":  # of one that ended since, the answer is 422
-            self._connection.ask("DELETE", f"{self._trading}/orders/{before.reference}")
-        return self.state(client_id) or before
+    def _send_cancel(self, order: OrderState) -> None:
+        self._connection.ask("DELETE", f"{self._trading}/orders/{order.reference}")  # of one that ended, it answers 422
 
     def fills(self, since: datetime | None = None) -> list[Fill]:
         """As `Venue.fills`."""
@@ -153,13 +147,13 @@ class AlpacaVenue(ConnectedVenue):
 
     def cash(self, account: str) -> Mapping[str, Decimal]:
         """As `Venue.cash`."""
-        self._check_account(account)
+        self._check_account(account, self._account)
         return {ALPACA_CURRENCY: self._number(self._record("/account"), "non_marginable_buying_power")}
 
     def units(self, account: str) -> Mapping[str, Decimal]:
         """As `Venue.units`; units sold short are below zero."""
-        self._check_account(account)
-        return {self._symbol(row): self._signed_units(row) for row in self._list("/positions", {})}
+        self._check_account(account, self._account)
+        return {self._symbol(row): self._signed_units(row) for row in self._list(self._get("/positions"), "/positions")}
 
     # market
 
@@ -196,17 +190,11 @@ class AlpacaVenue(ConnectedVenue):
     def _record(self, path: str) -> dict[str, Any]:
         return self._dict(self._get(path), path)
 
-    def _list(self, path: str, params: Mapping[str, str]) -> list[dict[str, Any]]:
-        rows = self._get(path, params)
-        if not isinstance(rows, list):
-            self._shape(f"list of {path}", rows)
-        return [self._dict(row, path) for row in rows]
-
     def _pages(
         self, path: str, params: Mapping[str, str], size: int, token: str, name: str
     ) -> Iterator[dict[str, Any]]:
         """The rows of all pages. token : parameter that asks for the next page by the `name` of the last row."""
-        while page := self._list(path, params):
+        while page := self._list(self._get(path, params), path):
             yield from page
             last = self._text(page[-1], name)
             if len(page) < size or params.get(token) == last:
@@ -311,14 +299,6 @@ class AlpacaVenue(ConnectedVenue):
             return SymbolRules(self._number(row, "min_trade_increment"), self._number(row, "price_increment"))
         return SymbolRules(Decimal(1).scaleb(-ALPACA_DECIMALS) if row.get("fractionable") is True else Decimal(1))
 
-    def _check_account(self, account: str) -> None:
-        """Refuse an account that is not that of the keys."""
-        if account and account != self._account:
-            raise DataError(
-                f"the keys of {self.name} are those of account {self._account}, and not of {shown(account)}: nothing "
-                "is sent. Give the keys of that account, or correct `account` under `ticket`."
-            )
-
     @cached_property
     def _account(self) -> str:
         return self._text(self._record("/account"), "account_number")
@@ -329,25 +309,6 @@ class AlpacaVenue(ConnectedVenue):
         message = content.get("message") if isinstance(content, dict) else content
         return f"{shown(message)} (status {answer.status})"
 
-    def _dict(self, content: Any, what: str) -> dict[str, Any]:
-        if not isinstance(content, dict):
-            self._shape(what, content)
-        return content
-
-    def _text(self, row: dict[str, Any], name: str) -> str:
-        if not isinstance(row.get(name), str):
-            self._shape(name, row)
-        return cast(str, row[name])
-
-    def _number(self, row: dict[str, Any], name: str) -> Decimal:
-        try:
-            number = Decimal(str(row.get(name)))
-        except InvalidOperation:
-            self._shape(name, row)
-        if not number.is_finite():
-            self._shape(name, row)
-        return number
-
     def _moment(self, row: dict[str, Any], name: str) -> datetime:
         text = self._text(row, name)
         try:
@@ -357,6 +318,3 @@ class AlpacaVenue(ConnectedVenue):
         if moment.tzinfo is None:
             self._shape(name, row)
         return moment.astimezone(UTC)
-
-    def _shape(self, what: str, content: object) -> NoReturn:
-        raise NotKnown(f"the answer of {self.name} has no {what}: found {shown(content)}. Ask again later.")

@@ -122,16 +122,9 @@ class CcxtVenue(ConnectedVenue):
         """As `Venue.open_orders`, of its pairs."""
         return [self._state(row) for symbol in self.symbols for row in self._call("fetch_open_orders", symbol)]
 
-    def cancel(self, client_id: str) -> OrderState:
-        """As `Venue.cancel`. Raises DataError for an order that it does not have."""
-        before = self.state(client_id)
-        if before is None:
-            raise DataError(f"{self.name} has no order {shown(client_id)} to cancel.")
-        if before.status != "open":
-            return before
+    def _send_cancel(self, order: OrderState) -> None:
         with suppress(_Refused):  # it has ended since
-            self._call("cancel_order", before.reference, self._orders[before.reference][1])
-        return self.state(client_id) or before
+            self._call("cancel_order", order.reference, self._orders[order.reference][1])
 
     def fills(self, since: datetime | None = None) -> list[Fill]:
         """As `Venue.fills`, of its pairs."""
@@ -194,15 +187,15 @@ class CcxtVenue(ConnectedVenue):
         try:
             return getattr(self._api, name)(*given)
         except errors.AuthenticationError as error:
-            raise DataError(f"{self.name} refuses the keys: {self._text(error)}. Copy them anew.") from None
+            raise DataError(f"{self.name} refuses the keys: {self._words(error)}. Copy them anew.") from None
         except errors.OperationFailed as error:  # a limit, a halt, a time-out behind the exchange
-            raise NotKnown(f"{self.name} gives no answer that counts: {self._text(error)}. Ask again later.") from None
+            raise NotKnown(f"{self.name} gives no answer that counts: {self._words(error)}. Ask again later.") from None
         except errors.BaseError as error:
-            raise _Refused(self._text(error), isinstance(error, errors.OrderNotFound)) from None
+            raise _Refused(self._words(error), isinstance(error, errors.OrderNotFound)) from None
         except (TypeError, KeyError, AttributeError, IndexError) as error:  # ccxt meets content of another form
-            raise NotKnown(f"{self.name} gives an answer of another form ({self._text(error)}). Ask again.") from None
+            raise NotKnown(f"{self.name} gives an answer of another form ({self._words(error)}). Ask again.") from None
 
-    def _text(self, error: Exception) -> str:
+    def _words(self, error: Exception) -> str:
         return shown(self._connection.public(str(error)))
 
     def _placed(self, row: dict[str, Any], client_id: str, symbol: str) -> OrderState:

@@ -9,18 +9,18 @@ import json
 from abc import ABC, abstractmethod
 from collections.abc import Mapping, Sequence
 from datetime import datetime
-from decimal import Decimal
+from decimal import Decimal, InvalidOperation
 from http import HTTPStatus
 from pathlib import Path
-from typing import Any, NamedTuple, Self
+from typing import Any, NamedTuple, NoReturn, Self, cast
 from urllib.parse import urlencode, urlsplit
 
-from desk.exchange.venue import NotKnown
+from desk.exchange.venue import NotKnown, OrderState
 from desk.feeds.adapter import Limits
 from desk.feeds.fetching import masked
 from desk.feeds.pace import Clock, Pace
 from desk.feeds.transport import UNTRUSTED, Fault, Http
-from foundation.arguments import cut
+from foundation.arguments import cut, shown
 from foundation.errors import DataError
 
 OPEN_OUTCOMES = (HTTPStatus.REQUEST_TIMEOUT, HTTPStatus.TOO_MANY_REQUESTS)  # beside 500 and above
@@ -37,18 +37,25 @@ class Answer(NamedTuple):
 class Connection:
     """A connection to one venue, for several threads.
 
-    name    : name of the venue, with which sentences begin.
-    headers : headers of each request.
-    secrets : keys, in place of which sentences show `***`.
-    limits  : the pace that the venue allows.
-    clock   : clock of the pace.
+    name      : name of the venue, with which sentences begin.
+    headers   : headers of each request.
+    secrets   : keys, in place of which sentences show `***`; a venue without keys is one at which a person logs in.
+    limits    : the pace that the venue allows.
+    clock     : clock of the pace.
+    transport : sender of the requests, or None for one that verifies certificates.
     """
 
     def __init__(
-        self, name: str, headers: Mapping[str, str], secrets: Sequence[str], limits: Limits, clock: Clock
+        self,
+        name: str,
+        headers: Mapping[str, str],
+        secrets: Sequence[str],
+        limits: Limits,
+        clock: Clock,
+        transport: Http | None = None,
     ) -> None:
         self.name, self.clock, self._headers, self._secrets = name, clock, headers, secrets
-        self._pace, self._transport = Pace(name, limits, Path(), clock), Http()
+        self._pace, self._transport = Pace(name, limits, Path(), clock), transport or Http()
 
     def ask(
         self, method: str, url: str, params: Mapping[str, str] | None = None, body: Mapping[str, Any] | None = None
@@ -67,7 +74,7 @@ class Connection:
         """The answer to one request, sent once.
 
         Raises : NotKnown where the outcome is open; DataError for a certificate that is not valid, a redirection, and
-                 keys that are refused (401): the venue then did nothing.
+                 keys or a login that are refused (401): the venue then did nothing.
         """
         self._pace.turn()
         reply = self._transport.send(method, url, {"Accept": "application/json", **headers, **self._headers}, body)
@@ -79,7 +86,8 @@ class Connection:
         if 300 <= reply.status < 400:
             raise DataError(f"{answer_text}: it redirects, and nothing is sent elsewhere. Correct its address.")
         if reply.status == HTTPStatus.UNAUTHORIZED:
-            raise DataError(f"{answer_text}: it refuses the keys. Copy them anew, those of this address.")
+            why = "it refuses the keys. Copy them anew, those of this address." if self._secrets else "log in there."
+            raise DataError(f"{answer_text}: {why}")
         if reply.status in OPEN_OUTCOMES or reply.status >= HTTPStatus.INTERNAL_SERVER_ERROR:
             raise NotKnown(f"{answer_text}. Ask again later.")
         if reply.status == HTTPStatus.NO_CONTENT:
@@ -101,7 +109,9 @@ class Connection:
 
 
 class ConnectedVenue(ABC):
-    """A venue behind a connection, to be closed, or used in a `with` block."""
+    """A venue behind a connection, to be closed, or used in a `with` block, and what is read of its answers in JSON."""
+
+    name: str
 
     def __init__(self, connection: Connection) -> None:
         self._connection = connection
@@ -122,7 +132,60 @@ class ConnectedVenue(ABC):
     def now(self) -> datetime:
         """As `Venue.now`."""
 
+    @abstractmethod
+    def state(self, client_id: str) -> OrderState | None:
+        """As `Venue.state`."""
+
+    @abstractmethod
+    def _send_cancel(self, order: OrderState) -> None:
+        """Ask to cancel an order, which may have ended since."""
+
+    def cancel(self, client_id: str) -> OrderState:
+        """As `Venue.cancel`: an order of which the cancellation is pending is open. Raises DataError for no order."""
+        before = self.state(client_id)
+        if before is None:
+            raise DataError(f"{self.name} has no order {shown(client_id)} to cancel.")
+        if before.status != "open":
+            return before
+        self._send_cancel(before)
+        return self.state(client_id) or before
+
     def wait(self, until: datetime) -> None:
         """As `Venue.wait`."""
         while (left := (until - self.now()).total_seconds()) > 0.0:
             self._connection.clock.sleep(left)
+
+    def _check_account(self, account: str, own: str) -> None:
+        """Refuse an account that is not its own."""
+        if account and account != own:
+            raise DataError(
+                f"orders at {self.name} are those of account {own}, and not of {shown(account)}: nothing is sent. Give "
+                "the keys or the login of that account, or correct `account` under `ticket`."
+            )
+
+    def _dict(self, content: Any, what: str) -> dict[str, Any]:
+        if not isinstance(content, dict):
+            self._shape(what, content)
+        return content
+
+    def _list(self, rows: Any, what: str) -> list[dict[str, Any]]:
+        if not isinstance(rows, list):
+            self._shape(f"list of {what}", rows)
+        return [self._dict(row, what) for row in rows]
+
+    def _text(self, row: dict[str, Any], name: str) -> str:
+        if not isinstance(row.get(name), str):
+            self._shape(name, row)
+        return cast(str, row[name])
+
+    def _number(self, row: dict[str, Any], name: str) -> Decimal:
+        try:
+            number = Decimal(str(row.get(name)))
+        except InvalidOperation:
+            self._shape(name, row)
+        if not number.is_finite():
+            self._shape(name, row)
+        return number
+
+    def _shape(self, what: str, content: object) -> NoReturn:
+        raise NotKnown(f"the answer of {self.name} has no {what}: found {shown(content)}. Ask again later.")

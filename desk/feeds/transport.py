@@ -65,11 +65,12 @@ def named_certificates() -> str:
 class Http:
     """A transport of libcurl.
 
-    answer  : seconds from a connection to the end of an answer, 0 for `ANSWER`.
-    browser : true to speak TLS as a browser does: some sources answer nobody else.
+    answer   : seconds from a connection to the end of an answer, 0 for `ANSWER`.
+    browser  : true to speak TLS as a browser does: some sources answer nobody else.
+    verified : false to take any certificate, for a server of this machine that has signed its own.
     """
 
-    def __init__(self, answer: float = 0.0, *, browser: bool = False) -> None:
+    def __init__(self, answer: float = 0.0, *, browser: bool = False, verified: bool = True) -> None:
         from curl_cffi import requests
 
         self._errors = requests.exceptions
@@ -79,7 +80,7 @@ class Http:
             headers={} if browser else {"User-Agent": AGENT},
             timeout=(CONNECT, answer or ANSWER),
             allow_redirects=False,
-            verify=cast(bool, named_certificates() or True),  # it would read other variables first
+            verify=verified and cast(bool, named_certificates() or True),  # it would read other variables first
         )
         self._kept: Any = self._new()
 
