@@ -11,6 +11,7 @@ from contextlib import contextmanager
 from dataclasses import dataclass, field, replace
 from datetime import timedelta
 from math import inf
+from pathlib import Path
 from typing import Any, ClassVar, NamedTuple, TypeVar
 from urllib.parse import urlsplit
 
@@ -62,6 +63,10 @@ class VenueServer:
     over: threading.Event = field(default_factory=threading.Event)
     lock: threading.RLock = field(default_factory=threading.RLock)
 
+    def is_counted(self, method: str, path: str) -> bool:
+        """True for a request that `faults` count."""
+        return method == "POST"
+
     def answer(self, asked: Asked) -> Reply:
         """The usual answer."""
         raise NotImplementedError
@@ -84,9 +89,10 @@ class _Handler(Handler):
         body = self.rfile.read(int(self.headers.get("Content-Length") or 0))
         with served.lock:
             served.asked.append(f"{method} {parts.path}")
-            fault = served.faults.get(served.posts, "") if method == "POST" else ""
+            is_counted = served.is_counted(method, parts.path)
+            fault = served.faults.get(served.posts, "") if is_counted else ""
             fault = "drop" if served.posts >= served.silent_from else fault
-            served.posts += method == "POST"
+            served.posts += is_counted
             taken, _, kind = fault.rpartition(":")
             status, content = 0, b""
             if taken or not fault:
@@ -112,7 +118,7 @@ Served = TypeVar("Served", bound=VenueServer)
 
 
 @contextmanager
-def serving_venue(served: Served) -> Iterator[Served]:
-    """A server while the block lasts."""
-    with serving_locally(served, _Handler):
+def serving_venue(served: Served, certificate: Path | None = None) -> Iterator[Served]:
+    """A server while the block lasts, over TLS where it is given a certificate."""
+    with serving_locally(served, _Handler, certificate):
         yield served

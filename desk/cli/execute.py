@@ -20,8 +20,8 @@ def execute(
     exchange: Annotated[
         list[str],
         typer.Option(
-            help="Venue: paper, alpaca (paper trading there), alpaca_live, binance, binance_live or kraken_live; "
-            "may be repeated: each order goes where it is expected to cost least.",
+            help="Venue: paper, kraken_live, or alpaca, binance or interactive_brokers to practise, each with _live "
+            "for real; may be repeated: each order goes where it is expected to cost least.",
             show_default=False,
         ),
     ],

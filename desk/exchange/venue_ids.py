@@ -10,7 +10,13 @@ import string
 from foundation.arguments import refuse
 
 LETTERS_AND_DIGITS = string.ascii_lowercase + string.digits
-LENGTHS = {"alpaca": 128, "binance": 36, "kraken": 18, "okx": 32}  # most characters of an id; all take the alphabet
+LENGTHS = {  # most characters of an id; all take the alphabet
+    "alpaca": 128,
+    "binance": 36,
+    "interactive_brokers": 64,
+    "kraken": 18,
+    "okx": 32,
+}
 LONGEST = 48  # characters: 248 bits; more would repeat the hash
 LEAST_BITS = 80  # of an id, as of an order's own: 1e5 orders collide once in 1e14 tries
 

@@ -14,6 +14,7 @@ from research.portfolio import load_portfolio
 if TYPE_CHECKING:
     from desk.exchange.alpaca import AlpacaVenue
     from desk.exchange.ccxt_venue import CcxtVenue
+    from desk.exchange.interactive_brokers import InteractiveBrokersVenue
 
 LIVE_NAME = "_live"  # ends the name of a venue of which there is one to practise on
 
@@ -81,6 +82,17 @@ def _ccxt(name: str, document: Mapping[str, Any], prices: PaperPrices) -> "CcxtV
     return kind(name, symbols, live=name.endswith(LIVE_NAME))
 
 
+def _interactive_brokers(name: str, document: Mapping[str, Any], prices: PaperPrices) -> "InteractiveBrokersVenue":
+    """Interactive Brokers, through its gateway; of securities, those that it lists as stocks."""
+    from desk.exchange.interactive_brokers import InteractiveBrokersVenue, check_stocks
+
+    _check_no_paper(name, prices)
+    check_stocks(document)
+    rows = (*document["orders"], *document.get("held", ()))
+    exchanges = {row["symbol"]: document.get("exchanges", {}).get(row["asset"], document["exchange"]) for row in rows}
+    return InteractiveBrokersVenue(name, document["currency"], exchanges, live=name.endswith(LIVE_NAME))
+
+
 def _check_no_paper(venue: str, prices: PaperPrices) -> None:
     for name, given in (("--as-of", prices.as_of), ("--quotes", prices.quotes)):
         if given:
@@ -93,5 +105,7 @@ VENUES: dict[str, Callable[[str, Mapping[str, Any], PaperPrices], AbstractContex
     f"alpaca{LIVE_NAME}": _alpaca,
     "binance": _ccxt,
     f"binance{LIVE_NAME}": _ccxt,
+    "interactive_brokers": _interactive_brokers,
+    f"interactive_brokers{LIVE_NAME}": _interactive_brokers,
     f"kraken{LIVE_NAME}": _ccxt,
 }

@@ -21,7 +21,7 @@ from research.portfolio.keys.ticket import ORDER_ID
 COLUMNS = ("Action", "Quantity", "Symbol", "SecType", "Exchange", "Currency", "TimeInForce", "OrderType", "LmtPrice",
            "BasketTag", "Account")  # fmt: skip
 AT_ONCE = "IOC"
-TYPES = {"market": "MKT", "market_on_close": "MOC", "limit": "LMT"}
+IB_TYPES = {"market": "MKT", "market_on_close": "MOC", "limit": "LMT"}
 HEADER = csv_bytes([COLUMNS])
 TAGGED = re.compile(rf".*,{ORDER_ID},[^,]*\n")
 PLAIN = re.compile(r"[A-Za-z0-9]+(?:[ ./_\-][A-Za-z0-9]+)*")
@@ -51,7 +51,7 @@ def _row(order: Order, ticket: Ticket) -> tuple[str, ...]:
         ticket.exchanges.get(order.asset, ticket.exchange),
         order.currency,
         AT_ONCE if is_coin(order, ticket) else order.time_in_force,
-        TYPES[order.order_type],
+        IB_TYPES[order.order_type],
         cell_text(order.limit_price),
         order.client_order_id,
         order.account,

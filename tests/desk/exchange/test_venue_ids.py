@@ -13,6 +13,7 @@ ORDER = "20221229-11b278dee0abbddffd07"
 FORMS = {  # by the venues' references
     "alpaca": r".{1,128}",
     "binance": r"[a-zA-Z0-9-_]{1,36}",
+    "interactive_brokers": r".{1,64}",
     "kraken": r".{1,18}",
     "okx": r"[a-zA-Z0-9]{1,32}",
 }
