@@ -21,6 +21,7 @@ from desk.cycle.alternatives import alternatives, as_held
 from desk.cycle.analysis import Start, analysed
 from foundation.arrays import Array
 from research.allocation import target_path
+from research.market import Market
 from research.orders import trade_list
 from research.portfolio import Portfolio, load_portfolio
 from research.risk.simulation.resampling import StationaryBootstrap
@@ -31,25 +32,34 @@ FILE, POLICY = "data/portfolios/desk.yaml", "threshold"
 CYCLES, WORLDS = 2_000, 500
 SEEN, AHEAD, BLOCK = 756, 254, 20.0  # rows that a cycle sees, rows that follow, and the mean block that is drawn
 OFF, NAV, SINCE = 0.05, 1e7, 60  # of NAV; currency; rows since the last trade
+JOURNALLED = 20  # rows after which the last outcome of a cycle is journalled
+OTHERS = ("came true", "regret", "confidence", "soon share", "soon true")  # no features of a regret
 
 
 def decided(portfolio: Portfolio, law: StationaryBootstrap, number: int) -> dict[str, float]:
-    """The decision of one cycle, whether it came true, and its regret, expected and found, bp of NAV."""
-    whole = simulated_market(law, SEEN + AHEAD, seed=1, path=number)
-    market = whole.until(whole.dates[SEEN])
+    """The decision of one cycle of a simulated market."""
+    return decided_at(portfolio, simulated_market(law, SEEN + AHEAD, seed=1, path=number), SEEN, number)
+
+
+def decided_at(portfolio: Portfolio, whole: Market, row: int, number: int) -> dict[str, float]:
+    """The decision at the close of a row, whether it came true, and its regret, expected and found, bp of NAV.
+
+    number : seed of the holdings.
+    """
+    market = whole.until(whole.dates[row])
     weights = np.abs(portfolio.target + np.random.default_rng(number).uniform(-OFF, OFF, len(portfolio.target)))
     weights *= 0.99 / max(weights.sum(), 0.99)
     then = as_held(portfolio, market, NAV * weights, NAV * (1.0 - weights.sum()), market.dates[-SINCE])
     policy = then.policies[POLICY]
-    targets = target_path(held_by(policy, then.strategic), market, start=SEEN)
+    targets = target_path(held_by(policy, then.strategic), market, start=row)
     listed = alternatives(trade_list(then, policy, targets=targets), targets)
     found, target = analysed(listed), listed[0].trades.target
-    growths, lost = 1.0 + np.asarray(whole.returns[SEEN + 1 :])[None], list[float]()
-    for each in listed:
-        start = Start.of(each, policy)
-        lost.append(float(start.losses(growths[:, : start.opening.days], target, [start.opening.days]).sum()))
+    starts = [Start.of(each, policy) for each in listed]
+    days = starts[0].opening.days
+    growths = 1.0 + np.asarray(whole.returns[row + 1 : row + 1 + days])[None]
+    soon, lost = np.array([each.losses(growths, target, [JOURNALLED, days]).sum(axis=(1, 2)) for each in starts]).T
     best, losses = found.best, np.array([each.losses for each in found.alternatives])
-    regret = lost[found.alternatives.index(best)] - min(lost)
+    regret = float(lost[found.alternatives.index(best)] - lost.min())
     return {
         "share": found.shares[best.name],
         "confidence": found.confidence,
@@ -61,6 +71,8 @@ def decided(portfolio: Portfolio, law: StationaryBootstrap, number: int) -> dict
         "volatility lately": float((market.returns[-SINCE:] @ target).std()),
         "turnover": best.listed.trades.turnover,
         "loss": best.loss,
+        "soon share": found.early(best.name)[JOURNALLED].best,
+        "soon true": float(soon[found.alternatives.index(best)] <= soon.min()),
     }
 
 
@@ -86,7 +98,7 @@ def regrets(cycles: pd.DataFrame) -> dict[str, float]:
     """Mean squared error of each prediction of the regret in the second half of the cycles, bp² of NAV."""
     half = len(cycles) // 2
     seen, judged = cycles[:half], cycles[half:]
-    features = [name for name in cycles if name not in ("came true", "regret", "confidence")]
+    features = [name for name in cycles if name not in OTHERS]
     trees = LGBMRegressor(n_estimators=100, learning_rate=0.05, num_leaves=4, verbose=-1, random_state=0, n_jobs=1)
     trees.fit(seen[features].to_numpy(), seen["regret"])
     predicted = {
