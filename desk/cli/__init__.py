@@ -130,6 +130,7 @@ MOVED = {  # group of what was called by its last word alone, and can be until v
     name: group
     for group, table in {"research": RESEARCH, "runs": RUNS, "desk": DESK, "serve": SERVE}.items()
     for name in table
+    if name not in ("install", "uninstall")  # which are newer
 }
 
 

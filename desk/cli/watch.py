@@ -81,7 +81,7 @@ def install(
         str, typer.Option(help="Address to which alerts are posted, such as a webhook of Slack or Discord.")
     ] = "",
 ) -> None:
-    """Have the decision cycles of FILE run by themselves, each night.
+    """Have the decision cycles of FILE run by themselves.
 
     Fetches prices, opens a book that FILE then reads, tests alerts, and has systemd, or else cron, start the watcher
     with the machine. Says what happens next. Call it again after a change.

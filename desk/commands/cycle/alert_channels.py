@@ -30,7 +30,7 @@ from foundation.canonical import content_hash
 from foundation.home import home_folder
 from foundation.paper.wording import listed
 
-TOKEN, PASSWORD = "REBALANCE_WEBHOOK_TOKEN", "REBALANCE_SMTP_PASSWORD"  # environment variables
+WEBHOOK_TOKEN, PASSWORD = "REBALANCE_WEBHOOK_TOKEN", "REBALANCE_SMTP_PASSWORD"  # environment variables
 TIMEOUT = 20.0  # seconds for each answer of a mail server
 WAIT, LONGEST_WAIT = 1.0, 10.0  # seconds before the second try: at least, and at most where a server asks for more
 MOST_LETTERS = {"text": 4_096, "content": 2_000}  # of a message: Telegram and Slack read the first, Discord the second
@@ -103,7 +103,7 @@ def _to_file(message: Message, keys: AlertKeys, clock: Clock) -> str:
 
 def _to_webhook(message: Message, keys: AlertKeys, clock: Clock) -> str:
     """Post JSON. The token takes the place of `{token}` in the address; without one there, it is a bearer token."""
-    address, token = keys.webhook or "", read_key("the webhook", TOKEN, "its service", optional=True)
+    address, token = keys.webhook or "", read_key("the webhook", WEBHOOK_TOKEN, "its service", optional=True)
     is_bearer = bool(token) and "{token}" not in address
     headers = {"Content-Type": "application/json"} | ({"Authorization": f"Bearer {token}"} if is_bearer else {})
     text = f"{message.title}\n{message.text}"
@@ -129,7 +129,7 @@ def _check_answer(what: str, reply: Reply | Fault, token: str, clock: Clock) -> 
     if not 200 <= reply.status < 300:
         later = reply.status in OPEN_OUTCOMES or reply.status >= HTTPStatus.INTERNAL_SERVER_ERROR
         said = cut(masked(reply.content.decode(errors="replace"), token))
-        secret = f", or the token in {TOKEN}" if token else ""
+        secret = f", or the token in {WEBHOOK_TOKEN}" if token else ""
         fix = "It is tried again later." if later else f"Correct its address{secret}."
         wait = retry_after(reply, clock.moment())
         raise FeedError(f"{what} answers {reply.status}, {said!r}. {fix}", "later" if later else "source", wait)

@@ -6,7 +6,7 @@ from pathlib import Path
 
 import yaml
 
-from desk.commands.cycle.alert_channels import TOKEN
+from desk.commands.cycle.alert_channels import WEBHOOK_TOKEN
 from desk.commands.cycle.alerts import SETTINGS, SYSTEM, send_test
 from desk.commands.cycle.service_manager import Started, end, start
 from desk.commands.cycle.watch import last_cycle
@@ -91,7 +91,9 @@ def _alerted(notify: str, clock: Clock) -> Iterator[str]:
         write_private(path, text.encode())  # an address may be a secret
     tested, is_failed = send_test(clock)
     if is_failed:
-        raise ConfigError(f"an alert was not taken, and nothing is installed:\n{tested}\nCorrect {path}, or {TOKEN}.")
+        raise ConfigError(
+            f"an alert was not taken, and nothing is installed:\n{tested}\nCorrect {path}, or {WEBHOOK_TOKEN}."
+        )
     yield tested
     if not notify and not before:
         yield f"Alerts go to {path.parent / ALERTS_FILE} alone, which nobody is sent: see --notify, and docs/alerts.md."
@@ -152,7 +154,7 @@ def _opened(file: Path, name: str, *, is_read: bool) -> str:
 
 
 def _coming(portfolio: Portfolio, now: datetime) -> Iterator[str]:
-    """What its next cycles do."""
+    """Sentences on its next cycles."""
     delays = delays_of(Path(portfolio.file)) or {portfolio.market.calendar: PUBLISHED}
     if not last_cycle(portfolio.name)[0]:
         policy, name, run = policy_now(portfolio)

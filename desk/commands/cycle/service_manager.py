@@ -1,4 +1,4 @@
-"""What starts a watcher without a person: a service and a timer of systemd, or else lines of cron."""
+"""A watcher that starts without a person: by a service and a timer of systemd, or else by lines of cron."""
 
 import os
 import re
@@ -64,7 +64,7 @@ WantedBy=timers.target
 
 @dataclass(frozen=True)
 class Started:
-    """What is to be started without a person.
+    """A watcher to be started without a person.
 
     name : name of the portfolio.
     file : its file.
@@ -95,7 +95,7 @@ def environment() -> dict[str, str]:
 
 
 def manager() -> str:
-    """What starts programs here: "systemd", "cron", or "" where neither does."""
+    """The program that starts others here: "systemd", "cron", or "" for neither."""
     if BOOTED.is_dir() and _runs(_systemctl("show-environment")):
         return "systemd"
     return "cron" if _runs(("crontab", "-l"), or_empty=True) else ""

@@ -12,7 +12,7 @@ from mail_server import CLOSE, MailServer, serving_mail
 from provider_server import Time, own_certificate
 from pydantic import TypeAdapter
 
-from desk.commands.cycle.alert_channels import PASSWORD, TOKEN, deliver, message_of
+from desk.commands.cycle.alert_channels import PASSWORD, WEBHOOK_TOKEN, deliver, message_of
 from desk.cycle.alerts import AlertKeys
 from desk.feeds import transport
 from desk.feeds.adapter import FeedError
@@ -59,7 +59,7 @@ def mailed(served: MailServer, *notices: Alerted, **given: Any) -> str:
 
 
 def test_a_webhook_is_posted_json_with_a_text_and_its_notices(hook: Hook, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setenv(TOKEN, "secret-1")
+    monkeypatch.setenv(WEBHOOK_TOKEN, "secret-1")
     assert posted(hook, RAISE, OTHER, path="/services/{token}") == 0.0
     ((path, headers, content),) = hook.asked
     assert (path, headers["Content-Type"]) == ("/services/secret-1", "application/json")
@@ -103,7 +103,7 @@ def telegram(path: str, headers: dict[str, str], content: Any) -> tuple[int, str
 def test_discord_and_telegram_take_a_message_of_any_length(
     hook: Hook, monkeypatch: pytest.MonkeyPatch, rule: Any, path: str, count: int
 ) -> None:
-    monkeypatch.setenv(TOKEN, "secret-1")
+    monkeypatch.setenv(WEBHOOK_TOKEN, "secret-1")
     hook.rule = rule
     posted(hook, *[RAISE, OTHER] * count, path=path)
     ((_, _, content),) = hook.asked
@@ -112,13 +112,13 @@ def test_discord_and_telegram_take_a_message_of_any_length(
 
 
 def test_without_a_token_none_is_sent(hook: Hook, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.delenv(TOKEN, raising=False)
+    monkeypatch.delenv(WEBHOOK_TOKEN, raising=False)
     posted(hook)
     assert "Authorization" not in hook.asked[0][1]
 
 
 def test_a_token_that_is_not_in_the_address_is_a_bearer_token(hook: Hook, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setenv(TOKEN, "secret-1")
+    monkeypatch.setenv(WEBHOOK_TOKEN, "secret-1")
     posted(hook)
     assert hook.asked[0][1]["Authorization"] == "Bearer secret-1"
 
@@ -148,7 +148,7 @@ def test_a_webhook_that_asks_to_wait_is_asked_once_more(
 def test_a_webhook_at_fault_is_told_without_its_token(
     hook: Hook, monkeypatch: pytest.MonkeyPatch, answers: list[Any], said: str, kind: str, count: int
 ) -> None:
-    monkeypatch.setenv(TOKEN, "secret-1")
+    monkeypatch.setenv(WEBHOOK_TOKEN, "secret-1")
     monkeypatch.setattr(transport, "CONNECT", 0.5)
     monkeypatch.setattr(transport, "ANSWER", 0.3 if answers[0][0] == 0 else 5.0)
     hook.answers = answers

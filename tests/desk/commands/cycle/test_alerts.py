@@ -19,7 +19,7 @@ from hypothesis import strategies as st
 from mail_server import MailServer, serving_mail
 from provider_server import Time
 
-from desk.commands.cycle.alert_channels import TOKEN
+from desk.commands.cycle.alert_channels import WEBHOOK_TOKEN
 from desk.commands.cycle.alerts import alert_cycle, alert_resolved, alert_trouble, send_waiting
 from desk.cycle.alerts import AlertKeys
 from desk.cycle.briefing import Sending
@@ -39,7 +39,7 @@ RANGES, SHARPE = "[urgent] Steady: ranges", "[warning] Steady: Sharpe ratio"
 @pytest.fixture(autouse=True)
 def home(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     monkeypatch.setenv(HOME, str(tmp_path))
-    monkeypatch.delenv(TOKEN, raising=False)
+    monkeypatch.delenv(WEBHOOK_TOKEN, raising=False)
     return tmp_path
 
 
