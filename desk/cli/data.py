@@ -132,9 +132,19 @@ def revisions(
     print_text(revisions_text(named, run))
 
 
-def sources() -> None:
-    """Print the sources, their limits, and how their keys are given."""
+def sources(
+    try_them: Annotated[
+        bool, typer.Option("--try", help="Ask each of them for some bars, and say what it answers.")
+    ] = False,
+) -> None:
+    """Print the sources, their limits, and how their keys are given.
+
+    With --try the exit status is 1 where one cannot be used.
+    """
     with starting():
+        from desk.commands.data import tried_sources
         from desk.feeds.tables import sources_text
 
+    if try_them:
+        tell(*tried_sources())
     print_text(sources_text())

@@ -32,6 +32,7 @@ from desk.commands.data import (
     import_table,
     needs_of,
     revisions_text,
+    tried_sources,
 )
 from desk.commands.new import NewFile, write_new
 from desk.commands.replay import replay
@@ -690,6 +691,25 @@ def test_sources_are_listed_with_their_pace_and_whether_their_key_is_there(
     assert "FRED_API_KEY (not set; from https://fredaccount.stlouisfed.org/apikeys)" in lines["fred"]
     assert "s3cret" not in text
     assert rebalance("data", "sources").out.strip() == text.strip()
+
+
+def test_each_source_is_tried_with_one_request_and_an_answer_of_another_shape_is_told(
+    desk: Desk, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("TIINGO_API_KEY", "s3cret-key")
+    bars = desk.server.bars["SPY"]
+    desk.server.bars |= dict.fromkeys(("spy.us", "BTC/USD", "BTC/EUR"), bars)
+    found, is_failed = tried_sources(desk.time.clock)
+    lines = {line.split()[0]: line for line in found.splitlines()}
+    assert lines["yahoo"].endswith(f" rows up to {TODAY}")
+    assert lines["tiingo"].endswith(f" rows up to {TODAY}")
+    assert lines["alpha_vantage"].endswith("not asked: ALPHAVANTAGE_API_KEY is not set")
+    assert not is_failed, found
+    desk.server.faults = {"SPY": "HTML"}
+    found, is_failed = tried_sources(desk.time.clock)
+    assert is_failed
+    assert "rows up to" not in next(line for line in found.splitlines() if line.startswith("tiingo"))
+    assert "s3cret" not in found
 
 
 def test_a_key_in_the_keyring_is_listed_as_set(desk: Desk, monkeypatch: pytest.MonkeyPatch) -> None:
