@@ -164,6 +164,9 @@ def _tiingo(path: str, params: Asked, headers: Asked, bars_of: Bars) -> Answer:
     if symbol not in bars_of:
         return _json({"detail": f"Error: Ticker '{symbol}' not found"}, 404)
     bars = bars_of[symbol]
+    if not path.endswith("/prices"):
+        first, last = (f"{bars[k].session}" if bars else None for k in (0, -1))
+        return _json({"ticker": symbol, "name": symbol, "exchangeCode": "NYSE", "startDate": first, "endDate": last})
     later, total = _later_splits(bars), _total_factors(bars)
     rows = []
     for bar in _within(bars, params.get("startDate"), params.get("endDate")):

@@ -11,8 +11,8 @@ from urllib.parse import quote
 import numpy as np
 import pandas as pd
 
-from desk.feeds.adapter import Adapter, Limits, Quote, Reply, Request, Wanted
-from desk.feeds.answers import NEW_YORK, Asked, Bars, bar_table, market_rows, over, quoted
+from desk.feeds.adapter import BEGINS, Adapter, Limits, Quote, Reply, Request, Wanted
+from desk.feeds.answers import NEW_YORK, Asked, Bars, at, bar_table, market_rows, over, quoted
 from foundation.arrays import Array
 from research.market.rows import FIRST_DAY
 
@@ -31,10 +31,11 @@ class Tiingo(Adapter):
     key_from: str = "https://www.tiingo.com/account/api/token"
 
     def requests(self, wanted: Wanted, key: str) -> Sequence[Request]:
-        """One request: without a first day Tiingo gives the last bar alone."""
-        span = {"startDate": str(wanted.first or FIRST_DAY.date()), "endDate": str(wanted.last)}
-        path = f"/tiingo/daily/{quote(wanted.symbol, safe='')}/prices"
-        return [self._request(path, span | {"format": "json", "resampleFreq": "daily"}, key)]
+        """That of the bars; where all are wanted, that of the asset, too, which says its first day."""
+        span = {"startDate": str(wanted.first or FIRST_DAY.date()), "endDate": str(wanted.last)}  # else the last bar
+        path = f"/tiingo/daily/{quote(wanted.symbol, safe='')}"
+        bars = self._request(f"{path}/prices", span | {"format": "json", "resampleFreq": "daily"}, key)
+        return [bars] if wanted.first else [bars, self._request(path, {}, key)]
 
     def rows(self, wanted: Wanted, replies: Sequence[Reply], fetched_at: np.datetime64) -> pd.DataFrame:
         """Rows as given. An empty answer gives none."""
@@ -58,7 +59,10 @@ class Tiingo(Adapter):
             adjusted=False,
             currency=wanted.currency,
         )
-        return market_rows(asked, wanted, bars)
+        rows = market_rows(asked, wanted, bars)
+        if len(replies) > 1 and (first := at(asked.json(replies[1]), "startDate")):
+            rows.attrs[BEGINS] = asked.day(first)
+        return rows
 
     def quote_requests(self, symbols: Mapping[str, str], key: str) -> Sequence[Request]:
         """The request of the quotes of the moment, from symbols by asset id."""

@@ -14,7 +14,7 @@ import pandas as pd
 import pytest
 from provider_bodies import COINS, Bar, body
 
-from desk.feeds.adapter import FeedError, Reply, Request, Wanted
+from desk.feeds.adapter import BEGINS, FeedError, Reply, Request, Wanted
 from desk.feeds.adapters import ADAPTERS
 from research.market.indicators import RSI
 from research.market.reading.embedded import load_market
@@ -124,6 +124,12 @@ def test_pence_become_pounds() -> None:
     rows = fetched("yahoo", {"VUSA.L": of}, wish("yahoo", symbol="VUSA.L"))
     same(rows, of)
     assert set(rows["currency"]) == {"GBP"}
+
+
+@pytest.mark.parametrize("name", ["yahoo", "tiingo"])
+def test_a_source_that_says_its_first_day_is_believed(name: str) -> None:
+    of = bars(30)
+    assert fetched(name, {SYMBOLS[name]: of}, wish(name)).attrs[BEGINS] == of[0].session
 
 
 @pytest.mark.parametrize(
