@@ -90,17 +90,17 @@ def confidence_sequence(daily: Array, periods_per_year: float, level: float = IN
     return ConfidenceSequence(days, value, width, level, float(x.std(ddof=1)))
 
 
-def batch_size(periods_per_year: float) -> int:
+def batch_size(periods_per_year: float, batches_a_year: int = BATCHES_A_YEAR) -> int:
     """The number of days of a batch, about those of a month."""
-    return max(round(periods_per_year / BATCHES_A_YEAR), 1)
+    return max(round(periods_per_year / batches_a_year), 1)
 
 
-def batch_means(daily: Array, periods_per_year: float) -> Array:
-    """(k,) means of the whole batches of a daily figure (T,), a year."""
-    size = batch_size(periods_per_year)
-    count = len(daily) // size
-    found: Array = periods_per_year * daily[: count * size].reshape(count, size).mean(axis=1)
-    return found
+def batch_means(daily: Array, periods_per_year: float, batches_a_year: int = BATCHES_A_YEAR) -> Array:
+    """(..., k) means of the whole batches of a daily figure (..., T), a year."""
+    size = batch_size(periods_per_year, batches_a_year)
+    count = daily.shape[-1] // size
+    means: Array = periods_per_year * daily[..., : count * size].reshape(*daily.shape[:-1], count, size).mean(axis=-1)
+    return means
 
 
 def mixing(spread: float, level: float) -> float:
