@@ -15,7 +15,7 @@ from pydantic import AfterValidator, Field
 
 from desk.cycle.briefing import NOT_STATED, Sending, briefed
 from desk.cycle.decision import JOURNAL_CONTROL
-from desk.cycle.monitor import NORMAL_LEVEL
+from desk.cycle.monitor import LIVE_BREAK, NORMAL_LEVEL
 from desk.journal.records import RAISED, RESOLVED, Alert, Alerted
 from desk.tickets.order_ids import list_id
 from foundation.canonical import content_hash
@@ -165,6 +165,8 @@ def _of_status(status: str, session: str, ticket: str, sending: Sending) -> tupl
 def _remedy(reading: str, file: str) -> str:
     if reading == "data":
         return f"rebalance data check {file}"
+    if reading == LIVE_BREAK:
+        return f"rebalance desk live {file}"
     return f"rebalance {'trades' if reading == 'ranges' or reading.startswith('drift') else 'risk'} {file}"
 
 

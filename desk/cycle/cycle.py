@@ -18,7 +18,7 @@ from backtests.runs.folder import code_version
 from desk.cycle.alternatives import alternatives
 from desk.cycle.analysis import Analysis, analysed, tax_of
 from desk.cycle.decision import Control, Decision, control, decided
-from desk.cycle.monitor import Monitored, monitored, weights_by_group
+from desk.cycle.monitor import Monitored, Reading, monitored, weights_by_group
 from desk.cycle.reality import NOT_COMPARED, REALITY, Reality
 from foundation.arrays import Array
 from foundation.canonical import content_hash
@@ -114,6 +114,7 @@ def run_cycle(
     *,
     reality: Reality = NOT_COMPARED,
     given: Sequence[Control] = (),
+    readings: Sequence[Reading] = (),
 ) -> Cycle:
     """Run one cycle of a portfolio at its last close.
 
@@ -124,6 +125,7 @@ def run_cycle(
     now    : clock of the records.
     reality : the book of the portfolio beside its venue.
     given  : controls of what the desk knows besides, such as its journal.
+    readings : readings of what it knows besides, such as its live record.
     Raises : as `trade_list`, but for prices that are too old: then orders are vetoed.
     """
     targets = target_path(held_by(policy, portfolio.strategic), portfolio.market, start=len(portfolio.market.dates) - 1)
@@ -131,7 +133,7 @@ def run_cycle(
     portfolio = listed.portfolio
     record = _Record(now)
     record.add("supervisor", _request(listed) | {"reality": reality.record}, _request_words(listed, reality))
-    monitor = monitored(listed)
+    monitor = monitored(listed, readings)
     data = monitor["data"]
     record.add("market data", {"fingerprint": portfolio.market.fingerprint, **asdict(data)}, data.sentence)
     record.add("forecast", *_forecast(portfolio))

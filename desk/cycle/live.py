@@ -120,6 +120,12 @@ class Parting:
         """NAV of live less that of the backtest at the last close, currency: the sum of all causes."""
         return float(self.live.nav[-1] - self.test.nav[-1])
 
+    @property
+    def differences(self) -> Array:
+        """(D,) daily returns of live less the backtest, without what dividends and the opening brought, fraction."""
+        events = self.causes[1:, [INCOME, OPENING]].sum(axis=1) / self.test.nav[:-1]
+        return self.live.returns - self.test.returns - events
+
     def first_apart(self, tolerance: float = TOLERANCE) -> tuple[int, str] | None:
         """The first close at which holdings or NAV differ by more than a tolerance, and the largest cause by then.
 
@@ -293,9 +299,10 @@ def _parted(live: DailyMoney, test: DailyMoney, played: Backtest, quoted: Array)
     units[0, OPENING] = 0.5 * np.abs(live.held[0] - test.held[0]).sum()
     apart[OPENING], causes[0, OPENING] = live.held[0] - test.held[0], live.nav[0] - test.nav[0]
     price_returns = contributions(played).price_returns
-    adjusted = np.zeros_like(live.held)
-    if live.costs is not None:
+    adjusted, reinvested = np.zeros_like(live.held), np.zeros_like(live.held)
+    if live.costs is not None:  # else live holds what the backtest does
         adjusted[1:] = live.held[:-1] * (quoted[1:] - price_returns[1:])
+        reinvested = test.income * (played.dividends == "reinvest")
     lots = market.lots * np.nan_to_num(market.prices[first:], nan=0.0) * (1.0 + COUNTED)
     traded, floor = (live.traded, test.traded), COUNTED * test.nav[:, None]
     alone = (np.abs(traded[0]) > floor) != (np.abs(traded[1]) > floor)
@@ -306,7 +313,7 @@ def _parted(live: DailyMoney, test: DailyMoney, played: Backtest, quoted: Array)
         more = live.traded[t] - test.traded[t]
         cause = np.where(alone[t], ALONE, np.where(np.abs(more) <= lots[t], LOTS, SIZE))
         apart[cause, np.arange(len(more))] += more
-        apart[INCOME] += adjusted[t] - test.income[t] * (played.dividends == "reinvest")
+        apart[INCOME] += adjusted[t] - reinvested[t]
         units[t] = 0.5 * np.abs(apart).sum(axis=1)
         paid = test.fees[t] - live.fees[t]
         causes[t, ALONE] += paid[alone[t]].sum()

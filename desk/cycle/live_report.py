@@ -10,9 +10,11 @@ from backtests.engine import backtest
 from backtests.engine.run import conditions
 from backtests.evaluation.benchmark import target_returns
 from backtests.inference.confidence_sequence import BATCHES_A_YEAR, ConfidenceSequence, batch_means, confidence_sequence
+from backtests.inference.detector import RUN_YEARS
 from backtests.inference.estimates import INTERVAL_LEVEL, Estimate, NotAvailable
 from backtests.sheets.parts import Part, section_blocks
 from desk.cycle.live import CAUSES, HELD, LOTS, TOLERANCE, DailyMoney, Parting, beside, played_from
+from desk.cycle.live_break import live_break
 from desk.tca.page import table_block
 from desk.tca.report import Table
 from desk.tca.text import table_text
@@ -88,10 +90,15 @@ class LiveReport:
 
     @property
     def headlines(self) -> list[str]:
-        """The difference, the first day, and the answers to both questions, a sentence each."""
+        """The difference, the first day, the alert of a break, and the answers to both questions, a sentence each."""
         both, margin = self.parting, self.portfolio.materiality * BASIS_POINT
         apart = f"{amount(both.difference, signed=True)} {self.portfolio.basis}"
         found = [f"NAV of live less the backtest: {apart}, {_bps(both, both.difference)} bp of NAV.", self._first_day()]
+        if alert := live_break(both, self.portfolio.materiality):
+            rare = (
+                f"Without a break, such an alert comes once in {number(RUN_YEARS, 1)} years on average, or less often"
+            )
+            found.append(f"An alert, and no verdict: {alert[1]}. {rare}.")
         since, beyond = self.sequence.first_apart(), self.sequence.first_apart(-margin, margin)
         verdict = _verdict(both, self.sequence, since, "the backtest")
         if beyond is not None:

@@ -3,7 +3,7 @@
 Drift, ranges, VaR, drawdown and a crisis trigger a cycle, as its policy does; the other readings raise flags.
 """
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, replace
 
 import numpy as np
@@ -33,6 +33,7 @@ from research.risk.decomposition.ex_ante import stopped_words
 GROUPS = ("asset_class", "sector")
 CRISIS = REGIMES[-1]
 RECENT = 63  # rows of the mean correlation
+LIVE_BREAK = "break from the backtest"  # name of a reading
 NORMAL_LEVEL, QUIET = "normal", "quiet"  # of a reading, and of a day
 
 
@@ -94,10 +95,10 @@ class Monitored:
         return next(each for each in self.readings if each.name == name)
 
 
-def monitored(listed: TradeList) -> Monitored:
-    """The readings of the portfolio of a trade list, before its orders."""
+def monitored(listed: TradeList, given: Sequence[Reading] = ()) -> Monitored:
+    """The readings of the portfolio of a trade list, before its orders.  given : readings of what the desk knows."""
     of = _Readings(listed.before_after, listed.target, listed.stale_words)
-    readings = [*of.all()]
+    readings = [*of.all(), *given]
     if isinstance(listed.decides, LearnedPolicy):
         readings.append(feature_drift(listed.portfolio, listed.decides, listed.policy))
     for part in each_of(listed.decides):  # type: ignore[arg-type]  # a policy holds an allocation as a wrapper does

@@ -9,6 +9,7 @@ import pandas as pd
 
 from backtests.runs.folder import reports_folder
 from desk.commands.cycle.kept_path import CYCLES, kept_path
+from desk.commands.cycle.live import recorded_book
 from desk.commands.cycle.records import past_words, write_record
 from desk.commands.data import delays_of
 from desk.commands.orders import acting, book
@@ -16,6 +17,7 @@ from desk.commands.orders.trades import check_out, policy_now, save_trades, toda
 from desk.cycle.briefing import NOT_STATED, Sending, next_steps
 from desk.cycle.cycle import Cycle, run_cycle
 from desk.cycle.decision import JOURNAL_CONTROL, OPEN_ORDERS, Control, control
+from desk.cycle.live_break import live_reading
 from desk.cycle.reality import NOT_COMPARED, PATIENT, Reality
 from desk.cycle.replay import replayed
 from desk.cycle.screen import screen, status_line, timeline
@@ -109,7 +111,8 @@ def make_cycle(
         policy, name, run = policy_now(portfolio, "", reports)
         progress.stage("running the cycle")
         past = past_words(journal, portfolio, policy)
-        made = run_cycle(portfolio, policy, name, run, today, utc_now, reality=reality, given=given)
+        live = live_reading(portfolio, policy, name, recorded_book(file))
+        made = run_cycle(portfolio, policy, name, run, today, utc_now, reality=reality, given=given, readings=live)
         entry, document = _journalled(journal, made, run)
         status, outcome = made.decision.status, acting.Outcome(_sent(journal, made))
         if (desk is not None or not act) and status == "finalised" and made.decision.ticket:

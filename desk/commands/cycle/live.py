@@ -9,6 +9,7 @@ from foundation.files import from_workbench, write_whole, writing
 from foundation.progress import bar
 from research.portfolio import load_portfolio
 from research.portfolio.file.document import read_document
+from research.portfolio.holdings.book import Book
 from research.portfolio.holdings.book_file import whole_book
 from research.portfolio.holdings.holdings import given_book
 
@@ -24,9 +25,14 @@ def live_text(file: Path, out: Path | None = None, reports: Path | None = None, 
         portfolio = load_portfolio(file, trust_code=trust_code)
         policy, name, _ = policy_now(portfolio, "", reports)
         progress.stage("running backtests")
-        book = given_book(read_document(from_workbench(file)))
-        report = live_report(portfolio, policy, name, book and whole_book(book))
+        report = live_report(portfolio, policy, name, recorded_book(file))
         if out is not None:
             with writing(out):
                 write_whole(out, report.page())
     return report.text if out is None else f"{report.text}\n\nWritten: {out}"
+
+
+def recorded_book(file: Path) -> Book | None:
+    """The book that a portfolio file names, with all its events, or None. Raises as `given_book` does."""
+    book = given_book(read_document(from_workbench(file)))
+    return book and whole_book(book)
