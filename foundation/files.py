@@ -8,11 +8,13 @@ may wait for the disk together (`synced_later`, `sync`).
 import errno
 import fcntl
 import hashlib
+import math
 import os
 import re
 import shutil
 import stat
 import tempfile
+import time
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import ExitStack, contextmanager, suppress
 from contextvars import ContextVar
@@ -27,6 +29,7 @@ DATA = ROOT.resolve() / "data"  # of the markets that come with it
 DRAFT = re.compile(r"\..+\.[0-9a-f]{16}\.part")  # the name of a file that is being written; its writer holds its lock
 WORK, LOCK = "rebalance-work-", ".lock"  # begin the name of a work folder, and end that of its lock
 SYNCED_LATER: ContextVar[Path | None] = ContextVar("SYNCED_LATER", default=None)  # a folder that is synced as a whole
+LOCK_NAP = 0.005  # seconds between looks whether a lock is free
 NO_SPACE = (errno.ENOSPC, errno.EDQUOT, errno.EFBIG)  # what the system says of a place without space
 
 
@@ -245,20 +248,34 @@ def sha256_of(path: Path) -> str:
         return hashlib.file_digest(file, "sha256").hexdigest()
 
 
+def lock_within(file: int, how: int, seconds: float) -> bool:
+    """Lock an open file, as `fcntl.flock` does; false where another process holds it for so long."""
+    end = time.monotonic() + seconds
+    while True:
+        try:
+            fcntl.flock(file, how | fcntl.LOCK_NB)
+        except BlockingIOError:
+            if time.monotonic() >= end:
+                return False
+            time.sleep(LOCK_NAP)
+        else:
+            return True
+
+
 @contextmanager
-def locked(path: Path, *, wait: bool) -> Iterator[bool]:
+def locked(path: Path, *, wait: bool | float) -> Iterator[bool]:
     """Hold the lock that a file stands for; the file goes with the lock, which goes with its process.
 
-    wait : true to wait for another process that holds it; false to give False where one does.
+    wait : true to wait for another process that holds it, or seconds to wait at most; after these, and for false, it
+           gives False where one does.
     """
     while True:
         file = _open_lock(path)
         try:
-            fcntl.flock(file, fcntl.LOCK_EX | (0 if wait else fcntl.LOCK_NB))
-        except BlockingIOError:
-            os.close(file)
-            yield False
-            return
+            if not lock_within(file, fcntl.LOCK_EX, math.inf if wait is True else wait):
+                os.close(file)
+                yield False
+                return
         except BaseException:
             os.close(file)
             raise

@@ -20,12 +20,14 @@ from typing import NamedTuple, Self
 
 from desk.journal.chain import ENTRY_FIELDS, START, Entry, Event, Head, entry_of
 from foundation.errors import ConfigError, DataError
+from foundation.files import lock_within
 from foundation.home import home_folder
 from foundation.paper.wording import counted
 from foundation.sqlite_tables import append_only, connected, create, transaction
 
 JOURNAL, HEAD = "journal.sqlite", "journal.head"
 COLUMNS = ", ".join(f'"{name}"' for name in ENTRY_FIELDS)
+LONGEST_TURN = 60.0  # seconds that another process may take to read or write; it takes milliseconds
 ALTERED = "Run: rebalance desk journal verify. To begin a new journal, move journal.sqlite and journal.head elsewhere."
 TABLE = f"""
 BEGIN IMMEDIATE;
@@ -237,7 +239,10 @@ class Journal:
 
     @contextmanager
     def _locked(self, how: int = fcntl.LOCK_EX) -> Iterator[None]:
-        fcntl.flock(self._file, how)
+        if not lock_within(self._file, how, LONGEST_TURN):
+            raise DataError(
+                f"another process holds {self.folder / HEAD} for {LONGEST_TURN:g} s: end it where it hangs; try again."
+            )
         try:
             yield
         finally:
@@ -273,7 +278,7 @@ def journal_head(folder: Path | None = None) -> Head | None:
     except FileNotFoundError:
         return None
     try:
-        fcntl.flock(file, fcntl.LOCK_SH)
+        lock_within(file, fcntl.LOCK_SH, LONGEST_TURN)
         return read_head(file)
     finally:
         os.close(file)

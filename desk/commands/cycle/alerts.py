@@ -25,6 +25,7 @@ from research.portfolio.file.settings import names_of, read
 
 SETTINGS, LOCK = "alerts.yaml", ".alerts.lock"
 HOUR = timedelta(hours=1)
+LONGEST_SENDING = 120.0  # seconds that another process may take to send alerts
 MOMENT = "%Y-%m-%dT%H:%M:%S.%fZ"  # as entries of the journal have it
 FAULTS = (ValueError, OSError)  # of settings, of a journal, of a channel
 SYSTEM = Clock()
@@ -99,12 +100,12 @@ def _keys() -> AlertKeys | None:
 
 
 def _tell(on: Sequence[Alert], is_over: Callable[[Alert], bool], clock: Clock) -> list[str]:
-    """Send what is new and what waited, and journal who took it: sentences. One process at a time."""
+    """Send what is new and what waited, and journal who took it: sentences. One process at a time, if none hangs."""
     try:
         keys = _keys()
         if keys is None:
             return []
-        with locked(home_folder() / LOCK, wait=True):
+        with locked(home_folder() / LOCK, wait=LONGEST_SENDING):  # a process that hangs keeps no other from telling
             return list(_told(on, is_over, keys, clock))
     except FAULTS as error:
         return [f"No alert was sent: {error}"]

@@ -4,7 +4,6 @@ The journal says which sessions had their cycle, so that a restart, a second wat
 nothing. A watcher holds the lock of each portfolio that it watches; another one waits for it, and goes on with others.
 """
 
-import errno
 import shlex
 from collections import Counter
 from collections.abc import Callable, Iterable, Sequence
@@ -33,7 +32,7 @@ from desk.journal.records import Alert, CycleRun
 from desk.journal.tickets import execution_status, newest_cycle
 from desk.tca.orders import read_orders
 from foundation.errors import ConfigError
-from foundation.files import from_workbench, locked, write_whole
+from foundation.files import NO_SPACE, from_workbench, locked, write_whole
 from foundation.home import home_folder
 from foundation.paper.wording import counted, listed
 from research.market.calendars import row_name
@@ -49,7 +48,6 @@ PAUSES = tuple(timedelta(minutes=each) for each in (5, 10, 20, 40, 60))  # befor
 LATE = timedelta(hours=4)  # after prices should be out, until a person is told that they are not
 MINUTE = timedelta(minutes=1)  # between signs of life, and before another look at what others watch or a list to go
 FAULT = 1  # exit status where something failed
-FULL = (errno.ENOSPC, errno.EDQUOT, errno.EFBIG)  # of a disk, of a share of it, of a file
 HOUR, FOREVER = timedelta(hours=1), timedelta.max
 LONG_AGO, FAR_AHEAD = datetime(1, 1, 1, tzinfo=UTC), datetime(9999, 1, 1, tzinfo=UTC)
 
@@ -189,7 +187,7 @@ class Watcher:
         try:
             print_text(f"{self._clock.now():%Y-%m-%d %H:%M:%S} UTC  {text}")
         except OSError as error:
-            if error.errno not in FULL:
+            if error.errno not in NO_SPACE:
                 raise
 
     def _alert(self, function: Callable[..., Iterable[str]], *what: object) -> None:

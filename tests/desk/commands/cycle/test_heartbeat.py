@@ -1,5 +1,6 @@
 """Watchers that are killed, hang, or cannot write: real processes, and who is told of them, by a real webhook."""
 
+import fcntl
 import os
 import resource
 import signal
@@ -18,10 +19,14 @@ from hooked import Hook, serving_hook
 from provider_server import Time
 from watched import steady
 
+from desk.commands.cycle import alerts as alert_commands
 from desk.commands.cycle.alerts import alert_resolved, alert_trouble, send_waiting
 from desk.commands.cycle.heartbeat import check_watchers, last_sign
 from desk.commands.cycle.watch import Alerts, Watcher
 from desk.feeds.pace import Clock
+from desk.journal import Journal, journal
+from foundation.files import locked
+from foundation.home import home_folder
 
 START = "2022-07-05T21:00:00"
 LOST = "[urgent] Steady: no sign of its watcher"
@@ -106,6 +111,22 @@ def test_a_watcher_that_hangs_is_told_after_an_hour(hook: Hook, tmp_path: Path) 
     assert titles(hook)[-1] == LOST
     assert "it hangs, or cannot write" in hook.asked[-1][2]["text"]
     ended(process, signal.SIGKILL)
+
+
+def test_a_watcher_that_hangs_with_the_locks_of_others_is_told(
+    hook: Hook, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    process = watching(steady(tmp_path))
+    until(process, lambda: last_sign("Steady"))
+    ended(process, signal.SIGKILL)
+    Journal().close()
+    monkeypatch.setattr(alert_commands, "LONGEST_SENDING", 0.01)
+    monkeypatch.setattr(journal, "LONGEST_TURN", 0.01)
+    with locked(home_folder() / alert_commands.LOCK, wait=False), open(home_folder() / journal.HEAD) as head:
+        fcntl.flock(head, fcntl.LOCK_EX)
+        said, _ = check_watchers(Time(START).clock)
+    assert titles(hook)[-1] == LOST
+    assert "end it where it hangs" in said
 
 
 def test_a_watcher_on_a_full_disk_tells_it_once(hook: Hook, tmp_path: Path) -> None:
