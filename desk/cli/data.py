@@ -146,5 +146,5 @@ def sources(
         from desk.feeds.tables import sources_text
 
     if try_them:
-        tell(*tried_sources())
+        return tell(*tried_sources())
     print_text(sources_text())

@@ -6,6 +6,7 @@ from typing import Annotated
 import typer
 
 from desk.cli.options import File, TrustCode, starting
+from desk.commands.cycle.kept_environment import load_environment
 from desk.commands.terminal import print_text
 from foundation.errors import ConfigError
 
@@ -30,6 +31,7 @@ def watch(
     both back; status says how they stand. Each names the open orders of each portfolio. check says whether a watcher
     was killed or hangs, tells it by alerts, and its exit status then is 1.
     """
+    load_environment()
     with starting():
         import re
         import signal

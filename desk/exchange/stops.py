@@ -34,12 +34,16 @@ def _path_if_there(name: str, folder: Path | None) -> str:
     return str(path) if path.exists() else ""
 
 
+def sending_lock(portfolio: str) -> Path:
+    """The file of the lock that a process holds while it sends a list of a portfolio."""
+    return home_folder() / f".{portfolio}.execute.lock"
+
+
 @contextmanager
 def alone(portfolio: str) -> Iterator[None]:
     """Hold a portfolio, so that no other process sends a list of it. Raises ConfigError where one does."""
-    folder = home_folder()
-    folder.mkdir(parents=True, exist_ok=True)
-    with locked(folder / f".{portfolio}.execute.lock", wait=False) as is_free:
+    home_folder().mkdir(parents=True, exist_ok=True)
+    with locked(sending_lock(portfolio), wait=False) as is_free:
         if not is_free:
             raise ConfigError(f"another process sends a list of {portfolio}: wait until it ends, and call again.")
         yield

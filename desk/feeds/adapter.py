@@ -28,6 +28,7 @@ class Wanted:
     last     : last day; a bar of a session that is not over is left out.
     currency : currency of its quotes where the source does not say it.
     known    : day of the last vintage that is there, of a source that dates its vintages; None for none.
+    begins   : first day that the source has said it has; None where it has not.
     """
 
     asset_id: str
@@ -36,6 +37,7 @@ class Wanted:
     last: date
     currency: str = "USD"
     known: date | None = None
+    begins: date | None = None
 
 
 @dataclass(frozen=True)

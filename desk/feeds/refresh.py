@@ -202,8 +202,10 @@ def _gaps(
     known = store.read(ids, tuple(EVENTS))
     vintages = _last_vintages(store, ids) if adapter.revises else {}
     spans = dict(zip(ids, known.slices, strict=True))
-    gaps = {}
-    for each in wanted:
+    gaps, begins = {}, about.get(BEGINS, {})
+    for asked_for in wanted:
+        stated = begins.get(asked_for.asset_id)
+        each = replace(asked_for, begins=date.fromisoformat(stated)) if stated else asked_for
         span = spans.get(each.asset_id, slice(0))
         days, since, whole = known.days[span], asked.get(each.asset_id), each
         ask: Wanted | None = each
@@ -329,7 +331,7 @@ class _Call:
             )  # fmt: skip
         if begins := rows.attrs.pop(BEGINS, None):
             self.begins[ask.asset_id] = begins
-        if is_whole and _has_all(rows, gap, begins):
+        if is_whole and _has_all(rows, gap, begins or ask.begins):
             self.whole.add(ask.asset_id)
         return rows
 

@@ -4,6 +4,7 @@ A channel, a file of settings or a journal at fault stops no cycle: the sentence
 """
 
 from collections.abc import Callable, Iterable, Iterator, Sequence
+from contextlib import ExitStack, suppress
 from dataclasses import replace
 from datetime import timedelta
 
@@ -87,10 +88,14 @@ def send_test(clock: Clock = SYSTEM) -> tuple[str, bool]:
     about = Alert("rebalance", "test of alerts", "test", "This is a test: nothing is wrong.", "nothing")
     test = Alerted(content_hash(now)[:ID_LETTERS], RAISED, about, now, owed=keys.channels)
     done, said = _sent([(test,)], keys, clock)
+    is_failed = bool(done[test.notice].owed)
     if keys.heartbeat:
-        ping(keys.heartbeat, clock)
-        said.append("heartbeat took a ping.")
-    return "\n".join(said), bool(done[test.notice].owed)
+        try:
+            ping(keys.heartbeat, clock)
+            said.append("heartbeat took a ping.")
+        except FeedError as error:
+            is_failed, said = True, [*said, str(error)]
+    return "\n".join(said), is_failed
 
 
 def _keys() -> AlertKeys | None:
@@ -105,7 +110,9 @@ def _tell(on: Sequence[Alert], is_over: Callable[[Alert], bool], clock: Clock) -
         keys = _keys()
         if keys is None:
             return []
-        with locked(home_folder() / LOCK, wait=LONGEST_SENDING):  # a process that hangs keeps no other from telling
+        with ExitStack() as turn:
+            with suppress(OSError):  # where no file can be made, or a process hangs, it is told all the same
+                turn.enter_context(locked(home_folder() / LOCK, wait=LONGEST_SENDING))
             return list(_told(on, is_over, keys, clock))
     except FAULTS as error:
         return [f"No alert was sent: {error}"]

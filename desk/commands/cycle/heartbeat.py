@@ -12,13 +12,15 @@ from pathlib import Path
 
 from desk.commands.cycle.alerts import SYSTEM, alert_resolved, alert_trouble
 from desk.cycle.alerts import URGENT
+from desk.exchange.stops import sending_lock
 from desk.feeds.pace import Clock
 from desk.journal.records import Alert
 from foundation.files import locked, write_whole
 from foundation.home import home_folder
 
 WATCH_LOCK, ALIVE = ".watch.lock", ".watch.alive"  # endings of the files of a portfolio
-SILENT = timedelta(hours=1)  # without a sign, after which a person is told; a cycle takes less
+SILENT = timedelta(hours=1)  # without a sign, after which a person is told; a cycle takes less to decide,
+LONGEST_LIST = timedelta(hours=25)  # and this at most to send a list in slices
 CHECK = "check"  # word of the command line that looks at all of them
 LOST = "no sign of its watcher"  # subject of an alert
 
@@ -37,9 +39,8 @@ def is_held(lock: Path) -> bool:
 
 
 def show_life(portfolio: str, now: datetime) -> None:
-    """Write that a watcher works, and tell the service manager. Raises OSError where the disk takes nothing."""
+    """Write that a watcher works. Raises OSError where the disk takes nothing."""
     write_whole(_alive(portfolio), f"{now.isoformat()}\n")
-    _notify_manager("READY=1\nWATCHDOG=1")
 
 
 def end_life(portfolio: str) -> None:
@@ -50,6 +51,13 @@ def end_life(portfolio: str) -> None:
 def last_sign(portfolio: str) -> str:
     """The moment of the last sign of a watcher that did not end on purpose, in words; "" for none."""
     return f"{_moment(_alive(portfolio)):%Y-%m-%d %H:%M} UTC" if _alive(portfolio).is_file() else ""
+
+
+def notify_manager(state: str) -> None:
+    """Tell systemd a state, as sd_notify(3) does; nothing to a manager that does not ask, or does not hear."""
+    if address := os.environ.get("NOTIFY_SOCKET", ""):
+        with suppress(OSError), socket.socket(socket.AF_UNIX, socket.SOCK_DGRAM) as sending:
+            sending.sendto(state.encode(), f"\0{address[1:]}" if address[0] == "@" else address)
 
 
 def check_watchers(clock: Clock = SYSTEM) -> tuple[str, bool]:
@@ -70,9 +78,11 @@ def check_watchers(clock: Clock = SYSTEM) -> tuple[str, bool]:
 
 def _fault(name: str, path: Path, now: datetime) -> str:
     """A sentence on a watcher that was killed or is silent; "" for one that works."""
+    last = _moment(path)
     if not is_held(watch_lock(name)):
-        return f"{name}: its watcher was killed after {last_sign(name)}, or the machine stopped."
-    if now - _moment(path) > SILENT:
+        killed = f"{name}: its watcher was killed after {last_sign(name)}, or the machine stopped."
+        return killed if path.is_file() else ""  # else it ended meanwhile
+    if abs(now - last) > SILENT and not (abs(now - last) < LONGEST_LIST and is_held(sending_lock(name))):
         return f"{name}: its watcher has given no sign since {last_sign(name)}: it hangs, or cannot write."
     return ""
 
@@ -86,10 +96,3 @@ def _moment(path: Path) -> datetime:
     with suppress(ValueError):
         return datetime.fromisoformat(path.read_text().strip()).astimezone(UTC)
     return datetime.fromtimestamp(path.stat().st_mtime, UTC)
-
-
-def _notify_manager(state: str) -> None:
-    """Tell systemd a state, as sd_notify(3) does; nothing to a manager that does not ask."""
-    if address := os.environ.get("NOTIFY_SOCKET", ""):
-        with socket.socket(socket.AF_UNIX, socket.SOCK_DGRAM) as sending:
-            sending.sendto(state.encode(), f"\0{address[1:]}" if address[0] == "@" else address)

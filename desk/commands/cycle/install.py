@@ -1,5 +1,6 @@
 """A portfolio file made to run by itself: its prices, its book, its alerts, and what starts its watcher; each once."""
 
+import shlex
 from collections.abc import Iterator
 from datetime import datetime
 from pathlib import Path
@@ -8,14 +9,17 @@ import yaml
 
 from desk.commands.cycle.alert_channels import WEBHOOK_TOKEN
 from desk.commands.cycle.alerts import SETTINGS, SYSTEM, send_test
+from desk.commands.cycle.heartbeat import end_life, is_held, watch_lock
+from desk.commands.cycle.kept_environment import KEPT, keep_environment
 from desk.commands.cycle.service_manager import Started, end, start
 from desk.commands.cycle.watch import last_cycle
-from desk.commands.data import delays_of, fetch_data
+from desk.commands.data import delays_of, fetch_data, needs_of
 from desk.commands.orders.book import named_in, open_from
 from desk.commands.orders.trades import policy_now
 from desk.cycle.alerts import AlertKeys
 from desk.cycle.schedule import next_over
 from desk.exchange.paper.venue import PaperVenue
+from desk.feeds.adapters import ADAPTERS
 from desk.feeds.pace import Clock
 from foundation.errors import ConfigError
 from foundation.files import from_workbench, work_folder, write_private, write_whole
@@ -23,7 +27,7 @@ from foundation.home import home_folder
 from research.market.reading.known_instruments import PUBLISHED
 from research.orders import trade_list
 from research.portfolio import Portfolio, load_portfolio
-from research.portfolio.file.document import Document, read_document
+from research.portfolio.file.document import read_document
 from research.portfolio.file.settings import names_of, read
 from research.portfolio.holdings.book_file import has_book, read_book
 from research.portfolio.keys.portfolio_keys import PortfolioKeys
@@ -50,33 +54,38 @@ def install(file: Path, notify: str = "", *, on_paper: bool = False, clock: Cloc
                starts nothing by itself; FeedError for a source that does not answer.
     """
     file = Path(from_workbench(file)).absolute()
-    document = read_document(file, None, names_of(PortfolioKeys))
     said = [*_alerted(notify, clock)]
     if delays_of(file):
-        said.append(fetch_data(file, clock=clock)[0])
-    said.append(_opened(file, named_in(file) or document.text("name"), is_read=bool(named_in(file))))
-    if text := _changed(document, load_portfolio(file), on_paper=on_paper):
-        write_whole(file, text)
-        said.append(f"{file} reads its book from now on{' and its cycles send to paper' if on_paper else ''}.")
+        fetched, is_whole = fetch_data(file, clock=clock)
+        if not is_whole:
+            raise ConfigError(f"not all prices came, and nothing is installed:\n{fetched}")
+        said.append(fetched)
+    name = named_in(file) or read_document(file, None, names_of(PortfolioKeys)).text("name")
+    said.append(_opened(file, name, on_paper=on_paper))
     portfolio = load_portfolio(file)
+    if kept := keep_environment(_keys_of(file, portfolio, clock.now())):
+        said.append(f"Kept for it in {home_folder() / KEPT}: {', '.join(kept)}.")
     said += [start(Started(portfolio.name, file)), *_coming(portfolio, clock.now())]
-    return "\n".join([*said, f"To end it: rebalance desk uninstall {file}"])
+    return "\n".join([*said, f"To end it: rebalance desk uninstall {shlex.quote(str(file))}"])
 
 
 def uninstall(file: Path) -> str:
-    """Start the watcher of a portfolio file no more, and end it: a sentence. Book, journal and file stay."""
+    """Start the watcher of a portfolio file no more: a sentence. Book, journal and file stay."""
     file = Path(from_workbench(file)).absolute()
     name = read_document(file, None, names_of(PortfolioKeys)).text("name")
-    return f"{end(Started(name, file))} Its book, its journal, its prices and {file} stay."
+    said = end(Started(name, file))
+    if not is_held(watch_lock(name)):
+        end_life(name)
+    return f"{said} Its book, its journal, its prices and {file} stay."
 
 
-# -- alerts ------------------------------------------------------------------------------------------------------------
+# -- alerts, and what it needs to know ---------------------------------------------------------------------------------
 
 
 def _alerted(notify: str, clock: Clock) -> Iterator[str]:
     """Write the settings of alerts where they lack, and send a test. Raises ConfigError where a channel takes none."""
     path = home_folder() / SETTINGS
-    before = path.read_text() if path.is_file() else ""
+    before = path.read_text(encoding="utf-8") if path.is_file() else ""
     stated = read_document(path, known=names_of(AlertKeys)).value("webhook", default="") if before else ""
     if notify and stated not in ("", notify):
         raise ConfigError(f"{path} has another webhook already, {stated}: change it there, and leave --notify out.")
@@ -99,55 +108,81 @@ def _alerted(notify: str, clock: Clock) -> Iterator[str]:
         yield f"Alerts go to {path.parent / ALERTS_FILE} alone, which nobody is sent: see --notify, and docs/alerts.md."
 
 
+def _keys_of(file: Path, portfolio: Portfolio, now: datetime) -> tuple[str, ...]:
+    """The environment variables with the keys that its cycles may need: of its sources, and of its venue."""
+    needs = needs_of(file, now) if delays_of(file) else {}
+    sources = [ADAPTERS[each].key_variable for each in needs if each in ADAPTERS]
+    venue = portfolio.cycle.acts.venue.upper() if portfolio.cycle.acts else ""
+    return (*filter(None, sources), *([f"{venue}_API_KEY", f"{venue}_API_SECRET"] if venue else []))
+
+
 # -- the file ----------------------------------------------------------------------------------------------------------
 
 
-def _changed(document: Document, portfolio: Portfolio, *, on_paper: bool) -> str:
-    """The text of a portfolio file that reads its book, and acts on paper where that is asked for; "" for no change.
+def _opened(file: Path, name: str, *, on_paper: bool) -> str:
+    """Open the book, and have the file read it and act on paper where that is asked for.
+
+    Raises : ConfigError for a book of another file, and as `_changed`.
+    """
+    is_read = bool(named_in(file))
+    if has_book(name) and not is_read and (other := read_book(name).file) != str(file):
+        raise ConfigError(f"book {name!r} is that of {other}. Give {file} a name of its own.")
+    lacks = not has_book(name)
+    portfolio = load_portfolio(file, {"positions": None} if is_read and lacks else {})
+    text, done = _changed(file, portfolio, on_paper=on_paper), f"Book {name} is open."
+    if lacks:
+        done = f"Book {name} is opened at the close of {open_from(file)[0].opened}."
+    if text:
+        write_whole(file, text)
+        done += f" {file} reads it from now on{', and its cycles send to paper' if on_paper else ''}."
+    return done
+
+
+def _changed(file: Path, portfolio: Portfolio, *, on_paper: bool) -> bytes:
+    """The content of a file that reads its book, and acts on paper where that is asked for; b"" for no change.
 
     Raises : ConfigError where it states another venue, or terms of its own of the cycle, or cannot be changed.
     """
-    text = Path(document.file).read_text()
-    lines, added = text.rstrip().splitlines(), list[str]()
+    document = read_document(file, None, names_of(PortfolioKeys))
+    text = file.read_bytes().decode("utf-8")
+    ending = "\r\n" if "\r\n" in text else "\n"
+    lines, added = text.replace("\r\n", "\n").rstrip().split("\n"), list[str]()
     if not document.has("positions", "book"):
         if document.has("positions"):
             lines = _without(lines, document.lines["positions",])
-        added += ["", ADDED, yaml.safe_dump({"positions": {"book": portfolio.name}}, default_flow_style=None).rstrip()]
+        held = {"positions": {"book": portfolio.name}}
+        added += ["", ADDED, yaml.safe_dump(held, default_flow_style=None, allow_unicode=True).rstrip()]
     if on_paper and portfolio.cycle.acts is None:
         if document.has("cycle"):
             fix = f"Add to it: acts: {{venue: paper, notional: {2 * portfolio.nav:.0f}, turnover: 1.0}}."
             document.refuse(("cycle",), "does not say that it acts", document.value("cycle"), fix)
-        added += ["", ON_PAPER.format(venue=PaperVenue.name, notional=2 * portfolio.nav).rstrip()]
+        added += ["", *ON_PAPER.format(venue=PaperVenue.name, notional=2 * portfolio.nav).rstrip().split("\n")]
     elif on_paper and portfolio.cycle.acts is not None and portfolio.cycle.acts.venue != PaperVenue.name:
         fix = "Leave --paper out, or write venue: paper there."
         document.refuse(("cycle", "acts", "venue"), "is another venue than paper", portfolio.cycle.acts.venue, fix)
     if not added:
-        return ""
+        return b""
     changed = "\n".join([*lines, *added, ""])
-    before, after = yaml.safe_load(text), yaml.safe_load(changed)
-    if any(after.get(key) != value for key, value in before.items() if key != "positions"):
-        raise ConfigError("\n".join([f"{document.file} cannot be changed by itself. Write into it:", *added]))
-    return changed
+    if not _says_more(text, changed):
+        raise ConfigError("\n".join([f"{file} cannot be changed by itself. Write into it:", *added]))
+    return changed.replace("\n", ending).encode()
 
 
 def _without(lines: list[str], first: int) -> list[str]:
     """The lines with those of a key at the left made comments.  first : its line, from 1."""
     last = first
-    while last < len(lines) and lines[last][:1] in (" ", "\t", "-", "}", "]"):
+    while last < len(lines) and (not lines[last] or lines[last][0] in " \t-}]#"):
         last += 1
-    return [*lines[: first - 1], *(f"# {line}" for line in lines[first - 1 : last]), *lines[last:]]
+    return [*lines[: first - 1], *(f"# {line}".rstrip() for line in lines[first - 1 : last]), *lines[last:]]
 
 
-def _opened(file: Path, name: str, *, is_read: bool) -> str:
-    """Open the book, or find that of an earlier call.  is_read : true if the file reads it.
-
-    Raises : ConfigError for a book of another file.
-    """
-    if not has_book(name):
-        return f"Book {name} is opened at the close of {open_from(file)[0].opened}."
-    if not is_read and (other := read_book(name).file) != str(file):
-        raise ConfigError(f"book {name!r} is that of {other}. Give {file} a name of its own.")
-    return f"Book {name} is open."
+def _says_more(before: str, after: str) -> bool:
+    """True if a text says all that another one does but for the positions."""
+    try:
+        earlier, later = yaml.safe_load(before), yaml.safe_load(after)
+    except yaml.YAMLError:
+        return False
+    return all(later.get(key) == value for key, value in earlier.items() if key != "positions")
 
 
 # -- what comes --------------------------------------------------------------------------------------------------------
@@ -160,7 +195,7 @@ def _coming(portfolio: Portfolio, now: datetime) -> Iterator[str]:
         policy, name, run = policy_now(portfolio)
         listed = trade_list(portfolio, policy, name, run=run, stale_ok=True)
         yield f"The cycle of {portfolio.date:%Y-%m-%d} comes first. Policy {name}: {listed.headline}"
-    yield f"The next one runs at {next_over(now, delays):%Y-%m-%d %H:%M} UTC, and so after each close."
+    yield f"The next one is due at {next_over(now, delays):%Y-%m-%d %H:%M} UTC, and so after each close."
     acts = portfolio.cycle.acts
     sends = f"sends lists up to {acts.notional:,.0f} {portfolio.basis} to {acts.venue}" if acts else "sends nothing"
     yield f"It {sends}; what a person should know is an alert. How it stands: rebalance desk watch status"

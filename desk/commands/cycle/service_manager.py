@@ -1,23 +1,23 @@
-"""A watcher that starts without a person: by a service and a timer of systemd, or else by lines of cron."""
+"""A watcher that starts without a person: by a service of systemd, or else by a line of cron, and a check beside it."""
 
 import os
 import re
 import shlex
 import subprocess
 import sys
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
+from foundation.canonical import content_hash
 from foundation.errors import ConfigError
-from foundation.files import ROOT, write_whole
-from foundation.home import FORECAST_BOOK, HOME, STORES, TRIAL_BOOK, home_folder
+from foundation.files import write_whole
+from foundation.home import home_folder
 
 BOOTED = Path("/run/systemd/system")  # is there where systemd runs, as sd_booted(3) says
-PASSED_ON = (STORES, TRIAL_BOOK, FORECAST_BOOK, "NUMBA_CACHE_DIR")  # environment variables, beside `HOME`
-KEYS = "keys.env"  # file of the home with further variables, such as keys of data sources
 SYSTEM_UNITS = Path("/etc/systemd/system")
-SERVICE = """\
+SERVICE, TIMER, NO_TABLE = ".service", ".timer", "no crontab"
+WATCH_UNIT = """\
 [Unit]
 Description=Decision cycles of {name}
 Wants=network-online.target
@@ -25,33 +25,27 @@ After=network-online.target
 
 [Service]
 Type=notify
-WorkingDirectory={folder}
-Environment={environment}
-EnvironmentFile=-{keys}
-ExecStart={watch}
+ExecStart={command}
 Restart=on-failure
 RestartSec=30
 RestartPreventExitStatus=2
-WatchdogSec=2h
+WatchdogSec=25h
 TimeoutStopSec=15min
 
 [Install]
 WantedBy={target}
 """
-CHECK_SERVICE = """\
+CHECK_UNIT = """\
 [Unit]
-Description=Check that decision cycles of {name} run
+Description=Check that decision cycles run
 
 [Service]
 Type=oneshot
-WorkingDirectory={folder}
-Environment={environment}
-EnvironmentFile=-{keys}
-ExecStart={check}
+ExecStart={command}
 """
 CHECK_TIMER = """\
 [Unit]
-Description=Check that decision cycles of {name} run
+Description=Check that decision cycles run
 
 [Timer]
 OnCalendar=*:0/30
@@ -74,73 +68,91 @@ class Started:
     file: Path
 
     @property
+    def ending(self) -> str:
+        """The end of the name of its unit, which no other home and no other file has."""
+        return f"{_of_home()}-{content_hash(str(self.file))[:6]}"
+
+    @property
     def unit(self) -> str:
-        """The name of its service."""
-        return f"rebalance-{re.sub(r'[^A-Za-z0-9_.-]+', '-', self.name)}"
+        """The name of its unit."""
+        return f"rebalance-{re.sub(r'[^A-Za-z0-9_.-]+', '-', self.name)}-{self.ending}"
 
-    @property
-    def watch(self) -> tuple[str, ...]:
-        """The words of the command that watches it."""
-        return (sys.executable, "-m", "desk.cli", "desk", "watch", str(self.file))
-
-    @property
-    def check(self) -> tuple[str, ...]:
-        """The words of the command that looks whether it is watched."""
-        return (*self.watch[:-1], "check")
+    def command(self, *options: str) -> tuple[str, ...]:
+        """The words that watch it."""
+        return _command(*options, str(self.file))
 
 
-def environment() -> dict[str, str]:
-    """The environment of a watcher that nobody starts by hand: the folders of this one."""
-    return {HOME: str(home_folder())} | {name: os.environ[name] for name in PASSED_ON if os.environ.get(name)}
-
-
-def manager() -> str:
-    """The program that starts others here: "systemd", "cron", or "" for neither."""
-    if BOOTED.is_dir() and _runs(_systemctl("show-environment")):
-        return "systemd"
-    return "cron" if _runs(("crontab", "-l"), or_empty=True) else ""
+def check_unit() -> str:
+    """The name of the unit that looks after all watchers of this home."""
+    return f"rebalance-check-{_of_home()}"
 
 
 def start(what: Started) -> str:
-    """Start it now and after each start of the machine; again, too. Returns : sentences on what was written.
+    """Start it now and after each start of the machine; again, too. Returns : a sentence on what was written.
 
     Raises : ConfigError where the manager refuses, or there is none.
     """
-    found = manager()
-    if found == "systemd":
+    if BOOTED.is_dir() and _runs(_systemctl("show-environment")):
         for name, text in units(what).items():
-            write_whole(_made(_units_folder()) / name, text)
+            _units_folder().mkdir(parents=True, exist_ok=True)
+            write_whole(_units_folder() / name, text)
+        started = (f"{what.unit}{SERVICE}", f"{check_unit()}{TIMER}")
         _do(_systemctl("daemon-reload"))
-        started = (f"{what.unit}.service", f"{what.unit}-check.timer")
         _do(_systemctl("enable", *started))
         _do(_systemctl("restart", *started))  # one that ran has the former settings
         lingers = os.geteuid() == 0 or _runs(("loginctl", "enable-linger"))
         rest = "" if lingers else " It ends when you log out: ask for `loginctl enable-linger`."
-        return f"{what.unit}.service of systemd runs from now on, and {what.unit}-check.timer looks after it.{rest}"
-    if found == "cron":
-        _write_table([*_others(what.unit), *cron_lines(what)])
-        return "cron runs what is due at 5 minutes past each hour, and looks at 35 past whether it hangs."
-    raise ConfigError(
-        "Neither systemd nor cron answers here, so that nothing starts by itself. Let what starts programs on this "
-        f"machine start: {shlex.join(what.watch)}"
-    )
+        return f"{started[0]} of systemd runs from now on, and {started[1]} looks after it.{rest}"
+    try:
+        lines = _table()
+    except FileNotFoundError:
+        raise ConfigError(
+            "Neither systemd nor cron is here, so that nothing starts by itself. Let what starts programs on this "
+            f"machine start: {shlex.join(what.command())}"
+        ) from None
+    ours = cron_lines(what)
+    _write_table([*(line for line in lines if _owner(line) not in {*map(_owner, ours)}), *ours])
+    return "cron runs what is due at 5 minutes past each hour, and looks at 35 past whether it hangs."
 
 
 def end(what: Started) -> str:
-    """Start it no more, and end what runs. Returns : a sentence. Raises : as `start`."""
-    done, folder = list[str](), _units_folder()
-    names = [name for name in units(what) if (folder / name).is_file()]
-    if names and BOOTED.is_dir():
-        _do(_systemctl("disable", "--now", *(name for name in names if not name.endswith("-check.service"))))
-    for name in names:
-        (folder / name).unlink()
-        done.append(name)
-    if names and BOOTED.is_dir():
-        _do(_systemctl("daemon-reload"))
-    if _runs(("crontab", "-l"), or_empty=True) and (left := _others(what.unit)) != _table():
+    """Start it no more; systemd ends what runs. Returns : a sentence. Raises : ConfigError where one refuses."""
+    done = list[str]()
+    try:
+        lines = _table()
+    except FileNotFoundError:
+        lines = []
+    left = _without(lines, _owner, what)
+    if left != lines:
         _write_table(left)
-        done.append("its lines of cron")
+        done.append("its line of cron")
+    found = sorted(path.name for path in _units_folder().glob(f"rebalance-*{_of_home()}*"))
+    gone = [name for name in found if name not in _without(found, lambda name: Path(name).stem, what)]
+    if gone:
+        if BOOTED.is_dir():
+            _do(_systemctl("disable", "--now", *(name for name in gone if name != f"{check_unit()}{SERVICE}")))
+        for name in gone:
+            (_units_folder() / name).unlink()
+        if BOOTED.is_dir():
+            _do(_systemctl("daemon-reload"))
+    done += gone
     return f"Removed: {', '.join(done)}." if done else f"Nothing starts {what.name} here."
+
+
+def _without(entries: Sequence[str], owner: Callable[[str], str], what: Started) -> list[str]:
+    """The entries that stay where it goes: those of other watchers, and of the check while this home has one."""
+    left = [each for each in entries if not owner(each).endswith(f"-{what.ending}")]
+    others = [each for each in left if re.search(rf"-{_of_home()}-[0-9a-f]{{6}}$", owner(each))]
+    return left if others else [each for each in left if owner(each) != check_unit()]
+
+
+def _command(*words: str) -> tuple[str, ...]:
+    """A command of the watcher in this home; -P, since a folder `desk` where it starts is not this package."""
+    return (sys.executable, "-P", "-m", "desk.cli", "--home", str(home_folder()), "desk", "watch", *words)
+
+
+def _of_home() -> str:
+    return content_hash(str(home_folder()))[:6]
 
 
 # -- systemd -----------------------------------------------------------------------------------------------------------
@@ -148,28 +160,19 @@ def end(what: Started) -> str:
 
 def units(what: Started) -> dict[str, str]:
     """The text of each unit by the name of its file."""
-    given = " ".join(_quoted(f"{name}={value}") for name, value in environment().items())
-    terms = {
-        "name": what.name.replace("%", "%%"),
-        "folder": str(ROOT).replace("%", "%%"),
-        "environment": given,
-        "keys": str(home_folder() / KEYS).replace("%", "%%"),
-        "watch": _command(what.watch),
-        "check": _command(what.check),
-        "target": "multi-user.target" if os.geteuid() == 0 else "default.target",
+    target = "multi-user.target" if os.geteuid() == 0 else "default.target"
+    name = what.name.replace("%", "%%")
+    return {
+        f"{what.unit}{SERVICE}": WATCH_UNIT.format(name=name, command=_quoted(what.command()), target=target),
+        f"{check_unit()}{SERVICE}": CHECK_UNIT.format(command=_quoted(_command("check"))),
+        f"{check_unit()}{TIMER}": CHECK_TIMER,
     }
-    texts = {".service": SERVICE, "-check.service": CHECK_SERVICE, "-check.timer": CHECK_TIMER}
-    return {f"{what.unit}{ending}": text.format(**terms) for ending, text in texts.items()}
 
 
-def _quoted(text: str) -> str:
-    """A word of a unit, in which % and backslashes stand for themselves (systemd.syntax(7))."""
-    escaped = text.replace("\\", "\\\\").replace('"', '\\"').replace("%", "%%")
-    return f'"{escaped}"'
-
-
-def _command(words: Sequence[str]) -> str:
-    return " ".join(_quoted(word).replace("$", "$$") for word in words)
+def _quoted(words: Sequence[str]) -> str:
+    """Words of a unit, in which signs stand for themselves (systemd.service(5), systemd.syntax(7))."""
+    signs = str.maketrans({"\\": "\\\\", '"': '\\"', "%": "%%", "$": "$$"})
+    return " ".join(f'"{word.translate(signs)}"' for word in words)
 
 
 def _units_folder() -> Path:
@@ -186,25 +189,23 @@ def _systemctl(*words: str) -> tuple[str, ...]:
 
 
 def cron_lines(what: Started) -> list[str]:
-    """The lines of its table, which end with its name."""
-    keys = shlex.quote(str(home_folder() / KEYS))
-    given = " ".join(f"{name}={shlex.quote(value)}" for name, value in environment().items())
-    before = f"cd {shlex.quote(str(ROOT))} && set -a && {{ test ! -f {keys} || . {keys}; }} && {given}"
-    once = (*what.watch[:-1], "--once", what.watch[-1])
-    lines = {5: once, 35: what.check}
-    return [
-        f"{minute} * * * * {f'{before} {shlex.join(words)}'.replace('%', chr(92) + '%')} # {what.unit}"
-        for minute, words in lines.items()
-    ]
+    """The lines of its table, each with the name of its unit at the end."""
+    due = ((5, what.unit, what.command("--once")), (35, check_unit(), _command("check")))
+    lines = ((minute, unit, shlex.join(words).replace("%", "\\%")) for minute, unit, words in due)
+    return [f"{minute} * * * * {command} # {unit}" for minute, unit, command in lines]
+
+
+def _owner(line: str) -> str:
+    """The name of the unit whose line of cron it is, "" for a line of others."""
+    return line.rpartition(" # ")[2] if " # rebalance-" in line else ""
 
 
 def _table() -> list[str]:
-    done = subprocess.run(("crontab", "-l"), capture_output=True, text=True, check=False)
-    return done.stdout.splitlines() if done.returncode == 0 else []
-
-
-def _others(unit: str) -> list[str]:
-    return [line for line in _table() if not line.endswith(f" # {unit}")]
+    """The lines of the user. Raises FileNotFoundError without cron; ConfigError where it does not say them."""
+    done = _ran(("crontab", "-l"))
+    if done.returncode and NO_TABLE not in done.stderr:
+        raise ConfigError(f"`crontab -l` fails: {done.stderr.strip() or done.stdout.strip()}")
+    return [] if done.returncode else done.stdout.splitlines()
 
 
 def _write_table(lines: Sequence[str]) -> None:
@@ -214,27 +215,24 @@ def _write_table(lines: Sequence[str]) -> None:
 # -- programs ----------------------------------------------------------------------------------------------------------
 
 
-def _made(folder: Path) -> Path:
-    folder.mkdir(parents=True, exist_ok=True)
-    return folder
+def _ran(words: Sequence[str], given: str | None = None) -> "subprocess.CompletedProcess[str]":
+    """A program that ran, answering in English. Raises FileNotFoundError where it is not here."""
+    english = {**os.environ, "LC_ALL": "C.UTF-8"}
+    return subprocess.run(
+        words, input=given, capture_output=True, encoding="utf-8", errors="surrogateescape", check=False, env=english
+    )
 
 
-def _runs(words: Sequence[str], *, or_empty: bool = False) -> bool:
-    """True if a program is there and does what it is asked.  or_empty : or says that it has no table."""
+def _runs(words: Sequence[str]) -> bool:
+    """True if a program is here and does what it is asked."""
     try:
-        done = subprocess.run(words, capture_output=True, text=True, check=False, env=_plain())
+        return _ran(words).returncode == 0
     except OSError:
         return False
-    return done.returncode == 0 or (or_empty and "no crontab" in done.stderr)
 
 
 def _do(words: Sequence[str], given: str | None = None) -> None:
     """Run a program. Raises ConfigError with what it says where it fails."""
-    done = subprocess.run(words, input=given, capture_output=True, text=True, check=False, env=_plain())
+    done = _ran(words, given)
     if done.returncode:
         raise ConfigError(f"`{shlex.join(words)}` fails: {(done.stderr or done.stdout).strip()}")
-
-
-def _plain() -> Mapping[str, str]:
-    """The environment in which programs answer in English."""
-    return {**os.environ, "LC_ALL": "C"}

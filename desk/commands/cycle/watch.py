@@ -14,7 +14,15 @@ from pathlib import Path
 
 from desk.commands.cycle import PERSON_ASKED
 from desk.commands.cycle.cycle import Ran, make_cycle
-from desk.commands.cycle.heartbeat import WATCH_LOCK, end_life, is_held, last_sign, show_life, watch_lock
+from desk.commands.cycle.heartbeat import (
+    WATCH_LOCK,
+    end_life,
+    is_held,
+    last_sign,
+    notify_manager,
+    show_life,
+    watch_lock,
+)
 from desk.commands.cycle.history import history_text
 from desk.commands.data import delays_of, fetch_data, fetch_quotes, quote_source
 from desk.commands.orders.acting import lacks_bars, waits_on_paper
@@ -144,7 +152,8 @@ class Watcher:
                 if is_set_back or sign <= now:
                     sign = now + MINUTE
                     self._show_life()
-                if self._works and (once or waiting <= now or is_set_back):
+                is_watched = all(each.is_others or each.name in self._held for each in self._files)
+                if self._works and is_watched and (once or waiting <= now or is_set_back):
                     waiting = now + HOUR
                     self._alert(self._alerts.waiting)
                 if once:
@@ -163,7 +172,8 @@ class Watcher:
         return 0
 
     def _show_life(self) -> None:
-        """Write that this watcher works; that it cannot be written is told once."""
+        """Say that this watcher works, and what it watches; that it cannot be written is told once."""
+        notify_manager("READY=1\nWATCHDOG=1")
         works, self._works = self._works, True
         try:
             for name in self._held:
@@ -173,6 +183,13 @@ class Watcher:
             what = f"nothing can be written, and no cycle is kept: {_sentence(error)}"
             for each in self._files if works else ():
                 self._tell(each, what, "Make room on the disk of REBALANCE_HOME, or correct who may write there.")
+
+    def _wait(self, seconds: float) -> None:
+        """Sleep for the pace of a source, which may take hours."""
+        while seconds > 0.0:
+            self._clock.sleep(min(seconds, MINUTE.total_seconds()))
+            seconds -= MINUTE.total_seconds()
+            self._show_life()
 
     def _end(self) -> None:
         """End on purpose."""
@@ -254,7 +271,7 @@ class Watcher:
         last, is_left = last_cycle(each.name)
         if own and not (is_left and all(str(last_over(now, one, own)) <= last for one in own)):
             try:
-                text, is_whole = fetch_data(each.file, clock=self._clock)
+                text, is_whole = fetch_data(each.file, clock=replace(self._clock, sleep=self._wait))
                 why = "" if is_whole else text
             except (ValueError, OSError) as error:
                 why = _sentence(error)

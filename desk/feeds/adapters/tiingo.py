@@ -31,11 +31,11 @@ class Tiingo(Adapter):
     key_from: str = "https://www.tiingo.com/account/api/token"
 
     def requests(self, wanted: Wanted, key: str) -> Sequence[Request]:
-        """That of the bars; where all are wanted, that of the asset, too, which says its first day."""
+        """That of the bars; where all are wanted, that of the asset, too, which says its first day, once."""
         span = {"startDate": str(wanted.first or FIRST_DAY.date()), "endDate": str(wanted.last)}  # else the last bar
         path = f"/tiingo/daily/{quote(wanted.symbol, safe='')}"
         bars = self._request(f"{path}/prices", span | {"format": "json", "resampleFreq": "daily"}, key)
-        return [bars] if wanted.first else [bars, self._request(path, {}, key)]
+        return [bars] if wanted.first or wanted.begins else [bars, self._request(path, {}, key)]
 
     def rows(self, wanted: Wanted, replies: Sequence[Reply], fetched_at: np.datetime64) -> pd.DataFrame:
         """Rows as given. An empty answer gives none."""

@@ -23,8 +23,10 @@ from desk.commands.cycle import alerts as alert_commands
 from desk.commands.cycle.alerts import alert_resolved, alert_trouble, send_waiting
 from desk.commands.cycle.heartbeat import check_watchers, last_sign
 from desk.commands.cycle.watch import Alerts, Watcher
+from desk.exchange.stops import alone
 from desk.feeds.pace import Clock
 from desk.journal import Journal, journal
+from desk.journal.records import Alert
 from foundation.files import locked
 from foundation.home import home_folder
 
@@ -68,10 +70,13 @@ def watching(file: Path, before: Callable[[], Any] = lambda: None) -> int:
 
 
 def until(process: int, is_so: Callable[[], Any]) -> None:
-    """Wait for what another process does, as long as it lives."""
-    while not is_so():
+    """Wait for what another process does, as long as it lives, and a minute at most."""
+    for _ in range(6_000):
+        if is_so():
+            return
         assert os.waitpid(process, os.WNOHANG) == (0, 0)
         time.sleep(0.01)
+    raise AssertionError("another process did not do it")
 
 
 def ended(process: int, number: int) -> None:
@@ -127,6 +132,22 @@ def test_a_watcher_that_hangs_with_the_locks_of_others_is_told(
         said, _ = check_watchers(Time(START).clock)
     assert titles(hook)[-1] == LOST
     assert "end it where it hangs" in said
+
+
+def test_an_alert_goes_where_its_lock_cannot_be_made(hook: Hook) -> None:
+    (home_folder() / alert_commands.LOCK).mkdir()
+    alert_trouble(Alert("Steady", "no data", "urgent", "There are no data.", "Look."))
+    assert titles(hook) == ["[urgent] Steady: no data"]
+
+
+def test_a_watcher_that_sends_a_list_in_slices_is_given_a_day(hook: Hook, tmp_path: Path) -> None:
+    process, moment = watching(steady(tmp_path)), Time(START)
+    until(process, lambda: last_sign("Steady"))
+    moment.move(timedelta(hours=6).total_seconds())
+    with alone("Steady"):
+        assert check_watchers(moment.clock)[1] is False
+    assert check_watchers(moment.clock)[1] is True
+    ended(process, signal.SIGKILL)
 
 
 def test_a_watcher_on_a_full_disk_tells_it_once(hook: Hook, tmp_path: Path) -> None:
