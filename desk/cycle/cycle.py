@@ -253,4 +253,5 @@ def _decision(decision: Decision) -> dict[str, Any]:
     made = {name: getattr(decision, name) for name in names} | {"turnover": decision.listed.turnover}
     band = None if decision.band is None else asdict(decision.band)
     actions = [asdict(each) for each in decision.actions]
-    return {**made, "headline": decision.listed.headline, "band": band, "actions": actions}
+    made |= {"headline": decision.listed.headline, "band": band, "paces": decision.timed.record}
+    return {**made, "actions": actions}

@@ -18,6 +18,7 @@ from desk.cycle.alternatives import CYCLE_LIST, POLICY
 from desk.cycle.analysis import ERRORS, Analysed, Analysis
 from desk.cycle.monitor import Monitored, counted_rows
 from desk.cycle.reality import REALITY
+from desk.cycle.timing import Timing, timing
 from desk.tickets import make_ticket
 from desk.tickets.review import Review
 from foundation.files import sha256_of
@@ -90,6 +91,7 @@ class Decision:
     changes    : what would change it, in sentences.
     watched    : what triggers the next cycle, in a sentence.
     controls   : all of them, those that pass too.
+    timed      : the timing of its list.
     band       : the band in force, of a policy whose band adapts; else None.
     """
 
@@ -103,6 +105,7 @@ class Decision:
     changes: tuple[str, ...]
     watched: str
     controls: tuple[Control, ...]
+    timed: Timing
     band: BandToday | None = None
 
     @property
@@ -157,6 +160,8 @@ def decided(
     by = listed.portfolio.cycle.decides if analysis is not None else POLICY
     taken = None if analysis is None else analysis[POLICY] if by == "policy" else analysis.material
     trades = listed if taken is None else taken.listed.trades
+    timed = Timing(trades) if analysis is None else timing(trades, goes_on=by == POLICY)
+    trades = timed.listed
     sends = bool(trades.sized.moved.any())
     controls = (
         *(each for each in given if sends or each.effect != "escalates"),
@@ -170,10 +175,11 @@ def decided(
         confidence=None if analysis is None or taken is not analysis.best else analysis.confidence,
         actions=tuple(_actions(trades)),
         timing=_timing(trades, [each.name for each in controls if each.effect == "vetoes"]),
-        reasons=tuple(_reasons(trades, monitor, analysis, taken)),
+        reasons=(*_reasons(trades, monitor, analysis, taken), *filter(None, [timed.sentence])),
         changes=tuple(_changes(trades, analysis)),
         controls=controls,
         watched=_watched(trades.portfolio),
+        timed=timed,
         band=_band(listed),
     )
 

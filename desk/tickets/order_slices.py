@@ -47,7 +47,7 @@ def order_slices(portfolio: Portfolio, orders: Iterable[Mapping[str, Any]]) -> d
         return {}
     market = portfolio.market if portfolio.currencies is None else portfolio.currencies.quoted
     expected, slicing = _expected(market), SLICINGS[terms.kind](**terms.settings)
-    sessions = terms.minutes / _session_minutes(portfolio.trade_day, market.calendar)
+    sessions = terms.minutes / session_minutes(portfolio.trade_day, market.calendar)
     slices = {}
     for order in orders:
         if order["quantity"] is None:
@@ -85,7 +85,8 @@ def _expected(market: Market) -> dict[str, tuple[float, float]]:
     return dict(zip(market.assets, zip(volumes.tolist(), deviations.tolist(), strict=True), strict=True))
 
 
-def _session_minutes(day: pd.Timestamp, calendar: str) -> float:
+def session_minutes(day: pd.Timestamp, calendar: str) -> float:
+    """The length of the session of a day on an exchange calendar, minutes."""
     days = np.array([day], dtype="datetime64[D]")
     return float((closes(days, calendar) - opens(days, calendar))[0] / np.timedelta64(1, "m"))
 
