@@ -151,6 +151,8 @@ LEFT_OUT = {  # commands, each with the reason
     "research cluster": "runs until it is ended",
     "runs pdf": "is Chromium's print of a page that is kept",
     "desk alerts test": "asks a mail server",
+    "desk install": "changes what starts with the machine",
+    "desk uninstall": "changes what starts with the machine",
     "serve": "runs until it is ended",
     "serve worker": "runs until it is ended",
     "serve mcp": "answers an assistant on stdin",

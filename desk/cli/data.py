@@ -142,8 +142,7 @@ def sources(
     With --try the exit status is 1 where one cannot be used.
     """
     with starting():
-        from desk.commands.data import tried_sources
-        from desk.feeds.tables import sources_text
+        from desk.feeds.tables import sources_text, tried_sources
 
     if try_them:
         return tell(*tried_sources())

@@ -88,6 +88,7 @@ def install(
     Fetches prices, opens a book that FILE then reads, tests alerts, and has systemd, or else cron, start the watcher
     with the machine. Says what happens next. Call it again after a change.
     """
+    load_environment()
     with starting(file):
         from desk.commands.cycle.install import install
 
@@ -96,7 +97,7 @@ def install(
 
 def uninstall(file: File) -> None:
     """End the watcher of FILE, and start it no more. Its book, journal and prices stay."""
-    with starting(file):
+    with starting():
         from desk.commands.cycle.install import uninstall
 
     print_text(uninstall(file))

@@ -18,14 +18,14 @@ from desk.cycle.schedule import last_over
 from desk.feeds.adapter import Adapter, FeedError, Wanted
 from desk.feeds.adapters import ADAPTERS
 from desk.feeds.adapters.tool import ToolAdapter
-from desk.feeds.fetching import Fetcher, source_key
+from desk.feeds.fetching import Fetcher
 from desk.feeds.pace import Clock
 from desk.feeds.refresh import fetch, late_starts
 from desk.language.news import items_of, read_news, score_news
 from desk.language.providers import configured_model
 from foundation.arguments import did_you_mean
 from foundation.errors import ConfigError, DataError
-from foundation.files import work_folder, write_whole
+from foundation.files import write_whole
 from foundation.paper.text_tables import text_table, wrapped
 from foundation.paper.wording import counted, listed
 from research.market.calendars import day_at
@@ -50,15 +50,6 @@ from research.rules import Rule
 
 ROWS_SHOWN = 30  # rows of a table on a terminal
 RETURN_COLUMNS = ("close", "split", "dividend")  # of a row, those on which returns depend
-TRIED = {
-    "stooq": "spy.us",
-    "fred": BILL,
-    "nasdaq_data_link": "SHARADAR/SFP/SPY",
-    "coinbase": "BTC/USD",
-    "kraken": "BTC/USD",
-    "binance": "BTC/EUR",
-}
-TRIED_ELSEWHERE, TRIED_DAYS = "SPY", timedelta(days=10)  # the symbol that other sources are tried with
 QUOTE_TEXT = "Give a file whose market is a source, such as `market: {source: yahoo}`."
 
 
@@ -253,32 +244,6 @@ def fetch_quotes(file: Path, source: str, clock: Clock | None = None) -> Path:
         rows.append([quote.asset_id, repr(quote.price), own, quote.currency, f"{moment:%Y-%m-%dT%H:%M:%SZ}", source])
     stamp = f"{clock.now():%Y%m%dT%H%M%SZ}"
     return write_whole(store.folder / f"quotes-{stamp}.csv", "".join(",".join(row) + "\n" for row in rows))
-
-
-def tried_sources(clock: Clock | None = None) -> tuple[str, bool]:
-    """The answer of each source to one request, for the last days of a known asset; true where one cannot be used.
-
-    An answer of another shape than the one that its adapter was written for is refused, as in each fetch. A source
-    without its key is not asked.
-    """
-    clock = clock or Clock()
-    rows, is_failed, today = [["source", "asked for", "answer"]], False, clock.now().date()
-    for name, adapter in ADAPTERS.items():
-        symbol = TRIED.get(name, TRIED_ELSEWHERE)
-        try:
-            source_key(adapter)
-        except FeedError:
-            rows.append([name, symbol, f"not asked: {adapter.key_variable} is not set"])
-            continue
-        try:
-            with work_folder() as folder, Fetcher(adapter, folder, clock) as fetcher:
-                found = fetcher.rows(Wanted(symbol, symbol, today - TRIED_DAYS, today))
-            told = f"{counted(len(found), 'row')} up to {found.session.max():%Y-%m-%d}" if len(found) else "no rows"
-            is_failed |= found.empty
-        except FeedError as error:
-            told, is_failed = str(error), True
-        rows.append([name, symbol, told])
-    return text_table(rows, left=2, last_left=True, width=None), is_failed
 
 
 def import_table(path: Path, name: str, clock: Clock | None = None, **how: str | None) -> str:

@@ -11,25 +11,27 @@ from desk.commands.cycle.alert_channels import WEBHOOK_TOKEN
 from desk.commands.cycle.alerts import SETTINGS, SYSTEM, send_test
 from desk.commands.cycle.heartbeat import end_life, is_held, watch_lock
 from desk.commands.cycle.kept_environment import KEPT, keep_environment
-from desk.commands.cycle.service_manager import Started, end, start
+from desk.commands.cycle.service_manager import Started, check_manager, end, start
 from desk.commands.cycle.watch import last_cycle
 from desk.commands.data import delays_of, fetch_data, needs_of
+from desk.commands.orders.acting import second_key
 from desk.commands.orders.book import named_in, open_from
 from desk.commands.orders.trades import policy_now
 from desk.cycle.alerts import AlertKeys
 from desk.cycle.schedule import next_over
 from desk.exchange.paper.venue import PaperVenue
+from desk.exchange.stops import stop_words
 from desk.feeds.adapters import ADAPTERS
 from desk.feeds.pace import Clock
 from foundation.errors import ConfigError
-from foundation.files import from_workbench, work_folder, write_private, write_whole
+from foundation.files import from_workbench, write_private, write_whole
 from foundation.home import home_folder
 from research.market.reading.known_instruments import PUBLISHED
 from research.orders import trade_list
 from research.portfolio import Portfolio, load_portfolio
 from research.portfolio.file.document import read_document
-from research.portfolio.file.settings import names_of, read
-from research.portfolio.holdings.book_file import has_book, read_book
+from research.portfolio.file.settings import names_of
+from research.portfolio.holdings.book_file import book_path, has_book, read_book
 from research.portfolio.keys.portfolio_keys import PortfolioKeys
 
 ALERTS_FILE = "alerts.jsonl"
@@ -53,7 +55,8 @@ def install(file: Path, notify: str = "", *, on_paper: bool = False, clock: Cloc
     Raises   : ConfigError for a file that cannot be read or changed, a channel that takes no alert, and a machine that
                starts nothing by itself; FeedError for a source that does not answer.
     """
-    file = Path(from_workbench(file)).absolute()
+    file = Path(from_workbench(file)).resolve()
+    check_manager(file)
     said = [*_alerted(notify, clock)]
     if delays_of(file):
         fetched, is_whole = fetch_data(file, clock=clock)
@@ -70,13 +73,16 @@ def install(file: Path, notify: str = "", *, on_paper: bool = False, clock: Cloc
 
 
 def uninstall(file: Path) -> str:
-    """Start the watcher of a portfolio file no more: a sentence. Book, journal and file stay."""
-    file = Path(from_workbench(file)).absolute()
-    name = read_document(file, None, names_of(PortfolioKeys)).text("name")
+    """Start the watcher of a portfolio file no more: a sentence. Book, journal and file stay; that may be gone."""
+    file = Path(from_workbench(file)).resolve()
+    try:
+        name = read_document(file, None, names_of(PortfolioKeys)).text("name")
+    except ConfigError:
+        name = file.stem
     said = end(Started(name, file))
     if not is_held(watch_lock(name)):
         end_life(name)
-    return f"{said} Its book, its journal, its prices and {file} stay."
+    return f"{said} Its book, its journal and its prices stay."
 
 
 # -- alerts, and what it needs to know ---------------------------------------------------------------------------------
@@ -94,15 +100,19 @@ def _alerted(notify: str, clock: Clock) -> Iterator[str]:
     if added:
         path.parent.mkdir(parents=True, exist_ok=True)
         text = f"{before.rstrip()}\n{yaml.safe_dump(added, sort_keys=False)}".lstrip()
-        with work_folder() as folder:
-            write_whole(folder / SETTINGS, text)
-            read(read_document(folder / SETTINGS, known=names_of(AlertKeys)), (), AlertKeys)
         write_private(path, text.encode())  # an address may be a secret
-    tested, is_failed = send_test(clock)
-    if is_failed:
-        raise ConfigError(
-            f"an alert was not taken, and nothing is installed:\n{tested}\nCorrect {path}, or {WEBHOOK_TOKEN}."
-        )
+    try:
+        tested, is_failed = send_test(clock)
+        if is_failed:
+            raise ConfigError(
+                f"an alert was not taken, and nothing is installed:\n{tested}\nSee {path}, {WEBHOOK_TOKEN}."
+            )
+    except ConfigError:
+        if before:
+            write_private(path, before.encode())
+        else:
+            path.unlink()
+        raise
     yield tested
     if not notify and not before:
         yield f"Alerts go to {path.parent / ALERTS_FILE} alone, which nobody is sent: see --notify, and docs/alerts.md."
@@ -125,9 +135,10 @@ def _opened(file: Path, name: str, *, on_paper: bool) -> str:
     Raises : ConfigError for a book of another file, and as `_changed`.
     """
     is_read = bool(named_in(file))
-    if has_book(name) and not is_read and (other := read_book(name).file) != str(file):
-        raise ConfigError(f"book {name!r} is that of {other}. Give {file} a name of its own.")
-    lacks = not has_book(name)
+    if has_book(name) and not is_read:
+        fix = f"Write `positions: {{book: {name}}}` into {file} to go on with it, or give {file} another name."
+        raise ConfigError(f"book {name!r} of {read_book(name).file} is open already ({book_path(name)}). {fix}")
+    lacks, document = not has_book(name), read_document(file, None, names_of(PortfolioKeys))
     portfolio = load_portfolio(file, {"positions": None} if is_read and lacks else {})
     text, done = _changed(file, portfolio, on_paper=on_paper), f"Book {name} is open."
     if lacks:
@@ -135,6 +146,8 @@ def _opened(file: Path, name: str, *, on_paper: bool) -> str:
     if text:
         write_whole(file, text)
         done += f" {file} reads it from now on{', and its cycles send to paper' if on_paper else ''}."
+    if text and document.has("positions") and not is_read:
+        done += " Its former `positions` is a comment, and not read any more: fills go into the book (docs/book.md)."
     return done
 
 
@@ -199,3 +212,5 @@ def _coming(portfolio: Portfolio, now: datetime) -> Iterator[str]:
     acts = portfolio.cycle.acts
     sends = f"sends lists up to {acts.notional:,.0f} {portfolio.basis} to {acts.venue}" if acts else "sends nothing"
     yield f"It {sends}; what a person should know is an alert. How it stands: rebalance desk watch status"
+    key = second_key(portfolio)
+    yield from filter(None, [stop_words(), f"But {key.sentence}." if key and key.effect != "passes" else ""])

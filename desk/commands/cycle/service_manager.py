@@ -87,12 +87,24 @@ def check_unit() -> str:
     return f"rebalance-check-{_of_home()}"
 
 
+def check_manager(file: Path) -> None:
+    """Raise ConfigError where neither systemd nor cron is here, or cron does not say its table."""
+    if not _has_systemd():
+        try:
+            _table()
+        except FileNotFoundError:
+            raise ConfigError(
+                "Neither systemd nor cron is here, so that nothing starts by itself. Let what starts programs on this "
+                f"machine start: {shlex.join(_command(str(file)))}"
+            ) from None
+
+
 def start(what: Started) -> str:
     """Start it now and after each start of the machine; again, too. Returns : a sentence on what was written.
 
-    Raises : ConfigError where the manager refuses, or there is none.
+    Raises : ConfigError where the manager refuses; FileNotFoundError where there is none (`check_manager`).
     """
-    if BOOTED.is_dir() and _runs(_systemctl("show-environment")):
+    if _has_systemd():
         for name, text in units(what).items():
             _units_folder().mkdir(parents=True, exist_ok=True)
             write_whole(_units_folder() / name, text)
@@ -103,25 +115,18 @@ def start(what: Started) -> str:
         lingers = os.geteuid() == 0 or _runs(("loginctl", "enable-linger"))
         rest = "" if lingers else " It ends when you log out: ask for `loginctl enable-linger`."
         return f"{started[0]} of systemd runs from now on, and {started[1]} looks after it.{rest}"
-    try:
-        lines = _table()
-    except FileNotFoundError:
-        raise ConfigError(
-            "Neither systemd nor cron is here, so that nothing starts by itself. Let what starts programs on this "
-            f"machine start: {shlex.join(what.command())}"
-        ) from None
     ours = cron_lines(what)
-    _write_table([*(line for line in lines if _owner(line) not in {*map(_owner, ours)}), *ours])
+    _write_table([*(line for line in _table() if _owner(line) not in {*map(_owner, ours)}), *ours])
     return "cron runs what is due at 5 minutes past each hour, and looks at 35 past whether it hangs."
 
 
 def end(what: Started) -> str:
     """Start it no more; systemd ends what runs. Returns : a sentence. Raises : ConfigError where one refuses."""
-    done = list[str]()
+    done, cron = list[str](), ""
     try:
         lines = _table()
     except FileNotFoundError:
-        lines = []
+        lines, cron = [], " `crontab` is not to be found."
     left = _without(lines, _owner, what)
     if left != lines:
         _write_table(left)
@@ -136,7 +141,7 @@ def end(what: Started) -> str:
         if BOOTED.is_dir():
             _do(_systemctl("daemon-reload"))
     done += gone
-    return f"Removed: {', '.join(done)}." if done else f"Nothing starts {what.name} here."
+    return (f"Removed: {', '.join(done)}." if done else f"Nothing starts {what.name} here.") + cron
 
 
 def _without(entries: Sequence[str], owner: Callable[[str], str], what: Started) -> list[str]:
@@ -173,6 +178,10 @@ def _quoted(words: Sequence[str]) -> str:
     """Words of a unit, in which signs stand for themselves (systemd.service(5), systemd.syntax(7))."""
     signs = str.maketrans({"\\": "\\\\", '"': '\\"', "%": "%%", "$": "$$"})
     return " ".join(f'"{word.translate(signs)}"' for word in words)
+
+
+def _has_systemd() -> bool:
+    return BOOTED.is_dir() and _runs(_systemctl("show-environment"))
 
 
 def _units_folder() -> Path:

@@ -32,13 +32,12 @@ from desk.commands.data import (
     import_table,
     needs_of,
     revisions_text,
-    tried_sources,
 )
 from desk.commands.new import NewFile, write_new
 from desk.commands.replay import replay
 from desk.commands.report import make_backtest
 from desk.feeds.fetching import MIRROR
-from desk.feeds.tables import sources_text, stores_text
+from desk.feeds.tables import sources_text, stores_text, tried_sources
 from desk.journal import Journal
 from foundation.errors import ConfigError, DataError
 from foundation.home import STORES
@@ -698,7 +697,7 @@ def test_each_source_is_tried_with_one_request_and_an_answer_of_another_shape_is
 ) -> None:
     monkeypatch.setenv("TIINGO_API_KEY", "s3cret-key")
     bars = desk.server.bars["SPY"]
-    desk.server.bars |= dict.fromkeys(("spy.us", "BTC/USD", "BTC/EUR"), bars)
+    desk.server.bars |= dict.fromkeys(("spy.us", "DGS10", "BTC/USD", "BTC/EUR"), bars)
     found, is_failed = tried_sources(desk.time.clock)
     lines = {line.split()[0]: line for line in found.splitlines()}
     assert lines["yahoo"].endswith(f" rows up to {TODAY}")

@@ -235,14 +235,39 @@ def test_systemd_is_told_to_start_it_now_and_with_the_machine(desk: Path, monkey
     written = sorted(path.name for path in (desk.parent / "systemd" / "user").iterdir())
     watched, check = Started("my", desk).unit, service_manager.check_unit()
     assert written == sorted([f"{watched}.service", f"{check}.service", f"{check}.timer"])
-    calls = [line.removeprefix("--user ") for line in (desk.parent / "calls").read_text().splitlines()]
+    said = [line.removeprefix("--user ") for line in (desk.parent / "calls").read_text().splitlines()]
+    calls = [line for line in said if line != "show-environment"]
     both = f"{watched}.service {check}.timer"
-    assert calls[:4] == ["show-environment", "daemon-reload", f"enable {both}", f"restart {both}"]
+    assert calls[:3] == ["daemon-reload", f"enable {both}", f"restart {both}"]
     assert not (desk.parent / "table").exists()
     assert uninstall(desk).startswith("Removed: ")
     assert list((desk.parent / "systemd" / "user").iterdir()) == []
     stopped = (desk.parent / "calls").read_text().splitlines()[-2:]
     assert {*stopped[0].removeprefix("--user ").split()} == {"disable", "--now", *both.split()}
+
+
+def test_an_address_that_takes_nothing_is_not_kept(desk: Path) -> None:
+    with serving_hook() as hook:
+        hook.answers = [(404, {}, "unknown")]
+        with pytest.raises(ConfigError, match="answers 404"):
+            install(desk, f"{hook.address}/wrong", clock=Time("2023-01-19T06:00:00").clock)
+        install(desk, f"{hook.address}/right", clock=Time("2023-01-19T06:00:00").clock)
+        assert [path for path, _, _ in hook.asked] == ["/wrong", "/right"]
+
+
+def test_a_book_of_an_earlier_try_is_not_taken_in_silence(desk: Path) -> None:
+    text = desk.read_text()
+    install(desk, on_paper=True, clock=Time("2023-01-19T06:00:00").clock)
+    desk.write_text(text.replace("cash: 100000", "cash: 250000"))
+    with pytest.raises(ConfigError, match=r"is open already .*Write `positions: \{book: my\}`"):
+        install(desk, on_paper=True, clock=Time("2023-01-19T06:00:00").clock)
+
+
+def test_a_file_that_is_gone_is_uninstalled(desk: Path) -> None:
+    install(desk, on_paper=True, clock=Time("2023-01-19T06:00:00").clock)
+    desk.unlink()
+    assert uninstall(desk).startswith("Removed: its line of cron.")
+    assert table(desk) == []
 
 
 def test_a_machine_that_starts_nothing_says_what_to_start(desk: Path, monkeypatch: pytest.MonkeyPatch) -> None:
