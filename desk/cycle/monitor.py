@@ -5,6 +5,7 @@ Drift, ranges, VaR, drawdown and a crisis trigger a cycle, as its policy does; t
 
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, replace
+from itertools import combinations
 
 import numpy as np
 
@@ -32,7 +33,8 @@ from research.risk.decomposition.ex_ante import stopped_words
 
 GROUPS = ("asset_class", "sector")
 CRISIS = REGIMES[-1]
-RECENT = 63  # rows of the mean correlation
+RECENT = 63  # rows of the correlations
+MAX_CORRELATED = 10  # assets whose correlations a language model is told
 LIVE_BREAK = "break from the backtest"  # name of a reading
 NORMAL_LEVEL, QUIET = "normal", "quiet"  # of a reading, and of a day
 
@@ -169,10 +171,29 @@ def regime_of(rank: float) -> str:
 
 def is_triggered(portfolio: Portfolio, target: Array) -> bool:
     """True if a reading triggers a cycle.  target : (n,) weights in force, fraction of NAV."""
+    return any(each.triggers for each in _readings(portfolio, target).triggering())
+
+
+def risk_words(portfolio: Portfolio) -> tuple[str, ...]:
+    """Sentences on what is held at the last close: weights, and where they are known the risk and the correlations.
+
+    The risk is volatility, VaR and drawdown; no amount is told. Of more than `MAX_CORRELATED` assets, the correlations
+    are those of the largest.
+    """
+    of = _readings(portfolio, portfolio.target)
+    weights = dict(zip((*portfolio.market.assets, "cash"), (*of.weights, 1.0 - of.weights.sum()), strict=True))
+    held = ", ".join(f"{name} {percent(weight, 2)}" for name, weight in weights.items() if abs(weight) > TRIGGER)
+    volatility = of.figures.volatility
+    yearly = [] if volatility is None else [f"volatility is {percent(volatility, 2)} a year"]
+    known = [each.sentence for each in (of.loss(), of.drawdown(), of.correlation()) if each.value is not None]
+    return (f"weights of NAV: {held}", *yearly, *known, *of.pairs())
+
+
+def _readings(portfolio: Portfolio, target: Array) -> "_Readings":
+    """The readings of a portfolio without orders.  target : (n,) weights in force, fraction of NAV."""
     position = Position.of(portfolio)
     none, weights = np.zeros(len(target)), position.weights
-    idle = BeforeAfter(portfolio, target, Orders(position, none, none, weights, weights))
-    return any(each.triggers for each in _Readings(idle, target).triggering())
+    return _Readings(BeforeAfter(portfolio, target, Orders(position, none, none, weights, weights)), target)
 
 
 @dataclass(frozen=True, eq=False)
@@ -314,6 +335,18 @@ class _Readings:
         level = "high" if now > self.portfolio.cycle.correlation else NORMAL_LEVEL
         change = "" if before is None else f" ({now - before:+.2f} against the year before)"
         return _levelled("correlation", now, level, f"mean correlation of the assets held is {now:.2f}{change}")
+
+    def pairs(self) -> Iterator[str]:
+        """The correlations of the largest assets held that move, pair by pair, in a sentence; none for one asset."""
+        returns, assets = self.portfolio.market.returns[-RECENT:], self.portfolio.market.assets
+        sizes = np.abs(self.weights) * (returns.std(axis=0) > 0.0)
+        largest = [int(i) for i in np.argsort(-sizes, kind="stable")[:MAX_CORRELATED] if sizes[i] > TRIGGER]
+        if self.unknown or len(largest) < 2:
+            return
+        of = np.atleast_2d(np.corrcoef(returns[:, largest], rowvar=False))
+        pairs = combinations(range(len(largest)), 2)
+        said = ", ".join(f"{assets[largest[i]]} and {assets[largest[k]]} {of[i, k]:.2f}" for i, k in pairs)
+        yield f"correlations in the last {counted_rows(self.portfolio, len(returns))}: {said}"
 
     def regime(self) -> Reading:
         """The regime of volatility of the holdings, by its percentile so far."""

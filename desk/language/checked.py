@@ -74,6 +74,11 @@ def fault(text: str, record: str, orders: Orders) -> str:
     return alone or next((f"the record has no such order as {shown(each)}" for each in _sides(plain, orders)), "")
 
 
+def invented_number(text: str, record: str) -> str:
+    """The first number of a text, or other word with a digit, that a record does not have; "" for none."""
+    return next(_numbers(_plain(text), _plain(record), ""), "")
+
+
 def _plain(text: str) -> str:
     """A text with one sign for minus and for each unit."""
     text = unicodedata.normalize("NFKC", re.sub("[\u2010-\u2015\u2212\ufe63\uff0d]", "-", text))

@@ -22,8 +22,8 @@ from research.market import Past
 class NewsTilt(Tilted):
     """Another allocation's target, tilted toward assets with good news; its sum stays.
 
-    scores     : scores of news. None is used that was published on or after the day, or by the training cut-off of the
-                 model that gave it.
+    scores     : scores of news. None is used that was published on or after the day, was known only after it, or was
+                 published by the training cut-off of the model that gave it.
     horizon    : rows of the market that a score is about.
     days       : calendar days before today's from which news counts.
     flag       : mean score, weighted by confidence, below 0, at or below which an asset has a risk flag.

@@ -1,13 +1,14 @@
 """Scores of dated news in a file, and the forecast that they make: good news, a better return than the others.
 
-A score is known from the first session after the day on which its item was published, in UTC: that day is over before
-any session of a later day closes. One published by the training cut-off of the model that gave it counts nowhere: the
-model may have read what followed.
+A score counts from the first session after the day on which its item was published, in UTC: that day is over before
+any session of a later day closes. One that was fetched later counts from the session of the day of its fetch. One
+published by the training cut-off of the model that gave it counts nowhere: the model may have read what followed.
 """
 
 from dataclasses import dataclass, field, replace
 from datetime import UTC, date
 from functools import cache, cached_property
+from hashlib import sha256
 from pathlib import Path
 from typing import Annotated
 
@@ -23,7 +24,7 @@ from research.forecast.moments import Forecast, Moments
 from research.forecast.predicted import predicted
 from research.market import Past
 
-SCORE_COLUMNS = ("published", "asset", "score", "confidence", "explanation", "model", "cutoff", "item")
+SCORE_COLUMNS = ("published", "asset", "score", "confidence", "explanation", "model", "cutoff", "item", "known_at")
 
 
 @dataclass(frozen=True)
@@ -38,6 +39,7 @@ class Score:
     model       : name of the model or lexicon that gave it.
     cutoff      : training cut-off of the model: the last day that it may have read of.
     item        : name of the item, the same each time that it is read.
+    known_at    : moment from which the item was known here, in UTC: that of its publication, or of its fetch.
     """
 
     published: AwareDatetime
@@ -48,6 +50,7 @@ class Score:
     model: str
     cutoff: date
     item: Annotated[str, Field(min_length=1)]
+    known_at: AwareDatetime
 
     @property
     def counts(self) -> bool:
@@ -62,22 +65,24 @@ class Scores:
     file   : name of the file.
     sha256 : of its content.
     rows   : scores.
+    feeds  : files and addresses of news from which a watcher adds scores to the file.
     """
 
     file: str
     sha256: str
     rows: tuple[Score, ...] = field(compare=False, repr=False)
+    feeds: tuple[str, ...] = field(default=(), compare=False, repr=False)
 
     def __post_init__(self) -> None:
-        """Put the rows in order. Raises DataError where there are none."""
-        if not self.rows:
+        """Put the rows in order. Raises DataError where there are none, and no feeds from which they come."""
+        if not (self.rows or self.feeds):
             raise DataError(f"{self.file} has no scores. Make some with `rebalance data news`.")
         object.__setattr__(self, "rows", tuple(sorted(self.rows, key=lambda row: (row.published, row.asset))))
 
     @property
     def seen(self) -> date:
         """The last date that a model of the file has seen: nothing is decided by it on an earlier day."""
-        return max(row.cutoff for row in self.rows)
+        return max((row.cutoff for row in self.rows), default=date.min)
 
     @cached_property
     def after_cutoff(self) -> tuple[Score, ...]:
@@ -88,6 +93,11 @@ class Scores:
     def days(self) -> Rows:
         """(R,) days of publication of the rows that count, in UTC."""
         return np.array([row.published.date() for row in self.after_cutoff], dtype="datetime64[D]")
+
+    @cached_property
+    def known_days(self) -> Rows:
+        """(R,) days from which these rows were known, in UTC."""
+        return np.array([row.known_at.date() for row in self.after_cutoff], dtype="datetime64[D]")
 
     def shuffled(self, seed: int) -> "Scores":
         """The placebo: each asset's scores and confidences, of the rows that count, in a random order on their days."""
@@ -100,9 +110,13 @@ class Scores:
         return replace(self, sha256=f"{self.sha256} shuffled by {seed}", rows=tuple(rows))
 
     def recent(self, past: Past, days: int) -> dict[str, Array]:
-        """(k, 2) score and confidence of the items of each asset, published in the last `days` days before today's."""
+        """(k, 2) score and confidence of the items of each asset, published in the last `days` days before today's.
+
+        An item that was known only after today is left out.
+        """
         today = past.days[-1]
-        known = self.after_cutoff[slice(*np.searchsorted(self.days, [today - days, today]))]
+        counts = (self.days >= today - days) & (self.days < today) & (self.known_days <= today)
+        known = [self.after_cutoff[i] for i in np.flatnonzero(counts)]
         return {
             asset: np.array([(row.score, row.confidence) for row in known if row.asset == asset]).reshape(-1, 2)
             for asset in past.assets
@@ -145,13 +159,17 @@ class NewsForecast:
         return replace(prior, mean=prior.mean + of_lines * prior.volatility)
 
 
-def read_scores(path: Path, name: str = "") -> Scores:
-    """The scores of a CSV file with `SCORE_COLUMNS`, in any order.  name : name of the file in settings and messages.
+def read_scores(path: Path, name: str = "", feeds: tuple[str, ...] = ()) -> Scores:
+    """The scores of a CSV file with `SCORE_COLUMNS`, in any order; without `known_at`, each is known when published.
 
+    name   : name of the file in settings and messages.
+    feeds  : as of `Scores`; with some, the file may be one that is not there yet.
     Raises : DataError as `read_text`, and for a column or a value that is wrong, with its row.
     """
+    if feeds and not path.exists():
+        return Scores(name or path.name, sha256(b"").hexdigest(), (), feeds)
     rows = score_rows(path)
-    return Scores(name or path.name, sha256_of(path), tuple(rows))
+    return Scores(name or path.name, sha256_of(path), tuple(rows), feeds)
 
 
 @cache
@@ -163,14 +181,16 @@ def _form() -> TypeAdapter[Score]:
 def score_rows(path: Path) -> list[Score]:
     """The rows of a file of scores, which may be none. Raises as `read_scores`."""
     (_, head), *rows = read_text(path).rows()
-    if sorted(head) != sorted(SCORE_COLUMNS):
+    if sorted(head) not in (sorted(SCORE_COLUMNS), sorted(SCORE_COLUMNS[:-1])):
         raise DataError(f"{path.name} has the columns {', '.join(map(shown, head))}. Give {', '.join(SCORE_COLUMNS)}.")
     scores = []
     for line, cells in rows:
+        given = dict(zip(head, cells if len(cells) == len(head) else (), strict=False))
         try:
-            score = _form().validate_python(dict(zip(head, cells if len(cells) == len(head) else (), strict=False)))
+            score = _form().validate_python({"known_at": given.get("published")} | given)
         except ValidationError as error:
             found, fix = error.errors()[0]["input"], "Correct it, or make the file anew with `rebalance data news`."
             raise DataError(f"{path.name}, line {line}: {first_fault(error)}, not {shown(found)}. {fix}") from None
-        scores.append(replace(score, published=score.published.astimezone(UTC)))
+        known_at = score.known_at.astimezone(UTC)
+        scores.append(replace(score, published=score.published.astimezone(UTC), known_at=known_at))
     return scores

@@ -343,13 +343,20 @@ def read_regimes(document: Document, path: KeyPath, shared: Mapping[str, Any]) -
     return regimes
 
 
-def _of_file(read: Callable[[Path, str], Any], document: Document, path: KeyPath, shared: Mapping[str, Any]) -> Any:
+def _of_file(
+    read: Callable[[Path, str], Any],
+    document: Document,
+    path: KeyPath,
+    shared: Mapping[str, Any],
+    beside: tuple[str, ...] = (),
+) -> Any:
     """The table of the file at `path`, by a reader: a path from the file's own folder, or {file: ..., sha256: ...}.
 
+    beside : other keys that stand beside these.
     Raises : ConfigError for a file that cannot be read, or is not the one that a run had.
     """
     at = (*path, "file") if isinstance(document.value(*path), dict) else path
-    document.check_keys(at[:-1], ("file", "sha256")) if at != path else None
+    document.check_keys(at[:-1], ("file", "sha256", *beside)) if at != path else None
     with document.placing(at):
         table = read(document.folder / document.text(*at), document.text(*at))
     if at != path and document.text(*path, "sha256", default=table.sha256) != table.sha256:
@@ -358,11 +365,22 @@ def _of_file(read: Callable[[Path, str], Any], document: Document, path: KeyPath
     return table
 
 
+def _scores(document: Document, path: KeyPath, shared: Mapping[str, Any]) -> Scores:
+    """The scores of the file at `path`, as `_of_file`, which may name `feeds` of news beside it."""
+    stated = document.value(*path)
+    feeds = stated.get("feeds") or [] if isinstance(stated, dict) else []
+    if not isinstance(feeds, list):
+        document.refuse((*path, "feeds"), "not a list", feeds, "Write its items one a line, each after a dash.")
+    named = tuple(document.text(*path, "feeds", str(k)) for k in range(len(feeds)))
+    scores: Scores = _of_file(partial(read_scores, feeds=named), document, path, shared, ("feeds",))
+    return scores
+
+
 _READERS: dict[
     Any, Callable[[Document, KeyPath, Mapping[str, Any]], Any]
 ] = {  # of a setting that is no allocation, by its type
     Regimes: read_regimes,
-    Scores: partial(_of_file, read_scores),
+    Scores: _scores,
     Signal: partial(_of_file, read_signals),
 }
 

@@ -32,7 +32,7 @@ NAMES = {
     Forecast: "forecast",
     Model: "model",
     Regimes: "regimes",
-    Scores: "table",
+    Scores: "scores",
     Signal: "table",
 }
 SHARED = {
@@ -70,8 +70,10 @@ def portfolio_schema() -> Schema:
     computed = {"anyOf": [{"$ref": REFERENCE.format(model=name)} for name in ("indicator", "StoredFact")]}
     facts["additionalProperties"]["anyOf"][-1] = computed
     text: Schema = {"type": "string"}
-    of_file = {"type": "object", "properties": {"file": text, "sha256": text}, "required": ["file"]}
-    shared["table"] = {"anyOf": [text, of_file | {"additionalProperties": False}]}
+    keys: Schema = {"file": text, "sha256": text}
+    for name, beside in {"table": {}, "scores": {"feeds": {"type": "array", "items": text}}}.items():
+        of_file = {"type": "object", "properties": keys | beside, "required": ["file"], "additionalProperties": False}
+        shared[name] = {"anyOf": [text, of_file]}
     shared["ForecastKeys"]["properties"]["models"]["additionalProperties"] = {"$ref": "#/$defs/forecast"}
     return {"$schema": "https://json-schema.org/draft/2020-12/schema", **_plain(whole)}
 

@@ -11,7 +11,7 @@ import pytest
 from learned import COSTS, TARGET, carded, two_lines
 from watched import SETTINGS, steady
 
-from desk.cycle.monitor import Monitored, Reading, feature_drift, monitored, news
+from desk.cycle.monitor import Monitored, Reading, feature_drift, monitored, news, risk_words
 from research.allocation import NewsTilt, Smoothed
 from research.forecast.news import Score, Scores
 from research.orders import trade_list
@@ -66,6 +66,27 @@ def test_losses_and_correlation_are_those_of_numpy() -> None:
     assert (earned <= -loss + 1e-12).mean() == pytest.approx(0.05, abs=2.0 / len(earned))
     pairs = np.corrcoef(market.returns[-63:][:, weights > 0.0], rowvar=False)[np.triu_indices((weights > 0.0).sum(), 1)]
     assert found["correlation"].value == pytest.approx(pairs.mean())
+
+
+def test_risk_in_words_has_weights_volatility_and_the_correlations_that_pandas_gives() -> None:
+    portfolio = load_portfolio(DATA / "examples" / "allocation_news.yaml")  # 300, 200, 390, 100 and 10 thousand of cash
+    weights, volatility, loss, mean, pairs = risk_words(portfolio)  # the file has no history of NAV, so no drawdown
+    assert weights == "weights of NAV: SPY 30.00 %, VEA 20.00 %, AGG 39.00 %, GLD 10.00 %, cash 1.00 %"
+    assert loss == read(DATA / "examples" / "allocation_news.yaml")["VaR 95 of one day"].sentence
+    returns = pd.DataFrame(portfolio.market.returns, columns=list(portfolio.market.assets))
+    held = pd.Series({"SPY": 0.30, "VEA": 0.20, "AGG": 0.39, "GLD": 0.10})
+    yearly = float((returns[held.index].tail(252) @ held).std() * 252**0.5)
+    assert volatility == f"volatility is {100.0 * yearly:.2f} % a year"
+    recent = returns.tail(63).corr()
+    assert mean.startswith("mean correlation of the assets held is 0.64")
+    listed = [("AGG", "SPY"), ("AGG", "VEA"), ("AGG", "GLD"), ("SPY", "VEA"), ("SPY", "GLD"), ("VEA", "GLD")]
+    said = ", ".join(f"{one} and {other} {recent.loc[one, other]:.2f}" for one, other in listed)
+    assert pairs == f"correlations in the last 63 sessions: {said}"
+
+
+def test_risk_in_words_of_what_does_not_move_has_no_correlations(tmp_path: Path) -> None:
+    words = risk_words(load_portfolio(steady(tmp_path)))
+    assert not any(each.startswith("correlations") for each in words)
 
 
 def test_what_is_not_known_is_said_and_triggers_nothing(tmp_path: Path) -> None:
@@ -158,7 +179,7 @@ def test_bad_news_is_a_flag_and_good_news_takes_none_away(tmp_path: Path) -> Non
     of = replace(still, market=replace(still.market, returns=moves))
     moment = datetime(2022, 8, 1, 12, tzinfo=UTC)
     given = (("A", -0.8, 0.3), ("A", 0.0, 0.1), ("B", 1.0, 0.8), ("B", -1.0, 0.0))  # A: -0.24 / 0.4
-    rows = [Score(moment, asset, x, sure, "", "m", date(2020, 1, 1), "") for asset, x, sure in given]
+    rows = [Score(moment, asset, x, sure, "", "m", date(2020, 1, 1), "", moment) for asset, x, sure in given]
     tilt = NewsTilt(of.strategic, scores=Scores("scores.csv", "1", tuple(rows)), estimate=20)
     plain, raised = (monitored(trade_list(of, Never(each))) for each in (of.strategic, Smoothed(tilt)))
     said = "mean score of news is at most -0.50: A -0.60"

@@ -2,19 +2,16 @@
 
 import asyncio
 import json
-import threading
-from collections.abc import Iterator
-from contextlib import contextmanager
-from dataclasses import dataclass, field
 from datetime import UTC, date, datetime
 from pathlib import Path
 from typing import Any
 
 import pytest
 from injections import INJECTIONS
-from local_server import Handler, serving_locally
 from model_server import Answer, anthropic, models, openai
+from news_server import SILENT, wire
 
+from desk.feeds import transport
 from desk.language.news import INSTRUCTIONS, LEXICON, NewsItem, by_lexicon, by_model, items_of, read_news, score_news
 from desk.language.providers import HttpModel, ModelError
 from foundation.errors import DataError
@@ -36,53 +33,33 @@ def given(published: str, title: str = "SPY gains", **others: Any) -> dict[str, 
     return {"published": published, "title": title, **others}
 
 
-@dataclass
-class Wire:
-    """A server of one feed."""
-
-    content: bytes
-    status: int = 200
-    over: threading.Event = field(default_factory=threading.Event)
-    address: str = ""
-
-
-class _Wire(Handler):
-    served: Wire
-
-    def do_GET(self) -> None:
-        self.send_response(self.served.status)
-        self.send_header("Content-Length", str(len(self.served.content)))
-        self.end_headers()
-        self.wfile.write(self.served.content)
-
-
-@contextmanager
-def wire(content: str, status: int = 200) -> Iterator[str]:
-    served = Wire(content.encode(), status)
-    with serving_locally(served, _Wire):
-        yield served.address
-
-
 # -- reading ---------------------------------------------------------------------------------------------------------
 
 
 def test_a_feed_is_read_with_its_dates_in_utc_and_without_its_tags() -> None:
-    with wire(RSS) as address:
-        items, left_out = items_of(read_news(address), ASSETS, NOW)
+    with wire(RSS) as served:
+        items, left_out = items_of(read_news(served.address), ASSETS, NOW)
     moment = datetime(2022, 6, 6, 10, tzinfo=UTC)
     assert items == [NewsItem(moment, name, "SPY & AGG rise on great earnings. A good day.") for name in ("SPY", "AGG")]
     assert left_out == ["'SPY without a date.' has no date that can be read, but ''."]
-    with wire(ATOM) as address:
-        ((item,), _) = items_of(read_news(address), ASSETS, NOW)
+    with wire(ATOM) as served:
+        ((item,), _) = items_of(read_news(served.address), ASSETS, NOW)
     assert item.published == datetime(2022, 6, 7, 13, 30, tzinfo=UTC)
 
 
 @pytest.mark.parametrize(
-    ("content", "status", "says"), [("<html>", 200, "is no RSS"), (RSS, 404, "answers with status 404")]
+    ("content", "status", "says"),
+    [
+        ("<html>", 200, "is no RSS"),
+        (RSS, 404, "answers with status 404"),
+        (RSS, SILENT, "gave no whole answer in time"),
+    ],
 )
-def test_what_is_no_feed_is_refused(content: str, status: int, says: str) -> None:
-    with wire(content, status) as address, pytest.raises(DataError, match=says):
-        read_news(address)
+def test_what_is_no_feed_is_refused(content: str, status: int, says: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(transport, "CONNECT", 0.5)
+    monkeypatch.setattr(transport, "ANSWER", 5.0 if status else 0.3)
+    with wire(content, status) as served, pytest.raises(DataError, match=f"^{served.address} {says}"):
+        read_news(f"{served.address}?key=SECRET")
 
 
 def test_files_are_read_as_tables_lines_and_feeds(tmp_path: Path) -> None:
@@ -147,7 +124,7 @@ def test_the_lexicon_gives_the_published_example() -> None:
 
 def scored(content: dict[str, Any]) -> Answer:
     """The answer of an obedient model: a third of its number below 1 for each item, in reverse."""
-    asked = json.loads(content["messages"][-1]["content"])
+    asked = json.loads(content["messages"][-1]["content"])["items"]
     scores = [{"id": each["id"], "score": -0.25, "confidence": 0.5, "explanation": "=Bad\n news"} for each in asked]
     return openai(f"```json\n{json.dumps({'scores': scores[::-1]})}\n```")
 
@@ -195,6 +172,32 @@ def test_an_answer_that_is_not_the_scores_of_the_items_is_refused(answer: str, s
         asyncio.run(by_model(HttpModel("m", "anthropic", server.address, cutoff=date(2021, 1, 1)), ITEMS[:1]))
 
 
+@pytest.mark.parametrize(
+    ("explanation", "refused"),
+    [
+        ("Earnings rose 12 %, and VaR is 0.98 %", ""),  # of its text, and of the portfolio
+        ("Earnings rose, beside a VaR of 1.0 %", ""),  # to one decimal
+        ("Earnings rose 13 %", "explains a score by number '13 %', which it was not told"),
+        ("Earnings rose 12", "number '12'"),  # without its unit
+        ("VaR is 0.98 % to 1.2 %", "number '1.2 %'"),
+        ("It was so in 2019-03-04", "by '2019-03-04'"),
+        ("It fell by 7 %", "number '7 %'"),  # of another item's text
+    ],
+)
+def test_an_explanation_has_no_number_but_those_that_the_model_was_told(explanation: str, refused: str) -> None:
+    told = ("VaR 95 of one day is 0.98 % of NAV", "correlations in the last 63 sessions: SPY and AGG 0.53")
+    items = [NewsItem(NOW, "SPY", "Earnings rise 12 %."), NewsItem(NOW, "AGG", "Bonds fall by 7 %.")]
+    answers = [GOOD | {"explanation": explanation}, GOOD | {"id": 1}]
+    with models(openai(json.dumps({"scores": answers}))) as server:
+        asked = by_model(HttpModel("m", "openai", server.address, cutoff=date(2021, 1, 1)), items, told)
+        if refused:
+            with pytest.raises(ModelError, match=refused):
+                asyncio.run(asked)
+        else:
+            assert [score.explanation for score in asyncio.run(asked)] == [explanation, ""]
+    assert json.loads(server.asked[0][2]["messages"][1]["content"])["portfolio"] == list(told)
+
+
 def test_a_model_without_a_cutoff_scores_nothing() -> None:
     with pytest.raises(ModelError, match="cut-off of m is not stated"):
         asyncio.run(by_model(HttpModel("m", "openai", "http://localhost:1"), ITEMS[:1]))
@@ -208,7 +211,8 @@ def test_a_hostile_headline_is_a_text_with_a_score_and_nothing_else(tmp_path: Pa
     ((_, _, content),) = server.asked
     system, user = (each["content"] for each in content["messages"])
     assert (system, "<" in user) == (INSTRUCTIONS, False)
-    assert json.loads(user) == [{"id": k, "asset": "SPY", "text": each.text} for k, each in enumerate(items)]
+    asked = [{"id": k, "asset": "SPY", "text": each.text} for k, each in enumerate(items)]
+    assert json.loads(user) == {"portfolio": [], "items": asked}
     score_news(tmp_path / "s.csv", items, None)
     assert {row.asset for row in read_scores(tmp_path / "s.csv").rows} == {"SPY"}
     assert not any(c in (tmp_path / "s.csv").read_text() for c in "\x1b\u202e\x00")

@@ -79,8 +79,8 @@ class Steadiest(BaseEstimator):
 
 REGIMES = MarkovRegimes("A00", (0.0, 0.0), (0.005, 0.02), ((0.95, 0.05), (0.1, 0.9)), pd.Timestamp("2000-01-03"))
 NEWS = Scores("news", "", tuple(
-    Score(datetime(2018 + k // 12, k % 12 + 1, 20, tzinfo=UTC), "A02", (-1.0) ** k, 1.0, "", "", date(2017, 1, 1), "")
-    for k in range(36)
+    Score(moment, "A02", (-1.0) ** k, 1.0, "", "", date(2017, 1, 1), "", moment)
+    for k in range(36) for moment in [datetime(2018 + k // 12, k % 12 + 1, 20, tzinfo=UTC)]
 ))  # fmt: skip
 SCORES = pd.DataFrame(
     np.random.default_rng(3).normal(size=(500, 6)),

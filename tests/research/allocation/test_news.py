@@ -38,7 +38,8 @@ def scores_of(market: Market, skill: float, seed: int = 1, cutoff: date = CUTOFF
         came = (grown[later] / grown[end] - 1.0) / (0.01 * 21**0.5)
         drawn = np.tanh(skill * (came - came.mean()) + (1.0 - skill) * rng.normal(size=3))
         moment = datetime.combine(market.days[end - 1].item(), time(18), UTC)
-        rows += [Score(moment, a, float(x), 1.0, "", "m", cutoff, f"{end}") for a, x in zip("ABC", drawn, strict=True)]
+        source = ("", "m", cutoff, f"{end}", moment)
+        rows += [Score(moment, a, float(x), 1.0, *source) for a, x in zip("ABC", drawn, strict=True)]
     return Scores("scores.csv", f"{skill} {seed} {cutoff}", tuple(rows))
 
 
@@ -112,12 +113,21 @@ def test_a_backtest_from_before_the_training_cutoff_is_refused(market: Market) -
 @pytest.mark.parametrize("published", [time(0), time(23, 59)])
 def test_news_of_a_day_is_unknown_at_its_close_and_known_at_the_next(market: Market, published: time) -> None:
     day = market.days[900].item()
-    row = Score(datetime.combine(day, published, UTC), "B", -0.8, 0.5, "", "m", CUTOFF, "x")
+    moment = datetime.combine(day, published, UTC)
+    row = Score(moment, "B", -0.8, 0.5, "", "m", CUTOFF, "x", moment)
     scores = Scores("s", "1", (row,))
     assert not scores.means(market.past(900), 30).any()
     assert scores.means(market.past(901), 30).tolist() == [0.0, -0.4, 0.0]
     assert scores.means(market.past(930), 30).any()
     assert not scores.means(market.past(931), 30).any()
+
+
+def test_news_that_was_fetched_later_is_unknown_before_the_day_of_its_fetch(market: Market) -> None:
+    """A cycle of an earlier session sees none of it, whenever it runs; its age is that since its publication."""
+    moment, fetched = (datetime.combine(market.days[row].item(), time(22), UTC) for row in (900, 905))
+    scores = Scores("s", "1", (Score(moment, "B", -0.8, 0.5, "", "m", CUTOFF, "x", fetched),))
+    known = [row for row in range(895, 940) if scores.means(market.past(row), 30).any()]
+    assert known == [*range(905, 931)]  # every day is a session of this market
 
 
 def test_the_placebo_has_the_scores_that_count_on_the_same_days(market: Market) -> None:
@@ -144,8 +154,9 @@ def test_later_scores_change_no_earlier_target(market: Market) -> None:
 
 def test_a_score_raises_a_flag_and_none_lowers_one(market: Market) -> None:
     day = market.days[900].item()
-    rows = [Score(datetime.combine(day, time(9), UTC), a, x, 1.0, "", "m", CUTOFF, "x")
-            for a, x in (("A", -0.9), ("B", -0.4), ("C", 0.9))]  # fmt: skip
+    moment = datetime.combine(day, time(9), UTC)
+    given = (("A", -0.9), ("B", -0.4), ("C", 0.9))
+    rows = [Score(moment, a, x, 1.0, "", "m", CUTOFF, "x", moment) for a, x in given]
     assert tilt_of(market, Scores("s", "1", tuple(rows))).flagged(market.past(901)) == {"A": -0.9}
 
 
@@ -154,7 +165,7 @@ def test_a_score_raises_a_flag_and_none_lowers_one(market: Market) -> None:
 ROW = "2022-01-03T09:00:00+00:00,A,0.5,0.8,good,vader,2020-05-22,ab"
 
 
-def written(path: Path, *rows: str, head: str = ",".join(SCORE_COLUMNS)) -> Path:
+def written(path: Path, *rows: str, head: str = ",".join(SCORE_COLUMNS[:-1])) -> Path:
     path.write_text("\n".join([head, *rows, ""]), encoding="utf-8")
     return path
 
@@ -165,6 +176,28 @@ def test_a_file_of_scores_is_read_with_its_cutoff(tmp_path: Path) -> None:
     assert scores.seen == date(2021, 3, 1)
     assert [f"{row.published:%d %H}" for row in scores.rows] == ["02 23", "03 09"]
     assert len(scores.after_cutoff) == 2
+    assert all(row.known_at == row.published for row in scores.rows)  # as in files without that column
+
+
+def test_a_file_of_scores_says_when_they_were_known(tmp_path: Path) -> None:
+    row = f"{ROW},2022-01-05T01:00:00+02:00"
+    (score,) = read_scores(written(tmp_path / "s.csv", row, head=",".join(SCORE_COLUMNS))).rows
+    assert (score.published, score.known_at) == (
+        datetime(2022, 1, 3, 9, tzinfo=UTC),
+        datetime(2022, 1, 4, 23, tzinfo=UTC),
+    )
+    with pytest.raises(DataError, match="known_at: Input should have timezone info"):
+        read_scores(written(tmp_path / "s.csv", row.removesuffix("+02:00"), head=",".join(SCORE_COLUMNS)))
+
+
+def test_scores_of_feeds_may_be_none_yet(market: Market, tmp_path: Path) -> None:
+    scores = read_scores(tmp_path / "none.csv", feeds=("https://news.example/rss",))
+    assert not scores.rows
+    news, past = tilt_of(market, scores), market.past(DAYS - 1)
+    assert news.target(past).tolist() == list(HELD.weights)
+    assert news.flagged(past) == {}
+    with pytest.raises(DataError, match="cannot be read"):
+        read_scores(tmp_path / "none.csv")
 
 
 @pytest.mark.parametrize(

@@ -120,8 +120,9 @@ LEFT = START + 45  # the session on which the fourth asset leaves, where one doe
 FIXED = FixedWeights((0.3, 0.2, 0.2, 0.1, 0.1))
 
 NEWS = Scores("news", "", tuple(  # of what came true so far, whatever the market does later
-    Score(datetime(2019 + month // 12, month % 12 + 1, 20, tzinfo=UTC), asset, score, 1.0, "", "", date(2018, 1, 1), "")
+    Score(moment, asset, score, 1.0, "", "", date(2018, 1, 1), "", moment)
     for month in range(24) for asset, score in (("A", -((-1.0) ** month)), ("B", -((-1.0) ** (month // 2))))
+    for moment in [datetime(2019 + month // 12, month % 12 + 1, 20, tzinfo=UTC)]
 ))  # fmt: skip
 
 PRICED = pd.DataFrame(

@@ -51,6 +51,14 @@ def test_settings_of_a_portfolio_keep_to_the_schema(schema: Draft202012Validator
     assert list(schema.iter_errors(json.loads(json.dumps(load_portfolio(write()).settings)))) == []
 
 
+@pytest.mark.parametrize(("key", "keeps"), [("feeds", True), ("feed", False)])
+def test_scores_may_name_feeds(schema: Draft202012Validator, write: Any, key: str, keeps: bool) -> None:
+    tree, _ = read_yaml(str(write()))
+    scores = {"file": "scores.csv", key: ["https://news.example/rss"]}
+    tree["policies"]["band"]["allocation"] = {"kind": "news", "scores": scores}
+    assert schema.is_valid(tree) is keeps
+
+
 @pytest.mark.parametrize("slip", SLIPS, ids=lambda slip: next(iter(slip)))
 def test_what_the_loader_refuses_the_schema_refuses(
     schema: Draft202012Validator, write: Any, slip: dict[str, Any]
