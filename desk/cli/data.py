@@ -102,7 +102,7 @@ def news(
 ) -> None:
     """Score NEWS for the assets of FILE, for `kind: news`. Exit status 1 if an item is left out."""
     with starting(file):
-        from desk.commands.data import news_text
+        from desk.commands.cycle.news import news_text
 
     tell(*news_text(file, sources_of_news, out, by_model=by_model))
 

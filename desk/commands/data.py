@@ -2,7 +2,7 @@
 
 from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass, replace
-from datetime import UTC, date, datetime, timedelta
+from datetime import date, datetime, timedelta
 from pathlib import Path
 from typing import Any
 
@@ -21,8 +21,6 @@ from desk.feeds.adapters.tool import ToolAdapter
 from desk.feeds.fetching import Fetcher
 from desk.feeds.pace import Clock
 from desk.feeds.refresh import fetch, late_starts
-from desk.language.news import items_of, read_news, score_news
-from desk.language.providers import configured_model
 from foundation.arguments import did_you_mean
 from foundation.errors import ConfigError, DataError
 from foundation.files import write_whole
@@ -51,26 +49,6 @@ from research.rules import Rule
 ROWS_SHOWN = 30  # rows of a table on a terminal
 RETURN_COLUMNS = ("close", "split", "dividend")  # of a row, those on which returns depend
 QUOTE_TEXT = "Give a file whose market is a source, such as `market: {source: yahoo}`."
-
-
-def news_text(file: Path, sources: Sequence[str], out: Path, *, by_model: bool) -> tuple[str, bool]:
-    """The report on news that was scored for the assets of a file; and true where an item is left out.
-
-    Raises : ConfigError where no language model is configured and one is asked for; as `score_news`.
-    """
-    model = configured_model() if by_model else None
-    if by_model and model is None:
-        raise ConfigError("--model asks a language model, and none is configured. Set REBALANCE_MODEL_PROVIDER.")
-    assets = list(read_document(file, trust_code=False).mapping("lines"))
-    found = [each for source in sources for each in read_news(source)]
-    items, left_out = items_of(found, assets, datetime.now(UTC))
-    count = score_news(out, items, model)
-    lines = [
-        f"{counted(len(found), 'item')} read, {len(items)} for the assets; {counted(count, 'new score')} in {out}.",
-        *left_out[:ROWS_SHOWN],
-    ]
-    more = len(left_out) - ROWS_SHOWN
-    return "\n".join(lines + ([f"{more} more are left out."] if more > 0 else [])), bool(left_out)
 
 
 def needs_of(file: Path, now: datetime, since: date | None = None) -> dict[str, list[Wanted]]:

@@ -24,6 +24,7 @@ from desk.commands.cycle.heartbeat import (
     watch_lock,
 )
 from desk.commands.cycle.history import history_text
+from desk.commands.cycle.news import fetch_news
 from desk.commands.data import delays_of, fetch_data, fetch_quotes, quote_source
 from desk.commands.orders.acting import lacks_bars, waits_on_paper
 from desk.commands.orders.trades import policy_now
@@ -46,7 +47,7 @@ from foundation.paper.wording import counted, listed
 from research.market.calendars import row_name
 from research.market.reading.known_instruments import PUBLISHED
 from research.orders import trade_list
-from research.portfolio import load_portfolio
+from research.portfolio import Portfolio, load_portfolio
 from research.portfolio.file.document import read_document
 from research.portfolio.file.settings import names_of
 from research.portfolio.keys.portfolio_keys import PortfolioKeys
@@ -287,6 +288,8 @@ class Watcher:
         due = due_cycles(days, over, last, market.calendar if is_daily else "")
         if why and not each.tries and (due.awaited or not market.tradable[-1].all()):
             self._say(f"{each.name}: {why}")
+        if due.sessions:
+            self._say_news(each, portfolio)
         acts = portfolio.cycle.acts is not None and not (is_left and lacks_bars(portfolio))
         if acts and is_left:
             if due.sessions:
@@ -294,6 +297,14 @@ class Watcher:
             elif not (due.awaited or (pause_file() and each.said[0])):
                 due = Due((last,))
         return due, delays, market.calendar if acts else ""
+
+    def _say_news(self, each: _Watched, portfolio: Portfolio) -> None:
+        """Score what is new in the feeds of a file; one that fails stops no cycle."""
+        try:
+            for text in fetch_news(portfolio, self._clock.now()):
+                self._say(f"{each.name}: {text}")
+        except Exception as error:
+            self._say(f"{each.name}: news is not scored: {_sentence(error)}.")
 
     def _run(self, each: _Watched, due: Due) -> None:
         """Run the cycles that are due, the oldest first. Raises what the newest raises; an older one is passed over."""

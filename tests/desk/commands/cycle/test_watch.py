@@ -19,6 +19,7 @@ import yaml
 from commanded import ROOT, rebalance
 from journals import IN_MEMORY
 from killed_watchers import killed
+from news_server import rss, wire
 from order_events import executed, listed, made
 from provider_server import Time
 from watched import SETTINGS, steady, uneven, with_book
@@ -250,6 +251,33 @@ def test_alerts_that_fail_stop_no_cycle(file: Path, capsys: pytest.CaptureFixtur
     assert Watcher([file], Time("2022-07-05T21:00:00").clock, Alerts(fail, fail, fail, fail)).run(once=True) == 0
     assert "no alert was given: no server" in capsys.readouterr().out
     assert journalled() == ["2022-07-05"]
+
+
+def test_news_is_scored_before_the_cycle_and_unseen_by_cycles_of_earlier_days(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    """A watcher that was down for a week hears all at once; New York closes at 20:00 UTC in summer."""
+    seen = dict[str, str]()
+
+    def hear(ran: Ran) -> list[str]:
+        seen[f"{ran.cycle.portfolio.date:%m-%d}"] = ran.cycle.monitor["news"].of
+        return []
+
+    with wire(rss(("Tue, 05 Jul 2022 12:00:00 GMT", "A terrible loss"))) as feed, wire("", 404) as gone:
+        scores = {"file": "scores.csv", "feeds": [gone.address, feed.address]}
+        tilted = {"rule": "calendar", "schedule": "month", "allocation": {"kind": "news", "scores": scores}}
+        tilted["allocation"] |= {"estimate": 63, "flag": -0.2}
+        file, _ = uneven(tmp_path, 10_000.0, {"policies": {"news": tilted}, "policy": "news"})
+        make_cycle(file, WEEK[0])
+        assert Watcher([file], Time("2022-07-08T19:00:00").clock, Alerts(hear)).run(once=True) == 0
+        assert "answers with status 404" in (said := capsys.readouterr().out)
+        assert "1 new score of news in scores.csv" in said
+        assert (journalled(), seen) == (WEEK[:4], {"07-07": ""})  # known on the 8th
+        assert Watcher([file], Time("2022-07-08T21:00:00").clock, Alerts(hear)).run(once=True) == 0
+        assert (journalled(), seen) == (WEEK, {"07-07": "", "07-08": "A"})
+        asked = feed.asked
+        assert Watcher([file], Time("2022-07-09T21:00:00").clock, Alerts(hear)).run(once=True) == 0
+        assert feed.asked == asked  # no session, no news
 
 
 # -- orders ------------------------------------------------------------------------------------------------------------
