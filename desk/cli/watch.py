@@ -90,14 +90,14 @@ def install(
     """
     load_environment()
     with starting(file):
-        from desk.commands.cycle.install import install
+        from desk.commands.cycle.install import install_desk
 
-    print_text(install(file, notify, on_paper=paper))
+    print_text(install_desk(file, notify, on_paper=paper))
 
 
 def uninstall(file: File) -> None:
     """End the watcher of FILE, and start it no more. Its book, journal and prices stay."""
     with starting():
-        from desk.commands.cycle.install import uninstall
+        from desk.commands.cycle.install import uninstall_desk
 
-    print_text(uninstall(file))
+    print_text(uninstall_desk(file))

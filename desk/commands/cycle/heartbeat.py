@@ -19,7 +19,7 @@ from foundation.files import locked, write_whole
 from foundation.home import home_folder
 
 WATCH_LOCK, ALIVE = ".watch.lock", ".watch.alive"  # endings of the files of a portfolio
-SILENT = timedelta(hours=1)  # without a sign, after which a person is told; a cycle takes less to decide,
+LONGEST_SILENCE = timedelta(hours=1)  # without a sign, after which a person is told; a cycle takes less to decide,
 LONGEST_LIST = timedelta(hours=25)  # and this at most to send a list in slices
 CHECK = "check"  # word of the command line that looks at all of them
 LOST = "no sign of its watcher"  # subject of an alert
@@ -82,7 +82,7 @@ def _fault(name: str, path: Path, now: datetime) -> str:
     if not is_held(watch_lock(name)):
         killed = f"{name}: its watcher was killed after {last_sign(name)}, or the machine stopped."
         return killed if path.is_file() else ""  # else it ended meanwhile
-    if abs(now - last) > SILENT and not (abs(now - last) < LONGEST_LIST and is_held(sending_lock(name))):
+    if abs(now - last) > LONGEST_SILENCE and not (abs(now - last) < LONGEST_LIST and is_held(sending_lock(name))):
         return f"{name}: its watcher has given no sign since {last_sign(name)}: it hangs, or cannot write."
     return ""
 

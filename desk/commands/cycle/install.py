@@ -11,7 +11,7 @@ from desk.commands.cycle.alert_channels import WEBHOOK_TOKEN
 from desk.commands.cycle.alerts import SETTINGS, SYSTEM, send_test
 from desk.commands.cycle.heartbeat import end_life, is_held, watch_lock
 from desk.commands.cycle.kept_environment import KEPT, keep_environment
-from desk.commands.cycle.service_manager import Started, check_manager, end, start
+from desk.commands.cycle.service_manager import Started, check_manager, register, unregister
 from desk.commands.cycle.watch import last_cycle
 from desk.commands.data import delays_of, fetch_data, needs_of
 from desk.commands.orders.acting import second_key
@@ -44,7 +44,7 @@ cycle:
 """
 
 
-def install(file: Path, notify: str = "", *, on_paper: bool = False, clock: Clock = SYSTEM) -> str:
+def install_desk(file: Path, notify: str = "", *, on_paper: bool = False, clock: Clock = SYSTEM) -> str:
     """Have the decision cycles of a portfolio file run by themselves: sentences on what was done and comes next.
 
     Alerts are tested, prices fetched, and a book is opened with what the file holds, which the file reads from then on;
@@ -68,18 +68,18 @@ def install(file: Path, notify: str = "", *, on_paper: bool = False, clock: Cloc
     portfolio = load_portfolio(file)
     if kept := keep_environment(_keys_of(file, portfolio, clock.now())):
         said.append(f"Kept for it in {home_folder() / KEPT}: {', '.join(kept)}.")
-    said += [start(Started(portfolio.name, file)), *_coming(portfolio, clock.now())]
+    said += [register(Started(portfolio.name, file)), *_coming(portfolio, clock.now())]
     return "\n".join([*said, f"To end it: rebalance desk uninstall {shlex.quote(str(file))}"])
 
 
-def uninstall(file: Path) -> str:
+def uninstall_desk(file: Path) -> str:
     """Start the watcher of a portfolio file no more: a sentence. Book, journal and file stay; that may be gone."""
     file = Path(from_workbench(file)).resolve()
     try:
         name = read_document(file, None, names_of(PortfolioKeys)).text("name")
     except ConfigError:
         name = file.stem
-    said = end(Started(name, file))
+    said = unregister(Started(name, file))
     if not is_held(watch_lock(name)):
         end_life(name)
     return f"{said} Its book, its journal and its prices stay."

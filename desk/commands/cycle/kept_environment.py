@@ -9,7 +9,15 @@ from foundation.home import HOME, home_folder
 
 KEPT = "desk.env"  # file of the home: a line NAME=value each
 SECOND_KEY = "REBALANCE_ACTS"  # is given by hand: no command lets a venue be traded at
-OTHERS = ("NUMBA_CACHE_DIR", "SSL_CERT_FILE", "https_proxy", "HTTPS_PROXY", "http_proxy", "HTTP_PROXY", "no_proxy")
+OTHER_VARIABLES = (
+    "NUMBA_CACHE_DIR",
+    "SSL_CERT_FILE",
+    "https_proxy",
+    "HTTPS_PROXY",
+    "http_proxy",
+    "HTTP_PROXY",
+    "no_proxy",
+)
 PREFIXES = ("REBALANCE_", "APCA_API_", "IB_")  # of the workbench; of brokers
 
 
@@ -22,7 +30,9 @@ def keep_environment(names: tuple[str, ...] = ()) -> tuple[str, ...]:
     own = {
         name: value
         for name, value in os.environ.items()
-        if value and (name.startswith(PREFIXES) or name in (*OTHERS, *names)) and name not in (HOME, SECOND_KEY)
+        if value
+        and (name.startswith(PREFIXES) or name in (*OTHER_VARIABLES, *names))
+        and name not in (HOME, SECOND_KEY)
     }
     kept = kept_environment() | {name: value for name, value in own.items() if "\n" not in value}
     if kept:

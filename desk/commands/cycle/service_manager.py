@@ -99,7 +99,7 @@ def check_manager(file: Path) -> None:
             ) from None
 
 
-def start(what: Started) -> str:
+def register(what: Started) -> str:
     """Start it now and after each start of the machine; again, too. Returns : a sentence on what was written.
 
     Raises : ConfigError where the manager refuses; FileNotFoundError where there is none (`check_manager`).
@@ -120,7 +120,7 @@ def start(what: Started) -> str:
     return "cron runs what is due at 5 minutes past each hour, and looks at 35 past whether it hangs."
 
 
-def end(what: Started) -> str:
+def unregister(what: Started) -> str:
     """Start it no more; systemd ends what runs. Returns : a sentence. Raises : ConfigError where one refuses."""
     done, cron = list[str](), ""
     try:

@@ -54,8 +54,8 @@ from research.portfolio.keys.portfolio_keys import PortfolioKeys
 
 NAP = timedelta(seconds=10)  # between looks at the clock and at `STOP`
 PAUSES = tuple(timedelta(minutes=each) for each in (5, 10, 20, 40, 60))  # before a file is tried again
-LATE = timedelta(hours=4)  # after prices should be out, until a person is told that they are not
-MINUTE = timedelta(minutes=1)  # between signs of life, and before another look at what others watch or a list to go
+LATE_PRICES = timedelta(hours=4)  # after prices should be out, until a person is told that they are not
+STANDBY = timedelta(minutes=1)  # between signs of life, and before another look at what others watch or a list to go
 FAULT = 1  # exit status where something failed
 HOUR, FOREVER = timedelta(hours=1), timedelta.max
 LONG_AGO, FAR_AHEAD = datetime(1, 1, 1, tzinfo=UTC), datetime(9999, 1, 1, tzinfo=UTC)
@@ -151,7 +151,7 @@ class Watcher:
                         each.quotes = now + every
                         self._look_at_quotes(each)
                 if is_set_back or sign <= now:
-                    sign = now + MINUTE
+                    sign = now + STANDBY
                     self._show_life()
                 is_watched = all(each.is_others or each.name in self._held for each in self._files)
                 if self._works and is_watched and (once or waiting <= now or is_set_back):
@@ -188,8 +188,8 @@ class Watcher:
     def _wait(self, seconds: float) -> None:
         """Sleep for the pace of a source, which may take hours."""
         while seconds > 0.0:
-            self._clock.sleep(min(seconds, MINUTE.total_seconds()))
-            seconds -= MINUTE.total_seconds()
+            self._clock.sleep(min(seconds, STANDBY.total_seconds()))
+            seconds -= STANDBY.total_seconds()
             self._show_life()
 
     def _end(self) -> None:
@@ -222,19 +222,19 @@ class Watcher:
         """Run the cycles of a file that are due; whatever fails is told, and tried again later."""
         try:
             if not self._is_ours(each):
-                each.due = self._clock.now() + MINUTE
+                each.due = self._clock.now() + STANDBY
                 return
             due, delays, calendar = self._due(each)
             self._run(each, due)
             now = self._clock.now()
             coming = next_over(now, delays)
             if calendar and not due.awaited and last_cycle(each.name)[1]:
-                coming = min(coming, (now if is_open(now, calendar) else next_open(now, calendar)) + MINUTE)
+                coming = min(coming, (now if is_open(now, calendar) else next_open(now, calendar)) + STANDBY)
         except Exception as error:
             self._trouble(each, _sentence(error))
             return
         if due.awaited:
-            is_late = now >= over_at(due.awaited, delays) + LATE
+            is_late = now >= over_at(due.awaited, delays) + LATE_PRICES
             self._trouble(each, f"no prices of {due.awaited} yet", coming, is_told=is_late)
             return
         if each.tries:

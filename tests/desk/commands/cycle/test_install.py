@@ -20,7 +20,7 @@ from provider_bodies import Bar
 from provider_server import Time, made_bars, own_certificate, serving
 
 from desk.commands.cycle import service_manager
-from desk.commands.cycle.install import install, uninstall
+from desk.commands.cycle.install import install_desk, uninstall_desk
 from desk.commands.cycle.service_manager import Started, cron_lines, units
 from desk.commands.cycle.watch import Watcher
 from desk.commands.orders.book_text import book_text
@@ -71,7 +71,7 @@ def table(desk: Path) -> list[str]:
 
 def test_a_night_on_an_empty_machine_takes_a_file_and_an_installation(desk: Path) -> None:
     moment = Time("2023-01-19T06:00:00")
-    said = install(desk, on_paper=True, clock=moment.clock).splitlines()
+    said = install_desk(desk, on_paper=True, clock=moment.clock).splitlines()
     assert said[0] == "file took [test] rebalance: test of alerts."
     assert any(each.startswith("Book my is opened at the close of 2023-01-18.") for each in said)
     assert any(each.startswith("The cycle of 2023-01-18 comes first. Policy quarterly: Buy SPY, AGG:") for each in said)
@@ -88,7 +88,7 @@ def test_a_night_on_an_empty_machine_takes_a_file_and_an_installation(desk: Path
 
 
 def test_the_line_of_cron_starts_the_watcher_in_the_bare_environment_of_cron(desk: Path) -> None:
-    install(desk, on_paper=True, clock=Time("2023-01-19T06:00:00").clock)
+    install_desk(desk, on_paper=True, clock=Time("2023-01-19T06:00:00").clock)
     home = desk.parent / "home"
     assert f"{MIRROR}={os.environ[MIRROR]}\n" in (home / "desk.env").read_text()
     once, check = (line.split(" ", 5)[5].replace("\\%", "%") for line in table(desk))
@@ -103,29 +103,29 @@ def test_the_line_of_cron_starts_the_watcher_in_the_bare_environment_of_cron(des
 def test_a_second_installation_changes_nothing_and_an_end_leaves_what_others_have(desk: Path) -> None:
     (desk.parent / "table").write_text("0 4 * * * backup\n")
     moment = Time("2023-01-19T06:00:00")
-    install(desk, on_paper=True, clock=moment.clock)
+    install_desk(desk, on_paper=True, clock=moment.clock)
     text, lines = desk.read_text(), table(desk)
     assert len(lines) == 3
     assert yaml.safe_load(text)["positions"] == {"book": "my"}
-    install(desk, on_paper=True, clock=moment.clock)
+    install_desk(desk, on_paper=True, clock=moment.clock)
     assert (desk.read_text(), table(desk)) == (text, lines)
-    assert uninstall(desk).startswith("Removed: its line of cron. Its book")
+    assert uninstall_desk(desk).startswith("Removed: its line of cron. Its book")
     assert table(desk) == ["0 4 * * * backup"]
-    assert uninstall(desk).startswith("Nothing starts my here.")
+    assert uninstall_desk(desk).startswith("Nothing starts my here.")
 
 
 def test_alerts_are_posted_where_it_says_and_tested_first(desk: Path) -> None:
     with serving_hook() as hook:
         hook.answers = [(404, {}, "unknown")]
         with pytest.raises(ConfigError, match="answers 404, 'unknown'"):
-            install(desk, f"{hook.address}/hook", clock=Time("2023-01-19T06:00:00").clock)
+            install_desk(desk, f"{hook.address}/hook", clock=Time("2023-01-19T06:00:00").clock)
         assert not (desk.parent / "table").exists()
-        install(desk, f"{hook.address}/hook", clock=Time("2023-01-19T06:00:00").clock)
+        install_desk(desk, f"{hook.address}/hook", clock=Time("2023-01-19T06:00:00").clock)
         assert _titles(hook) == ["[test] rebalance: test of alerts"] * 2
         settings = desk.parent / "home" / "alerts.yaml"
         assert settings.stat().st_mode & 0o777 == 0o600
         with pytest.raises(ConfigError, match="has another webhook already"):
-            install(desk, "https://example.org/other", clock=Time("2023-01-19T06:00:00").clock)
+            install_desk(desk, "https://example.org/other", clock=Time("2023-01-19T06:00:00").clock)
 
 
 def _titles(hook: Hook) -> list[str]:
@@ -143,7 +143,7 @@ def test_terms_of_the_file_are_not_changed(desk: Path, added: str, said: str) ->
     text = f"{desk.read_text()}{added}\n"
     desk.write_text(text)
     with pytest.raises(ConfigError, match=said):
-        install(desk, on_paper=True, clock=Time("2023-01-19T06:00:00").clock)
+        install_desk(desk, on_paper=True, clock=Time("2023-01-19T06:00:00").clock)
     assert desk.read_text() == text
     assert not (desk.parent / "table").exists()
 
@@ -160,7 +160,7 @@ def test_positions_of_a_broker_become_the_book(desk: Path, shape: str) -> None:
         text = re.sub(r"^positions: .*\n", block, text, flags=re.MULTILINE)
     file.write_text(text, encoding="utf-8", newline="\r\n" if shape == "CRLF" else "\n")
     before = yaml.safe_load(file.read_text(encoding="utf-8"))
-    install(file, clock=Time("2023-01-19T06:00:00").clock)
+    install_desk(file, clock=Time("2023-01-19T06:00:00").clock)
     assert yaml.safe_load(file.read_text(encoding="utf-8")) == before | {"positions": {"book": "Börse"}}
     assert (b"\r\n" in file.read_bytes()) is (shape == "CRLF")
     assert "file: broker.csv" in next(
@@ -175,7 +175,7 @@ def test_a_file_that_cannot_be_changed_is_left_with_what_to_write(desk: Path) ->
     with pytest.raises(
         ConfigError, match=r"cannot be changed by itself\. Write into it:(.|\n)*positions: \{book: my\}"
     ):
-        install(desk, on_paper=True, clock=Time("2023-01-19T06:00:00").clock)
+        install_desk(desk, on_paper=True, clock=Time("2023-01-19T06:00:00").clock)
     assert desk.read_text() == flow
     assert not has_book("my")
 
@@ -183,7 +183,7 @@ def test_a_file_that_cannot_be_changed_is_left_with_what_to_write(desk: Path) ->
 def test_keys_of_this_process_are_kept_for_this_user_alone(desk: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     for name in ("APCA_API_KEY_ID", "REBALANCE_ACTS", "OTHERS_API_KEY"):
         monkeypatch.setenv(name, "ab$cd&x #y")
-    install(desk, clock=Time("2023-01-19T06:00:00").clock)
+    install_desk(desk, clock=Time("2023-01-19T06:00:00").clock)
     kept = desk.parent / "home" / "desk.env"
     assert kept.stat().st_mode & 0o777 == 0o600
     assert "APCA_API_KEY_ID=ab$cd&x #y\n" in kept.read_text()
@@ -201,7 +201,7 @@ def test_a_table_of_cron_that_cannot_be_read_is_not_replaced(desk: Path) -> None
     program.write_text(CRONTAB.replace('cat "$TABLE"', "false").replace("no crontab for desk", "cannot fork"))
     (desk.parent / "table").write_text("0 4 * * * backup\n")
     with pytest.raises(ConfigError, match="`crontab -l` fails: cannot fork"):
-        install(desk, clock=Time("2023-01-19T06:00:00").clock)
+        install_desk(desk, clock=Time("2023-01-19T06:00:00").clock)
     assert table(desk) == ["0 4 * * * backup"]
 
 
@@ -209,11 +209,11 @@ def test_portfolios_whose_names_are_much_alike_are_each_started(desk: Path) -> N
     for name in ("Größe", "Grüße"):
         file = desk.with_name(f"{name}.yaml")
         file.write_text(desk.read_text().replace("name: my", f"name: {name}"))
-        install(file, clock=Time("2023-01-19T06:00:00").clock)
+        install_desk(file, clock=Time("2023-01-19T06:00:00").clock)
     assert len(table(desk)) == 3  # two watchers, and a check of both
-    uninstall(desk.with_name("Größe.yaml"))
+    uninstall_desk(desk.with_name("Größe.yaml"))
     assert [("Grüße" in line, "check" in line) for line in table(desk)] == [(True, False), (False, True)]
-    uninstall(desk.with_name("Grüße.yaml"))
+    uninstall_desk(desk.with_name("Grüße.yaml"))
     assert table(desk) == []
 
 
@@ -231,7 +231,7 @@ def test_systemd_is_told_to_start_it_now_and_with_the_machine(desk: Path, monkey
     monkeypatch.setattr(service_manager, "BOOTED", desk.parent)
     monkeypatch.setattr(service_manager, "SYSTEM_UNITS", desk.parent / "systemd" / "user")
     monkeypatch.setenv("XDG_CONFIG_HOME", str(desk.parent))
-    install(desk, clock=Time("2023-01-19T06:00:00").clock)
+    install_desk(desk, clock=Time("2023-01-19T06:00:00").clock)
     written = sorted(path.name for path in (desk.parent / "systemd" / "user").iterdir())
     watched, check = Started("my", desk).unit, service_manager.check_unit()
     assert written == sorted([f"{watched}.service", f"{check}.service", f"{check}.timer"])
@@ -240,7 +240,7 @@ def test_systemd_is_told_to_start_it_now_and_with_the_machine(desk: Path, monkey
     both = f"{watched}.service {check}.timer"
     assert calls[:3] == ["daemon-reload", f"enable {both}", f"restart {both}"]
     assert not (desk.parent / "table").exists()
-    assert uninstall(desk).startswith("Removed: ")
+    assert uninstall_desk(desk).startswith("Removed: ")
     assert list((desk.parent / "systemd" / "user").iterdir()) == []
     stopped = (desk.parent / "calls").read_text().splitlines()[-2:]
     assert {*stopped[0].removeprefix("--user ").split()} == {"disable", "--now", *both.split()}
@@ -250,30 +250,30 @@ def test_an_address_that_takes_nothing_is_not_kept(desk: Path) -> None:
     with serving_hook() as hook:
         hook.answers = [(404, {}, "unknown")]
         with pytest.raises(ConfigError, match="answers 404"):
-            install(desk, f"{hook.address}/wrong", clock=Time("2023-01-19T06:00:00").clock)
-        install(desk, f"{hook.address}/right", clock=Time("2023-01-19T06:00:00").clock)
+            install_desk(desk, f"{hook.address}/wrong", clock=Time("2023-01-19T06:00:00").clock)
+        install_desk(desk, f"{hook.address}/right", clock=Time("2023-01-19T06:00:00").clock)
         assert [path for path, _, _ in hook.asked] == ["/wrong", "/right"]
 
 
 def test_a_book_of_an_earlier_try_is_not_taken_in_silence(desk: Path) -> None:
     text = desk.read_text()
-    install(desk, on_paper=True, clock=Time("2023-01-19T06:00:00").clock)
+    install_desk(desk, on_paper=True, clock=Time("2023-01-19T06:00:00").clock)
     desk.write_text(text.replace("cash: 100000", "cash: 250000"))
     with pytest.raises(ConfigError, match=r"is open already .*Write `positions: \{book: my\}`"):
-        install(desk, on_paper=True, clock=Time("2023-01-19T06:00:00").clock)
+        install_desk(desk, on_paper=True, clock=Time("2023-01-19T06:00:00").clock)
 
 
 def test_a_file_that_is_gone_is_uninstalled(desk: Path) -> None:
-    install(desk, on_paper=True, clock=Time("2023-01-19T06:00:00").clock)
+    install_desk(desk, on_paper=True, clock=Time("2023-01-19T06:00:00").clock)
     desk.unlink()
-    assert uninstall(desk).startswith("Removed: its line of cron.")
+    assert uninstall_desk(desk).startswith("Removed: its line of cron.")
     assert table(desk) == []
 
 
 def test_a_machine_that_starts_nothing_says_what_to_start(desk: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("PATH", "/nowhere")
     with pytest.raises(ConfigError, match=r"Neither systemd nor cron .*-m desk\.cli --home .* desk watch .*my\.yaml"):
-        install(desk, on_paper=True, clock=Time("2023-01-19T06:00:00").clock)
+        install_desk(desk, on_paper=True, clock=Time("2023-01-19T06:00:00").clock)
 
 
 STRANGE = Started('The "60/40" % $HOME', Path("/srv/my desk/50% $HOME.yaml"))
