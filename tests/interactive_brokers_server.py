@@ -85,8 +85,8 @@ class InteractiveBrokers(VenueServer):
     blank: int = 0
 
     def begin_session(self) -> None:
-        """Begin the session of the next day: what ended is not listed any more, and ids are taken again."""
-        self.orders = [row for row in self.orders if row["status"] in OPEN_STATES]
+        """Begin the session of the next day: orders for the day end, and are not listed; ids are taken again."""
+        self.orders.clear()
         self.ids.clear()
 
     def is_counted(self, method: str, path: str) -> bool:

@@ -22,21 +22,23 @@ from typing import Any
 from desk.exchange.allocations import journal_allocations, payable
 from desk.exchange.checks import faults_between
 from desk.exchange.moment import Moment, fills_of, own_entries, unanswered
-from desk.exchange.ticket_orders import TicketOrder, part_of
-from desk.exchange.venue import NotKnown, OrderState, QuotedFill, Venue, quotes_of
+from desk.exchange.ticket_orders import TicketOrder, calendar_of, part_of
+from desk.exchange.venue import NotKnown, OrderState, QuotedFill, Status, Venue, quotes_of
 from desk.journal.chain import Entry, Event
 from desk.journal.fills import fill_event
 from desk.journal.journal import Journal
-from desk.journal.records import Acknowledged, Cancelled, OrderSent, Quote, Record, Refused
+from desk.journal.records import Acknowledged, Cancelled, Filled, OrderSent, Quote, Record, Refused
 from desk.journal.tickets import cross_events, ticket_event, ticket_state
 from desk.tickets.exchange_orders import ExchangeOrder
 from foundation.canonical import decimal
 from foundation.errors import ConfigError, DataError
 from foundation.paper.wording import counted, listed
+from research.market.calendars import day_at
 from research.orders.fills import Fill
 from research.portfolio.holdings.blotter import NO_AMOUNT, SIGN_OF_SIDE
 from research.portfolio.keys.ticket import MARKET_ORDER
 
+ENDED_WITH_DAY = "it ended with its day"
 SHOWN = 5  # accounts without cash that are named
 WAITS = (0.5, 2.0, 5.0)  # seconds before each question for an order that got no answer, or is not filled yet
 
@@ -255,15 +257,31 @@ class Execution:
     def _journalled(self, order: TicketOrder, entries: Mapping[str, Entry]) -> OrderState | None:
         """The state in the journal of an order that the venue does not have, or cannot be asked for.
 
+        One that was for an earlier day ended with it, and its fills say how.
         None where it may be sent: it got no answer, and the venue does not have it. Raises NotKnown where it may not.
         """
+        whole = decimal(order.quantity or order.notional)
         if not self._has_ids and Acknowledged.kind in entries:
-            return OrderState(order.venue_id, "filled", decimal(order.quantity or order.notional))
+            return OrderState(order.venue_id, "filled", whole)
         if not self._has_ids:
             raise NotKnown("it takes no client ids, and the order was about to be sent. Look for it there")
-        if Acknowledged.kind in entries:
+        if Cancelled.kind in entries:
+            end = entries[Cancelled.kind].record
+            return OrderState(order.venue_id, "cancelled", whole - decimal(end.quantity), reason=end.reason)
+        if for_the_day := self.venue.capabilities.for_the_day:
+            self._take_fills()
+        own = [entry.record for entry in own_entries(self.journal, order)]
+        filled = sum((decimal(each.quantity) for each in own if each.kind == Filled.kind), NO_AMOUNT)
+        if Acknowledged.kind not in entries and not filled:
+            return None
+        sent, calendar = datetime.fromisoformat(entries[OrderSent.kind].record.sent_at), calendar_of(self.document)
+        if not for_the_day or day_at(sent, calendar) == day_at(self.venue.now(), calendar):
             raise NotKnown("it took the order, and no longer has it. Look for it there")
-        return None
+        reference = next((each.reference for each in own if each.kind == Acknowledged.kind), "")
+        status: Status = "filled" if filled >= whole else "cancelled"
+        state = OrderState(order.venue_id, status, filled, reference, ENDED_WITH_DAY * (status == "cancelled"))
+        self._journal_answer(order, state)
+        return state
 
     def _placed(self, order: TicketOrder) -> OrderState:
         """Place an order; where no answer comes, ask for it before it is placed once more."""

@@ -77,7 +77,7 @@ class InteractiveBrokersVenue(ConnectedVenue):
     Raises    : DataError where nobody is logged in, or not with such an account.
     """
 
-    capabilities = Capabilities(frozenset(IB_TYPES), LENGTHS["interactive_brokers"], LETTERS_AND_DIGITS)
+    capabilities = Capabilities(frozenset(IB_TYPES), LENGTHS["interactive_brokers"], LETTERS_AND_DIGITS, True)
 
     def __init__(
         self, name: str, currency: str, exchanges: Mapping[str, str], *, live: bool = False, address: str = "",
@@ -128,18 +128,13 @@ class InteractiveBrokersVenue(ConnectedVenue):
         raise NotKnown(f"{self.name} asked back {MAX_QUESTIONS} times about order {client_id}. Look for it there.")
 
     def state(self, client_id: str) -> OrderState | None:
-        """As `Venue.state`; an order of an earlier session is known by its executions alone, and cancelled."""
+        """As `Venue.state`, of the orders of the session: those are listed."""
         if reference := self._references.get(client_id):
             row = self._record(f"/iserver/account/order/status/{reference}")
             if str(row.get("order_id")) != reference:
                 self._shape(f"order {reference}", row)
             return self._state(client_id, row, "order_status", "cum_fill")
-        for state in self._listed():
-            if state.client_id == client_id:
-                return state
-        filled = sum((self._number(row, "size") for row in self._trades() if row["order_ref"] == client_id), Decimal())
-        ended = OrderState(client_id, "cancelled", filled, reason="it ended in an earlier session at IB")
-        return ended if filled else None
+        return next((state for state in self._listed() if state.client_id == client_id), None)
 
     def open_orders(self) -> list[OrderState]:
         """As `Venue.open_orders`; those that were placed by hand have no client id, and are left out."""

@@ -35,11 +35,13 @@ class Capabilities:
     id_length   : the most characters of a client id; 0 where it takes none, and an order that got no answer is not
                   found again.
     id_alphabet : characters of a client id.
+    for_the_day : true where orders end with the session, and are not listed later.
     """
 
     order_types: frozenset[str]
     id_length: int
     id_alphabet: str
+    for_the_day: bool = False
 
 
 @dataclass(frozen=True)
