@@ -42,6 +42,8 @@ class InteractiveBrokers(VenueServer):
     empties    : lists of orders that are empty, though they say that they are whole, after they were asked for anew.
     late       : true where the first list of executions of a session is empty.
     silent     : fields of market data that never come.
+    missing    : questions for the status of an order that find none.
+    same       : by symbol, units held of another contract with that symbol, such as an option.
     """
 
     FAULTS: ClassVar[Mapping[str, Reply]] = {
@@ -70,6 +72,8 @@ class InteractiveBrokers(VenueServer):
     empties: int = 0
     late: bool = False
     silent: tuple[str, ...] = ()
+    missing: int = 0
+    same: dict[str, Decimal] = field(default_factory=dict)
     page: int = 100
     status: dict[str, Any] = field(default_factory=lambda: {"authenticated": True, "connected": True})
     accounts: tuple[str, ...] = (PAPER_ACCOUNT,)
@@ -141,7 +145,7 @@ class InteractiveBrokers(VenueServer):
         return [*self.quotes].index(symbol) + 101
 
     def _symbol(self, conid: int) -> str:
-        return [*self.quotes][conid - 101]
+        return [*self.quotes][(conid - 101) % 1000]  # of another contract of the symbol, 1000 more
 
     def _currency(self, symbol: str) -> str:
         return self.currencies.get(symbol, "USD")
@@ -184,8 +188,14 @@ class InteractiveBrokers(VenueServer):
             return 200, {**rows, "BASE": {"currency": "BASE", "cashbalance": 1.0}}
         page = int(rest.removeprefix(f"{self.selected}/positions/"))
         rows_of_units = [
-            {"acctId": self.selected, "conid": self._conid(symbol), "contractDesc": symbol, "position": float(held)}
-            for symbol, held in self.units.items()
+            {
+                "acctId": self.selected,
+                "conid": self._conid(symbol) + add,
+                "contractDesc": symbol,
+                "position": float(held),
+            }
+            for add, holdings in ((0, self.units), (1000, self.same))
+            for symbol, held in holdings.items()
         ]
         return 200, rows_of_units[page * self.page : (page + 1) * self.page]
 

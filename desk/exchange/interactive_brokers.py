@@ -10,10 +10,11 @@ those of "Suppressible Message IDs" there.
 
 import os
 import re
+from collections import defaultdict
 from collections.abc import Iterable, Mapping
 from datetime import datetime, timedelta
 from decimal import Decimal
-from itertools import count, takewhile
+from itertools import chain, count, takewhile
 from pathlib import Path
 from typing import Any, NoReturn, cast
 from urllib.parse import urlsplit
@@ -166,8 +167,10 @@ class InteractiveBrokersVenue(ConnectedVenue):
         path = f"/portfolio/{self._account}/positions"
         self._ask("POST", f"{path}/invalidate", body={})  # else they may be those of some minutes ago
         pages = takewhile(bool, (self._rows(f"{path}/{page}") for page in count()))
-        held = ((row, self._number(row, "position")) for page in pages for row in page)
-        return {self._symbol(row): units for row, units in held if units}
+        held = defaultdict[str, Decimal](Decimal)
+        for row in chain.from_iterable(pages):
+            held[self._symbol(row)] += self._number(row, "position")
+        return {symbol: units for symbol, units in held.items() if units}
 
     def quotes(self, symbols: Iterable[str]) -> Mapping[str, Quote]:
         """As `Venue.quotes`; the source says so where a price is delayed."""
@@ -283,10 +286,11 @@ class InteractiveBrokersVenue(ConnectedVenue):
         return self._contracts[conid]
 
     def _symbol(self, row: dict[str, Any]) -> str:
-        """The symbol of the contract of a row as orders name it, else as IB does."""
+        """The symbol with which an order in the contract of a row would be sent; of an option, IB's and its number."""
         conid = int(self._number(row, "conid"))
-        ours = (symbol for symbol in (*self._conids, *self._exchanges) if self._conid(symbol) == conid)
-        return next(ours, None) or self._text(self._contract(conid), "symbol")
+        name = self._text(self._contract(conid), "symbol")
+        own = (symbol for symbol in (*self._conids, *self._exchanges, name) if self._conid(symbol) == conid)
+        return next(own, f"{name} (conid {conid})")
 
     def _rate(self, currency: str) -> Decimal:
         if currency not in self._rates:

@@ -267,6 +267,17 @@ def test_positions_come_page_by_page_with_the_symbols_of_orders(served: Interact
     assert at(served).units(PAPER_ACCOUNT) == {"SPY": 3, "AGG": -2}
 
 
+def test_an_option_and_an_adr_are_not_taken_for_the_share(served: InteractiveBrokers) -> None:
+    """No order names SPY; those in SAP are at IBIS."""
+    served.currencies, served.page = {"SAP": "EUR"}, 3
+    served.units = {"SPY": Decimal(300), "SAP": Decimal(5)}
+    served.same = {"SPY": Decimal(-3), "SAP": Decimal(2)}
+    address, clock = f"{served.address}{API}", shared_clock(TIME, served)
+    venue = InteractiveBrokersVenue("interactive_brokers", "USD", {"SAP": "IBIS"}, address=address, clock=clock)
+    held = {"SPY": 300, "SAP": 5, "SPY (conid 1101)": -3, "SAP (conid 1104)": 2}
+    assert venue.units(PAPER_ACCOUNT) == held
+
+
 # -- market ------------------------------------------------------------------------------------------------------------
 
 
