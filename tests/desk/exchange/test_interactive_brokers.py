@@ -1,5 +1,6 @@
 """Interactive Brokers as a venue, against a server of this machine that speaks its format, faults included."""
 
+import re
 from collections.abc import Iterator
 from dataclasses import replace
 from datetime import UTC, datetime, timedelta
@@ -13,7 +14,7 @@ from provider_server import Time, own_certificate
 from venue_conformance import PartialFillConformance, market_buy
 from venue_server import serving_venue, shared_clock
 
-from desk.exchange.interactive_brokers import CONFIRMED, InteractiveBrokersVenue
+from desk.exchange.interactive_brokers import InteractiveBrokersVenue
 from desk.exchange.venue import NotKnown, OrderState, SymbolRules
 from desk.exchange.venues import venue_of
 from desk.feeds import transport
@@ -22,6 +23,7 @@ from desk.tickets.exchange_orders import ExchangeOrder
 from foundation.errors import ConfigError, DataError
 from research.orders.fills import Fill
 
+GUIDE = Path(__file__).parents[3] / "docs" / "exchanges.md"
 QUOTES = {"SPY": ("383.40", "383.50"), "AGG": ("97.40", "97.44"), "ODD": ("10", "11"), "SAP": ("96.10", "96.20")}
 TIME = Time("2022-12-30T15:00:00")
 ORDER = market_buy("SPY", 12.0, 4_596.0, "USD", account=PAPER_ACCOUNT, client_order_id="a")
@@ -112,8 +114,15 @@ def test_an_endless_row_of_questions_is_not_known(served: InteractiveBrokers) ->
     assert served.orders == []
 
 
-def test_each_question_that_is_confirmed_has_a_reason() -> None:
-    assert all(len(reason.split()) > 5 for reason in CONFIRMED.values())
+def test_the_questions_of_the_guide_are_confirmed_and_their_neighbours_are_not(served: InteractiveBrokers) -> None:
+    named = {int(number) for number in re.findall(r"`o(\d+)`", GUIDE.read_text())}
+    assert len(named) == 7
+    venue, asked = at(served), sorted({number + step for number in named for step in (-1, 0, 1)})
+    for number in asked:
+        served.questions = {"SPY": (f"o{number}",)}
+        venue.place(replace(ORDER, quantity=1.0), f"id{number}")
+    assert [number for number, confirmed in zip(asked, served.replies, strict=True) if confirmed] == sorted(named)
+    assert [row["order_ref"] for row in served.orders] == [f"id{number}" for number in sorted(named)]
 
 
 @pytest.mark.parametrize("fault", ["slow", "drop", "429", "503", "504", "HTML", "cut", "list", "other"])
