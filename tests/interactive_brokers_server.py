@@ -1,7 +1,7 @@
 """A server of this machine that speaks Interactive Brokers' Client Portal Web API, with the faults of `venue_server`.
 
 Market orders are filled at once at the quotes, in `parts`, of which each costs a commission; others stay open. Faults
-count orders and answers to questions alone.
+count orders, answers to questions and requests that keep the session.
 """
 
 import json
@@ -94,8 +94,8 @@ class InteractiveBrokers(VenueServer):
         self.ids.clear()
 
     def is_counted(self, method: str, path: str) -> bool:
-        """True for an order, and for the answer to a question."""
-        return method == "POST" and (path.endswith("/orders") or "/reply/" in path)
+        """True for an order, for the answer to a question, and for a request that keeps the session."""
+        return method == "POST" and (path.endswith(("/orders", "/tickle")) or "/reply/" in path)
 
     def answer(self, asked: Asked) -> Reply:
         """The answer to a request."""
@@ -215,7 +215,8 @@ class InteractiveBrokers(VenueServer):
         return self.trades if params["days"] == "7" and not is_late else []
 
     def _order_status(self, reference: str) -> Reply:
-        for row in self.orders:
+        self.missing -= 1
+        for row in self.orders if self.missing < 0 else ():
             if str(row["orderId"]) == reference:
                 total, filled = row["totalSize"], row["filledQuantity"]
                 return 200, {"order_id": row["orderId"], "order_status": row["status"], "cum_fill": str(filled),

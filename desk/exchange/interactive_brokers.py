@@ -12,6 +12,7 @@ import os
 import re
 from collections import defaultdict
 from collections.abc import Iterable, Mapping
+from contextlib import suppress
 from datetime import datetime, timedelta
 from decimal import Decimal
 from itertools import chain, count, takewhile
@@ -100,10 +101,11 @@ class InteractiveBrokersVenue(ConnectedVenue):
         return self._connection.clock.now()
 
     def wait(self, until: datetime) -> None:
-        """As `Venue.wait`; the session is kept."""
+        """As `Venue.wait`; the session is kept, and a request for that may get no answer."""
         while until - self.now() > IDLE:
             super().wait(self.now() + IDLE)
-            self._ask("POST", "/tickle", body={})
+            with suppress(NotKnown):
+                self._ask("POST", "/tickle", body={})
         super().wait(until)
 
     # orders
@@ -329,7 +331,11 @@ class InteractiveBrokersVenue(ConnectedVenue):
             self._references[client_id] = str(row["order_id"])
         elif TAKEN_ID not in (error := self._text(row, "error")):
             return OrderState(client_id, "refused", reason=f"IB answers {shown(error)}")
-        if (state := self.state(client_id)) is None:
+        try:
+            state = self.state(client_id)
+        except DataError as error:  # IB may have the order
+            raise NotKnown(f"{error}") from error
+        if state is None:
             raise NotKnown(f"{self.name} has had client id {client_id}, and lists no order of it. Look for it there.")
         return state
 

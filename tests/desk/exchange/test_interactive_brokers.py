@@ -156,6 +156,14 @@ def test_a_lost_answer_to_a_reply_is_not_known_and_the_order_is_there_once(
     assert len(served.orders) == 1
 
 
+def test_an_order_that_is_not_found_right_after_it_was_taken_is_not_known(served: InteractiveBrokers) -> None:
+    """A plain DataError would say that nothing was done."""
+    venue, served.missing = at(served), 1
+    with pytest.raises(NotKnown, match=r"order 9870.. is not found.*status 404"):
+        venue.place(ORDER, "id1")
+    assert (venue.place(ORDER, "id1").status, len(served.orders)) == ("filled", 1)
+
+
 def test_an_id_that_was_taken_and_of_which_no_order_is_listed_is_not_known(served: InteractiveBrokers) -> None:
     served.ids.add("id1")
     with pytest.raises(NotKnown, match=r"has had client id id1, and lists no order of it. Look for it there"):
@@ -349,7 +357,10 @@ def test_a_certificate_that_the_gateway_signed_is_taken_of_this_machine_alone(tm
             at(served)
 
 
-def test_a_wait_keeps_the_session(venue: InteractiveBrokersVenue, served: InteractiveBrokers) -> None:
+def test_a_wait_keeps_the_session_though_a_request_fails(
+    venue: InteractiveBrokersVenue, served: InteractiveBrokers
+) -> None:
+    served.faults = {3: "503"}
     venue.wait(venue.now() + timedelta(minutes=10))
     assert served.asked.count(f"POST {API}/tickle") == 9
 
