@@ -272,13 +272,14 @@ def locked(path: Path, *, wait: bool | float) -> Iterator[bool]:
     while True:
         file = _open_lock(path)
         try:
-            if not lock_within(file, fcntl.LOCK_EX, math.inf if wait is True else wait):
-                os.close(file)
-                yield False
-                return
+            is_free = lock_within(file, fcntl.LOCK_EX, math.inf if wait is True else wait)
         except BaseException:
             os.close(file)
             raise
+        if not is_free:
+            os.close(file)
+            yield False
+            return
         if _is_at(path, file):
             break
         os.close(file)  # whoever held it deleted it meanwhile: others lock a new one
