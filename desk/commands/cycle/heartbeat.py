@@ -67,23 +67,24 @@ def check_watchers(clock: Clock = SYSTEM) -> tuple[str, bool]:
     """
     said, is_lost = list[str](), False
     for path in sorted(home_folder().glob(f".*{ALIVE}")):
-        name = path.name[1 : -len(ALIVE)]
-        fault = _fault(name, path, clock.now())
+        name, fault = path.name[1 : -len(ALIVE)], ""
+        with suppress(FileNotFoundError):  # of one that ends meanwhile
+            fault = _fault(name, path, clock.now())
         is_lost |= bool(fault)
         alert = Alert(name, LOST, URGENT, fault, "Look at what it printed last, and start it again.")
         sent = alert_trouble(alert, clock) if fault else alert_resolved(name, URGENT, clock=clock)
-        said += [fault or f"{name}: watched, last sign at {last_sign(name)}.", *sent]
+        said += [fault or f"{name}: watched, last sign at {last_sign(name) or 'its end'}.", *sent]
     return "\n".join(said or ["No watcher runs, and none was killed."]), is_lost
 
 
 def _fault(name: str, path: Path, now: datetime) -> str:
-    """A sentence on a watcher that was killed or is silent; "" for one that works."""
-    last = _moment(path)
-    if not is_held(watch_lock(name)):
-        killed = f"{name}: its watcher was killed after {last_sign(name)}, or the machine stopped."
-        return killed if path.is_file() else ""  # else it ended meanwhile
-    if abs(now - last) > LONGEST_SILENCE and not (abs(now - last) < LONGEST_LIST and is_held(sending_lock(name))):
-        return f"{name}: its watcher has given no sign since {last_sign(name)}: it hangs, or cannot write."
+    """A sentence on a watcher that was killed or is silent, "" for one that works. Raises FileNotFoundError for none."""
+    is_watched = is_held(watch_lock(name))  # before the file is read: one that ends deletes it, and then its lock
+    last, silent = f"{_moment(path):%Y-%m-%d %H:%M} UTC", abs(now - _moment(path))
+    if not is_watched:
+        return f"{name}: its watcher was killed after {last}, or the machine stopped."
+    if silent > LONGEST_SILENCE and not (silent < LONGEST_LIST and is_held(sending_lock(name))):
+        return f"{name}: its watcher has given no sign since {last}: it hangs, or cannot write."
     return ""
 
 
