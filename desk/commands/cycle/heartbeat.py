@@ -78,7 +78,7 @@ def check_watchers(clock: Clock = SYSTEM) -> tuple[str, bool]:
 
 
 def _fault(name: str, path: Path, now: datetime) -> str:
-    """A sentence on a watcher that was killed or is silent, "" for one that works. Raises FileNotFoundError for none."""
+    """A sentence on a watcher that was killed or is silent, "" for one that works. Raises FileNotFoundError."""
     is_watched = is_held(watch_lock(name))  # before the file is read: one that ends deletes it, and then its lock
     last, silent = f"{_moment(path):%Y-%m-%d %H:%M} UTC", abs(now - _moment(path))
     if not is_watched:
