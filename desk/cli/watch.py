@@ -31,7 +31,7 @@ def watch(
     both back; status says how they stand. Each names the open orders of each portfolio. check says whether a watcher
     was killed or hangs, tells it by alerts, and its exit status then is 1.
     """
-    load_environment()
+    _load_environment()
     with starting():
         import re
         import signal
@@ -76,6 +76,19 @@ def watch(
     raise typer.Exit(watcher.run(once=once, every=spaced))
 
 
+def _load_environment() -> None:
+    """Take what is kept for watchers into the environment; that it cannot be taken is told by alerts, too."""
+    try:
+        load_environment()
+    except ConfigError as error:
+        from desk.commands.cycle.alerts import alert_trouble
+        from desk.cycle.alerts import URGENT
+        from desk.journal.records import Alert
+
+        alert_trouble(Alert("rebalance", "no watcher starts", URGENT, str(error), "Mend that file."))
+        raise
+
+
 def install(
     file: File,
     paper: Annotated[bool, typer.Option("--paper", help="Send the lists of its cycles to the paper venue.")] = False,
@@ -88,7 +101,7 @@ def install(
     Fetches prices, opens a book that FILE then reads, tests alerts, and has systemd, or else cron, start the watcher
     with the machine. Says what happens next. Call it again after a change.
     """
-    load_environment()
+    _load_environment()
     with starting(file):
         from desk.commands.cycle.install import install_desk
 

@@ -38,14 +38,23 @@ def is_held(lock: Path) -> bool:
         return not is_free
 
 
-def show_life(portfolio: str, now: datetime) -> None:
-    """Write that a watcher works. Raises OSError where the disk takes nothing."""
-    write_whole(_alive(portfolio), f"{now.isoformat()}\n")
+def show_life(portfolio: str, file: Path, now: datetime) -> None:
+    """Write that the watcher of a portfolio file works. Raises OSError where the disk takes nothing."""
+    write_whole(_alive(portfolio), f"{now.isoformat()}\n{file.resolve()}\n")
 
 
 def end_life(portfolio: str) -> None:
     """Say that a watcher ends on purpose."""
     _alive(portfolio).unlink(missing_ok=True)
+
+
+def end_lives(file: Path) -> None:
+    """Say that no watcher of a portfolio file is to work any more, whatever its portfolio is called now."""
+    for path in home_folder().glob(f".*{ALIVE}"):
+        with suppress(FileNotFoundError):  # of one that ends meanwhile
+            is_of_file = path.read_text(encoding="utf-8").splitlines()[1:] == [str(file)]
+            if is_of_file and not is_held(watch_lock(_name(path))):
+                path.unlink()
 
 
 def last_sign(portfolio: str) -> str:
@@ -67,13 +76,17 @@ def check_watchers(clock: Clock = SYSTEM) -> tuple[str, bool]:
     """
     said, is_lost = list[str](), False
     for path in sorted(home_folder().glob(f".*{ALIVE}")):
-        name, fault = path.name[1 : -len(ALIVE)], ""
-        with suppress(FileNotFoundError):  # of one that ends meanwhile
+        name, fault = _name(path), ""
+        try:
             fault = _fault(name, path, clock.now())
+        except FileNotFoundError:
+            continue  # it ended meanwhile
+        except OSError as error:
+            fault = f"{name}: whether it is watched cannot be looked at: {error}."
         is_lost |= bool(fault)
         alert = Alert(name, LOST, URGENT, fault, "Look at what it printed last, and start it again.")
         sent = alert_trouble(alert, clock) if fault else alert_resolved(name, URGENT, clock=clock)
-        said += [fault or f"{name}: watched, last sign at {last_sign(name) or 'its end'}.", *sent]
+        said += [fault or f"{name}: watched, last sign at {last_sign(name)}.", *sent]
     return "\n".join(said or ["No watcher runs, and none was killed."]), is_lost
 
 
@@ -88,6 +101,11 @@ def _fault(name: str, path: Path, now: datetime) -> str:
     return ""
 
 
+def _name(path: Path) -> str:
+    """The name of the portfolio of a sign of life."""
+    return path.name[1 : -len(ALIVE)]
+
+
 def _alive(portfolio: str) -> Path:
     return home_folder() / f".{portfolio}{ALIVE}"
 
@@ -95,5 +113,5 @@ def _alive(portfolio: str) -> Path:
 def _moment(path: Path) -> datetime:
     """The moment that a file states, or else that of its last change."""
     with suppress(ValueError):
-        return datetime.fromisoformat(path.read_text().strip()).astimezone(UTC)
+        return datetime.fromisoformat(path.read_text(encoding="utf-8").partition("\n")[0]).astimezone(UTC)
     return datetime.fromtimestamp(path.stat().st_mtime, UTC)

@@ -9,7 +9,7 @@ import yaml
 
 from desk.commands.cycle.alert_channels import WEBHOOK_TOKEN
 from desk.commands.cycle.alerts import SETTINGS, SYSTEM, send_test
-from desk.commands.cycle.heartbeat import end_life, is_held, watch_lock
+from desk.commands.cycle.heartbeat import end_lives
 from desk.commands.cycle.kept_environment import KEPT, keep_environment
 from desk.commands.cycle.service_manager import Started, check_manager, register, unregister
 from desk.commands.cycle.watch import last_cycle
@@ -57,14 +57,14 @@ def install_desk(file: Path, notify: str = "", *, on_paper: bool = False, clock:
     """
     file = Path(from_workbench(file)).resolve()
     check_manager(file)
-    said = [*_alerted(notify, clock)]
+    said = list[str]()
     if delays_of(file):
         fetched, is_whole = fetch_data(file, clock=clock)
         if not is_whole:
             raise ConfigError(f"not all prices came, and nothing is installed:\n{fetched}")
         said.append(fetched)
-    name = named_in(file) or read_document(file, None, names_of(PortfolioKeys)).text("name")
-    said.append(_opened(file, name, on_paper=on_paper))
+    content = _changed(file, on_paper=on_paper)
+    said += [*_alerted(notify, clock), _opened(file, content)]
     portfolio = load_portfolio(file)
     if kept := keep_environment(_keys_of(file, portfolio, clock.now())):
         said.append(f"Kept for it in {home_folder() / KEPT}: {', '.join(kept)}.")
@@ -80,8 +80,7 @@ def uninstall_desk(file: Path) -> str:
     except ConfigError:
         name = file.stem
     said = unregister(Started(name, file))
-    if not is_held(watch_lock(name)):
-        end_life(name)
+    end_lives(file)
     return f"{said} Its book, its journal and its prices stay."
 
 
@@ -129,33 +128,33 @@ def _keys_of(file: Path, portfolio: Portfolio, now: datetime) -> tuple[str, ...]
 # -- the file ----------------------------------------------------------------------------------------------------------
 
 
-def _opened(file: Path, name: str, *, on_paper: bool) -> str:
-    """Open the book, and have the file read it and act on paper where that is asked for.
-
-    Raises : ConfigError for a book of another file, and as `_changed`.
-    """
-    is_read = bool(named_in(file))
-    if has_book(name) and not is_read:
-        fix = f"Write `positions: {{book: {name}}}` into {file} to go on with it, or give {file} another name."
-        raise ConfigError(f"book {name!r} of {read_book(name).file} is open already ({book_path(name)}). {fix}")
-    lacks, document = not has_book(name), read_document(file, None, names_of(PortfolioKeys))
-    portfolio = load_portfolio(file, {"positions": None} if is_read and lacks else {})
-    text, done = _changed(file, portfolio, on_paper=on_paper), f"Book {name} is open."
-    if lacks:
+def _opened(file: Path, content: bytes) -> str:
+    """Open the book of a file, unless it is open, and write its new content, unless that is empty: sentences."""
+    document = read_document(file, None, names_of(PortfolioKeys))
+    name, is_read = named_in(file) or document.text("name"), bool(named_in(file))
+    done = f"Book {name} is open."
+    if not has_book(name):
         done = f"Book {name} is opened at the close of {open_from(file)[0].opened}."
-    if text:
-        write_whole(file, text)
-        done += f" {file} reads it from now on{', and its cycles send to paper' if on_paper else ''}."
-    if text and document.has("positions") and not is_read:
+    if content:
+        write_whole(file, content)
+        done += f" {file} reads it from now on."
+    if content and document.has("positions") and not is_read:
         done += " Its former `positions` is a comment, and not read any more: fills go into the book (docs/book.md)."
     return done
 
 
-def _changed(file: Path, portfolio: Portfolio, *, on_paper: bool) -> bytes:
+def _changed(file: Path, *, on_paper: bool) -> bytes:
     """The content of a file that reads its book, and acts on paper where that is asked for; b"" for no change.
 
-    Raises : ConfigError where it states another venue, or terms of its own of the cycle, or cannot be changed.
+    Raises : ConfigError for a book that is open and that it does not read; where it states another venue, or terms of
+             its own of the cycle, or cannot be changed.
     """
+    named = named_in(file)
+    name = named or read_document(file, None, names_of(PortfolioKeys)).text("name")
+    if has_book(name) and not named:
+        fix = f"Write `positions: {{book: {name}}}` into {file} to go on with it, or give {file} another name."
+        raise ConfigError(f"book {name!r} of {read_book(name).file} is open already ({book_path(name)}). {fix}")
+    portfolio = load_portfolio(file, {"positions": None} if named and not has_book(name) else {})
     document = read_document(file, None, names_of(PortfolioKeys))
     text = file.read_bytes().decode("utf-8")
     ending = "\r\n" if "\r\n" in text else "\n"

@@ -24,6 +24,8 @@ PREFIXES = ("REBALANCE_", "APCA_API_", "IB_")  # of the workbench; of brokers
 def keep_environment(names: tuple[str, ...] = ()) -> tuple[str, ...]:
     """Keep the variables of this process that the workbench reads, for this user alone; those kept before stay.
 
+    One with a line break or another sign that is not printed is left out.
+
     names   : besides, names such as those of keys of data sources, and of the venue.
     Returns : names that are kept now.
     """
@@ -34,7 +36,7 @@ def keep_environment(names: tuple[str, ...] = ()) -> tuple[str, ...]:
         and (name.startswith(PREFIXES) or name in (*OTHER_VARIABLES, *names))
         and name not in (HOME, SECOND_KEY)
     }
-    kept = kept_environment() | {name: value for name, value in own.items() if "\n" not in value}
+    kept = kept_environment() | {name: value for name, value in own.items() if value.isprintable()}
     if kept:
         write_private(home_folder() / KEPT, "".join(f"{name}={value}\n" for name, value in kept.items()).encode())
     return tuple(kept)

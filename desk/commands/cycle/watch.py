@@ -88,6 +88,7 @@ class _Watched:
 
     due, quotes : when its cycles are looked at next, and its quotes.
     tries       : failures in turn.
+    is_told     : true while it has a trouble that is told.
     is_others   : true while another process watches it.
     said        : its newest cycle, as it was told.
     """
@@ -97,6 +98,7 @@ class _Watched:
     due: datetime = LONG_AGO
     quotes: datetime = LONG_AGO
     tries: int = 0
+    is_told: bool = False
     is_others: bool = False
     said: tuple[str, str, Sending] = ("", "", NOT_STATED)
 
@@ -153,8 +155,7 @@ class Watcher:
                 if is_set_back or sign <= now:
                     sign = now + STANDBY
                     self._show_life()
-                is_watched = all(each.is_others or each.name in self._held for each in self._files)
-                if self._works and is_watched and (once or waiting <= now or is_set_back):
+                if self._is_well() and (once or waiting <= now or is_set_back):
                     waiting = now + HOUR
                     self._alert(self._alerts.waiting)
                 if once:
@@ -177,13 +178,18 @@ class Watcher:
         notify_manager("READY=1\nWATCHDOG=1")
         works, self._works = self._works, True
         try:
-            for name in self._held:
-                show_life(name, self._clock.now())
+            for name, file in self._held.items():
+                show_life(name, file, self._clock.now())
         except OSError as error:
             self._works = False
             what = f"nothing can be written, and no cycle is kept: {_sentence(error)}"
             for each in self._files if works else ():
                 self._tell(each, what, "Make room on the disk of REBALANCE_HOME, or correct who may write there.")
+
+    def _is_well(self) -> bool:
+        """True if this watcher can write, and each file is watched, here or elsewhere, without a told trouble."""
+        is_watched = (each.is_others or (each.name in self._held and not each.is_told) for each in self._files)
+        return self._works and all(is_watched)
 
     def _wait(self, seconds: float) -> None:
         """Sleep for the pace of a source, which may take hours."""
@@ -240,7 +246,7 @@ class Watcher:
         if each.tries:
             self._say(f"{each.name}: no trouble any more.")
         self._alert(self._alerts.resolved, str(each.file), URGENT, "")
-        each.due, each.tries = coming, 0
+        each.due, each.tries, each.is_told = coming, 0, False
 
     def _is_ours(self, each: _Watched) -> bool:
         """True if this process watches the portfolio of a file. Raises ConfigError for two files of one name."""
@@ -351,6 +357,7 @@ class Watcher:
         each.due = min(self._clock.now() + PAUSES[min(each.tries, len(PAUSES) - 1)], latest)
         self.counts["faults"] += not each.tries
         each.tries = 0 if each.due == latest else each.tries + 1
+        each.is_told = is_told
         if is_told:
             self._tell(each, what, "It is tried again by itself. To look at it: rebalance desk run {}")
         else:

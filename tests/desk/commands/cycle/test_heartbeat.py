@@ -21,7 +21,7 @@ from watched import steady
 
 from desk.commands.cycle import alerts as alert_commands
 from desk.commands.cycle.alerts import alert_resolved, alert_trouble, send_waiting
-from desk.commands.cycle.heartbeat import check_watchers, last_sign
+from desk.commands.cycle.heartbeat import check_watchers, end_lives, last_sign
 from desk.commands.cycle.watch import Alerts, Watcher
 from desk.exchange.stops import alone
 from desk.feeds.pace import Clock
@@ -132,6 +132,29 @@ def test_a_watcher_that_hangs_with_the_locks_of_others_is_told(
         said, _ = check_watchers(Time(START).clock)
     assert titles(hook)[-1] == LOST
     assert "end it where it hangs" in said
+
+
+def test_a_killed_watcher_of_a_file_that_is_gone_is_cleared_and_that_of_another_is_not(
+    hook: Hook, tmp_path: Path
+) -> None:
+    file = steady(tmp_path)
+    process = watching(file)
+    until(process, lambda: last_sign("Steady"))
+    ended(process, signal.SIGKILL)
+    end_lives(tmp_path / "other.yaml")
+    assert check_watchers(Time(START).clock)[1] is True
+    file.unlink()
+    end_lives(file)
+    assert check_watchers(Time(START).clock)[1] is False
+
+
+def test_a_trouble_that_is_told_sends_no_heartbeat(hook: Hook, tmp_path: Path) -> None:
+    with serving_hook() as service:
+        (tmp_path / "home" / "alerts.yaml").write_text(f"file: out.jsonl\nheartbeat: {service.address}/ping/1\n")
+        file, clock = steady(tmp_path), Time(START).clock
+        file.write_text(file.read_text().replace("policy: never", "policy: nope"))
+        Watcher([file], clock, alerts(clock)).run(once=True)
+        assert service.asked == []
 
 
 def test_an_alert_goes_where_its_lock_cannot_be_made(hook: Hook) -> None:
