@@ -104,7 +104,11 @@ def test_a_watcher_that_is_killed_is_told_and_so_is_the_next_one(hook: Hook, tmp
     assert check_watchers(moment.clock) == ("No watcher runs, and none was killed.", False)
 
 
-def test_a_watcher_that_hangs_is_told_after_an_hour(hook: Hook, tmp_path: Path) -> None:
+def test_a_watcher_that_hangs_is_told_after_an_hour(
+    hook: Hook, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(alert_commands, "LONGEST_SENDING", 0.1)  # it may be stopped with the locks of others
+    monkeypatch.setattr(journal, "LONGEST_TURN", 0.1)
     process = watching(steady(tmp_path))
     until(process, lambda: last_sign("Steady"))
     os.kill(process, signal.SIGSTOP)
