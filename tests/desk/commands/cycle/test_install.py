@@ -216,7 +216,7 @@ def test_portfolios_whose_names_are_much_alike_are_each_started(desk: Path) -> N
         install_desk(file, clock=Time("2023-01-19T06:00:00").clock)
     assert len(table(desk)) == 3  # two watchers, and a check of both
     uninstall_desk(desk.with_name("Größe.yaml"))
-    assert [("Grüße" in line, "check" in line) for line in table(desk)] == [(True, False), (False, True)]
+    assert [("Grüße" in line, " watch check" in line) for line in table(desk)] == [(True, False), (False, True)]
     uninstall_desk(desk.with_name("Grüße.yaml"))
     assert table(desk) == []
 
