@@ -3,7 +3,9 @@
 
 BIN := .venv/bin
 # What a command needs beyond the core stands behind this.
-PREPARE := @.ci/setup --compile
+PREPARE := @.ci/setup
+# Tests and measurements find all kernels compiled; other commands compile what they use, once.
+COMPILE := @.ci/setup --compile
 # The longest first, so that all processors end together; last, what looks at the executed notebooks.
 TESTS := notebooks foundation research backtests desk tests tests/notebook_pages.py
 
@@ -31,29 +33,29 @@ report:  ## play every policy of the example portfolio and write its report
 	$(BIN)/rebalance report data/portfolios/global_multi_asset.yaml
 
 test:  ## run every check: form, walls, types, sizes, tests, notebooks; those of `make check` beside the tests
-	$(PREPARE) all test
+	$(COMPILE) all test
 	$(MAKE) --no-print-directory --jobs=2 check suite COVERAGE="$(COVERAGE)"
 
 suite:
-	$(PREPARE) all test
+	$(COMPILE) all test
 	$(BIN)/pytest -n logical --dist loadfile --no-loadscope-reorder --nbval-lax --junitxml=.cache/tests.xml $(COVERAGE) $(TESTS)
 
 quick:  ## run the tests of what was edited since the last commit
-	$(PREPARE) all test
+	$(COMPILE) all test
 	$(BIN)/python .ci/quick.py
 
 coverage: COVERAGE = --cov --cov-report=term
 coverage: test  ## the same, and print the coverage of branches, which takes twice as long
 
 arithmetics:  ## run every test under this processor's arithmetic and the narrowest one, and state their room
-	$(PREPARE) all test
+	$(COMPILE) all test
 	$(BIN)/python .ci/arithmetics.py
 
 times:  ## after the tests: fail where a file of them took more than its share of the seconds
 	$(BIN)/python .ci/times.py
 
 mutants:  ## change the code of decisions and costs in 60 places, and list what no test notices
-	$(PREPARE) all test
+	$(COMPILE) all test
 	$(BIN)/python .ci/mutants.py
 
 check:  ## run the checks of form, walls, types and sizes alone, as .pre-commit-config.yaml does
@@ -70,14 +72,14 @@ keep:  ## keep the numbers of .ci/ceilings.csv that fell
 	$(BIN)/python .ci/ceilings.py --keep
 
 outputs:  ## compare what commands print and write with BASE's, a commit, or else the last landed one's
-	$(PREPARE) all test
+	$(COMPILE) all test
 	$(BIN)/python .ci/outputs.py $(BASE)
 
 lab:  ## open JupyterLab on the notebooks
 	$(PREPARE) all
 	$(BIN)/jupyter-lab notebooks
 
-setup:  ## make .venv from the locks and compile: the core, and what SETS="learn peers" names of pyproject.toml's sets
+setup:  ## make .venv from the locks: the core, and what SETS="learn peers" names of pyproject.toml's sets
 	$(PREPARE) $(SETS)
 
 format:  ## put code and notebooks into the house's form
@@ -87,7 +89,7 @@ format:  ## put code and notebooks into the house's form
 	$(BIN)/nbstripout --keep-id --keep-count $(wildcard notebooks/*.ipynb)
 
 bench:  ## measure against the peers
-	$(PREPARE) all test bench
+	$(COMPILE) all test bench
 	$(BIN)/python -m benchmarks
 
 screens:  ## after the tests: pictures of each notebook as a page and in JupyterLab, in .cache/screens

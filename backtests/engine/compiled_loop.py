@@ -25,7 +25,7 @@ from backtests.engine.ledger import Ledger, Reason, write, write_decision, write
 from backtests.engine.loop_inputs import EventInputs, LoopInputs, Sessions
 from backtests.engine.quiet_days import TILE_DAYS, quiet_days, value, write_bounds
 from foundation.arrays import Array
-from foundation.compiled import inlined, linked, refer
+from foundation.compiled import inlined, on_demand, refer
 from foundation.compiled.simd import bits, load, store
 from research.accounting.kernel import BOOKED, REFUSED, Box, Pace, Quotes, Record, book, wealth, weigh
 from research.accounting.spending import settle
@@ -82,7 +82,7 @@ class HeldSince(NamedTuple):
     booked: int
 
 
-@linked
+@on_demand
 def invest(inputs: EventInputs, t: int, goal: Array, cash: float, wealth: float, opening: Record) -> tuple[int, float]:
     """The opening trade at row t, from cash, charged as at a close; gives (status, units of cash).
 
@@ -107,7 +107,7 @@ def invest(inputs: EventInputs, t: int, goal: Array, cash: float, wealth: float,
     return status, cash_units
 
 
-@linked
+@on_demand
 def play(  # noqa: C901  (the order of a day, to be read at one place)
     inputs: LoopInputs, first: int, units: Array, cash_units: float, booked: int
 ) -> tuple[int, int]:

@@ -201,7 +201,7 @@ def _split_days(market: Market, execution: Execution) -> Mask:
 
 
 def _new_sessions(market: Market, execution: Execution, dividends: Dividends, flows: Array) -> Sessions:
-    """The market with flows (T,), currency. All arrays are read-only: kernels are compiled for one kind of array."""
+    """The market with flows (T,), currency. All arrays are read-only."""
     paid = dividends == "cash"
     if paid and market.dividends is None:
         raise ConfigError(f"market {market.name!r} has no dividends: its returns reinvest them (dividends='reinvest').")

@@ -3,7 +3,7 @@
 A call plays a block of paths, one after the other, in the arrays of one.
 """
 
-from typing import Any, NamedTuple
+from typing import NamedTuple
 
 import numpy as np
 
@@ -67,19 +67,9 @@ class PathArrays(NamedTuple):
     def inputs(self, rule: BandArrays, options: RuleOptions, desk: Desk, like: Sessions) -> LoopInputs:
         """The path at hand as `play` reads it: the same memory; what is no path's own is that of `like`."""
         sessions = like._replace(
-            closes=_reading(self.closes),
-            cash_index=_reading(self.cash_index),
-            tradable=_reading(self.tradable),
-            tiles=_reading(self.tiles),
+            closes=self.closes, cash_index=self.cash_index, tradable=self.tradable, tiles=self.tiles
         )
         return LoopInputs(sessions, rule, options, desk, self.scratch, self.workspace, self.bounds, self.ledger)
-
-
-def _reading(values: Array | Mask) -> Any:
-    """The same memory, read-only: what the loop is compiled for."""
-    view = values.view()
-    view.flags.writeable = False
-    return view
 
 
 class Paths(NamedTuple):

@@ -13,9 +13,10 @@ from typing import Any, TypeVar, cast
 from foundation.quick_imports import without_coverage_of_kernels
 
 with without_coverage_of_kernels():
-    import numba
+    import numba  # noqa: F401
 
 from foundation.compiled.calls import Linked, OnDemand, refer
+from foundation.compiled.forms import Kernel, WholeCompiler
 from foundation.compiled.notice import announce
 from foundation.compiled.store import KernelStore
 
@@ -59,8 +60,10 @@ def inlined_copy(kernel: F) -> F:
     return inlined(kernel.py_func)  # type: ignore[attr-defined, no-any-return]
 
 
-def _kept(function: F, options: dict[str, Any], **more: Any) -> Any:
+def _kept(function: F, options: dict[str, Any], form: type[WholeCompiler] = WholeCompiler, **more: Any) -> Any:
     """A dispatcher of numba with kept code. No kernel is called as a C function, so none is wrapped as one."""
-    kernel: Any = cast(Any, numba.njit)(function, **(options | {"no_cfunc_wrapper": True} | more))
+    kernel = Kernel(
+        function, {}, options | {"nopython": True, "boundscheck": None, "no_cfunc_wrapper": True} | more, form
+    )
     kernel._cache = KernelStore(kernel)  # what numba's `cache=True` sets, with its own
     return kernel

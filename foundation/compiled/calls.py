@@ -27,12 +27,12 @@ from llvmlite import ir
 from numba import types
 from numba.core import cgutils
 from numba.core.caching import NullCache
-from numba.core.codegen import JITCodeLibrary
-from numba.core.compiler import Compiler
 from numba.core.imputils import lower_builtin, lower_getattr_generic
 from numba.core.typing.templates import AbstractTemplate, AttributeTemplate, infer_getattr, signature
 from numba.extending import intrinsic as _intrinsic
 from numba.extending import models, register_model
+
+from foundation.compiled.forms import LinkedCompiler, settled
 
 Function = Callable[..., Any]
 intrinsic: Any = _intrinsic  # what it makes is called from compiled code, with fewer arguments than it declares
@@ -42,32 +42,6 @@ BYTES, SIZE = ir.IntType(8).as_pointer(), ir.IntType(64)
 RESOLVE = "rebalance_resolve"  # the name by which compiled code finds `_resolve`
 
 
-class _Library(JITCodeLibrary):
-    """Code that is only copied into the code of others."""
-
-    def _finalize_final_module(self) -> None:
-        self._finalize_dynamic_globals()
-        self._finalized = True
-
-    def get_pointer_to_function(self, name: str) -> int:
-        self._ensure_finalized()
-        return 0
-
-    @property
-    def codegen(self) -> Any:
-        return self
-
-    def set_env(self, name: str, env: Any) -> None:
-        pass
-
-
-class LinkedCompiler(Compiler):
-    """numba's compiler up to the code, which it leaves as it is."""
-
-    def __init__(self, typing: Any, target: Any, library: Any, *given: Any) -> None:
-        super().__init__(typing, target, _Library(target.codegen(), "linked"), *given)
-
-
 class Linked:
     """A kernel that is copied into the kernels that call it, and called like any function from Python."""
 
@@ -75,7 +49,7 @@ class Linked:
         """Compile a function by a decorator of numba's, `make`, which takes further options."""
         self.py_func, self._make = function, make
         self.__doc__, self.__name__, self.__module__ = function.__doc__, function.__name__, function.__module__
-        self.copied = make(function, **BARE, pipeline_class=LinkedCompiler)
+        self.copied = make(function, **BARE, form=LinkedCompiler)
         self.copied._cache = NullCache()  # it is kept with the kernels that it is copied into
 
     @property
@@ -96,7 +70,7 @@ class Linked:
 
 
 class Reference(types.Type):
-    """The address of a named tuple. Its fields are read like those of the tuple itself."""
+    """The address of a named tuple. Its fields are read like those of the tuple itself; records in it are addresses."""
 
     def __init__(self, record: Any) -> None:
         """Refer to named tuples of one type."""
@@ -115,15 +89,29 @@ def refer(typing: Any, record: Any) -> Any:
     """A reference to a named tuple, for many calls on demand: its arrays are laid down once, not at each call."""
 
     def code(context: Any, builder: Any, signature: Any, values: Any) -> Any:
-        return _laid_down(builder, values[0])
+        return _laid_down(context, builder, record, values[0])
 
-    return Reference(record)(record), code
+    return _by_reference(record)(record), code
 
 
-def _laid_down(builder: Any, value: Any) -> Any:
-    """The address of a value, after it is stored on the stack."""
-    place = cgutils.alloca_once(builder, value.type)
-    _lay_down(builder, value, place)
+def _by_reference(kind: Any) -> Any:
+    """The type in which a value is handed over: records, and those in them, by reference, so that all have one code."""
+    if isinstance(kind, types.NamedUniTuple):  # laid out as an array
+        return Reference(types.NamedUniTuple(_by_reference(kind.dtype), kind.count, kind.instance_class))
+    if isinstance(kind, types.NamedTuple):
+        return Reference(types.NamedTuple([_by_reference(part) for part in kind.types], kind.instance_class))
+    return settled(kind)
+
+
+def _laid_down(context: Any, builder: Any, kind: Any, value: Any) -> Any:
+    """A value as it is handed over: the address of a record, after it and those in it are stored on the stack."""
+    given = _by_reference(kind)
+    if not isinstance(given, Reference) or given == kind:
+        return value
+    place = cgutils.alloca_once(builder, context.get_value_type(given.record))
+    for k, part in enumerate(kind.types):
+        found = _laid_down(context, builder, part, builder.extract_value(value, k))
+        _lay_down(builder, found, cgutils.gep_inbounds(builder, place, 0, k))
     return place
 
 
@@ -143,15 +131,13 @@ class _Fields(AttributeTemplate):
     def generic_resolve(self, kind: Any, name: str) -> Any:  # type: ignore[override]  # numba asks it with both
         if name not in kind.record.fields:
             return None
-        found = kind.record.types[kind.record.fields.index(name)]
-        return Reference(found) if isinstance(found, types.BaseNamedTuple) else found
+        return kind.record.types[kind.record.fields.index(name)]
 
 
 @lower_getattr_generic(Reference)
 def _field(context: Any, builder: Any, kind: Any, value: Any, name: str) -> Any:
     k = kind.record.fields.index(name)
-    place = cgutils.gep_inbounds(builder, value, 0, k)
-    return place if isinstance(kind.record.types[k], types.BaseNamedTuple) else builder.load(place)
+    return builder.load(cgutils.gep_inbounds(builder, value, 0, k))
 
 
 # -- calls -----------------------------------------------------------------------------------------------------------
@@ -170,11 +156,9 @@ class OnDemand:
     @cached_property
     def dispatcher(self) -> Any:
         """The dispatcher that Python calls: it calls the kernel as others do, so that there is one code for all."""
-        kernel = self
-
-        def call(*given):  # type: ignore[no-untyped-def]
-            return kernel(*given)
-
+        code = self.py_func.__code__
+        given = ", ".join(code.co_varnames[: code.co_argcount])
+        call = eval(f"lambda {given}: kernel({given})", {"kernel": self})
         call.__module__, call.__name__, call.__qualname__ = self.__module__, self.__name__, self.py_func.__qualname__
         return self._make(call)
 
@@ -203,30 +187,6 @@ def _numba_type(hint: Any) -> types.Type:
     return PLAIN[hint]
 
 
-def _writable(kind: Any) -> Any:
-    """The type with its arrays writable: its values are the same."""
-    if isinstance(kind, types.Array):
-        return kind.copy(readonly=False)
-    if isinstance(kind, types.NamedUniTuple):  # laid out as an array
-        return types.NamedUniTuple(_writable(kind.dtype), kind.count, kind.instance_class)
-    if isinstance(kind, types.BaseNamedTuple):
-        record: Any = kind
-        return types.NamedTuple([_writable(part) for part in record], record.instance_class)
-    if isinstance(kind, Reference):
-        return Reference(_writable(kind.record))
-    return kind
-
-
-def _handed_over(builder: Any, kinds: Any, values: Any) -> tuple[tuple[Any, ...], list[Any]]:
-    """Types and values of arguments as a call on demand takes them: records by reference, so that all have one code."""
-    records = [isinstance(kind, types.BaseNamedTuple) for kind in kinds]
-    given = [
-        Reference(_writable(kind)) if record else _writable(kind) for kind, record in zip(kinds, records, strict=True)
-    ]
-    laid = [_laid_down(builder, value) if record else value for value, record in zip(values, records, strict=True)]
-    return tuple(given), laid
-
-
 def _call_of(kernel: OnDemand) -> types.Function:
     """The type of the kernel for the compiler: the result of a call, and the code of the call."""
     hints = list(get_type_hints(kernel.py_func).values())[:-1]
@@ -241,14 +201,15 @@ def _call_of(kernel: OnDemand) -> types.Function:
 
     @lower_builtin(kernel, types.VarArg(types.Any))
     def code(context: Any, builder: Any, signature: Any, values: Any) -> Any:
-        given, values = _handed_over(builder, signature.args, values)
+        given = tuple(map(_by_reference, signature.args))
+        handed = [_laid_down(context, builder, *each) for each in zip(signature.args, values, strict=True)]
         made = context.call_conv.get_function_type(signature.return_type, given)
         address = _address(builder, pickle.dumps((kernel.__module__, kernel.__name__, given)))
         with cgutils.if_unlikely(builder, builder.icmp_unsigned("==", address, ir.Constant(BYTES, None))):
             message = f"{kernel.__name__} could not be compiled: see above."
             context.call_conv.return_user_exc(builder, RuntimeError, (message,))
         status, result = context.call_conv.call_function(
-            builder, builder.bitcast(address, made.as_pointer()), signature.return_type, given, values
+            builder, builder.bitcast(address, made.as_pointer()), signature.return_type, given, handed
         )
         with cgutils.if_unlikely(builder, status.is_error):
             context.call_conv.return_status_propagate(builder, status)

@@ -13,6 +13,7 @@ import time
 from collections.abc import Iterator
 from dis import hasconst, opmap
 from functools import cache
+from inspect import CO_OPTIMIZED
 from pathlib import Path
 from types import CodeType, FunctionType, ModuleType
 from typing import Any, NamedTuple, get_type_hints
@@ -22,6 +23,7 @@ from numba.core import types
 from numba.core.dispatcher import Dispatcher
 from numba.core.extending import _Intrinsic
 
+from foundation.compiled import forms
 from foundation.compiled.calls import Linked, OnDemand
 
 LOAD_GLOBAL, EXTENDED_ARG, RESUME, NOP = (opmap[name] for name in ("LOAD_GLOBAL", "EXTENDED_ARG", "RESUME", "NOP"))
@@ -82,7 +84,7 @@ def _described(value: Any) -> Described:
         return Described(f"kernel {one.text} {options}", one.read)
     if isinstance(value, OnDemand):  # its code is not in that of its callers: only what it takes and gives
         return Described(
-            f"on demand {name_of(value)} {get_type_hints(value.py_func)}", (sys.modules[OnDemand.__module__],)
+            f"on demand {name_of(value)} {get_type_hints(value.py_func)}", (sys.modules[OnDemand.__module__], forms)
         )
     if isinstance(value, _Intrinsic):
         return _function(value._defn)
@@ -134,7 +136,8 @@ def _instructions(code: CodeType) -> str:
         elif (before, operation) != (RESUME, NOP):  # which stands where -OO took a docstring away
             said.append((operation, number))
         before = operation
-    counts = code.co_argcount, code.co_posonlyargcount, code.co_kwonlyargcount, code.co_flags
+    flags = code.co_flags & ~CO_OPTIMIZED  # which profilers and debuggers of some versions take away
+    counts = code.co_argcount, code.co_posonlyargcount, code.co_kwonlyargcount, flags
     return repr((code.co_name, counts, said, code.co_names, code.co_varnames, code.co_freevars))
 
 

@@ -4,12 +4,14 @@ import json
 import os
 import subprocess
 import sys
+from collections import Counter
 from pathlib import Path
 
 import pytest
 from commanded import TRADES, rebalance
 
 from desk.commands import compile_kernels as made
+from foundation.compiled.calls import OnDemand
 from foundation.compiled.store import folders
 from foundation.errors import ConfigError
 
@@ -78,6 +80,13 @@ def run(script: str) -> subprocess.CompletedProcess[str]:
     )
 
 
+def two_forms(files: list[str]) -> set[str]:
+    """Kernels with code for several kinds of arguments; Python's call of one on demand is code of its own."""
+    of = Counter(file.rpartition("-")[0] for file in files)
+    on_demand = {name for name in of if isinstance(made._kernel(name), OnDemand)}
+    return {name for name, count in of.items() if count > 1 + (name in on_demand)}
+
+
 def test_what_set_up_compiled_is_all_that_is_needed(tmp_path: Path) -> None:
     """By commands on another portfolio than the one that set-up plays, by a report, and whichever features come
     together: arrays of one kind, and floats, whatever a user gives.
@@ -85,6 +94,7 @@ def test_what_set_up_compiled_is_all_that_is_needed(tmp_path: Path) -> None:
     assert rebalance("compile").status == 0
     notes = [json.loads(note.read_text(encoding="utf-8")) for note in folders()[0][0].glob(made.NOTES.format("*"))]
     compiled = {kernel for note in notes for kernel in note["kernels"]}
+    assert two_forms(max(notes, key=lambda note: len(note["files"]))["files"]) == set()
     for kernel in ("risk_inference._draw_twice", "sharpe_inference._draw_studentised"):  # of a report's intervals
         assert f"backtests.inference.{kernel}" in compiled
     where = ["--reports", str(tmp_path)]

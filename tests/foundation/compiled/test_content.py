@@ -242,16 +242,17 @@ print(signature_text((simd.VECTOR, types.float64[:, ::1])))
 
 
 def test_the_kernels_of_the_house_have_the_same_content_in_every_process() -> None:
-    """No address and no order of a set is in it, or they would be compiled anew each time."""
+    """No address, no order of a set and no profiler is in it, or they would be compiled anew each time."""
+    profiled = f"import sys\nsys.setprofile(lambda *_: None)\nsys.settrace(lambda *_: None)\n{HOUSE}"
     said = [
         subprocess.run(
-            [sys.executable, "-c", HOUSE],
+            [sys.executable, "-c", text],
             env={**os.environ, "PYTHONHASHSEED": seed},
             check=True,
             capture_output=True,
             text=True,
         ).stdout
-        for seed in ("1", "2")
+        for seed, text in (("1", HOUSE), ("2", HOUSE), ("2", profiled))
     ]
-    assert said[0] == said[1]
+    assert said[0] == said[1] == said[2]
     assert said[0].count("\n") > 20

@@ -1,0 +1,98 @@
+"""How a kernel becomes code: in one form for all arguments that it can treat alike, optimised once.
+
+numba compiles a kernel anew for an array that may not be written to, and for each constant that a kernel hands on. Both
+are settled where a kernel is called, from Python and from kernels: an array counts as one that may be written to, and a
+constant as a number. So what a kernel writes is said in its docstring, and not refused by the compiler.
+
+numba optimises each function by itself, and then all that is linked together. The first takes seconds for functions
+with large records, and the second finds the same: only that is done.
+"""
+
+from typing import Any
+
+from numba import types
+from numba.core import sigutils
+from numba.core.codegen import JITCodeLibrary
+from numba.core.compiler import Compiler
+from numba.core.registry import CPUDispatcher
+
+
+def settled(kind: Any) -> Any:
+    """The type that a kernel is compiled for: with arrays that may be written to, and numbers for constants."""
+    kind = types.unliteral(kind)
+    if isinstance(kind, types.Array):
+        return kind.copy(readonly=False)
+    if isinstance(kind, types.NamedUniTuple):  # laid out as an array
+        return types.NamedUniTuple(settled(kind.dtype), kind.count, kind.instance_class)
+    if isinstance(kind, types.NamedTuple):
+        return types.NamedTuple([settled(part) for part in kind.types], kind.instance_class)
+    if isinstance(kind, types.UniTuple):
+        return types.UniTuple(settled(kind.dtype), kind.count)
+    if isinstance(kind, types.Tuple):
+        return types.Tuple([settled(part) for part in kind.types])
+    return kind
+
+
+class Kernel(CPUDispatcher):  # type: ignore[misc]
+    """A dispatcher of numba that compiles for settled types."""
+
+    _cache: Any
+    _insert: Any
+
+    def compile(self, sig: Any) -> Any:
+        """The address of the code for a call of these types."""
+        asked, returned = sigutils.normalize_signature(sig)
+        given = tuple(map(settled, asked))
+        address = super().compile(given if returned is None else returned(*given))
+        if given != tuple(asked):  # calls from Python find it by the types as they are
+            self._insert([kind._code for kind in asked], address, False)
+        return address
+
+    def get_call_template(self, args: Any, kws: Any) -> Any:
+        """What a kernel that calls this one needs to know, for settled types."""
+        _, folded = self.fold_argument_types(args, kws)
+        return super().get_call_template(tuple(map(settled, folded)), {})
+
+
+class _Library(JITCodeLibrary):  # type: ignore[misc]
+    """Code that is optimised when it is whole."""
+
+    def _optimize_functions(self, module: Any) -> None:
+        module.data_layout = self._codegen._data_layout
+
+
+class _LinkedLibrary(_Library):
+    """Code that is only copied into the code of others."""
+
+    def _finalize_final_module(self) -> None:
+        self._finalize_dynamic_globals()
+        self._finalized = True
+
+    def get_pointer_to_function(self, name: str) -> int:
+        self._ensure_finalized()
+        return 0
+
+    @property
+    def codegen(self) -> Any:
+        return self
+
+    def set_env(self, name: str, env: Any) -> None:
+        pass
+
+
+class WholeCompiler(Compiler):  # type: ignore[misc]
+    """numba's compiler, with code that is optimised when it is whole."""
+
+    library = _Library
+
+    def compile_extra(self, func: Any) -> Any:
+        """The code of a function."""
+        self.state.library = self.library(self.state.targetctx.codegen(), func.__qualname__)
+        self.state.library.enable_object_caching()
+        return super().compile_extra(func)
+
+
+class LinkedCompiler(WholeCompiler):
+    """numba's compiler up to the code, which it leaves as it is."""
+
+    library = _LinkedLibrary
