@@ -78,3 +78,34 @@ def lazy_names(package: str) -> tuple[Callable[[str], Any], Callable[[], list[st
         return value
 
     return of_name, lambda: sorted(vars(module).keys() | sources.keys()), list(sources)
+
+
+class LazyClasses(Mapping[str, type]):
+    """Classes by a word, each imported when it is asked for.
+
+    places : word -> place of its class, such as research.rules.Never.
+    """
+
+    def __init__(self, places: Mapping[str, str]) -> None:
+        self._places = dict(places)
+
+    def __getitem__(self, word: str) -> type:
+        module, _, name = self._places[word].rpartition(".")
+        return getattr(import_module(module), name)  # type: ignore[no-any-return]
+
+    def __contains__(self, word: object) -> bool:
+        return word in self._places
+
+    def __iter__(self) -> Iterator[str]:
+        return iter(self._places)
+
+    def __len__(self) -> int:
+        return len(self._places)
+
+    def __or__(self, other: "LazyClasses") -> "LazyClasses":
+        return LazyClasses(self._places | other._places)
+
+    def word_of(self, cls: type) -> str | None:
+        """The word of a class; None for a class that the table lacks. It imports no other class."""
+        named = (word for word, place in self._places.items() if place.endswith(f".{cls.__name__}"))
+        return next((word for word in named if self[word] is cls), None)

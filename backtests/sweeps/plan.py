@@ -303,7 +303,7 @@ def _nested_settings(allocation: Any) -> dict[str, Any]:
     if isinstance(allocation, EstimatorAllocation):
         return {"estimator": allocation.estimator_text}
     cls: type = type(allocation)
-    if cls not in ALLOCATIONS.values():
+    if ALLOCATIONS.word_of(cls) is None:
         return {}
     held = {NESTED_FIELDS.get(name, name): repr(getattr(allocation, name)) for name in nested(cls)}
     required = [f.name for f in fields(allocation) if f.default is MISSING]

@@ -14,71 +14,11 @@ from pathlib import Path
 from typing import Any
 
 from foundation.names import import_path
-from research.allocation import (
-    HERC,
-    HRP,
-    NCO,
-    Allocation,
-    Anticor,
-    Average,
-    BenchmarkTracking,
-    CappedTurnover,
-    ConstantExposure,
-    EqualWeights,
-    EstimatorAllocation,
-    ExponentialGradient,
-    FixedWeights,
-    InverseVolatility,
-    Kelly,
-    MarketCapWeights,
-    MaximumDiversification,
-    MaximumRatio,
-    MeanVariance,
-    MinimumRisk,
-    MinimumVariance,
-    Momentum,
-    NewsTilt,
-    RegimeExposure,
-    RelaxedRiskParity,
-    Resampled,
-    Reserve,
-    RiskParity,
-    RobustCVaR,
-    Schur,
-    Shrunk,
-    Signals,
-    Smoothed,
-    TailParity,
-    Tilted,
-    UniversalPortfolio,
-    VolatilityTarget,
-)
+from foundation.quick_imports import LazyClasses
+from research.allocation import Allocation, EstimatorAllocation, FixedWeights
 from research.allocation.estimator_words import LIBRARIES, says_all
-from research.allocation.signals import Signal, SignalTable, read_signals
-from research.forecast import (
-    Benchmark,
-    BlackLitterman,
-    Boosted,
-    DynamicCorrelations,
-    EntropyPooling,
-    Estimated,
-    EWMAVolatility,
-    FactorModel,
-    Forecast,
-    GarchVolatility,
-    HARVolatility,
-    JumpModel,
-    MarketCap,
-    MarkovRegimes,
-    MarkovSwitching,
-    Model,
-    Network,
-    OpinionPooling,
-    Refitted,
-    Regimes,
-    SignalBlend,
-    VolatilityPercentiles,
-)
+from research.allocation.signals import Signal, Signals, SignalTable, read_signals
+from research.forecast import Forecast, Model, Refitted, Regimes
 from research.forecast.news import Scores, read_scores
 from research.market import Past
 from research.market.calendars import A_YEAR
@@ -91,70 +31,78 @@ from research.portfolio.file.settings import adapters, build, held_by_kind, name
 from research.portfolio.file.strict_yaml import KeyPath
 from research.portfolio.keys.estimators import optimiser, read_estimator_allocation
 
-ALLOCATIONS: dict[str, type] = {
-    "strategic": FixedWeights,
-    "equal": EqualWeights,
-    "inverse_volatility": InverseVolatility,
-    "market_cap": MarketCapWeights,
-    "momentum": Momentum,
-    "universal_portfolio": UniversalPortfolio,
-    "exponential_gradient": ExponentialGradient,
-    "anticor": Anticor,
-    "minimum_variance": MinimumVariance,
-    "hrp": HRP,
-    "herc": HERC,
-    "nco": NCO,
-    "schur": Schur,
-    "mean_variance": MeanVariance,
-    "resampled": Resampled,
-    "robust_cvar": RobustCVaR,
-    "minimum_risk": MinimumRisk,
-    "maximum_ratio": MaximumRatio,
-    "kelly": Kelly,
-    "risk_parity": RiskParity,
-    "relaxed_risk_parity": RelaxedRiskParity,
-    "tail_parity": TailParity,
-    "maximum_diversification": MaximumDiversification,
-    "benchmark_tracking": BenchmarkTracking,
-    "exposure": ConstantExposure,
-    "volatility_target": VolatilityTarget,
-    "regime_exposure": RegimeExposure,
-    "reserve": Reserve,
-    "average": Average,
-    "shrunk": Shrunk,
-    "smoothed": Smoothed,
-    "capped_turnover": CappedTurnover,
-    "news": NewsTilt,
-    "signals": Signals,
-    "tilted": Tilted,
-}
-FORECASTS: dict[str, type] = {
-    "estimated": Estimated,
-    "market_cap": MarketCap,
-    "benchmark": Benchmark,
-    "black_litterman": BlackLitterman,
-    "entropy_pooling": EntropyPooling,
-    "opinion_pooling": OpinionPooling,
-    "refitted": Refitted,
-    "factor_model": FactorModel,
-    "signals": SignalBlend,
-    "ewma": EWMAVolatility,
-}
-MODELS: dict[str, type] = {  # what `refitted` fits; a model named as a forecast is refitted too
-    "boosted": Boosted,
-    "dcc": DynamicCorrelations,
-    "garch": GarchVolatility,
-    "har": HARVolatility,
-    "network": Network,
-}
-DAYS_ONLY = (Boosted, HARVolatility, Network)  # models whose features are of sessions
+ALLOCATIONS = LazyClasses(
+    {
+        "strategic": "research.allocation.FixedWeights",
+        "equal": "research.allocation.EqualWeights",
+        "inverse_volatility": "research.allocation.InverseVolatility",
+        "market_cap": "research.allocation.MarketCapWeights",
+        "momentum": "research.allocation.Momentum",
+        "universal_portfolio": "research.allocation.UniversalPortfolio",
+        "exponential_gradient": "research.allocation.ExponentialGradient",
+        "anticor": "research.allocation.Anticor",
+        "minimum_variance": "research.allocation.MinimumVariance",
+        "hrp": "research.allocation.HRP",
+        "herc": "research.allocation.HERC",
+        "nco": "research.allocation.NCO",
+        "schur": "research.allocation.Schur",
+        "mean_variance": "research.allocation.MeanVariance",
+        "resampled": "research.allocation.Resampled",
+        "robust_cvar": "research.allocation.RobustCVaR",
+        "minimum_risk": "research.allocation.MinimumRisk",
+        "maximum_ratio": "research.allocation.MaximumRatio",
+        "kelly": "research.allocation.Kelly",
+        "risk_parity": "research.allocation.RiskParity",
+        "relaxed_risk_parity": "research.allocation.RelaxedRiskParity",
+        "tail_parity": "research.allocation.TailParity",
+        "maximum_diversification": "research.allocation.MaximumDiversification",
+        "benchmark_tracking": "research.allocation.BenchmarkTracking",
+        "exposure": "research.allocation.ConstantExposure",
+        "volatility_target": "research.allocation.VolatilityTarget",
+        "regime_exposure": "research.allocation.RegimeExposure",
+        "reserve": "research.allocation.Reserve",
+        "average": "research.allocation.Average",
+        "shrunk": "research.allocation.Shrunk",
+        "smoothed": "research.allocation.Smoothed",
+        "capped_turnover": "research.allocation.CappedTurnover",
+        "news": "research.allocation.NewsTilt",
+        "signals": "research.allocation.Signals",
+        "tilted": "research.allocation.Tilted",
+    }
+)
+FORECASTS = LazyClasses(
+    {
+        "estimated": "research.forecast.Estimated",
+        "market_cap": "research.forecast.MarketCap",
+        "benchmark": "research.forecast.Benchmark",
+        "black_litterman": "research.forecast.BlackLitterman",
+        "entropy_pooling": "research.forecast.EntropyPooling",
+        "opinion_pooling": "research.forecast.OpinionPooling",
+        "refitted": "research.forecast.Refitted",
+        "factor_model": "research.forecast.FactorModel",
+        "signals": "research.forecast.SignalBlend",
+        "ewma": "research.forecast.EWMAVolatility",
+    }
+)
+MODELS = LazyClasses(
+    {  # what `refitted` fits; a model named as a forecast is refitted too
+        "boosted": "research.forecast.Boosted",
+        "dcc": "research.forecast.DynamicCorrelations",
+        "garch": "research.forecast.GarchVolatility",
+        "har": "research.forecast.HARVolatility",
+        "network": "research.forecast.Network",
+    }
+)
+DAYS_ONLY = ("boosted", "har", "network")  # models whose features are of sessions
 DAYS_ONLY_FIX = "Use estimated, signals, ewma or views, or give a market of days."
-REGIME_MODELS: dict[str, type] = {
-    "fitted": MarkovRegimes,
-    "markov": MarkovSwitching,
-    "jump": JumpModel,
-    "volatility": VolatilityPercentiles,
-}
+REGIME_MODELS = LazyClasses(
+    {
+        "fitted": "research.forecast.MarkovRegimes",
+        "markov": "research.forecast.MarkovSwitching",
+        "jump": "research.forecast.JumpModel",
+        "volatility": "research.forecast.VolatilityPercentiles",
+    }
+)
 VIEWS_BEFORE = "forecast_views"  # tilted by a utility; `tilted` took its place
 OF = "of"  # key of what an allocation scales or combines
 NESTED_FIELDS = {"allocation": OF, "allocations": OF}  # fields that it stands for
@@ -216,8 +164,9 @@ def _kind(document: Document, path: KeyPath, strategic: FixedWeights) -> tuple[t
         check_code(document, (*path, "code"), own)
         return own, {}
     word, settings = PEER_NAMES.get(kind.lower(), ("", {}))
-    cls = ALLOCATIONS[word or named(document, (*path, "kind"), ALLOCATIONS)]
-    for key, fix in PEER_KEYS.get(_NAMES[cls], {}).items():
+    word = word or named(document, (*path, "kind"), ALLOCATIONS)
+    cls = ALLOCATIONS[word]
+    for key, fix in PEER_KEYS.get(word, {}).items():
         if document.has(*path, key):
             document.refuse((*path, key), "unknown key", key, fix)
     return cls, {"weights": strategic.weights} if cls is FixedWeights else dict(settings)
@@ -226,6 +175,7 @@ def _kind(document: Document, path: KeyPath, strategic: FixedWeights) -> tuple[t
 def allocation_settings(allocation: Any) -> dict[str, Any]:
     """An allocation as a portfolio file would write it, every default filled in but those of no value, in JSON types.
 
+    >>> from research.allocation import ConstantExposure, EqualWeights
     >>> allocation_settings(ConstantExposure(EqualWeights(), 0.6))
     {'kind': 'exposure', 'exposure': 0.6, 'of': {'kind': 'equal', 'unlisted': 'pro_rata'}}
     """
@@ -233,7 +183,7 @@ def allocation_settings(allocation: Any) -> dict[str, Any]:
         of_own = {} if says_all(allocation.words) else {"code": code_of(type(allocation.estimator))}
         return allocation.words | of_own
     cls: type = type(allocation)
-    kind = _NAMES.get(cls)
+    kind = _word_of(cls)
     own = {} if kind else {"kind": import_path(cls), "code": code_of(cls)}
     parts = {NESTED_FIELDS.get(name, name): getattr(allocation, name) for name in held_by_kind(cls)}
     held = {name: _held_settings(part) for name, part in parts.items() if part is not None}
@@ -245,7 +195,7 @@ def allocation_key(allocation: object) -> str | None:
     """The name by which a portfolio file calls an allocation; None for one that no file can name, or that holds one."""
     if isinstance(allocation, EstimatorAllocation):
         return str(allocation.words["kind"]) if says_all(allocation.words) else None
-    name = _NAMES.get(type(allocation))
+    name = _word_of(type(allocation))
     if name is None or any(allocation_key(one) is None for one in parts_of(allocation)):
         return None
     return name
@@ -274,12 +224,14 @@ def check_names(document: Document, path: KeyPath, held: Any, past: Past) -> Non
         parts = {(*below, str(k)): one for k, one in enumerate(value)} if isinstance(value, tuple) else {below: value}
         for at, part in parts.items():
             check_names(document, at, part, past)
-    if (cls in _NAMES or cls is EstimatorAllocation) and hasattr(held, "check"):
+    if hasattr(held, "check") and (_word_of(cls) or cls is EstimatorAllocation):
         with document.placing(path):
             held.check(past)
 
 
-_NAMES = {cls: name for table in (ALLOCATIONS, FORECASTS, MODELS, REGIME_MODELS) for name, cls in table.items()}
+def _word_of(cls: type) -> str | None:
+    """The kind by which a file names a class of the tables; None for another class."""
+    return next(filter(None, (table.word_of(cls) for table in (ALLOCATIONS, FORECASTS, MODELS, REGIME_MODELS))), None)
 
 
 def read_forecast(
@@ -296,22 +248,23 @@ def read_forecast(
         fix = "Write `allocation: {kind: tilted, forecast: ..., tracking_error: 0.02}` for the target that it tilts."
         document.refuse(path if alone else kind, "no forecast any more", VIEWS_BEFORE, fix)
     unnamed = not (alone or models or document.has(*kind))
-    cls = table["estimated" if unnamed else named(document, path if alone else kind, table)]
+    word = "estimated" if unnamed else named(document, path if alone else kind, table)
+    cls = table[word]
     a_year = shared.get("periods_per_year", A_YEAR["day"])
-    if cls in DAYS_ONLY and not is_daily(a_year):
+    if word in DAYS_ONLY and not is_daily(a_year):
         what, fix = f"learns from moves over sessions, and the market has {a_year:g} rows a year", DAYS_ONLY_FIX
-        document.refuse(path if alone else kind, what, _NAMES[cls], fix)
-    if cls is FactorModel and not document.has("factors"):
+        document.refuse(path if alone else kind, what, word, fix)
+    if word == "factor_model" and not document.has("factors"):
         fix = "Add `factors: FILE.csv`, the returns of named factors on the days of the market."
-        document.refuse(path if alone else kind, "needs factors, and the file names none", _NAMES[cls], fix)
-    refitted = cls in MODELS.values() and not models
+        document.refuse(path if alone else kind, "needs factors, and the file names none", word, fix)
+    refitted = word in MODELS and not models
     declared = held_by_kind(cls)
     needed = {f.name for f in fields(cls) if f.default is MISSING and f.default_factory is MISSING}
     below = {n: (*path, n) for n in declared if n in needed or (not alone and document.has(*path, n))}
     held: dict[str, Any] = {
         name: read_forecast(document, at, strategic, shared, declared[name] is Model) for name, at in below.items()
     }
-    if cls is Benchmark and (alone or not document.has(*path, "weights")):
+    if word == "benchmark" and (alone or not document.has(*path, "weights")):
         document.check_whole(("lines",))  # of assets that are wrong, some may be missing
         held["weights"] = dict(zip(document.names("lines"), strategic.weights, strict=True))
     stated = () if alone else document.mapping(*path)

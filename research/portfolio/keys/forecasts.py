@@ -14,7 +14,7 @@ from typing import Annotated, Any
 from pydantic import Field
 
 from research.allocation import FixedWeights
-from research.forecast import Boosted, Estimated, EWMAVolatility, Forecast, HARVolatility, Refitted, SignalBlend
+from research.forecast import Forecast
 from research.market import Past
 from research.market.calendars import A_YEAR, row_count
 from research.market.frequency import is_daily, sample_rows, span_rows
@@ -50,6 +50,8 @@ class StatedForecasts:
 
 def usual_forecasts(periods_per_year: float = A_YEAR["day"]) -> dict[str, Forecast]:
     """The forecasts that are compared where a file states none, on a market with so many rows a year."""
+    from research.forecast import Boosted, Estimated, EWMAVolatility, HARVolatility, Refitted, SignalBlend
+
     if not is_daily(periods_per_year):
         long = Estimated(window=sample_rows(ESTIMATE, periods_per_year))
         others = {"signals": SignalBlend(), "ewma": EWMAVolatility()}

@@ -8,9 +8,9 @@ from typing import Any
 from pydantic import TypeAdapter
 
 from foundation.names import import_path
+from foundation.quick_imports import LazyClasses
 from research.allocation import FixedWeights
 from research.forecast import Regimes
-from research.learning import Learned, Universal
 from research.market import Past
 from research.market.calendars import A_YEAR
 from research.portfolio.file.document import Document
@@ -21,43 +21,29 @@ from research.portfolio.file.own_class import check_code, code_of, own_rule
 from research.portfolio.file.settings import build, named, nested, plain, validated
 from research.portfolio.file.strict_yaml import KeyPath
 from research.portfolio.keys.allocations import allocation_settings, check_names, read_allocation, read_regimes
-from research.rules import (
-    CPPI,
-    BestPoint,
-    Calendar,
-    CostBenefit,
-    DrawdownFloor,
-    GroupThreshold,
-    MultiPeriod,
-    Never,
-    NoTradeRegion,
-    PairRegion,
-    RegimeThreshold,
-    StopLoss,
-    Threshold,
-    TrackingError,
-    TunedThreshold,
-)
+from research.rules import Threshold
 
-RULES: dict[str, type] = {
-    "never": Never,
-    "calendar": Calendar,
-    "threshold": Threshold,
-    "group_threshold": GroupThreshold,
-    "regime_threshold": RegimeThreshold,
-    "tracking_error": TrackingError,
-    "cost_benefit": CostBenefit,
-    "no_trade_region": NoTradeRegion,
-    "best_point": BestPoint,
-    "pair_region": PairRegion,
-    "multi_period": MultiPeriod,
-    "cppi": CPPI,
-    "drawdown_floor": DrawdownFloor,
-    "stop_loss": StopLoss,
-    "tuned": TunedThreshold,
-    "learned": Learned,
-    "universal": Universal,
-}
+RULES = LazyClasses(
+    {
+        "never": "research.rules.Never",
+        "calendar": "research.rules.Calendar",
+        "threshold": "research.rules.Threshold",
+        "group_threshold": "research.rules.GroupThreshold",
+        "regime_threshold": "research.rules.RegimeThreshold",
+        "tracking_error": "research.rules.TrackingError",
+        "cost_benefit": "research.rules.CostBenefit",
+        "no_trade_region": "research.rules.NoTradeRegion",
+        "best_point": "research.rules.BestPoint",
+        "pair_region": "research.rules.PairRegion",
+        "multi_period": "research.rules.MultiPeriod",
+        "cppi": "research.rules.CPPI",
+        "drawdown_floor": "research.rules.DrawdownFloor",
+        "stop_loss": "research.rules.StopLoss",
+        "tuned": "research.rules.TunedThreshold",
+        "learned": "research.learning.Learned",
+        "universal": "research.learning.Universal",
+    }
+)
 PENALTY = TypeAdapter[float](Penalty)
 FUNDS = ("pro_rata", "cash")  # words of `payer`, which else names an asset
 NO_SETTINGS: Mapping[str, Any] = MappingProxyType({})
@@ -123,6 +109,7 @@ def policy_settings(policy: Any) -> dict[str, Any]:
     """A policy as a portfolio file would write it, every default filled in but those of no value, in plain JSON types.
 
     >>> from research.allocation import EqualWeights
+    >>> from research.rules import Never
     >>> policy_settings(Never(EqualWeights()))
     {'rule': 'never', 'allocation': {'kind': 'equal', 'unlisted': 'pro_rata'}}
     """
@@ -145,4 +132,4 @@ def fields_of_regimes(rule: type) -> tuple[str, ...]:
 
 def rule_key(policy: object) -> str | None:
     """The name by which a portfolio file calls the class of a rule; None for a class that no file can name."""
-    return {cls: name for name, cls in RULES.items()}.get(type(policy))
+    return RULES.word_of(type(policy))

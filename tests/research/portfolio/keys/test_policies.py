@@ -568,7 +568,7 @@ def test_setting_without_a_default_must_be_given(read: Any, monkeypatch: pytest.
         allocation: Any
         patience: int
 
-    monkeypatch.setitem(RULES, "cautious", Cautious)
+    monkeypatch.setattr("research.portfolio.keys.policies.RULES", {**RULES, "cautious": Cautious})
     assert read("{rule: cautious, patience: 3}") == Cautious(STRATEGIC, 3)
     with pytest.raises(
         ConfigError, match=r"policies\.mine\.patience: missing \(.*line 2\): found None\. Add `patience:`"
