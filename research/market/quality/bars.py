@@ -1,5 +1,6 @@
 """Defects of the bars of one asset by themselves: gaps, repeated and still bars, bars out of order, no volume."""
 
+import math
 from collections.abc import Mapping
 from dataclasses import dataclass
 
@@ -166,8 +167,6 @@ def _days_of(kind: str, bars: Bars, where: Mask, what: str) -> list[Finding]:
 
 def still_findings(bars: Bars) -> list[Finding]:
     """Closes equal to the one before: runs that chance does not make, and more single days than rounding makes."""
-    from scipy.special import pdtrc  # slow to import
-
     still = np.append(False, (bars.close[1:] == bars.close[:-1]) & (bars.split[1:] == 1.0))
     if not still.any():
         return []
@@ -180,7 +179,7 @@ def still_findings(bars: Bars) -> list[Finding]:
         text = f"{bars.asset} keeps the close {bars.close[start]:g} for {len(days) + 1:,} sessions, {span(days)}."
         found.append(finding("stuck", bars.asset, days, len(days), text, expected=expected))
     count, expected = int(still.sum()), float(chance[1:].sum())
-    if count and pdtrc(count - 1, PEAKED * expected) < STILL_CHANCE:
+    if count and chance_of_more(count, PEAKED * expected) < STILL_CHANCE:
         days = bars.days[still]
         text = (
             f"{bars.asset} has a close equal to the one before on {count:,} days, {span(days)}, where rounding to the "
@@ -188,6 +187,18 @@ def still_findings(bars: Bars) -> list[Finding]:
         )
         found.append(finding("still", bars.asset, days, count, text, expected=expected))
     return found
+
+
+def chance_of_more(count: int, mean: float) -> float:
+    """Probability that a Poisson number is `count` or more, at least 1; 1 where the mean is no less than `count`.
+
+    The terms of the tail are those of the first, each times mean over its number: scipy, which has it, is slow to
+    import.
+    """
+    if mean >= count or mean <= 0.0:
+        return float(mean >= count)
+    further = np.cumprod(mean / np.arange(count + 1.0, 2.0 * count + 100.0)).sum()
+    return math.exp(count * math.log(mean) - mean - math.lgamma(count + 1.0)) * (1.0 + float(further))
 
 
 def _stuck(still: Mask, chance: Array) -> list[tuple[int, int, float]]:
