@@ -6,8 +6,9 @@ What is wrong is data, too: an error has `findings`, which a service or a page s
 import re
 import traceback
 from collections.abc import Sequence
-from dataclasses import dataclass, replace
 from pathlib import Path
+
+from foundation.dataclasses import dataclass, replace
 
 MOST_TOLD = 30  # mistakes of one file
 PLACE = re.compile(r"([^:\n]+, (?:row|line) [0-9]+(?:, column '[^'\n]*')?|[^:\s]+\.[A-Za-z]{2,7}): ")

@@ -4,12 +4,12 @@ Solved by Huangfu, Hall (2018), Parallelizing the dual revised simplex method.
 """
 
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass
 from typing import Any, TypeVar
 
 import numpy as np
 
 from foundation.arrays import Array, Mask
+from foundation.dataclasses import dataclass
 from foundation.errors import PolicyError
 
 Item = TypeVar("Item")

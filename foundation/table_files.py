@@ -11,7 +11,6 @@ import re
 import zlib
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from contextlib import suppress
-from dataclasses import dataclass
 from datetime import date
 from math import isfinite
 from pathlib import Path
@@ -20,6 +19,7 @@ from typing import NamedTuple, TypeVar
 import numpy as np
 
 from foundation.arguments import cut, shown
+from foundation.dataclasses import dataclass
 from foundation.errors import DataError, InputFault, all_mistakes
 from foundation.printable import has_unseen
 

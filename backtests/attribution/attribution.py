@@ -21,7 +21,6 @@ the
 - every cost by its name, and the **opening** trade, which is counted in the year of the first day of the test.
 """
 
-from dataclasses import dataclass
 from functools import cached_property
 
 import numpy as np
@@ -32,6 +31,7 @@ from backtests.attribution.alike import refuse_unlike
 from backtests.attribution.contributions import COST_NAMES, Contributions, cash_name, contributions
 from backtests.engine.result import Backtest
 from foundation.arrays import Array, frozen
+from foundation.dataclasses import dataclass
 from foundation.tolerances import WEIGHT
 from research.risk.decomposition.linking import linking_factors
 

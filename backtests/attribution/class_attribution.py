@@ -7,7 +7,6 @@ at the open, is a fourth effect, so that the effects of a month add up to the di
 opening trade belongs to the first month.
 """
 
-from dataclasses import dataclass
 from functools import cached_property
 from typing import Literal, NamedTuple, get_args
 
@@ -20,6 +19,7 @@ from backtests.attribution.contributions import Contributions, cash_name, contri
 from backtests.engine.result import Backtest
 from foundation.arguments import one_of
 from foundation.arrays import Array, Rows, frozen
+from foundation.dataclasses import dataclass
 from foundation.errors import ConfigError, DataError
 from research.allocation import TargetPath
 from research.risk.decomposition.linking import linked, linking_factors

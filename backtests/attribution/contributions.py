@@ -5,13 +5,13 @@ taken from units, returns and charges of the record; none is defined as a remain
 """
 
 from collections.abc import Sequence
-from dataclasses import dataclass
 from functools import cached_property
 
 import numpy as np
 
 from backtests.engine.result import Backtest
 from foundation.arrays import Array
+from foundation.dataclasses import dataclass
 from foundation.errors import DataError
 from research.accounting.cost_parameters import COST_COLUMNS, years_of
 from research.accounting.costs import HOLDING_COSTS

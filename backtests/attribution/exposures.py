@@ -1,7 +1,6 @@
 """Exposure of a policy through its test: weights by class and currency, concentration, and sources of risk."""
 
 from collections.abc import Sequence
-from dataclasses import dataclass
 
 import numpy as np
 import pandas as pd
@@ -11,6 +10,7 @@ from backtests.attribution.contributions import cash_name
 from backtests.attribution.risk_contributions import RiskContributions, contributions_of
 from backtests.engine.result import Backtest
 from foundation.arrays import Array
+from foundation.dataclasses import dataclass
 from foundation.errors import DataError
 from foundation.tolerances import COUNTED
 from research.market.calendars import last_of

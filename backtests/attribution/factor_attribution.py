@@ -6,13 +6,12 @@ exactly. It is a sum of simple returns, not compounded; the residuals sum to 0 o
 estimates: their intervals allow for autocorrelation (`research.risk.decomposition.factors`).
 """
 
-from dataclasses import dataclass
-
 import numpy as np
 import pandas as pd
 
 from backtests.engine.result import Backtest
 from foundation.arrays import Array, frozen
+from foundation.dataclasses import dataclass
 from foundation.errors import DataError
 from research.market.factors import FactorReturns, factors_of
 from research.risk.decomposition.factors import FactorRegression, factor_regression, rolling_betas

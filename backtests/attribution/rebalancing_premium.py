@@ -21,14 +21,13 @@ Sources : Hallerbach (2014), Disentangling Rebalancing Return, for volatility re
           Arbitrage, for the identity in discrete time and the relative entropy.
 """
 
-from dataclasses import dataclass
-
 import numpy as np
 import pandas as pd
 
 from backtests.attribution.contributions import COST_NAMES, Contributions, contributions, line_returns
 from backtests.engine.result import Backtest
 from foundation.arrays import Array, frozen
+from foundation.dataclasses import dataclass
 from foundation.errors import DataError
 from research.accounting.cost_parameters import COST_COLUMNS
 

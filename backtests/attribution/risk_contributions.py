@@ -1,12 +1,12 @@
 """Contributions of each asset and class to a policy's risk: ex ante at the last close, and realised in the test."""
 
 from collections.abc import Mapping
-from dataclasses import dataclass
 
 import numpy as np
 
 from backtests.engine.result import Backtest
 from foundation.arrays import Array
+from foundation.dataclasses import dataclass
 from foundation.errors import DataError
 from foundation.tolerances import COUNTED
 from research.market.delisting import stopped

@@ -7,7 +7,6 @@ those on which something may happen, and `foundation.compiled.simd` makes it rea
 
 from collections.abc import Sequence
 from concurrent.futures import ThreadPoolExecutor
-from dataclasses import dataclass
 from functools import cached_property
 from typing import TypeVar
 
@@ -18,6 +17,7 @@ from backtests.batch.state import BLOCK, BlockArrays, Panel, Play, State, addres
 from backtests.batch.streaming_metrics import BATCH_METRICS, SHARPE, Terms, checked, tail, target_path_returns
 from foundation.arguments import check_positive, is_number, is_whole, refuse
 from foundation.arrays import Array, Rows
+from foundation.dataclasses import dataclass
 from foundation.errors import ConfigError, PolicyError
 from foundation.paper.wording import counted, percent
 from foundation.tolerances import TARGET_TOLERANCE

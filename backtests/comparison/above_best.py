@@ -10,7 +10,6 @@ in neither.
 """
 
 from collections.abc import Mapping
-from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
@@ -21,6 +20,7 @@ from backtests.engine.result import Backtest
 from backtests.evaluation.benchmark import Benchmark
 from backtests.inference.estimates import Estimate, NotAvailable
 from backtests.laboratory.simulate import Laboratory, estimate, play
+from foundation.dataclasses import dataclass
 from foundation.errors import ConfigError, InputError
 from foundation.paper.wording import listed, percent
 from research.accounting import Costs

@@ -11,7 +11,6 @@ of that target (`RuleGrid.candidates`), as on the strategic one.
 """
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, replace
 from functools import cached_property
 
 import numpy as np
@@ -29,6 +28,7 @@ from backtests.evaluation.scores import Score
 from backtests.inference.evidence import Difference, Evidence
 from backtests.inference.slow_waves import SlowMeans
 from backtests.inference.target_inference import CERTAIN, TargetEvidence, target_evidence
+from foundation.dataclasses import dataclass, replace
 from foundation.errors import ConfigError, DataError
 from foundation.paper.wording import listed, number, percent
 from research.portfolio import Portfolio

@@ -25,7 +25,6 @@ third larger.
 
 import math
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, replace
 from functools import lru_cache
 
 import numpy as np
@@ -41,6 +40,7 @@ from backtests.engine.result import Backtest
 from backtests.evaluation.benchmark import Benchmark, daily_costs, squared_market, target_returns
 from backtests.inference.slow_waves import WAVES, SlowMeans, wave_transforms
 from foundation.arrays import Array, Mask, owned
+from foundation.dataclasses import dataclass, replace
 from research.risk.measures import BPS
 
 SPREAD, YEARS = 1.3, 3.0  # of real windows of three years round theory, in spreads of simulated ones

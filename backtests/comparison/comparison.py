@@ -1,7 +1,6 @@
 """The policies of a portfolio on the same days: played, paired, judged, and one of them recommended, or none."""
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, replace
 from functools import cached_property
 from typing import Any, overload
 
@@ -48,6 +47,7 @@ from backtests.runs.trial_book import Batch, count_trials
 from backtests.today.from_today import FromToday, from_today_or_why_not
 from backtests.views import view
 from foundation.arguments import refuse
+from foundation.dataclasses import dataclass, replace
 from foundation.errors import ConfigError
 from foundation.paper.wording import counted, listed
 from foundation.progress import bar

@@ -1,7 +1,6 @@
 """Backtests of the same market and days: measured by one target, and compared in pairs."""
 
 from collections.abc import Callable, Iterable, Mapping, Sequence
-from dataclasses import dataclass, field, fields, is_dataclass, replace
 from functools import cached_property
 from itertools import count
 from typing import Any
@@ -31,6 +30,7 @@ from backtests.inference.slow_waves import LEAST_EPISODES, SlowMeans
 from backtests.views import view
 from foundation.arguments import is_number, refuse
 from foundation.arrays import Array, frozen
+from foundation.dataclasses import dataclass, field, fields, is_dataclass, replace
 from foundation.errors import ConfigError, DataError, PolicyError, ended_by
 from foundation.paper.wording import digits_apart, listed, number, percent
 from research.accounting import Costs, Policy

@@ -16,13 +16,13 @@ Where the file lets the target change, `axes.recommend_with_target` chooses it f
 
 import math
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
 
 from backtests.comparison.belief import DRAWS, DailyTerms, belief
 from backtests.comparison.simulated_tests import SimulatedTests
 from backtests.evaluation.scores import Score
 from backtests.inference.estimates import INTERVAL_LEVEL, Estimate
 from foundation.arrays import Array
+from foundation.dataclasses import dataclass
 from foundation.paper.wording import digits_apart, number
 from research.allocation import Allocation
 from research.portfolio import Portfolio

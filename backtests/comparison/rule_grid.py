@@ -7,7 +7,6 @@ new target. A learned policy was trained for its own target and is not moved.
 """
 
 from collections.abc import Mapping
-from dataclasses import dataclass, replace
 from functools import cached_property
 from typing import Any
 
@@ -24,6 +23,7 @@ from backtests.inference.block_draws import Resampling
 from backtests.inference.estimates import INTERVAL_LEVEL, Estimate
 from backtests.inference.evidence import LOSS
 from backtests.inference.slow_waves import SlowMeans, confidence_set
+from foundation.dataclasses import dataclass, replace
 from foundation.errors import ConfigError, DataError, PolicyError
 from research.allocation import Allocation, TargetPath
 from research.allocation.allocation import allocation_name

@@ -12,7 +12,6 @@ what is subtracted: the reference then has a ratio too, and trials of different 
 import math
 import os
 from collections.abc import Mapping
-from dataclasses import dataclass
 
 import numpy as np
 
@@ -32,6 +31,7 @@ from backtests.inference.slow_waves import student_t
 from backtests.runs.folder import RUN_IN
 from backtests.runs.trial_book import Batch, read_book
 from foundation.arrays import Array
+from foundation.dataclasses import dataclass
 from foundation.errors import DataError
 from foundation.paper.wording import counted, number, probability
 from foundation.tolerances import SERIES

@@ -14,7 +14,6 @@ stated at one volatility), how large it is to be expected, with its days and ord
 """
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, replace
 from functools import cached_property
 from typing import Any
 
@@ -27,6 +26,7 @@ from backtests.evaluation.benchmark import Benchmark, target_returns
 from backtests.evaluation.metrics import Measured, days_outside
 from backtests.inference.long_run import UNTOLD, Elasticity
 from foundation.arrays import Array
+from foundation.dataclasses import dataclass, replace
 from foundation.errors import InputError
 from research.accounting import Costs, Execution
 from research.accounting.cost_parameters import COMMISSION, HALF_SPREAD, IMPACT, TAX

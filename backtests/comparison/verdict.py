@@ -3,7 +3,6 @@
 import math
 import re
 from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import dataclass, field
 from functools import cached_property
 
 import numpy as np
@@ -22,6 +21,7 @@ from backtests.evaluation.backtest_figures import taxed_figures
 from backtests.evaluation.bands_in_force import bands_in_force
 from backtests.evaluation.scores import Score, score
 from backtests.inference.evidence import LOSS, Evidence
+from foundation.dataclasses import dataclass, field
 from foundation.paper.wording import class_words, counted, digits_apart, grouped, listed, number, percent, probability
 from research.orders import TradeList
 from research.portfolio import Portfolio

@@ -1,6 +1,5 @@
 """Inputs of one backtest, the policy and its accounting, in the form that the loops take."""
 
-from dataclasses import dataclass, field
 from functools import cached_property
 
 import numpy as np
@@ -10,6 +9,7 @@ from backtests.engine.ledger import Ledger
 from backtests.engine.loop_inputs import BeforeFlow, Desk, EventInputs, LoopInputs, Sessions
 from backtests.engine.quiet_days import tiles_of
 from foundation.arrays import Array, Mask, Rows, frozen, kept
+from foundation.dataclasses import dataclass, field
 from foundation.errors import ConfigError, PolicyError
 from foundation.paper.wording import counted, percent
 from research.accounting import Costs, Execution, Flows, Policy

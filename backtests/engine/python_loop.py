@@ -4,7 +4,6 @@ The same days in the same order as `compiled_loop.play`, through the same compil
 """
 
 from collections.abc import Callable
-from dataclasses import dataclass, field, replace
 from functools import partial
 from typing import Any
 
@@ -37,6 +36,7 @@ from backtests.engine.ledger import (
 )
 from backtests.engine.whole_lots import fill, orders, pay_in_lieu
 from foundation.arrays import Array
+from foundation.dataclasses import dataclass, field, replace
 from foundation.errors import PolicyError
 from research.accounting import Hold, Trade, View, Why
 from research.accounting.kernel import BOOKED, REFUSED, Box, Pace, Quotes, Record, book, wealth, weigh

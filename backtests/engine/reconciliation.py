@@ -1,9 +1,8 @@
 """The money of one backtest, followed: the record that `Backtest.reconcile` gives."""
 
-from dataclasses import dataclass
-
 import pandas as pd
 
+from foundation.dataclasses import dataclass
 from foundation.tolerances import WEIGHT
 from research.accounting.cost_parameters import COST_COLUMNS
 from research.accounting.costs import HOLDING_COSTS

@@ -1,6 +1,5 @@
 """The record of one policy played through history: facts as they were booked; all else is derived from them."""
 
-from dataclasses import dataclass
 from functools import cached_property
 from typing import TYPE_CHECKING, Any
 
@@ -14,6 +13,7 @@ from backtests.engine.reconciliation import Reconciliation
 from backtests.views import view
 from foundation.arrays import Array, Mask, Rows
 from foundation.compiled import compiled
+from foundation.dataclasses import dataclass
 from foundation.errors import ConfigError
 from foundation.paper.wording import percent
 from foundation.tolerances import COUNTED

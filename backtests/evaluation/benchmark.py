@@ -4,13 +4,13 @@ The policy or series that the file names for comparison is their `comparator`. `
 the return of a target that costs nothing; `losses` are the daily terms of J against it.
 """
 
-from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 import numpy as np
 
 from backtests.evaluation.comparator import STRATEGIC_TARGET, Comparator
 from foundation.arrays import Array
+from foundation.dataclasses import dataclass
 from research.risk import daily_loss
 from research.risk.measures import BPS
 

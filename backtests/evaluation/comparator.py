@@ -5,13 +5,13 @@ error and limits are measured. Nothing but the metrics of `RELATIVE` and rolling
 """
 
 from collections.abc import Callable
-from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 import numpy as np
 import pandas as pd
 
 from foundation.arrays import Array
+from foundation.dataclasses import dataclass
 from foundation.errors import DataError
 from research.risk.series import one_series
 

@@ -1,10 +1,9 @@
 """Figures of a backtest in an episode of stress: return, drawdown, turnover, orders and cost between two closes."""
 
-from dataclasses import dataclass
-
 import numpy as np
 
 from backtests.engine.result import Backtest
+from foundation.dataclasses import dataclass
 from research.risk import drawdown
 
 

@@ -1,13 +1,12 @@
 """Growth of a policy less that of another, or of a benchmark, over every start month and whole number of years."""
 
-from dataclasses import dataclass
-
 import numpy as np
 import pandas as pd
 
 from backtests.engine.result import Backtest
 from backtests.evaluation.comparator import Comparator
 from foundation.arrays import Array, Rows
+from foundation.dataclasses import dataclass
 from research.market.calendars import DAYS_PER_YEAR
 
 

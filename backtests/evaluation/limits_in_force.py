@@ -4,12 +4,12 @@ day = limits_in_force(portfolio, "limited", as_of="2022-12-29")
 limits_used(day.programme)
 """
 
-from dataclasses import dataclass, replace
 from functools import cached_property
 
 import pandas as pd
 
 from foundation.arrays import Array
+from foundation.dataclasses import dataclass, replace
 from foundation.errors import ConfigError
 from research.allocation import Allocation, Answer, MeanVariance, TargetPath, kept_target_path
 from research.allocation.allocation import carried

@@ -6,7 +6,6 @@ metric of a sweep is computed as the path runs, without the path: `backtests.bat
 """
 
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass, replace
 from functools import cached_property
 from typing import TYPE_CHECKING, Any
 
@@ -15,6 +14,7 @@ from numpy.typing import NDArray
 
 from backtests.evaluation.benchmark import losses, target_returns
 from foundation.arrays import Array
+from foundation.dataclasses import dataclass, replace
 from foundation.errors import DataError
 from foundation.paper.wording import amount, number
 from foundation.tolerances import TRIGGER

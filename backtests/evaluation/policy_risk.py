@@ -1,7 +1,6 @@
 """Possible losses of a policy and their dates: deepest drawdowns, extreme periods, rolling year, and worst days."""
 
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass
 
 import numpy as np
 import pandas as pd
@@ -11,6 +10,7 @@ from backtests.engine.result import Backtest
 from backtests.evaluation.benchmark import Benchmark
 from backtests.evaluation.metrics import Measured
 from foundation.arrays import Array
+from foundation.dataclasses import dataclass
 from foundation.errors import DataError
 from foundation.tolerances import SERIES
 from research import risk

@@ -1,11 +1,10 @@
 """A policy's orders as round trips: each order that closes part of a position, against what that part had cost."""
 
-from dataclasses import dataclass
-
 import numpy as np
 import pandas as pd
 
 from backtests.engine.result import Backtest
+from foundation.dataclasses import dataclass
 
 COLUMNS = ("line", "closed", "units", "invested", "pnl", "return", "days")
 FIGURES = ("number", "days", "won", "mean_pnl", "mean_return", "best", "worst")

@@ -1,7 +1,6 @@
 """Scores of one backtest: every metric of the registry that has a function, and the daily terms of J."""
 
 from collections.abc import Collection, Mapping
-from dataclasses import dataclass, field
 
 import pandas as pd
 
@@ -9,6 +8,7 @@ from backtests.engine.result import Backtest
 from backtests.evaluation.benchmark import Benchmark
 from backtests.evaluation.metrics import METRICS, Measured
 from foundation.arrays import Array
+from foundation.dataclasses import dataclass, field
 from foundation.errors import DataError
 from research.risk import Drawdown
 

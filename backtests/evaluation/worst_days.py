@@ -1,12 +1,12 @@
 """The worst days of one policy, and what every policy did on them."""
 
 from collections.abc import Mapping
-from dataclasses import dataclass
 
 import numpy as np
 import pandas as pd
 
 from backtests.engine.result import Backtest
+from foundation.dataclasses import dataclass
 
 DAYS_SHOWN = 10  # days
 

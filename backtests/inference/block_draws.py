@@ -6,7 +6,6 @@ column is summed by itself, in the order of its draw: another column changes no 
 """
 
 import math
-from dataclasses import dataclass
 
 import numpy as np
 from numpy.typing import ArrayLike
@@ -14,6 +13,7 @@ from numpy.typing import ArrayLike
 from foundation.arguments import is_number, is_whole, refuse
 from foundation.arrays import Array, Rows
 from foundation.compiled import compiled, linked
+from foundation.dataclasses import dataclass
 from foundation.errors import DataError
 from research.market.frequency import span_rows
 

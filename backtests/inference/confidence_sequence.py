@@ -14,13 +14,12 @@ Source : de la Peña (1999), A General Class of Exponential Inequalities, Annals
          Annals of Statistics 49(2), equation 14 and proposition 3, for the mixture and its ρ.
 """
 
-from dataclasses import dataclass
-
 import numpy as np
 from scipy.special import lambertw
 
 from backtests.inference.estimates import INTERVAL_LEVEL, Estimate
 from foundation.arrays import Array, Rows
+from foundation.dataclasses import dataclass
 
 BATCHES_A_YEAR = 12
 TUNED = 60  # batches after which intervals are the shortest

@@ -1,13 +1,13 @@
 """An estimate with its interval: one record for all that is estimated, and one way to print it."""
 
 from collections.abc import Callable
-from dataclasses import dataclass, field, replace
 from math import isinf
 from typing import Self, TypeVar
 
 import numpy as np
 
 from foundation.arrays import Array
+from foundation.dataclasses import dataclass, field, replace
 from foundation.errors import DataError
 from foundation.paper.wording import number
 

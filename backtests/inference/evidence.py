@@ -9,7 +9,6 @@ Only statements about many policies at once (Holm's p, the words) depend on thei
 
 import math
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass, replace
 from typing import Literal
 
 import numpy as np
@@ -24,6 +23,7 @@ from backtests.inference.paired_sharpe import PairedSharpe
 from backtests.inference.sharpe_inference import check_level
 from backtests.inference.slow_waves import SlowMeans
 from foundation.arrays import Array, frozen
+from foundation.dataclasses import dataclass, replace
 from foundation.errors import ConfigError, DataError
 from foundation.paper.wording import percent
 from foundation.tolerances import SERIES

@@ -2,13 +2,13 @@
 
 import math
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
 
 import numpy as np
 
 from backtests.inference.estimates import Estimate
 from backtests.inference.slow_waves import SlowMeans, quantile, wave_error
 from foundation.arrays import Array
+from foundation.dataclasses import dataclass
 from foundation.paper.wording import percent
 
 UNTOLD = 0.3  # error of an elasticity that no theory gives: so far apart are those of bands and calendars

@@ -5,7 +5,6 @@ Each is found when it is first asked for, and kept: a sheet asks for the same pa
 
 import math
 from collections.abc import Sequence
-from dataclasses import dataclass, field
 
 import numpy as np
 
@@ -20,6 +19,7 @@ from backtests.inference.sharpe_inference import (
     sharpe_with_error,
 )
 from foundation.arrays import Array
+from foundation.dataclasses import dataclass, field
 from research.risk import sharpe
 
 

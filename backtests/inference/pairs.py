@@ -6,7 +6,6 @@ without a p of its own.
 
 import math
 from collections.abc import Mapping
-from dataclasses import dataclass
 from functools import partial
 from typing import Any
 
@@ -22,6 +21,7 @@ from backtests.inference.selection import SuperiorAbility, superior_ability
 from backtests.inference.sharpe_inference import SharpeDifference, detectable_difference
 from backtests.inference.slow_waves import ratios_among_equals
 from foundation.arrays import Array, Mask
+from foundation.dataclasses import dataclass
 from foundation.tolerances import SERIES
 from research.risk import max_drawdown, nav_path
 

@@ -6,7 +6,6 @@ are known. For a rebalancing policy, judge *active* returns: those above its ref
 
 import math
 from collections.abc import Sequence
-from dataclasses import dataclass
 from itertools import combinations
 
 import numpy as np
@@ -17,6 +16,7 @@ from backtests.inference.sharpe_inference import NORMAL, checked_numbers, checke
 from foundation.arguments import is_number, is_whole, refuse
 from foundation.arrays import Array, Rows
 from foundation.compiled import compiled
+from foundation.dataclasses import dataclass
 from foundation.errors import ConfigError, DataError
 from research.risk.simulation.long_run_variance import newey_west_lags
 

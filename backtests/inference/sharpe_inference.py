@@ -5,7 +5,6 @@ variance takes the place of their variance.
 """
 
 import math
-from dataclasses import dataclass
 from statistics import NormalDist
 from typing import Literal
 
@@ -17,6 +16,7 @@ from backtests.inference.estimates import POWER, Estimate, EstimateWithTest
 from foundation.arguments import check_positive, is_whole, one_of, refuse, shown
 from foundation.arrays import Array, Rows
 from foundation.compiled import compiled
+from foundation.dataclasses import dataclass
 from foundation.errors import ConfigError, DataError
 from foundation.tolerances import SERIES, SQUARE
 from research.risk.simulation.long_run_variance import autocovariances, long_run_variance, newey_west, newey_west_lags

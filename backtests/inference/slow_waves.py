@@ -13,7 +13,6 @@ and no resampling of the test can draw it. Its mean is then known from below onl
 
 import math
 from collections.abc import Callable
-from dataclasses import dataclass
 from functools import cached_property
 
 import numpy as np
@@ -21,6 +20,7 @@ from numpy.typing import ArrayLike
 
 from backtests.inference.estimates import POWER, Estimate, EstimateWithTest
 from foundation.arrays import Array, Mask, frozen
+from foundation.dataclasses import dataclass
 from foundation.tolerances import SERIES
 
 WAVES = 3  # Student's quantile is then 3.18: what honesty about episodes of months costs

@@ -15,7 +15,6 @@ volatility, the true one that of the true volatilities).
 """
 
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass, replace
 from functools import partial
 
 import numpy as np
@@ -28,6 +27,7 @@ from backtests.inference.risk_inference import predicted_drawdown, risk_differen
 from backtests.inference.sharpe_inference import detectable_difference, ledoit_wolf
 from backtests.inference.slow_waves import SlowMeans, detectable
 from foundation.arrays import Array
+from foundation.dataclasses import dataclass, replace
 from foundation.errors import DataError
 from research.risk import nav_path, volatility
 from research.risk.measures import max_drawdown

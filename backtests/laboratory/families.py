@@ -1,7 +1,6 @@
 """Families of rules that are tuned, and common rules that are not, for markets that are simulated week by week."""
 
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass, replace
 from functools import partial
 from typing import Any, NamedTuple
 
@@ -10,6 +9,7 @@ import numpy as np
 from backtests.laboratory.simulate import Laboratory, SimulationResult, play
 from backtests.laboratory.simulated_market import WEEKS, SimulatedMarket
 from foundation.arrays import frozen
+from foundation.dataclasses import dataclass, replace
 from foundation.progress import bar
 from research.accounting import Policy
 from research.risk.measures import BPS

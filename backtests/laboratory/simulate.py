@@ -5,7 +5,6 @@ All rules of a laboratory are played on the same paths, so that their difference
 
 import math
 from concurrent.futures import ThreadPoolExecutor
-from dataclasses import dataclass, replace
 from functools import cached_property
 from typing import Any
 
@@ -20,6 +19,7 @@ from backtests.inference.estimates import Estimate
 from backtests.laboratory.paths import PATH_FIGURES, PathArrays, Paths, Sums, play_block
 from foundation.arguments import check_positive, floats, is_number, is_whole, refuse
 from foundation.arrays import Array, frozen
+from foundation.dataclasses import dataclass, replace
 from foundation.errors import ConfigError, PolicyError
 from research.accounting import Costs, Policy
 from research.allocation import FixedWeights, target_path

@@ -1,13 +1,13 @@
 """Markets with normal log-returns and weekly decisions, whose best loss is known or bounded; and the worked ones."""
 
 from collections.abc import Mapping
-from dataclasses import dataclass, replace
 from functools import lru_cache
 
 import numpy as np
 
 from backtests.laboratory.simulate import Laboratory
 from foundation.arrays import Array
+from foundation.dataclasses import dataclass, replace
 from research.accounting import Costs
 from research.allocation import FixedWeights
 from research.risk import GBM

@@ -7,7 +7,6 @@ close that they see.
 
 import math
 from collections.abc import Mapping
-from dataclasses import dataclass
 from typing import NamedTuple
 
 import numpy as np
@@ -19,6 +18,7 @@ from backtests.laboratory.paths import PATH_FIGURES
 from backtests.laboratory.simulate import Laboratory, SimulationResult, difference, estimate, play, ratio
 from backtests.laboratory.simulated_market import BASE_CASE, FULLY_INVESTED, MARKETS, THREE, SimulatedMarket
 from backtests.views import view
+from foundation.dataclasses import dataclass
 from foundation.errors import ConfigError
 from foundation.progress import bar
 from research.accounting import Policy

@@ -1,10 +1,11 @@
 """Differences between a batch and the previous one of the same name: recommendations, runs, and figures."""
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, field
 from typing import Any
 
 import pandas as pd
+
+from foundation.dataclasses import dataclass, field
 
 Key = tuple[str, tuple[str, ...]]  # portfolio and parameters of a run, each as name=value
 

@@ -2,7 +2,6 @@
 
 import json
 from collections.abc import Iterator, Mapping
-from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
@@ -12,6 +11,7 @@ import pandas as pd
 from backtests.runs.folder import FIGURES_FILE, MARKET_FILE, NUMBERS_FILE, RESULTS_FILE, found_at
 from backtests.runs.manifest import AGAIN, hashes, read_manifest
 from foundation.arguments import cut
+from foundation.dataclasses import dataclass
 from foundation.errors import DataError
 from foundation.paper.wording import counted, percent
 

@@ -13,11 +13,11 @@ import shutil
 import subprocess
 from collections.abc import Iterable, Iterator, Mapping
 from contextlib import AbstractContextManager, ExitStack, contextmanager, suppress
-from dataclasses import asdict, dataclass, field
 from functools import cache
 from pathlib import Path
 from typing import Any
 
+from foundation.dataclasses import asdict, dataclass, field
 from foundation.errors import ConfigError, DataError
 from foundation.files import ROOT, locked, sha256_of, sync, sync_names, write_whole
 from foundation.home import folder_for

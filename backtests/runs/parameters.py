@@ -9,10 +9,10 @@ import inspect
 import json
 import warnings
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+from foundation.dataclasses import dataclass
 from foundation.errors import ConfigError
 
 Plain = bool | int | float | str | list[int] | list[float]

@@ -14,7 +14,6 @@ import re
 import threading
 import warnings
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
 from datetime import UTC, datetime
 from functools import cached_property
 from multiprocessing.util import Finalize
@@ -29,6 +28,7 @@ import pyarrow.parquet as pq
 
 from backtests.runs.folder import RUN_IN, code_version
 from foundation.arrays import Rows
+from foundation.dataclasses import dataclass
 from foundation.errors import DataError
 from foundation.files import write_whole
 from foundation.home import TRIAL_BOOK, stated_folder

@@ -1,11 +1,11 @@
 """Verification of a run: its files and its name, compared with its manifest."""
 
-from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
 from backtests.runs.folder import Run, code_version, found_at, surroundings
 from backtests.runs.manifest import CHANGED, changed_code, hashes, read_manifest
+from foundation.dataclasses import dataclass
 from foundation.errors import DataError
 from foundation.paper.wording import counted
 

@@ -1,10 +1,10 @@
 """The parts of a section of a sheet: words, tables, pictures, folded details, and blocks side by side."""
 
 from collections.abc import Iterable, Iterator, Mapping, Sequence
-from dataclasses import dataclass
 from typing import Any
 
 from backtests.sheets.tables import Block
+from foundation.dataclasses import dataclass
 from foundation.paper.picture import Picture
 
 

@@ -1,7 +1,6 @@
 """The tables of a sheet, from records by their columns or from rows of words; and the looks of policies in them."""
 
 from collections.abc import Callable, Iterable, Mapping, Sequence
-from dataclasses import dataclass, field
 from operator import attrgetter
 from typing import TYPE_CHECKING, Any
 
@@ -9,6 +8,7 @@ import pandas as pd
 
 from backtests.evaluation.metrics import Column
 from backtests.sheets.terms import term_of
+from foundation.dataclasses import dataclass, field
 from foundation.paper.styles import LineStyle, line_styles
 from foundation.paper.wording import number
 from research.rules.protocol import held_by

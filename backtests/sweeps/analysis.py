@@ -5,7 +5,6 @@ column a policy.
 """
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, field, replace
 from typing import Any
 
 import numpy as np
@@ -15,6 +14,7 @@ from numpy.typing import ArrayLike, NDArray
 from backtests.evaluation.metrics import METRICS, lower_is_better
 from backtests.sweeps.labels import CONDITIONS, SCHEDULE_LABELS, at, policies, policy_axes, targets, today
 from foundation.arrays import Array
+from foundation.dataclasses import dataclass, field, replace
 from foundation.errors import ConfigError
 from foundation.paper.wording import listed, number, percent
 

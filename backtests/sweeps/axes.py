@@ -10,7 +10,6 @@
 """
 
 from collections.abc import Callable, Iterator, Mapping, Sequence
-from dataclasses import dataclass, field
 from inspect import Parameter, signature
 from itertools import product
 from math import prod
@@ -23,6 +22,7 @@ from numpy.typing import NDArray
 from backtests.sweeps.plan import Configuration, Day, Plan, Strategic, checked, listed
 from foundation.arguments import did_you_mean, is_number, is_whole, one_of, refuse, shown
 from foundation.arrays import Array
+from foundation.dataclasses import dataclass, field
 from foundation.errors import ConfigError
 from research.allocation import Allocation
 from research.rules import Threshold, Within

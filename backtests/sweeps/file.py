@@ -19,7 +19,6 @@ or, in place of the axes, `configurations:`, a list by name, each a policy as in
 """
 
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass, fields, replace
 from functools import partial
 from itertools import count, takewhile
 from pathlib import Path
@@ -34,6 +33,7 @@ from backtests.sweeps.plan import CHECKS, Configuration, Plan, Strategic, listed
 from backtests.sweeps.setup import Setup
 from backtests.sweeps.table import Keep
 from foundation.arguments import did_you_mean, is_whole
+from foundation.dataclasses import dataclass, fields, replace
 from foundation.errors import ConfigError, DataError
 from research.allocation.allocation import check_history
 from research.portfolio import ALLOCATIONS, Portfolio, load_portfolio

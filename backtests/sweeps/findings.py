@@ -1,7 +1,6 @@
 """The result of a sweep in words: the best policy of each family, and its limitations."""
 
 from collections.abc import Mapping
-from dataclasses import dataclass
 from functools import cached_property
 from typing import Any
 
@@ -23,6 +22,7 @@ from backtests.sweeps.labels import (
     policies,
     today,
 )
+from foundation.dataclasses import dataclass
 from foundation.errors import ConfigError
 from foundation.paper.wording import counted, listed, number, percent
 

@@ -7,7 +7,6 @@ that share no-trade bands are neighbours.
 
 import hashlib
 from collections.abc import Callable, Iterator, Mapping, Sequence
-from dataclasses import MISSING, dataclass, fields
 from datetime import date
 from functools import cached_property
 from typing import Any, ClassVar, NamedTuple
@@ -18,6 +17,7 @@ from numpy.typing import NDArray
 
 from foundation.arguments import day, floats, is_number, is_whole, refuse, shown
 from foundation.arrays import Array, frozen
+from foundation.dataclasses import MISSING, dataclass, fields
 from foundation.errors import ConfigError
 from research.accounting import Policy
 from research.allocation import Allocation, EstimatorAllocation

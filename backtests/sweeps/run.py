@@ -2,7 +2,6 @@
 
 import hashlib
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
-from dataclasses import dataclass, field
 from functools import lru_cache, partial
 from pathlib import Path
 from typing import Any, TypeVar
@@ -24,6 +23,7 @@ from backtests.sweeps.store import chunk, made_from, read_chunk, unfinished, wri
 from backtests.sweeps.table import Keep, best_first, kept, paths, rows
 from backtests.sweeps.trials import sweep_trials
 from backtests.views import view
+from foundation.dataclasses import dataclass, field
 from foundation.errors import ConfigError
 from foundation.progress import bar
 from research.portfolio import Portfolio

@@ -1,7 +1,6 @@
 """Setups of a sweep's configurations: markets with their costs, and the target paths that they share."""
 
 from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import dataclass, field, replace
 from functools import cached_property
 from pathlib import Path
 from typing import Any
@@ -14,6 +13,7 @@ from backtests.engine.run import check_schedules, conditions
 from backtests.runs.trial_words import scales, terms
 from backtests.sweeps.plan import Configuration, Day, Plan, Strategic, held_in_plan
 from foundation.arguments import day
+from foundation.dataclasses import dataclass, field, replace
 from foundation.errors import ConfigError, DataError
 from research.accounting import Costs, Execution, Flows
 from research.accounting.execution import Dividends

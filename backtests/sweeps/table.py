@@ -1,7 +1,6 @@
 """The table of a sweep: a row for each configuration, its place on each axis, then its metrics."""
 
 from collections.abc import Iterable, Sequence
-from dataclasses import dataclass
 
 import numpy as np
 import pandas as pd
@@ -14,6 +13,7 @@ from backtests.sweeps.run_part import backtest_one, metrics
 from backtests.sweeps.setup import PreparedSweep
 from foundation.arguments import is_whole, one_of, refuse
 from foundation.arrays import Array
+from foundation.dataclasses import dataclass
 from foundation.errors import ConfigError
 
 

@@ -7,7 +7,6 @@ comparison of laws says how far another law would move it; neither is an interva
 import math
 from collections.abc import Mapping
 from concurrent.futures import ThreadPoolExecutor
-from dataclasses import dataclass
 from typing import NamedTuple
 
 import numpy as np
@@ -26,6 +25,7 @@ from backtests.today.future_paths import (
 )
 from foundation.arguments import is_whole, refuse
 from foundation.arrays import Array
+from foundation.dataclasses import dataclass
 from foundation.errors import DataError, PolicyError
 from research.accounting import Policy
 from research.market.calendars import row_name

@@ -8,7 +8,6 @@ its own, with the past that it estimates from.
 """
 
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass, field, replace
 from functools import cached_property
 from typing import Any, NamedTuple, Self
 
@@ -28,6 +27,7 @@ from backtests.engine.run import backtest, play_compiled
 from foundation.arguments import refuse
 from foundation.arrays import Array, Mask, frozen, kept
 from foundation.compiled import compiled
+from foundation.dataclasses import dataclass, field, replace
 from foundation.errors import DataError, PolicyError
 from foundation.tolerances import COUNTED
 from research.accounting import Costs, Execution, Policy

@@ -6,7 +6,6 @@ weights of today would have returned on its rows: days, or weeks or months where
 """
 
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass
 from typing import TypeVar
 
 import numpy as np
@@ -18,6 +17,7 @@ from backtests.today.from_today import FromToday, from_today_or_why_not
 from backtests.today.holdings_stress import HoldingsStress, holdings_stress
 from backtests.today.risk_paths import PATHS
 from foundation.arrays import Array, Mask
+from foundation.dataclasses import dataclass
 from foundation.errors import DataError
 from research.accounting import Policy
 from research.market.calendars import row_name

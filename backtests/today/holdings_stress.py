@@ -1,11 +1,10 @@
 """Stress tests of the holdings of a desk: episodes, the shocks of its file, and correlations moved toward one."""
 
-from dataclasses import dataclass
-
 import numpy as np
 import pandas as pd
 
 from foundation.arrays import Array
+from foundation.dataclasses import dataclass
 from foundation.tolerances import COUNTED
 from research.portfolio import Portfolio
 from research.risk import drawdown

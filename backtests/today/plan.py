@@ -7,7 +7,6 @@ own, drawn from the distribution of the estimate, and beside the answer stands w
 import math
 from collections.abc import Callable, Mapping
 from concurrent.futures import ThreadPoolExecutor
-from dataclasses import dataclass, replace
 
 import numpy as np
 import pandas as pd
@@ -19,6 +18,7 @@ from backtests.today.plan_paths import PlanOpening, PlanPaths, bands_in_months, 
 from backtests.today.risk_paths import PLAN_PATHS
 from foundation.arguments import is_whole, refuse
 from foundation.arrays import Array, Mask
+from foundation.dataclasses import dataclass, replace
 from foundation.errors import ConfigError
 from research.accounting import Policy
 from research.market import Market

@@ -7,7 +7,6 @@ pays what it has, and nothing after that.
 
 import math
 from collections.abc import Sequence
-from dataclasses import dataclass, replace
 from functools import cached_property
 
 import numpy as np
@@ -20,6 +19,7 @@ from backtests.engine.tax_at_end import tax_of_all, unwritten
 from backtests.today.future_paths import FuturePrices, Opening, SharedBands, engine_inputs, estimates, shown, typed
 from foundation.arrays import Array, Rows, frozen, kept
 from foundation.compiled import compiled
+from foundation.dataclasses import dataclass, replace
 from foundation.errors import ConfigError
 from research.accounting import Costs, Execution, Policy
 from research.accounting.cost_parameters import TAX, Lots

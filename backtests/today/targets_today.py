@@ -9,7 +9,6 @@ weights are measured by one covariance, of the date itself, so that their risks 
 
 from collections.abc import Mapping, Sequence
 from contextlib import suppress
-from dataclasses import dataclass, field, replace
 from functools import cached_property
 
 import numpy as np
@@ -22,6 +21,7 @@ from backtests.inference.evidence import Difference, holm, verdict
 from backtests.inference.paired_sharpe import PairedSharpe
 from backtests.views import view
 from foundation.arrays import Array, freeze_fields
+from foundation.dataclasses import dataclass, field, replace
 from foundation.errors import ConfigError, DataError, InputError, PolicyError
 from foundation.paper.wording import listed
 from foundation.tolerances import COUNTED

@@ -1,7 +1,6 @@
 """A profile written into the text of a portfolio file: tracking penalty, limits and ranges; all else stays as it is."""
 
 from collections.abc import Iterator, Mapping
-from dataclasses import dataclass
 from decimal import Decimal
 from operator import itemgetter
 from typing import Any
@@ -10,6 +9,7 @@ import yaml
 
 from desk.commands.new_settings import PROFILES, range_of
 from foundation.arguments import is_number
+from foundation.dataclasses import dataclass
 from research.portfolio.file.document import Document
 from research.portfolio.file.strict_yaml import KeyPath
 

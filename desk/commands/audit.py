@@ -1,6 +1,5 @@
 """The look-ahead test of the policies of a portfolio file, and their controls, as text."""
 
-from dataclasses import dataclass
 from functools import partial
 from pathlib import Path
 
@@ -10,6 +9,7 @@ from backtests.studies.audits.controls import Controls, controls
 from backtests.studies.audits.futures import FUTURES
 from backtests.studies.audits.look_ahead import DAYS_CHECKED, PASSED, LookAhead
 from backtests.studies.audits.portfolio_audit import audit_policy
+from foundation.dataclasses import dataclass
 from foundation.errors import ConfigError
 from foundation.paper.text_tables import text_table, wrapped
 from foundation.progress import bar

@@ -1,7 +1,6 @@
 """The data of portfolio files: what they need from their source, fetched; imported tables; and what the stores hold."""
 
 from collections.abc import Collection, Mapping, Sequence
-from dataclasses import dataclass, replace
 from datetime import date, datetime, timedelta
 from pathlib import Path
 from typing import Any
@@ -22,6 +21,7 @@ from desk.feeds.fetching import Fetcher
 from desk.feeds.pace import Clock
 from desk.feeds.refresh import fetch, late_starts
 from foundation.arguments import did_you_mean
+from foundation.dataclasses import dataclass, replace
 from foundation.errors import ConfigError, DataError
 from foundation.files import write_whole
 from foundation.paper.text_tables import text_table, wrapped

@@ -2,7 +2,6 @@
 
 import os
 from collections.abc import Mapping
-from dataclasses import asdict, dataclass
 from datetime import date, datetime
 from pathlib import Path
 from typing import Any
@@ -10,6 +9,7 @@ from typing import Any
 from backtests.runs.folder import MANIFEST, SUMMARY_FILE, Run, write_json
 from backtests.runs.manifest import sign
 from desk.journal import journal_head
+from foundation.dataclasses import asdict, dataclass
 from foundation.files import ROOT, write_whole
 from foundation.paper.formats import plain_json
 from foundation.printable import printable

@@ -7,7 +7,6 @@ import json
 import os
 from collections.abc import Collection, Iterable, Mapping, Sequence
 from contextlib import suppress
-from dataclasses import dataclass, field, replace
 from decimal import ROUND_FLOOR, Decimal
 from pathlib import Path
 from textwrap import wrap
@@ -17,6 +16,7 @@ import yaml
 
 from desk.commands.new_settings import CALENDARS, RANGE_STEP, Settings, estimation_key, range_of, read_settings
 from foundation.arguments import LARGEST_NUMBER, did_you_mean, is_number, one_of, shown
+from foundation.dataclasses import dataclass, field, replace
 from foundation.errors import ConfigError
 from foundation.files import write_whole
 from foundation.names import check_name

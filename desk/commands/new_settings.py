@@ -5,12 +5,12 @@ the reason why it cannot.
 """
 
 from collections.abc import Callable, Mapping
-from dataclasses import MISSING, dataclass, fields, replace
 from decimal import ROUND_CEILING, ROUND_FLOOR, Decimal
 from pathlib import Path
 from typing import Any, NoReturn
 
 from foundation.arguments import cut, did_you_mean, is_number, is_whole
+from foundation.dataclasses import MISSING, dataclass, fields, replace
 from foundation.errors import ConfigError
 from research import portfolio  # its ALLOCATIONS are imported when they are asked for
 from research.portfolio.file.document import Document, read_document

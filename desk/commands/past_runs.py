@@ -3,7 +3,6 @@
 import operator
 import re
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
@@ -15,6 +14,7 @@ from backtests.runs.folder import run_places
 from backtests.runs.manifest import past_runs
 from desk.commands.finished_run import REPLAYED, run_notes
 from foundation.arguments import day, one_of, refuse
+from foundation.dataclasses import dataclass
 from foundation.errors import DataError
 from foundation.paper.text_tables import text_table, wrapped
 

@@ -3,7 +3,6 @@
 import os
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
-from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
@@ -21,6 +20,7 @@ from desk.commands.today.allocate import make_allocate
 from desk.commands.today.forecast import make_forecast
 from desk.commands.today.plan import make_plan
 from desk.commands.today.risk import make_risk
+from foundation.dataclasses import dataclass
 from foundation.errors import ConfigError, DataError
 from foundation.files import ROOT, work_folder
 from foundation.paper.wording import listed

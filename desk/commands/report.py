@@ -4,7 +4,6 @@ import json
 import os
 import re
 from collections.abc import Mapping, Sequence
-from dataclasses import asdict, dataclass
 from datetime import UTC, date, datetime
 from pathlib import Path
 from typing import Any, cast
@@ -64,6 +63,7 @@ from desk.commands.made import Made, age_text, file_fact, finish, run_for, write
 from desk.commands.orders.trades import TRADES, TRADES_JSON
 from desk.tickets import make_ticket
 from desk.tickets.formats import write_ticket
+from foundation.dataclasses import asdict, dataclass
 from foundation.errors import ConfigError, DataError
 from foundation.files import ROOT, synced_later, write_whole, writing
 from foundation.paper.formats import csv_text, plain_json

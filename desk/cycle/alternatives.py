@@ -4,7 +4,6 @@ Each is a rule that the workbench has, on the allocation of the policy that deci
 """
 
 from collections.abc import Collection
-from dataclasses import dataclass, fields, replace
 from functools import cached_property
 from typing import Literal
 
@@ -14,6 +13,7 @@ import pandas as pd
 from backtests.today.future_paths import Opening
 from desk.cycle.monitor import counted_rows, has_groups
 from foundation.arrays import Array
+from foundation.dataclasses import dataclass, fields, replace
 from foundation.errors import PolicyError
 from foundation.tolerances import TRIGGER
 from research.accounting import Policy, Why

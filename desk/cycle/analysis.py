@@ -8,7 +8,6 @@ beside it: simulated years have none. Days to come are those of the past, in blo
 
 import math
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, replace
 from functools import cached_property
 from typing import NamedTuple
 
@@ -20,6 +19,7 @@ from backtests.today.future_paths import Opening, SharedBands, is_played_at_once
 from desk.cycle.alternatives import Listed
 from desk.cycle.monitor import sharpe_of_year
 from foundation.arrays import Array, Mask, frozen
+from foundation.dataclasses import dataclass, replace
 from foundation.errors import DataError
 from research.accounting import Policy
 from research.accounting.costs import BASIS_POINT

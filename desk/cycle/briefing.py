@@ -2,12 +2,12 @@
 
 import shlex
 from collections.abc import Iterator, Mapping
-from dataclasses import dataclass
 from typing import Any
 
 from desk.cycle.monitor import NORMAL_LEVEL
 from desk.exchange.paper import PaperVenue
 from foundation.blocks import with_minus
+from foundation.dataclasses import dataclass
 from foundation.paper.text_tables import wrapped
 from research.orders.content import DISCLAIMER
 

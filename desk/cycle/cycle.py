@@ -7,7 +7,6 @@ and day give the same record to the byte.
 
 import json
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import asdict, dataclass
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
@@ -22,6 +21,7 @@ from desk.cycle.monitor import Monitored, Reading, monitored, weights_by_group
 from desk.cycle.reality import NOT_COMPARED, REALITY, Reality
 from foundation.arrays import Array
 from foundation.canonical import content_hash
+from foundation.dataclasses import asdict, dataclass
 from foundation.errors import DataError
 from foundation.paper.wording import percent
 from research.accounting import Policy

@@ -5,7 +5,6 @@ By default the policy of the file decides, and the alternatives stand beside it.
 """
 
 from collections.abc import Collection, Iterator, Mapping, Sequence
-from dataclasses import dataclass, replace
 from functools import cached_property
 from pathlib import Path
 from typing import Literal
@@ -21,6 +20,7 @@ from desk.cycle.reality import REALITY
 from desk.cycle.timing import Timing, timing
 from desk.tickets import make_ticket
 from desk.tickets.review import Review
+from foundation.dataclasses import dataclass, replace
 from foundation.files import sha256_of
 from foundation.paper.wording import counted, percent
 from foundation.paper.wording import listed as listed_words

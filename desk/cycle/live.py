@@ -14,7 +14,6 @@ more than the other are kept by the cause that they came from, and what prices d
 """
 
 from collections.abc import Mapping
-from dataclasses import dataclass, replace
 from functools import cached_property
 
 import numpy as np
@@ -25,6 +24,7 @@ from backtests.engine import backtest
 from backtests.engine.result import Backtest
 from backtests.engine.run import conditions
 from foundation.arrays import Array, Mask
+from foundation.dataclasses import dataclass, replace
 from foundation.errors import ConfigError, DataError
 from foundation.tolerances import COUNTED
 from research.accounting import Flows, Policy

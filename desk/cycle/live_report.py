@@ -1,7 +1,6 @@
 """The report on a live record beside its backtest: what they differ by, since when, and whether that contradicts."""
 
 from collections.abc import Iterator
-from dataclasses import dataclass, replace
 
 import numpy as np
 import pandas as pd
@@ -18,6 +17,7 @@ from desk.cycle.live_break import live_break
 from desk.tca.page import table_block
 from desk.tca.report import Table
 from desk.tca.text import table_text
+from foundation.dataclasses import dataclass, replace
 from foundation.errors import DataError, InputError
 from foundation.paper.charts.panel import Axis, day_numbers, one_panel
 from foundation.paper.layout import AXIS

@@ -4,7 +4,6 @@ Drift, ranges, VaR, drawdown and a crisis trigger a cycle, as its policy does; t
 """
 
 from collections.abc import Iterator, Sequence
-from dataclasses import dataclass, replace
 from itertools import combinations
 
 import numpy as np
@@ -13,6 +12,7 @@ from backtests.comparison.fitting.candidates import backtest_candidate
 from backtests.inference.sharpe_inference import SharpeEstimate, sharpe_with_error
 from backtests.laboratory.learned.warnings import drift_in, drift_words
 from foundation.arrays import Array
+from foundation.dataclasses import dataclass, replace
 from foundation.errors import DataError
 from foundation.paper.wording import counted, percent
 from foundation.tolerances import TRIGGER

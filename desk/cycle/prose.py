@@ -4,13 +4,13 @@ import asyncio
 import json
 import logging
 from collections.abc import Mapping
-from dataclasses import dataclass
 from typing import Any
 
 from desk.cycle.briefing import briefed
 from desk.language.checked import Orders, fault
 from desk.language.providers import LanguageModel, Message, ModelError, configured_model
 from foundation.blocks import with_minus
+from foundation.dataclasses import dataclass
 from foundation.paper.text_tables import wrapped
 
 LOG = logging.getLogger("rebalance.language")

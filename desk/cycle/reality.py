@@ -1,7 +1,6 @@
 """The book of a portfolio beside its venue: where they differ, what explains it, and what would book it by name."""
 
 from collections.abc import Collection, Iterator, Sequence
-from dataclasses import dataclass, replace
 from datetime import UTC, date, datetime, time
 from decimal import Decimal
 from typing import Any
@@ -10,6 +9,7 @@ import numpy as np
 
 from desk.exchange.venue import Venue, cash_entries_of
 from foundation.canonical import decimal
+from foundation.dataclasses import dataclass, replace
 from foundation.paper.wording import listed
 from research.orders.bookkeeping.activity import Activity
 from research.orders.bookkeeping.importing import fill_of_item

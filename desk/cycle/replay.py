@@ -1,7 +1,6 @@
 """The cycle over history: as a policy that the engine plays, beside the plain policy on the same days."""
 
 from collections import Counter
-from dataclasses import dataclass, field, replace
 from math import isfinite
 
 import numpy as np
@@ -14,6 +13,7 @@ from desk.cycle.alternatives import IN_BACKTESTS, POLICY, alternatives, as_held,
 from desk.cycle.analysis import analysed
 from desk.cycle.monitor import is_triggered
 from foundation.blocks import Column, text_rows, with_minus
+from foundation.dataclasses import dataclass, field, replace
 from foundation.errors import ConfigError, DataError
 from foundation.paper.text_tables import wrapped
 from research.accounting import Hold, Policy, Trade, View, Why

@@ -5,11 +5,11 @@ of the portfolio has closed it and the source of its prices has had the time tha
 """
 
 from collections.abc import Mapping
-from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 
 import numpy as np
 
+from foundation.dataclasses import dataclass
 from research.market.calendars import Days, closes, opens, sessions
 
 RECENT, DAY = np.timedelta64(14, "D"), np.timedelta64(1, "D")  # the first holds a session of every calendar

@@ -9,12 +9,11 @@ Source : Almgren (2003), Optimal Execution with Nonlinear Impact Functions and T
          Mathematical Finance 10; for p = 2, Almgren and Chriss (2000), section 1.4, with J's price of variance.
 """
 
-from dataclasses import dataclass, replace
-
 import numpy as np
 
 from desk.tickets.order_slices import session_minutes
 from foundation.arrays import Array
+from foundation.dataclasses import dataclass, replace
 from foundation.paper.wording import counted, listed
 from foundation.tolerances import LOT
 from research.accounting import Trade

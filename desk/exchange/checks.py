@@ -7,7 +7,6 @@ import re
 import shlex
 from collections import Counter
 from collections.abc import Callable, Iterable, Iterator, Mapping
-from dataclasses import dataclass, replace
 from decimal import Decimal
 
 import numpy as np
@@ -20,6 +19,7 @@ from desk.journal.tickets import AFTER_REFUSAL
 from desk.tickets.formats.carried import cusip_of
 from desk.tickets.order_ids import list_id, number
 from foundation.canonical import decimal
+from foundation.dataclasses import dataclass, replace
 from foundation.paper.wording import counted
 from research.market.calendars import closes, session_after, sessions
 from research.market.reading.known_instruments import known_instruments

@@ -13,7 +13,6 @@ it and nothing stands against them then. Moments count from the first order that
 import time
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager, suppress
-from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime, timedelta
 from decimal import Decimal
 from itertools import groupby
@@ -31,6 +30,7 @@ from desk.journal.records import Acknowledged, Cancelled, Filled, OrderSent, Quo
 from desk.journal.tickets import cross_events, ticket_event, ticket_state
 from desk.tickets.exchange_orders import ExchangeOrder
 from foundation.canonical import decimal
+from foundation.dataclasses import dataclass, field, replace
 from foundation.errors import ConfigError, DataError
 from foundation.paper.wording import counted, listed
 from research.market.calendars import day_at

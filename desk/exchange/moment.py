@@ -1,7 +1,6 @@
 """The facts of a ticket that is to be sent: its content, its state in the journal, and the answers of its venue."""
 
 from collections.abc import Iterable, Iterator, Mapping, Sequence
-from dataclasses import dataclass, replace
 from datetime import UTC, datetime
 from decimal import Decimal
 from functools import cached_property
@@ -18,6 +17,7 @@ from desk.journal.records import Acknowledged, Filled, ListMade, OrderSent, Quot
 from desk.journal.tickets import TicketState, ticket_state
 from desk.tickets.ticket import Order
 from foundation.canonical import decimal
+from foundation.dataclasses import dataclass, replace
 from research.market.calendars import day_at
 from research.orders.fills import Fill
 from research.portfolio.holdings.blotter import NO_AMOUNT, SIGN_OF_SIDE

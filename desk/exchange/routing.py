@@ -5,7 +5,6 @@ Parts that are journalled stay where they are; what is not is routed anew, by th
 
 from collections import defaultdict
 from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import dataclass, replace
 from decimal import Decimal
 from typing import Any
 
@@ -19,6 +18,7 @@ from desk.journal.tickets import ticket_state
 from desk.tickets.order_ids import number
 from desk.tickets.ticket import Order
 from foundation.canonical import decimal
+from foundation.dataclasses import dataclass, replace
 from foundation.errors import ConfigError
 from research.orders.venue_choice import Offer, Route, cost_at, routed
 from research.portfolio.holdings.blotter import NO_AMOUNT, SIGN_OF_SIDE

@@ -1,7 +1,6 @@
 """The orders of a ticket in the sequence in which they are sent, and the cash that they move by day."""
 
 from collections.abc import Iterable, Iterator, Mapping
-from dataclasses import dataclass, fields, replace
 from decimal import Decimal
 from typing import Any, NamedTuple
 
@@ -11,6 +10,7 @@ from desk.tickets.exchange_orders import ExchangeOrder
 from desk.tickets.house import crossed_assets
 from desk.tickets.ticket import Order, RatedOrder
 from foundation.canonical import decimal
+from foundation.dataclasses import dataclass, fields, replace
 from research.accounting.costs import CHARGED
 from research.portfolio.holdings.blotter import NO_AMOUNT, SIGN_OF_SIDE
 from research.portfolio.keys.ticket import MARKET_ORDER

@@ -6,7 +6,6 @@ for its client id before it places one again.
 """
 
 from collections.abc import Iterable, Mapping
-from dataclasses import dataclass, replace
 from datetime import datetime
 from decimal import Decimal
 from math import inf
@@ -16,6 +15,7 @@ from desk.journal.records import Quote
 from desk.tickets.exchange_orders import ExchangeOrder
 from desk.tickets.ticket import Order
 from foundation.canonical import decimal
+from foundation.dataclasses import dataclass, replace
 from foundation.errors import DataError
 from research.orders.fills import Fill
 from research.portfolio.holdings.cash_entries import CashEntry

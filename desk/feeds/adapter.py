@@ -5,13 +5,13 @@ An adapter is pure: it makes requests and reads bytes, and opens no connection. 
 
 from abc import ABC, abstractmethod
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, field
 from datetime import date
 from typing import Literal
 
 import numpy as np
 import pandas as pd
 
+from foundation.dataclasses import dataclass, field
 from foundation.errors import DataError
 
 FaultKind = Literal["asset", "later", "source"]  # of a `FeedError`

@@ -8,7 +8,6 @@ import json
 import re
 from collections.abc import Callable, Iterable, Mapping
 from contextlib import suppress
-from dataclasses import dataclass, field
 from datetime import UTC, date, datetime, time
 from email.utils import parsedate_to_datetime
 from http import HTTPStatus
@@ -23,6 +22,7 @@ import pandas as pd
 from desk.feeds.adapter import FaultKind, FeedError, Reply, Wanted
 from foundation.arguments import LARGEST_NUMBER, cut
 from foundation.arrays import Array
+from foundation.dataclasses import dataclass, field
 from foundation.errors import DataError
 from foundation.paper.wording import percent
 from foundation.table_files import DAY, PLAIN

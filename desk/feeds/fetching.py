@@ -9,7 +9,6 @@ import os
 import random
 from collections.abc import Mapping, Sequence
 from contextlib import suppress
-from dataclasses import dataclass, field, replace
 from http import HTTPStatus
 from importlib import import_module
 from pathlib import Path
@@ -24,6 +23,7 @@ from desk.feeds.answers import retry_after
 from desk.feeds.pace import Clock, Pace
 from desk.feeds.transport import Fault, Http, Transport
 from foundation.arguments import cut, refuse, shown
+from foundation.dataclasses import dataclass, field, replace
 from foundation.errors import DataError
 
 MIRROR = "REBALANCE_FEEDS"  # environment variable: address of a server that stands in for all sources

@@ -5,7 +5,6 @@ import time
 from collections import deque
 from collections.abc import Callable
 from contextlib import suppress
-from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 from math import inf
 from pathlib import Path
@@ -14,6 +13,7 @@ from threading import Event, Lock
 import numpy as np
 
 from desk.feeds.adapter import FeedError, Limits
+from foundation.dataclasses import dataclass
 from foundation.files import locked, write_whole
 
 COUNTED, COUNTED_LOCK = "requests.json", ".requests.lock"  # of a store: the day in UTC, and the requests of that day

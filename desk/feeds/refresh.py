@@ -8,7 +8,6 @@ from collections import Counter
 from collections.abc import Collection, Iterator, Mapping, Sequence
 from concurrent.futures import FIRST_COMPLETED, Future, ThreadPoolExecutor, wait
 from contextlib import suppress
-from dataclasses import dataclass, field, replace
 from datetime import date, timedelta
 from itertools import islice
 from math import ceil
@@ -22,6 +21,7 @@ from desk.feeds.pace import Clock, Pace
 from desk.feeds.transport import TOGETHER
 from foundation.arguments import refuse
 from foundation.arrays import Array
+from foundation.dataclasses import dataclass, field, replace
 from foundation.paper.wording import item_lines
 from foundation.progress import bar, say
 from research.market.calendars import Days, sessions

@@ -4,7 +4,6 @@ The sha256 of an entry is that of its other fields, a line each in the order of 
 No field has a line break: fields that are cut or joined otherwise have another hash.
 """
 
-from dataclasses import asdict, dataclass, fields
 from functools import cache
 from typing import Any
 
@@ -14,6 +13,7 @@ from desk.journal.records import RECORDS, Record
 from desk.tickets.order_ids import plain
 from foundation.arguments import first_fault, refuse
 from foundation.canonical import canonical_json
+from foundation.dataclasses import asdict, dataclass, fields
 from foundation.errors import DataError
 from foundation.sqlite_tables import digest
 

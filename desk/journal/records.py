@@ -6,9 +6,9 @@ with the names of its fields.
 """
 
 from collections.abc import Mapping
-from dataclasses import dataclass, field, replace
 from typing import ClassVar, Protocol
 
+from foundation.dataclasses import dataclass, field, replace
 from foundation.printable import printable
 
 RAISED, RESOLVED = "raised", "resolved"  # states of an alert

@@ -1,7 +1,6 @@
 """Tickets in the journal: the entry of a list, its approvals, and what a ticket's entries say of it."""
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, fields, replace
 from decimal import Decimal
 from typing import Any
 
@@ -22,6 +21,7 @@ from desk.journal.records import (
 from desk.tickets.exchange_orders import ExchangeOrder, exchange_row
 from desk.tickets.order_ids import list_id
 from foundation.canonical import decimal
+from foundation.dataclasses import dataclass, fields, replace
 from foundation.errors import ConfigError
 from foundation.paper.wording import listed
 

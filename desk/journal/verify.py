@@ -7,11 +7,11 @@ changed, or stands at another place than that at which it was written; its hash 
 import re
 import sqlite3
 from collections.abc import Iterator, Mapping
-from dataclasses import dataclass, field
 from typing import Any
 
 from desk.journal.chain import START, Head
 from desk.journal.journal import COLUMNS, Journal
+from foundation.dataclasses import dataclass, field
 from foundation.errors import DataError
 from foundation.paper.wording import counted
 from foundation.sqlite_tables import digest

@@ -10,10 +10,10 @@ import re
 import unicodedata
 from calendar import day_name, month_name
 from collections.abc import Iterator, Mapping
-from dataclasses import dataclass
 from itertools import pairwise
 
 from foundation.arguments import shown
+from foundation.dataclasses import dataclass
 from foundation.printable import has_unseen
 
 LONGER = 1.5  # times the record's own text: longer prose is refused

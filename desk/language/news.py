@@ -13,7 +13,6 @@ import re
 from calendar import timegm
 from collections.abc import Sequence
 from contextlib import suppress
-from dataclasses import asdict, dataclass
 from datetime import UTC, date, datetime, timedelta, timezone
 from functools import cache
 from pathlib import Path
@@ -25,6 +24,7 @@ from desk.feeds.transport import Fault, Http
 from desk.language.checked import invented_number
 from desk.language.providers import LanguageModel, Message, ModelError
 from foundation.arguments import first_fault, shown
+from foundation.dataclasses import asdict, dataclass
 from foundation.errors import DataError
 from foundation.files import write_whole
 from foundation.paper.wording import percent

@@ -8,7 +8,6 @@ import asyncio
 import json
 import os
 from collections.abc import Awaitable, Callable, Mapping, Sequence
-from dataclasses import dataclass, field
 from datetime import date
 from functools import cache, partial
 from http import HTTPStatus
@@ -21,6 +20,7 @@ from desk.feeds.adapter import Reply
 from desk.feeds.answers import at, retry_after
 from desk.feeds.transport import BROKEN, LOCAL, Fault, Http
 from foundation.arguments import refuse, shown
+from foundation.dataclasses import dataclass, field
 from foundation.errors import DataError
 
 PREFIX = "REBALANCE_MODEL_"  # of the environment variables

@@ -2,7 +2,6 @@
 
 import math
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 from pathlib import Path
 from threading import Event
@@ -21,6 +20,7 @@ from desk.service.store.schema import opened
 from desk.service.store.tables import AccessToken, RefreshToken, User, now
 from desk.service.users.one_time import sha256_of
 from desk.service.users.tokens import SESSION_LIFE, Signer, browser_key
+from foundation.dataclasses import dataclass, field
 
 Role = Literal["viewer", "manager", "approver", "admin"]  # each may do what those before it may
 Scope = Literal["portfolios", "jobs", "orders", "approvals", "market", "users"]  # of an access token

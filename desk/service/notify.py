@@ -8,7 +8,6 @@ import json
 import logging
 from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
-from dataclasses import asdict, dataclass
 from http import HTTPStatus
 from typing import Any
 from urllib.parse import quote
@@ -25,6 +24,7 @@ from desk.service.caller import Service
 from desk.service.problems import failure
 from desk.service.store.tables import PushSubscription, QueuedJob, Share, StoredPortfolio, User
 from desk.service.web_push import UNREACHED, Browser, post
+from foundation.dataclasses import asdict, dataclass
 
 LOG = logging.getLogger("rebalance.service")
 SENDERS = ThreadPoolExecutor(4, "messages")  # its threads begin with the first message

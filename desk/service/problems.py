@@ -5,7 +5,6 @@ import re
 import traceback
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
-from dataclasses import dataclass
 from http import HTTPStatus
 from pathlib import Path
 from threading import BoundedSemaphore
@@ -20,6 +19,7 @@ from pydantic import BaseModel, Field, TypeAdapter
 from starlette.exceptions import HTTPException
 
 from foundation.arguments import LARGEST_NUMBER, VALUE_LETTERS
+from foundation.dataclasses import dataclass
 from foundation.errors import InputError, InputFault
 from foundation.paper.wording import counted
 from research.portfolio.file.fault_words import UNKNOWN, WRONG_KINDS, faults_of, schemas_at

@@ -10,7 +10,6 @@ Source : J. E. Grable and R. H. Lytton (1999), Financial risk tolerance revisite
 """
 
 from collections.abc import Iterator, Mapping
-from dataclasses import dataclass
 from functools import cache
 from pathlib import Path
 
@@ -19,6 +18,7 @@ import yaml
 from desk.commands.new_settings import settings_of_profile
 from desk.service.problems import FieldMistake, pointer, refused
 from foundation.arguments import did_you_mean
+from foundation.dataclasses import dataclass
 
 BANDS = (  # highest score of each, its name, and the preset of `--profile`: between two presets the more cautious one
     (18, "low", "conservative"),

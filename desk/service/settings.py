@@ -3,12 +3,12 @@
 import os
 import re
 from collections.abc import Mapping
-from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 from urllib.parse import urlsplit
 
 from foundation.arguments import refuse
+from foundation.dataclasses import dataclass, field
 from foundation.home import home_folder
 from foundation.paper.wording import listed
 

@@ -9,7 +9,6 @@ import os
 from base64 import b64decode, b64encode
 from collections import OrderedDict
 from collections.abc import Callable, Mapping
-from dataclasses import asdict, dataclass, fields, replace
 from hashlib import sha256
 from pathlib import Path
 from threading import Lock
@@ -22,6 +21,7 @@ from pydantic import BaseModel, Field
 from desk.service.orders import TradesAsked, listed
 from desk.service.problems import FieldMistake, pointer, refused
 from foundation.arrays import Array
+from foundation.dataclasses import asdict, dataclass, fields, replace
 from foundation.errors import ConfigError
 from research.accounting import Costs
 from research.accounting.cost_parameters import CostParameters

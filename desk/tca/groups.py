@@ -5,12 +5,12 @@ market's moves: intervals take days as independent, not orders. Amounts of diffe
 """
 
 from collections.abc import Sequence
-from dataclasses import dataclass
 
 import pandas as pd
 
 from backtests.inference.cluster_ratio import cluster_ratio
 from backtests.inference.estimates import Estimate
+from foundation.dataclasses import dataclass
 from research.accounting.costs import BASIS_POINT
 from research.orders.shortfall import PARTS
 

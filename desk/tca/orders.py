@@ -5,7 +5,6 @@ replace the values of the entries that they name, so that a busted fill does not
 """
 
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass, field, fields
 from datetime import UTC, datetime
 from typing import Any, NamedTuple
 
@@ -17,6 +16,7 @@ from desk.journal.chain import Entry, adapter
 from desk.journal.journal import Journal
 from desk.journal.records import Cancelled, Corrected, Filled, ListedOrder, ListMade, OrderSent, Quote, Refused
 from foundation.arguments import first_fault
+from foundation.dataclasses import dataclass, field, fields
 from foundation.errors import ConfigError, DataError
 from research.market.calendars import day_at
 from research.orders.shortfall import Delay, ObservedFill, ObservedOrder, Shortfall, shortfall

@@ -1,7 +1,6 @@
 """The report on what orders cost, as words and tables that the terminal and the page show alike."""
 
 from collections.abc import Iterator, Sequence
-from dataclasses import dataclass, field
 from math import isfinite
 from typing import NamedTuple
 
@@ -12,6 +11,7 @@ from desk.exchange.paper.fill_model import PAPER_MODEL
 from desk.journal.chain import Head
 from desk.tca.groups import GROUPINGS, SHOWN_PARTS, Group, PartSum, currencies, groups, measured, part_sums
 from desk.tca.suggestion import CREDIBLE_DAYS, CostChange
+from foundation.dataclasses import dataclass, field
 from foundation.paper.wording import amount, class_words, counted, listed, number, percent
 from research.accounting.costs import BASIS_POINT
 from research.orders.shortfall import PARTS, Delay

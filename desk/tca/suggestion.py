@@ -8,7 +8,6 @@ Source : Bühlmann and Gisler (2005), A Course in Credibility Theory and its App
 """
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, replace
 from pathlib import Path
 
 import numpy as np
@@ -20,6 +19,7 @@ from desk.exchange.paper.fill_model import PAPER_MODEL
 from desk.tca.end_prices import lines_of
 from desk.tca.groups import cost_bps
 from foundation.arrays import Array
+from foundation.dataclasses import dataclass, replace
 from research.accounting import Costs
 from research.accounting.cost_parameters import COMMISSION, COST_COLUMNS, HALF_SPREAD, IMPACT, TICKET
 from research.accounting.costs import BASIS_POINT

@@ -4,7 +4,6 @@ What the accounts of a model share is prepared once: market, target, policy and 
 """
 
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass, replace
 from typing import Any
 
 import numpy as np
@@ -12,6 +11,7 @@ import pandas as pd
 
 from desk.tickets.accounts_file import ACCOUNT, CASH_COLUMN, LAST_TRADE, MODEL, AccountsFile, Row, RowFaults
 from foundation.arguments import LARGEST_NUMBER, cut, did_you_mean
+from foundation.dataclasses import dataclass, replace
 from research.accounting import Policy
 from research.allocation import TargetPath, target_path
 from research.market.quality import market_warnings

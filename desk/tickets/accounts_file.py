@@ -7,7 +7,6 @@ between its cells, or semicolons, tabs or bars; decimals are after a point, or a
 
 import re
 from collections.abc import Iterator, Mapping
-from dataclasses import dataclass
 from functools import cached_property
 from itertools import islice
 from pathlib import Path
@@ -15,6 +14,7 @@ from pathlib import Path
 import pandas as pd
 
 from foundation.arguments import LARGEST_NUMBER, cut
+from foundation.dataclasses import dataclass
 from foundation.errors import ConfigError, InputFault, InputFaults, all_mistakes
 from foundation.table_files import (
     DELIMITERS,

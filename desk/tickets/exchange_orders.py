@@ -1,10 +1,10 @@
 """Money to exchange as a ticket has it: beside the orders, each with an id of its own."""
 
 from collections.abc import Iterator
-from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
 from desk.tickets.order_ids import client_order_id_of
+from foundation.dataclasses import dataclass
 
 if TYPE_CHECKING:
     from research.orders.cash_by_currency import CashByCurrency, Exchange

@@ -1,13 +1,13 @@
 """The slices of the orders of a ticket, reckoned when it is made: what is approved is what is sent."""
 
 from collections.abc import Iterable, Mapping
-from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
 import pandas as pd
 
 from foundation.canonical import decimal
+from foundation.dataclasses import dataclass
 from foundation.errors import ConfigError
 from research.market import Market
 from research.market.calendars import A_YEAR, closes, opens, rows_a_year

@@ -5,7 +5,6 @@ The same trade list is behind it; nothing of a review is to be sent.
 
 import math
 from collections.abc import Mapping
-from dataclasses import dataclass
 from functools import cached_property
 from html import escape
 from typing import Any
@@ -14,6 +13,7 @@ import numpy as np
 import pandas as pd
 
 from foundation.blocks import Column, html_table, text_rows, with_minus
+from foundation.dataclasses import dataclass
 from foundation.tolerances import TRIGGER
 from research.orders import page
 from research.orders.before_after_table import notes_of, table_of

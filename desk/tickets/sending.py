@@ -1,11 +1,11 @@
 """The terms under which a ticket is sent: session, prices at the decision, identifiers, limits."""
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
 
 import numpy as np
 
 from desk.tickets.order_ids import number
+from foundation.dataclasses import dataclass
 from research.market.reading.known_instruments import known_instruments
 from research.portfolio import Portfolio
 from research.portfolio.keys.sending import SendingLimits

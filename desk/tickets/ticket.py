@@ -5,7 +5,6 @@ ticket of which anything was changed has another hash than the one that was appr
 """
 
 from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import asdict, dataclass, field, fields, replace
 from functools import cached_property
 from typing import Any
 
@@ -16,6 +15,7 @@ from desk.tickets.order_ids import client_order_id_of, list_id, number, plain, s
 from desk.tickets.order_slices import OrderSlices, order_slices, slices_note
 from desk.tickets.sending import Sending, sending_of
 from foundation.canonical import content_hash
+from foundation.dataclasses import asdict, dataclass, field, fields, replace
 from foundation.errors import ConfigError
 from research.accounting.costs import CHARGED
 from research.orders.cash_by_currency import Local

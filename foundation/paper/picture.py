@@ -1,11 +1,11 @@
 """A picture, drawn twice, for a wide page and for a phone, with its caption, its words and its numbers."""
 
 from collections.abc import Callable
-from dataclasses import dataclass, field
 from functools import cached_property
 
 import pandas as pd
 
+from foundation.dataclasses import dataclass, field
 from foundation.paper.svg import Canvas
 
 

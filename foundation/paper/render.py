@@ -2,9 +2,9 @@
 
 import re
 from base64 import b64encode
-from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
+from foundation.dataclasses import dataclass
 from foundation.paper.page_templates import templates
 from foundation.paper.svg import DARK, LIGHT
 from foundation.paper.wording import NARROW_SPACE

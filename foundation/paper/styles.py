@@ -1,10 +1,10 @@
 """The line style of each policy, the same on every sheet: its colour follows from its name."""
 
 from collections.abc import Collection, Iterable, Mapping
-from dataclasses import dataclass
 from typing import Any
 from zlib import crc32
 
+from foundation.dataclasses import dataclass
 from foundation.paper.layout import far
 from foundation.paper.svg import HUES, SMALL
 

@@ -6,13 +6,13 @@ figure itself, so that a figure that was changed in a cell is shown as it was ch
 """
 
 from collections.abc import Sequence
-from dataclasses import dataclass
 from textwrap import wrap
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
 import pandas as pd
 
+from foundation.dataclasses import dataclass
 from foundation.paper.charts.curves import End, end_labels
 from foundation.paper.charts.heat_map import HeatMap, heat_map
 from foundation.paper.charts.panel import Axis, Panel

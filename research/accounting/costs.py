@@ -2,7 +2,6 @@
 
 import warnings
 from collections.abc import Mapping
-from dataclasses import dataclass, field, fields, replace
 from functools import cached_property
 from typing import Any
 
@@ -11,6 +10,7 @@ from numpy.typing import ArrayLike
 
 from foundation.arguments import floats, is_number, is_whole, refuse
 from foundation.arrays import Array, Rows, frozen
+from foundation.dataclasses import dataclass, field, fields, replace
 from foundation.errors import ConfigError, DataError
 from foundation.labels import refuse_labels
 from research.accounting.cost_parameters import (

@@ -1,7 +1,6 @@
 """The execution of a decision in the market, and the cash flows of the portfolio."""
 
 from collections.abc import Mapping
-from dataclasses import dataclass
 from typing import ClassVar, Literal
 
 import numpy as np
@@ -9,6 +8,7 @@ import pandas as pd
 
 from foundation.arguments import day, is_number, is_whole, one_of, refuse
 from foundation.arrays import Array, frozen
+from foundation.dataclasses import dataclass
 from foundation.errors import ConfigError, DataError
 from research.market import Market
 from research.market.calendars import EVERY, last_of

@@ -1,10 +1,9 @@
 """The effect of our own trade on the price."""
 
-from dataclasses import dataclass
-
 import numpy as np
 
 from foundation.arguments import floats, is_number, is_whole, refuse
+from foundation.dataclasses import dataclass
 from foundation.labels import refuse_labels
 
 

@@ -1,11 +1,10 @@
 """The tax that sales at one close would realise, lot by lot, as a policy sees it."""
 
-from dataclasses import dataclass, replace
-
 import numpy as np
 
 from foundation.arguments import is_number, refuse
 from foundation.arrays import Array, Rows
+from foundation.dataclasses import dataclass, replace
 from foundation.tolerances import TRIGGER
 from research.accounting.cost_parameters import HIGHEST, LONG, SHORT, TAX_MINIMAL, CostParameters, Lots
 from research.accounting.tax_lots import has_terms, put_in_order

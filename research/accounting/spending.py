@@ -4,7 +4,6 @@ A year's amount is paid in equal parts. Amounts are in money of the first day, a
 prices that is 1 there; all but `constant` follow it.
 """
 
-from dataclasses import dataclass
 from typing import ClassVar, Literal, NamedTuple
 
 import numpy as np
@@ -12,6 +11,7 @@ import numpy as np
 from foundation.arguments import is_number, one_of, refuse
 from foundation.arrays import Array, Rows
 from foundation.compiled import linked, on_demand
+from foundation.dataclasses import dataclass
 
 RULES = ("constant", "indexed", "share", "guardrails")
 CONSTANT, INDEXED, BY_SHARE, GUARDRAILS = range(4)  # their numbers

@@ -1,12 +1,12 @@
 """Tax on realised gains as a portfolio states it, and the day from which a purchase is long-term."""
 
-from dataclasses import dataclass, fields
 from typing import Any, Final, Literal
 
 import numpy as np
 from numpy.typing import ArrayLike
 
 from foundation.arguments import is_number, is_whole, one_of, refuse
+from foundation.dataclasses import dataclass, fields
 from research.accounting.cost_parameters import METHODS
 
 CALENDAR_YEAR: Final = "year"  # long-term after more than one, by the calendar

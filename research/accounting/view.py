@@ -2,13 +2,13 @@
 
 import math
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass
 from typing import Any, Protocol, runtime_checkable
 
 import numpy as np
 
 from foundation.arguments import floats, shown
 from foundation.arrays import Array, Mask
+from foundation.dataclasses import dataclass
 from foundation.errors import PolicyError
 from foundation.labels import refuse_labels
 from foundation.paper.wording import digits_apart, number, percent

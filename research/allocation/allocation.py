@@ -7,7 +7,6 @@ its schedule only, and its path is computed once for every policy that uses it.
 import re
 from collections.abc import Callable, Sequence
 from contextlib import nullcontext, suppress
-from dataclasses import dataclass, replace
 from datetime import timedelta
 from typing import Literal, Protocol, runtime_checkable
 
@@ -15,6 +14,7 @@ import numpy as np
 
 from foundation.arguments import shown
 from foundation.arrays import Array, MadeAnew, Mask, Rows, freeze_fields, frozen
+from foundation.dataclasses import dataclass, replace
 from foundation.errors import ConfigError, DataError, PolicyError
 from foundation.threads import one_blas_thread
 from foundation.tolerances import FIVE_DECIMALS, TARGET_TOLERANCE, WEIGHT

@@ -2,13 +2,13 @@
 
 from abc import ABC, abstractmethod
 from collections.abc import Sequence
-from dataclasses import dataclass, replace
 
 import numpy as np
 import pandas as pd
 
 from foundation.arguments import shown
 from foundation.arrays import Array, MadeAnew, freeze_fields
+from foundation.dataclasses import dataclass, replace
 from foundation.errors import ConfigError, DataError, PolicyError
 from foundation.labels import in_order
 from research.market import Past

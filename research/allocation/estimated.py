@@ -6,7 +6,6 @@ market capitalisation.
 
 import math
 from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import dataclass, field
 from typing import Any, ClassVar, Literal
 
 import numpy as np
@@ -14,6 +13,7 @@ from numpy.typing import NDArray
 
 from foundation.arguments import check_positive, is_number, is_whole, one_of, refuse, shown
 from foundation.arrays import Array
+from foundation.dataclasses import dataclass, field
 from foundation.errors import ConfigError, DataError
 from research.allocation.allocation import LISTING, Unlisted, check_unlisted, spread_unlisted
 from research.forecast.returns import check_window, complete_returns

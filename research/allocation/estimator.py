@@ -4,7 +4,6 @@ So PyPortfolioOpt, skfolio and Riskfolio-Lib come in.
 """
 
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass
 from functools import cached_property
 from typing import Any
 
@@ -13,6 +12,7 @@ import pandas as pd
 
 from foundation.arguments import cut, did_you_mean, floats, is_number, refuse, shown
 from foundation.arrays import Array
+from foundation.dataclasses import dataclass
 from foundation.errors import ConfigError, PolicyError
 from research.allocation.accuracy import SOLVER_NOISE
 from research.allocation.answer import ANSWER_FAILED, PREVIOUS, Answer, Following, NotSolvedError

@@ -9,13 +9,13 @@ allocation is asked again. So it works for every allocation that estimates from 
 
 from collections.abc import Callable
 from contextlib import suppress
-from dataclasses import dataclass, replace
 from itertools import combinations
 
 import numpy as np
 import pandas as pd
 
 from foundation.arrays import Array, freeze_fields
+from foundation.dataclasses import dataclass, replace
 from foundation.errors import DataError
 from research.accounting.turnover import one_way
 from research.allocation.accuracy import ZERO

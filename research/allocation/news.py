@@ -3,11 +3,10 @@
 Scores are a forecast (`research.forecast.news`), beyond means that are those so far; `Tilted` does the rest.
 """
 
-from dataclasses import dataclass, field
-
 import numpy as np
 
 from foundation.arguments import cut, is_number, is_whole, refuse, shown
+from foundation.dataclasses import dataclass, field
 from foundation.errors import ConfigError
 from research.allocation.answer import Answer
 from research.allocation.estimated import check_estimate

@@ -5,12 +5,11 @@ In the papers a portfolio learns from its first day on and trades each day, free
 the past like that of any estimate; it learns each day whatever its schedule, and what trading costs is the engine's.
 """
 
-from dataclasses import dataclass
-
 import numpy as np
 
 from foundation.arguments import check_positive, is_whole, refuse
 from foundation.arrays import Array
+from foundation.dataclasses import dataclass
 from research.allocation.estimated import EstimationSchedule, check_estimate, placed
 from research.forecast.returns import complete_returns
 from research.market import Past

@@ -8,7 +8,6 @@ import io
 import warnings
 from collections.abc import Callable, Mapping
 from contextlib import redirect_stdout
-from dataclasses import dataclass
 from inspect import signature
 from typing import Any, ClassVar, Self
 
@@ -17,6 +16,7 @@ import pandas as pd
 from sklearn.base import BaseEstimator
 
 from foundation.arguments import one_of
+from foundation.dataclasses import dataclass
 from foundation.errors import ConfigError
 from research.allocation.answer import NotSolvedError
 

@@ -2,7 +2,6 @@
 
 import hashlib
 from collections.abc import Iterable
-from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import ClassVar, Literal
 
@@ -11,6 +10,7 @@ import pandas as pd
 
 from foundation.arguments import cut, is_whole, one_of, refuse
 from foundation.arrays import Array, Mask
+from foundation.dataclasses import dataclass, field, replace
 from foundation.errors import ConfigError, DataError
 from foundation.files import sha256_of
 from foundation.tolerances import FIVE_DECIMALS, TARGET_TOLERANCE

@@ -8,11 +8,11 @@ by more than `ACCURATE`. Where none is, the least inaccurate one is taken, if it
 
 import warnings
 from collections.abc import Sequence
-from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
+from foundation.dataclasses import dataclass
 from research.allocation.accuracy import ACCURATE, LEAST_PRICE, SLACK, TOLERATED
 from research.allocation.answer import Binding, NotSolvedError
 

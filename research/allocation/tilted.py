@@ -6,13 +6,12 @@ d is the tilt, view what the forecast says beyond the mean so far (`research.for
 covariance. A forecast that has earned nothing leaves the target as it is.
 """
 
-from dataclasses import dataclass, field, replace
-
 import numpy as np
 import pandas as pd
 
 from foundation.arguments import check_positive, is_number, refuse
 from foundation.arrays import Array, MadeAnew, Rows, freeze_fields
+from foundation.dataclasses import dataclass, field, replace
 from foundation.paper.wording import percent
 from research.allocation.accuracy import LIMIT_TOLERANCE
 from research.allocation.allocation import Allocation

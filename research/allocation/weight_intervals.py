@@ -1,13 +1,13 @@
 """Intervals of the target weights from bootstrapped inputs: how far they depend on the sample."""
 
 from contextlib import suppress
-from dataclasses import dataclass, replace
 
 import numpy as np
 import pandas as pd
 
 from foundation.arguments import is_number, is_whole, refuse
 from foundation.arrays import Array, Rows, freeze_fields
+from foundation.dataclasses import dataclass, replace
 from foundation.errors import ConfigError, PolicyError
 from research.accounting.turnover import one_way
 from research.allocation.allocation import Allocation, answer_of

@@ -8,12 +8,12 @@ the other allocation's, at its first complete window, and each refit since goes 
 """
 
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass, field, replace
 
 import numpy as np
 
 from foundation.arguments import check_positive, cut, is_number, one_of, refuse, shown
 from foundation.arrays import Array, Mask
+from foundation.dataclasses import dataclass, field, replace
 from foundation.errors import ConfigError, DataError
 from foundation.tolerances import RETURNS, TARGET_TOLERANCE
 from research.allocation.allocation import Allocation

@@ -4,13 +4,12 @@ Returns are not exchangeable, so that intervals which covered their share of the
 that an interval may miss is lowered after each miss and raised after each hit.
 """
 
-from dataclasses import dataclass
-
 import numpy as np
 import pandas as pd
 
 from foundation.arguments import is_number, is_whole, refuse
 from foundation.arrays import Array
+from foundation.dataclasses import dataclass
 from foundation.errors import DataError
 from research.forecast.skill import covered
 

@@ -15,7 +15,6 @@ ones are possible, the bound is exceeded (`e_values`).
 """
 
 from collections.abc import Callable
-from dataclasses import dataclass
 from functools import lru_cache, partial
 from itertools import pairwise
 from statistics import NormalDist
@@ -23,6 +22,7 @@ from statistics import NormalDist
 import numpy as np
 
 from foundation.arrays import Array, Rows
+from foundation.dataclasses import dataclass
 from foundation.paper.wording import number
 from foundation.tolerances import SERIES, VARIATION
 from research.forecast.estimated import means_so_far

@@ -1,6 +1,5 @@
 """Moments estimated from a window of past returns, each by a named estimator; and the mean of all returns so far."""
 
-from dataclasses import dataclass
 from typing import Literal
 
 import numpy as np
@@ -8,6 +7,7 @@ import pandas as pd
 
 from foundation.arguments import check_positive, one_of
 from foundation.arrays import Array, Rows
+from foundation.dataclasses import dataclass
 from foundation.errors import ConfigError, DataError
 from foundation.tolerances import RETURNS
 from research.forecast.covariances import ANY_LENGTH, COVARIANCES, CovarianceName, covariance

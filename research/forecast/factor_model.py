@@ -1,10 +1,9 @@
 """Moments by a factor model: returns of assets on returns of named factors, by regressions over time."""
 
-from dataclasses import dataclass
-
 import numpy as np
 
 from foundation.arrays import Array, Mask, Rows
+from foundation.dataclasses import dataclass
 from foundation.errors import DataError
 from foundation.tolerances import RETURNS
 from research.forecast.moments import Moments

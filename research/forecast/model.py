@@ -1,7 +1,6 @@
 """Models that learn from a past, and forecasts by the last fit of a schedule."""
 
 from collections.abc import Hashable
-from dataclasses import dataclass, replace
 from datetime import date
 from functools import lru_cache
 from typing import Any, Literal, Protocol, TypeVar, runtime_checkable
@@ -11,6 +10,7 @@ import pandas as pd
 
 from foundation.arguments import one_of
 from foundation.arrays import Rows
+from foundation.dataclasses import dataclass, replace
 from foundation.errors import DataError, PolicyError
 from research.forecast.moments import Moments
 from research.market import Past

@@ -1,7 +1,6 @@
 """Mean and covariance of returns over a horizon, as known on a date: the output of estimators for optimisers."""
 
 from collections.abc import Hashable
-from dataclasses import dataclass
 from typing import Protocol, runtime_checkable
 
 import numpy as np
@@ -9,6 +8,7 @@ import pandas as pd
 
 from foundation.arguments import is_number, refuse
 from foundation.arrays import Array, MadeAnew, freeze_fields
+from foundation.dataclasses import dataclass
 from foundation.errors import DataError
 from foundation.tolerances import COVARIANCE, EIGENVALUE
 from research.market import Past

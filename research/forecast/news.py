@@ -5,7 +5,6 @@ any session of a later day closes. One that was fetched later counts from the se
 published by the training cut-off of the model that gave it counts nowhere: the model may have read what followed.
 """
 
-from dataclasses import dataclass, field, replace
 from datetime import UTC, date
 from functools import cache, cached_property
 from hashlib import sha256
@@ -17,6 +16,7 @@ from pydantic import AwareDatetime, Field, TypeAdapter, ValidationError
 
 from foundation.arguments import first_fault, shown
 from foundation.arrays import Array, Rows
+from foundation.dataclasses import dataclass, field, replace
 from foundation.errors import DataError
 from foundation.files import sha256_of
 from foundation.table_files import read_text

@@ -1,7 +1,6 @@
 """A learned policy: its decision, its network and scaling, and how it is saved."""
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, ClassVar
 
@@ -10,6 +9,7 @@ import pandas as pd
 
 from foundation.arguments import cut, shown
 from foundation.arrays import Array, Floats, MadeAnew, Mask, Rows, frozen, frozen_record
+from foundation.dataclasses import dataclass
 from foundation.errors import ConfigError, DataError, PolicyError
 from foundation.tolerances import TARGET_TOLERANCE
 from research.accounting import Costs, Hold, Trade, View, Why

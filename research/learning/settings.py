@@ -1,11 +1,11 @@
 """The settings of a learned rule before it is trained: target, training budget, simulated paths, learner."""
 
-from dataclasses import asdict, dataclass, field, fields
 from typing import Any, ClassVar, Literal
 
 import numpy as np
 
 from foundation.arguments import is_whole, one_of, refuse, shown
+from foundation.dataclasses import asdict, dataclass, field, fields
 from foundation.errors import ConfigError
 from research.allocation import Allocation
 from research.allocation.allocation import LISTING

@@ -14,7 +14,6 @@ and nothing kept is used, where someone has imported exchange_calendars before.
 
 import sys
 from contextlib import suppress
-from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from difflib import get_close_matches
 from functools import cache, cached_property
@@ -29,6 +28,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from foundation.arguments import is_whole, refuse, shown
+from foundation.dataclasses import dataclass, field
 from foundation.errors import ConfigError
 from foundation.files import write_whole
 

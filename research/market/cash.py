@@ -1,12 +1,12 @@
 """The return of cash: the three-month Treasury bill, from bank-discount rates to simple returns over calendar days."""
 
-from dataclasses import dataclass
 from functools import cache
 
 import numpy as np
 import pandas as pd
 from numpy.typing import NDArray
 
+from foundation.dataclasses import dataclass
 from foundation.errors import DataError
 from foundation.files import DATA
 from foundation.paper.wording import percent

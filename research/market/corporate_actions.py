@@ -4,7 +4,6 @@ Bars are of one asset or of several, (R,) in order of asset and session.
 """
 
 from collections.abc import Mapping
-from dataclasses import dataclass
 from datetime import date
 from functools import cached_property
 from typing import NamedTuple
@@ -13,6 +12,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from foundation.arrays import Array, Mask
+from foundation.dataclasses import dataclass
 from research.market.calendars import Days
 from research.market.rows import PER_UNIT
 

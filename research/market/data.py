@@ -1,7 +1,6 @@
 """The data of a market: its arrays and tables by name, and the days on which each of its assets is listed."""
 
 from collections.abc import Mapping
-from dataclasses import dataclass, field
 from functools import cached_property
 from typing import Any
 
@@ -10,6 +9,7 @@ import pandas as pd
 from numpy.typing import NDArray
 
 from foundation.arrays import Array, Mask, frozen, owned
+from foundation.dataclasses import dataclass, field
 from research.market.instruments import exit_rows
 from research.market.notes import Note
 

@@ -1,13 +1,13 @@
 """Returns of factors on the days of a market, from a file or a frame; returns off its calendar are refused."""
 
 import hashlib
-from dataclasses import dataclass
 from pathlib import Path
 
 import numpy as np
 import pandas as pd
 
 from foundation.arrays import Array, frozen
+from foundation.dataclasses import dataclass
 from foundation.errors import DataError
 from research.market.calendars import Days
 from research.market.reading.tables import Table, read_table, table_of

@@ -9,13 +9,13 @@ sessions.
 """
 
 from collections.abc import Mapping
-from dataclasses import dataclass
 from typing import Literal, get_args
 
 import numpy as np
 
 from foundation.arguments import check_positive, cut, is_whole, one_of, refuse, shown
 from foundation.arrays import Array, lagged, ratio, trailing
+from foundation.dataclasses import dataclass
 from foundation.errors import DataError
 from research.market.facts import Fact
 from research.market.market import Market

@@ -2,7 +2,6 @@
 
 import hashlib
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, field, fields, replace
 from functools import cached_property
 from numbers import Real
 from types import MappingProxyType
@@ -14,6 +13,7 @@ from numpy.typing import NDArray
 
 from foundation.arguments import shown
 from foundation.arrays import Array, Mask, frozen
+from foundation.dataclasses import dataclass, field, fields, replace
 from foundation.errors import ConfigError, DataError
 from research.market.calendars import scheduled
 from research.market.checks import PANELS, check_labels, check_shapes, check_values

@@ -5,7 +5,6 @@ extreme returns: money moves on rows, and an estimate may cut its own copy of th
 """
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
 from typing import Literal, get_args
 
 import numpy as np
@@ -13,6 +12,7 @@ import pandas as pd
 
 from foundation.arguments import cut, day, is_whole, one_of, refuse
 from foundation.arrays import Mask
+from foundation.dataclasses import dataclass
 from foundation.errors import ConfigError, DataError
 from research.market.calendars import sessions
 from research.market.notes import Note, counted

@@ -12,7 +12,6 @@ import json
 from bisect import bisect_left, bisect_right
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
-from dataclasses import dataclass, replace
 from functools import cached_property, lru_cache
 from itertools import pairwise
 from pathlib import Path
@@ -27,6 +26,7 @@ from numpy.typing import NDArray
 
 from foundation.arguments import cut, did_you_mean
 from foundation.arrays import Array
+from foundation.dataclasses import dataclass, replace
 from foundation.errors import DataError
 from foundation.files import ROOT, locked, sync_names, write_whole
 from foundation.home import STORES, home_folder, stated_folder

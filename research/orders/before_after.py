@@ -5,13 +5,13 @@ and its reason stands in `undefined`.
 """
 
 from collections.abc import Callable, Mapping
-from dataclasses import asdict, dataclass
 from functools import cached_property
 from typing import Any, NamedTuple
 
 import numpy as np
 
 from foundation.arrays import Array
+from foundation.dataclasses import asdict, dataclass
 from foundation.errors import DataError
 from foundation.paper.wording import percent
 from foundation.tolerances import TRIGGER

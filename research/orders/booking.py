@@ -1,7 +1,6 @@
 """Books from portfolios: opened from what is held, and moved by fills, and by the splits and dividends since."""
 
 from collections.abc import Iterable, Iterator, Mapping, Sequence
-from dataclasses import dataclass, field, replace
 from datetime import date
 from decimal import Decimal
 from functools import partial
@@ -11,6 +10,7 @@ import numpy as np
 
 from foundation.arguments import did_you_mean
 from foundation.canonical import decimal
+from foundation.dataclasses import dataclass, field, replace
 from foundation.errors import DataError
 from foundation.paper.wording import grouped
 from foundation.tolerances import LOT

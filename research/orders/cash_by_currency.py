@@ -7,7 +7,6 @@ surpluses are sold, the largest first, until it does not. Costs of exchanging be
 """
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, replace
 from decimal import ROUND_CEILING, Decimal
 from functools import cached_property
 from typing import Any, NamedTuple
@@ -16,6 +15,7 @@ import numpy as np
 
 from foundation.arrays import Array
 from foundation.canonical import decimal
+from foundation.dataclasses import dataclass, replace
 from research.accounting.costs import CHARGED
 from research.orders.lots.sizing import Orders
 from research.orders.request import Request

@@ -1,12 +1,12 @@
 """A fill of an order: what a venue says that it bought or sold, checked when it is made, or read from a table."""
 
 from collections.abc import Mapping
-from dataclasses import dataclass, field
 from datetime import UTC, date, datetime
 from decimal import Decimal, InvalidOperation
 from typing import Any, NoReturn
 
 from foundation.arguments import shown
+from foundation.dataclasses import dataclass, field
 from foundation.errors import DataError
 from research.market.calendars import day_at
 from research.portfolio.file.kinds import CODE

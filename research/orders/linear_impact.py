@@ -7,12 +7,12 @@ Source : Almgren and Chriss (2000), Optimal Execution of Portfolio Transactions,
 """
 
 import math
-from dataclasses import dataclass
 
 import numpy as np
 
 from foundation.arguments import check_positive, is_number, refuse
 from foundation.arrays import Array
+from foundation.dataclasses import dataclass
 
 
 @dataclass(frozen=True)

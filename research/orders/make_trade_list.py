@@ -1,6 +1,5 @@
 """The trade list of a policy today: its decision at the last close, sized in whole lots and divided over accounts."""
 
-from dataclasses import dataclass, replace
 from math import fsum
 
 import numpy as np
@@ -8,6 +7,7 @@ import pandas as pd
 
 from foundation.arguments import day
 from foundation.arrays import Array
+from foundation.dataclasses import dataclass, replace
 from foundation.errors import ConfigError, PolicyError
 from research.accounting import Hold, Policy, Trade, Why
 from research.allocation import TargetPath, Tilted, target_path

@@ -4,13 +4,13 @@ Columns are given by name, from which many lists are written: pandas tables woul
 """
 
 from collections.abc import Sequence
-from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 
 from foundation.arrays import Array
+from foundation.dataclasses import dataclass
 from research.accounting.costs import CHARGED
 from research.orders.accounts.household import SWAP, Divided
 from research.orders.before_after import BeforeAfter

@@ -1,13 +1,13 @@
 """The age of each price of a trade list, in sessions of the exchange, and the assets that no longer move."""
 
 from collections.abc import Iterator
-from dataclasses import dataclass
 
 import numpy as np
 import pandas as pd
 from numpy.typing import NDArray
 
 from foundation.arrays import Array, Mask
+from foundation.dataclasses import dataclass
 from foundation.errors import DataError
 from research.market.calendars import session_after, sessions
 from research.market.notes import counted

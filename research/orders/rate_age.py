@@ -1,11 +1,11 @@
 """The ages of the exchange rates of a trade list, in sessions of the exchange, and notes about them."""
 
 from collections.abc import Iterator, Mapping
-from dataclasses import dataclass
 
 import numpy as np
 import pandas as pd
 
+from foundation.dataclasses import dataclass
 from foundation.errors import DataError
 from research.market.notes import counted
 from research.orders.price_age import sessions_since

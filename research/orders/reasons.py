@@ -1,11 +1,11 @@
 """The reason of each asset of a trade list: its distance from its target and its band, and where it goes, or stays."""
 
-from dataclasses import dataclass
 from functools import cached_property
 
 import numpy as np
 
 from foundation.arrays import Array
+from foundation.dataclasses import dataclass
 from foundation.paper.wording import percent
 from foundation.tolerances import COUNTED, LOT, TRIGGER
 from research.orders.lots.position import counts

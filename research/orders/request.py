@@ -1,12 +1,12 @@
 """The requests of a desk besides the policy's decision: money in or out, one side only, or all to target."""
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, field
 
 import numpy as np
 
 from foundation.arguments import refuse
 from foundation.arrays import Array
+from foundation.dataclasses import dataclass, field
 from foundation.errors import ConfigError
 from research.accounting import Trade, Why
 from research.market import Market

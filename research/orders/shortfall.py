@@ -10,11 +10,11 @@ Sources : Perold (1988), The implementation shortfall: paper versus reality, for
 """
 
 from collections.abc import Sequence
-from dataclasses import dataclass
 from math import fsum, isfinite
 from typing import Literal, NamedTuple, NoReturn, get_args
 
 from foundation.arguments import one_of
+from foundation.dataclasses import dataclass
 from foundation.errors import DataError
 from research.portfolio.holdings.blotter import SIGN_OF_SIDE
 

@@ -4,7 +4,6 @@ A kind of slicing gives each interval's share of the order; `sliced` makes whole
 """
 
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass
 from decimal import Decimal
 from itertools import pairwise
 from typing import Protocol
@@ -13,6 +12,7 @@ import numpy as np
 
 from foundation.arguments import check_positive, is_number, is_whole, refuse
 from foundation.arrays import Array
+from foundation.dataclasses import dataclass
 from research.orders.linear_impact import LinearImpact
 
 MAX_SLICES = 1_000

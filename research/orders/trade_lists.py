@@ -1,7 +1,6 @@
 """The trade list as of the last close: each order with its price, cost and reason; the holdings, and their reasons."""
 
 from collections.abc import Iterable
-from dataclasses import dataclass, replace
 from functools import cached_property
 from pathlib import Path
 from typing import Any
@@ -10,6 +9,7 @@ import numpy as np
 import pandas as pd
 
 from foundation.arrays import Array
+from foundation.dataclasses import dataclass, replace
 from foundation.paper.wording import counted, listed, percent
 from research.accounting import Policy, Why
 from research.accounting.costs import BASIS_POINT, CHARGED

@@ -1,13 +1,13 @@
 """The step of an earlier list whose orders are not all filled: the next list completes it before the policy decides."""
 
 from collections.abc import Iterator
-from dataclasses import dataclass, replace
 from decimal import Decimal
 
 import numpy as np
 
 from foundation.arrays import Array
 from foundation.canonical import decimal
+from foundation.dataclasses import dataclass, replace
 from research.accounting import Trade, Why
 from research.orders.cash_by_currency import CashByCurrency
 from research.orders.lots.position import Position

@@ -1,7 +1,6 @@
 """One desk's portfolio as a record: holdings, market, target, candidate policies and costs."""
 
 from collections.abc import Mapping
-from dataclasses import dataclass, field, fields
 from typing import Any
 
 import numpy as np
@@ -9,6 +8,7 @@ import pandas as pd
 
 from foundation.arguments import refuse
 from foundation.arrays import Array, Mask, freeze_fields, frozen
+from foundation.dataclasses import dataclass, field, fields
 from foundation.errors import ConfigError
 from foundation.names import check_name, same_names
 from research.accounting import Costs, Execution, Flows

@@ -6,7 +6,6 @@ starts with the close before the first return, so T returns make a `nav` of T + 
 """
 
 import math
-from dataclasses import dataclass
 from typing import Literal
 
 import numpy as np
@@ -15,6 +14,7 @@ from numpy.typing import ArrayLike, NDArray
 
 from foundation.arguments import shown
 from foundation.arrays import Array
+from foundation.dataclasses import dataclass
 from foundation.errors import ConfigError, DataError
 from foundation.tolerances import SERIES
 from research.market.calendars import DAYS_PER_YEAR

@@ -1,13 +1,13 @@
 """The value of a risky return series to a risk-averse investor, and its return at another volatility."""
 
 import math
-from dataclasses import dataclass
 
 import numpy as np
 from numpy.typing import ArrayLike
 
 from foundation.arguments import check_positive, is_number, refuse
 from foundation.arrays import Array
+from foundation.dataclasses import dataclass
 from foundation.errors import DataError
 from foundation.tolerances import SERIES
 from research.market.calendars import DAYS_PER_YEAR

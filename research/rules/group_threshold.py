@@ -1,12 +1,12 @@
 """No-trade bands round groups of assets, asset classes or sectors; each asset may have a band too."""
 
-from dataclasses import dataclass
 from typing import ClassVar, Literal
 
 import numpy as np
 
 from foundation.arguments import is_number, one_of, refuse
 from foundation.arrays import Array
+from foundation.dataclasses import dataclass
 from foundation.errors import ConfigError
 from research.allocation import Allocation
 from research.rules.bands import band_rows, own_sides

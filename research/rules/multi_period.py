@@ -3,12 +3,11 @@
 Source : Boyd et al. (2017), Multi-Period Trading via Convex Optimization.
 """
 
-from dataclasses import dataclass, field, replace
-
 import numpy as np
 
 from foundation.arguments import check_positive, is_number, is_whole, refuse
 from foundation.arrays import Array, Mask, Rows
+from foundation.dataclasses import dataclass, field, replace
 from foundation.paper.wording import percent
 from foundation.tolerances import TRIGGER
 from research.accounting.daily_costs import impact_on

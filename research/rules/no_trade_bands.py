@@ -1,13 +1,13 @@
 """A rule on one market as arrays: the days on which it is asked, its no-trade bands, and where it trades to."""
 
 from collections.abc import Sequence
-from dataclasses import dataclass, replace
 from functools import cached_property
 
 import numpy as np
 from numpy.typing import NDArray
 
 from foundation.arrays import Array, Mask, freeze_fields, frozen_record
+from foundation.dataclasses import dataclass, replace
 from foundation.errors import PolicyError
 from research.accounting.view import Hold, Trade, View, Why
 from research.market.market import Market, Past

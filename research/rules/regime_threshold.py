@@ -1,6 +1,5 @@
 """No-trade bands whose width follows the regime as known on the day, and the sessions since the last trade."""
 
-from dataclasses import dataclass, replace
 from functools import cached_property
 from typing import ClassVar
 
@@ -8,6 +7,7 @@ import numpy as np
 
 from foundation.arguments import check_real, is_number, is_whole, refuse
 from foundation.arrays import Array, Rows
+from foundation.dataclasses import dataclass, replace
 from foundation.errors import ConfigError, DataError, PolicyError
 from foundation.paper.wording import counted
 from research.accounting.costs import Costs

@@ -1,13 +1,13 @@
 """Rules that weigh gaps by their risk: tracking error, cost against benefit, closed-form and optimal regions."""
 
 import math
-from dataclasses import dataclass, field
 from typing import ClassVar, Literal
 
 import numpy as np
 
 from foundation.arguments import check_positive, floats, is_number, one_of, refuse
 from foundation.arrays import Array
+from foundation.dataclasses import dataclass, field
 from foundation.errors import PolicyError
 from foundation.tolerances import TARGET_TOLERANCE, TRIGGER
 from research.accounting.sale_tax import Deferral, TaxCurves

@@ -5,7 +5,6 @@ Difference Between Hired and Fired, Journal of Index Investing 10(1). A tranche 
 was brought to the target at its last phase and has drifted since; at each phase one of them is brought back.
 """
 
-from dataclasses import dataclass, field, replace
 from typing import ClassVar, Literal
 
 import numpy as np
@@ -13,6 +12,7 @@ from numpy.typing import NDArray
 
 from foundation.arguments import check_real, is_whole, refuse, shown
 from foundation.arrays import Array, Mask
+from foundation.dataclasses import dataclass, field, replace
 from foundation.errors import ConfigError
 from research.accounting.costs import Costs
 from research.accounting.view import Hold, View, Why

@@ -1,7 +1,6 @@
 """The common part of the shipped rules: schedule, destination, fraction of the way, cooldown, turnover cap."""
 
 from abc import abstractmethod
-from dataclasses import dataclass, replace
 from typing import ClassVar, Literal, NamedTuple, TypeAlias
 
 import numpy as np
@@ -9,6 +8,7 @@ from numpy.typing import NDArray
 
 from foundation.arguments import check_real, is_number, is_whole, refuse, shown
 from foundation.arrays import Array, Mask
+from foundation.dataclasses import dataclass, replace
 from foundation.errors import ConfigError
 from research.accounting.costs import Costs
 from research.accounting.view import Hold, Trade, View, Why

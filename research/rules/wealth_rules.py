@@ -6,13 +6,13 @@ desk that asks it states the NAV of each close since then.
 """
 
 from abc import abstractmethod
-from dataclasses import dataclass, replace
 from functools import cached_property
 
 import numpy as np
 
 from foundation.arguments import is_number, is_whole, refuse
 from foundation.arrays import Array
+from foundation.dataclasses import dataclass, replace
 from foundation.errors import PolicyError
 from research.accounting.view import Hold, Trade, View, Why
 from research.allocation import Allocation

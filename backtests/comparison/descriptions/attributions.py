@@ -1,7 +1,6 @@
 """Attributions of a comparison: the gap of one policy to the reference, rebalancing premiums, classes and factors."""
 
 from collections.abc import Mapping
-from dataclasses import dataclass, replace
 from functools import partial
 from typing import get_args
 
@@ -13,6 +12,7 @@ from backtests.attribution.rebalancing_premium import RebalancingPremium, rebala
 from backtests.engine.result import Backtest
 from backtests.evaluation.benchmark import Benchmark
 from backtests.inference.estimates import NotAvailable, or_why_not
+from foundation.dataclasses import dataclass, replace
 from research.allocation import TargetPath
 from research.market.factors import FactorReturns
 

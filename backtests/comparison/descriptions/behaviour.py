@@ -1,7 +1,6 @@
 """Behaviour of policies, compared or alone: limits, start and length of holding, costs, round trips and wealth."""
 
 from collections.abc import Mapping
-from dataclasses import dataclass
 
 from backtests.comparison.descriptions.capacity import Capacity, capacity
 from backtests.comparison.descriptions.cost_levels import CostLevels, cost_levels
@@ -11,6 +10,7 @@ from backtests.engine.result import Backtest
 from backtests.evaluation.benchmark import Benchmark, comparator_in_test
 from backtests.evaluation.holding_windows import HoldingWindows, holding_windows
 from backtests.evaluation.round_trips import RoundTrips, round_trips
+from foundation.dataclasses import dataclass
 from research.rules.protocol import traits
 
 NEVER = "never"  # the family of the rule that never trades

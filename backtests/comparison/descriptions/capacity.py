@@ -1,13 +1,13 @@
 """Capacity: the wealth at which the impact of its own trades takes half of what a policy gains over another."""
 
 from collections.abc import Mapping
-from dataclasses import dataclass, replace
 from functools import partial
 from math import exp, isnan, log, nan
 
 import pandas as pd
 
 from backtests.comparison.descriptions.replays import Replays
+from foundation.dataclasses import dataclass, replace
 from foundation.errors import PolicyError
 from research.portfolio import Portfolio
 

@@ -2,7 +2,6 @@
 
 from collections.abc import Callable, Sequence
 from contextlib import suppress
-from dataclasses import dataclass, replace
 from functools import partial
 from itertools import pairwise
 
@@ -12,6 +11,7 @@ import pandas as pd
 from backtests.comparison.descriptions.replays import Replays
 from backtests.engine.result import Backtest
 from backtests.evaluation.metrics import annual_growth
+from foundation.dataclasses import dataclass, replace
 from foundation.errors import InputError
 from research.accounting import Costs
 from research.accounting.costs import BASIS_POINT

@@ -1,7 +1,5 @@
 """Compliance with a policy statement: each asset's range, and the distance of each asset from its target."""
 
-from dataclasses import dataclass
-
 import numpy as np
 import pandas as pd
 from numpy.typing import NDArray
@@ -12,6 +10,7 @@ from backtests.evaluation.bands_in_force import bands_in_force
 from backtests.evaluation.benchmark import Benchmark
 from backtests.evaluation.metrics import Measured
 from foundation.arrays import Array, Mask
+from foundation.dataclasses import dataclass
 from foundation.tolerances import TRIGGER
 
 

@@ -1,11 +1,11 @@
 """Policies in the test of a portfolio, and their replays at other costs or wealths."""
 
 from collections.abc import Mapping
-from dataclasses import dataclass
 
 from backtests.comparison.fitting.candidates import backtest_candidate
 from backtests.engine.result import Backtest
 from backtests.evaluation.benchmark import Benchmark, losses
+from foundation.dataclasses import dataclass
 from research.accounting import Policy
 from research.portfolio import Portfolio
 from research.rules.protocol import held_by

@@ -2,7 +2,6 @@
 
 import math
 from collections.abc import Callable, Iterator, Mapping
-from dataclasses import dataclass, replace
 from typing import Any, cast
 
 import numpy as np
@@ -15,6 +14,7 @@ from backtests.comparison.recommendation import JUDGED, Question, Recommendation
 from backtests.comparison.simulated_tests import SimulatedTests, simulated_tests
 from backtests.evaluation.scores import score
 from foundation.arrays import Array, Mask
+from foundation.dataclasses import dataclass, replace
 from foundation.errors import InputError
 from foundation.paper.wording import grouped, listed, number, percent
 from research.allocation import Allocation, TargetPath

@@ -17,7 +17,6 @@ it has figures in the episodes of the test and after shocks only.
 """
 
 from collections.abc import Mapping
-from dataclasses import dataclass, replace
 from typing import Any, TypeVar, cast
 
 import numpy as np
@@ -28,6 +27,7 @@ from backtests.comparison.descriptions.stress_episodes import REFUSALS, EpisodeR
 from backtests.engine.result import Backtest
 from backtests.engine.run import backtest, conditions
 from backtests.evaluation.benchmark import Benchmark, daily_costs
+from foundation.dataclasses import dataclass, replace
 from foundation.paper.wording import listed
 from research.accounting import Costs, Policy
 from research.accounting.turnover import one_way

@@ -1,7 +1,6 @@
 """Results of policies in named episodes: in the test, or before it where they were not fitted."""
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, replace
 from itertools import compress
 from types import MappingProxyType
 from typing import Literal
@@ -14,6 +13,7 @@ from backtests.engine.result import Backtest
 from backtests.evaluation.benchmark import Benchmark, target_returns
 from backtests.evaluation.episodes import EpisodeFigures, episode_figures
 from foundation.arrays import Array
+from foundation.dataclasses import dataclass, replace
 from research.accounting import Policy
 from research.allocation import Allocation, TargetPath, target_path
 from research.market import Market

@@ -1,7 +1,6 @@
 """The candidates of a portfolio: fitted on the days before its test where they must be, then backtested through it."""
 
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass, replace
 from functools import partial
 from pathlib import Path
 from typing import Any, cast
@@ -15,6 +14,7 @@ from backtests.evaluation.benchmark import Benchmark
 from backtests.evaluation.comparator import comparator_of
 from backtests.evaluation.scores import Score
 from backtests.sweeps import Setup
+from foundation.dataclasses import dataclass, replace
 from foundation.errors import ConfigError, DataError, PolicyError
 from foundation.files import DATA
 from research.accounting import Costs, Execution, Policy

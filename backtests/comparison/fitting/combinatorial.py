@@ -12,7 +12,6 @@ Source : López de Prado (2018), Advances in Financial Machine Learning, chapter
 """
 
 from collections import Counter
-from dataclasses import dataclass
 from math import comb
 
 import numpy as np
@@ -27,6 +26,7 @@ from backtests.runs.trial_book import count_trials
 from backtests.sweeps import Setup
 from foundation.arguments import is_whole, one_of, refuse
 from foundation.arrays import Array, Rows
+from foundation.dataclasses import dataclass
 from foundation.errors import ConfigError
 from foundation.paper.text_tables import text_table, warnings_text, wrapped
 from foundation.progress import bar

@@ -11,7 +11,6 @@ book (`backtests.runs.trial_book`).
 """
 
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass, field, fields, is_dataclass, make_dataclass, replace
 from functools import cache
 from typing import Any, TypeVar
 
@@ -27,6 +26,7 @@ from backtests.sweeps.setup import prepare_sweep
 from backtests.sweeps.trials import tuning_trials
 from foundation.arguments import day, is_number, is_whole, refuse
 from foundation.arrays import Array
+from foundation.dataclasses import dataclass, field, fields, is_dataclass, make_dataclass, replace
 from foundation.errors import ConfigError
 from research.accounting import Flows
 from research.allocation import Allocation, target_path

@@ -6,7 +6,6 @@ it. One portfolio goes through all folds: what one policy leaves behind, the nex
 
 from bisect import bisect_right
 from collections.abc import Iterable, Sequence
-from dataclasses import dataclass, replace
 from functools import cached_property
 from itertools import pairwise
 from typing import Any
@@ -31,6 +30,7 @@ from backtests.laboratory.simulate import estimate
 from backtests.runs.trial_book import count_trials
 from foundation.arguments import day, is_whole, one_of, refuse
 from foundation.arrays import Array
+from foundation.dataclasses import dataclass, replace
 from foundation.errors import ConfigError, PolicyError
 from foundation.paper.text_tables import text_table, warnings_text, wrapped
 from foundation.progress import bar

@@ -6,7 +6,6 @@ other paths, so that random shocks cancel in their difference.
 
 import time
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, replace
 from functools import cached_property, partial
 
 import numpy as np
@@ -18,6 +17,7 @@ from backtests.laboratory.simulated_market import WEEKS, SimulatedMarket
 from foundation.arguments import is_number, refuse
 from foundation.arrays import Array
 from foundation.compiled import compiled
+from foundation.dataclasses import dataclass, replace
 from foundation.errors import ConfigError, DataError
 from foundation.files import DATA
 from foundation.paper.wording import percent

@@ -5,7 +5,6 @@ training days. Both decide at the end of each period and trade at the close that
 """
 
 from collections.abc import Mapping
-from dataclasses import dataclass, replace
 from functools import lru_cache
 from typing import Any
 
@@ -13,6 +12,7 @@ import numpy as np
 
 from backtests.laboratory.simulate import Laboratory, play, ratio
 from foundation.arrays import Array, frozen_record
+from foundation.dataclasses import dataclass, replace
 from research.accounting import Costs
 from research.allocation import FixedWeights
 from research.learning import Learned, LearnedPolicy

@@ -6,7 +6,6 @@ A click keeps the band as a policy, and `compare(explorer.kept, market, costs)` 
 """
 
 import asyncio
-from dataclasses import dataclass, field
 from html import escape
 from typing import Any
 
@@ -22,6 +21,7 @@ from backtests.evaluation.scores import score
 from backtests.sheets.pictures.comparison.timeline import Series, growth_picture, series_canvas
 from backtests.sheets.pictures.comparison.weights import weights_picture
 from foundation.arguments import is_number, refuse
+from foundation.dataclasses import dataclass, field
 from foundation.paper.charts.panel import Axis
 from foundation.paper.picture import WIDE
 from foundation.paper.styles import LineStyle, line_styles

@@ -1,6 +1,5 @@
 """The page of policies that were backtested in Python on one market, without a portfolio: no limits, and no orders."""
 
-from dataclasses import dataclass
 from functools import cached_property
 from pathlib import Path
 
@@ -16,6 +15,7 @@ from backtests.sheets.sections.first_screen import paired_screen
 from backtests.sheets.sections.played import WEIGHTS_WORDS, costs_table
 from backtests.sheets.sections.risk import policies_risk_parts
 from backtests.sheets.tables import Block, Looks, day
+from foundation.dataclasses import dataclass
 from foundation.files import write_whole
 from foundation.paper.files import write_pictures
 from foundation.paper.render import Running

@@ -1,7 +1,6 @@
 """The sheet of one policy by itself: the same blocks as a comparison's, as a page, as numbers, and in a notebook."""
 
 from collections.abc import Mapping, Sequence
-from dataclasses import asdict, dataclass, replace
 from functools import cached_property
 from pathlib import Path
 from typing import Any, cast
@@ -43,6 +42,7 @@ from backtests.sheets.sections.stress import policies_stress_parts, stress_numbe
 from backtests.sheets.tables import Block, Looks, Shown, day, records_of, records_table
 from backtests.today.from_today import FromToday, from_today_or_why_not
 from backtests.today.risk_paths import PATHS
+from foundation.dataclasses import asdict, dataclass, replace
 from foundation.files import write_whole
 from foundation.paper.files import picture_records, write_pictures
 from foundation.paper.formats import json_text, plain_json

@@ -5,7 +5,6 @@ The same table gives the same bytes. Nothing is fetched and nothing runs.
 
 import shutil
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, replace
 from html import escape
 from pathlib import Path
 from typing import Any
@@ -28,6 +27,7 @@ from backtests.sweeps.findings import Findings, facts
 from backtests.sweeps.labels import at, conditions_words, in_order
 from backtests.sweeps.run import Sweep
 from backtests.sweeps.summary import own_conditions
+from foundation.dataclasses import dataclass, replace
 from foundation.files import write_whole
 from foundation.paper.files import PICTURES as PICTURES_FOLDER
 from foundation.paper.files import write_pictures

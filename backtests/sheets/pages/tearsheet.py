@@ -5,7 +5,6 @@ The same comparison gives the same bytes. Nothing is fetched; one script, on whi
 
 from collections.abc import Collection
 from concurrent.futures import ThreadPoolExecutor
-from dataclasses import asdict, dataclass
 from itertools import chain
 from pathlib import Path
 from typing import Any, cast
@@ -40,6 +39,7 @@ from backtests.sheets.sections.sections import APPENDIX, FRONT, SECTION_NAMES, S
 from backtests.sheets.sections.summary import summary_markdown
 from backtests.sheets.tables import Block, Shown, day, records_table, table
 from foundation.arguments import one_of
+from foundation.dataclasses import asdict, dataclass
 from foundation.errors import DataError
 from foundation.files import write_whole
 from foundation.paper.files import picture_records, write_pictures

@@ -4,7 +4,6 @@ A committee reads `FRONT`; the sections behind it are folded.
 """
 
 from collections.abc import Callable
-from dataclasses import dataclass
 from itertools import chain
 from typing import Any
 
@@ -28,6 +27,7 @@ from backtests.sheets.sections.selection import selection_numbers, selection_par
 from backtests.sheets.sections.stability import stability_numbers, stability_parts
 from backtests.sheets.sections.stress import stress_numbers, stress_parts
 from backtests.sheets.tables import records_of
+from foundation.dataclasses import dataclass
 from research.orders import TradeList
 
 

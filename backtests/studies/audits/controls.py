@@ -10,7 +10,6 @@ twice.
 """
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, replace
 
 import numpy as np
 import pandas as pd
@@ -21,6 +20,7 @@ from backtests.engine.run import backtest
 from backtests.evaluation.benchmark import Benchmark, losses, target_returns
 from foundation.arguments import is_whole, refuse
 from foundation.arrays import Array, Rows
+from foundation.dataclasses import dataclass, replace
 from foundation.errors import DataError
 from foundation.paper.text_tables import text_table, wrapped
 from foundation.paper.wording import percent

@@ -17,7 +17,6 @@ import sys
 from collections import deque
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager, suppress
-from dataclasses import dataclass, field, replace
 from functools import cached_property, lru_cache, partial
 from importlib.machinery import ModuleSpec, SourceFileLoader
 from importlib.util import module_from_spec, spec_from_file_location
@@ -32,6 +31,7 @@ from backtests.studies.audits.days import fields_of, has_days_after
 from backtests.studies.audits.futures import ALTERED, MIRRORED
 from backtests.studies.audits.other_values import Change
 from backtests.studies.audits.reading import source_of
+from foundation.dataclasses import dataclass, field, replace
 from foundation.machine import CODE_OF_OURS, is_library
 from research.market import Market
 

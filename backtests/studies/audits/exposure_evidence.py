@@ -1,7 +1,6 @@
 """Policies that go to cash, beside the portfolio always invested and benchmarks of equal exposure, with intervals."""
 
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass
 
 import numpy as np
 import pandas as pd
@@ -13,6 +12,7 @@ from backtests.evaluation.benchmark import losses
 from backtests.inference.block_draws import Resampling
 from backtests.inference.evidence import Difference, Evidence
 from backtests.studies.audits.matched_exposure import CONSTANT, VOLATILITY, benchmarks, exposure_table
+from foundation.dataclasses import dataclass
 from foundation.paper.wording import number
 from research.allocation import Allocation
 from research.allocation.estimated import EstimationSchedule

@@ -12,7 +12,6 @@ it decides, what cannot be changed (`backtests.studies.audits.reading`) is not j
 
 from collections import Counter
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass, field, replace
 from html import escape
 from typing import Any
 
@@ -25,6 +24,7 @@ from backtests.studies.audits.other_values import Change
 from backtests.studies.audits.recorded import Played, difference
 from foundation.arguments import day, is_whole, refuse
 from foundation.arrays import Rows
+from foundation.dataclasses import dataclass, field, replace
 from foundation.errors import ConfigError, DataError, PolicyError
 from foundation.paper.wording import counted, listed
 from research.accounting import Costs, Execution, Flows, Policy

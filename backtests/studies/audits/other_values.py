@@ -12,7 +12,6 @@ import sqlite3
 import sys
 from collections.abc import Callable, Mapping, Sequence, Set
 from contextlib import suppress
-from dataclasses import dataclass, replace
 from typing import Any
 
 import numpy as np
@@ -31,6 +30,7 @@ from backtests.studies.audits.days import (
 from backtests.studies.audits.futures import ALTERED, CALM, CUT, calm_after, changed_after
 from backtests.studies.audits.reading import source_of
 from foundation.arrays import Rows
+from foundation.dataclasses import dataclass, replace
 from foundation.machine import is_library
 from research.market import Market
 from research.market.calendars import Days

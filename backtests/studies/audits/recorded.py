@@ -4,7 +4,6 @@ import copy
 import warnings
 from collections.abc import Mapping
 from contextlib import AbstractContextManager, nullcontext
-from dataclasses import dataclass, field, replace
 from typing import Any
 
 import numpy as np
@@ -15,6 +14,7 @@ from backtests.engine.run import backtest
 from backtests.studies.audits.futures import Future
 from backtests.studies.audits.reading import watched
 from foundation.arrays import Rows
+from foundation.dataclasses import dataclass, field, replace
 from research.accounting import Hold, Policy, Trade, View
 from research.allocation import Allocation
 from research.market.market import Past

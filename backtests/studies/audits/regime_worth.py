@@ -1,7 +1,6 @@
 """Value of regime models: exposure by each of them, as known on the day, net of cost, with intervals."""
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
 
 import pandas as pd
 
@@ -11,6 +10,7 @@ from backtests.studies.audits.exposure_evidence import (
     in_words,
     played_with_benchmarks,
 )
+from foundation.dataclasses import dataclass
 from foundation.paper.wording import listed
 from research.allocation import RegimeExposure
 from research.allocation.estimated import EstimationSchedule

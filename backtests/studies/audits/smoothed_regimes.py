@@ -6,7 +6,6 @@ with benchmarks of the same mean exposure: constant exposure and a volatility ta
 """
 
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass
 
 import numpy as np
 import pandas as pd
@@ -20,6 +19,7 @@ from backtests.studies.audits.exposure_evidence import (
 from backtests.studies.audits.look_ahead import LookAhead
 from backtests.studies.audits.portfolio_audit import audit_policy
 from foundation.arrays import Array, frozen
+from foundation.dataclasses import dataclass
 from foundation.paper.wording import percent
 from research.allocation import Allocation, RegimeExposure
 from research.allocation.estimated import EstimationSchedule

@@ -11,7 +11,6 @@ its card, the latest: what it is, on what it was measured, its skill and what it
 import hashlib
 import json
 from collections.abc import Mapping, Sequence
-from dataclasses import asdict, dataclass, replace
 from pathlib import Path
 from typing import Any
 
@@ -19,6 +18,7 @@ import numpy as np
 
 from backtests.inference.estimates import EstimateWithTest
 from backtests.studies.forecasts.walk_forward import ForecastPath
+from foundation.dataclasses import asdict, dataclass, replace
 from foundation.errors import DataError
 from foundation.files import ROOT, write_whole
 from foundation.home import FORECAST_BOOK, folder_for, stated_folder

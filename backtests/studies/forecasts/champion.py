@@ -1,7 +1,6 @@
 """Champion and challengers: the forecast in use, and the test by which another takes its place."""
 
 from collections.abc import Mapping
-from dataclasses import dataclass
 
 import numpy as np
 import pandas as pd
@@ -9,6 +8,7 @@ import pandas as pd
 from backtests.inference.evidence import holm
 from backtests.studies.forecasts.skill import common_rows, compared
 from backtests.studies.forecasts.walk_forward import ForecastPath
+from foundation.dataclasses import dataclass
 from foundation.paper.wording import listed, number
 
 LOSS = "log score"  # strictly proper: it judges mean and deviation together

@@ -6,11 +6,10 @@ to the tracking error that the forecast's tilt has on the day. What they earn, t
 A tilt of few assets that lasts is among its own placebos, and these cannot tell whether it was skill.
 """
 
-from dataclasses import dataclass
-
 import numpy as np
 
 from foundation.arrays import Array, MadeAnew, freeze_fields
+from foundation.dataclasses import dataclass
 from foundation.errors import DataError
 
 ROUNDS = 8  # of bringing a tilt to its risk, and back inside the ranges

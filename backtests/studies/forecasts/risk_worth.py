@@ -5,7 +5,6 @@ correlations, or those of a year; schedule, rule and costs are the same.
 """
 
 from collections.abc import Mapping
-from dataclasses import dataclass
 
 import numpy as np
 import pandas as pd
@@ -16,6 +15,7 @@ from backtests.inference.forecast_skill import diebold_mariano
 from backtests.studies.forecasts.traded_paths import backtest_path, figures
 from backtests.sweeps import Setup
 from foundation.arrays import Array
+from foundation.dataclasses import dataclass
 from foundation.errors import DataError
 from foundation.tolerances import WEIGHT
 from research.allocation import Allocation, MeanVariance, VolatilityTarget, kept_target_path

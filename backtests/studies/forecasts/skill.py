@@ -1,7 +1,6 @@
 """Skill of forecasts on the days of a walk-forward, with intervals: all together, by asset, year and regime."""
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, replace
 
 import numpy as np
 import pandas as pd
@@ -20,6 +19,7 @@ from backtests.inference.slow_waves import SlowMeans, confidence_set
 from backtests.studies.forecasts.walk_forward import ForecastPath
 from foundation.arguments import one_of
 from foundation.arrays import Array, Rows
+from foundation.dataclasses import dataclass, replace
 from foundation.errors import DataError
 from foundation.paper.wording import percent
 from research.forecast.skill import (

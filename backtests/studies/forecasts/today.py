@@ -1,7 +1,6 @@
 """Forecasts of a portfolio today, with the skill that each has shown beside its numbers."""
 
 from collections.abc import Mapping
-from dataclasses import dataclass
 from functools import cached_property, partial
 
 import numpy as np
@@ -20,6 +19,7 @@ from backtests.studies.forecasts.skill import (
 )
 from backtests.studies.forecasts.walk_forward import ForecastPath, interval, walk_forward
 from backtests.views import view
+from foundation.dataclasses import dataclass
 from foundation.errors import DataError
 from foundation.paper.text_tables import text_table, wrapped
 from foundation.paper.wording import number, percent

@@ -2,7 +2,6 @@
 
 import time
 from contextlib import suppress
-from dataclasses import dataclass, replace
 from functools import cached_property
 from pathlib import Path
 from statistics import NormalDist
@@ -14,6 +13,7 @@ import pandas as pd
 from backtests.inference.forecast_skill import ROUNDED
 from foundation.arguments import is_whole, refuse
 from foundation.arrays import Array, Rows, frozen
+from foundation.dataclasses import dataclass, replace
 from foundation.errors import DataError
 from foundation.files import DATA
 from foundation.progress import bar

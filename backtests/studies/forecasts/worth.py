@@ -7,7 +7,6 @@ interval and the power; `risk_worth` judges the variances.
 """
 
 from collections.abc import Mapping
-from dataclasses import dataclass, replace
 
 import numpy as np
 import pandas as pd
@@ -21,6 +20,7 @@ from backtests.studies.forecasts.risk_worth import RiskWorth, risk_worth
 from backtests.studies.forecasts.traded_paths import backtest_path, figures, figures_of_many
 from backtests.sweeps import Setup
 from foundation.arrays import Array, MadeAnew, freeze_fields
+from foundation.dataclasses import dataclass, replace
 from foundation.errors import DataError
 from foundation.paper.wording import percent
 from research.allocation import TargetPath, Tilted, kept_target_path

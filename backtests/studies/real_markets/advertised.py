@@ -8,7 +8,6 @@ and at least that large, and "does not hold" if the interval leaves out so large
 """
 
 from collections.abc import Sequence
-from dataclasses import dataclass
 from typing import Literal
 
 import pandas as pd
@@ -35,6 +34,7 @@ from backtests.studies.real_markets.claim_gains import (
 )
 from backtests.studies.real_markets.findings import CHOSEN
 from backtests.studies.real_markets.run_case import BETTER_CALENDAR, EXPOSURE, UNTRAINED
+from foundation.dataclasses import dataclass
 from foundation.paper.wording import counted, listed, number
 
 Verdict = Literal["holds", "does not hold", "cannot be told"]

@@ -12,13 +12,13 @@ All days before a window are training days, at least five years. What is meant f
 goes to the others, as everywhere in the house (`unlisted`).
 """
 
-from dataclasses import dataclass
 from functools import cache
 
 import numpy as np
 import pandas as pd
 
 from backtests.sweeps import Setup
+from foundation.dataclasses import dataclass
 from foundation.errors import ConfigError
 from research.accounting import Costs
 from research.allocation import FixedWeights

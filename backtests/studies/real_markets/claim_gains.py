@@ -10,7 +10,6 @@ upper end.
 
 import math
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass, replace
 from typing import Literal, NamedTuple
 
 import numpy as np
@@ -26,6 +25,7 @@ from backtests.studies.real_markets.findings import clustered_mean, exposure_row
 from backtests.studies.real_markets.run_case import BETTER_CALENDAR, EXPOSURE, MULTIPLES, UNTRAINED
 from backtests.studies.real_markets.study import KEPT_EXPOSURE, Study, kept_study
 from foundation.arrays import Array
+from foundation.dataclasses import dataclass, replace
 from foundation.errors import DataError
 from foundation.paper.wording import counted, number
 

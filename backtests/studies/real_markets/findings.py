@@ -7,7 +7,6 @@ the same metric.
 """
 
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
@@ -33,6 +32,7 @@ from backtests.studies.real_markets.run_case import (
 )
 from backtests.studies.real_markets.study import Study
 from foundation.arguments import one_of, refuse
+from foundation.dataclasses import dataclass
 from foundation.errors import DataError
 from foundation.paper.wording import counted, listed, number, percent
 

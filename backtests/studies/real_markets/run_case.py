@@ -9,7 +9,6 @@ ratio: beside it stand a constant exposure and a volatility target that held as 
 import time
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
-from dataclasses import dataclass, field, fields, replace
 from typing import Any, Literal
 
 import pandas as pd
@@ -21,6 +20,7 @@ from backtests.studies.real_markets.after_tax import after_tax_rows
 from backtests.studies.real_markets.cases import NAMED_CASES, PERIODS, Case, all_cases
 from backtests.sweeps import Choices, Setup, threshold
 from foundation.arguments import is_whole, one_of, refuse
+from foundation.dataclasses import dataclass, field, fields, replace
 from foundation.paper.formats import plain_json
 from research.accounting import Costs
 from research.allocation import Allocation

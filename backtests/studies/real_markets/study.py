@@ -12,7 +12,6 @@ import platform
 import socket
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from contextlib import suppress
-from dataclasses import asdict, dataclass
 from datetime import UTC, datetime
 from functools import partial
 from pathlib import Path
@@ -38,6 +37,7 @@ from backtests.studies.real_markets.run_case import (
 )
 from backtests.views import view
 from foundation.arguments import refuse
+from foundation.dataclasses import asdict, dataclass
 from foundation.errors import ConfigError, DataError
 from foundation.files import ROOT, read_with_record, write_with_record
 from foundation.progress import bar

@@ -3,7 +3,6 @@
 import glob
 import re
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Annotated, Any
 
@@ -15,6 +14,7 @@ from backtests.runs.tasks import MOST_WORKERS, check_workers
 from desk.commands.batch.plan import Job, axis, jobs, notebook_named
 from desk.commands.notebook_run import check_reads_portfolio
 from foundation.arguments import cut
+from foundation.dataclasses import dataclass, field, replace
 from foundation.errors import ConfigError
 from foundation.files import ROOT
 from foundation.names import check_name

@@ -12,7 +12,6 @@ import time
 from collections import Counter
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
-from dataclasses import dataclass, field, replace
 from functools import cache, partial
 from pathlib import Path
 from statistics import mean
@@ -43,6 +42,7 @@ from desk.commands.batch.run import (
 from desk.commands.batch.workers import on_cluster, run_all
 from desk.commands.made import Made
 from desk.commands.report import AskedReport
+from foundation.dataclasses import dataclass, field, replace
 from foundation.errors import ConfigError, DataError
 from foundation.files import write_whole, writing
 from foundation.paper.wording import counted, grouped

@@ -6,7 +6,6 @@ import math
 import re
 from collections import Counter
 from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import dataclass, field, replace
 from itertools import product
 from pathlib import Path
 
@@ -15,6 +14,7 @@ from backtests.runs.parameters import Plain
 from desk.commands.notebook_run import PORTFOLIO
 from desk.commands.report import asked_parameters
 from desk.tickets.accounts_file import ACCOUNT, ACCOUNTS, MODEL, AccountsFile, Row
+from foundation.dataclasses import dataclass, field, replace
 from foundation.errors import ConfigError
 
 MOST_RUNS = 10_000  # runs of a batch

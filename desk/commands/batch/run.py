@@ -5,7 +5,6 @@ import math
 import time
 import traceback
 from collections.abc import Mapping
-from dataclasses import asdict, dataclass, field, replace
 from functools import lru_cache, partial
 from pathlib import Path
 from typing import Any
@@ -28,6 +27,7 @@ from desk.commands.notebook_run import ask_notebook, made_notebook
 from desk.commands.report import AskedReport, ask_report, made_report
 from desk.commands.terminal import of_files
 from foundation.arrays import Array
+from foundation.dataclasses import asdict, dataclass, field, replace
 from foundation.errors import ConfigError, DataError, PolicyError
 from research.portfolio import load_portfolio
 from research.risk.measures import BPS

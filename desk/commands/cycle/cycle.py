@@ -1,7 +1,6 @@
 """A cycle of a portfolio file from its prices to its record in the journal, and the records of earlier cycles."""
 
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
@@ -30,6 +29,7 @@ from desk.journal.records import CycleRun
 from desk.journal.tickets import execution_status, moment_text, ticket_state
 from desk.journal.verify import verify
 from foundation.arguments import day
+from foundation.dataclasses import dataclass, replace
 from foundation.errors import ConfigError
 from foundation.home import home_folder
 from foundation.progress import bar

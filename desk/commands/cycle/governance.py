@@ -1,7 +1,6 @@
 """The governance of portfolio files: models and their validation, controls in force, surveillance, approvals."""
 
 from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import dataclass
 from functools import cached_property
 from pathlib import Path
 from typing import Any
@@ -25,6 +24,7 @@ from desk.tca.report import Report, Table
 from desk.tca.text import table_text
 from desk.tickets.order_ids import list_id
 from foundation.canonical import content_hash
+from foundation.dataclasses import dataclass
 from foundation.errors import ConfigError, DataError
 from foundation.home import home_folder
 from foundation.paper.render import PAPER_PACKAGE, Running, fill

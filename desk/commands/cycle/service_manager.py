@@ -6,10 +6,10 @@ import shlex
 import subprocess
 import sys
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass
 from pathlib import Path
 
 from foundation.canonical import content_hash
+from foundation.dataclasses import dataclass
 from foundation.errors import ConfigError
 from foundation.files import write_whole
 from foundation.home import home_folder

@@ -8,7 +8,6 @@ import shlex
 from collections import Counter
 from collections.abc import Callable, Iterable, Sequence
 from contextlib import ExitStack
-from dataclasses import dataclass, replace
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
@@ -40,6 +39,7 @@ from desk.journal.journal import JOURNAL, system_user, utc_now
 from desk.journal.records import Alert, CycleRun
 from desk.journal.tickets import execution_status, newest_cycle
 from desk.tca.orders import read_orders
+from foundation.dataclasses import dataclass, replace
 from foundation.errors import ConfigError
 from foundation.files import NO_SPACE, from_workbench, locked, write_whole
 from foundation.home import home_folder

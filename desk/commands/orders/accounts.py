@@ -2,7 +2,6 @@
 
 from collections import Counter
 from collections.abc import Iterable, Iterator, Mapping, Sequence
-from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from itertools import islice
 from pathlib import Path
@@ -28,6 +27,7 @@ from desk.tickets.destination import check_destination
 from desk.tickets.formats.order_csv import csv_bytes
 from desk.tickets.house import HouseAccount, house_ticket
 from foundation.arguments import day, refuse
+from foundation.dataclasses import dataclass, field
 from foundation.errors import ConfigError, DataError
 from foundation.files import replacing_together, writing
 from foundation.paper.cells import cell_text

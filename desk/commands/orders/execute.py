@@ -3,7 +3,6 @@
 import shlex
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import ExitStack, contextmanager
-from dataclasses import dataclass
 from datetime import date
 from pathlib import Path
 from typing import Any, NamedTuple
@@ -27,6 +26,7 @@ from desk.journal.tickets import TicketState, ticket_state
 from desk.tickets.accounts_file import ACCOUNTS
 from desk.tickets.formats.ticket_json import read_document
 from desk.tickets.order_ids import list_id
+from foundation.dataclasses import dataclass
 from foundation.errors import ConfigError, DataError
 from foundation.files import sha256_of
 from research.market.calendars import day_at, session_after

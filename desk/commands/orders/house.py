@@ -2,7 +2,6 @@
 
 from collections import defaultdict
 from collections.abc import Iterable, Mapping
-from dataclasses import dataclass
 from decimal import Decimal
 from pathlib import Path
 from typing import Any
@@ -12,6 +11,7 @@ from desk.journal import Journal
 from desk.tickets.accounts_file import ACCOUNT, CASH_COLUMN, LAST_TRADE, AccountsFile
 from desk.tickets.formats.order_csv import csv_bytes
 from foundation.canonical import decimal
+from foundation.dataclasses import dataclass
 from foundation.files import write_whole
 from foundation.paper.wording import counted, listed
 from research.portfolio.holdings.blotter import SIGN_OF_SIDE

@@ -5,7 +5,6 @@ on no day from its settlement on may cash be below zero. Units that were bought 
 """
 
 from collections.abc import Iterable, Iterator, Mapping, Sequence
-from dataclasses import dataclass, field
 from datetime import date
 from decimal import Decimal
 from itertools import accumulate
@@ -19,6 +18,7 @@ from desk.exchange.paper.prices import Bar
 from desk.exchange.ticket_orders import flows_of
 from foundation.arrays import Array
 from foundation.canonical import content_hash, decimal
+from foundation.dataclasses import dataclass, field
 from research.portfolio import Portfolio
 from research.portfolio.holdings.blotter import NO_AMOUNT, BookExchange, BookSplit
 from research.portfolio.holdings.market_events import dividends_since, splits_since

@@ -7,7 +7,6 @@ beside it.
 
 import random
 from collections.abc import Iterator
-from dataclasses import dataclass
 from datetime import datetime, timedelta
 from decimal import ROUND_DOWN, Context, Decimal
 from typing import Literal
@@ -16,6 +15,7 @@ from desk.exchange.paper.orders import PaperOrder
 from desk.exchange.paper.prices import Bar, Session
 from desk.journal.records import Quote
 from foundation.arguments import is_number, is_whole, one_of, refuse
+from foundation.dataclasses import dataclass
 from foundation.errors import DataError
 from research.accounting.impact import Impact
 from research.portfolio.keys.ticket import TICKET_DIGITS

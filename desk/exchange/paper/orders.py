@@ -1,12 +1,12 @@
 """An order as the paper venue takes it: the ticket's order, or its exchange of money, in exact numbers."""
 
 from collections.abc import Mapping
-from dataclasses import dataclass
 from decimal import Decimal
 
 from desk.exchange.ticket_orders import TicketOrder
 from desk.tickets.exchange_orders import ExchangeOrder
 from desk.tickets.ticket import Order
+from foundation.dataclasses import dataclass
 from foundation.paper.cells import number_text
 from research.accounting.costs import CHARGED
 from research.portfolio.holdings.blotter import SIGN_OF_SIDE

@@ -1,7 +1,6 @@
 """The session that a paper venue plays, and its prices: a market's bars, a file of quotes, or those of the ticket."""
 
 from collections.abc import Mapping
-from dataclasses import dataclass
 from datetime import UTC, date, datetime, timedelta
 from decimal import Decimal
 from functools import cache, cached_property
@@ -12,6 +11,7 @@ import numpy as np
 
 from foundation.arrays import Array
 from foundation.canonical import decimal
+from foundation.dataclasses import dataclass
 from foundation.errors import DataError
 from foundation.table_files import plain_number, quoted, read_rows
 from research.accounting.impact import Impact

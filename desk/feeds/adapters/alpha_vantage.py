@@ -9,7 +9,6 @@ wording changes: an answer is recognised by its data. A notice repeats the key, 
 
 import re
 from collections.abc import Sequence
-from dataclasses import dataclass, replace
 from datetime import time
 from typing import Any, NamedTuple
 
@@ -19,6 +18,7 @@ import pandas as pd
 from desk.feeds.adapter import Adapter, Limits, Reply, Request, Wanted
 from desk.feeds.answers import EMPTY_CELLS, NEW_YORK, Asked, Bars, at, bar_table, market_rows, over, quoted
 from foundation.arrays import Array
+from foundation.dataclasses import dataclass, replace
 from foundation.table_files import PLAIN
 from research.market.currency import CURRENCIES
 

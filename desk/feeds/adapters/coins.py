@@ -7,7 +7,6 @@ what they cannot read for nothing, and lists that end early for whole ones: cell
 
 import re
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass
 from datetime import date, time
 from difflib import get_close_matches
 from http import HTTPStatus
@@ -20,6 +19,7 @@ import pandas as pd
 
 from desk.feeds.adapter import Adapter, FeedError, Limits, Reply, Request, Wanted
 from desk.feeds.answers import Asked, Bars, at, bar_table, market_rows, over, quoted
+from foundation.dataclasses import dataclass
 from foundation.errors import DataError
 from foundation.sets import MissingSetError
 from research.market.currency import CURRENCIES

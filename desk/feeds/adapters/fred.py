@@ -5,7 +5,6 @@ value was published: what was known on a day is what FRED showed then. Without a
 """
 
 from collections.abc import Sequence
-from dataclasses import dataclass
 from datetime import date, timedelta
 from http import HTTPStatus
 
@@ -14,6 +13,7 @@ import pandas as pd
 
 from desk.feeds.adapter import Adapter, Limits, Reply, Request, Wanted
 from desk.feeds.answers import Asked, at, quoted
+from foundation.dataclasses import dataclass
 from foundation.errors import DataError
 from research.market.calendars import Days
 from research.market.rows import FIRST_DAY, ROW_COLUMNS, checked_rows

@@ -6,7 +6,6 @@ are taken as of their day: where adjusted closes do not agree with them, a row i
 """
 
 from collections.abc import Sequence
-from dataclasses import dataclass
 from datetime import date
 from typing import Any
 from urllib.parse import quote
@@ -17,6 +16,7 @@ import pandas as pd
 from desk.feeds.adapter import Adapter, Limits, Reply, Request, Wanted
 from desk.feeds.answers import NEW_YORK, Asked, Bars, at, bar_table, market_rows, over, quoted
 from foundation.arrays import Array
+from foundation.dataclasses import dataclass
 from research.market.corporate_actions import later_splits, unadjusted
 from research.market.rows import FIRST_DAY
 

@@ -6,7 +6,6 @@ they cross-check the returns of other sources, and give no quotes for units.
 """
 
 from collections.abc import Sequence
-from dataclasses import dataclass
 from datetime import time
 
 import numpy as np
@@ -15,6 +14,7 @@ import pandas as pd
 from desk.feeds.adapter import Adapter, Limits, Reply, Request, Wanted
 from desk.feeds.answers import Asked, Bars, bar_table, market_rows, over
 from foundation.arrays import Array
+from foundation.dataclasses import dataclass
 from research.market.rows import FIRST_DAY
 
 STOOQ_COLUMNS = ["Date", "Open", "High", "Low", "Close", "Volume"]

@@ -4,7 +4,6 @@ A fund has one price a day, its net asset value, in all four quotes.
 """
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
 from typing import Any
 from urllib.parse import quote
 
@@ -14,6 +13,7 @@ import pandas as pd
 from desk.feeds.adapter import BEGINS, Adapter, Limits, Quote, Reply, Request, Wanted
 from desk.feeds.answers import NEW_YORK, Asked, Bars, at, bar_table, market_rows, over, quoted
 from foundation.arrays import Array
+from foundation.dataclasses import dataclass
 from research.market.rows import FIRST_DAY
 
 LAST_PRICES = ("tngoLast", "last")  # names of the last price, the preferred one first

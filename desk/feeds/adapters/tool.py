@@ -8,7 +8,6 @@ import json
 import shlex
 from collections.abc import Callable, Mapping, Sequence
 from contextlib import ExitStack
-from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 from urllib.parse import parse_qsl, urlsplit
 
@@ -19,6 +18,7 @@ from desk.feeds.adapter import Adapter, FeedError, Limits, Reply, Request, Wante
 from desk.feeds.answers import Asked, Bars, bar_table, market_rows, quoted
 from desk.feeds.transport import ANSWER, BROKEN, CONNECT, LOCAL, SLOW, Fault, Transport
 from foundation.arrays import Array
+from foundation.dataclasses import dataclass
 
 if TYPE_CHECKING:
     from research.portfolio.keys.market_keys import ToolSource

@@ -7,7 +7,6 @@ a dividend holds the capital gain of its day.
 """
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, replace
 from datetime import UTC, date, datetime, time, timedelta
 from typing import Any
 from urllib.parse import quote
@@ -21,6 +20,7 @@ from desk.feeds.adapter import BEGINS, Adapter, Limits, Quote, Reply, Request, W
 from desk.feeds.answers import Asked, Bars, at, bar_table, currency_of, market_rows, quoted
 from foundation.arguments import is_number
 from foundation.arrays import Array, Mask
+from foundation.dataclasses import dataclass, replace
 from research.market.calendars import Days
 from research.market.rows import HUNDREDTHS
 

@@ -5,7 +5,6 @@ feeds, venues and alerts wait.
 """
 
 import json
-from dataclasses import dataclass
 from functools import cache
 from typing import Any, Literal
 
@@ -16,6 +15,7 @@ from desk.cycle.decision import CONTROLS, MODEL_DAYS, STOPPED
 from desk.exchange import execute
 from desk.exchange.stops import PAUSE, STOP
 from desk.feeds import fetching, transport
+from foundation.dataclasses import dataclass
 from foundation.files import ROOT
 
 RECORD_SCHEMA = ROOT / "docs" / "schemas" / "decision-1.json"

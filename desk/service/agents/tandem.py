@@ -2,7 +2,6 @@
 
 import math
 from collections.abc import Mapping, Sequence
-from dataclasses import asdict, dataclass, replace
 from typing import Annotated, Any, Literal
 
 import numpy as np
@@ -17,6 +16,7 @@ from desk.service.payload.portfolio import PAYLOAD_POLICY, portfolio_of
 from desk.service.payload.rebalance import orders_of
 from desk.service.payload.targets import Predictions, predictions, scores
 from desk.service.problems import FieldMistake, refused
+from foundation.dataclasses import asdict, dataclass, replace
 from foundation.errors import DataError
 from research.forecast import Moments
 from research.market import Past

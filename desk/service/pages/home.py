@@ -1,7 +1,6 @@
 """The first page: what needs a person, and each portfolio a row."""
 
 from collections.abc import Iterator
-from dataclasses import dataclass
 from itertools import groupby
 from typing import Annotated
 
@@ -13,6 +12,7 @@ from desk.service.orders import TicketHead, tickets_of
 from desk.service.pages.overviews import OverviewRow, overview_rows, refreshed
 from desk.service.pages.page import PageRoute, shown
 from desk.service.routes.jobs import jobs
+from foundation.dataclasses import dataclass
 from foundation.paper.wording import counted, grouped, listed
 
 router = APIRouter(include_in_schema=False, route_class=PageRoute)

@@ -6,7 +6,6 @@ unnoticed: such a row is never fresh.
 """
 
 from collections.abc import Sequence
-from dataclasses import dataclass
 from datetime import UTC, datetime
 from functools import lru_cache
 from typing import Any
@@ -23,6 +22,7 @@ from desk.service.portfolios.validation import MONGODB
 from desk.service.routes.portfolios import PortfolioHead, heads_of
 from desk.service.store.tables import Overview, QueuedJob, StoredPortfolio, now
 from foundation.canonical import content_hash
+from foundation.dataclasses import dataclass
 from research.market.calendars import day_at
 from research.market.store import stores_folder
 

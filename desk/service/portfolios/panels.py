@@ -4,7 +4,6 @@ A part of a sheet is a block of HTML, in which everything that comes from a file
 """
 
 from collections.abc import Iterable, Mapping
-from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
@@ -27,6 +26,7 @@ from desk.commands.today.risk import ready_policies
 from desk.cycle.monitor import counted_rows
 from desk.service.portfolios.figures import drift_of, performance_of
 from desk.tickets import make_ticket
+from foundation.dataclasses import dataclass, replace
 from foundation.errors import DataError
 from foundation.paper.render import fill
 from foundation.paper.wording import class_words, grouped, percent

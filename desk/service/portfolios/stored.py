@@ -3,7 +3,6 @@
 import json
 from base64 import b64decode, b64encode
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass
 from hashlib import sha256
 from pathlib import Path
 from typing import Any
@@ -23,6 +22,7 @@ from desk.service.portfolios.validation import MONGODB, POSITIONS, from_position
 from desk.service.problems import FieldMistake, Problem, of_finding, refused
 from desk.service.store.tables import PortfolioVersion, Share, StoredPortfolio, now
 from foundation.arguments import shown
+from foundation.dataclasses import dataclass
 from foundation.errors import ConfigError
 from foundation.files import work_folder, write_whole
 from foundation.names import NAME_FIX, name_fault

@@ -1,7 +1,6 @@
 """Registration, sign-in, refresh, sign-out and recovery: what answers without sign-in, and leads to it."""
 
 import hmac
-from dataclasses import dataclass
 from datetime import timedelta
 from typing import Annotated, Any, Literal
 
@@ -27,6 +26,7 @@ from desk.service.users.tokens import (
     end_session,
     refresh_session,
 )
+from foundation.dataclasses import dataclass
 
 router = APIRouter(prefix="/api/users", tags=["users"], route_class=JsonRoute)
 STATE_COOKIE = "__Host-openid"

@@ -8,7 +8,6 @@ import os
 import stat
 from collections.abc import Callable, Iterator
 from contextlib import suppress
-from dataclasses import dataclass
 from functools import lru_cache
 from pathlib import Path
 from typing import Any
@@ -19,6 +18,7 @@ from sqlalchemy.orm import Session
 
 from desk.service.store.engine import Sessions
 from desk.service.store.tables import SEALED, Table
+from foundation.dataclasses import dataclass
 from foundation.errors import ConfigError, DataError
 from foundation.files import locked, sync, write_private
 

@@ -2,7 +2,6 @@
 
 import time
 from collections.abc import Callable
-from dataclasses import dataclass, field
 from threading import Lock
 from typing import Protocol
 from urllib.parse import urlsplit
@@ -11,6 +10,7 @@ from redis import Redis, RedisError
 
 from desk.service.store.engine import check_password
 from foundation.arguments import first_line, refuse
+from foundation.dataclasses import dataclass, field
 from foundation.errors import ConfigError
 
 PREFIX = "rebalance:"  # of every key

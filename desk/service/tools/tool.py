@@ -2,7 +2,6 @@
 
 import inspect
 from collections.abc import Callable
-from dataclasses import dataclass, replace
 from functools import cached_property
 from typing import Annotated, Any, Literal, get_type_hints
 
@@ -17,6 +16,7 @@ from desk.service.portfolios.stored import seen_by
 from desk.service.problems import FieldMistake, Problem, refused
 from desk.service.store.tables import StoredPortfolio
 from foundation.arguments import shown
+from foundation.dataclasses import dataclass, replace
 
 MOST_ROWS, ROWS, MOST_LETTERS = 500, 50, 8_000  # of one answer; by default; of one text
 Named = Annotated[str, Field(min_length=1, max_length=80, pattern=PRINTED)]  # an asset or a policy

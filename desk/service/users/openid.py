@@ -5,7 +5,6 @@ whoever can set the address of an account at the provider would sign in as the u
 """
 
 import secrets
-from dataclasses import dataclass
 from datetime import timedelta
 from functools import cache
 from threading import BoundedSemaphore
@@ -23,6 +22,7 @@ from desk.service.problems import Problem, place_among
 from desk.service.settings import OpenIdProvider, is_safe
 from desk.service.store.tables import Identity, User
 from desk.service.users.one_time import OPENID, issue
+from foundation.dataclasses import dataclass
 
 STATE_LIFE = timedelta(minutes=10)
 CALLBACK = "/api/users/login/openid/callback"

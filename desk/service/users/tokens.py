@@ -5,7 +5,6 @@ session of a browser is one secret in a cookie, which no script reads.
 """
 
 import secrets
-from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 from functools import lru_cache
 from typing import Any
@@ -19,6 +18,7 @@ from sqlalchemy.orm import Session
 from desk.service.store.keys import Keys
 from desk.service.store.tables import PushSubscription, RefreshToken, User, new_id, now
 from desk.service.users.one_time import sha256_of
+from foundation.dataclasses import dataclass
 
 ALGORITHM, AUDIENCE = "HS256", "rebalance"
 TOKEN_LIFE = timedelta(minutes=10)

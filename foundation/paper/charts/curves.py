@@ -1,11 +1,11 @@
 """Curves in a panel, each with its name where it ends."""
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
 from typing import NamedTuple
 
 import pandas as pd
 
+from foundation.dataclasses import dataclass
 from foundation.paper.charts.panel import Axis, Panel
 from foundation.paper.layout import NUMBERS_HEIGHT, TITLE, Array, spread, thinned
 from foundation.paper.picture import Format

@@ -1,10 +1,10 @@
 """A heat map: coloured cells over two parameters, some of them ringed, with their numbers where they fit."""
 
 from collections.abc import Sequence
-from dataclasses import dataclass, replace
 
 import numpy as np
 
+from foundation.dataclasses import dataclass, replace
 from foundation.paper.layout import AXIS, Array
 from foundation.paper.styles import LETTER
 from foundation.paper.svg import SMALL, Canvas

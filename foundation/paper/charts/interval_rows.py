@@ -1,11 +1,11 @@
 """Rows with intervals: a row an estimate, its name at the left, its interval and mark in a panel."""
 
 from collections.abc import Collection, Sequence
-from dataclasses import dataclass
 from math import isfinite
 
 import numpy as np
 
+from foundation.dataclasses import dataclass
 from foundation.paper.charts.panel import Axis, Panel
 from foundation.paper.layout import NAMES, NUMBERS_HEIGHT, ROW_HEIGHT, TITLE
 from foundation.paper.picture import Format

@@ -1,7 +1,6 @@
 """A panel: a rectangle of a picture with an axis across and one up, its gridlines, their numbers and its titles."""
 
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass
 from functools import cached_property
 from typing import Any
 
@@ -9,6 +8,7 @@ import numpy as np
 import pandas as pd
 from numpy.typing import ArrayLike
 
+from foundation.dataclasses import dataclass
 from foundation.paper.layout import NUMBERS_HEIGHT, TITLE, Array, limits, log_ticks, ticks, time_ticks
 from foundation.paper.picture import Format
 from foundation.paper.svg import THEN, Canvas

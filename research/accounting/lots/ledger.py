@@ -5,7 +5,6 @@ transfers before trades, trades by moment. So each gain is of the day of its sal
 """
 
 from collections.abc import Collection, Iterable, Mapping, Sequence
-from dataclasses import dataclass, field, replace
 from datetime import date
 from fractions import Fraction
 from heapq import merge
@@ -15,6 +14,7 @@ from typing import NamedTuple
 
 import pandas as pd
 
+from foundation.dataclasses import dataclass, field, replace
 from foundation.paper.wording import grouped
 from research.accounting.lots.lot import LotSale, TaxLot, TaxRules
 from research.accounting.lots.selection import LEFT_OVER, NamedLot, newest, sell

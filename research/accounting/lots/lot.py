@@ -1,12 +1,12 @@
 """The tax lots of a portfolio, the rules by which its sales are taxed, and the sale of units of one lot."""
 
 from collections.abc import Mapping
-from dataclasses import dataclass, field, replace
 from functools import lru_cache
 
 import numpy as np
 import pandas as pd
 
+from foundation.dataclasses import dataclass, field, replace
 from research.accounting.tax import CALENDAR_YEAR, LongAfter, first_long_day
 from research.accounting.tax import Lots as Method
 

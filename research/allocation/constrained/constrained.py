@@ -1,11 +1,11 @@
 """The common part of allocations under named constraints: their settings, checked names, and turnover."""
 
 from collections.abc import Mapping
-from dataclasses import dataclass, field, replace
 from typing import ClassVar
 
 from foundation.arguments import check_positive, is_number, refuse
 from foundation.arrays import Array, Rows
+from foundation.dataclasses import dataclass, field, replace
 from foundation.errors import ConfigError
 from research.allocation.accuracy import ZERO
 from research.allocation.answer import Answer, Following

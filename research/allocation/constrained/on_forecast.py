@@ -1,12 +1,12 @@
 """The common part of allocations on a forecast of means and covariances: the limits of its assets, and the answer."""
 
 from abc import abstractmethod
-from dataclasses import dataclass, field, replace
 from functools import partial
 
 import numpy as np
 
 from foundation.arrays import Array, Rows
+from foundation.dataclasses import dataclass, field, replace
 from research.allocation.answer import Answer
 from research.allocation.constrained.constrained import Constrained, answer_of
 from research.allocation.constraints.builder import build

@@ -1,11 +1,11 @@
 """The common part of allocations on the returns of a window, or on their tail: assets, limits, the answer."""
 
 from abc import abstractmethod
-from dataclasses import dataclass
 
 import numpy as np
 
 from foundation.arrays import Array, Rows
+from foundation.dataclasses import dataclass
 from research.allocation.answer import Answer
 from research.allocation.constrained.constrained import Constrained, answer_of
 from research.allocation.constraints.builder import build

@@ -8,7 +8,6 @@ its answer is improved by exchanging one asset that is held for another, as long
 """
 
 from collections.abc import Mapping
-from dataclasses import dataclass
 from heapq import heappop, heappush
 from itertools import count, product
 from math import inf
@@ -16,6 +15,7 @@ from math import inf
 import numpy as np
 
 from foundation.arrays import Array, Rows
+from foundation.dataclasses import dataclass
 from research.allocation.accuracy import RELAXED_ZERO
 from research.allocation.constraints.conic import ConeProgramme
 from research.allocation.constraints.limits import HELD_LINES, Limits

@@ -4,12 +4,12 @@ Clarabel (Goulart, Chen 2024) to 1e-10, and SCS (O'Donoghue and others 2016) in 
 """
 
 from collections.abc import Sequence
-from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
 
 from foundation.arrays import Array
+from foundation.dataclasses import dataclass
 
 TOLERANCE = 1e-10  # of the interior-point method; below it its steps are rounding
 INFEASIBLE = "infeasible"

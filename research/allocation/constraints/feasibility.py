@@ -6,13 +6,13 @@ sentence says so, naming it.
 """
 
 from collections.abc import Collection, Mapping, Sequence
-from dataclasses import dataclass
 from functools import cached_property
 from math import isfinite
 
 import numpy as np
 
 from foundation.arrays import Array
+from foundation.dataclasses import dataclass
 from foundation.linear_programme import MOST_NODES, LinearProgramme, Point, irreducible
 from research.allocation.accuracy import GIVES
 from research.allocation.constraints.branch import best

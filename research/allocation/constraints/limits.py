@@ -6,13 +6,13 @@ the value at risk. Each optimiser, and the search for a conflict, reads these an
 """
 
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass, replace
 from functools import cached_property
 from math import inf, isfinite
 
 import numpy as np
 
 from foundation.arrays import Array, Mask, Rows
+from foundation.dataclasses import dataclass, replace
 from foundation.paper.wording import percent
 from research.allocation.constraints.records import ALWAYS, Firmness
 

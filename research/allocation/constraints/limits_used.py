@@ -6,12 +6,12 @@ the aim is a ratio, such as Sharpe's, whose best value is quasi-concave in a bou
 """
 
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass, replace
 
 import numpy as np
 import pandas as pd
 
 from foundation.arrays import Array
+from foundation.dataclasses import dataclass, replace
 from foundation.errors import ConfigError
 from research.allocation.accuracy import LIMIT_TOLERANCE, SLACK
 from research.allocation.constraints.limits import HELD_LINES, POINT_UNITS, WEIGHTS, Limit, Limits, held_in

@@ -4,7 +4,6 @@ Names that the market does not have are kept.
 """
 
 from collections.abc import Collection, Iterable, Mapping, Sequence
-from dataclasses import dataclass, field
 from difflib import get_close_matches
 from typing import Any
 
@@ -12,6 +11,7 @@ import numpy as np
 
 from foundation.arguments import cut, shown
 from foundation.arrays import Array, Mask
+from foundation.dataclasses import dataclass, field
 from research.allocation.constraints.records import Where
 
 

@@ -5,12 +5,12 @@ it, else as that programme.
 """
 
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass, field, replace
 from math import inf
 
 import numpy as np
 
 from foundation.arrays import Array, Mask
+from foundation.dataclasses import dataclass, field, replace
 from research.allocation.accuracy import GIVES, LIMIT_TOLERANCE, RELAXED_ZERO, ROUNDING, ZERO
 from research.allocation.answer import Binding, NotSolvedError
 from research.allocation.constraints.active_set import by_active_sets

@@ -1,9 +1,9 @@
 """The inputs and results of a cone programme: the objective, the limits that may be exceeded, the solution."""
 
 from collections.abc import Mapping
-from dataclasses import dataclass, field
 
 from foundation.arrays import Array
+from foundation.dataclasses import dataclass, field
 
 
 @dataclass(frozen=True, eq=False)

@@ -6,12 +6,12 @@ are fractions of NAV, and cash is the rest. Which columns and assets there are i
 """
 
 from collections.abc import Mapping
-from dataclasses import MISSING, dataclass, field, fields
 from functools import partial
 from types import MappingProxyType
 from typing import Any, ClassVar
 
 from foundation.arguments import cut, is_number, is_whole, shown
+from foundation.dataclasses import MISSING, dataclass, field, fields
 from foundation.errors import ConfigError
 from foundation.paper.wording import percent
 

@@ -18,13 +18,13 @@ each node divides its weight in halves and each cluster equally (Raffinot 2017).
 The weights are those of skfolio with `clusters="gap"` and of Riskfolio-Lib with `clusters="silhouette"` (`stdsil`).
 """
 
-from dataclasses import dataclass
 from typing import Literal
 
 import numpy as np
 
 from foundation.arguments import one_of
 from foundation.arrays import Array
+from foundation.dataclasses import dataclass
 from research.allocation.answer import NotSolvedError
 from research.allocation.hierarchical.clusters import Clusters, check_clusters, clusters_of
 from research.allocation.hierarchical.model import Estimate, Model, check_inverse

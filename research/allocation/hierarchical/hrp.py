@@ -28,12 +28,11 @@ portfolios, which keeps weights positive. Where A' is not positive definite, or 
 largest gamma before is taken, as in skfolio, whose weights these are where the gamma asked for is kept.
 """
 
-from dataclasses import dataclass
-
 import numpy as np
 
 from foundation.arguments import is_number, one_of, refuse
 from foundation.arrays import Array, Rows
+from foundation.dataclasses import dataclass
 from foundation.errors import DataError
 from foundation.tolerances import COVARIANCE
 from research.allocation.hierarchical.model import Estimate, Model, check_inverse

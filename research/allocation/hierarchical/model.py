@@ -24,7 +24,6 @@ that is left falls below 0.1 %.
 """
 
 from abc import abstractmethod
-from dataclasses import dataclass, replace
 from functools import cached_property, lru_cache
 from math import ceil, log
 
@@ -32,6 +31,7 @@ import numpy as np
 import pandas as pd
 
 from foundation.arrays import Array, Mask, Rows, frozen
+from foundation.dataclasses import dataclass, replace
 from foundation.errors import DataError
 from foundation.tolerances import EIGENVALUE, RETURNS
 from research.allocation.answer import Answer

@@ -1,9 +1,9 @@
 """Settings that all hierarchical allocations share, and their names in files."""
 
-from dataclasses import dataclass
 from typing import Literal, get_args
 
 from foundation.arguments import check_positive, is_number, one_of, refuse
+from foundation.dataclasses import dataclass
 from research.allocation.constrained.constrained import Constrained
 from research.allocation.estimated import EstimationSchedule
 from research.forecast.covariances import COVARIANCES, CovarianceName

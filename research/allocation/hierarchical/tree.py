@@ -14,13 +14,13 @@ Distances between assets are by name, from a window of their returns:
 All are rounded to 12 decimals, so that equal ones tie whatever the unit of returns: rounding noise breaks no tie.
 """
 
-from dataclasses import dataclass
 from functools import cached_property
 
 import numpy as np
 import pandas as pd
 
 from foundation.arrays import Array, Rows
+from foundation.dataclasses import dataclass
 from research.allocation.hierarchical.settings import Distance, Linkage
 
 

@@ -1,6 +1,5 @@
 """The efficient frontier under limits: one programme, solved for each target return."""
 
-from dataclasses import dataclass, replace
 from functools import cache
 
 import numpy as np
@@ -8,6 +7,7 @@ import pandas as pd
 
 from foundation.arguments import is_whole, refuse
 from foundation.arrays import Array, freeze_fields
+from foundation.dataclasses import dataclass, replace
 from foundation.paper.wording import percent
 from research.allocation.answer import Binding, NotSolvedError
 from research.allocation.constraints.active_set import by_active_sets

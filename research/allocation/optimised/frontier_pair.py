@@ -1,10 +1,9 @@
 """The cost of an allocation's limits: its frontier with and without them, and the position of its weights."""
 
-from dataclasses import dataclass
-
 import numpy as np
 
 from foundation.arrays import Array
+from foundation.dataclasses import dataclass
 from research.allocation.constrained.on_forecast import root_of_moments
 from research.allocation.optimised.frontier import Frontier
 from research.allocation.optimised.mean_variance import MeanVariance

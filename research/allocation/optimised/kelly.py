@@ -3,13 +3,13 @@
 An exponential cone states the logarithms; Newton's steps take its weights to full accuracy.
 """
 
-from dataclasses import dataclass
 from functools import partial
 from math import inf
 
 import numpy as np
 
 from foundation.arrays import Array
+from foundation.dataclasses import dataclass
 from research.allocation.constrained.on_window import OnWindow
 from research.allocation.constraints.limits import WEIGHTS, Limits, Part
 from research.allocation.constraints.newton import by_newton

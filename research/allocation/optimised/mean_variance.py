@@ -4,12 +4,11 @@ Those of least variance and long only are a control that needs no settings; thos
 need no means.
 """
 
-from dataclasses import dataclass, replace
-
 import numpy as np
 
 from foundation.arguments import check_positive, is_number, one_of, refuse
 from foundation.arrays import Array
+from foundation.dataclasses import dataclass, replace
 from research.allocation.answer import Answer, Explained
 from research.allocation.constrained.on_forecast import OnForecast, root_of_moments
 from research.allocation.constraints.limits import WEIGHTS, Limits

@@ -1,12 +1,12 @@
 """Resampled efficiency: the mean of the best weights of many samples that the forecast could have come from."""
 
 from collections.abc import Sequence
-from dataclasses import dataclass
 
 import numpy as np
 
 from foundation.arguments import is_whole, refuse
 from foundation.arrays import Array
+from foundation.dataclasses import dataclass
 from foundation.errors import ConfigError
 from research.allocation.allocation import Allocation
 from research.allocation.answer import Answer, Following, NotSolvedError

@@ -1,10 +1,10 @@
 """The weights that track a benchmark most closely under constraints, such as few assets."""
 
 from collections.abc import Mapping
-from dataclasses import dataclass, replace
 
 from foundation.arguments import cut, is_number, shown
 from foundation.arrays import Array
+from foundation.dataclasses import dataclass, replace
 from foundation.errors import ConfigError, DataError
 from foundation.paper.wording import percent
 from research.allocation.accuracy import LIMIT_TOLERANCE

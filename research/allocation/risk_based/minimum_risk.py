@@ -1,12 +1,12 @@
 """The least risk of a window of returns under constraints, and the most return for it: tail, drawdowns, worse laws."""
 
 from collections.abc import Mapping
-from dataclasses import dataclass
 
 import numpy as np
 
 from foundation.arguments import check_positive, is_number, one_of, refuse
 from foundation.arrays import Array
+from foundation.dataclasses import dataclass
 from research.allocation.answer import NotSolvedError
 from research.allocation.constrained.on_window import OnTail
 from research.allocation.constraints.limits import WEIGHTS, Limits, Part

@@ -1,13 +1,13 @@
 """Risk parity, relaxed and of the tail, and budgets of risk by asset, under constraints."""
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
 from math import inf
 
 import numpy as np
 
 from foundation.arguments import cut, is_number, refuse, shown
 from foundation.arrays import Array
+from foundation.dataclasses import dataclass
 from foundation.errors import ConfigError
 from research.allocation.answer import NotSolvedError
 from research.allocation.constrained.constrained import Constrained

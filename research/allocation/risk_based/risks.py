@@ -11,7 +11,6 @@ Source : Ahmadi-Javid (2012), Entropic Value-at-Risk; Cajas (2021), Entropic Por
 """
 
 from collections.abc import Callable
-from dataclasses import dataclass
 from functools import partial
 from math import inf
 from typing import Literal
@@ -19,6 +18,7 @@ from typing import Literal
 import numpy as np
 
 from foundation.arrays import Array
+from foundation.dataclasses import dataclass
 from research.allocation.constraints.limits import WEIGHTS, Limits, Part
 from research.allocation.constraints.newton import by_newton
 from research.allocation.constraints.optimum import Aim

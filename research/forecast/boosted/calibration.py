@@ -5,12 +5,12 @@ sessions past its day: samples whose outcomes share returns with those of the fo
 are not trained on (López de Prado 2018, Advances in Financial Machine Learning, sections 7.4.1 and 7.4.2).
 """
 
-from dataclasses import dataclass
 from itertools import pairwise
 
 import numpy as np
 
 from foundation.arrays import Array, Rows
+from foundation.dataclasses import dataclass
 
 LEVEL = 0.95  # of the one-sided test: without skill, 19 of 20 fits trust nothing
 SHARED = 2.0**0.5  # of the deviation of a total of products of outcomes: each pair of blocks is in it twice

@@ -7,13 +7,13 @@ that a later past leaves it as it was, to the bit. One that is infinite is an er
 
 import hashlib
 from collections.abc import Mapping
-from dataclasses import dataclass
 from functools import lru_cache
 
 import numpy as np
 import pandas as pd
 
 from foundation.arrays import Array, Mask, Rows, frozen, lagged, ratio, trailing
+from foundation.dataclasses import dataclass
 from foundation.errors import DataError
 from research.forecast.predicted import returns_after
 from research.market import Past

@@ -4,11 +4,10 @@ The outcome of an asset is the mean of all assets on its day, the level, plus th
 assets share on a day is the same for each, so that it can forecast the level alone.
 """
 
-from dataclasses import dataclass, field, replace
-
 import numpy as np
 
 from foundation.arrays import Array, Mask, Rows
+from foundation.dataclasses import dataclass, field, replace
 from research.forecast.boosted import libraries
 from research.forecast.boosted.calibration import Skill, less_day_means, measured
 from research.forecast.boosted.features import Samples, day_means

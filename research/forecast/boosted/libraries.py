@@ -1,12 +1,12 @@
 """The two libraries of boosted trees, by one small adapter: trained on one thread, to the bit, and kept as text."""
 
-from dataclasses import dataclass
 from functools import lru_cache
 from typing import Any, Literal
 
 import numpy as np
 
 from foundation.arrays import Array, Rows
+from foundation.dataclasses import dataclass
 
 Library = Literal["lightgbm", "xgboost"]
 Folds = list[tuple[Rows, Rows]]

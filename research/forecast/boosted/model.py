@@ -7,7 +7,6 @@ refused: the samples are made anew from the market, and their fingerprint must b
 import hashlib
 import json
 from collections.abc import Mapping
-from dataclasses import asdict, dataclass, fields
 from importlib import import_module
 from pathlib import Path
 from typing import Any, Literal
@@ -17,6 +16,7 @@ import pandas as pd
 
 from foundation.arguments import check_positive, cut, did_you_mean, is_number, is_whole, one_of, refuse, shown
 from foundation.arrays import Array
+from foundation.dataclasses import asdict, dataclass, fields
 from foundation.errors import ConfigError, DataError
 from foundation.files import write_whole
 from foundation.paper.wording import percent

@@ -7,7 +7,6 @@ training that goes on from a kept epoch ends at the same bits on a CPU as one th
 """
 
 from collections.abc import Mapping
-from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any
 
@@ -18,6 +17,7 @@ from scipy.special import ndtri
 from torch import nn
 
 from foundation.arrays import Array
+from foundation.dataclasses import asdict, dataclass
 from foundation.errors import ConfigError, DataError
 from foundation.progress import bar
 from foundation.stored import Stored, read_stored, write_stored

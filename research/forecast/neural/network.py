@@ -1,9 +1,9 @@
 """A network as a model that is fitted. torch is loaded where a network is fitted or asked, not here."""
 
-from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+from foundation.dataclasses import dataclass
 from research.forecast.neural.settings import NetworkSettings
 from research.market import Past
 

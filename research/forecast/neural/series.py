@@ -1,13 +1,13 @@
 """The series that networks read: returns of each asset by step, the data known at its end, and those known ahead."""
 
 import hashlib
-from dataclasses import dataclass
 from functools import cached_property
 
 import numpy as np
 import pandas as pd
 
 from foundation.arrays import Array, Mask
+from foundation.dataclasses import dataclass
 from foundation.errors import DataError
 from research.forecast.neural.settings import NetworkSettings
 from research.market import Past

@@ -1,10 +1,10 @@
 """The settings of a network that forecasts."""
 
-from dataclasses import dataclass
 from itertools import pairwise
 from typing import Literal
 
 from foundation.arguments import check_positive, is_number, is_whole, one_of, refuse
+from foundation.dataclasses import dataclass
 
 Architecture = Literal["tft", "nhits", "dlinear"]
 ARCHITECTURES: tuple[Architecture, ...] = ("tft", "nhits", "dlinear")

@@ -1,12 +1,11 @@
 """Change points of an asset's volatility, with the day on which each was detected beside the day of the change."""
 
-from dataclasses import dataclass
-
 import numpy as np
 import pandas as pd
 
 from foundation.arguments import check_positive, is_whole, one_of, refuse
 from foundation.arrays import Array, Rows
+from foundation.dataclasses import dataclass
 from research.forecast.model import RefitSchedule, fit_rows
 from research.forecast.regimes.protocol import OfLine, history
 from research.market import Past

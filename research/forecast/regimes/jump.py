@@ -5,13 +5,12 @@ day's features to the centre of its state, plus the penalty for each change. As 
 the best path up to that day.
 """
 
-from dataclasses import dataclass
-
 import numpy as np
 import pandas as pd
 
 from foundation.arguments import is_number, refuse
 from foundation.arrays import Array, Rows, freeze_fields
+from foundation.dataclasses import dataclass
 from foundation.errors import DataError
 from research.forecast.model import RefitSchedule, refuse_earlier
 from research.forecast.regimes.protocol import RegimeModel, checked_returns, fitted_history, history, state_names

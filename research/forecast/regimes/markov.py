@@ -4,7 +4,6 @@ Filtered probabilities use the returns up to each day; smoothed ones use later r
 nobody knows whether it starts a turbulent month; a year later everybody does. Only `filtered` may be traded on.
 """
 
-from dataclasses import dataclass
 from datetime import date
 from itertools import pairwise
 
@@ -14,6 +13,7 @@ from numpy.typing import ArrayLike
 
 from foundation.arguments import day, is_number, refuse
 from foundation.arrays import Array, Rows
+from foundation.dataclasses import dataclass
 from foundation.errors import DataError
 from research.forecast.model import RefitSchedule, refuse_earlier
 from research.forecast.regimes.protocol import (

@@ -1,6 +1,5 @@
 """Regimes by the percentile of today's volatility among those so far: low, moderate, high, crisis."""
 
-from dataclasses import dataclass
 from itertools import pairwise
 
 import numpy as np
@@ -8,6 +7,7 @@ import pandas as pd
 
 from foundation.arguments import check_positive, is_number, is_whole, refuse
 from foundation.arrays import Array, Rows
+from foundation.dataclasses import dataclass
 from research.forecast.regimes.protocol import OfLine, checked_returns, fitted_history, history
 from research.market import Past
 

@@ -5,7 +5,6 @@ weights. A score is divided by the deviation that it has where returns are indep
 compare.
 """
 
-from dataclasses import dataclass
 from typing import Protocol
 
 import numpy as np
@@ -13,6 +12,7 @@ import pandas as pd
 
 from foundation.arguments import is_number, is_whole, refuse
 from foundation.arrays import Array, freeze_fields, running_sums
+from foundation.dataclasses import dataclass
 from foundation.errors import ConfigError, DataError
 from research.forecast.covariances import covariance
 from research.forecast.moments import Moments

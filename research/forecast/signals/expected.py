@@ -6,11 +6,10 @@ the information coefficient. Only outcomes that had passed by today count. An in
 one, so b has a normal prior about zero with that deviation; a has none.
 """
 
-from dataclasses import dataclass
-
 import numpy as np
 
 from foundation.arrays import Array, Rows, freeze_fields, running_sums
+from foundation.dataclasses import dataclass
 from foundation.errors import DataError
 from foundation.tolerances import RETURNS, VARIATION
 from research.market import Past

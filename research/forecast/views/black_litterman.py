@@ -20,13 +20,13 @@ without views, pi and (1 + tau) * Sigma.
 """
 
 from collections.abc import Sequence
-from dataclasses import dataclass, field, replace
 from typing import Any
 
 import numpy as np
 
 from foundation.arguments import check_positive, is_number, refuse
 from foundation.arrays import Array
+from foundation.dataclasses import dataclass, field, replace
 from foundation.errors import DataError
 from foundation.paper.wording import percent
 from foundation.tolerances import VARIATION

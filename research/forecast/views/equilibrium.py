@@ -5,12 +5,12 @@ returns are pi = delta * Sigma * w (He and Litterman 1999). A prior that is made
 """
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, field, replace
 
 import numpy as np
 
 from foundation.arguments import check_positive, cut, did_you_mean, is_number, refuse, shown
 from foundation.arrays import Array
+from foundation.dataclasses import dataclass, field, replace
 from foundation.errors import DataError
 from foundation.tolerances import VARIATION
 from research.forecast.estimated import Estimated

@@ -21,13 +21,13 @@ the sum of squared probabilities.
 import math
 import warnings
 from collections.abc import Sequence
-from dataclasses import dataclass, field, replace
 from typing import Any, ClassVar, Literal
 
 import numpy as np
 
 from foundation.arguments import check_positive, cut, is_number, one_of, refuse
 from foundation.arrays import Array
+from foundation.dataclasses import dataclass, field, replace
 from foundation.errors import DataError
 from foundation.paper.wording import percent
 from research.forecast.moments import Forecast, Moments, repaired

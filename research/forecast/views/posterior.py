@@ -9,7 +9,6 @@ changes by date, on a day on which no asset is in it: `check_views` refuses a gr
 """
 
 from collections.abc import Sequence
-from dataclasses import dataclass
 from statistics import NormalDist
 
 import numpy as np
@@ -17,6 +16,7 @@ import pandas as pd
 
 from foundation.arguments import cut, did_you_mean
 from foundation.arrays import Array, MadeAnew, freeze_fields
+from foundation.dataclasses import dataclass
 from foundation.errors import DataError
 from research.forecast.moments import Moments
 from research.forecast.views.equilibrium import market_caps

@@ -8,7 +8,6 @@
 """
 
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass, fields
 from itertools import permutations
 from typing import Protocol
 
@@ -16,6 +15,7 @@ import numpy as np
 import pandas as pd
 
 from foundation.arrays import Array, MadeAnew, frozen
+from foundation.dataclasses import dataclass, fields
 from foundation.errors import PolicyError
 from research.forecast.moments import Moments
 from research.forecast.views.posterior import Posterior

@@ -12,11 +12,11 @@ simple return, and "over cash" what exceeds that of cash. A rate is arithmetic: 
 
 import math
 import re
-from dataclasses import dataclass
 from functools import cached_property
 from typing import ClassVar, Literal
 
 from foundation.arguments import is_number, refuse, shown
+from foundation.dataclasses import dataclass
 from foundation.errors import ConfigError
 
 Weighting = Literal["", "cap-weighted", "equally weighted"]

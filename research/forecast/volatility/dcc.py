@@ -1,11 +1,10 @@
 """Dynamic conditional correlations: a GARCH for each asset, and correlations that move with their joint shocks."""
 
-from dataclasses import dataclass
-
 import numpy as np
 import pandas as pd
 
 from foundation.arrays import Array, Rows, frozen
+from foundation.dataclasses import dataclass
 from foundation.errors import DataError
 from research.forecast.estimated import means_so_far
 from research.forecast.model import refuse_earlier

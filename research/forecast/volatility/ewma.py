@@ -1,8 +1,7 @@
 """Variances with exponential weights: nothing is fitted."""
 
-from dataclasses import dataclass
-
 from foundation.arguments import check_positive
+from foundation.dataclasses import dataclass
 from research.forecast.covariances import CovarianceName
 from research.forecast.moments import Moments
 from research.forecast.volatility.correlated import RISKMETRICS, check_settings, correlated, exponential_variances

@@ -1,12 +1,12 @@
 """Variances by the GARCH of each asset: fitted by the house or by arch on a schedule, and followed day by day."""
 
-from dataclasses import dataclass
 from typing import NamedTuple
 
 import numpy as np
 import pandas as pd
 
 from foundation.arrays import Array
+from foundation.dataclasses import dataclass
 from foundation.errors import DataError
 from foundation.tolerances import RETURNS
 from research.forecast.covariances import CovarianceName

@@ -4,7 +4,6 @@ The regressors are the recent moves of an asset and of all assets, and their dir
 alone. Those of deviations are logarithms, as the outcome is.
 """
 
-from dataclasses import dataclass
 from typing import Literal
 
 import numpy as np
@@ -12,6 +11,7 @@ import pandas as pd
 
 from foundation.arguments import one_of
 from foundation.arrays import Array, Mask, Rows, freeze_fields, running_sums
+from foundation.dataclasses import dataclass
 from foundation.errors import DataError
 from research.forecast.covariances import CovarianceName
 from research.forecast.model import refuse_earlier

@@ -1,9 +1,9 @@
 """The settings of each learner, tuned for weekly boxes and seldom changed. `Learned.learner` names the learner."""
 
-from dataclasses import dataclass
 from typing import Any, ClassVar, Literal, get_args
 
 from foundation.arguments import is_number, is_whole, refuse
+from foundation.dataclasses import dataclass
 from foundation.errors import ConfigError
 
 LearnerName = Literal["ppo", "sac", "dqn", "gradient", "cross_entropy"]

@@ -5,7 +5,6 @@ It receives a portfolio's target, covariance, costs and tracking penalty, and wa
 """
 
 from collections.abc import Mapping
-from dataclasses import dataclass, field
 from functools import cache
 from pathlib import Path
 from typing import Any, ClassVar, NamedTuple
@@ -14,6 +13,7 @@ import numpy as np
 
 from foundation.arguments import check_positive, refuse
 from foundation.arrays import Array, Mask, Rows, frozen
+from foundation.dataclasses import dataclass, field
 from foundation.errors import DataError
 from foundation.files import DATA
 from foundation.tolerances import TARGET_TOLERANCE

@@ -5,13 +5,13 @@ anything later than that close.
 """
 
 from collections.abc import Callable
-from dataclasses import asdict, dataclass
 from typing import ClassVar, NamedTuple
 
 import numpy as np
 
 from foundation.arguments import is_number, shown
 from foundation.arrays import Array, Rows
+from foundation.dataclasses import asdict, dataclass
 from foundation.errors import ConfigError
 from foundation.tolerances import SQUARED_RETURNS
 

@@ -1,6 +1,5 @@
 """The training days, and all that is measured on them before training starts."""
 
-from dataclasses import dataclass, replace
 from functools import cached_property
 from typing import NamedTuple
 
@@ -8,6 +7,7 @@ import numpy as np
 
 from foundation.arguments import is_number, is_whole, refuse, shown
 from foundation.arrays import Array, Mask, Rows, frozen_record
+from foundation.dataclasses import dataclass, replace
 from foundation.errors import ConfigError, DataError
 from foundation.tolerances import TARGET_TOLERANCE
 from research.accounting import Costs

@@ -7,13 +7,13 @@ Source : Tobin, Fong, Ray, Schneider, Zaremba and Abbeel (2017), Domain randomiz
 networks from simulation to the real world, section III.
 """
 
-from dataclasses import asdict, dataclass
 from typing import ClassVar
 
 import numpy as np
 
 from foundation.arguments import is_number, refuse
 from foundation.arrays import Array, Mask
+from foundation.dataclasses import asdict, dataclass
 from foundation.errors import ConfigError
 from foundation.paper.wording import percent
 from foundation.tolerances import VARIATION

@@ -2,11 +2,11 @@
 
 import math
 from collections.abc import Mapping
-from dataclasses import dataclass
 
 import numpy as np
 
 from foundation.arrays import Array, Mask
+from foundation.dataclasses import dataclass
 from research.market.calendars import Days, sessions
 from research.market.plausible import MAD_TO_DEVIATION
 from research.market.quality.findings import Finding, finding, span

@@ -6,11 +6,11 @@ wrong, such as a missing split, is enough for that.
 """
 
 from collections.abc import Iterable
-from dataclasses import dataclass, field
 from typing import NamedTuple
 
 import numpy as np
 
+from foundation.dataclasses import dataclass, field
 from research.market.calendars import Days
 
 LOOK = 80.0  # points below which an asset must be looked at

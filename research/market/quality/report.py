@@ -1,7 +1,6 @@
 """The check of a set of assets: findings of each and of the set, a score for each asset, and what they say."""
 
 from collections.abc import Collection, Mapping
-from dataclasses import dataclass, field, replace
 from functools import cached_property, lru_cache
 from pathlib import Path
 
@@ -10,6 +9,7 @@ import pandas as pd
 
 from foundation.arguments import cut, refuse
 from foundation.arrays import Array
+from foundation.dataclasses import dataclass, field, replace
 from foundation.errors import DataError
 from foundation.paper.text_tables import text_table, wrapped
 from foundation.paper.wording import percent

@@ -1,12 +1,12 @@
 """The check of series of one value a day or rarer, such as rates: they are no prices, and have no score."""
 
 from collections.abc import Iterator
-from dataclasses import dataclass
 
 import numpy as np
 import pandas as pd
 
 from foundation.arrays import Array
+from foundation.dataclasses import dataclass
 from foundation.paper.text_tables import text_table, wrapped
 from foundation.paper.wording import counted
 from research.market.calendars import Days

@@ -1,13 +1,13 @@
 """Closes as they were quoted, with their splits and dividends, out of closes that are adjusted for some of these."""
 
 from collections.abc import Iterator, Mapping
-from dataclasses import dataclass, replace
 
 import numpy as np
 from numpy.typing import NDArray
 
 from foundation.arguments import cut
 from foundation.arrays import Array, Mask
+from foundation.dataclasses import dataclass, replace
 from foundation.errors import ConfigError, DataError
 from foundation.paper.wording import percent
 from foundation.table_files import fault

@@ -6,7 +6,6 @@ The sign before decimals is taken from all columns of a table: what reads two wa
 import re
 from collections.abc import Iterable, Sequence
 from contextlib import suppress
-from dataclasses import dataclass
 from decimal import Decimal
 from numbers import Real
 from typing import Any, NoReturn
@@ -16,6 +15,7 @@ import pandas as pd
 
 from foundation.arguments import LARGEST_NUMBER
 from foundation.arrays import Array
+from foundation.dataclasses import dataclass
 from foundation.errors import DataError
 from foundation.table_files import cell_text, decimal_sign, fault, may_be_thousands, number
 from research.market.currency import CURRENCIES, SIGNS

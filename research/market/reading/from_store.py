@@ -2,7 +2,6 @@
 
 import hashlib
 from collections.abc import Collection, Mapping, Sequence
-from dataclasses import dataclass, replace
 from datetime import timedelta
 
 import numpy as np
@@ -11,6 +10,7 @@ from numpy.typing import NDArray
 
 from foundation.arguments import did_you_mean
 from foundation.arrays import Array
+from foundation.dataclasses import dataclass, replace
 from foundation.errors import DataError
 from foundation.paper.wording import listed
 from research.market.calendars import Days, closes, sessions

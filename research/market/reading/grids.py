@@ -5,7 +5,6 @@ import re
 import unicodedata
 import warnings
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass, replace
 from functools import lru_cache
 from pathlib import Path
 from typing import Any
@@ -14,6 +13,7 @@ import numpy as np
 import pandas as pd
 
 from foundation.arguments import cut, first_line
+from foundation.dataclasses import dataclass, replace
 from foundation.errors import DataError
 from foundation.table_files import DELIMITERS, MOST_OF_FRAMES, TableText, fault, quoted, read_bytes, read_text
 from research.market.notes import counted

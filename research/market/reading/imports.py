@@ -7,7 +7,6 @@ others. A file is taken whole or not at all.
 import hashlib
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from contextlib import suppress
-from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import NamedTuple
 
@@ -15,6 +14,7 @@ import numpy as np
 import pandas as pd
 
 from foundation.arguments import cut
+from foundation.dataclasses import dataclass, replace
 from foundation.errors import ConfigError, DataError
 from foundation.paper.wording import item_lines
 from foundation.table_files import MOST_OF_FRAMES, read_bytes

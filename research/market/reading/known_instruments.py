@@ -6,7 +6,6 @@ An asset has one id; its symbol differs from source to source and from year to y
 
 import re
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass, field, fields
 from datetime import date, timedelta
 from difflib import get_close_matches
 from functools import cache, cached_property
@@ -14,6 +13,7 @@ from pathlib import Path
 from typing import Any, Literal, get_args
 
 from foundation.arguments import LARGEST_NUMBER, did_you_mean
+from foundation.dataclasses import dataclass, field, fields
 from foundation.errors import DataError, InputFault, all_mistakes
 from foundation.files import DATA
 from foundation.names import ASSET_FIX, asset_fault

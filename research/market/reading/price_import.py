@@ -3,7 +3,6 @@
 Whatever a table leaves open is taken in the usual way and said; contradictions are refused.
 """
 
-from dataclasses import dataclass, replace
 from pathlib import Path
 
 import numpy as np
@@ -11,6 +10,7 @@ import pandas as pd
 
 from foundation.arguments import cut, one_of
 from foundation.arrays import Array, Mask
+from foundation.dataclasses import dataclass, replace
 from foundation.errors import ConfigError, DataError
 from foundation.names import ASSET_FIX
 from foundation.paper.text_tables import text_table

@@ -3,7 +3,6 @@
 import re
 from collections import Counter
 from collections.abc import Collection, Iterable, Mapping, Sequence
-from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import NamedTuple, NoReturn
 
@@ -11,6 +10,7 @@ import numpy as np
 
 from foundation.arguments import cut
 from foundation.arrays import Array
+from foundation.dataclasses import dataclass, replace
 from foundation.errors import DataError
 from foundation.names import ASSET_FIX, asset_fault
 from foundation.table_files import quoted

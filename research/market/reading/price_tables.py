@@ -1,11 +1,11 @@
 """Tables of a market from one table of prices of any shape: what serves as prices, quotes, bars, volumes and events."""
 
 from collections.abc import Mapping
-from dataclasses import dataclass, field, replace
 
 import numpy as np
 
 from foundation.arrays import Array
+from foundation.dataclasses import dataclass, field, replace
 from foundation.errors import DataError
 from research.market.notes import Note
 from research.market.reading.adjusted_closes import ADJUSTMENTS, as_quoted

@@ -1,7 +1,6 @@
 """Wide tables as input: dates down, names across, one number a cell. Errors are named and never repaired."""
 
 from collections.abc import Iterator, Sequence
-from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
@@ -9,6 +8,7 @@ import numpy as np
 import pandas as pd
 from numpy.typing import NDArray
 
+from foundation.dataclasses import dataclass, replace
 from foundation.errors import DataError, InputFault, all_mistakes
 from foundation.names import ASSET_FIX, asset_fault
 from foundation.table_files import quoted

@@ -7,12 +7,12 @@ make it at the independent current market price alone, which for a listed securi
 
 from collections import defaultdict, deque
 from collections.abc import Iterable, Iterator, Sequence
-from dataclasses import dataclass
 from decimal import Decimal
 from fractions import Fraction
 from itertools import accumulate, pairwise
 from typing import NamedTuple
 
+from foundation.dataclasses import dataclass
 from research.portfolio.holdings.blotter import NO_AMOUNT
 
 

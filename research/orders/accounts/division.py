@@ -11,12 +11,12 @@ between accounts. Aims, each the least (to `TIE`) that leaves those before it at
 5. tax on the sales of taxable accounts.
 """
 
-from dataclasses import dataclass, replace
 from typing import Any
 
 import numpy as np
 
 from foundation.arrays import Array
+from foundation.dataclasses import dataclass, replace
 from research.orders.accounts.division_problem import LIMITS, DivisionProblem
 from research.orders.accounts.division_programme import TIE, DivisionProgramme, Mode
 from research.orders.lots.lot_problem import Proof

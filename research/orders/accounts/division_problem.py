@@ -1,13 +1,13 @@
 """The problem of dividing orders over accounts: the orders, the holdings, and a division's results and faults."""
 
 from collections.abc import Sequence
-from dataclasses import dataclass
 from functools import cached_property
 from typing import Any
 
 import numpy as np
 
 from foundation.arrays import Array, Mask
+from foundation.dataclasses import dataclass
 from foundation.tolerances import LOT
 from research.accounting.cost_parameters import IMPACT
 from research.orders.lots.lot_problem import DIVISIBLE_LOT

@@ -1,13 +1,13 @@
 """The mixed-integer linear programme by which orders are divided over accounts: its columns, its rows and its aims."""
 
 from collections.abc import Sequence
-from dataclasses import dataclass, field, replace
 from functools import cached_property
 from typing import Any
 
 import numpy as np
 
 from foundation.arrays import Array, Mask
+from foundation.dataclasses import dataclass, field, replace
 from foundation.tolerances import COUNTED, LOT
 from research.accounting.cost_parameters import COMMISSION, HALF_SPREAD, IMPACT
 from research.orders.accounts.division_problem import ACCOUNT_CASH, DivisionProblem

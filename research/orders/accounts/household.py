@@ -4,13 +4,13 @@ The list itself is made over the sums of the accounts; how it is divided says `r
 """
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, fields, replace
 from functools import cached_property
 from typing import Any
 
 import numpy as np
 
 from foundation.arrays import Array, frozen
+from foundation.dataclasses import dataclass, fields, replace
 from foundation.errors import ConfigError, PolicyError
 from foundation.tolerances import LOT
 from research.accounting.lots.lot import LotSale

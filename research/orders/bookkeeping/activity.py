@@ -4,10 +4,10 @@ import re
 from collections import Counter
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import suppress
-from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any
 
+from foundation.dataclasses import dataclass, field, replace
 from foundation.errors import DataError, all_mistakes
 from foundation.paper.wording import counted
 from research.orders.bookkeeping.columns import EXECUTIONS, NEGATIVE_FEES, NUMBER_FIELDS, TOTALS, TRANSACTIONS

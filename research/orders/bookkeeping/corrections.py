@@ -5,10 +5,10 @@ order leave, to the cent.
 """
 
 from collections.abc import Iterator, Sequence
-from dataclasses import dataclass, replace
 from decimal import Decimal
 from typing import NoReturn
 
+from foundation.dataclasses import dataclass, replace
 from foundation.errors import DataError
 from research.orders.after_fills import match_fills
 from research.orders.fills import Fill

@@ -5,9 +5,10 @@ currency of the price or in the one in which the account pays. Each way to read 
 """
 
 from collections.abc import Iterable, Iterator
-from dataclasses import dataclass
 from decimal import Decimal
 from itertools import product
+
+from foundation.dataclasses import dataclass
 
 NO_AMOUNT, ONE, ONE_CENT, HALF_CENT = Decimal(), Decimal(1), Decimal("0.01"), Decimal("0.005")
 MAX_FEES = 6  # whose signs are tried

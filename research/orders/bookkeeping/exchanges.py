@@ -2,12 +2,12 @@
 
 from collections import Counter
 from collections.abc import Collection, Sequence
-from dataclasses import dataclass, replace
 from datetime import date
 from decimal import Decimal
 from pathlib import Path
 
 from foundation.arguments import did_you_mean
+from foundation.dataclasses import dataclass, replace
 from foundation.errors import DataError
 from foundation.table_files import header_of, iso_day, quoted, read_rows
 from research.orders.booking import check_units

@@ -3,10 +3,10 @@
 import re
 from collections.abc import Iterable, Iterator, Mapping
 from contextlib import suppress
-from dataclasses import dataclass, replace
 from datetime import date
 from decimal import Decimal
 
+from foundation.dataclasses import dataclass, replace
 from foundation.errors import DataError
 from foundation.paper.wording import counted
 from research.orders.after_fills import accounts_of, match_fills, unsent_rows

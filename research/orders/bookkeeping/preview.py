@@ -1,9 +1,9 @@
 """The booking of each row of a broker's file, and the cash after it: for whoever looks before anything is written."""
 
 from collections.abc import Iterator
-from dataclasses import dataclass
 from decimal import Decimal
 
+from foundation.dataclasses import dataclass
 from research.orders.bookkeeping.activity import Activity
 from research.orders.bookkeeping.importing import RESTATED, item_name, keys_of
 from research.portfolio.holdings.blotter import NO_AMOUNT

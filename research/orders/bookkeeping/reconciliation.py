@@ -1,12 +1,12 @@
 """A book, a broker's positions and a portfolio file asset by asset: differences, and what could explain them."""
 
 from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import dataclass, replace
 from decimal import Decimal
 from itertools import chain, combinations
 from typing import NamedTuple
 
 from foundation.canonical import decimal
+from foundation.dataclasses import dataclass, replace
 from foundation.paper.wording import listed
 from research.orders.booking import events_since
 from research.orders.bookkeeping.importing import fill_of_item, names_by_number

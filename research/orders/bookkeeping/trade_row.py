@@ -5,10 +5,10 @@ A row may state its amount in another currency than its price: it is then sold o
 
 from collections.abc import Iterator
 from contextlib import suppress
-from dataclasses import dataclass, replace
 from decimal import Decimal
 
 from foundation.canonical import decimal
+from foundation.dataclasses import dataclass, replace
 from foundation.errors import DataError
 from research.market.rows import HUNDREDTHS
 from research.orders.bookkeeping.columns import BUY, GROSS, NET, SELL

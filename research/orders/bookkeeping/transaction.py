@@ -3,11 +3,11 @@
 import re
 from collections.abc import Iterator, Mapping
 from contextlib import suppress
-from dataclasses import dataclass, field
 from datetime import datetime
 from decimal import Decimal
 
 from foundation.canonical import decimal
+from foundation.dataclasses import dataclass, field
 from foundation.errors import DataError
 from foundation.table_files import Number, Row, number, quoted
 from research.market.currency import CURRENCIES

@@ -9,12 +9,12 @@ or an impact does not help to reach it.
 """
 
 from collections.abc import Callable, Iterator, Sequence
-from dataclasses import dataclass, replace
 from functools import partial
 
 import numpy as np
 
 from foundation.arrays import Array
+from foundation.dataclasses import dataclass, replace
 from foundation.linear_programme import LinearProgramme, Point, irreducible
 from foundation.tolerances import COUNTED, LOT
 from research.orders.lots.lot_problem import DIVISIBLE_LOT

@@ -19,13 +19,13 @@ tracking error was made by the rule, and its point must not be undone: near the 
 so that every order would stop short of it, and be asked for again. A norm rises at the same rate up to the point.
 """
 
-from dataclasses import dataclass, field, replace
 from enum import StrEnum
 from functools import cached_property
 
 import numpy as np
 
 from foundation.arrays import Array, Mask, Rows
+from foundation.dataclasses import dataclass, field, replace
 from foundation.tolerances import LOT, TRIGGER, WEIGHT
 from research.orders.lots.order_limits import OrderLimit, broken_by, sendable
 from research.orders.lots.position import MOST_LOTS, Position

@@ -6,12 +6,12 @@ above.
 """
 
 from collections.abc import Iterator, Sequence
-from dataclasses import dataclass, replace
 from functools import cached_property
 
 import numpy as np
 
 from foundation.arrays import Array
+from foundation.dataclasses import dataclass, replace
 from foundation.tolerances import LOT
 from research.accounting.costs import BASIS_POINT
 from research.orders.lots.lot_branch import branch

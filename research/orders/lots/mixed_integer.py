@@ -1,11 +1,11 @@
 """A mixed-integer linear programme on HiGHS (Huangfu, Hall 2018, Parallelizing the dual revised simplex method)."""
 
-from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
 
 from foundation.arrays import Array
+from foundation.dataclasses import dataclass
 from foundation.linear_programme import highs_model
 from foundation.tolerances import LOT
 

@@ -7,7 +7,6 @@ are sent, of one account or of several, are held against the same limits by `bro
 """
 
 from collections.abc import Callable, Iterator
-from dataclasses import dataclass, replace
 from functools import partial
 from math import ceil, inf, isfinite
 from typing import Any, NamedTuple
@@ -15,6 +14,7 @@ from typing import Any, NamedTuple
 import numpy as np
 
 from foundation.arrays import Array, Mask
+from foundation.dataclasses import dataclass, replace
 from foundation.paper.wording import percent
 from foundation.tolerances import LOT
 from research.orders.lots.position import CENT, Position

@@ -6,13 +6,13 @@ of HiGHS are far below a cent.
 """
 
 from collections.abc import Iterable, Iterator, Sequence
-from dataclasses import dataclass, replace
 from functools import cached_property
 from typing import Any
 
 import numpy as np
 
 from foundation.arrays import Array, Mask, Rows
+from foundation.dataclasses import dataclass, replace
 from research.accounting import cost_parameters as costs
 from research.orders.lots.mixed_integer import Programme, Solution
 from research.orders.lots.order_limits import BOUGHT, ORDER_COST, SENT, SOLD, OrderLimit

@@ -1,13 +1,13 @@
 """The holdings of a portfolio at one close, their trading costs to the cent, and the limits of its orders."""
 
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass, field, replace
 from functools import cached_property
 from typing import NamedTuple
 
 import numpy as np
 
 from foundation.arrays import Array, Mask, frozen
+from foundation.dataclasses import dataclass, field, replace
 from foundation.errors import DataError
 from foundation.tolerances import COUNTED
 from research.accounting.cost_parameters import COST_COLUMNS, NO_TERMS, CostParameters

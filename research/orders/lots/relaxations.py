@@ -4,12 +4,12 @@ Each is one of a position with one value of it changed, and a larger change lets
 """
 
 from collections.abc import Callable, Iterator
-from dataclasses import dataclass, replace
 from functools import partial
 from math import ceil, exp, floor, log
 
 import numpy as np
 
+from foundation.dataclasses import dataclass, replace
 from foundation.paper.wording import percent
 from research.orders.lots.order_limits import MINIMUM, MOVE, NO_BUYS, NO_SELLS, OF_GAINS, OF_VOLUME, SIDE
 from research.orders.lots.position import CENT, Position

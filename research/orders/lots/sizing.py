@@ -6,13 +6,13 @@ wants is added, until no more order can be sent: after these orders the list is 
 
 from bisect import bisect_left
 from collections.abc import Callable
-from dataclasses import dataclass, replace
 from functools import cached_property, partial
 from typing import NamedTuple
 
 import numpy as np
 
 from foundation.arrays import Array, Mask, frozen
+from foundation.dataclasses import dataclass, replace
 from foundation.errors import PolicyError
 from foundation.tolerances import COUNTED, LOT
 from research.accounting import Trade

@@ -5,13 +5,13 @@ where there are gains of the same term to set it against.
 """
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, replace
 from itertools import compress
 
 import numpy as np
 import pandas as pd
 
 from foundation.arrays import Array
+from foundation.dataclasses import dataclass, replace
 from research.accounting.lots.lot import LotSale, TaxLot, TaxLots, TaxRules
 from research.accounting.lots.selection import in_each_account, newest, sell
 from research.accounting.lots.wash_sales import wash

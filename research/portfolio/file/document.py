@@ -5,7 +5,6 @@ import os
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from copy import deepcopy
-from dataclasses import dataclass, replace
 from datetime import date
 from difflib import get_close_matches
 from math import inf
@@ -13,6 +12,7 @@ from pathlib import Path
 from typing import Any, NoReturn
 
 from foundation.arguments import LARGEST_NUMBER, SMALLEST_NUMBER, did_you_mean, is_number, shown
+from foundation.dataclasses import dataclass, replace
 from foundation.errors import ConfigError, DataError, InputFault
 from foundation.names import NAME_FIX, name_fault
 from foundation.printable import has_unseen

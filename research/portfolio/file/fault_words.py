@@ -1,13 +1,13 @@
 """The mistakes that pydantic finds in a value, as messages say them: place, fault, value found, and fix."""
 
 from collections.abc import Sequence
-from dataclasses import dataclass
 from functools import cache
 from typing import Any
 
 from pydantic import TypeAdapter
 
 from foundation.arguments import did_you_mean
+from foundation.dataclasses import dataclass
 from research.portfolio.file.kinds import NOT_BLANK, Told
 from research.portfolio.file.strict_yaml import KeyPath
 

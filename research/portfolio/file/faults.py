@@ -1,10 +1,10 @@
 """Mistakes of a file that are told at once."""
 
 from collections.abc import Callable
-from dataclasses import dataclass, field
 from math import inf
 from typing import Any
 
+from foundation.dataclasses import dataclass, field
 from foundation.errors import ConfigError, InputFault
 
 

@@ -5,13 +5,13 @@ Each kind is a type that pydantic validates and writes into the JSON schema of t
 
 import re
 from collections.abc import Callable
-from dataclasses import dataclass
 from typing import Annotated, Any, TypeVar, dataclass_transform
 
 import pandas as pd
 from pydantic import AfterValidator, Field, PlainValidator, StringConstraints, WithJsonSchema
 
 from foundation.arguments import LARGEST_NUMBER, MOST_PENALTY, is_number
+from foundation.dataclasses import dataclass
 from foundation.errors import ConfigError
 from foundation.names import NAME_FIX, name_fault
 from foundation.table_files import iso_day

@@ -1,7 +1,6 @@
 """The orders that were sent last, and the fills that were booked: what is done of a list, and what is open."""
 
 from collections.abc import Hashable, Iterable, Mapping
-from dataclasses import dataclass, field, replace
 from datetime import date
 from decimal import Decimal
 from fractions import Fraction
@@ -9,6 +8,7 @@ from math import prod
 from typing import Literal, TypeVar
 
 from foundation.canonical import decimal
+from foundation.dataclasses import dataclass, field, replace
 
 Key = TypeVar("Key", bound=Hashable)
 Amount = TypeVar("Amount", float, Decimal)

@@ -5,7 +5,6 @@ be known. A fill stands in units of its day.
 """
 
 from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
-from dataclasses import dataclass, field, replace
 from datetime import date, timedelta
 from decimal import Decimal
 from functools import cache, cached_property
@@ -13,6 +12,7 @@ from typing import Any, ClassVar, Literal
 
 from pydantic import TypeAdapter
 
+from foundation.dataclasses import dataclass, field, replace
 from foundation.errors import DataError
 from foundation.paper.wording import counted, listed
 from research.market import Market

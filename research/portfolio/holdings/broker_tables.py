@@ -3,7 +3,6 @@
 import json
 import re
 from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
-from dataclasses import dataclass, field, replace
 from functools import cached_property, partial
 from itertools import pairwise, zip_longest
 from pathlib import Path
@@ -11,6 +10,7 @@ from statistics import mode
 from typing import NamedTuple, NoReturn
 
 from foundation.arguments import cut
+from foundation.dataclasses import dataclass, field, replace
 from foundation.errors import DataError, InputFault
 from foundation.table_files import (
     DELIMITERS,

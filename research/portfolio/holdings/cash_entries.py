@@ -1,9 +1,10 @@
 """Cash that comes and goes without an order: deposits, withdrawals, interest, dividends, taxes and fees."""
 
-from dataclasses import dataclass
 from datetime import date
 from decimal import Decimal
 from typing import Literal
+
+from foundation.dataclasses import dataclass
 
 EntryKind = Literal["deposit", "withdrawal", "interest", "dividend", "tax", "fee", "exchange", "other"]
 PAY_DAYS = 90  # at most, from an ex-date to the payment of its dividend

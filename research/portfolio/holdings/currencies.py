@@ -4,13 +4,13 @@ All sizes of orders are found in the basis. What is quoted and held in a currenc
 """
 
 from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import dataclass, field, replace
 from typing import Annotated, NamedTuple
 
 import numpy as np
 from pydantic import Field
 
 from foundation.arrays import Array, frozen
+from foundation.dataclasses import dataclass, field, replace
 from foundation.errors import ConfigError, DataError
 from research.market import EMBEDDED, Market
 from research.market.currency import FX, in_currency

@@ -1,12 +1,12 @@
 """The holdings of a portfolio file: positions, prices, accounts and cash, valued in its basis at one set of rates."""
 
 from collections.abc import Sequence
-from dataclasses import dataclass, replace
 from functools import cached_property
 
 import numpy as np
 
 from foundation.arrays import Array
+from foundation.dataclasses import dataclass, replace
 from research.market import Market
 from research.portfolio.file.document import Document
 from research.portfolio.holdings.book import Book

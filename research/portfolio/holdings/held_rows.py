@@ -1,8 +1,8 @@
 """Holdings by a broker's file of positions, or by a book: rows of assets and of cash."""
 
-from dataclasses import dataclass, field
 from datetime import date
 
+from foundation.dataclasses import dataclass, field
 from research.portfolio.holdings.blotter import summed
 
 ROW_ROUNDING = 0.01  # by which each row may be rounded

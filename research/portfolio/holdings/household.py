@@ -1,7 +1,6 @@
 """The accounts of one portfolio, from its file: the holdings, the taxation and the preferred assets of each."""
 
 from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import dataclass, field, replace
 from decimal import Decimal
 from typing import Annotated, Any, Literal, get_args
 
@@ -10,6 +9,7 @@ from pydantic import Field
 
 from foundation.arguments import did_you_mean
 from foundation.arrays import Array, Mask, freeze_fields
+from foundation.dataclasses import dataclass, field, replace
 from research.market import Market
 from research.portfolio.file.document import Document
 from research.portfolio.file.faults import Faults

@@ -1,7 +1,6 @@
 """The key `lines` of a portfolio file: the holding of each asset, its target and range, and how it trades."""
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, replace
 from math import fsum
 from typing import Annotated, Any, Literal
 
@@ -9,6 +8,7 @@ import numpy as np
 from pydantic import Field
 
 from foundation.arguments import LARGEST_NUMBER
+from foundation.dataclasses import dataclass, replace
 from foundation.tolerances import TARGET_TOLERANCE
 from research.allocation import FixedWeights
 from research.market import Market

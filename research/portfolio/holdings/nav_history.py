@@ -1,12 +1,12 @@
 """The NAV of a portfolio since its opening trade: a file that trade lists of rules that look at wealth need."""
 
 from collections.abc import Iterator
-from dataclasses import dataclass, field
 
 import numpy as np
 
 from foundation.arguments import cut
 from foundation.arrays import Array, Mask, frozen
+from foundation.dataclasses import dataclass, field
 from foundation.errors import DataError, all_mistakes
 from foundation.paper.wording import percent
 from research.market import Market

@@ -3,11 +3,11 @@
 import re
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from contextlib import suppress
-from dataclasses import dataclass
 from itertools import accumulate, chain
 from pathlib import Path
 
 from foundation.arguments import LARGEST_NUMBER, did_you_mean
+from foundation.dataclasses import dataclass
 from foundation.errors import DataError, InputFault, all_mistakes
 from foundation.table_files import Number, Row, fault, may_be_thousands, number, quoted
 from research.market.currency import CURRENCIES, SIGNS, may_be

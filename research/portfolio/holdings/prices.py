@@ -1,7 +1,6 @@
 """The price of each asset at which holdings are valued and orders sized: its last close, or that of a price file."""
 
 from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
-from dataclasses import dataclass, field, replace
 from functools import partial
 from pathlib import Path
 
@@ -11,6 +10,7 @@ from numpy.typing import NDArray
 
 from foundation.arguments import LARGEST_NUMBER, SMALLEST_NUMBER
 from foundation.arrays import Array, freeze_fields
+from foundation.dataclasses import dataclass, field, replace
 from foundation.errors import DataError, InputFault, all_mistakes
 from foundation.paper.wording import percent
 from foundation.table_files import Number, Row, iso_day

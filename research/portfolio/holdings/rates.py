@@ -8,7 +8,6 @@ Each quote is brought to one of a foreign currency in the basis when it is read,
 """
 
 from collections.abc import Collection, Iterator, Mapping
-from dataclasses import dataclass, field, replace
 from decimal import ROUND_HALF_EVEN, Decimal
 from pathlib import Path
 from typing import Annotated, NamedTuple
@@ -21,6 +20,7 @@ from pydantic import Field
 from foundation.arguments import LARGEST_NUMBER, SMALLEST_NUMBER
 from foundation.arrays import frozen
 from foundation.canonical import decimal
+from foundation.dataclasses import dataclass, field, replace
 from foundation.errors import ConfigError, DataError, all_mistakes
 from research.market import Market
 from research.market.currency import CURRENCIES, FX, PAIR_ORDER, Pair, Quoted, in_base, quoted_rates

@@ -2,9 +2,9 @@
 
 import re
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, field
 from functools import cached_property
 
+from foundation.dataclasses import dataclass, field
 from foundation.errors import DataError
 from foundation.paper.wording import grouped
 from research.market.reading.known_instruments import known_instruments

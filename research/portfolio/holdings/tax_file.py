@@ -2,7 +2,6 @@
 
 import hashlib
 from collections.abc import Collection, Iterator, Mapping, Sequence
-from dataclasses import dataclass, replace
 from datetime import date
 from decimal import Decimal
 from functools import partial
@@ -14,6 +13,7 @@ from pydantic import Field
 
 from foundation.arguments import LARGEST_NUMBER, did_you_mean
 from foundation.arrays import Array
+from foundation.dataclasses import dataclass, replace
 from research.accounting import Tax
 from research.accounting.lots.ledger import LotLedger
 from research.accounting.lots.lot import HALF_A_CENT, TaxLot, TaxLots, TaxRules

@@ -5,7 +5,6 @@ measured by the strategic target, whatever the benchmark is; no other figure of 
 """
 
 from collections.abc import Sequence
-from dataclasses import dataclass
 from typing import Literal
 
 import numpy as np
@@ -14,6 +13,7 @@ from numpy.typing import NDArray
 
 from foundation.arguments import did_you_mean
 from foundation.arrays import Array, frozen
+from foundation.dataclasses import dataclass
 from foundation.errors import DataError
 from foundation.files import sha256_of
 from research.market import Market

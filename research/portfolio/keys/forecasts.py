@@ -8,11 +8,11 @@ forecasts:
 """
 
 from collections.abc import Mapping
-from dataclasses import dataclass, field
 from typing import Annotated, Any
 
 from pydantic import Field
 
+from foundation.dataclasses import dataclass, field
 from research.allocation import FixedWeights
 from research.forecast import Forecast
 from research.market import Past

@@ -1,12 +1,12 @@
 """The limits of the orders of a trade list, from a portfolio file: cash reserve, tickets, turnover, share of volume."""
 
 from collections.abc import Mapping
-from dataclasses import dataclass, fields
 from typing import Annotated, Any, Final, Literal
 
 from pydantic import Field
 
 from foundation.arrays import Array
+from foundation.dataclasses import dataclass, fields
 from research.accounting.costs import BASIS_POINT
 from research.market import Market
 from research.portfolio.file.document import Document

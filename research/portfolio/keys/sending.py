@@ -1,11 +1,11 @@
 """The keys `sending` and `slicing` of a ticket: limits that are checked before it is sent, and slices of its orders."""
 
 from collections.abc import Mapping
-from dataclasses import dataclass
 from typing import Annotated, Any, ClassVar, Literal, get_args
 
 from pydantic import Field
 
+from foundation.dataclasses import dataclass
 from research.portfolio.file.kinds import Text, Told
 
 CollarUnit = Literal["bps", "spreads", "volatilities"]

@@ -9,12 +9,12 @@ The house's stand in `data/stress.yaml`. A portfolio file may name another file,
 """
 
 from collections.abc import Mapping
-from dataclasses import dataclass, field
 from typing import Annotated
 
 from pydantic import Field
 
 from foundation.arguments import did_you_mean
+from foundation.dataclasses import dataclass, field
 from foundation.errors import ConfigError
 from foundation.files import DATA
 from research.market import Market

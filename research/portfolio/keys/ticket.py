@@ -1,12 +1,12 @@
 """The terms of the orders of a trade list, from a portfolio file: order type, collar, account, the broker's symbols."""
 
 from collections.abc import Mapping
-from dataclasses import dataclass, field
 from decimal import ROUND_CEILING, ROUND_FLOOR, Decimal
 from typing import Annotated, Any, ClassVar, Literal, TypeVar, get_args
 
 from pydantic import Field
 
+from foundation.dataclasses import dataclass, field
 from research.market import Market
 from research.portfolio.file.document import Document
 from research.portfolio.file.faults import Faults

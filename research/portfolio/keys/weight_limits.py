@@ -1,7 +1,6 @@
 """Limits of weights that the orders of a trade list keep: ranges of assets that bind, and groups of assets."""
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
 from functools import cached_property
 from math import inf, isfinite
 from typing import Annotated, Literal
@@ -11,6 +10,7 @@ from pydantic import Field
 
 from foundation.arguments import did_you_mean
 from foundation.arrays import Array, Rows, frozen
+from foundation.dataclasses import dataclass
 from foundation.paper.wording import percent
 from research.market import Market
 from research.portfolio.file.document import Document

@@ -7,13 +7,13 @@ The risk of an asset that has stopped is not known: all figures leave it out, as
 
 import math
 from collections.abc import Mapping
-from dataclasses import dataclass
 from functools import cached_property
 
 import numpy as np
 import pandas as pd
 
 from foundation.arrays import Array
+from foundation.dataclasses import dataclass
 from foundation.errors import DataError
 from foundation.paper.wording import percent
 from foundation.tolerances import COUNTED

@@ -1,11 +1,10 @@
 """Regression of returns on factors: betas with intervals that allow for autocorrelation, and betas over a year."""
 
-from dataclasses import dataclass
-
 import numpy as np
 from numpy.lib.stride_tricks import sliding_window_view
 
 from foundation.arrays import Array
+from foundation.dataclasses import dataclass
 from foundation.errors import DataError
 from foundation.tolerances import SERIES
 from research.risk.simulation.long_run_variance import newey_west_lags

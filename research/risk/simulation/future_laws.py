@@ -7,13 +7,13 @@ volatility of today. In the long run each keeps the mean log return of its sampl
 and in whatever order.
 """
 
-from dataclasses import dataclass, field
 from typing import Protocol
 
 import numpy as np
 import pandas as pd
 
 from foundation.arrays import Array
+from foundation.dataclasses import dataclass, field
 from foundation.errors import DataError
 from research.market import Market
 from research.market.calendars import row_name

@@ -1,11 +1,10 @@
 """Hidden Markov models of normal returns: Hamilton's filter, Kim's smoother, and a fit by the EM algorithm."""
 
-from dataclasses import dataclass
-
 import numpy as np
 
 from foundation.arrays import Array, Rows
 from foundation.compiled import compiled
+from foundation.dataclasses import dataclass
 from foundation.errors import DataError
 from research.risk.simulation.markov_chain import stationary
 

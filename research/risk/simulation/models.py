@@ -10,7 +10,6 @@ exp(mean·d) − 1; with regimes, with the mean of that day's regime.
 """
 
 from abc import abstractmethod
-from dataclasses import dataclass
 from functools import cached_property
 from typing import Any, Protocol
 
@@ -19,6 +18,7 @@ import numpy as np
 from foundation.arguments import floats, is_number, refuse, shown
 from foundation.arrays import Array, Rows, frozen
 from foundation.compiled import compiled
+from foundation.dataclasses import dataclass
 from foundation.errors import ConfigError
 from research.risk.simulation.covariances import taken_apart
 from research.risk.simulation.markov_chain import check_transition, stationary

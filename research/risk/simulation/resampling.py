@@ -1,6 +1,5 @@
 """The stationary bootstrap: days of a real market, drawn again in blocks of random length."""
 
-from dataclasses import dataclass
 from functools import cached_property
 
 import numpy as np
@@ -8,6 +7,7 @@ import numpy as np
 from foundation.arguments import is_number, refuse
 from foundation.arrays import Array, Mask, Rows
 from foundation.compiled import compiled
+from foundation.dataclasses import dataclass
 from foundation.errors import DataError
 from research.market.market import Market
 from research.risk.simulation.streams import BLOCKS, STARTS, check_batch, stream

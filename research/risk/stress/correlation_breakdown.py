@@ -1,12 +1,12 @@
 """A covariance with correlations that move toward one, as in a crisis, and its effect on a portfolio's risk."""
 
 from collections.abc import Sequence
-from dataclasses import dataclass
 
 import numpy as np
 
 from foundation.arguments import is_number, shown
 from foundation.arrays import Array
+from foundation.dataclasses import dataclass
 from foundation.errors import ConfigError, DataError
 from research.risk.decomposition.concentration import diversification_ratio
 from research.risk.distribution import TAIL_LEVELS

@@ -1,12 +1,12 @@
 """Named episodes of market stress: from which day to which, and where their dates come from."""
 
-from dataclasses import dataclass
 from typing import Literal
 
 import numpy as np
 import pandas as pd
 from numpy.typing import NDArray
 
+from foundation.dataclasses import dataclass
 from foundation.errors import ConfigError
 
 Coverage = Literal["whole", "part", "none"]

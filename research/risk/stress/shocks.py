@@ -9,12 +9,12 @@ a desk as well as the last weights of a backtest:
 """
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
 
 import numpy as np
 
 from foundation.arguments import is_number, shown
 from foundation.arrays import Array, Mask, freeze_fields
+from foundation.dataclasses import dataclass
 from foundation.errors import ConfigError, DataError
 from foundation.tolerances import COUNTED, VARIATION
 from research.market.delisting import moving, stopped

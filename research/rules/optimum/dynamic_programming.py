@@ -27,7 +27,6 @@ gain for Markov decision processes), and are brought together.
 """
 
 from collections.abc import Callable
-from dataclasses import dataclass, replace
 from functools import cached_property
 from typing import TYPE_CHECKING, NamedTuple
 
@@ -35,6 +34,7 @@ import numpy as np
 
 from foundation.arrays import Array
 from foundation.compiled import compiled
+from foundation.dataclasses import dataclass, replace
 from foundation.errors import ConfigError
 from research.risk.simulation.covariances import taken_apart
 from research.rules.bands import is_fully_invested

@@ -19,12 +19,12 @@ Source : Boyd et al. (2017), Multi-Period Trading via Convex Optimization, secti
 """
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, replace
 from math import inf
 
 import numpy as np
 
 from foundation.arrays import Array, Rows
+from foundation.dataclasses import dataclass, replace
 from research.accounting.cost_parameters import HoldingCosts
 from research.accounting.sale_tax import TaxCurves
 from research.allocation.constraints.limits import WEIGHTS, Limit, Limits, Part

@@ -8,7 +8,6 @@ gaps. The interval of one asset depends on the gap of the other. Where the rest 
 traded with one another: the interval of the first then depends on the sum of both, which such a trade leaves.
 """
 
-from dataclasses import dataclass
 from functools import cached_property
 from typing import NamedTuple
 
@@ -16,6 +15,7 @@ import numpy as np
 
 from foundation.arrays import Array, MadeAnew, freeze_fields, frozen
 from foundation.compiled import inlined, linked
+from foundation.dataclasses import dataclass
 from foundation.tolerances import DESTINATION, TRIGGER
 
 SWEEPS = 1000  # far more than two assets need, unless their returns are one and the same

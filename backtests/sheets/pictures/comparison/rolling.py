@@ -1,7 +1,6 @@
 """Pictures of what changes through a test: rolling measures, betas on factors, and concentration."""
 
 from collections.abc import Mapping
-from dataclasses import dataclass, replace
 
 import numpy as np
 import pandas as pd
@@ -9,6 +8,7 @@ import pandas as pd
 from backtests.attribution.exposures import Concentration
 from backtests.attribution.factor_attribution import FactorAttribution
 from backtests.evaluation.policy_risk import PolicyRisk
+from foundation.dataclasses import dataclass, replace
 from foundation.paper.charts.curves import daily_curves, stacked_panels
 from foundation.paper.charts.panel import Axis, Panel, day_numbers
 from foundation.paper.layout import AXIS, Array

@@ -1,13 +1,13 @@
 """Two pictures of each policy over time: growth and drawdown; turnover and cumulative cost."""
 
 from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import dataclass, replace
 
 import numpy as np
 import pandas as pd
 
 from backtests.engine.result import Backtest
 from backtests.evaluation.comparator import Comparator
+from foundation.dataclasses import dataclass, replace
 from foundation.paper.charts.curves import daily_curves, stacked_panels
 from foundation.paper.charts.panel import Axis, Panel, day_numbers
 from foundation.paper.layout import Array

@@ -1,13 +1,12 @@
 """Weights of every asset as they drifted and were traded back, in their bands and ranges: a small picture an asset."""
 
-from dataclasses import dataclass
-
 import numpy as np
 import pandas as pd
 
 from backtests.engine.result import Backtest
 from backtests.evaluation.bands_in_force import bands_in_force
 from foundation.arrays import Array
+from foundation.dataclasses import dataclass
 from foundation.paper.charts.panel import Axis, Panel, day_numbers
 from foundation.paper.layout import NUMBERS_HEIGHT, TITLE, limits, thinned
 from foundation.paper.picture import Format, Picture, picture
