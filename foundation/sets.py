@@ -6,6 +6,7 @@ import stands, as an error that every command, page and notebook shows as it sho
 
 import sys
 from collections.abc import Iterable
+from functools import cache
 from importlib.util import find_spec
 from typing import Any
 
@@ -48,14 +49,22 @@ def has_set(name: str) -> bool:
     return all(find_spec(module) for module in SETS[name])
 
 
+@cache
+def version_of(package: str) -> str:
+    """The version of a package, read once. Raises PackageNotFoundError for one that is not installed."""
+    from importlib.metadata import version  # a fifth of the start of a command
+
+    return version(package)
+
+
 def installed_versions(packages: Iterable[str]) -> dict[str, str]:
     """The versions of those packages that are installed, by the names under which an index has them."""
-    from importlib.metadata import PackageNotFoundError, version  # a fifth of the start of a command
+    from importlib.metadata import PackageNotFoundError
 
     found = {}
     for name in packages:
         try:
-            found[name] = version(name)
+            found[name] = version_of(name)
         except PackageNotFoundError:
             continue
     return found

@@ -7,12 +7,12 @@ read a file. `make clean` deletes the folder; a damaged file is computed anew.
 
 from collections.abc import Mapping
 from contextlib import suppress
-from importlib.metadata import version
 
 from backtests.runs.report_settings import content_digest
 from foundation.arrays import Array
 from foundation.errors import DataError
 from foundation.files import DATA
+from foundation.sets import version_of
 from foundation.stored import Stored, sources_digest
 from research.learning.universal.rule import Universal, trained
 
@@ -41,7 +41,7 @@ class KeptSimulation:
         if policy is None or type(policy).__module__.startswith(SHIPPED):
             network = trained() if isinstance(policy, Universal) else None  # which is none of its fields
             content = content_digest(policy, network, *depends_on)
-            self._file = _StoredSimulation(FOLDER, [content, {name: version(name) for name in SIMULATION_LIBRARIES}])
+            self._file = _StoredSimulation(FOLDER, [content, {name: version_of(name) for name in SIMULATION_LIBRARIES}])
 
     def load(self) -> Mapping[str, Array] | None:
         """The arrays by name; None where none are kept, or the file is damaged."""

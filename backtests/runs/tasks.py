@@ -20,7 +20,6 @@ from collections.abc import Callable, Iterable, Iterator, Mapping
 from concurrent.futures import CancelledError, Future, ThreadPoolExecutor
 from concurrent.futures.process import BrokenProcessPool
 from contextlib import contextmanager
-from importlib.metadata import version
 from itertools import islice
 from multiprocessing import active_children
 from pathlib import Path
@@ -33,6 +32,7 @@ from backtests.runs.folder import Run, code_version
 from foundation.arguments import is_whole, refuse
 from foundation.errors import ConfigError, InputError
 from foundation.files import ROOT
+from foundation.sets import version_of
 
 EXACT = ("numpy", "numba", "scipy")  # libraries on whose versions the bits of a result depend
 SETTINGS_SHOWN = 6  # of the settings that differ
@@ -284,7 +284,7 @@ def code_here() -> dict[str, str]:
 
 
 def _versions() -> dict[str, str]:
-    return {name: version(name) for name in EXACT}
+    return {name: version_of(name) for name in EXACT}
 
 
 def as_they_are_drawn(

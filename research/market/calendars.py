@@ -18,7 +18,6 @@ from datetime import UTC, datetime
 from difflib import get_close_matches
 from functools import cache, cached_property
 from hashlib import sha256
-from importlib.metadata import version
 from math import log
 from pathlib import Path
 from typing import Any
@@ -31,6 +30,7 @@ from foundation.arguments import is_whole, refuse, shown
 from foundation.dataclasses import dataclass, field
 from foundation.errors import ConfigError
 from foundation.files import write_whole
+from foundation.sets import version_of
 
 LAYOUT = 2  # of the file and of what it holds: count on when either changes
 ZONE = 64  # bytes of the time zone, before the days
@@ -465,7 +465,7 @@ def place_of(calendar: str, first_year: int, last_year: int) -> Path | None:
     """The file of a calendar's sessions of some years, both included; None where a user may have registered others."""
     if "exchange_calendars" in sys.modules:
         return None
-    made_of = LAYOUT, calendar, first_year, last_year, version("exchange_calendars"), version("pandas")
+    made_of = LAYOUT, calendar, first_year, last_year, version_of("exchange_calendars"), version_of("pandas")
     return FOLDER / sha256(repr(made_of).encode()).hexdigest()[:32]
 
 

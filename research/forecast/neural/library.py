@@ -7,7 +7,6 @@ import logging
 import warnings
 from collections.abc import Iterator
 from contextlib import contextmanager
-from importlib.metadata import version
 from typing import Any, NamedTuple
 
 import numpy as np
@@ -16,6 +15,7 @@ import torch
 from torch import nn
 
 from foundation.arrays import Array
+from foundation.sets import version_of
 from research.forecast.neural.series import LINE_COLUMN, OBSERVED, SEASON, STEP_COLUMN, TARGET_COLUMN
 from research.forecast.neural.settings import NetworkSettings
 
@@ -36,7 +36,7 @@ class Samples(NamedTuple):
 
 def versions() -> dict[str, str]:
     """The versions on which the numbers of a network depend."""
-    return {name: version(name) for name in PACKAGES}
+    return {name: version_of(name) for name in PACKAGES}
 
 
 @contextmanager

@@ -106,7 +106,7 @@ def test_other_code_libraries_or_numbers_of_tests_play_anew(
     if what == "code":
         monkeypatch.setattr(foundation.stored, "sources_digest", lambda packages: b"edited code")
     elif what == "libraries":
-        monkeypatch.setattr(kept_simulations, "version", lambda name: "0")
+        monkeypatch.setattr(kept_simulations, "version_of", lambda name: "0")
     else:
         monkeypatch.setattr(module, "TESTS", 4)
     simulated(real())
