@@ -14,7 +14,6 @@ import pandas as pd
 from foundation.arguments import refuse
 from foundation.files import ROOT, from_workbench
 from foundation.paper.wording import listed
-from research.allocation import MeanVariance
 from research.market.calendars import A_YEAR
 from research.market.reading.embedded import EMBEDDED
 from research.portfolio import Portfolio, load_portfolio
@@ -118,6 +117,8 @@ def limited_policies(portfolio: Portfolio) -> tuple[Portfolio, str, str, str]:
     Where none gives way, it is the first again. A file without any gets one, whose limits are the ranges of the file;
     the words say so, else they are "".
     """
+    from research.allocation import MeanVariance
+
     models = {name: held_by(policy, portfolio.strategic) for name, policy in portfolio.policies.items()}
     under = {name: m for name, m in models.items() if isinstance(m, MeanVariance) and m.limited}
     soft = (name for name in under if any(_values(portfolio.settings["policies"][name], "gives_way")))  # type: ignore[index]

@@ -4,7 +4,7 @@ Users ask for a list every day, so that further imports of a report are made onl
 """
 
 import warnings
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Collection, Iterable, Mapping, Sequence
 from dataclasses import asdict, replace
 from datetime import UTC, datetime
 from pathlib import Path
@@ -18,14 +18,12 @@ from backtests.runs.folder import MANIFEST, reports_folder
 from backtests.runs.manifest import AGAIN, BrokenRun, past_runs
 from backtests.runs.report_settings import FULL_RUN, comparison_key, settings_of
 from desk.journal import Journal, journal_head, list_event
-from desk.tickets.destination import check_destination
-from desk.tickets.formats import format_of
 from desk.tickets.ticket import Ticket, make_ticket
 from foundation.arguments import day, first_fault, is_number, refuse
 from foundation.errors import ConfigError
 from foundation.files import replacing_together, sha256_of, writing
 from foundation.paper.formats import plain_json
-from research.learning import Learned, LearnedPolicy
+from research.learning import Learned
 from research.market.calendars import day_at
 from research.orders import Request, TradeList, trade_list
 from research.orders.request import PLAIN_REQUEST
@@ -243,6 +241,8 @@ def refit(spec: TunedThreshold | Learned, found: Mapping[str, Any], folder: Path
 
         to, seen = Within(found["within"]), pd.Timestamp(found["seen"])
         return with_last_day(Threshold(spec.allocation, found["band"], to), seen)
+    from research.learning import LearnedPolicy
+
     return LearnedPolicy.load(folder / f"seed-{found['seed']}")
 
 
@@ -280,6 +280,8 @@ def as_sent(ticket: Ticket, file: Path, models: Iterable[str] = ()) -> Ticket:
 
 def write_tickets(ticket: Ticket, paths: Sequence[Path], files: Sequence[IO[bytes]], user: str | None = None) -> None:
     """Write a ticket to open files, each in the format of its path, and journal it. Raises as `save_trades` does."""
+    from desk.tickets.formats import format_of
+
     contents = [format_of("out", path).write(ticket) for path in paths]
     for path, file, content in zip(paths, files, contents, strict=True):
         with writing(path):
@@ -288,12 +290,16 @@ def write_tickets(ticket: Ticket, paths: Sequence[Path], files: Sequence[IO[byte
         journal.append([list_event({"hash": ticket.hash, **ticket.document}, [str(path.absolute()) for path in paths])])
 
 
-def check_out(out: Iterable[str], reports: Path) -> list[Path]:
+def check_out(out: Collection[str], reports: Path) -> list[Path]:
     """The paths, to each of which a trade list can be written.
 
     reports : folder of the runs.
     Raises  : ConfigError for an ending of no format, for a file that is neither new nor an earlier list, and for the
               list of a run.
     """
+    if not out:
+        return []
+    from desk.tickets.destination import check_destination
+
     kept = [path for name in (TRADES, TRADES_JSON) for path in reports.glob(f"*/{name}")]
     return [check_destination("out", path, kept) for path in out]
