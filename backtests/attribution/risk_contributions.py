@@ -1,10 +1,10 @@
 """Contributions of each asset and class to a policy's risk: ex ante at the last close, and realised in the test."""
 
 from collections.abc import Mapping
+from typing import TYPE_CHECKING
 
 import numpy as np
 
-from backtests.engine.result import Backtest
 from foundation.arrays import Array
 from foundation.dataclasses import dataclass
 from foundation.errors import DataError
@@ -12,6 +12,9 @@ from foundation.tolerances import COUNTED
 from research.market.delisting import stopped
 from research.risk.decomposition.contributions import risk_contributions, summed_by, variance_contributions
 from research.risk.decomposition.ex_ante import covariance_of
+
+if TYPE_CHECKING:
+    from backtests.engine.result import Backtest
 
 CASH_PART, REST_PART = "cash", "costs and rest"  # parts of a return beside the assets
 
@@ -97,7 +100,7 @@ def _rows(
     }
 
 
-def contributions_of(backtest: Backtest, periods_per_year: float, window: int) -> RiskContributions:
+def contributions_of(backtest: "Backtest", periods_per_year: float, window: int) -> RiskContributions:
     """Both contributions of one backtest; each that is not defined has its reason.
 
     backtest         : a backtest of n assets.
@@ -138,7 +141,7 @@ def contributions_of(backtest: Backtest, periods_per_year: float, window: int) -
     return RiskContributions(market.assets, market.asset_class, weights, ex_ante, realised, window, undefined)
 
 
-def return_parts(backtest: Backtest) -> Array:
+def return_parts(backtest: "Backtest") -> Array:
     """(D, n + 2) what each asset, cash and the rest added to the net return of each day; rows sum to it.
 
     An asset adds its weight at the close before times its return, cash likewise; the rest is what the day's costs took,

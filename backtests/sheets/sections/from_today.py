@@ -2,9 +2,8 @@
 
 from dataclasses import asdict
 from functools import partial
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
-from backtests.comparison import Comparison
 from backtests.evaluation.metrics import Column
 from backtests.inference.estimates import NotAvailable
 from backtests.sheets.parts import Folded, Part, Words
@@ -14,6 +13,9 @@ from backtests.today.from_today import REASON, FromToday, Simulated
 from foundation.paper.styles import LineStyle
 from foundation.paper.wording import counted, listed, number, percent
 from research.risk.simulation.future_laws import FilteredFuture, RegimeFuture
+
+if TYPE_CHECKING:
+    from backtests.comparison import Comparison
 
 OF_LAWS = {  # what is said of a law where it is played
     FilteredFuture.name: "Over a month see filtered historical beside it, which starts from the volatility of today.",
@@ -33,7 +35,7 @@ UNITS = {  # the same by name of a figure that is no probability, nor a number o
 ALONE = ("mean",)  # figures that only the table of one policy has
 
 
-def from_today_parts(comparison: Comparison) -> list[Part]:
+def from_today_parts(comparison: "Comparison") -> list[Part]:
     """Words, picture and tables of the section."""
     found, styles = comparison.from_today, page_styles(comparison)
     shown = comparison.reference if isinstance(found, NotAvailable) else found.shown.policy

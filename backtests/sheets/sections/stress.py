@@ -3,9 +3,8 @@
 from collections.abc import Callable, Iterable, Sequence
 from dataclasses import asdict
 from itertools import chain, compress
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
-from backtests.comparison import Comparison
 from backtests.comparison.descriptions.stress import (
     COSTS_TIMES,
     SHOCK_SESSIONS,
@@ -26,6 +25,9 @@ from research.portfolio import Portfolio
 from research.risk.measures import BPS
 from research.risk.stress.correlation_breakdown import StressedRisk
 from research.risk.stress.shocks import LEAST_RETURN, Moved, ShockEffect
+
+if TYPE_CHECKING:
+    from backtests.comparison import Comparison
 
 TARGET = "strategic target, costless"
 ASSUMED = (
@@ -55,7 +57,7 @@ LIQUIDITY = (
 )
 
 
-def stress_parts(comparison: Comparison) -> list[Part]:
+def stress_parts(comparison: "Comparison") -> list[Part]:
     """Words, tables and the picture of the section."""
     looks, reference = looks_of(comparison), comparison.reference
     names = list(dict.fromkeys([looks.chosen or reference, reference, *comparison.backtests]))
