@@ -1,6 +1,8 @@
 """What a user waits for: in a fresh process a first backtest, compiled or not yet, and commands.
 
 Seconds are the wall's. The processor's stand beside them: on a machine that has other work they are the ones to trust.
+Those of commands that users give many times a day are also shown over those of the import of numpy, pandas and numba
+in the same round, so that machines can be compared.
 """
 
 import os
@@ -24,10 +26,20 @@ AIMS = {
     "rebalance runs": 0.5,
     "rebalance data sources": 0.5,
 }  # seconds; of commands but `--help` the processor's
+RATIOS = {
+    "rebalance trades": 1.5,
+    "rebalance risk": 2.0,
+    "rebalance allocate": 2.0,
+    "rebalance runs": 0.6,
+    "rebalance desk book show": 1.2,
+    "rebalance desk journal show": 0.5,
+}  # aims of processor seconds over those of the import of numpy, pandas and numba
 STAGES = ("python and imports", "the market read", "the backtest played")
 REBALANCE = Path(sys.executable).parent / "rebalance"
 PORTFOLIOS = Path(__file__).parents[1] / "data" / "portfolios"
 TRADES = "trades", str(PORTFOLIOS / "sixty_forty.yaml"), "--as-of", "2022-12-29"
+OPEN = "desk", "book", "open", str(PORTFOLIOS / "sixty_forty.yaml"), "--as", "mine"
+CYCLE = "desk", "run", str(PORTFOLIOS / "sixty_forty.yaml"), "--as-of", "2022-12-29"  # begins the journal
 ALLOCATE = "allocate", str(PORTFOLIOS / "global_multi_asset.yaml"), "--as-of", "2022-12-29"
 COMMANDS = {
     "rebalance trades": TRADES,
@@ -35,6 +47,9 @@ COMMANDS = {
     "rebalance --help": ("--help",),
     "rebalance runs": ("runs",),
     "rebalance data sources": ("data", "sources"),
+    "rebalance risk": ("risk", str(PORTFOLIOS / "sixty_forty.yaml")),
+    "rebalance desk book show": ("desk", "book", "show", "mine"),
+    "rebalance desk journal show": ("desk", "journal", "show"),
 }
 FIRST = """
 import time
@@ -67,23 +82,37 @@ def without_compiled_code() -> np.ndarray:
         return first_backtest({"NUMBA_CACHE_DIR": empty})
 
 
-def command(*arguments: str) -> np.ndarray:
-    """(2,) seconds that `rebalance` takes with these arguments, start of the process included, and the processor's."""
+def process(*words: str | Path, **environment: str) -> np.ndarray:
+    """(2,) seconds that a process takes, its start included, and the processor's."""
     before, used = time.perf_counter(), processor_seconds()
-    subprocess.run([REBALANCE, *arguments], check=True, capture_output=True)
+    subprocess.run(words, env=os.environ | environment, check=True, capture_output=True)
     return np.array([time.perf_counter() - before, processor_seconds() - used])
+
+
+def command(*arguments: str, **environment: str) -> np.ndarray:
+    """The same of `rebalance` with these arguments."""
+    return process(REBALANCE, *arguments, **environment)
+
+
+def turns(home: str) -> tuple[np.ndarray, dict[str, np.ndarray], np.ndarray]:
+    """(rounds, 4) first backtests; (rounds, 2) seconds of each command in a home; (rounds,) processor's of imports."""
+    first_backtest({})
+    for words in (OPEN, CYCLE, *COMMANDS.values()):
+        command(*words, REBALANCE_HOME=home)
+    warm, waits, imports = [], dict[str, list[np.ndarray]]({name: [] for name in COMMANDS}), []
+    for _ in range(ROUNDS):
+        warm.append(first_backtest({}))
+        imports.append(process(sys.executable, "-c", "import numpy, pandas, numba")[1])
+        for name, words in COMMANDS.items():
+            waits[name].append(command(*words, REBALANCE_HOME=home))
+    return np.array(warm), {name: np.array(each) for name, each in waits.items()}, np.array(imports)
 
 
 def main() -> None:
     """Measure in turns, print, and keep."""
-    first_backtest({})
-    for words in COMMANDS.values():
-        command(*words)
-    warm, waits = [], dict[str, list[np.ndarray]]({name: [] for name in COMMANDS})
-    for _ in range(ROUNDS):
-        warm.append(first_backtest({}))
-        for name, words in COMMANDS.items():
-            waits[name].append(command(*words))
+    with tempfile.TemporaryDirectory() as home:
+        warm, waits, imports = turns(home)
+    ratios = {name: float(np.median(waits[name][:, 1] / imports)) for name in RATIOS}
     cold = np.median([without_compiled_code() for _ in range(COLD_ROUNDS)], axis=0)
     *stages, busy = np.median(warm, axis=0)
     *cold_stages, cold_busy = cold
@@ -99,14 +128,20 @@ def main() -> None:
             (
                 name,
                 f"{wall:.2f}",
-                f"{AIMS[name]:.1f}",
-                "" if min(wall, processor) < AIMS[name] else "short",
+                f"{AIMS[name]:.1f}" if name in AIMS else "",
+                "" if min(wall, processor) < AIMS.get(name, np.inf) else "short",
                 f"{processor:.2f}",
             )
             for name, (wall, processor) in took.items()
         ]
         + [("first backtest, nothing compiled", f"{cold_stages[-1]:.1f}", "", "", f"{cold_busy:.1f}")],
         [f"medians of {ROUNDS} processes, {COLD_ROUNDS} where nothing is compiled"],
+    )
+    show(
+        "Processor seconds of commands over those of the import of numpy, pandas and numba",
+        ("", "times", "aim", ""),
+        [(name, f"{x:.2f}", f"{RATIOS[name]:.1f}", "" if x < RATIOS[name] else "short") for name, x in ratios.items()],
+        [f"medians of {ROUNDS} rounds; the import takes {np.median(imports):.2f} s"],
     )
     show(
         "The first backtest: seconds since the start of the interpreter",
@@ -120,6 +155,8 @@ def main() -> None:
             "seconds": {name: wall for name, (wall, _) in took.items()},
             "processor_seconds": {name: processor for name, (_, processor) in took.items()},
             "aims": AIMS,
+            "ratios": ratios,
+            "aims_of_ratios": RATIOS,
             "stages": dict(zip(STAGES, stages, strict=True)),
             "stages_nothing_compiled": dict(zip(STAGES, cold_stages, strict=True)),
         },
