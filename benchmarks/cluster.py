@@ -23,13 +23,13 @@ from typing import Any
 import psutil
 
 from backtests.runs import tasks
+from backtests.runs.chunks import Part, write_chunk
 from backtests.runs.sent_markets import packed
 from backtests.sweeps import Plan, Strategic
-from backtests.sweeps.plan import MOST_CONFIGURATIONS, Part
+from backtests.sweeps.plan import MOST_CONFIGURATIONS
 from backtests.sweeps.run import run_all
 from backtests.sweeps.run_part import run_part
 from backtests.sweeps.setup import PreparedSweep, prepare_sweep
-from backtests.sweeps.store import write_chunk
 from benchmarks.timing import keep, machine, show, versions
 from research.portfolio import load_portfolio
 from research.rules import Threshold

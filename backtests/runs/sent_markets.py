@@ -1,4 +1,4 @@
-"""Markets that workers on other machines need: known by their fingerprints, and sent to a machine once.
+"""Work for workers on other machines, and the markets that it needs: known by fingerprints, sent to a machine once.
 
 A record is sent with the fingerprint in place of each market. A machine keeps the markets that it has had in
 `data/cache/markets`, by fingerprint, for all its workers and all later work. One that it does not have it gets from the
@@ -11,20 +11,25 @@ import io
 import pickle
 import socket
 import stat
-from collections.abc import Iterator, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from contextlib import contextmanager, suppress
 from dataclasses import replace
+from functools import lru_cache
 from pathlib import Path
-from typing import Any
+from typing import Any, TypeVar
 
 import cloudpickle
 
+from backtests.runs import tasks
 from foundation.errors import DataError
 from foundation.files import ROOT, locked, write_whole, written_alone
 from research.market import Market
 
 MARKETS_FOLDER = ROOT / "data" / "cache" / "markets"
 OFFER = "markets of "  # before the id of the client that offers them
+Record = TypeVar("Record")
+Task = TypeVar("Task")
+Result = TypeVar("Result")
 
 
 class _Packer(cloudpickle.Pickler):  # type: ignore[misc]
@@ -67,6 +72,42 @@ def packed(record: Any) -> tuple[bytes, dict[str, bytes]]:
 def unpacked(content: bytes, key: str) -> Any:
     """The record, on a worker. key : under which its markets are offered. Raises : DataError as `market_of` does."""
     return _Unpacker(content, key).load()
+
+
+_unpacked = lru_cache(maxsize=1)(unpacked)  # the work that this worker last had to do with
+
+
+def on_cluster(
+    record: Record, job: Callable[[Record, Task], Result], each: Iterable[Task], address: str
+) -> Iterator[tuple[Task, Result]]:
+    """Tasks with the results of a job for each as they finish, from the workers of a Dask cluster.
+
+    record  : what all tasks need, sent to each worker once, and its markets to each machine once.
+    job     : function of the record and a task, of a module that workers can import.
+    each    : tasks; each is drawn when a worker will soon be free for it.
+    address : address of the scheduler.
+    Raises  : ConfigError for a cluster that does not answer or goes away, and for workers with other code.
+    """
+    with tasks.cluster(address) as client:
+        content, markets = packed((record, job))
+        with offered(client, markets) as key:
+            sent = client.submit(_sent, tasks.code_here(), key, content, pure=False)
+            tasks.wait_for(client, sent)
+            client.replicate([sent])  # else the worker that has it is given the first tasks
+            yield from tasks.on_client(client, _run_there, sent, tasks=each)
+
+
+def _sent(code: Mapping[str, str], key: str, content: bytes) -> tuple[Mapping[str, str], str, bytes]:
+    """The inputs of all tasks, as a task that the scheduler repeats when all workers with its result are gone."""
+    return code, key, content
+
+
+def _run_there(sent: tuple[Mapping[str, str], str, bytes], task: Any) -> Any:
+    """Do the job for a task on a worker, whose code must be that with which the work was begun."""
+    code, key, content = sent
+    tasks.check_worker(code)
+    record, job = _unpacked(content, key)
+    return job(record, task)
 
 
 @contextmanager

@@ -9,12 +9,13 @@ import hashlib
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from datetime import date
 from functools import cached_property
-from typing import Any, ClassVar, NamedTuple
+from typing import Any, ClassVar
 
 import numpy as np
 import pandas as pd
 from numpy.typing import NDArray
 
+from backtests.runs.chunks import Part
 from foundation.arguments import day, floats, is_number, is_whole, refuse, shown
 from foundation.arrays import Array, frozen
 from foundation.dataclasses import MISSING, dataclass, fields
@@ -73,13 +74,6 @@ class Configuration:
     cost_multiple: float = 1.0
     lag: int | None = None
     start: pd.Timestamp | None = None
-
-
-class Part(NamedTuple):
-    """Neighbouring configurations of a plan, from number `first` to before number `stop`."""
-
-    first: int
-    stop: int
 
 
 @dataclass(frozen=True, eq=False)

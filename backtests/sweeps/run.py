@@ -2,7 +2,8 @@
 
 import hashlib
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
-from functools import lru_cache, partial
+from dataclasses import dataclass, field
+from functools import partial
 from pathlib import Path
 from typing import Any, TypeVar
 
@@ -12,14 +13,15 @@ import pyarrow as pa
 
 from backtests.engine.result import Backtest
 from backtests.runs import tasks
+from backtests.runs.chunks import Part, chunk, made_from, unfinished, write_chunk
 from backtests.runs.folder import Run
-from backtests.runs.sent_markets import offered, packed, unpacked
+from backtests.runs.sent_markets import on_cluster
 from backtests.runs.trial_book import count_trials
 from backtests.sweeps.axes import Axes
-from backtests.sweeps.plan import Part, Plan, Strategic, held_in_plan
+from backtests.sweeps.plan import Plan, Strategic, held_in_plan
 from backtests.sweeps.run_part import backtest_one, is_plain, parts_of, run_part
 from backtests.sweeps.setup import PreparedSweep, Setup, prepare_sweep
-from backtests.sweeps.store import chunk, made_from, read_chunk, unfinished, write_chunk
+from backtests.sweeps.store import read_rows
 from backtests.sweeps.table import Keep, best_first, kept, paths, rows
 from backtests.sweeps.trials import sweep_trials
 from backtests.views import view
@@ -119,7 +121,7 @@ def sweep(
         run = Run("sweep", "", "", settings_of(prepared), fingerprint_of(prepared))
         with unfinished(Path(folder), run, prepared.fingerprints()) as done:
             run_into(Path(folder), prepared, done, workers, cluster, progress)
-            found = pa.concat_tables([read_chunk(Path(folder), part) for part in parts_of(prepared)])
+            found = pa.concat_tables([read_rows(Path(folder), part) for part in parts_of(prepared)])
     table = found.to_pandas()
     made = Sweep(prepared, table, paths(prepared, kept(prepared, keep, [table])))
     count_trials(sweep_trials(prepared, table))
@@ -242,7 +244,7 @@ def run_all(
     """
     tasks.check_workers(workers)
     if cluster:
-        return _on_cluster(prepared, parts, job, cluster)
+        return on_cluster(prepared, job, parts, cluster)
     if workers == 1:
         return ((part, job(prepared, part)) for part in parts)
     pool = tasks.in_threads if compiled(prepared) else tasks.in_processes
@@ -253,32 +255,3 @@ def compiled(prepared: PreparedSweep) -> bool:
     """True if the batch engine runs all of a plan: it does without Python's lock."""
     setups, policies = prepared.setups.values(), prepared.plan.policies
     return all(setup.scales for setup in setups) and all(map(is_plain, policies))
-
-
-def _on_cluster(
-    prepared: PreparedSweep, parts: Iterable[Part], job: Job[Result], address: str
-) -> Iterator[tuple[Part, Result]]:
-    """The prepared sweep is sent to each worker of a Dask cluster once, and its markets to each machine once."""
-    with tasks.cluster(address) as client:
-        content, markets = packed((prepared, job))
-        with offered(client, markets) as key:
-            sent = client.submit(_sent, tasks.code_here(), key, content, pure=False)
-            tasks.wait_for(client, sent)
-            client.replicate([sent])  # else the worker that has it is given the first parts
-            yield from tasks.on_client(client, _run_there, sent, tasks=parts)
-
-
-def _sent(code: Mapping[str, str], key: str, content: bytes) -> tuple[Mapping[str, str], str, bytes]:
-    """The inputs of all parts, as a task that the scheduler repeats when all workers with its result are gone."""
-    return code, key, content
-
-
-def _run_there(sent: tuple[Mapping[str, str], str, bytes], part: Part) -> Any:
-    """Do the job for a part on a worker, whose code must be that with which the sweep was begun."""
-    code, key, content = sent
-    tasks.check_worker(code)
-    prepared, job = _unpacked(content, key)
-    return job(prepared, part)
-
-
-_unpacked = lru_cache(maxsize=1)(unpacked)  # the sweep that this worker last had to do with

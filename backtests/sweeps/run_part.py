@@ -9,7 +9,8 @@ from backtests.batch.batch import Batch, each_once, play_batch
 from backtests.batch.streaming_metrics import BATCH_METRICS, CVAR, batch_metrics, target_path_returns
 from backtests.engine.result import Backtest
 from backtests.engine.run import backtest, conditions
-from backtests.sweeps.plan import BLOCK_CONFIGURATIONS, CHUNKS, Configuration, Part, held_in_plan
+from backtests.runs.chunks import Part
+from backtests.sweeps.plan import BLOCK_CONFIGURATIONS, CHUNKS, Configuration, held_in_plan
 from backtests.sweeps.setup import PreparedSweep, Setup
 from foundation.arguments import shown
 from foundation.arrays import Array, Rows

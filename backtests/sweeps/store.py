@@ -1,179 +1,25 @@
-"""The results of a sweep on disk: chunks as they finish, from which a killed sweep goes on; then one file of them all.
+"""The rows of a sweep from its chunks: of one part, or of all as one file."""
 
-An unfinished sweep is a folder of chunks beside `run.json`, which says what they were made from. Whatever has a
-chunk's name is a whole chunk. Chunks of other settings, data, code or libraries are never mixed in: the folder is
-refused, and told is what differs. Each chunk bears the sha256 of the `run.json` that it was made under, without which
-it counts for nothing; what is deleted goes chunks first and `run.json` last, and the lock stays as long as somebody may
-hold it.
-"""
-
-import fcntl
-import hashlib
-import json
-import os
-import re
-import shutil
-from collections.abc import Iterable, Iterator, Mapping
-from contextlib import contextmanager
+from collections.abc import Iterable
 from pathlib import Path
-from typing import Any
 
 import numpy as np
 import pyarrow as pa
 import pyarrow.parquet as pq
 
-from backtests.runs.folder import Run, write_json
-from backtests.runs.tasks import identity, refuse_other
-from backtests.sweeps.plan import Part
-from foundation.arguments import cut
-from foundation.errors import ConfigError, DataError
-from foundation.files import delete_drafts, write_whole
-
-RUN, LOCK = "run.json", ".lock"
-CHUNK, STAMP = re.compile(r"(\d{9,})-(\d{9,})\.parquet"), b"made_from"
+from backtests.runs.chunks import Part, chunk_of, read_chunk
+from foundation.errors import DataError
 
 
-@contextmanager
-def unfinished(folder: Path, run: Run, data: Mapping[str, str], fresh: bool = False) -> Iterator[set[Part]]:
-    """Hold the folder of an unfinished sweep, new or begun, and give the parts that are finished in it.
-
-    folder : folder of the sweep.
-    run    : inputs of the sweep.
-    data   : fingerprint by setup.
-    fresh  : True to start over, even if chunks exist.
-    Raises : ConfigError when another process is sweeping into it, and for a sweep that was made from other inputs.
-
-    Where the sweep fails before a chunk is finished there is nothing to resume from: nothing of it stays.
-    """
-    folder.mkdir(parents=True, exist_ok=True)
-    with open(folder / LOCK, "w") as lock:  # never deleted while the folder stays: another process would lock a new one
-        try:
-            fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
-        except BlockingIOError as error:
-            raise ConfigError(f"another process is sweeping into {folder}. Wait for it to end.") from error
-        if os.fstat(lock.fileno()).st_nlink == 0:  # the other process ended, and took the folder with it
-            raise ConfigError(f"another process was just sweeping into {folder}. Start it again.")
-        if fresh:
-            clear(folder)
-        origin = identity(run, data)
-        begun = (folder / RUN).exists()
-        if begun:
-            refuse_other(folder, _record(folder), origin)
-        try:
-            if not begun:
-                clear(folder)  # nobody knows what chunks without it were made from
-                write_json(folder / RUN, origin)
-            yield finished(folder)
-        except BaseException:
-            if not any(CHUNK.fullmatch(path.name) for path in folder.iterdir()):
-                clear(folder)
-                if [path.name for path in folder.iterdir()] == [LOCK]:
-                    discard(folder)
-            raise
-
-
-def _record(folder: Path) -> dict[str, Any]:
-    """The inputs recorded for the chunks of a folder. Raises DataError for a file that does not state them."""
-    try:
-        found = json.loads((folder / RUN).read_text(encoding="utf-8"))
-        if not isinstance(found, dict):
-            raise ValueError(f"it is a {type(found).__name__}")
-        return found
-    except (OSError, ValueError, RecursionError) as error:
-        raise DataError(
-            f"{folder / RUN} does not say what its sweep was made from ({cut(str(error))}). Delete the folder "
-            "(`--fresh` does) to start over."
-        ) from error
-
-
-def clear(folder: Path) -> None:
-    """Delete what a sweep left in its folder but for the lock: chunks first, so that none stays without `run.json`."""
-    delete_drafts(folder)
-    for path in folder.iterdir():
-        if CHUNK.fullmatch(path.name):
-            path.unlink()
-    (folder / RUN).unlink(missing_ok=True)
-
-
-def discard(folder: Path) -> None:
-    """Delete the folder of a finished sweep, which the caller holds. It stays where another got in meanwhile."""
-    clear(folder)
-    shutil.rmtree(folder, ignore_errors=True)
-
-
-# -- chunks ----------------------------------------------------------------------------------------------------------
-
-
-def chunk_of(part: Part) -> str:
-    """The file name of a part's chunk."""
-    return f"{part.first:09}-{part.stop:09}.parquet"
-
-
-def finished(folder: Path) -> set[Part]:
-    """The parts whose chunks are whole, and were made from what `run.json` says. Raises DataError for a broken one."""
-    found = [path for path in folder.iterdir() if CHUNK.fullmatch(path.name)]
-    wanted = made_from(folder) if found else b""
-    return {Part(*map(int, path.stem.split("-"))) for path in found if _stamp(_schema(path)) == wanted}
-
-
-def chunk(table: pa.Table, stamp: bytes) -> bytes:
-    """The rows of a part as a file. stamp : sha256 of the `run.json` that they are made under, as `made_from` gives."""
-    table = table.replace_schema_metadata({**(table.schema.metadata or {}), STAMP: stamp})
-    buffer = pa.BufferOutputStream()
-    pq.write_table(table, buffer)
-    return buffer.getvalue().to_pybytes()  # type: ignore[no-any-return]
-
-
-def write_chunk(folder: Path, part: Part, content: bytes) -> None:
-    """Write the chunk of a part, whole or not at all."""
-    write_whole(folder / chunk_of(part), content)
-
-
-def read_chunk(folder: Path, part: Part) -> pa.Table:
+def read_rows(folder: Path, part: Part) -> pa.Table:
     """The rows of a part. Raises DataError when they are not all there, or were made from something else."""
-    path = folder / chunk_of(part)
-    with _readable(path), pq.ParquetFile(path) as file:
-        table = file.read()
-    if _stamp(table.schema) != made_from(folder):
-        raise DataError(
-            f"the chunk {path} has another origin than {RUN} in its folder says: found "
-            f"{_stamp(table.schema).decode()!r}. Delete it, and start the sweep again."
-        )
-    metadata = {key: value for key, value in table.schema.metadata.items() if key != STAMP}
-    table = table.replace_schema_metadata(metadata or None)
+    table = read_chunk(folder, part)
     if not np.array_equal(table["configuration"].to_numpy(), np.arange(part.first, part.stop)):
-        raise DataError(f"the chunk {path} has other rows than its name says. Delete it, and start the sweep again.")
-    return table
-
-
-def made_from(folder: Path) -> bytes:
-    """sha256, hex, of what chunks are made from here. Raises DataError where nothing says what that is."""
-    try:
-        return hashlib.sha256((folder / RUN).read_bytes()).hexdigest().encode()
-    except FileNotFoundError as error:
         raise DataError(
-            f"{folder} has no {RUN}, which records the origin of its chunks. Start the sweep again."
-        ) from error
-
-
-def _stamp(schema: pa.Schema) -> bytes:
-    """The inputs recorded in the chunk of this schema."""
-    found: bytes = (schema.metadata or {}).get(STAMP, b"")
-    return found
-
-
-def _schema(path: Path) -> pa.Schema:
-    with _readable(path):
-        return pq.read_schema(path)
-
-
-@contextmanager
-def _readable(path: Path) -> Iterator[None]:
-    """Raise DataError, naming the chunk, where it cannot be read."""
-    try:
-        yield
-    except (OSError, pa.ArrowException) as error:
-        raise DataError(f"the chunk {path} cannot be read: {error}. Delete it, and start the sweep again.") from error
+            f"the chunk {folder / chunk_of(part)} has other rows than its name says. Delete it, and start the command "
+            "again."
+        )
+    return table
 
 
 def join(folder: Path, parts: Iterable[Part], file: Path) -> None:
@@ -181,7 +27,7 @@ def join(folder: Path, parts: Iterable[Part], file: Path) -> None:
     writer = None
     try:
         for part in parts:
-            table = read_chunk(folder, part)
+            table = read_rows(folder, part)
             writer = writer or pq.ParquetWriter(file, table.schema)
             writer.write_table(table)
     finally:

@@ -9,8 +9,9 @@ import pandas as pd
 
 from backtests.evaluation.metrics import METRICS
 from backtests.inference.estimates import Estimate
+from backtests.runs.chunks import Part
 from backtests.sweeps.labels import comparable, further_words, policy_axes, today
-from backtests.sweeps.plan import PLAN_AXES, Part
+from backtests.sweeps.plan import PLAN_AXES
 from backtests.sweeps.setup import PreparedSweep, Setup
 from backtests.sweeps.table import best_first
 from foundation.paper.text_tables import text_table, warnings_text

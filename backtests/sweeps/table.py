@@ -8,7 +8,7 @@ import pyarrow as pa
 
 from backtests.batch.streaming_metrics import BATCH_METRICS, CVAR
 from backtests.evaluation.metrics import lower_is_better
-from backtests.sweeps.plan import Part
+from backtests.runs.chunks import Part
 from backtests.sweeps.run_part import backtest_one, metrics
 from backtests.sweeps.setup import PreparedSweep
 from foundation.arguments import is_whole, one_of, refuse

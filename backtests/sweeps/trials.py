@@ -12,9 +12,9 @@ import numpy as np
 import pandas as pd
 
 from backtests.batch.streaming_metrics import target_path_returns
+from backtests.runs.chunks import Part
 from backtests.runs.trial_book import Batch
 from backtests.runs.trial_words import in_words, seed_in_words
-from backtests.sweeps.plan import Part
 from backtests.sweeps.setup import PreparedSweep, Setup
 from foundation.arrays import Array, Rows
 from research.allocation import TargetPath

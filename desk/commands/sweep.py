@@ -13,6 +13,7 @@ import pyarrow.parquet as pq
 from backtests.comparison.paired import expected_losses
 from backtests.evaluation.benchmark import Benchmark
 from backtests.inference.estimates import Estimate
+from backtests.runs.chunks import discard, unfinished
 from backtests.runs.folder import RESULTS_FILE, Run, reports_folder, staged
 from backtests.runs.manifest import sign
 from backtests.runs.origin import identity
@@ -23,7 +24,7 @@ from backtests.sweeps.file import read_sweep
 from backtests.sweeps.run import fingerprint_of, prepare, run_into, settings_of
 from backtests.sweeps.run_part import backtest_one, parts_of
 from backtests.sweeps.setup import PreparedSweep
-from backtests.sweeps.store import discard, join, unfinished
+from backtests.sweeps.store import join
 from backtests.sweeps.summary import own_conditions, sweep_text
 from backtests.sweeps.table import Keep, kept, paths
 from backtests.sweeps.trials import TRIAL_FIGURES, sweep_trials

@@ -18,9 +18,10 @@ import numpy as np
 import pandas as pd
 
 from backtests.batch.streaming_metrics import BATCH_METRICS
+from backtests.runs.chunks import Part
 from backtests.runs.trial_book import Batch, count_trials
 from backtests.sweeps import Choices, Plan, Setup, threshold
-from backtests.sweeps.plan import CHECKS, Part
+from backtests.sweeps.plan import CHECKS
 from backtests.sweeps.run import played_rows
 from backtests.sweeps.setup import prepare_sweep
 from backtests.sweeps.trials import tuning_trials

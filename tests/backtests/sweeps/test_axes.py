@@ -6,8 +6,9 @@ from dataclasses import replace
 import numpy as np
 import pytest
 
+from backtests.runs.chunks import Part
 from backtests.sweeps import Axes, Choices, Range, sample, threshold
-from backtests.sweeps.plan import Part, Plan
+from backtests.sweeps.plan import Plan
 from foundation.errors import ConfigError
 from research.allocation import HRP
 from research.rules import Calendar, Never, Threshold

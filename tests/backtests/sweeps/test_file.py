@@ -7,9 +7,9 @@ import pandas as pd
 import pytest
 
 from backtests.batch.streaming_metrics import BATCH_METRICS, CVAR
+from backtests.runs.chunks import Part
 from backtests.sweeps import Keep
 from backtests.sweeps.file import read_sweep
-from backtests.sweeps.plan import Part
 from foundation.errors import ConfigError, DataError
 from research.allocation import HRP, EqualWeights
 from research.rules import Calendar, Never, Threshold, Within

@@ -6,8 +6,9 @@ from functools import partial
 import numpy as np
 import pytest
 
+from backtests.runs.chunks import Part
 from backtests.sweeps import Configuration, Plan, Strategic, listed
-from backtests.sweeps.plan import CHUNKS, Part
+from backtests.sweeps.plan import CHUNKS
 from foundation.errors import ConfigError
 from research.allocation import HRP
 from research.rules import Calendar, Never, Threshold, TunedThreshold, Within

@@ -15,14 +15,13 @@ from distributed import Client, LocalCluster
 from faults import alive, children, workers_forked_after
 
 import backtests.sweeps.run as sweeping
-from backtests.runs import tasks
+from backtests.runs import sent_markets, tasks
+from backtests.runs.chunks import Part, write_chunk
 from backtests.runs.sent_markets import packed
 from backtests.sweeps import Axes, Plan, Setup, Strategic, sweep
-from backtests.sweeps.plan import Part
 from backtests.sweeps.run import run_all
 from backtests.sweeps.run_part import run_part
 from backtests.sweeps.setup import PreparedSweep, prepare_sweep
-from backtests.sweeps.store import write_chunk
 from foundation.arrays import Array
 from foundation.errors import ConfigError, DataError
 from research.accounting import Hold, Trade, View
@@ -188,7 +187,7 @@ def test_workers_that_leave_before_they_are_sent_anything_are_given_up(
             leaving.sync(leaving.workers[0].close)
             return packed(record)
 
-        monkeypatch.setattr(sweeping, "packed", and_leave)
+        monkeypatch.setattr(sent_markets, "packed", and_leave)
         with pytest.raises(ConfigError, match=r"lost its workers.*no workers are left.*to resume"):
             bits(run_all(made, PARTS, run_part, cluster=leaving.scheduler_address))
 

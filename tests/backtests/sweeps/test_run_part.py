@@ -13,9 +13,10 @@ from backtests.batch.streaming_metrics import BATCH_METRICS, CVAR, batch_metrics
 from backtests.engine import backtest
 from backtests.evaluation.benchmark import Benchmark
 from backtests.evaluation.scores import score
+from backtests.runs.chunks import Part
 from backtests.sweeps import Axes, Choices, Plan, Setup, Strategic, listed, sweep
 from backtests.sweeps.labels import policies as named_policies
-from backtests.sweeps.plan import CHUNKS, Configuration, Part
+from backtests.sweeps.plan import CHUNKS, Configuration
 from backtests.sweeps.run_part import backtest_one, metrics, parts_of, run_part
 from backtests.sweeps.setup import prepare_sweep
 from foundation.arrays import Array

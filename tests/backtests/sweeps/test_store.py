@@ -17,24 +17,23 @@ import pyarrow.parquet as pq
 import pytest
 
 import backtests.sweeps.run as sweeping
-from backtests.runs.folder import Run, code_version, staged
-from backtests.sweeps import Axes, Keep, Plan, Setup, Strategic, sweep
-from backtests.sweeps.plan import Part
-from backtests.sweeps.run import run_into
-from backtests.sweeps.setup import prepare_sweep
-from backtests.sweeps.store import (
+from backtests.runs.chunks import (
     LOCK,
+    Part,
     chunk,
     chunk_of,
     clear,
     discard,
     finished,
-    join,
     made_from,
-    read_chunk,
     unfinished,
     write_chunk,
 )
+from backtests.runs.folder import Run, code_version, staged
+from backtests.sweeps import Axes, Keep, Plan, Setup, Strategic, sweep
+from backtests.sweeps.run import run_into
+from backtests.sweeps.setup import prepare_sweep
+from backtests.sweeps.store import join, read_rows
 from foundation.arrays import Array
 from foundation.errors import ConfigError, DataError
 from research.accounting import Hold, View
@@ -119,7 +118,7 @@ def test_chunks_of_other_data_settings_or_code_are_refused_and_told_is_what_diff
 
 def test_two_processes_do_not_sweep_into_one_folder(setup: Setup, tmp_path: Path) -> None:
     run = Run("sweep", "", "", {}, "f", "c")
-    with unfinished(tmp_path, run, {}), pytest.raises(ConfigError, match="another process is sweeping into"):
+    with unfinished(tmp_path, run, {}), pytest.raises(ConfigError, match="another process is writing into"):
         sweep(setup, many(3), folder=tmp_path, progress=False)
 
 
@@ -167,7 +166,7 @@ def test_a_chunk_from_elsewhere_counts_for_nothing_and_is_not_read(tmp_path: Pat
     (tmp_path / "b" / chunk_of(Part(0, 3))).write_bytes(stray)
     assert finished(tmp_path / "b") == {Part(0, 2)}
     with pytest.raises(DataError, match=r"000000003\.parquet has another origin than .* Delete it"):
-        read_chunk(tmp_path / "b", Part(0, 3))
+        read_rows(tmp_path / "b", Part(0, 3))
 
 
 @pytest.mark.parametrize("delete", [clear, discard])
@@ -199,7 +198,7 @@ def test_a_fresh_sweep_keeps_its_lock(tmp_path: Path) -> None:
     run = Run("sweep", "", "", {}, "f", "c")
     with unfinished(tmp_path, run, {}, fresh=True):
         assert (tmp_path / LOCK).exists()
-        with pytest.raises(ConfigError, match="another process is sweeping into"), unfinished(tmp_path, run, {}):
+        with pytest.raises(ConfigError, match="another process is writing into"), unfinished(tmp_path, run, {}):
             pass
 
 
@@ -247,12 +246,12 @@ def test_a_broken_chunk_is_named(tmp_path: Path) -> None:
     (tmp_path / "run.json").write_text("{}")
     write_rows(tmp_path, Part(0, 2), [0, 2])
     with pytest.raises(DataError, match=r"has other rows than its name says\. Delete it"):
-        read_chunk(tmp_path, Part(0, 2))
+        read_rows(tmp_path, Part(0, 2))
     os.truncate(tmp_path / chunk_of(Part(0, 2)), 100)
     with pytest.raises(DataError, match=r"cannot be read: .*Delete it"):
         finished(tmp_path)
     with pytest.raises(DataError, match=r"cannot be read: .*Delete it"):
-        read_chunk(tmp_path, Part(0, 2))
+        read_rows(tmp_path, Part(0, 2))
 
 
 class Unwritten:
