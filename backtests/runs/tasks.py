@@ -15,7 +15,6 @@ import signal
 import socket
 import threading
 import time
-from collections import deque
 from collections.abc import Callable, Iterable, Iterator, Mapping
 from concurrent.futures import CancelledError, Future, ThreadPoolExecutor
 from concurrent.futures.process import BrokenProcessPool
@@ -47,7 +46,6 @@ START = (
     "Without options it is open to you on this machine only; other machines connect through an SSH tunnel or TLS "
     "(docs/sweeps.md)."
 )
-AGAIN = "Start the command again; take fewer workers if memory is short."
 RESUME = "Finished work is kept: start the same command again to resume."
 
 if TYPE_CHECKING:
@@ -101,23 +99,21 @@ def in_threads(
 
 
 def in_processes(
-    function: Callable[[Task], Result], tasks: Iterable[Task], workers: int, *, in_order: bool = False
+    function: Callable[[Task], Result], tasks: Iterable[Task], workers: int
 ) -> Iterator[tuple[Task, Result]]:
     """Tasks with their results as they finish, from processes that end with this one, even where it is killed.
 
     Each process receives the function, with all that it holds, once.
-    in_order : give results in the order of the tasks.
-    Raises   : ConfigError where a process dies.
+    Raises : ConfigError where a process dies.
     """
     from joblib.externals.loky import ProcessPoolExecutor  # type: ignore[import-untyped]
 
-    before, fix = set(active_children()), AGAIN if in_order else RESUME
-    results = as_they_are_drawn if in_order else as_they_finish
+    before = set(active_children())
     pool = ProcessPoolExecutor(max_workers=workers, initializer=_begin_work, initargs=(os.getpid(), function))
     try:
-        yield from results(lambda task: pool.submit(_work, task), tasks, workers)
+        yield from as_they_finish(lambda task: pool.submit(_work, task), tasks, workers)
     except BrokenProcessPool as error:
-        raise ConfigError(f"a worker process died, perhaps for lack of memory. {fix}") from error
+        raise ConfigError(f"a worker process died, perhaps for lack of memory. {RESUME}") from error
     except BaseException:
         # the pool does not know of one that was just being started
         for pid in (child.pid for child in set(active_children()) - before):
@@ -285,28 +281,6 @@ def code_here() -> dict[str, str]:
 
 def _versions() -> dict[str, str]:
     return {name: version_of(name) for name in EXACT}
-
-
-def as_they_are_drawn(
-    submit: Callable[[Task], "Future[Result]"], tasks: Iterable[Task], workers: int
-) -> Iterator[tuple[Task, Result]]:
-    """Keep a few tasks a worker submitted; give back each with its result in the order of the tasks.
-
-    submit  : starts a task; gives its future.
-    tasks   : no more are drawn than are submitted, whether or not later ones are finished.
-    workers : number of workers.
-    """
-    rest, running = iter(tasks), deque[tuple[Task, Future[Result]]]()
-    try:
-        while True:
-            running.extend((task, submit(task)) for task in islice(rest, AHEAD * workers - len(running)))
-            if not running:
-                return
-            task, future = running.popleft()
-            yield task, future.result()
-    finally:
-        for _, future in running:
-            future.cancel()
 
 
 def as_they_finish(

@@ -6,7 +6,7 @@ from typing import Annotated, Any
 
 import typer
 
-from desk.cli.options import BROKERS_CSV, KnownOn, Reports, TrustCode, starting
+from desk.cli.options import BROKERS_CSV, Cluster, KnownOn, Reports, TrustCode, kept, starting
 from desk.commands.terminal import print_text, tell
 from foundation.errors import ConfigError
 from foundation.progress import bar
@@ -100,6 +100,7 @@ def trades(
         int | None,
         typer.Option(help="Processes that list accounts. [default: 1]", show_default=False, rich_help_panel=ACCOUNTS),
     ] = None,
+    cluster: Cluster = None,
     as_known_on: KnownOn = None,
     trust_code: TrustCode = None,
     reports: Reports = None,
@@ -121,6 +122,7 @@ def trades(
             out or (),
             exact=exact,
             workers=1 if workers is None else workers,
+            cluster=cluster or "",
             reports=reports,
             as_of=as_of,
             stale_ok=stale_ok,
@@ -128,9 +130,9 @@ def trades(
             trust_code=trust_code,
         )
         return
-    if file is None or exact or workers is not None:
+    if file is None or exact or workers is not None or cluster:
         raise ConfigError(
-            "--exact and --workers need --accounts: name a file of accounts, or leave them out."
+            "--exact, --workers and --cluster need --accounts: name a file of accounts, or leave them out."
             if file
             else "no portfolio is named: give its file, or a file of accounts as --accounts."
         )
@@ -176,5 +178,6 @@ def _trades_of_accounts(accounts: Path, out: Sequence[str], **how: Any) -> None:
     if len(lists) > 1:
         raise ConfigError(f"--out is given {len(lists)} times with a CSV: with --accounts, one takes all orders.")
     tickets = [path for path in out if path not in lists]
-    made = list_accounts(accounts, Path(lists[0]) if lists else None, tickets=tickets, **how)
+    with kept("accounts"):
+        made = list_accounts(accounts, Path(lists[0]) if lists else None, tickets=tickets, **how)
     tell(made.text, made.failed)

@@ -3,7 +3,10 @@
 What the accounts of a model share is prepared once: market, target, policy and costs.
 """
 
+import hashlib
 from collections.abc import Callable, Mapping
+from dataclasses import dataclass, replace
+from functools import cached_property
 from typing import Any
 
 import numpy as np
@@ -11,7 +14,7 @@ import pandas as pd
 
 from desk.tickets.accounts_file import ACCOUNT, CASH_COLUMN, LAST_TRADE, MODEL, AccountsFile, Row, RowFaults
 from foundation.arguments import LARGEST_NUMBER, cut, did_you_mean
-from foundation.dataclasses import dataclass, replace
+from foundation.canonical import content_hash
 from research.accounting import Policy
 from research.allocation import TargetPath, target_path
 from research.market.quality import market_warnings
@@ -72,6 +75,19 @@ class Model:
         shared = replace(portfolio, tax_lots=None, notes=(), accounts=(), nav_history=NavHistory())
         of_data = market_warnings(market, portfolio.test_start, file=portfolio.file)
         return cls(shared, policy, name, run, targets, position, as_of, stale_ok, (*of_data, *portfolio.notes))
+
+    @cached_property
+    def origin(self) -> dict[str, str]:
+        """What lists of its accounts are made from: hashes of settings, data and prices, policy and run, and today."""
+        of = self.portfolio
+        known = (of.prices.per_unit.tolist(), of.prices.days.tolist(), sorted(self.rates.today.items()), of.last_trade)
+        return {
+            "settings": content_hash(of.settings),
+            "data": of.market.fingerprint,
+            "prices": hashlib.sha256(repr(known).encode()).hexdigest(),
+            "policy": f"{self.name} {self.run}".rstrip(),
+            "today": str(self.as_of),
+        }
 
     @property
     def rates(self) -> Rates:

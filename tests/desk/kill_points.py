@@ -41,7 +41,7 @@ from desk.commands import sweep
 from desk.commands.batch import make as batch
 from desk.commands.batch.plan import Job as BatchJob
 from desk.commands.batch.run import Outcome, failed
-from desk.commands.orders import accounts
+from desk.commands.orders import account_parts, accounts
 from desk.tickets import make_ticket
 from desk.tickets.accounts import Model
 from desk.tickets.formats import FORMATS, write_ticket
@@ -348,8 +348,8 @@ def test_lists_of_accounts(portfolio: Any, tmp_path: Path, monkeypatch: pytest.M
         rows = [f"A{which}{k:03d},{FILE},{1_000 * which + k},{k},{100 - k}" for k in range(4)]
         file.write_text("\n".join(["account,model,cash,SPY,AGG", *rows]))
     model = Model.of(portfolio, Threshold(portfolio.strategic, 0.02), "band")
-    monkeypatch.setattr(accounts._Solver, "model", lambda *_: model)
-    monkeypatch.setattr(accounts, "TASK", 2)  # so that a few accounts are written in several parts
+    monkeypatch.setattr(account_parts.AccountSolver, "model", lambda *_: model)
+    monkeypatch.setattr(account_parts, "FIRST_TASK", 2)  # so that a few accounts are written in several parts
     start, folder, whole = tmp_path / "start", tmp_path / "lists", list[dict[str, bytes | None]]()
     start.mkdir()
     accounts.list_accounts(files[0], start / "o.csv")

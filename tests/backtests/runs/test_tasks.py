@@ -1,7 +1,6 @@
 """However many tasks there are, few are under way: no more are drawn, and no result is kept that was handed on."""
 
 import threading
-import time
 import weakref
 from collections.abc import Callable, Iterable, Iterator
 from concurrent.futures import Future
@@ -44,24 +43,6 @@ def test_tasks_are_drawn_no_further_ahead_than_a_few_a_worker(pool: Callable[...
         assert result == task
     assert sorted(finished) == list(range(MANY))
     assert ahead <= AHEAD * 2
-
-
-def test_results_come_in_the_order_of_the_tasks_where_that_is_asked_for() -> None:
-    """The first task takes longest; meanwhile no more are drawn than are under way."""
-    drawn = 0
-
-    def lazily() -> Iterator[float]:
-        nonlocal drawn
-        for task in range(MANY):
-            drawn += 1
-            yield 0.5 if task == 0 else task / 1e6
-
-    found, ahead = [], []
-    for task, _ in in_processes(time.sleep, lazily(), 2, in_order=True):
-        found.append(task)
-        ahead.append(drawn - len(found))
-    assert found == list(lazily())
-    assert max(ahead) < AHEAD * 2
 
 
 class Result:

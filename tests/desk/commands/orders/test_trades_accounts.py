@@ -9,7 +9,6 @@ import pytest
 from commanded import ROOT, TRADES, rebalance
 from faults import contents
 
-from desk.commands.orders import accounts as listing
 from desk.commands.orders.accounts import list_accounts
 from desk.tickets.account_rows import ACCOUNT_COLUMNS, ORDER_COLUMNS
 from research.orders import trade_list
@@ -79,40 +78,6 @@ def test_a_list_is_that_of_the_policy_in_force_of_its_model(file: Path, tmp_path
     assert table(tmp_path / "o.accounts.csv")[0]["solved"] == "exact"
 
 
-def test_an_interruption_leaves_what_stood_there(file: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    out = tmp_path / "o.csv"
-    list_accounts(file, out)
-    before, parts = contents(tmp_path), listing._parts
-
-    def interrupted(*given: object) -> object:
-        for count, part in enumerate(parts(*given)):  # type: ignore[arg-type]
-            if count == 2:
-                raise KeyboardInterrupt
-            yield part
-
-    monkeypatch.setattr(listing, "_parts", interrupted)
-    with pytest.raises(KeyboardInterrupt):
-        list_accounts(file, out)
-    assert contents(tmp_path) == before
-    with pytest.raises(KeyboardInterrupt):
-        list_accounts(file, tmp_path / "new.csv")
-    assert contents(tmp_path) == before
-
-
-def test_few_rows_are_held_at_a_time(file: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    most = 0
-
-    class Counted(listing._Solver):
-        def __call__(self, rows: list[object]) -> listing.Part:  # type: ignore[override]
-            nonlocal most
-            most = max(most, len(rows))
-            return super().__call__(rows)  # type: ignore[arg-type]
-
-    monkeypatch.setattr(listing, "_Solver", Counted)
-    list_accounts(file, tmp_path / "o.csv")
-    assert most == listing.TASK < COUNT
-
-
 def test_a_model_that_cannot_be_read_fails_its_accounts_alone(file: Path, tmp_path: Path) -> None:
     (file.parent / "broken.yaml").write_text("name: Broken\n")
     (file.parent / "some.csv").write_text(
@@ -149,7 +114,7 @@ def test_what_the_command_cannot_do_is_refused(words: tuple[object, ...], said: 
 
 def test_options_of_accounts_need_accounts() -> None:
     done = rebalance("trades", ROOT / "data/portfolios/sixty_forty.yaml", "--workers", 2)
-    assert (done.status, done.err.startswith("--exact and --workers need --accounts")) == (2, True)
+    assert (done.status, done.err.startswith("--exact, --workers and --cluster need --accounts")) == (2, True)
     assert rebalance("trades").err.startswith("no portfolio is named")
 
 
