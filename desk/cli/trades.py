@@ -93,6 +93,10 @@ def trades(
             help="A CSV with a row an account, in place of FILE.", show_default=False, rich_help_panel=ACCOUNTS
         ),
     ] = None,
+    lots: Annotated[
+        Path | None,
+        typer.Option(help="A CSV with a row a tax lot of an account.", show_default=False, rich_help_panel=ACCOUNTS),
+    ] = None,
     exact: Annotated[
         bool, typer.Option("--exact", help="Prove the lots of each, not by a greedy search.", rich_help_panel=ACCOUNTS)
     ] = False,
@@ -123,6 +127,7 @@ def trades(
             exact=exact,
             workers=1 if workers is None else workers,
             cluster=cluster or "",
+            lots=lots,
             reports=reports,
             as_of=as_of,
             stale_ok=stale_ok,
@@ -130,16 +135,17 @@ def trades(
             trust_code=trust_code,
         )
         return
-    if file is None or exact or workers is not None or cluster:
+    if file is None or exact or workers is not None or cluster or lots:
         raise ConfigError(
-            "--exact, --workers and --cluster need --accounts: name a file of accounts, or leave them out."
+            "--lots, --exact, --workers and --cluster need --accounts: name a file of accounts, or leave them out."
             if file
             else "no portfolio is named: give its file, or a file of accounts as --accounts."
         )
     with starting(file):
         from backtests.runs.folder import reports_folder
         from desk.commands.orders.replaced_files import replaced_files
-        from desk.commands.orders.trades import check_out, request_of, save_trades, trades_now
+        from desk.commands.orders.trades import check_out, save_trades, trades_now
+        from desk.tickets.request import request_of
         from desk.tickets.review import Review
         from research.portfolio import load_portfolio
 

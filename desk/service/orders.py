@@ -15,7 +15,7 @@ from typing import Annotated, Any
 from pydantic import BaseModel, Field
 from sqlalchemy import select
 
-from desk.commands.orders.trades import as_sent, request_of, save_trades, trades_now
+from desk.commands.orders.trades import as_sent, save_trades, trades_now
 from desk.journal.chain import Entry
 from desk.journal.journal import JOURNAL, Journal
 from desk.journal.records import ListMade, text_of
@@ -29,6 +29,7 @@ from desk.service.store.tables import QueuedJob, StoredPortfolio
 from desk.tickets import make_ticket
 from desk.tickets.formats import FORMATS, format_of, ticket_json
 from desk.tickets.order_ids import list_id
+from desk.tickets.request import request_of
 from desk.tickets.ticket import Ticket
 from foundation.arguments import did_you_mean, refuse
 from foundation.errors import ConfigError

@@ -12,6 +12,7 @@ from desk.tickets.order_ids import client_order_id_of, sent_of
 from research.orders.cash_by_currency import CashByCurrency
 from research.orders.content import STALE
 from research.orders.order_tables import ORDERS, RATED
+from research.orders.tax.tax_tables import tax_facts
 from research.orders.trade_lists import TradeList
 from research.portfolio import Portfolio
 from research.portfolio.holdings.prices import newest_day
@@ -24,6 +25,7 @@ ACCOUNT_COLUMNS = ("row", ACCOUNT, MODEL, "status", "nav", "orders", "turnover",
 AFTER, AFTER_IN_BASIS = "cash_after", "cash_after_basis"  # of all currencies, and of the basis alone
 SENT = ("side", "asset", "units", "price")  # of a row, from which the id of its order comes
 ACCOUNT_FAILED = "failed"
+TAXES = ("gain_short", "gain_long", "loss_disallowed", "tax")  # realised by the orders, currency
 DECIMALS = 10  # of a fraction or a price in a file
 
 
@@ -33,10 +35,11 @@ def order_columns(file: AccountsFile) -> tuple[str, ...]:
 
 
 def account_columns(file: AccountsFile) -> tuple[str, ...]:
-    """The columns of a row an account; of a file with cash by currency, also the cash of each after the orders."""
+    """The columns of a row an account; of a file with cash by currency or tax lots, also the cash of each and taxes."""
     at = ACCOUNT_COLUMNS.index("objective")
     by_currency = (AFTER_IN_BASIS, *(f"{AFTER}_{currency}" for currency in file.cash_columns))
-    return (*ACCOUNT_COLUMNS[:at], *(by_currency if file.cash_columns else ()), *ACCOUNT_COLUMNS[at:])
+    more = (*(by_currency if file.cash_columns else ()), *(TAXES if file.lots else ()))
+    return (*ACCOUNT_COLUMNS[:at], *more, *ACCOUNT_COLUMNS[at:])
 
 
 def order_rows(file: AccountsFile, row: Row, trades: TradeList) -> list[list[Any]]:
@@ -92,6 +95,7 @@ def account_row(file: AccountsFile, row: Row, trades: TradeList | str) -> list[A
         sized.turnover,
         round(float(sized.charges.sum()), 2),
         *_cash_after(file, trades),
+        *_taxes(file, trades),
         None if solved is None else solved.objective,
         None if solved is None else max(solved.objective - solved.bound, 0.0),  # nan where no bound is known
         None if solved is None else solved.how,
@@ -109,6 +113,14 @@ def _cash_after(file: AccountsFile, trades: TradeList) -> list[float]:
     after = {basis: trades.sized.cash} if money is None else money.after_all()
     total = trades.sized.cash if money is None else float(money.cash)
     return [total, *(after.get(currency, 0.0) for currency in (basis, *file.cash_columns))]
+
+
+def _taxes(file: AccountsFile, trades: TradeList) -> list[float | None]:
+    """What the orders realise by term, and its tax; nothing for an account without tax lots."""
+    if not file.lots:
+        return []
+    known = {} if trades.portfolio.tax_lots is None else tax_facts(trades.portfolio, trades.tax)
+    return [known.get(name) for name in TAXES]
 
 
 def cell(value: Any) -> Any:

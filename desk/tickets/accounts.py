@@ -4,7 +4,7 @@ What the accounts of a model share is prepared once: market, target, policy and 
 """
 
 import hashlib
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from functools import cached_property
 from typing import Any
@@ -12,19 +12,38 @@ from typing import Any
 import numpy as np
 import pandas as pd
 
-from desk.tickets.accounts_file import ACCOUNT, CASH_COLUMN, LAST_TRADE, MODEL, AccountsFile, Row, RowFaults
+from desk.tickets.account_lots import lots_of_account
+from desk.tickets.accounts_file import (
+    ACCOUNT,
+    CASH_COLUMN,
+    DEPLOY,
+    LAST_TRADE,
+    MODEL,
+    REALISED,
+    SIDE,
+    WITHDRAW,
+    AccountsFile,
+    Row,
+    RowFaults,
+)
+from desk.tickets.request import request_of
 from foundation.arguments import LARGEST_NUMBER, cut, did_you_mean
+from foundation.arrays import Array
 from foundation.canonical import content_hash
+from foundation.errors import ConfigError
 from research.accounting import Policy
+from research.accounting.lots.lot import TaxLots, TaxRules
 from research.allocation import TargetPath, target_path
 from research.market.quality import market_warnings
 from research.orders.lots.position import Position, order_limits
 from research.orders.make_trade_list import trade_list
+from research.orders.request import PLAIN_REQUEST, Request
 from research.orders.trade_lists import TradeList
 from research.portfolio import Portfolio
 from research.portfolio.holdings.currencies import Balances, currencies_of
 from research.portfolio.holdings.nav_history import NavHistory
 from research.portfolio.holdings.rates import Rates
+from research.portfolio.holdings.tax_file import account_rules
 from research.portfolio.load import LEAST_NAV
 from research.rules.protocol import held_by
 
@@ -42,6 +61,7 @@ class Model:
     as_of     : today, against which the age of each price is counted; None counts none.
     stale_ok  : true to list accounts, marked, whose prices are too old for orders.
     notes     : notes on its data, in sentences.
+    rules     : rules by which the tax lots of an account are taxed, or None where its file states no tax.
     """
 
     portfolio: Portfolio
@@ -53,6 +73,7 @@ class Model:
     as_of: pd.Timestamp | None = None
     stale_ok: bool = False
     notes: tuple[str, ...] = ()
+    rules: TaxRules | None = None
 
     @classmethod
     def of(
@@ -65,22 +86,25 @@ class Model:
         as_of: pd.Timestamp | None = None,
         stale_ok: bool = False,
     ) -> "Model":
-        """Prepare a portfolio, whose tax lots and gain budget are those of its own holdings and of no account.
+        """Prepare a portfolio, whose lots, gains and open orders are those of its own holdings and of no account.
 
         Raises : ConfigError, DataError and PolicyError as `trade_list` does.
         """
         market = portfolio.market
         targets = target_path(held_by(policy, portfolio.strategic), market, start=len(market.dates) - 1)
         position = replace(Position.of(portfolio), debt=0.0)
-        shared = replace(portfolio, tax_lots=None, notes=(), accounts=(), nav_history=NavHistory())
+        of_itself: dict[str, Any] = {"tax_lots": None, "pending": (), "blotter": None, "owed": {}, "accounts": ()}
+        shared = replace(portfolio, notes=(), nav_history=NavHistory(), **of_itself)
         of_data = market_warnings(market, portfolio.test_start, file=portfolio.file)
-        return cls(shared, policy, name, run, targets, position, as_of, stale_ok, (*of_data, *portfolio.notes))
+        notes, rules = (*of_data, *portfolio.notes), account_rules(portfolio.costs.tax, portfolio.tax_lots)
+        return cls(shared, policy, name, run, targets, position, as_of, stale_ok, notes, rules)
 
     @cached_property
     def origin(self) -> dict[str, str]:
         """What lists of its accounts are made from: hashes of settings, data and prices, policy and run, and today."""
         of = self.portfolio
-        known = (of.prices.per_unit.tolist(), of.prices.days.tolist(), sorted(self.rates.today.items()), of.last_trade)
+        known = (of.prices.per_unit.tolist(), of.prices.days.tolist(), sorted(self.rates.today.items()), of.last_trade,
+                 self.targets.at(len(of.market.dates) - 1).tolist())  # fmt: skip
         return {
             "settings": content_hash(of.settings),
             "data": of.market.fingerprint,
@@ -116,11 +140,12 @@ class Model:
             tax_lots=None,
         )
 
-    def trades(self, account: Portfolio, greedy: bool = True) -> TradeList:
+    def trades(self, account: Portfolio, greedy: bool = True, request: Request = PLAIN_REQUEST) -> TradeList:
         """The trade list of an account.
 
         account : result of `account`.
         greedy  : true for whole lots of the greedy search.
+        request : request besides, such as a deposit.
         Raises  : errors of `trade_list`; a DataError is of the model, and the same for all its accounts.
         """
         units = np.where(np.isnan(account.shares), 0.0, account.shares)
@@ -132,6 +157,7 @@ class Model:
             self.name,
             run=self.run,
             targets=self.targets,
+            request=request,
             position=position,
             greedy=greedy,
             as_of=self.as_of,
@@ -142,9 +168,12 @@ class Model:
 # -- one account -----------------------------------------------------------------------------------------------------
 
 
-def account_of(file: AccountsFile, row: Row, model_of: Callable[[str], Model]) -> tuple[Model, Portfolio]:
+def account_of(
+    file: AccountsFile, row: Row, model_of: Callable[[str], Model], lots: Sequence[Row] = ()
+) -> tuple[Model, Portfolio]:
     """The model and the portfolio of a row.
 
+    lots     : rows of its tax lots, as `rows_of` gives them; none for an account that is listed without tax.
     model_of : gives the model of a cell; raises ConfigError, DataError or PolicyError for one that cannot be read.
     Raises   : ConfigError that names every mistake of the row, each with file, row, column, value and fix.
     """
@@ -175,13 +204,50 @@ def account_of(file: AccountsFile, row: Row, model_of: Callable[[str], Model]) -
     if day is not None and day > last:
         faults.add(LAST_TRADE, "lies after the last close of the market", by_column[LAST_TRADE],
                    f"Give a day that is not after {last:%Y-%m-%d}.")  # fmt: skip
+    tax = _tax_lots(model, file, lots, units, by_column, faults)
     faults.end()
-    portfolio = model.account(units, balances, day)
+    portfolio = replace(model.account(units, balances, day), tax_lots=tax)
     if portfolio.nav < LEAST_NAV:
         stated = [by_column[column] for column in (CASH_COLUMN, *file.cash_columns.values()) if column in by_column]
         faults.add(CASH_COLUMN, "neither units nor cash are held", ", ".join(stated), "State what the account holds.")
         faults.end()
     return model, portfolio
+
+
+def request_in(file: AccountsFile, row: Row) -> Request:
+    """The request of a row that `account_of` reads: money that comes in or goes out, and one side only.
+
+    Raises : ConfigError that names the mistakes, each with file, row, column, value and fix.
+    """
+    number, cells = row
+    faults, by_column = RowFaults(file.path, number, file), dict(zip(file.columns, cells, strict=True))
+    stated = {name: by_column[name] for name in (DEPLOY, WITHDRAW, SIDE) if by_column.get(name)}
+    deploy, withdraw = (faults.number(name, stated[name]) if name in stated else 0.0 for name in (DEPLOY, WITHDRAW))
+    found = PLAIN_REQUEST
+    if stated and not faults.found:
+        try:
+            found = request_of(deploy, withdraw, stated.get(SIDE, ""))
+        except ConfigError as error:
+            what, _, fix = str(error).rpartition(": ")
+            faults.add(next(iter(stated)), what, ", ".join(stated.values()), f"{fix[:1].upper()}{fix[1:]}")
+    faults.end()
+    return found
+
+
+def _tax_lots(
+    model: Model, file: AccountsFile, rows: Sequence[Row], units: Array, by_column: Mapping[str, str], faults: RowFaults
+) -> TaxLots | None:
+    """The lots of an account under the rules of its model; None where it has no rows of lots."""
+    if not rows or file.lots is None:
+        return None
+    if model.rules is None:
+        fix = "Add `tax: {rate: ...}` to it, a fraction of the gain; with a rate of 0, gains are listed without tax."
+        faults.add(MODEL, "tax lots of an account whose model states no tax", by_column[MODEL], fix)
+        return None
+    realised = faults.number(REALISED, by_column[REALISED], signed=True) if by_column.get(REALISED) else 0.0
+    found, of_lots = lots_of_account(file.lots, rows, model.portfolio, units)
+    faults.found += of_lots
+    return TaxLots(replace(model.rules, realised=realised), found)
 
 
 def _cash(file: AccountsFile, by_column: Mapping[str, str], faults: RowFaults) -> dict[str, float]:

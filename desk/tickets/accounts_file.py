@@ -1,8 +1,10 @@
 """A CSV file of accounts: its columns, its rows, and all faults of a row, raised together.
 
 A file has the columns `account`, `model` (path of a portfolio file), `cash` in the basis of the model, or one for each
-currency such as `cash_EUR`, or both; perhaps `last_trade`; and one for each asset with the units held. Commas stand
-between its cells, or semicolons, tabs or bars; decimals are after a point, or after a comma where the numbers show it.
+currency such as `cash_EUR`, or both; perhaps `last_trade`, `deploy` and `withdraw` (money that comes in or goes out),
+`side` (buy or sell alone) and `realised` (gains of this year, of accounts with tax lots); and one for each asset with
+the units held. Commas stand between its cells, or semicolons, tabs or bars; decimals are after a point, or after a
+comma where the numbers show it.
 """
 
 import re
@@ -10,6 +12,7 @@ from collections.abc import Iterator, Mapping
 from functools import cached_property
 from itertools import islice
 from pathlib import Path
+from typing import Protocol
 
 import pandas as pd
 
@@ -31,13 +34,33 @@ from foundation.table_files import (
 
 ACCOUNTS = ".csv"  # ends the name of a file of accounts
 YAML = (".yaml", ".yml")  # ends the name of a model
-ACCOUNT, MODEL, CASH_COLUMN, LAST_TRADE = COLUMNS_READ = ("account", "model", "cash", "last_trade")
-NEEDED = COLUMNS_READ[:3]
+ACCOUNT, MODEL, CASH_COLUMN, LAST_TRADE = FIRST_COLUMNS = ("account", "model", "cash", "last_trade")
+DEPLOY, WITHDRAW, SIDE, REALISED = REQUEST_COLUMNS = ("deploy", "withdraw", "side", "realised")
+COLUMNS_READ = FIRST_COLUMNS + REQUEST_COLUMNS
+NEEDED = FIRST_COLUMNS[:3]
 OF_CURRENCY = re.compile(f"{CASH_COLUMN}_([A-Z]{{3}})")  # the name of a column of cash in a currency
 MOST_BYTES, MOST_OF_HEADER = 300_000_000, 1_000_000  # bytes of a file; characters of its header
 PLAIN_NUMBER = "Write a plain number, such as 1250.40."
 Cells = tuple[str, ...]
 Row = tuple[int, Cells]  # its number in the file, where the header is row 1, and its cells
+
+
+class Decimals(Protocol):
+    """A file that says whether a number of it proves that its decimal sign is a point."""
+
+    @property
+    def has_decimal_points(self) -> bool:
+        """True if one does."""
+        ...
+
+
+@dataclass(frozen=True)
+class LotsFile:
+    """A CSV file with the tax lots of accounts: its path, the columns of its header, and the sign of its decimals."""
+
+    path: Path
+    columns: Cells
+    has_decimal_points: bool
 
 
 @dataclass(frozen=True)
@@ -49,6 +72,7 @@ class AccountsFile:
     count    : number of accounts.
     repeated : the rows of each account that has more than one.
     notes    : notes on the file, in sentences.
+    lots     : file with the tax lots of its accounts, or None.
     """
 
     path: Path
@@ -56,6 +80,7 @@ class AccountsFile:
     count: int
     repeated: Mapping[str, tuple[int, ...]]
     notes: tuple[str, ...] = ()
+    lots: LotsFile | None = None
 
     @classmethod
     def read(cls, path: Path) -> "AccountsFile":
@@ -66,7 +91,7 @@ class AccountsFile:
         """
         found: dict[str, list[int]] = {}
         text = read_text(path, MOST_BYTES)
-        rows = _rows(text)
+        rows = table_rows(text)
         _, columns = next(rows, (1, ()))
         _check_columns(path, columns)
         place, count = columns.index(ACCOUNT), 0
@@ -134,10 +159,10 @@ class AccountsFile:
         return any(decimal_signs([cell])[0] == {"."} for cell in self._numbers(self.rows()) if "." in cell)
 
     def _written(self) -> Iterator[Row]:
-        return islice(_rows(read_text(self.path, MOST_BYTES)), 1, None)
+        return islice(table_rows(read_text(self.path, MOST_BYTES)), 1, None)
 
     def _number_at(self, place: int) -> bool:
-        return place < len(self.columns) and self.columns[place] not in (ACCOUNT, MODEL, LAST_TRADE)
+        return place < len(self.columns) and self.columns[place] not in (ACCOUNT, MODEL, LAST_TRADE, SIDE)
 
     def _numbers(self, rows: Iterator[Row]) -> Iterator[str]:
         return (cell for _, cells in rows for k, cell in enumerate(cells) if self._number_at(k))
@@ -149,7 +174,7 @@ class AccountsFile:
 class RowFaults:
     """All faults of a row, raised together; the file of an account gives the format of its numbers."""
 
-    def __init__(self, path: Path, row: int, file: AccountsFile | None = None) -> None:
+    def __init__(self, path: Path, row: int, file: Decimals | None = None) -> None:
         self.path, self.row, self.file, self.found = path, row, file, list[InputFault]()
 
     def add(self, column: str, what: str, value: object, fix: str) -> None:
@@ -167,10 +192,12 @@ class RowFaults:
         if value is None:
             self.add(column, "not a number", cell, PLAIN_NUMBER)
         elif value < 0.0 and not signed:
-            what = "negative cash" if column == CASH_COLUMN else "negative units: accounts hold nothing short"
+            what = {CASH_COLUMN: "negative cash", DEPLOY: "negative money", WITHDRAW: "negative money"}.get(
+                column, "negative units: accounts hold nothing short"
+            )
             self.add(column, what, cell, "Give a number that is at least 0.")
         elif may_be_thousands(cell) and (
-            column.startswith(CASH_COLUMN) or not (self.file and self.file.has_decimal_points)
+            column.startswith((CASH_COLUMN, *REQUEST_COLUMNS)) or not (self.file and self.file.has_decimal_points)
         ):
             what = "a thousand with a point, or a number with three decimals"
             self.add(column, what, cell, f"Write {cell.replace('.', '')} or {cell}0.")
@@ -207,7 +234,7 @@ def _check_columns(path: Path, columns: Cells) -> None:
         raise ConfigError(all_mistakes(path.name, faults.found))
 
 
-def _rows(text: TableText) -> Iterator[Row]:
+def table_rows(text: TableText) -> Iterator[Row]:
     """The rows that are not empty; spaces round a cell do not count. Raises DataError for quotes that do not fit."""
     header = next(iter(text.text[:MOST_OF_HEADER].lstrip().splitlines()), "")
     for number, cells in text.rows(max(DELIMITERS, key=header.count)):

@@ -23,7 +23,7 @@ from desk.commands.made import file_fact, finish
 from desk.commands.orders.trades import TRADES, TRADES_JSON, fitted_policy
 from desk.commands.report import NoneRecommended, holder_facts
 from desk.tickets import make_ticket
-from desk.tickets.accounts import Model, account_of
+from desk.tickets.accounts import Model, account_of, request_in
 from desk.tickets.formats import write_ticket
 from foundation.files import write_whole, writing
 from research.accounting import Policy
@@ -76,7 +76,8 @@ def _trades(job: Job, report: Path, manifest: Mapping[str, Any], run: str) -> Tr
     assert job.accounts is not None
     asked = partial(_model, given=job.given, report=report, trust_code=job.trust_code)
     model, account = account_of(job.accounts, job.account, lambda _: asked(job.file))
-    return replace(model, run=run).trades(replace(account, ticket=replace(account.ticket, account=job.label)))
+    named = replace(account, ticket=replace(account.ticket, account=job.label))
+    return replace(model, run=run).trades(named, request=request_in(job.accounts, job.account))
 
 
 def _overrides(given: Sequence[str]) -> dict[str, Any]:

@@ -16,8 +16,9 @@ from backtests.runs.chunks import Part, chunk, finished, made_from, read_chunk, 
 from backtests.runs.sent_markets import on_cluster
 from backtests.runs.tasks import in_processes
 from desk.commands.orders.trades import policy_now, today_of
+from desk.tickets.account_lots import rows_of
 from desk.tickets.account_rows import ACCOUNT_COLUMNS, account_row, order_rows
-from desk.tickets.accounts import Model, account_of
+from desk.tickets.accounts import Model, account_of, request_in
 from desk.tickets.accounts_file import ACCOUNT, MODEL, AccountsFile, Row
 from desk.tickets.formats.order_csv import csv_bytes
 from desk.tickets.house import HouseAccount
@@ -31,6 +32,7 @@ from research.portfolio import load_portfolio
 FIRST_TASK, LARGEST_TASK = 16, 1_024  # accounts of the first tasks, and of any
 TASK_SECONDS = 1.0  # of work in a task, which a kill loses
 MODELS = 32  # that a process keeps
+NO_LOTS: Mapping[str, str] = {}
 
 
 class AccountLists(NamedTuple):
@@ -76,10 +78,11 @@ def _house_account(stated: Mapping[str, Any]) -> HouseAccount:
 
 @dataclass(frozen=True)
 class AccountTask:
-    """Neighbouring accounts of a file, with their rows."""
+    """Neighbouring accounts of a file: their rows, and by account the tax lots of those that have some."""
 
     part: Part
     rows: tuple[Row, ...]
+    lots: Mapping[str, str]
 
 
 class OtherModel(Exception):
@@ -107,15 +110,16 @@ class AccountSolver:
     origins: dict[str, Mapping[str, str]] = field(default_factory=dict)
     models_kept: int = MODELS
 
-    def __call__(self, rows: Iterable[Row]) -> AccountLists:
-        """The lists of a few accounts."""
+    def __call__(self, rows: Iterable[Row], lots: Mapping[str, str] = NO_LOTS) -> AccountLists:
+        """The lists of a few accounts. lots : by account, its tax lots as `read_account_lots` gives them."""
         orders, accounts, notes = list[list[Any]](), list[list[Any]](), dict[str, None]()
         house = list[HouseAccount]()
         for row in rows:
             try:
-                model, portfolio = account_of(self.file, row, self.model)
+                own = rows_of(lots.get(self._cell(row, ACCOUNT), ""))
+                model, portfolio = account_of(self.file, row, self.model, own)
                 notes |= dict.fromkeys(f"{self._cell(row)}: {note}" for note in model.notes)
-                trades = model.trades(portfolio, greedy=not self.exact)
+                trades = model.trades(portfolio, not self.exact, request_in(self.file, row))
                 listed, kept = order_rows(self.file, row, trades), account_row(self.file, row, trades)
                 if self.of_house:
                     house.append(HouseAccount.of(kept[ACCOUNT_COLUMNS.index(ACCOUNT)], self._cell(row), trades))
@@ -129,9 +133,9 @@ class AccountSolver:
         errors = Counter(row[-1] for row in accounts if row[-1])
         return AccountLists(csv_rows(orders), csv_rows(accounts), statuses, errors, tuple(notes), tuple(house))
 
-    def _cell(self, row: Row) -> str:
-        """The model of a row, as the file of the accounts names it."""
-        return row[1][self.file.columns.index(MODEL)]
+    def _cell(self, row: Row, column: str = MODEL) -> str:
+        """The cell of a row, by default its model, as the file of the accounts names it; "" where the row ends."""
+        return dict(zip(self.file.columns, row[1], strict=False)).get(column, "")
 
     def why(self, row: Row, error: Exception) -> str:
         """A sentence that says why an account has no list; an error of a model's data names the model."""
@@ -186,24 +190,23 @@ def csv_rows(rows: Iterable[Sequence[Any]]) -> bytes:
     return csv_bytes(map(cell_text, row) for row in rows)
 
 
-def solve_into(folder: Path, solve: AccountSolver, done: set[Part], where: tuple[int, str], progress: bar) -> None:
+def solve_into(
+    folder: Path, solve: AccountSolver, tasks: "AccountTasks", where: tuple[int, str], progress: bar
+) -> None:
     """Solve the unfinished accounts of a file, and write a chunk for each task as it finishes; none stays in memory.
 
-    folder  : folder of the chunks, which the caller holds.
-    done    : parts that are finished.
-    where   : number of processes of this machine, and the address of a Dask cluster instead, or "".
+    folder   : folder of the chunks, which the caller holds.
+    where    : number of processes of this machine, and the address of a Dask cluster instead, or "".
     progress : bar of the accounts.
     """
     workers, cluster = where
     job = partial(_chunk, made_from(folder))
-    tasks = _Tasks()
-    left = solve.file.count - sum(part.stop - part.first for part in done)
     if cluster:
-        results = on_cluster(solve, job, tasks.drawn(solve.file, done), cluster)
-    elif min(workers, left // FIRST_TASK) > 1:
-        results = in_processes(partial(job, replace(solve, models={})), tasks.drawn(solve.file, done), workers)
+        results = on_cluster(solve, job, tasks.drawn(), cluster)
+    elif min(workers, (tasks.file.count - tasks.accounts_done) // FIRST_TASK) > 1:
+        results = in_processes(partial(job, replace(solve, models={})), tasks.drawn(), workers)
     else:
-        results = ((task, job(solve, task)) for task in tasks.drawn(solve.file, done))
+        results = ((task, job(solve, task)) for task in tasks.drawn())
     for task, (content, seconds) in results:
         write_chunk(folder, task.part, content)
         tasks.measure(len(task.rows), seconds)
@@ -213,33 +216,52 @@ def solve_into(folder: Path, solve: AccountSolver, done: set[Part], where: tuple
 def _chunk(stamp: bytes, solve: AccountSolver, task: AccountTask) -> tuple[bytes, float]:
     """The chunk of a task, and the seconds that it took."""
     began = time.perf_counter()
-    return chunk(solve(task.rows).table(), stamp), time.perf_counter() - began
+    return chunk(solve(task.rows, task.lots).table(), stamp), time.perf_counter() - began
 
 
-class _Tasks:
-    """The unfinished accounts of a file as tasks, sized by the seconds that the last one took."""
+@dataclass
+class AccountTasks:
+    """The unfinished accounts of a file as tasks, sized by the seconds that the last one took.
 
-    def __init__(self) -> None:
-        self.size = FIRST_TASK
+    done : parts that are finished.
+    lots : by account, its tax lots as `read_account_lots` gives them.
+    size : accounts of the next task.
+    """
+
+    file: AccountsFile
+    done: set[Part]
+    lots: Mapping[str, str] = field(default_factory=dict)
+    size: int = FIRST_TASK
+
+    @property
+    def accounts_done(self) -> int:
+        """Number of finished accounts."""
+        return sum(part.stop - part.first for part in self.done)
 
     def measure(self, accounts: int, seconds: float) -> None:
         """Size further tasks by one that is finished: at most twice as large as it was, since models are read first."""
         fitting = int(TASK_SECONDS * accounts / max(seconds, 1e-6))
         self.size = max(1, min(fitting, 2 * accounts, LARGEST_TASK))
 
-    def drawn(self, file: AccountsFile, done: set[Part]) -> Iterator[AccountTask]:
+    def drawn(self) -> Iterator[AccountTask]:
         """The tasks, in the order of the file."""
-        stops, number, rows = {part.first: part.stop for part in done}, 0, list[Row]()
+        stops, number, rows = {part.first: part.stop for part in self.done}, -1, list[Row]()
         finished = 0  # accounts before this number are finished
-        for number, row in enumerate(file.rows()):
+        for number, row in enumerate(self.file.rows()):
             finished = max(finished, stops.get(number, 0))
             if rows and (number < finished or len(rows) >= self.size):
-                yield AccountTask(Part(number - len(rows), number), tuple(rows))
+                yield self._task(rows, number)
                 rows = []
             if number >= finished:
                 rows.append(row)
         if rows:
-            yield AccountTask(Part(number + 1 - len(rows), number + 1), tuple(rows))
+            yield self._task(rows, number + 1)
+
+    def _task(self, rows: Sequence[Row], stop: int) -> AccountTask:
+        place = self.file.columns.index(ACCOUNT)
+        names = [cells[place] for _, cells in rows if place < len(cells)] if self.lots else []
+        own = {name: self.lots[name] for name in names if name in self.lots}
+        return AccountTask(Part(stop - len(rows), stop), tuple(rows), own)
 
 
 def finished_lists(folder: Path, count: int) -> Iterator[AccountLists]:

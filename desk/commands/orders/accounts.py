@@ -11,12 +11,21 @@ from pathlib import Path
 from backtests.runs.chunks import clear, discard, other_origin, unfinished
 from backtests.runs.folder import Run, reports_folder
 from backtests.runs.tasks import check_workers
-from desk.commands.orders.account_parts import MODELS, AccountLists, AccountSolver, csv_rows, finished_lists, solve_into
+from desk.commands.orders.account_parts import (
+    MODELS,
+    AccountLists,
+    AccountSolver,
+    AccountTasks,
+    csv_rows,
+    finished_lists,
+    solve_into,
+)
 from desk.commands.orders.house import accounts_after_path
 from desk.commands.orders.replaced_files import replaced_files
 from desk.commands.orders.trades import as_sent, check_out, write_tickets
+from desk.tickets.account_lots import read_account_lots
 from desk.tickets.account_rows import ACCOUNT_COLUMNS, ACCOUNT_FAILED, ORDER_COLUMNS, account_columns, order_columns
-from desk.tickets.accounts_file import AccountsFile
+from desk.tickets.accounts_file import ACCOUNT, DEPLOY, SIDE, WITHDRAW, AccountsFile
 from desk.tickets.destination import check_destination
 from desk.tickets.house import HouseAccount, house_ticket
 from foundation.arguments import day, refuse
@@ -57,6 +66,7 @@ def list_accounts(
     as_of: str | None = None,
     stale_ok: bool = False,
     fx: str | None = None,
+    lots: Path | None = None,
     trust_code: bool | None = None,
 ) -> Listed:
     """Write the orders of all accounts of a file to `out`, and a row an account beside it (`accounts_path`).
@@ -76,6 +86,7 @@ def list_accounts(
                  None counts none.
     stale_ok   : true to list accounts, marked, whose prices are too old for orders.
     fx         : exchange rates of today for all models (`replaced_files`).
+    lots       : file with the tax lots of accounts (`desk.tickets.account_lots`).
     trust_code : true if the models' files may name rules by import path, as for `load_portfolio`.
     Raises     : ConfigError or DataError for a file that cannot be read, for a day or rates that are none, for a place
                  where the lists cannot be written, and as `house_ticket` does: nothing is written then.
@@ -88,7 +99,12 @@ def list_accounts(
     accounts = _destination(accounts_path(out), ACCOUNT_COLUMNS[: ACCOUNT_COLUMNS.index("objective")])
     paths = check_out(tickets, reports or reports_folder(file))
     with bar(None, "reading accounts"):
-        asked = AccountsFile.read(file)
+        asked, of_lots = AccountsFile.read(file), dict[str, str]()
+        if lots is not None:
+            place = asked.columns.index(ACCOUNT)
+            names = {cells[place]: None for _, cells in asked.rows() if place < len(cells)}
+            lots_file, of_lots = read_account_lots(lots, names)
+            asked = replace(asked, lots=lots_file)
     if as_of:
         day("as_of is", as_of)
     overrides = replaced_files(fx=fx)
@@ -107,9 +123,10 @@ def list_accounts(
     chunks = out.with_name(f".{out.name}.unfinished")
     other = other_origin(chunks, run, data)
     with unfinished(chunks, run, data, fresh=bool(other)) as done:
-        before = sum(part.stop - part.first for part in done)
+        tasks = AccountTasks(asked, done, of_lots)
+        before = tasks.accounts_done
         with bar(asked.count, "listing", "accounts", done=before) as progress:
-            solve_into(chunks, solve, done, (workers, cluster), progress)
+            solve_into(chunks, solve, tasks, (workers, cluster), progress)
         try:
             listed = _written(finished_lists(chunks, asked.count), solve, [*paths, accounts, orders])
         except ConfigError:  # the same inputs would fail again
@@ -126,6 +143,7 @@ def _inputs(solve: AccountSolver) -> tuple[Run, dict[str, str]]:
     """What the lists are made from: as a run, and the fingerprint of each model's market."""
     settings = {
         "accounts": sha256_of(solve.file.path),
+        "lots": sha256_of(solve.file.lots.path) if solve.file.lots else "",
         "models": {cell: dict(origin) for cell, origin in solve.origins.items()},
         "exact": solve.exact,
         "stale_ok": solve.stale_ok,
@@ -186,10 +204,15 @@ def _destination(path: Path, columns: Sequence[str]) -> Path:
 
 
 def _check_house(file: AccountsFile, tickets: Iterable[Path]) -> None:
-    """Raise ConfigError for accounts with several currencies, and for a ticket that would overwrite its accounts."""
+    """Raise ConfigError for accounts with several currencies or flows, and for a ticket over its accounts."""
     if file.cash_columns:
         raise ConfigError(
             f"{file.path} has cash by currency, and the ticket of a house has one currency: write a CSV alone."
+        )
+    if flows := [name for name in (DEPLOY, WITHDRAW, SIDE) if name in file.columns]:
+        raise ConfigError(
+            f"{file.path} has the column {flows[0]}, and the ticket of a house books no money that comes in or goes "
+            "out: write a CSV alone."
         )
     for path in tickets:
         if accounts_after_path(path).absolute() == file.path.absolute():

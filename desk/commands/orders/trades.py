@@ -19,7 +19,7 @@ from backtests.runs.manifest import AGAIN, BrokenRun, past_runs
 from backtests.runs.report_settings import FULL_RUN, comparison_key, settings_of
 from desk.journal import Journal, journal_head, list_event
 from desk.tickets.ticket import Ticket, make_ticket
-from foundation.arguments import day, first_fault, is_number, refuse
+from foundation.arguments import day, first_fault
 from foundation.errors import ConfigError
 from foundation.files import replacing_together, sha256_of, writing
 from foundation.paper.formats import plain_json
@@ -87,31 +87,6 @@ def today_of(as_of: str | None, calendar: str, now: datetime | None = None) -> p
     if as_of is None:
         return None
     return day("as_of is", as_of) if as_of else pd.Timestamp(day_at(now or datetime.now(UTC), calendar))
-
-
-def request_of(
-    deploy: float = 0.0, withdraw: float = 0.0, side: str = "", to_target: bool = False, account: str = ""
-) -> Request:
-    """The request for a trade list, from the options of the command line and the parameters of the notebook.
-
-    deploy    : contribution, currency.
-    withdraw  : withdrawal, currency.
-    side      : "buy" or "sell" for these orders only, "" for both.
-    to_target : true to trade to target whatever the policy's rule decides.
-    account   : account of the portfolio that money comes to or leaves.
-    Raises    : ConfigError for values that are no amounts or below zero, for another side, and for options that exclude
-                each other.
-    """
-    for name, amount in {"deploy": deploy, "withdraw": withdraw}.items():
-        if not (is_number(amount) and amount >= 0.0):
-            refuse(f"{name} is", amount, "give an amount of money, at least 0.")
-    if deploy and withdraw:
-        raise ConfigError(f"deploy is {deploy:,.2f} and withdraw is {withdraw:,.2f}: give the difference as one.")
-    if side == "buy" and withdraw:
-        raise ConfigError("a withdrawal may need sales, and only buys are asked for: leave one of the two out.")
-    if side == "sell" and deploy:
-        raise ConfigError("a deposit may need purchases, and only sells are asked for: leave one of the two out.")
-    return Request(deploy - withdraw, side, to_target, account)
 
 
 def policy_now(portfolio: Portfolio, policy: str = "", reports: Path | None = None) -> tuple[Rule, str, str]:

@@ -287,14 +287,26 @@ class _Lots:
         Raises : ConfigError where the lots of a taxable account are not its holding, or of a sheltered one more.
         """
         total, held = decimal_sum(units), holder.held
-        if abs(total - held) <= SUM * max(held, 1.0) or (total < held and not holder.taxable):
-            return 1.0
-        if abs(decimal_sum([total, -held])) < min((last_digit(each) for each in units), default=0.0) < 1.0:
-            return held / total
+        factor = 1.0 if total < held and not holder.taxable else lots_factor(units, held)
+        if factor is not None:
+            return factor
         of = f" in {holder.account}" if holder.account else ""
         what = f"the lots of {self.asset}{of} sum to {total:.10g} units, and its shares are {held:.10g}"
         fix = f"{'Add' if total < held else 'Remove'} {abs(held - total):.10g} units, or correct the shares."
         self.document.refuse(self._path, what, total, fix)
+
+
+def lots_factor(units: Sequence[float], held: float) -> float | None:
+    """The factor that brings lots to a holding, which they miss by less than their last digit; None if they miss more.
+
+    >>> lots_factor([60.06, 40.0], 100.06), lots_factor([60.0, 40.0], 101.0)
+    (1.0, None)
+    """
+    total = decimal_sum(units)
+    if abs(total - held) <= SUM * max(held, 1.0):
+        return 1.0
+    is_rounding = abs(decimal_sum([total, -held])) < min((last_digit(each) for each in units), default=0.0) < 1.0
+    return held / total if is_rounding else None
 
 
 def last_digit(number: float) -> float:
@@ -318,6 +330,20 @@ def scaled_lots(document: Document, tax: TaxLots | None, assets: Sequence[str]) 
 
 
 # -- rules -----------------------------------------------------------------------------------------------------------
+
+
+def account_rules(tax: Tax | None, lots: TaxLots | None) -> TaxRules | None:
+    """The rules by which the lots of an account are taxed, without gains of this year; None where no tax is stated.
+
+    tax  : tax that backtests of its portfolio file charge, or None.
+    lots : lots and rules of the file, or None where it has no lots, and no rules that only trade lists have.
+    """
+    if lots is not None:
+        return replace(lots.rules, realised=0.0)
+    if tax is None:
+        return None
+    short = tax.rate if tax.short_rate is None else tax.short_rate
+    return TaxRules(tax.rate, short, tax.lots, tax.long_after, harvest_above=tax.harvest_above)
 
 
 def _rules(keys: TaxKeys) -> TaxRules:

@@ -14,7 +14,7 @@ from fastapi.testclient import TestClient
 from push_service import PushService, subscribed
 from sqlalchemy import select, update
 
-from desk.commands.orders.trades import request_of, save_trades, trades_now
+from desk.commands.orders.trades import save_trades, trades_now
 from desk.exchange.stops import PAUSE
 from desk.journal import Journal
 from desk.journal.why import why
@@ -28,6 +28,7 @@ from desk.service.users.tokens import begin_browser_session, begin_session
 from desk.tickets.formats import FORMATS
 from desk.tickets.formats.ticket_json import BESIDE, read_document
 from desk.tickets.order_ids import list_id
+from desk.tickets.request import request_of
 from foundation.errors import ConfigError, DataError
 from foundation.files import ROOT
 from foundation.home import HOME

@@ -1,6 +1,8 @@
 """Accounts of a file: each has the list of a portfolio file with its holdings, and its own sentence if it fails."""
 
 from dataclasses import replace
+from datetime import date
+from decimal import Decimal
 from pathlib import Path
 
 import pandas as pd
@@ -15,6 +17,8 @@ from foundation.errors import ConfigError, DataError
 from research.orders import trade_list
 from research.orders.order_tables import ORDERS
 from research.portfolio import load_portfolio
+from research.portfolio.holdings.blotter import Blotter, SentOrder
+from research.portfolio.holdings.cash_entries import CashEntry
 from research.rules import Threshold
 
 ROOT = Path(__file__).parents[3]
@@ -243,3 +247,14 @@ def test_account_has_no_tax_lots_of_its_model() -> None:
     account = model.account([400.0, 100.0], 0.0)
     assert model.trades(account).left_out == ("tax on gains",)
     assert not model.trades(account).empty
+
+
+def test_money_on_its_way_to_a_model_and_its_open_orders_are_not_those_of_its_accounts() -> None:
+    own = load_portfolio(MODELS["balanced"])
+    deposit = CashEntry("d", "deposit", date(2022, 12, 29), "", "USD", Decimal(50_000))
+    blotter = Blotter(own.date.date(), orders=(SentOrder("1", "", "SPY", "buy", Decimal(500)),))
+    lists = []
+    for portfolio in (own, replace(own, pending=(deposit,), blotter=blotter)):
+        model = Model.of(portfolio, Threshold(own.strategic, 0.02), "band")
+        lists.append(model.trades(model.account([400.0, 100.0], 900.0)))
+    pd.testing.assert_frame_equal(lists[0].orders, lists[1].orders, check_exact=True)

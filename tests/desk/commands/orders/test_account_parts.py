@@ -2,7 +2,7 @@
 
 import csv
 import shutil
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Mapping
 from pathlib import Path
 
 import pytest
@@ -12,9 +12,9 @@ from faults import contents, full_at, workers_forked_after
 
 from backtests.runs.chunks import Part, write_chunk
 from desk.commands.orders import account_parts
-from desk.commands.orders.account_parts import AccountSolver
+from desk.commands.orders.account_parts import AccountLists, AccountSolver
 from desk.commands.orders.accounts import list_accounts
-from desk.tickets.accounts_file import AccountsFile
+from desk.tickets.accounts_file import AccountsFile, Row
 from foundation.errors import ConfigError, DataError
 
 COUNT, TODAY = 60, "2022-12-29"
@@ -61,9 +61,9 @@ def solved(monkeypatch: pytest.MonkeyPatch) -> list[str]:
     """A list that grows by the account of each row that is solved from now on."""
     found, call = list[str](), AccountSolver.__call__
 
-    def counted(self: AccountSolver, rows: tuple[account_parts.Row, ...]) -> account_parts.AccountLists:
+    def counted(self: AccountSolver, rows: tuple[Row, ...], lots: Mapping[str, str]) -> AccountLists:
         found.extend(cells[0] for _, cells in rows)
-        return call(self, rows)
+        return call(self, rows, lots)
 
     monkeypatch.setattr(AccountSolver, "__call__", counted)
     return found
@@ -164,12 +164,12 @@ def test_a_model_that_changes_meanwhile_ends_the_run(file: Path, tmp_path: Path)
     other_model(file)
     solve.models.clear()
     with pytest.raises(DataError, match=r"m.yaml has changed since the lists were begun: found another file, setting"):
-        solve(next(iter(account_parts._Tasks().drawn(solve.file, set()))).rows)
+        solve(next(iter(account_parts.AccountTasks(solve.file, set()).drawn())).rows)
 
 
-def test_tasks_are_sized_by_measured_work() -> None:
+def test_tasks_are_sized_by_measured_work(file: Path) -> None:
     """A second of work each, at most twice as many accounts as the task before."""
-    tasks = account_parts._Tasks()
+    tasks = account_parts.AccountTasks(AccountsFile.read(file), set())
     for accounts, seconds, size in [(16, 4.0, 4), (4, 8.0, 1), (1, 0.1, 2), (16, 0.1, 32), (900, 0.5, 1024)]:
         tasks.measure(accounts, seconds)
         assert tasks.size == size

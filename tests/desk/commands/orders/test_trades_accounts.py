@@ -114,7 +114,7 @@ def test_what_the_command_cannot_do_is_refused(words: tuple[object, ...], said: 
 
 def test_options_of_accounts_need_accounts() -> None:
     done = rebalance("trades", ROOT / "data/portfolios/sixty_forty.yaml", "--workers", 2)
-    assert (done.status, done.err.startswith("--exact, --workers and --cluster need --accounts")) == (2, True)
+    assert (done.status, done.err.startswith("--lots, --exact, --workers and --cluster need --accounts")) == (2, True)
     assert rebalance("trades").err.startswith("no portfolio is named")
 
 
@@ -168,3 +168,35 @@ def test_what_is_known_of_the_prices_of_a_model_stands_beside_its_lists(file: Pa
     assert "\ndesk.yaml: SPY on 2022-12-29 is worth" in said.text
     assert "\ndesk.yaml: The last close of SPY, of 2022-12-29, 3,834.4, is +893 % from" in said.text
     assert said.text.index("The last close of SPY") < said.text.index("SPY on 2022-12-29 is")
+
+
+def test_tax_lots_and_money_of_accounts_come_with_any_number_of_processes(tmp_path: Path) -> None:
+    """The tax of every second account, by hand: its lot was bought at half the close."""
+    text = (ROOT / "data/portfolios" / MODELS[0]).read_text(encoding="utf-8").split("policies:")[0]
+    policies = "policies:\n  band: {rule: threshold, band: 0.02}\npolicy: band\n"
+    (tmp_path / "m.yaml").write_text(f"{text}tax: {{rate: 0.25}}\n{policies}", encoding="utf-8")
+    rows = [f"A{k:02d},m.yaml,{1_000 * k},{500 if k % 3 == 0 else ''},100,10" for k in range(COUNT)]
+    (tmp_path / "a.csv").write_text("\n".join(["account,model,cash,deploy,SPY,AGG", *rows, ""]))
+    lots = [f"A{k:02d},SPY,2015-01-02,100,191.72" for k in range(0, COUNT, 2)]
+    (tmp_path / "lots.csv").write_text("\n".join(["account,asset,date,units,price", *lots[::-1], ""]))
+    for workers in (1, 2):
+        (tmp_path / str(workers)).mkdir()
+        done = rebalance(*TRADES, "--accounts", tmp_path / "a.csv", "--lots", tmp_path / "lots.csv", "--out",
+                         tmp_path / str(workers) / "o.csv", "--workers", workers)  # fmt: skip
+        assert (done.status, done.said) == (0, "")
+    one, two = (contents(tmp_path / name) for name in "12")
+    assert one == two
+    sold = {row["account"]: row for row in table(tmp_path / "1" / "o.csv") if row["side"] == "sell"}
+    assert len(sold) > 10
+    for k, row in enumerate(table(tmp_path / "1" / "o.accounts.csv")):
+        order = sold.get(row["account"], {"units": "0", "price": "0"})
+        gain = float(order["units"]) * (float(order["price"]) - 191.72)
+        known = [row["gain_long"], row["tax"]]
+        assert (
+            known == ["", ""]
+            if k % 2
+            else [float(each) for each in known] == pytest.approx([gain, 0.25 * gain], abs=0.006)
+        )
+    house = rebalance(*TRADES, "--accounts", tmp_path / "a.csv", "--out", tmp_path / "o.csv", "--out",
+                      tmp_path / "house.json")  # fmt: skip
+    assert (house.status, "has the column deploy, and the ticket of a house books no money" in house.err) == (2, True)
