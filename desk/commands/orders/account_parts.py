@@ -20,6 +20,7 @@ from desk.tickets.account_lots import rows_of
 from desk.tickets.account_rows import ACCOUNT_COLUMNS, account_row, order_rows
 from desk.tickets.accounts import Model, account_of, request_in
 from desk.tickets.accounts_file import ACCOUNT, MODEL, AccountsFile, Row
+from desk.tickets.attention import Attention
 from desk.tickets.formats.order_csv import csv_bytes
 from desk.tickets.house import HouseAccount
 from desk.tickets.ticket import Order, RatedOrder
@@ -33,6 +34,7 @@ FIRST_TASK, LARGEST_TASK = 16, 1_024  # accounts of the first tasks, and of any
 TASK_SECONDS = 1.0  # of work in a task, which a kill loses
 MODELS = 32  # that a process keeps
 NO_LOTS: Mapping[str, str] = {}
+NO_ATTENTION = Attention()
 
 
 class AccountLists(NamedTuple):
@@ -43,6 +45,7 @@ class AccountLists(NamedTuple):
     errors           : number of accounts that fail for each reason.
     notes            : notes on the data of their models, in sentences.
     house            : the accounts for the ticket of the house, where one is asked for.
+    attention        : what needs a person, where its page is asked for.
     """
 
     orders: bytes
@@ -51,10 +54,12 @@ class AccountLists(NamedTuple):
     errors: Counter[str]
     notes: tuple[str, ...] = ()
     house: tuple[HouseAccount, ...] = ()
+    attention: Attention = NO_ATTENTION
 
     def table(self) -> pa.Table:
         """One row with these lists; all but the CSV is JSON."""
-        others = (self.statuses, self.errors, self.notes, [_plain(each) for each in self.house])
+        house = [_plain(each) for each in self.house]
+        others = (self.statuses, self.errors, self.notes, house, self.attention.plain())
         texts = dict(zip(self._fields[2:], map(json.dumps, others), strict=True))
         return pa.table({name: [value] for name, value in {**self._asdict(), **texts}.items()})
 
@@ -62,9 +67,10 @@ class AccountLists(NamedTuple):
     def of(cls, table: pa.Table) -> "AccountLists":
         """The lists of a row that `table` gave."""
         row = table.to_pylist()[0]
-        statuses, errors, notes, house = (json.loads(row[name]) for name in cls._fields[2:])
+        statuses, errors, notes, house, attention = (json.loads(row[name]) for name in cls._fields[2:])
         accounts = tuple(_house_account(each) for each in house)
-        return cls(row["orders"], row["accounts"], Counter(statuses), Counter(errors), tuple(notes), accounts)
+        known = Attention.read(attention)
+        return cls(row["orders"], row["accounts"], Counter(statuses), Counter(errors), tuple(notes), accounts, known)
 
 
 def _plain(account: HouseAccount) -> dict[str, Any]:
@@ -106,6 +112,7 @@ class AccountSolver:
     overrides: Mapping[str, Any]
     trust_code: bool | None
     of_house: bool = False
+    of_page: bool = False
     models: dict[str, Model | ConfigError] = field(default_factory=dict)
     origins: dict[str, Mapping[str, str]] = field(default_factory=dict)
     models_kept: int = MODELS
@@ -113,7 +120,7 @@ class AccountSolver:
     def __call__(self, rows: Iterable[Row], lots: Mapping[str, str] = NO_LOTS) -> AccountLists:
         """The lists of a few accounts. lots : by account, its tax lots as `read_account_lots` gives them."""
         orders, accounts, notes = list[list[Any]](), list[list[Any]](), dict[str, None]()
-        house = list[HouseAccount]()
+        house, attention = list[HouseAccount](), NO_ATTENTION
         for row in rows:
             try:
                 own = rows_of(lots.get(self._cell(row, ACCOUNT), ""))
@@ -123,15 +130,21 @@ class AccountSolver:
                 listed, kept = order_rows(self.file, row, trades), account_row(self.file, row, trades)
                 if self.of_house:
                     house.append(HouseAccount.of(kept[ACCOUNT_COLUMNS.index(ACCOUNT)], self._cell(row), trades))
+                if self.of_page:
+                    attention += Attention.of_list(self._cell(row, ACCOUNT), self._cell(row), trades)
             except OtherModel as error:
                 raise DataError(str(error)) from error
             except Exception as error:  # whatever it is, it must not stop the other accounts
-                listed, kept = [], account_row(self.file, row, self.why(row, error))
+                why = self.why(row, error)
+                listed, kept = [], account_row(self.file, row, why)
+                if self.of_page:
+                    attention += Attention.of_failure(self._cell(row, ACCOUNT), self._cell(row), why)
             orders += listed
             accounts.append(kept)
         statuses = Counter(row[ACCOUNT_COLUMNS.index("status")] for row in accounts)
         errors = Counter(row[-1] for row in accounts if row[-1])
-        return AccountLists(csv_rows(orders), csv_rows(accounts), statuses, errors, tuple(notes), tuple(house))
+        texts = csv_rows(orders), csv_rows(accounts)
+        return AccountLists(*texts, statuses, errors, tuple(notes), tuple(house), attention)
 
     def _cell(self, row: Row, column: str = MODEL) -> str:
         """The cell of a row, by default its model, as the file of the accounts names it; "" where the row ends."""

@@ -20,12 +20,14 @@ from desk.commands.orders.account_parts import (
     finished_lists,
     solve_into,
 )
+from desk.commands.orders.accounts_page import accounts_page, is_accounts_page
 from desk.commands.orders.house import accounts_after_path
 from desk.commands.orders.replaced_files import replaced_files
 from desk.commands.orders.trades import as_sent, check_out, write_tickets
 from desk.tickets.account_lots import read_account_lots
 from desk.tickets.account_rows import ACCOUNT_COLUMNS, ACCOUNT_FAILED, ORDER_COLUMNS, account_columns, order_columns
 from desk.tickets.accounts_file import ACCOUNT, DEPLOY, SIDE, WITHDRAW, AccountsFile
+from desk.tickets.attention import Attention
 from desk.tickets.destination import check_destination
 from desk.tickets.house import HouseAccount, house_ticket
 from foundation.arguments import day, refuse
@@ -37,6 +39,7 @@ from foundation.progress import bar
 from research.portfolio.holdings.prices import overrides_first
 
 FAILURES_SHOWN = 5  # failures on the terminal; the file has all of them
+PAGE = ".html"  # ends the name of the page of what needs a person, which is else that of the orders
 INPUTS_SHOWN = 3  # that differ from those of an interrupted run
 WORDS = {
     "trade": "trade",
@@ -77,7 +80,8 @@ def list_accounts(
     prices that are too old refuse all accounts of their model, with one sentence.
     file       : file of the accounts (`desk.tickets.accounts`).
     out        : CSV file to write.
-    tickets    : paths of the ticket of the house, which has the accounts that have a list (`desk.tickets.house`).
+    tickets    : paths of the ticket of the house, which has the accounts that have a list (`desk.tickets.house`); that
+                 of `out` with .html is the page of the accounts that need a person.
     exact      : true for lots of each account that are proven the best, false for those of the greedy search.
     workers    : number of processes of this machine.
     cluster    : address of a Dask cluster instead, or ""; models and their markets are sent to it.
@@ -97,6 +101,9 @@ def list_accounts(
         refuse("out is", found, "give the path of a CSV file for the orders of all accounts, such as orders.csv.")
     orders = _destination(out, ORDER_COLUMNS[: ORDER_COLUMNS.index("notional")])
     accounts = _destination(accounts_path(out), ACCOUNT_COLUMNS[: ACCOUNT_COLUMNS.index("objective")])
+    page, asked_paths = out.with_suffix(PAGE), [Path(path) for path in tickets]
+    pages = [check_destination("out", page, is_ours=is_accounts_page)] if page in asked_paths else []
+    tickets = [path for path in tickets if Path(path) != page]
     paths = check_out(tickets, reports or reports_folder(file))
     with bar(None, "reading accounts"):
         asked, of_lots = AccountsFile.read(file), dict[str, str]()
@@ -113,7 +120,7 @@ def list_accounts(
     now = datetime.now(UTC)
     kept = len(asked.models) if cluster else MODELS
     solve = AccountSolver(
-        asked, exact, reports, as_of, now, stale_ok, overrides, trust_code, bool(paths), models_kept=kept
+        asked, exact, reports, as_of, now, stale_ok, overrides, trust_code, bool(paths), bool(pages), models_kept=kept
     )
     with bar(None, "reading models"):
         for cell in asked.models:
@@ -128,7 +135,7 @@ def list_accounts(
         with bar(asked.count, "listing", "accounts", done=before) as progress:
             solve_into(chunks, solve, tasks, (workers, cluster), progress)
         try:
-            listed = _written(finished_lists(chunks, asked.count), solve, [*paths, accounts, orders])
+            listed = _written(finished_lists(chunks, asked.count), solve, [*paths, *pages, accounts, orders])
         except ConfigError:  # the same inputs would fail again
             clear(chunks)
             raise
@@ -148,6 +155,7 @@ def _inputs(solve: AccountSolver) -> tuple[Run, dict[str, str]]:
         "exact": solve.exact,
         "stale_ok": solve.stale_ok,
         "house": solve.of_house,
+        "page": solve.of_page,
     }
     data = {cell: origin["data"] for cell, origin in solve.origins.items() if "data" in origin}
     return Run("trades", solve.file.path.stem, solve.as_of or "", settings, content_hash(data)), data
@@ -155,11 +163,12 @@ def _inputs(solve: AccountSolver) -> tuple[Run, dict[str, str]]:
 
 def _written(parts: Iterable[AccountLists], solve: AccountSolver, paths: Sequence[Path]) -> Listed:
     """Write the lists of all parts, which are in memory one at a time: paths of tickets, then accounts, then orders."""
-    file, (*tickets, accounts, orders) = solve.file, paths
+    file, (*others, accounts, orders) = solve.file, paths
+    tickets, pages = others[: len(others) - solve.of_page], others[len(others) - solve.of_page :]
     statuses, errors, notes = Counter[str](), Counter[str](), dict.fromkeys(file.notes)
-    house, ticket = list[HouseAccount](), None
+    house, ticket, attention = list[HouseAccount](), None, Attention()
     with bar(None, "writing the lists"), replacing_together(paths) as files:  # the orders are the last to be seen
-        *to_tickets, to_accounts, to_orders = files
+        *to_others, to_accounts, to_orders = files
         header = AccountLists(csv_rows([order_columns(file)]), csv_rows([account_columns(file)]), Counter(), Counter())
         for part in chain([header], parts):
             with writing(orders):
@@ -172,6 +181,7 @@ def _written(parts: Iterable[AccountLists], solve: AccountSolver, paths: Sequenc
                 if sentence in errors or len(errors) < FAILURES_SHOWN:
                     errors[sentence] += count
             house += part.house
+            attention += part.attention
         failed = statuses[ACCOUNT_FAILED]
         if tickets and not house:
             raise ConfigError(
@@ -183,8 +193,12 @@ def _written(parts: Iterable[AccountLists], solve: AccountSolver, paths: Sequenc
                 f"{counted(failed, 'account')} of {file.path.name} without a list, which failed" if failed else ""
             )
             ticket = as_sent(house_ticket(file.path.name, house, models, left_out), file.path, models)
-            write_tickets(ticket, tickets, to_tickets)
-    text = _text(file, statuses, errors, overrides_first(notes), [*tickets, orders])
+            write_tickets(ticket, tickets, to_others[: len(tickets)])
+        if pages:
+            by_status = {words: statuses[status] for status, words in WORDS.items()}
+            with writing(pages[0]):
+                to_others[-1].write(accounts_page(file.path.name, by_status, attention, (orders.name, accounts.name)))
+    text = _text(file, statuses, errors, overrides_first(notes), [*others, orders])
     return Listed(failed, text if ticket is None else f"{text}\n{ticket.headline}")
 
 

@@ -36,6 +36,7 @@ MOST_STEPS = 1_000  # of what is written down, by which a change is made larger 
 MOST_EXCESS = 5e-5  # of NAV: by how much a change may be more than the least; it is told in whole basis points
 ROUNDS = 5  # of tangents at the sizes found
 NAMES_SHOWN = 8  # names in a message
+CONFLICTING = "no orders keep these limits together"
 IMPACT_TOLERANCE = 1e-9  # of NAV: by how much the impact of orders may be above its tangents
 
 
@@ -64,7 +65,7 @@ class Conflict:
             names += " (some of them may be kept: the search was stopped)"
         rest = "None of those that can be relaxed suffices alone." if self.searched else "Relax one of them or more."
         rest = f"To make a list possible, {', or '.join(self.mends)}." if self.mends else rest
-        return f"no orders keep these limits together: {names}. {rest}"
+        return f"{CONFLICTING}: {names}. {rest}"
 
 
 @dataclass(frozen=True, eq=False)
