@@ -77,7 +77,7 @@ def unpacked(content: bytes, key: str) -> Any:
 _unpacked = lru_cache(maxsize=1)(unpacked)  # the work that this worker last had to do with
 
 
-def on_cluster(
+def run_on_cluster(
     record: Record, job: Callable[[Record, Task], Result], each: Iterable[Task], address: str
 ) -> Iterator[tuple[Task, Result]]:
     """Tasks with the results of a job for each as they finish, from the workers of a Dask cluster.

@@ -15,13 +15,13 @@ from backtests.engine.result import Backtest
 from backtests.runs import tasks
 from backtests.runs.chunks import Part, chunk, made_from, unfinished, write_chunk
 from backtests.runs.folder import Run
-from backtests.runs.sent_markets import on_cluster
+from backtests.runs.sent_markets import run_on_cluster
 from backtests.runs.trial_book import count_trials
 from backtests.sweeps.axes import Axes
 from backtests.sweeps.plan import Plan, Strategic, held_in_plan
 from backtests.sweeps.run_part import backtest_one, is_plain, parts_of, run_part
 from backtests.sweeps.setup import PreparedSweep, Setup, prepare_sweep
-from backtests.sweeps.store import read_rows
+from backtests.sweeps.store import rows_of_part
 from backtests.sweeps.table import Keep, best_first, kept, paths, rows
 from backtests.sweeps.trials import sweep_trials
 from backtests.views import view
@@ -121,7 +121,7 @@ def sweep(
         run = Run("sweep", "", "", settings_of(prepared), fingerprint_of(prepared))
         with unfinished(Path(folder), run, prepared.fingerprints()) as done:
             run_into(Path(folder), prepared, done, workers, cluster, progress)
-            found = pa.concat_tables([read_rows(Path(folder), part) for part in parts_of(prepared)])
+            found = pa.concat_tables([rows_of_part(Path(folder), part) for part in parts_of(prepared)])
     table = found.to_pandas()
     made = Sweep(prepared, table, paths(prepared, kept(prepared, keep, [table])))
     count_trials(sweep_trials(prepared, table))
@@ -244,7 +244,7 @@ def run_all(
     """
     tasks.check_workers(workers)
     if cluster:
-        return on_cluster(prepared, job, parts, cluster)
+        return run_on_cluster(prepared, job, parts, cluster)
     if workers == 1:
         return ((part, job(prepared, part)) for part in parts)
     pool = tasks.in_threads if compiled(prepared) else tasks.in_processes

@@ -11,7 +11,7 @@ from backtests.runs.chunks import Part, chunk_of, read_chunk
 from foundation.errors import DataError
 
 
-def read_rows(folder: Path, part: Part) -> pa.Table:
+def rows_of_part(folder: Path, part: Part) -> pa.Table:
     """The rows of a part. Raises DataError when they are not all there, or were made from something else."""
     table = read_chunk(folder, part)
     if not np.array_equal(table["configuration"].to_numpy(), np.arange(part.first, part.stop)):
@@ -27,7 +27,7 @@ def join(folder: Path, parts: Iterable[Part], file: Path) -> None:
     writer = None
     try:
         for part in parts:
-            table = read_rows(folder, part)
+            table = rows_of_part(folder, part)
             writer = writer or pq.ParquetWriter(file, table.schema)
             writer.write_table(table)
     finally:

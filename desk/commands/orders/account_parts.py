@@ -13,7 +13,7 @@ from typing import Any, NamedTuple
 import pyarrow as pa
 
 from backtests.runs.chunks import Part, chunk, finished, made_from, read_chunk, write_chunk
-from backtests.runs.sent_markets import on_cluster
+from backtests.runs.sent_markets import run_on_cluster
 from backtests.runs.tasks import in_processes
 from desk.commands.orders.trades import policy_now, today_of
 from desk.tickets.account_lots import rows_of
@@ -215,7 +215,7 @@ def solve_into(
     workers, cluster = where
     job = partial(_chunk, made_from(folder))
     if cluster:
-        results = on_cluster(solve, job, tasks.drawn(), cluster)
+        results = run_on_cluster(solve, job, tasks.drawn(), cluster)
     elif min(workers, (tasks.file.count - tasks.accounts_done) // FIRST_TASK) > 1:
         results = in_processes(partial(job, replace(solve, models={})), tasks.drawn(), workers)
     else:
@@ -238,12 +238,14 @@ class AccountTasks:
 
     done : parts that are finished.
     lots : by account, its tax lots as `read_account_lots` gives them.
+    hashes : sha256 of the files with the accounts and lots, by path, as they were when the lists were begun.
     size : accounts of the next task.
     """
 
     file: AccountsFile
     done: set[Part]
     lots: Mapping[str, str] = field(default_factory=dict)
+    hashes: Mapping[Path, str] = field(default_factory=dict)
     size: int = FIRST_TASK
 
     @property
@@ -257,10 +259,13 @@ class AccountTasks:
         self.size = max(1, min(fitting, 2 * accounts, LARGEST_TASK))
 
     def drawn(self) -> Iterator[AccountTask]:
-        """The tasks, in the order of the file."""
+        """The tasks, in the order of the file. Raises DataError for files that have changed before they are read."""
         stops, number, rows = {part.first: part.stop for part in self.done}, -1, list[Row]()
         finished = 0  # accounts before this number are finished
-        for number, row in enumerate(self.file.rows()):
+        for number, row in enumerate(self.file.rows()):  # the first row is there when all of the file is read
+            for path in self.hashes if number == 0 else ():
+                if sha256_of(path) != self.hashes[path]:
+                    raise DataError(f"{path} has changed since the lists were begun. Start the command again.")
             finished = max(finished, stops.get(number, 0))
             if rows and (number < finished or len(rows) >= self.size):
                 yield self._task(rows, number)

@@ -39,8 +39,7 @@ from foundation.progress import bar
 from research.portfolio.holdings.prices import overrides_first
 
 FAILURES_SHOWN = 5  # failures on the terminal; the file has all of them
-PAGE = ".html"  # ends the name of the page of what needs a person, which is else that of the orders
-INPUTS_SHOWN = 3  # that differ from those of an interrupted run
+ORIGINS_SHOWN = 3  # that differ from those of an interrupted run
 WORDS = {
     "trade": "trade",
     "hold": "hold",
@@ -101,12 +100,13 @@ def list_accounts(
         refuse("out is", found, "give the path of a CSV file for the orders of all accounts, such as orders.csv.")
     orders = _destination(out, ORDER_COLUMNS[: ORDER_COLUMNS.index("notional")])
     accounts = _destination(accounts_path(out), ACCOUNT_COLUMNS[: ACCOUNT_COLUMNS.index("objective")])
-    page, asked_paths = out.with_suffix(PAGE), [Path(path) for path in tickets]
+    page, asked_paths = out.with_suffix(".html"), [Path(path) for path in tickets]
     pages = [check_destination("out", page, is_ours=is_accounts_page)] if page in asked_paths else []
     tickets = [path for path in tickets if Path(path) != page]
     paths = check_out(tickets, reports or reports_folder(file))
     with bar(None, "reading accounts"):
         asked, of_lots = AccountsFile.read(file), dict[str, str]()
+        hashes = {path: sha256_of(path) for path in (file, *([] if lots is None else [lots]))}
         if lots is not None:
             place = asked.columns.index(ACCOUNT)
             names = {cells[place]: None for _, cells in asked.rows() if place < len(cells)}
@@ -126,11 +126,11 @@ def list_accounts(
         for cell in asked.models:
             with suppress(ConfigError):
                 solve.model(cell)
-    run, data = _inputs(solve)
+    run, data = _inputs(solve, list(hashes.values()))
     chunks = out.with_name(f".{out.name}.unfinished")
     other = other_origin(chunks, run, data)
     with unfinished(chunks, run, data, fresh=bool(other)) as done:
-        tasks = AccountTasks(asked, done, of_lots)
+        tasks = AccountTasks(asked, done, of_lots, hashes)
         before = tasks.accounts_done
         with bar(asked.count, "listing", "accounts", done=before) as progress:
             solve_into(chunks, solve, tasks, (workers, cluster), progress)
@@ -142,15 +142,14 @@ def list_accounts(
         discard(chunks)
     more = [f"{counted(before, 'account')} had been finished by an interrupted run."] if before else []
     if other:
-        more.append(f"Parts of an interrupted run with other inputs were not used: {'; '.join(other[:INPUTS_SHOWN])}.")
+        more.append(f"Parts of an interrupted run with other inputs were not used: {'; '.join(other[:ORIGINS_SHOWN])}.")
     return replace(listed, text="\n".join([listed.text, *more]))
 
 
-def _inputs(solve: AccountSolver) -> tuple[Run, dict[str, str]]:
+def _inputs(solve: AccountSolver, hashes: Sequence[str]) -> tuple[Run, dict[str, str]]:
     """What the lists are made from: as a run, and the fingerprint of each model's market."""
     settings = {
-        "accounts": sha256_of(solve.file.path),
-        "lots": sha256_of(solve.file.lots.path) if solve.file.lots else "",
+        **dict(zip(("accounts", "lots"), hashes, strict=False)),
         "models": {cell: dict(origin) for cell, origin in solve.origins.items()},
         "exact": solve.exact,
         "stale_ok": solve.stale_ok,

@@ -33,7 +33,7 @@ from backtests.runs.folder import Run, code_version, staged
 from backtests.sweeps import Axes, Keep, Plan, Setup, Strategic, sweep
 from backtests.sweeps.run import run_into
 from backtests.sweeps.setup import prepare_sweep
-from backtests.sweeps.store import join, read_rows
+from backtests.sweeps.store import join, rows_of_part
 from foundation.arrays import Array
 from foundation.errors import ConfigError, DataError
 from research.accounting import Hold, View
@@ -166,7 +166,7 @@ def test_a_chunk_from_elsewhere_counts_for_nothing_and_is_not_read(tmp_path: Pat
     (tmp_path / "b" / chunk_of(Part(0, 3))).write_bytes(stray)
     assert finished(tmp_path / "b") == {Part(0, 2)}
     with pytest.raises(DataError, match=r"000000003\.parquet has another origin than .* Delete it"):
-        read_rows(tmp_path / "b", Part(0, 3))
+        rows_of_part(tmp_path / "b", Part(0, 3))
 
 
 @pytest.mark.parametrize("delete", [clear, discard])
@@ -246,12 +246,12 @@ def test_a_broken_chunk_is_named(tmp_path: Path) -> None:
     (tmp_path / "run.json").write_text("{}")
     write_rows(tmp_path, Part(0, 2), [0, 2])
     with pytest.raises(DataError, match=r"has other rows than its name says\. Delete it"):
-        read_rows(tmp_path, Part(0, 2))
+        rows_of_part(tmp_path, Part(0, 2))
     os.truncate(tmp_path / chunk_of(Part(0, 2)), 100)
     with pytest.raises(DataError, match=r"cannot be read: .*Delete it"):
         finished(tmp_path)
     with pytest.raises(DataError, match=r"cannot be read: .*Delete it"):
-        read_rows(tmp_path, Part(0, 2))
+        rows_of_part(tmp_path, Part(0, 2))
 
 
 class Unwritten:

@@ -167,6 +167,17 @@ def test_a_model_that_changes_meanwhile_ends_the_run(file: Path, tmp_path: Path)
         solve(next(iter(account_parts.AccountTasks(solve.file, set()).drawn())).rows)
 
 
+def test_a_file_of_accounts_that_changes_before_it_is_read_ends_the_run(
+    file: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """It is edited while the models are read."""
+    read = AccountSolver._read
+    monkeypatch.setattr(AccountSolver, "_read", lambda self, cell: (other_accounts(file), read(self, cell))[1])
+    with pytest.raises(DataError, match=r"a\.csv has changed since the lists were begun"):
+        list_accounts(file, tmp_path / "o.csv", as_of=TODAY)
+    assert not list(tmp_path.glob(".o*"))
+
+
 def test_tasks_are_sized_by_measured_work(file: Path) -> None:
     """A second of work each, at most twice as many accounts as the task before."""
     tasks = account_parts.AccountTasks(AccountsFile.read(file), set())
@@ -198,12 +209,12 @@ def test_a_cluster_writes_the_same_bytes_without_the_files_of_the_models(
 ) -> None:
     """The models are sent: their files are gone before the first account is solved."""
     (tmp_path / "o").mkdir()
-    packed = account_parts.on_cluster
+    packed = account_parts.run_on_cluster
 
     def moved(*given: object) -> object:
         shutil.move(file.with_name("m.yaml"), tmp_path / "m.yaml")
         return packed(*given)  # type: ignore[arg-type]
 
-    monkeypatch.setattr(account_parts, "on_cluster", moved)
+    monkeypatch.setattr(account_parts, "run_on_cluster", moved)
     list_accounts(file, tmp_path / "o" / "o.csv", as_of=TODAY, cluster=cluster.scheduler_address)
     assert contents(tmp_path / "o") == whole
