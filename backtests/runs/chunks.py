@@ -135,9 +135,8 @@ def finished(folder: Path) -> set[Part]:
 def chunk(table: pa.Table, stamp: bytes) -> bytes:
     """The rows of a part as a file. stamp : sha256 of the `run.json` that they are made under, as `made_from` gives."""
     table = table.replace_schema_metadata({**(table.schema.metadata or {}), STAMP: stamp})
-    buffer = pa.BufferOutputStream(pa.system_memory_pool())
+    buffer = pa.BufferOutputStream()
     pq.write_table(table, buffer)
-    pa.default_memory_pool().release_unused()
     return buffer.getvalue().to_pybytes()  # type: ignore[no-any-return]
 
 

@@ -116,7 +116,7 @@ def _cash_after(file: AccountsFile, trades: TradeList) -> list[float]:
 
 
 def _taxes(file: AccountsFile, trades: TradeList) -> list[float | None]:
-    """What the orders realise by term, and its tax; nothing for an account without tax lots."""
+    """The gains by term that the orders realise, and their tax; nothing for an account without tax lots."""
     if not file.lots:
         return []
     known = {} if trades.portfolio.tax_lots is None else tax_facts(trades.portfolio, trades.tax)

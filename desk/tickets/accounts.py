@@ -20,7 +20,7 @@ from desk.tickets.accounts_file import (
     LAST_TRADE,
     MODEL,
     REALISED,
-    SIDE,
+    SIDE_COLUMN,
     WITHDRAW,
     AccountsFile,
     Row,
@@ -101,7 +101,7 @@ class Model:
 
     @cached_property
     def origin(self) -> dict[str, str]:
-        """What lists of its accounts are made from: hashes of settings, data and prices, policy and run, and today."""
+        """The inputs of its accounts' lists: hashes of settings, data and prices, policy and run, and today."""
         of = self.portfolio
         known = (of.prices.per_unit.tolist(), of.prices.days.tolist(), sorted(self.rates.today.items()), of.last_trade,
                  self.targets.at(len(of.market.dates) - 1).tolist())  # fmt: skip
@@ -221,12 +221,12 @@ def request_in(file: AccountsFile, row: Row) -> Request:
     """
     number, cells = row
     faults, by_column = RowFaults(file.path, number, file), dict(zip(file.columns, cells, strict=True))
-    stated = {name: by_column[name] for name in (DEPLOY, WITHDRAW, SIDE) if by_column.get(name)}
+    stated = {name: by_column[name] for name in (DEPLOY, WITHDRAW, SIDE_COLUMN) if by_column.get(name)}
     deploy, withdraw = (faults.number(name, stated[name]) if name in stated else 0.0 for name in (DEPLOY, WITHDRAW))
     found = PLAIN_REQUEST
     if stated and not faults.found:
         try:
-            found = request_of(deploy, withdraw, stated.get(SIDE, ""))
+            found = request_of(deploy, withdraw, stated.get(SIDE_COLUMN, ""))
         except ConfigError as error:
             what, _, fix = str(error).rpartition(": ")
             faults.add(next(iter(stated)), what, ", ".join(stated.values()), f"{fix[:1].upper()}{fix[1:]}")

@@ -35,7 +35,7 @@ from foundation.table_files import (
 ACCOUNTS = ".csv"  # ends the name of a file of accounts
 YAML = (".yaml", ".yml")  # ends the name of a model
 ACCOUNT, MODEL, CASH_COLUMN, LAST_TRADE = FIRST_COLUMNS = ("account", "model", "cash", "last_trade")
-DEPLOY, WITHDRAW, SIDE, REALISED = REQUEST_COLUMNS = ("deploy", "withdraw", "side", "realised")
+DEPLOY, WITHDRAW, SIDE_COLUMN, REALISED = REQUEST_COLUMNS = ("deploy", "withdraw", "side", "realised")
 COLUMNS_READ = FIRST_COLUMNS + REQUEST_COLUMNS
 NEEDED = FIRST_COLUMNS[:3]
 OF_CURRENCY = re.compile(f"{CASH_COLUMN}_([A-Z]{{3}})")  # the name of a column of cash in a currency
@@ -162,7 +162,7 @@ class AccountsFile:
         return islice(table_rows(read_text(self.path, MOST_BYTES)), 1, None)
 
     def _number_at(self, place: int) -> bool:
-        return place < len(self.columns) and self.columns[place] not in (ACCOUNT, MODEL, LAST_TRADE, SIDE)
+        return place < len(self.columns) and self.columns[place] not in (ACCOUNT, MODEL, LAST_TRADE, SIDE_COLUMN)
 
     def _numbers(self, rows: Iterator[Row]) -> Iterator[str]:
         return (cell for _, cells in rows for k, cell in enumerate(cells) if self._number_at(k))

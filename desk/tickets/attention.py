@@ -32,7 +32,7 @@ class Concern(NamedTuple):
 
 @dataclass(frozen=True)
 class Attention:
-    """What needs a person among accounts; the sum of two is that of all their accounts.
+    """Accounts that need a person; the sum of two is that of the accounts of both.
 
     counts  : number of accounts of each kind.
     largest : by kind, the accounts with the largest sizes, at most `SHOWN_ACCOUNTS`.

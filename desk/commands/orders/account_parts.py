@@ -32,9 +32,10 @@ from research.portfolio import load_portfolio
 
 FIRST_TASK, LARGEST_TASK = 16, 1_024  # accounts of the first tasks, and of any
 TASK_SECONDS = 1.0  # of work in a task, which a kill loses
-MODELS = 32  # that a process keeps
+MODELS_KEPT = 32  # that a process keeps
 NO_LOTS: Mapping[str, str] = {}
 NO_ATTENTION = Attention()
+pa.set_memory_pool(pa.system_memory_pool())  # Arrow's own keeps what is freed, and would grow with the parts
 
 
 class AccountLists(NamedTuple):
@@ -45,7 +46,7 @@ class AccountLists(NamedTuple):
     errors           : number of accounts that fail for each reason.
     notes            : notes on the data of their models, in sentences.
     house            : the accounts for the ticket of the house, where one is asked for.
-    attention        : what needs a person, where its page is asked for.
+    attention        : the accounts that need a person, where their page is asked for.
     """
 
     orders: bytes
@@ -99,7 +100,7 @@ class OtherModel(Exception):
 class AccountSolver:
     """Solves rows of a file, and keeps the models that it read: a process has one of its own.
 
-    origins : what the lists of each model are made from, as `Model.origin` gives it, or {"error": why it cannot be
+    origins : inputs of the lists of each model, as `Model.origin` gives them, or {"error": why it cannot be
               read}; a model that is read later must have the same.
     """
 
@@ -115,7 +116,7 @@ class AccountSolver:
     of_page: bool = False
     models: dict[str, Model | ConfigError] = field(default_factory=dict)
     origins: dict[str, Mapping[str, str]] = field(default_factory=dict)
-    models_kept: int = MODELS
+    models_kept: int = MODELS_KEPT
 
     def __call__(self, rows: Iterable[Row], lots: Mapping[str, str] = NO_LOTS) -> AccountLists:
         """The lists of a few accounts. lots : by account, its tax lots as `read_account_lots` gives them."""

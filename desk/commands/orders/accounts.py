@@ -12,7 +12,7 @@ from backtests.runs.chunks import clear, discard, other_origin, unfinished
 from backtests.runs.folder import Run, reports_folder
 from backtests.runs.tasks import check_workers
 from desk.commands.orders.account_parts import (
-    MODELS,
+    MODELS_KEPT,
     AccountLists,
     AccountSolver,
     AccountTasks,
@@ -26,7 +26,7 @@ from desk.commands.orders.replaced_files import replaced_files
 from desk.commands.orders.trades import as_sent, check_out, write_tickets
 from desk.tickets.account_lots import read_account_lots
 from desk.tickets.account_rows import ACCOUNT_COLUMNS, ACCOUNT_FAILED, ORDER_COLUMNS, account_columns, order_columns
-from desk.tickets.accounts_file import ACCOUNT, DEPLOY, SIDE, WITHDRAW, AccountsFile
+from desk.tickets.accounts_file import ACCOUNT, DEPLOY, SIDE_COLUMN, WITHDRAW, AccountsFile
 from desk.tickets.attention import Attention
 from desk.tickets.destination import check_destination
 from desk.tickets.house import HouseAccount, house_ticket
@@ -118,7 +118,7 @@ def list_accounts(
     if paths:
         _check_house(asked, paths)
     now = datetime.now(UTC)
-    kept = len(asked.models) if cluster else MODELS
+    kept = len(asked.models) if cluster else MODELS_KEPT
     solve = AccountSolver(
         asked, exact, reports, as_of, now, stale_ok, overrides, trust_code, bool(paths), bool(pages), models_kept=kept
     )
@@ -147,7 +147,7 @@ def list_accounts(
 
 
 def _inputs(solve: AccountSolver, hashes: Sequence[str]) -> tuple[Run, dict[str, str]]:
-    """What the lists are made from: as a run, and the fingerprint of each model's market."""
+    """The inputs of the lists: as a run, and the fingerprint of each model's market."""
     settings = {
         **dict(zip(("accounts", "lots"), hashes, strict=False)),
         "models": {cell: dict(origin) for cell, origin in solve.origins.items()},
@@ -222,7 +222,7 @@ def _check_house(file: AccountsFile, tickets: Iterable[Path]) -> None:
         raise ConfigError(
             f"{file.path} has cash by currency, and the ticket of a house has one currency: write a CSV alone."
         )
-    if flows := [name for name in (DEPLOY, WITHDRAW, SIDE) if name in file.columns]:
+    if flows := [name for name in (DEPLOY, WITHDRAW, SIDE_COLUMN) if name in file.columns]:
         raise ConfigError(
             f"{file.path} has the column {flows[0]}, and the ticket of a house books no money that comes in or goes "
             "out: write a CSV alone."
