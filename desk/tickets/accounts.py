@@ -5,7 +5,6 @@ What the accounts of a model share is prepared once: market, target, policy and 
 
 import hashlib
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass, replace
 from functools import cached_property
 from typing import Any
 
@@ -30,6 +29,7 @@ from desk.tickets.request import request_of
 from foundation.arguments import LARGEST_NUMBER, cut, did_you_mean
 from foundation.arrays import Array
 from foundation.canonical import content_hash
+from foundation.dataclasses import dataclass, replace
 from foundation.errors import ConfigError
 from research.accounting import Policy
 from research.accounting.lots.lot import TaxLots, TaxRules

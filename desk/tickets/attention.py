@@ -3,12 +3,12 @@
 import re
 from collections import Counter
 from collections.abc import Mapping
-from dataclasses import dataclass, field
 from heapq import nlargest
 from typing import Any, NamedTuple
 
 import numpy as np
 
+from foundation.dataclasses import dataclass, field
 from foundation.errors import InputFault
 from foundation.paper.wording import percent
 from foundation.tolerances import COUNTED

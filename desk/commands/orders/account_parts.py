@@ -4,7 +4,6 @@ import json
 import time
 from collections import Counter
 from collections.abc import Iterable, Iterator, Mapping, Sequence
-from dataclasses import asdict, dataclass, field, replace
 from datetime import datetime
 from functools import partial
 from pathlib import Path
@@ -24,6 +23,7 @@ from desk.tickets.attention import Attention
 from desk.tickets.formats.order_csv import csv_bytes
 from desk.tickets.house import HouseAccount
 from desk.tickets.ticket import Order, RatedOrder
+from foundation.dataclasses import asdict, dataclass, field, replace
 from foundation.errors import ConfigError, DataError
 from foundation.files import sha256_of
 from foundation.paper.cells import cell_text

@@ -3,7 +3,6 @@
 from collections import Counter
 from collections.abc import Iterable, Sequence
 from contextlib import suppress
-from dataclasses import dataclass, replace
 from datetime import UTC, datetime
 from itertools import chain
 from pathlib import Path
@@ -32,6 +31,7 @@ from desk.tickets.destination import check_destination
 from desk.tickets.house import HouseAccount, house_ticket
 from foundation.arguments import day, refuse
 from foundation.canonical import content_hash
+from foundation.dataclasses import dataclass, replace
 from foundation.errors import ConfigError
 from foundation.files import replacing_together, sha256_of, writing
 from foundation.paper.wording import counted
