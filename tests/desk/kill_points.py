@@ -26,7 +26,6 @@ from backtests.laboratory.learned import optimality_gap
 from backtests.laboratory.learned.saved import CARD_RESULTS, read_policies
 from backtests.runs import folder as runs
 from backtests.runs import manifest as signing
-from backtests.runs import tasks
 from backtests.runs import verify as verifying
 from backtests.runs.folder import MANIFEST
 from backtests.runs.manifest import past_runs
@@ -67,7 +66,6 @@ def quick(monkeypatch: pytest.MonkeyPatch) -> None:
         monkeypatch.setattr(module, "code_version", lambda: "code")
     for module in (runs, verifying):
         monkeypatch.setattr(module, "surroundings", once(runs.surroundings))
-    monkeypatch.setattr(tasks, "version", once(tasks.version))
     monkeypatch.setattr(os, "fsync", lambda _: None)
     for module in (reporting, sweep):
         monkeypatch.setattr(module, "count_trials", once(module.count_trials))  # in a book that stands elsewhere
