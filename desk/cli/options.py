@@ -25,10 +25,7 @@ def _address(given: str | None) -> str | None:
 
 File = Annotated[Path, typer.Argument(help="A portfolio file, such as data/portfolios/global_multi_asset.yaml.")]
 Reports = Annotated[
-    Path | None,
-    typer.Option(
-        help="Folder that holds the runs. [default: reports/ beside FILE, or in the current folder]", show_default=False
-    ),
+    Path | None, typer.Option(help="Folder of runs. [default: reports/ beside FILE, or here]", show_default=False)
 ]
 BROKERS_CSV = "A broker's CSV, in place of FILE's holdings and cash."
 Positions = Annotated[Path | None, typer.Option(help=BROKERS_CSV)]
@@ -79,9 +76,7 @@ def run_in(reports: Path | None, run: Path) -> Path:
 
 Cluster = Annotated[
     str | None,
-    typer.Option(
-        help="Address of a Dask scheduler, such as tls://127.0.0.1:8786.", callback=_address, show_default=False
-    ),
+    typer.Option(help="Address of a Dask scheduler: tls://127.0.0.1:8786.", callback=_address, show_default=False),
 ]
 
 

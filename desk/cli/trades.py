@@ -16,13 +16,7 @@ PRICES, ACCOUNTS = "Prices and positions", "Many accounts"  # headings of help
 
 def trades(
     file: Annotated[Path | None, typer.Argument(hidden=True)] = None,
-    out: Annotated[
-        list[str] | None,
-        typer.Option(
-            help="File for the list: .csv .json .parquet .xlsx .html .fix .ib.csv .oms.csv .alpaca.json; "
-            "may be repeated."
-        ),
-    ] = None,
+    out: Annotated[list[str] | None, typer.Option(help="Path, such as .csv .html .fix; may be repeated.")] = None,
     as_of: Annotated[str, typer.Option(metavar="DAY", help="Today, YYYY-MM-DD. [default: the exchange's]")] = "",
     deploy: Annotated[float, typer.Option(help="Money that comes in, besides FILE's cash.", show_default=False)] = 0.0,
     withdraw: Annotated[float, typer.Option(help="Money that goes out.", show_default=False)] = 0.0,

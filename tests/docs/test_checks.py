@@ -34,7 +34,7 @@ def test_the_tests_run_beside_the_checks_and_coverage_is_that_of_the_same_tests(
     assert "\ncoverage: COVERAGE = --cov " in makefile
     assert "\ncoverage: test " in makefile
     prepare, beside = recipe("test")
-    assert prepare == recipe("suite")[0] == "$(PREPARE) all test"
+    assert prepare == recipe("suite")[0] == "$(COMPILE) all test"
     assert beside.endswith('--jobs=2 check suite COVERAGE="$(COVERAGE)"')
     assert any("$(COVERAGE)" in line for line in recipe("suite"))
 
