@@ -40,6 +40,7 @@ PORTFOLIOS = Path(__file__).parents[1] / "data" / "portfolios"
 TRADES = "trades", str(PORTFOLIOS / "sixty_forty.yaml"), "--as-of", "2022-12-29"
 OPEN = "desk", "book", "open", str(PORTFOLIOS / "sixty_forty.yaml"), "--as", "mine"
 CYCLE = "desk", "run", str(PORTFOLIOS / "sixty_forty.yaml"), "--as-of", "2022-12-29"  # begins the journal
+REPORT = "report", str(PORTFOLIOS / "global_multi_asset.yaml")
 ALLOCATE = "allocate", str(PORTFOLIOS / "global_multi_asset.yaml"), "--as-of", "2022-12-29"
 COMMANDS = {
     "rebalance trades": TRADES,
@@ -94,6 +95,15 @@ def command(*arguments: str, **environment: str) -> np.ndarray:
     return process(REBALANCE, *arguments, **environment)
 
 
+def first_report() -> dict[str, float]:
+    """Processor seconds of the example's report when nothing is compiled, and then again; what it kept of kernels."""
+    with tempfile.TemporaryDirectory() as home:
+        places = {"NUMBA_CACHE_DIR": home, "HOME": home, "XDG_CACHE_HOME": home}
+        cold, warm = (command(*REPORT, "--reports", home, **places)[1] for _ in range(2))
+        kept = [path.name.rpartition("-")[0] for path in (Path(home) / "kernels").iterdir() if path.name[0] != "."]
+    return {"nothing compiled": cold, "compiled": warm, "kernels": len({*kept}), "forms of kernels": len(kept)}
+
+
 def turns(home: str) -> tuple[np.ndarray, dict[str, np.ndarray], np.ndarray]:
     """(rounds, 4) first backtests; (rounds, 2) seconds of each command in a home; (rounds,) processor's of imports."""
     first_backtest({})
@@ -112,6 +122,7 @@ def main() -> None:
     """Measure in turns, print, and keep."""
     with tempfile.TemporaryDirectory() as home:
         warm, waits, imports = turns(home)
+    report = first_report()
     ratios = {name: float(np.median(waits[name][:, 1] / imports)) for name in RATIOS}
     cold = np.median([without_compiled_code() for _ in range(COLD_ROUNDS)], axis=0)
     *stages, busy = np.median(warm, axis=0)
@@ -148,6 +159,12 @@ def main() -> None:
         ("after", "compiled code at hand", "nothing compiled"),
         [(stage, f"{a:.2f}", f"{b:.2f}") for stage, a, b in zip(STAGES, stages, cold_stages, strict=True)],
     )
+    show(
+        "The report of the example, processor seconds, and the kernels that it keeps",
+        ("", ""),
+        [(name, f"{value:.0f}") for name, value in report.items()],
+        ["a kernel on demand that Python calls too has two forms"],
+    )
     keep(
         "start",
         {
@@ -155,6 +172,7 @@ def main() -> None:
             "seconds": {name: wall for name, (wall, _) in took.items()},
             "processor_seconds": {name: processor for name, (_, processor) in took.items()},
             "aims": AIMS,
+            "report": report,
             "ratios": ratios,
             "aims_of_ratios": RATIOS,
             "stages": dict(zip(STAGES, stages, strict=True)),

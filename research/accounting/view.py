@@ -75,8 +75,9 @@ class View:
     sale_tax: Callable[[], SaleTax] | None = None
 
     def __post_init__(self) -> None:
-        """Copy weights that lie apart: kernels are compiled for one kind of array."""
-        if not self.weights.flags.c_contiguous:
+        """Copy weights that are read-only or lie apart: what policies are given is of one kind."""
+        flags = self.weights.flags
+        if not (flags.writeable and flags.c_contiguous):
             object.__setattr__(self, "weights", np.array(self.weights, dtype=float, order="C"))
 
     @property
