@@ -99,7 +99,7 @@ def first_report() -> dict[str, float]:
     """Processor seconds of the example's report when nothing is compiled, and then again; what it kept of kernels."""
     with tempfile.TemporaryDirectory() as home:
         places = {"NUMBA_CACHE_DIR": home, "HOME": home, "XDG_CACHE_HOME": home}
-        cold, warm = (command(*REPORT, "--reports", home, **places)[1] for _ in range(2))
+        cold, warm = (command(*REPORT, "--reports", f"{home}/{turn}", **places)[1] for turn in range(2))
         kept = [path.name.rpartition("-")[0] for path in (Path(home) / "kernels").iterdir() if path.name[0] != "."]
     return {"nothing compiled": cold, "compiled": warm, "kernels": len({*kept}), "forms of kernels": len(kept)}
 
