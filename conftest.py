@@ -26,8 +26,14 @@ os.environ["DASK_TEMPORARY_DIRECTORY"] = str(_FOLDER)
 
 @pytest.fixture(scope="module", autouse=True)
 def _trials_end_with_their_module() -> Iterator[None]:
-    """Empty the trial book after each module: every sheet reads all of it."""
+    """Empty the trial book after each module: every sheet reads all of it. Results are kept for a module alone.
+
+    A test may change a constant, which is not in their names.
+    """
+    if results := sys.modules.get("backtests.runs.kept"):
+        results.KIND = str(_FOLDER / "results")
     yield
+    shutil.rmtree(_FOLDER / "results", ignore_errors=True)
     if book := sys.modules.get("backtests.runs.trial_book"):
         book.take_waiting()  # and counts them nowhere
     shutil.rmtree(_TRIALS, ignore_errors=True)

@@ -42,9 +42,10 @@ from backtests.inference.block_draws import BLOCK_SESSIONS, Resampling
 from backtests.inference.estimates import NotAvailable
 from backtests.inference.evidence import Evidence
 from backtests.inference.words import tried_words
+from backtests.runs.kept import kept
 from backtests.runs.report_settings import FULL_RUN, settings_of
 from backtests.runs.trial_book import Batch, count_trials
-from backtests.today.from_today import FromToday, from_today_or_why_not
+from backtests.today.from_today import FromToday, from_today_or_why_not, futures_for
 from backtests.views import view
 from foundation.arguments import refuse
 from foundation.dataclasses import dataclass, replace
@@ -163,7 +164,9 @@ class Comparison(PairedBacktests, PlayedCandidates):
         names = dict.fromkeys((self.recommendation.policy, self.reference, self.portfolio.policy, *never))
         policies = {name: self.fitted[name].policy for name in names if name is not None and name in self.fitted}
         with one_blas_thread():
-            return from_today_or_why_not(self.portfolio, policies, paths=self.evidence.resampling.reps)
+            return kept(
+                from_today_or_why_not, self.portfolio, policies, paths=futures_for(self.evidence.resampling.reps)
+            )
 
     @cached_property
     def exposure(self) -> Exposure:
@@ -192,7 +195,7 @@ class Comparison(PairedBacktests, PlayedCandidates):
     @cached_property
     def behaviour(self) -> Behaviour:
         """The behaviour of the policies: limits, start and length of the holding, costs, round trips and wealth."""
-        return behaviour_of(self.replays, self.reference, self.recommendation.policy)
+        return kept(behaviour_of, self.replays, self.reference, self.recommendation.policy)
 
     @cached_property
     def look_ahead(self) -> str:
@@ -220,12 +223,12 @@ class Comparison(PairedBacktests, PlayedCandidates):
     def stability(self) -> Stability | None:
         """The changes that would alter the recommendation; None where there is no choice."""
         with one_blas_thread():  # a second would wait busily between products of a few numbers
-            return stability(self.portfolio, self.recommendation, self.asked, self.fitted)
+            return kept(stability, self.portfolio, self.recommendation, self.asked, self.replays.policies)
 
     @cached_property
     def stress(self) -> StressTests:
         """The results of the policies in episodes of stress, after shocks and at higher costs."""
-        return stress_tests(self.replays, self.recommendation.policy or self.reference)
+        return kept(stress_tests, self.replays, self.recommendation.policy or self.reference)
 
     def digest(self) -> str:
         """One line that two equal comparisons share on any machine: size of the test, data, and the reference's J."""

@@ -1,14 +1,14 @@
 """Simulated results of policies, kept on disk: the same policy in the same markets is played once.
 
 A result is kept under a name made from the content of all that it depends on, the code, and the versions of the
-libraries that compute it. Only shipped policies are kept, whose fields say all about them: a class of a user's own may
-read a file. `make clean` deletes the folder; a damaged file is computed anew.
+libraries that compute it. Only shipped policies are kept, whose fields say all about them (`shipped_digest`).
+`make clean` deletes the folder; a damaged file is computed anew.
 """
 
 from collections.abc import Mapping
 from contextlib import suppress
 
-from backtests.runs.report_settings import content_digest
+from backtests.runs.content import OURS, shipped_digest
 from foundation.arrays import Array
 from foundation.errors import DataError
 from foundation.files import DATA
@@ -17,13 +17,12 @@ from foundation.stored import Stored, sources_digest
 from research.learning.universal.rule import Universal, trained
 
 FOLDER = DATA / "cache" / "simulations"
-SHIPPED = ("research.rules.", "research.learning.")
 SIMULATION_LIBRARIES = ("clarabel", "exchange_calendars", "numba", "numpy", "pandas", "scipy")
 
 
 class _StoredSimulation(Stored):
     kind, form = "simulated result", "simulated result, 1"
-    packages = ("foundation", "research", "backtests")
+    packages = OURS
 
 
 sources_digest(_StoredSimulation.packages)  # of the code that this process has, before it is edited
@@ -38,9 +37,8 @@ class KeptSimulation:
         depends_on : all that the result depends on beside the policy and the code; values as `content_digest` has them.
         """
         self._file: Stored | None = None
-        if policy is None or type(policy).__module__.startswith(SHIPPED):
-            network = trained() if isinstance(policy, Universal) else None  # which is none of its fields
-            content = content_digest(policy, network, *depends_on)
+        network = trained() if isinstance(policy, Universal) else None  # which is none of its fields
+        if (content := shipped_digest(policy, network, *depends_on)) is not None:
             self._file = _StoredSimulation(FOLDER, [content, {name: version_of(name) for name in SIMULATION_LIBRARIES}])
 
     def load(self) -> Mapping[str, Array] | None:

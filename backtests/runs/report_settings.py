@@ -3,19 +3,12 @@
 A client of a book is compared with others of his model: `comparison_key` says which portfolios share one comparison.
 """
 
-import hashlib
-import pickle
 from collections.abc import Mapping
-from dataclasses import fields, is_dataclass
-from functools import partial
+from dataclasses import fields
 from typing import Any
 
-import numpy as np
-import pandas as pd
-
+from backtests.runs.content import content_digest
 from backtests.runs.trial_words import scales
-from foundation.compiled.content import name_of
-from research.market import Market
 from research.portfolio import Portfolio
 
 FULL_RUN = {"rl_steps": 0, "rl_seeds": 0, "draws": 10_000}  # settings of a full run; 0: as the portfolio file says
@@ -79,42 +72,3 @@ def comparison_key(portfolio: Portfolio) -> str:
     """
     read = [[f.name, getattr(portfolio, f.name)] for f in fields(portfolio) if f.name not in OF_CLIENT]
     return content_digest(*read, "any" if scales_with_nav(portfolio) else portfolio.nav)
-
-
-def content_digest(*values: object) -> str:
-    """The sha256, hex, of the content of values: markets, dataclasses, arrays, tables and plain values.
-
-    A value of an unknown kind counts by its pickle, which may differ for equal values.
-
-    >>> content_digest(1.0, "SPY") == content_digest(1.0, "SPY"), content_digest(1.0) == content_digest(1)
-    (True, False)
-    """
-    digest = hashlib.sha256()
-    for value in values:
-        _add(digest, value)
-    return digest.hexdigest()
-
-
-def _add(digest: Any, value: Any) -> None:
-    """Add the content of a value to a digest, with its type and size, so that different values differ."""
-    add = partial(_add, digest)
-    if isinstance(value, Market):
-        parts: list[Any] = [value.fingerprint, [str(note) for note in value.notes]]
-    elif is_dataclass(value) and not isinstance(value, type):
-        parts = [part for f in fields(value) for part in (f.name, getattr(value, f.name))]
-    elif isinstance(value, Mapping):
-        parts = [part for item in value.items() for part in item]
-    elif isinstance(value, np.ndarray) and not value.dtype.hasobject:
-        parts = [str(value.dtype), value.shape, value.tobytes()]
-    elif isinstance(value, pd.DataFrame):
-        parts = [list(value.columns), list(value.index), *(value[column].to_numpy() for column in value)]
-    elif isinstance(value, pd.Series | pd.Index | np.ndarray | list | tuple):
-        parts = [list(value.index), *value] if isinstance(value, pd.Series) else list(value)
-    else:
-        plain = value is None or isinstance(value, str | int | float | bytes | pd.Timestamp | np.generic | type)
-        content = repr(value).encode() if plain else pickle.dumps(value)
-        digest.update(f"{name_of(type(value))} {len(content)} ".encode() + content)
-        return
-    digest.update(f"{name_of(type(value))} {len(parts)} ".encode())
-    for part in parts:
-        add(part)

@@ -268,6 +268,18 @@ def from_today(
     )
 
 
+def futures_for(draws: int) -> int:
+    """The number of futures beside so many draws of a bootstrap: the nearest power of ten.
+
+    So a few draws more or less play no futures anew.
+
+    >>> futures_for(10_000), futures_for(9_000), futures_for(2_000)
+    (10000, 10000, 1000)
+    """
+    count: int = 10 ** round(math.log10(draws))
+    return count
+
+
 def from_today_or_why_not(
     portfolio: Portfolio, policies: Mapping[str, Policy], *, paths: int = PATHS
 ) -> FromToday | NotAvailable:

@@ -13,6 +13,7 @@ import pandas as pd
 
 from backtests.attribution.contributions import cash_name
 from backtests.inference.estimates import NotAvailable
+from backtests.runs.kept import kept
 from backtests.today.from_today import FromToday, from_today_or_why_not
 from backtests.today.holdings_stress import HoldingsStress, holdings_stress
 from backtests.today.risk_paths import PATHS
@@ -199,7 +200,7 @@ def holdings_risk(
         bands,
         policy if policy in policies else "",
         holdings_stress(portfolio),
-        from_today_or_why_not(portfolio, played, paths=paths),
+        kept(from_today_or_why_not, portfolio, played, paths=paths),
         undefined,
         (*notes, *stopped_words(portfolio.market, w)),
     )

@@ -5,7 +5,8 @@ from typing import Any
 from numba.core import event
 
 from foundation.compiled.content import EditedSince, called, name_of
-from foundation.compiled.store import TURN, KernelStore, folders, prune
+from foundation.compiled.store import TURN, KernelStore, folders
+from foundation.private_store import prune
 from foundation.progress import bar, say
 
 

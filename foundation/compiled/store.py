@@ -2,25 +2,19 @@
 
 The name holds the hash of what the code was made from (`content`), the types, the processor, and the versions of
 Python, numba and LLVM, but no path and no time. So a moved or copied folder goes on with what it has, an edit that
-changes no kernel compiles nothing, and nobody needs an index: a file is written beside its place and renamed, so that
-one which is there is whole, however many processes write and wherever they are killed.
+changes no kernel compiles nothing, and nobody needs an index.
 
-Kept code runs when it is read. So it is read only from a folder in which nobody else may write, and only if its digest
-is right, which is keyed by a file in the folder that nobody else may read. All other code is compiled anew.
+Kept code runs when it is read: `foundation.private_store` says where from it may be.
 """
 
 import fcntl
-import hmac
 import os
 import pickle
-import shutil
-import stat
 import sys
 import time
 from contextlib import suppress
 from hashlib import sha256
 from pathlib import Path
-from secrets import token_hex
 from typing import Any, ClassVar
 
 import llvmlite
@@ -34,7 +28,7 @@ from numba.core.runtime import rtsys
 from numba.core.serialize import dumps
 
 from foundation.compiled.content import EditedSince, content, name_of, signature_text
-from foundation.files import ROOT, write_private, written_alone
+from foundation.private_store import UNREADABLE, folders_of, keep, opened
 from foundation.progress import bar
 
 PATIENCE = 900.0  # seconds, after which a kernel is compiled all the same: the other process may have been suspended
@@ -91,36 +85,11 @@ class Turn:
 TURN = Turn()
 FORM = 2  # of a kept file: a digest, then the code
 VERSIONS = (sys.implementation.cache_tag, numba.__version__, llvmlite.__version__, FORM)
-DAY = 86_400.0  # seconds
-UNUSED = 28 * DAY  # after which kept code is deleted
-MOST_BYTES = 1 << 30  # bytes of kept code in a folder
-KEY, SIZE = ".key", 32  # name of the file of a folder's key; bytes of a key and of a digest
-UNREADABLE = (EOFError, ValueError, LookupError, AttributeError, ImportError, TypeError, pickle.UnpicklingError)
 
 
 def folders() -> tuple[list[Path], list[Path]]:
-    """The folders in which code may be kept, and further folders in which it is looked for.
-
-    It is kept once for a user, so that a second checkout compiles nothing: in the cache directory, or where
-    NUMBA_CACHE_DIR says. A cache directory within the checkout, as `make` has one, counts as none stated. A checkout
-    may be shipped with code, as in an image, which is looked for, and used alone where there is no home to write to.
-    """
-    shipped = [ROOT / "data" / "cache" / "kernels"]
-    if chosen := os.environ.get("NUMBA_CACHE_DIR"):
-        return [Path(chosen) / "kernels"], []
-    stated, home = Path(os.environ.get("XDG_CACHE_HOME", "")), Path(os.path.expanduser("~/.cache"))
-    users = (
-        (stated if stated.is_absolute() and not stated.is_relative_to(ROOT) else home)
-        / "rebalance-workbench"
-        / "kernels"
-    )
-    return ([users], shipped) if users.is_absolute() and _can_write(users) else (shipped, [])
-
-
-def _can_write(folder: Path) -> bool:
-    """True where a folder can be written to, or made."""
-    place = next(place for place in (folder, *folder.parents) if os.path.exists(place))  # False where it may not look
-    return os.path.isdir(place) and os.access(place, os.W_OK)
+    """The folders in which code may be kept, and further folders in which it is looked for: `folders_of`."""
+    return folders_of("kernels")
 
 
 class KernelStore(_Cache):  # type: ignore[misc]
@@ -209,99 +178,3 @@ class KernelStore(_Cache):  # type: ignore[misc]
 def processor() -> str:
     """The processor that code is compiled for, and the versions of its compilers."""
     return repr((cpu_target.target_context.codegen().magic_tuple(), VERSIONS))
-
-
-def opened(sealed: bytes, folder: Path, name: str) -> bytes | None:
-    """The code in a kept file; None where others may have changed it, or its digest is wrong.
-
-    Raises : OSError where the folder or its key cannot be read.
-    """
-    digest, code = sealed[:SIZE], sealed[SIZE:]
-    key = _key(folder) if written_alone(folder, _owner()) else None
-    return code if key is not None and hmac.compare_digest(digest, _digest(key, name, code)) else None
-
-
-def keep(where: list[Path], name: str, code: bytes) -> None:
-    """Write code into each folder that lacks it, and note its use in the others; errors of writing are ignored.
-
-    Code with a wrong digest is written over.
-    """
-    for folder in where:
-        path = folder / name
-        try:
-            folder.mkdir(mode=0o700, parents=True, exist_ok=True)
-            if folder.stat().st_uid == os.geteuid():
-                folder.chmod(0o700)
-            if not written_alone(folder, _owner()):
-                continue
-            if path.exists() and opened(path.read_bytes(), folder, name) is not None:
-                if time.time() - path.stat().st_mtime > DAY:
-                    os.utime(path)
-                continue
-            key = _key(folder) or _new_key(folder)
-            write_private(path, _digest(key, name, code) + code)
-        except OSError:
-            continue
-
-
-def _digest(key: bytes, name: str, code: bytes) -> bytes:
-    """The digest of code that is kept under a name."""
-    return hmac.digest(key, name.encode() + b"\0" + code, "sha256")
-
-
-def _key(folder: Path) -> bytes | None:
-    """The key of a folder; None where there is none that nobody else may read."""
-    path = folder / KEY
-    try:
-        key = path.read_bytes()
-    except FileNotFoundError:
-        return None
-    about = path.stat()
-    alone = about.st_uid in (os.geteuid(), _owner()) and not about.st_mode & (stat.S_IRWXG | stat.S_IRWXO)
-    return key if alone and len(key) == SIZE else None
-
-
-def _new_key(folder: Path) -> bytes:
-    """Make a key for a folder that has none; of processes that do so at once, one makes it."""
-    draft = folder / f".key.{token_hex(16)}"
-    if _key(folder) is None:  # others may have read the one that is there
-        (folder / KEY).unlink(missing_ok=True)
-    write_private(draft, os.urandom(SIZE))
-    try:
-        os.link(draft, folder / KEY)
-    except FileExistsError:
-        pass
-    except OSError:  # a file system without links
-        draft.replace(folder / KEY)
-    finally:
-        draft.unlink(missing_ok=True)
-    return (folder / KEY).read_bytes()
-
-
-def _owner() -> int:
-    """The user that owns this code: whoever runs it trusts that user."""
-    return Path(__file__).stat().st_uid
-
-
-def prune(where: list[Path], most: int = MOST_BYTES) -> None:
-    """Delete code that was not used for four weeks, and the longest unused where there are more than `most` bytes.
-
-    Drafts that a killed process left, and folders that earlier versions kept code in, go by their age likewise.
-    """
-    for folder in where:
-        try:
-            found = [(path, path.stat()) for path in folder.iterdir()]
-        except OSError:  # there is none, or another process is at it
-            continue
-        size = 0
-        for path, facts in sorted(found, key=lambda one: -one[1].st_mtime):
-            if path.name == KEY:
-                continue
-            size += facts.st_size
-            if size <= most and time.time() - facts.st_mtime <= UNUSED:
-                continue
-            if path.is_dir():
-                shutil.rmtree(path, ignore_errors=True)
-            else:
-                with suppress(OSError):
-                    path.unlink()

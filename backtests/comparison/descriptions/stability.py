@@ -9,7 +9,7 @@ import pandas as pd
 
 from backtests.comparison.belief import DailyTerms
 from backtests.comparison.descriptions.hindsight import best_line
-from backtests.comparison.fitting.candidates import Fitted, backtest_candidate, benchmark_of
+from backtests.comparison.fitting.candidates import backtest_candidate, benchmark_of
 from backtests.comparison.recommendation import JUDGED, Question, Recommendation, question
 from backtests.comparison.simulated_tests import SimulatedTests, simulated_tests
 from backtests.evaluation.scores import score
@@ -17,6 +17,7 @@ from foundation.arrays import Array, Mask
 from foundation.dataclasses import dataclass, replace
 from foundation.errors import InputError
 from foundation.paper.wording import grouped, listed, number, percent
+from research.accounting import Policy
 from research.allocation import Allocation, TargetPath
 from research.portfolio import Portfolio
 from research.rules import Rule
@@ -160,14 +161,14 @@ class Stability:
 
 
 def stability(
-    portfolio: Portfolio, made: Recommendation, asked: Question | None, fitted: Mapping[str, Fitted]
+    portfolio: Portfolio, made: Recommendation, asked: Question | None, policies: Mapping[str, Policy]
 ) -> Stability | None:
     """The changes that would alter a recommendation; None without a choice, or where another target was chosen.
 
     portfolio : the portfolio for which it was made.
     made      : the recommendation.
     asked     : the question that it follows from.
-    fitted    : the policies by name.
+    policies  : as they were fitted, by name.
 
     Prices, markets and days need no new backtest; a candidate on all days is also one on some. For lags, first days
     and assets the candidates are backtested again as they were fitted, and judged by the limits anew; those that decide
@@ -179,7 +180,7 @@ def stability(
     halves = np.arange(len(dates)) < len(dates) // 2
     parts = {"first half only": halves, "second half only": ~halves}
     years = {f"without {year}": np.asarray(dates.year != year) for year in dates.year.unique()}
-    quick = {name: fitted[name].policy for name in names if compiled_rule(fitted[name].policy) is not None}
+    quick = {name: cast(Rule, policies[name]) for name in names if compiled_rule(policies[name]) is not None}
 
     def on(days: Mapping[str, Mask]) -> dict[str, str]:
         enough = {case: which for case, which in days.items() if which.sum() >= 0.99 * portfolio.periods_per_year}

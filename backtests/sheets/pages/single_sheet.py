@@ -25,6 +25,7 @@ from backtests.inference.block_draws import Resampling
 from backtests.inference.estimates import NotAvailable
 from backtests.inference.intervals import interval_records
 from backtests.inference.words import charged_words, grown_words
+from backtests.runs.kept import kept
 from backtests.runs.origin import Origin, identity, identity_numbers
 from backtests.sheets.parts import Filled, Folded, Part, Words, facts_blocks, section_blocks, sheet_pictures
 from backtests.sheets.pictures.comparison.timeline import growth_beside_picture, trading_picture
@@ -128,7 +129,7 @@ class SingleSheet:
         """The simulated outcomes of today's holdings under this policy, or why there are none."""
         if self.portfolio is None:
             return NotAvailable("a year from today begins with the holdings of a portfolio file.")
-        return from_today_or_why_not(self.portfolio, {self.paired.reference: self.played.policy}, paths=PATHS)
+        return kept(from_today_or_why_not, self.portfolio, {self.paired.reference: self.played.policy}, paths=PATHS)
 
     @cached_property
     def content(self) -> Block:

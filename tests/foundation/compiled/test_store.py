@@ -10,8 +10,10 @@ from pathlib import Path
 
 import pytest
 
+from foundation import private_store
 from foundation.compiled import store
-from foundation.compiled.store import KEY, SIZE, UNUSED, folders, keep, opened, prune
+from foundation.compiled.store import folders
+from foundation.private_store import KEY, SIZE, UNUSED, keep, opened, prune
 
 ROOT = Path(store.__file__).parents[2]
 CALLEE = "from foundation.compiled import compiled\n\n@compiled\ndef twice(x):\n    return 2.0 * x\n"
@@ -184,7 +186,7 @@ def test_of_processes_that_need_a_kernel_at_once_one_compiles_it(tmp_path: Path)
 @pytest.fixture
 def home(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     """A checkout at `tmp_path / "checkout"`, and the home of a user who has set nothing."""
-    monkeypatch.setattr(store, "ROOT", tmp_path / "checkout")
+    monkeypatch.setattr(private_store, "ROOT", tmp_path / "checkout")
     monkeypatch.setenv("HOME", str(tmp_path / "home"))
     monkeypatch.delenv("NUMBA_CACHE_DIR", raising=False)
     monkeypatch.delenv("XDG_CACHE_HOME", raising=False)

@@ -101,9 +101,9 @@ def test_a_policy_of_now_that_is_python_alone_is_not_asked_at_other_lags(turned:
         def decide(self, view):  # type: ignore[no-untyped-def]
             return super().decide(view)
 
-    slow = turned.fitted["quarterly"]
-    fitted = {**turned.fitted, "quarterly": replace(slow, policy=Own(slow.policy.allocation, band=0.02))}
-    found = stability(turned.portfolio, turned.recommendation, turned.asked, fitted)
+    policies = turned.replays.policies
+    slow = {**policies, "quarterly": Own(policies["quarterly"].allocation, band=0.02)}
+    found = stability(turned.portfolio, turned.recommendation, turned.asked, slow)
     assert found.not_played == ("quarterly",)
     assert [one.what for one in found.changes] == ["half of the days", "each year left out"]
 
