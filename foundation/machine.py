@@ -29,6 +29,11 @@ def processors() -> int:
     return len(allowed(0)) if allowed else os.cpu_count() or 1
 
 
+def forks_safely() -> bool:
+    """True where a process may be forked that has imported numerical libraries: on Linux."""
+    return sys.platform == "linux"
+
+
 def processor_name() -> str:
     """Model and family of the processor, or its architecture."""
     try:

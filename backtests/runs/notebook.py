@@ -6,7 +6,9 @@ import re
 import threading
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager, suppress
+from itertools import count
 from pathlib import Path
+from typing import Any
 
 import platformdirs
 
@@ -15,6 +17,7 @@ from backtests.runs.parameters import Plain, check_parameters
 from foundation import errors
 from foundation.errors import DataError
 from foundation.files import ROOT, work_folder, write_whole
+from foundation.machine import forks_safely
 from foundation.progress import TOLD_IN, bar
 from foundation.quick_imports import without_grammars_of_addresses
 
@@ -24,6 +27,7 @@ COLOURS = re.compile(r"\x1b\[[0-9;]*m")  # of a terminal
 # Imports and their end take a third less where few objects are searched for garbage.
 SELDOM = "import atexit, gc; gc.set_threshold(50_000); atexit.register(gc.freeze)"
 SWEEPING = COMPARING.with_name("sweep_thresholds.ipynb")
+_BEGUN = count()  # notebooks that this process has begun
 SET_BY_REPORT = ("portfolio", "run", "retrain")  # its parameters that the command sets itself
 
 
@@ -57,6 +61,8 @@ def execute(
 ) -> None:
     """Have papermill execute a notebook, in the notebook's own folder, and show its progress.
 
+    From the second notebook of a process on, its kernel is a fork of a warm process where this machine forks safely.
+
     notebook   : path of the notebook.
     output     : path of the executed one.
     parameters : values for its cell of parameters.
@@ -77,6 +83,12 @@ def execute(
         RUN_IN: Path(str(parameters.get("run", ""))).name,
         TOLD_IN: "" if progress is None else str(progress.resolve()),
     }
+    warm: dict[str, Any] = {}
+    if next(_BEGUN) and forks_safely():  # the first takes no longer as it is
+        from backtests.runs.warm_kernels import WarmKernelManager, warm_up
+
+        warm_up(notebook)
+        warm["kernel_manager_class"] = WarmKernelManager
     trusting = f'import os; os.environ["{TRUST}"] = "{int(trust_code)}"'  # of the kernel alone
     try:
         with (
@@ -102,6 +114,7 @@ def execute(
                     request_save_on_cell_execute=False,
                     config=Config(KernelManager={"connection_file": str(place / "kernel.json")}),
                     extra_arguments=["--log-level=CRITICAL", f"--IPKernelApp.exec_lines={SELDOM}; {trusting}"],
+                    **warm,
                 )
     except PapermillExecutionError as error:
         traceback = COLOURS.sub("", "\n".join(error.traceback))

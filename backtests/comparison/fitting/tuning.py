@@ -19,6 +19,7 @@ import pandas as pd
 
 from backtests.batch.streaming_metrics import BATCH_METRICS
 from backtests.runs.chunks import Part
+from backtests.runs.kept import kept
 from backtests.runs.trial_book import Batch, count_trials
 from backtests.sweeps import Choices, Plan, Setup, threshold
 from backtests.sweeps.plan import CHECKS
@@ -239,6 +240,10 @@ def schedule_words(tuned: Tuned) -> str:
 
 def played(setup: Setup, rules: Sequence[Rule]) -> pd.DataFrame:
     """The metrics of a sweep, a row for each rule, each played on `setup` from its start to its end."""
+    return kept(_metrics, setup, list(rules))
+
+
+def _metrics(setup: Setup, rules: Sequence[Rule]) -> pd.DataFrame:
     return played_rows(prepare_sweep(setup, Plan(rules))).to_pandas()[list(BATCH_METRICS)]
 
 
