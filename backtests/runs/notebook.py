@@ -85,10 +85,9 @@ def execute(
     }
     warm: dict[str, Any] = {}
     if next(_BEGUN) and forks_safely():  # the first takes no longer as it is
-        from backtests.runs.warm_kernels import WarmKernelManager, warm_up
+        from backtests.runs.warm_kernels import kernel_manager, warm_process
 
-        warm_up(notebook)
-        warm["kernel_manager_class"] = WarmKernelManager
+        warm["kernel_manager_class"] = kernel_manager(warm_process(notebook))
     trusting = f'import os; os.environ["{TRUST}"] = "{int(trust_code)}"'  # of the kernel alone
     try:
         with (

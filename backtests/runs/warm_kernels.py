@@ -1,56 +1,40 @@
-"""Kernels of notebooks as forks of one warm process, which has imported what the notebooks import.
+"""Kernels of notebooks as forks of a warm process, which has imported what the notebooks import.
 
-The warm process is `multiprocessing`'s fork server: it has no thread of its own, ends with the process that asked for
-it, and is there on Linux alone. A kernel that it forks has the environment, folder and arguments with which it would
-have been started, so that a notebook cannot tell, and is stopped and watched as any other.
+A kernel that it forks has the environment, folder and arguments with which it would have been started, so that a
+notebook cannot tell, and is stopped and watched as any other.
 """
 
 import ast
-import atexit
 import json
 import os
 import signal
-import sys
-import tempfile
-import threading
-from collections.abc import Mapping, Sequence
 from contextlib import suppress
-from multiprocessing import get_context, parent_process
-from multiprocessing.forkserver import ensure_running
-from multiprocessing.process import BaseProcess
+from functools import partial
 from pathlib import Path
 from typing import Any
 
 from jupyter_client.manager import AsyncKernelManager
 from jupyter_client.provisioning import LocalProvisioner
 
+from backtests.runs.warm_process import LAUNCHER, WarmProcess
 from foundation.machine import OUR_PACKAGES
 
-LAUNCHER = "ipykernel_launcher"  # the module that a command starts a kernel by
 OF_KERNELS = ("ipykernel.kernelapp", "ipykernel.ipkernel", "ipykernel.zmqshell")
 
 
-class ForkedProcess:
+class ForkedKernel:
     """A kernel that was forked, as a `subprocess.Popen`: of those, what `LocalProvisioner` uses."""
 
     stdin = stdout = stderr = None
 
-    def __init__(self, process: BaseProcess) -> None:
-        process.start()
-        self.process, self.pid = process, process.pid
-
-    def poll(self) -> int | None:
-        """The exit code, or None while it runs."""
-        return self.process.exitcode
-
-    def wait(self) -> int | None:
-        """Wait for its end: the exit code."""
-        self.process.join()
-        return self.process.exitcode
+    def __init__(self, warm: WarmProcess, pid: int) -> None:
+        self.poll = partial(warm.ended, pid)
+        self.wait = self.poll  # which is asked when `poll` has told the end
+        self.pid = pid
 
     def send_signal(self, number: int) -> None:
         """Send it a signal, unless it has ended."""
-        if self.pid is not None and self.process.exitcode is None:
+        if self.poll() is None:
             os.kill(self.pid, number)
 
     def kill(self) -> None:
@@ -65,53 +49,45 @@ class ForkedProcess:
 class ForkProvisioner(LocalProvisioner):  # type: ignore[misc]
     """Starts a kernel as a fork of the warm process, in a group of its own."""
 
+    warm: WarmProcess
+
     async def launch_kernel(self, cmd: list[str], **asked: Any) -> Any:
         """The connection of a kernel that is started as the command would."""
-        given = cmd[cmd.index(LAUNCHER) + 1 :], dict(asked["env"]), asked.get("cwd", os.getcwd())
-        forked = ForkedProcess(get_context("forkserver").Process(target=_be_kernel, args=given))
-        self.process: Any = forked
-        self.pid = self.pgid = forked.pid
+        folder = asked.get("cwd", os.getcwd())
+        pid = self.warm.start(cmd[cmd.index(LAUNCHER) + 1 :], asked["env"], folder)
+        self.process: Any = ForkedKernel(self.warm, pid)
+        self.pid = self.pgid = pid
         return self.connection_info
 
 
-class WarmKernelManager(AsyncKernelManager):  # type: ignore[misc]
-    """Manages a kernel that is a fork of the warm process."""
+def kernel_manager(warm: WarmProcess) -> type[AsyncKernelManager]:
+    """A class of kernel managers whose kernels are forks of the warm process."""
 
-    async def _async_pre_start_kernel(self, **asked: Any) -> Any:
-        self.provisioner = self.provisioner or ForkProvisioner(
-            kernel_id=self.kernel_id, kernel_spec=self.kernel_spec, parent=self
-        )
-        return await super()._async_pre_start_kernel(**asked)
+    class WarmKernelManager(AsyncKernelManager):  # type: ignore[misc]
+        """Manages a kernel that is a fork of the warm process."""
 
+        async def _async_pre_start_kernel(self, **asked: Any) -> Any:
+            if self.provisioner is None:
+                own = {"kernel_id": self.kernel_id, "kernel_spec": self.kernel_spec, "parent": self}
+                self.provisioner = ForkProvisioner(**own)
+                self.provisioner.warm = warm
+            return await super()._async_pre_start_kernel(**asked)
 
-def _be_kernel(words: Sequence[str], environment: Mapping[str, str], folder: str) -> None:
-    """Become a kernel, in a process that was just forked."""
-    from ipykernel.kernelapp import IPKernelApp
-
-    os.setsid()
-    os.environ.clear()
-    os.environ.update(environment)
-    os.chdir(folder)
-    tempfile.tempdir = None  # which it reads from the environment once
-    sys.argv = [LAUNCHER, *words]
-    threading.Thread(target=_end_with, args=(parent_process(),), daemon=True).start()
-    IPKernelApp.launch_instance(list(words))
-    atexit._run_exitfuncs()
+    return WarmKernelManager
 
 
-def _end_with(asker: Any) -> None:
-    """End this process when the one that asked for it has ended."""
-    asker.join()
-    os._exit(1)
-
-
-def warm_up(notebook: Path) -> None:
-    """Start the warm process, unless it is there: it imports the modules of the workbench that a notebook imports.
+def warm_process(notebook: Path) -> WarmProcess:
+    """The warm process of this one, started if it is not there: it imports what a notebook imports of the workbench.
 
     What other notebooks import besides, their kernels import themselves.
     """
-    get_context("forkserver").set_forkserver_preload([*OF_KERNELS, *imported(notebook)])
-    ensure_running()
+    global _warm
+    if _warm is None or not _warm.is_there:
+        _warm = WarmProcess([*OF_KERNELS, *imported(notebook)])
+    return _warm
+
+
+_warm: WarmProcess | None = None
 
 
 def imported(notebook: Path) -> list[str]:

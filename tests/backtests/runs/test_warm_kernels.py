@@ -23,7 +23,7 @@ from pathlib import Path
 
 parent = Path(f"/proc/{os.getppid()}/cmdline").read_text().replace("\\0", " ")
 about = {
-    "forked": "forkserver" in parent,
+    "forked": "warm_process" in parent,
     "folder": os.getcwd(),
     "name": os.environ["NAME"],
     "temporary": tempfile.gettempdir() == os.environ["TMPDIR"],
@@ -56,7 +56,10 @@ time.sleep(300 if place.name != "first" else 0)
 
 def notebook(folder: Path, source: str) -> None:
     """A notebook with a parameter, a cell, and something that it shows."""
-    cells = [nbformat.v4.new_code_cell(text) for text in ("steps: int = 1", source, "print(steps * 6)\nsteps")]
+    cells = [
+        nbformat.v4.new_code_cell(text)
+        for text in ("steps: int = 1", source, "import sys\nprint(steps * 6, sys.path, __name__)\nsteps")
+    ]
     cells[0].metadata["tags"] = ["parameters"]
     nbformat.write(nbformat.v4.new_notebook(cells=cells), folder / "story.ipynb")
 

@@ -1,0 +1,132 @@
+"""One process that has imported what kernels of notebooks need, and forks each of them.
+
+It has one thread, so that a fork is whole, and ends with the process that started it; then its kernels end too. The two
+send each other a line of JSON in turn.
+"""
+
+import atexit
+import gc
+import json
+import os
+import signal
+import socket
+import subprocess
+import sys
+import tempfile
+import threading
+import traceback
+from collections.abc import Mapping, Sequence
+from contextlib import suppress
+from importlib import import_module
+from typing import Any, NoReturn
+
+LAUNCHER = "ipykernel_launcher"  # the module that a command starts a kernel by
+SERVE = "import sys; sys.path[:] = filter(None, sys.path); from backtests.runs.warm_process import serve; serve()"
+
+
+class WarmProcess:
+    """The process, as the one sees it that starts it."""
+
+    def __init__(self, modules: Sequence[str]) -> None:
+        """Start it.  modules : names of what it imports before it forks."""
+        own, other = socket.socketpair()
+        with other:
+            words = [sys.executable, "-c", SERVE, str(other.fileno()), *modules]
+            self._process = subprocess.Popen(
+                words, stdin=subprocess.DEVNULL, pass_fds=[other.fileno()], start_new_session=True
+            )
+        with own:
+            self._lines = own.makefile("rw", encoding="utf-8")
+        self._turn = threading.Lock()
+
+    @property
+    def is_there(self) -> bool:
+        """True while it runs."""
+        return self._process.poll() is None
+
+    def start(self, words: Sequence[str], environment: Mapping[str, str], folder: str) -> int:
+        """Fork a kernel: its process id.
+
+        words       : arguments of its command.
+        environment : all variables that it has.
+        folder      : folder in which it begins.
+        Raises      : RuntimeError where the warm process is gone.
+        """
+        pid: int = self._ask({"words": list(words), "environment": dict(environment), "folder": folder})
+        return pid
+
+    def ended(self, pid: int) -> int | None:
+        """The exit status of a kernel, negative that of a signal; None while it runs. Raises as `start` does."""
+        code: int | None = self._ask({"pid": pid})
+        return code
+
+    def _ask(self, request: Mapping[str, Any]) -> Any:
+        with self._turn:
+            with suppress(OSError):
+                self._lines.write(json.dumps(request) + "\n")
+                self._lines.flush()
+            answer = self._lines.readline()
+        if not answer:
+            raise RuntimeError("Kernel died: the process that forked it is gone")
+        return json.loads(answer)
+
+
+# -- the process itself ----------------------------------------------------------------------------------------------
+
+
+def serve() -> None:
+    """Import modules, then fork a kernel or tell the end of one for each line that comes, until no more can.
+
+    Arguments of the process are the descriptor of the socket to the one that asks, and names of modules; a kernel says
+    itself what it cannot import.
+    """
+    asker = int(sys.argv[1])
+    for name in sys.argv[2:]:
+        with suppress(Exception):
+            import_module(name)
+    gc.freeze()  # what is shared with the forks is left alone
+    codes = dict[int, int | None]()
+    with socket.socket(fileno=asker) as connection, connection.makefile("rw", encoding="utf-8") as lines:
+        for line in lines:
+            request = json.loads(line)
+            if "pid" in request:
+                answer = codes[request["pid"]] = _code(request["pid"], codes)
+            elif (answer := os.fork()) == 0:
+                os.close(asker)  # its objects stay as they are until this process ends, which closes nothing of theirs
+                _be_kernel(**request)
+            else:
+                codes[answer] = None
+            lines.write(json.dumps(answer) + "\n")
+            lines.flush()
+    for pid in [pid for pid in codes if _code(pid, codes) is None]:
+        os.killpg(pid, signal.SIGKILL)
+
+
+def _code(pid: int, codes: Mapping[int, int | None]) -> int | None:
+    if codes[pid] is not None:
+        return codes[pid]
+    ended, status = os.waitpid(pid, os.WNOHANG)
+    return os.waitstatus_to_exitcode(status) if ended else None
+
+
+def _be_kernel(words: Sequence[str], environment: Mapping[str, str], folder: str) -> NoReturn:
+    """Become a kernel, in a process that was just forked."""
+    from ipykernel.kernelapp import IPKernelApp
+
+    code = 1
+    try:
+        os.setsid()
+        os.environ.clear()
+        os.environ.update(environment)
+        os.chdir(folder)
+        tempfile.tempdir = None  # which it reads from the environment once
+        sys.argv = [LAUNCHER, *words]
+        IPKernelApp.launch_instance([*words, f"--IPKernelApp.parent_handle={os.getppid()}"])
+        code = 0
+    except Exception:
+        traceback.print_exc()
+    finally:
+        atexit._run_exitfuncs()
+        sys.stdout.flush()
+        sys.stderr.flush()
+        os._exit(code)
