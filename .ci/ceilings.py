@@ -29,7 +29,8 @@ CODE = (*PACKAGES, "tests", "benchmarks", ".ci")
 BESIDE = ("notebooks", "docs", "deployment")
 OTHER_FORMS = (".csv", ".md", ".parquet", ".png", ".py", ".svg", ".webp")  # pages, data and pictures
 PAGES = ("*.md", "data/**/*.md", "docs/**/*.md")
-WRITTEN_BY_SCRIPT = ("docs/api.md",)
+WRITTEN_BY_SCRIPT = ("docs/api.md", "benchmarks/record.json")
+NOT_COUNTED = re.compile(r"(?ms)^ *```.*?^ *``` *$|^<!-- Written by `.*")  # of a page: code, and what a script writes
 MOST_FILES, MOST_ARGUMENTS, SMALL = 21, 6, 60
 FUNCTIONS = (ast.FunctionDef, ast.AsyncFunctionDef)
 
@@ -125,7 +126,7 @@ def numbers(root: Path, modules: list[Module]) -> dict[Key, int]:
     A place is a room of a package, a folder below another one, or a folder for the files that stand loose in it.
 
     lines .j2 and so on : lines of files of other forms that are not blank, by the files' ending.
-    words : what blanks part in pages that are written by hand, outside of blocks of code.
+    words : what blanks part in pages that are written by hand, outside of blocks of code, and above a script's mark.
     """
     found: Counter[Key] = Counter()
     for each in modules:
@@ -133,14 +134,14 @@ def numbers(root: Path, modules: list[Module]) -> dict[Key, int]:
         found["lines", place] += each.lines
         found["nodes", place] += each.nodes
     for path in [root / "Makefile", *_files(root, (*CODE, *BESIDE))]:
-        if path.suffix not in OTHER_FORMS:
+        if path.suffix not in OTHER_FORMS and path.relative_to(root).as_posix() not in WRITTEN_BY_SCRIPT:
             top, form = path.relative_to(root).parts[0], path.suffix or "of no ending"
             found[f"lines {form}", top] += sum(
                 map(bool, map(str.strip, path.read_text("utf-8", "replace").splitlines()))
             )
     for path in (path for pattern in PAGES for path in root.glob(pattern)):
         if path.relative_to(root).as_posix() not in WRITTEN_BY_SCRIPT:
-            found["words", "."] += len(re.sub(r"(?ms)^ *```.*?^ *``` *$", "", path.read_text("utf-8")).split())
+            found["words", "."] += len(NOT_COUNTED.sub("", path.read_text("utf-8")).split())
     return dict(found)
 
 

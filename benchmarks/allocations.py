@@ -131,6 +131,7 @@ def main() -> None:
     keep(
         "allocations",
         {
+            "versions": versions("numba", "skfolio", "clarabel"),
             "fits": fits,
             "first": {"clock": first, "processor": first_used, "aim": FIRST_AIM},
             "again": {"clock": again, "processor": again_used, "aim": AGAIN_AIM},

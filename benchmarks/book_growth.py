@@ -19,7 +19,7 @@ from pathlib import Path
 from random import Random
 from statistics import median
 
-from benchmarks.timing import keep, machine, show, versions
+from benchmarks.timing import Ratio, keep, machine, show, show_ratios, versions
 from desk.commands.orders.book import resolve
 from desk.commands.orders.fills import fill_from
 from foundation.home import HOME
@@ -112,9 +112,14 @@ def main() -> None:
         "A book of so many fills, processor seconds",
         ("", *(f"{count:,}" for count in COUNTS)),
         [(words, *(f"{found[count][name]:.2f}" for count in COUNTS)) for name, words in what.items()],
-        [f"one more fill, the last to the first: {found[COUNTS[-1]]['fill'] / found[COUNTS[0]]['fill']:.2f}, aim 1.5"],
     )
-    keep("book_growth", {f"{count}": found[count] for count in COUNTS})
+    few, many = (found[count]["fill"] for count in (COUNTS[0], COUNTS[-1]))
+    after = f"one after {COUNTS[0]:,}, {few:.3f} s"
+    show_ratios(
+        [Ratio(f"one more fill of a book, after {COUNTS[-1]:,} over after {COUNTS[0]:,}", many / few, 1.5, after)]
+    )
+    facts = {f"{count}": found[count] for count in COUNTS}
+    keep("book_growth", {"versions": versions("pydantic", "pandas"), **facts})
 
 
 if __name__ == "__main__":

@@ -4,6 +4,8 @@ The workers are processes of one thread, started by `rebalance research cluster`
 than there are cores. They play small parts of a sweep, and one of them is killed. Every result has to equal, to the
 bit, that of one worker. Then they do next to nothing very often: the memory of the driver and of the scheduler must
 not grow.
+
+A cluster of two workers also sweeps beside one process, by turns: `python -m benchmarks.cluster ratio` does that alone.
 """
 
 import os
@@ -20,17 +22,18 @@ from functools import partial
 from pathlib import Path
 from typing import Any
 
+import numpy as np
 import psutil
 
 from backtests.runs import tasks
 from backtests.runs.chunks import Part, write_chunk
 from backtests.runs.sent_markets import packed
-from backtests.sweeps import Plan, Strategic
+from backtests.sweeps import Plan, Strategic, sweep
 from backtests.sweeps.plan import MOST_CONFIGURATIONS
 from backtests.sweeps.run import run_all
 from backtests.sweeps.run_part import run_part
 from backtests.sweeps.setup import PreparedSweep, prepare_sweep
-from benchmarks.timing import keep, machine, show, versions
+from benchmarks.timing import Ratio, keep, machine, show, show_ratios, versions
 from research.portfolio import load_portfolio
 from research.rules import Threshold
 
@@ -40,6 +43,7 @@ WORKERS, SMALL, PARTS = 64, 64, 2_000  # processes, configurations of a part, pa
 FEW, MANY = 1_000, 100_000  # tasks that do nothing
 CARRIERS = 4  # workers that send chunks: more of them would keep one another waiting for the few cores
 CARRIED = {1_024: 400, MOST_CONFIGURATIONS: 100}  # chunks, by their configurations, of ROW bytes each
+CONFIGURATIONS, ROUNDS = 64_000, 3  # of the sweep that is also played in one process
 ROW = 100  # bytes of a configuration on disk
 START = 240.0  # seconds until all workers are there: they share few cores
 SETTINGS = {  # workers may take more than their share of this machine's memory, and seldom look after themselves
@@ -195,9 +199,43 @@ def _own_memory() -> tuple[float, float]:
     return own.rss / 1e6, own.pss / 1e6
 
 
-def main() -> None:
-    """Simulated, checked, shown."""
-    print(f"{machine()}; {versions('distributed', 'numba')}")
+def over_one_process() -> Ratio:
+    """Processor seconds of a sweep by two workers, scheduler and driver counted, over those of one process.
+
+    Both have swept as much before.
+    """
+    portfolio, (prepared, _) = load_portfolio(FILE), small_sweep(CONFIGURATIONS // SMALL)
+    with started(2) as (address, scheduler):
+        processes = [psutil.Process(), scheduler, *scheduler.children(recursive=True)]
+
+        def seconds(cluster: str) -> float:
+            before = sum(_seconds(process) for process in processes)
+            sweep(portfolio, prepared.plan, cluster=cluster, progress=False)
+            return sum(_seconds(process) for process in processes) - before
+
+        rounds = np.array([[seconds(""), seconds(address)] for _ in range(ROUNDS + 1)])[1:]
+    one, many = np.median(rounds, axis=0)
+    words = f"{CONFIGURATIONS:,} configurations on a cluster of two workers, {many:.1f} s, over one process"
+    return Ratio(words, float(np.median(rounds[:, 1] / rounds[:, 0])), 1.3, f"one process, {one:.1f} s")
+
+
+def _seconds(process: psutil.Process) -> float:
+    used = process.cpu_times()
+    return float(used.user + used.system)
+
+
+def main(what: str = "") -> None:
+    """Simulate, check, print, and keep; of `ratio` alone, the last table."""
+    used = versions("distributed", "numba")
+    print(f"{machine()}; {used}")
+    facts = {} if what == "ratio" else simulated()
+    ratio = over_one_process()
+    show_ratios([ratio])
+    keep("cluster", {"versions": used, **facts, "over one process": ratio.value})
+
+
+def simulated() -> dict[str, object]:
+    """Many workers, checked and shown."""
     tasks.PATIENCE = START
     rows, alone = {}, played_alone(PARTS)
     with started(WORKERS) as (address, scheduler):
@@ -228,8 +266,8 @@ def main() -> None:
     )  # fmt: skip
     assert all(m.equal for m in rows.values())
     found = {name: asdict(m) for name, m in rows.items()}
-    keep("cluster", {"versions": versions("distributed"), "worker_mb": [whole, shared], **found})
+    return {"worker_mb": [whole, shared], **found}
 
 
 if __name__ == "__main__":
-    main()
+    main(*sys.argv[1:])

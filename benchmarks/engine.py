@@ -13,7 +13,7 @@ from importlib.util import find_spec
 from backtests.batch.streaming_metrics import batch_metrics, target_path_returns
 from benchmarks import jobs, with_bt, with_vectorbt
 from benchmarks.jobs import Job, Played
-from benchmarks.timing import Times, keep, machine, show, take_turns, versions
+from benchmarks.timing import Ratio, Times, keep, machine, show, show_ratios, take_turns, versions
 from research.market import market_from_frame
 from research.market.reading.embedded import load_market
 
@@ -24,6 +24,7 @@ FLEXIBLE = "vectorbt flexible order function"
 BT, LOTS, NEW = "bt", "ours: whole lots", "ours: new {}"
 FROM_FRAME, THIRTEEN, FOUR = "ours: market_from_frame", "ours: thirteen figures", "vectorbt: four figures"
 AIMS = {"quarterly": (150, 60, 500), "band": (60, 60, 500)}  # kernel, call against vectorbt, call against bt
+LOTS_AIMS = {"quarterly": 60, "band": 20}  # whole lots against bt
 
 Contestants = dict[str, Callable[[], object]]
 
@@ -108,22 +109,24 @@ def agreement(free: Job, paid: Job) -> list[dict[str, object]]:
 # -- and how fast? ---------------------------------------------------------------------------------------------------
 
 
-def ratios(job: Job, times: Times) -> dict[str, tuple[float, int]]:
-    """The ratios that have an aim, and their aims."""
+def ratios(job: Job, times: Times) -> list[Ratio]:
+    """What has an aim: the call over its loop, a new one over one that was kept, and other libraries over ours."""
     kernel, call, against_bt = AIMS[job.name]
-    return {
-        f"kernel against {documented(job)}": (times.ratio(documented(job), KERNEL), kernel),
-        f"kernel against {FLEXIBLE}": (times.ratio(FLEXIBLE, KERNEL), kernel),
-        f"call against {documented(job)} + value()": (times.ratio(f"{documented(job)} + value()", CALL), call),
-        f"call against {FLEXIBLE} + value()": (times.ratio(f"{FLEXIBLE} + value()", CALL), call),
-        "call against bt": (times.ratio(BT, CALL), against_bt),
-        "whole lots against bt": (times.ratio(BT, LOTS), 20),
-    } | {
-        f"new {name} against {documented(job)} + value()": (
-            times.ratio(f"{documented(job)} + value()", NEW.format(name)), 10 if name == "table" else 60
+    value, new = f"{documented(job)} + value()", {name: NEW.format(name) for name in jobs.with_new(job)}
+    others = [
+        *((name, KERNEL, kernel) for name in (documented(job), FLEXIBLE)),
+        *((name, CALL, call) for name in (value, f"{FLEXIBLE} + value()")),
+        *((value, name, 10 if of == "table" else 60) for of, name in new.items()),
+        (BT, CALL, against_bt),
+        (BT, LOTS, LOTS_AIMS[job.name]),
+    ]
+    rows = [(CALL, KERNEL, 3.0, False), (new["weights"], CALL, 1.3, False), *((*row, True) for row in others)]
+    return [
+        Ratio(
+            f"{job.name}: {slow} over {fast}", times.ratio(slow, fast), aim, f"{1e3 * times.median(fast):.3g} ms", more
         )
-        for name in jobs.with_new(job)
-    }  # fmt: skip
+        for slow, fast, aim, more in rows
+    ]
 
 
 def measure(make: Callable[..., Job]) -> dict[str, object]:
@@ -134,18 +137,17 @@ def measure(make: Callable[..., Job]) -> dict[str, object]:
     times = take_turns(contestants(job), ROUNDS)
     reached = ratios(job, times)
     trades = len(jobs.our_backtest(job).booked) + 1
-    _show(job, trades, times, reached, same)
+    _show(job, trades, times, same)
+    show_ratios(reached)
     return {
         "median_ms": {name: 1e3 * times.median(name) for name in times.seconds},
-        "ratios": {name: {"measured": value, "aim": aim} for name, (value, aim) in reached.items()},
+        "ratios": {ratio.name: {"measured": ratio.value, "aim": ratio.aim} for ratio in reached},
         "agreement": same,
         "days_of_trading": trades,
     }
 
 
-def _show(
-    job: Job, trades: int, times: Times, reached: dict[str, tuple[float, int]], same: list[dict[str, object]]
-) -> None:
+def _show(job: Job, trades: int, times: Times, same: list[dict[str, object]]) -> None:
     days, lines = job.market.shape
     show(
         f"{job.name}: {lines} assets x {days:,} days, {trades} days of trading",
@@ -155,14 +157,6 @@ def _show(
             for name in times.seconds
         ],
         [f"processor time; medians of {ROUNDS} rounds in which all take turns"],
-    )
-    show(
-        "What was aimed at",
-        ("ratio", "measured", "aim", ""),
-        [
-            (name, f"{value:,.0f}x", f"{aim}x", "" if value >= aim else "short")
-            for name, (value, aim) in reached.items()
-        ],
     )
     show(
         "Whether they do the same",

@@ -15,7 +15,7 @@ from pathlib import Path
 
 import numpy as np
 
-from benchmarks.timing import keep, machine, processor_seconds, show, versions
+from benchmarks.timing import Ratio, keep, machine, processor_seconds, show, show_ratios, versions
 
 ROUNDS, COLD_ROUNDS = 11, 3
 AIMS = {
@@ -123,7 +123,15 @@ def main() -> None:
     with tempfile.TemporaryDirectory() as home:
         warm, waits, imports = turns(home)
     report = first_report()
-    ratios = {name: float(np.median(waits[name][:, 1] / imports)) for name in RATIOS}
+    floor = f"import of numpy, pandas and numba, {np.median(imports):.2f} s"
+    ratios = [
+        Ratio(f"`{name}` over an import", float(np.median(waits[name][:, 1] / imports)), aim, floor)
+        for name, aim in RATIOS.items()
+    ]
+    compiled = report["nothing compiled"] - report["compiled"]
+    kernels = f"{report['kernels']:.0f} kernels in {report['forms of kernels']:.0f} forms"
+    words = f"what the first report compiles, {kernels} in {compiled:.0f} s, over an import"
+    ratios.append(Ratio(words, compiled / float(np.median(imports)), None, floor))
     cold = np.median([without_compiled_code() for _ in range(COLD_ROUNDS)], axis=0)
     *stages, busy = np.median(warm, axis=0)
     *cold_stages, cold_busy = cold
@@ -148,12 +156,7 @@ def main() -> None:
         + [("first backtest, nothing compiled", f"{cold_stages[-1]:.1f}", "", "", f"{cold_busy:.1f}")],
         [f"medians of {ROUNDS} processes, {COLD_ROUNDS} where nothing is compiled"],
     )
-    show(
-        "Processor seconds of commands over those of the import of numpy, pandas and numba",
-        ("", "times", "aim", ""),
-        [(name, f"{x:.2f}", f"{RATIOS[name]:.1f}", "" if x < RATIOS[name] else "short") for name, x in ratios.items()],
-        [f"medians of {ROUNDS} rounds; the import takes {np.median(imports):.2f} s"],
-    )
+    show_ratios(ratios)
     show(
         "The first backtest: seconds since the start of the interpreter",
         ("after", "compiled code at hand", "nothing compiled"),
@@ -173,7 +176,7 @@ def main() -> None:
             "processor_seconds": {name: processor for name, (_, processor) in took.items()},
             "aims": AIMS,
             "report": report,
-            "ratios": ratios,
+            "ratios": {ratio.name: ratio.value for ratio in ratios},
             "aims_of_ratios": RATIOS,
             "stages": dict(zip(STAGES, stages, strict=True)),
             "stages_nothing_compiled": dict(zip(STAGES, cold_stages, strict=True)),

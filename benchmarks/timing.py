@@ -23,6 +23,35 @@ from foundation.machine import processor_name
 
 FOLDER = Path(__file__).parent.parent / ".cache" / "benchmarks"
 TURN = 0.02  # seconds that a contestant's turn takes at least: what is short is called more often
+AIMS_TITLE = "Ratios within one run, and their aims"
+AIMS_HEAD = ("", "measured", "aim", "", "floor, of the same run")
+
+Table = dict[str, object]  # title, head, rows and notes, as they were shown
+_shown: list[Table] = []  # since the last benchmark was kept
+
+
+@dataclass(frozen=True)
+class Ratio:
+    """A figure with an aim: what is measured over its floor, both of one run.
+
+    name  : what is measured, and over what.
+    value : the ratio, or a figure in a unit that `name` states.
+    aim   : the value to reach; None where none was stated.
+    floor : the floor in words, with its own figure.
+    more  : True if a value above the aim reaches it, else one below does.
+    """
+
+    name: str
+    value: float
+    aim: float | None
+    floor: str
+    more: bool = False
+
+    def cells(self) -> tuple[str, ...]:
+        """The row of a table."""
+        aim = "" if self.aim is None else f"{'at least' if self.more else 'at most'} {self.aim:g}"
+        missed = self.aim is not None and (self.value < self.aim if self.more else self.value > self.aim)
+        return self.name, f"{self.value:.3g}", aim, "not met" if missed else "met" if aim else "", self.floor
 
 
 @dataclass(frozen=True)
@@ -83,7 +112,7 @@ def versions(*packages: str) -> str:
 
 
 def show(title: str, head: Sequence[str], rows: Sequence[Sequence[str]], notes: Sequence[str] = ()) -> None:
-    """Print a table: the first column to the left, the others to the right."""
+    """Print a table, the first column to the left, the others to the right. `keep` writes all since the one before."""
     table = [list(head), *map(list, rows)]
     wide = [max(len(row[column]) for row in table) for column in range(len(head))]
     print(f"\n{title}")
@@ -93,13 +122,25 @@ def show(title: str, head: Sequence[str], rows: Sequence[Sequence[str]], notes: 
     for note in notes:
         print(f"  {note}")
     sys.stdout.flush()
+    _shown.append({"title": title, "head": table[0], "rows": table[1:], "notes": list(notes)})
+
+
+def show_ratios(ratios: Sequence[Ratio]) -> None:
+    """Print the ratios of a benchmark beside their aims and floors; docs/performance.md begins with those of all."""
+    show(AIMS_TITLE, AIMS_HEAD, [ratio.cells() for ratio in ratios])
 
 
 def keep(name: str, facts: Mapping[str, object]) -> None:
-    """Write the facts of a benchmark, with date and machine, to `.cache/benchmarks/<name>.json`."""
+    """Write the facts of a benchmark to `.cache/benchmarks/<name>.json`, with date, machine, versions and its tables.
+
+    versions : those of `facts`, else of Python, numpy and numba.
+    """
     FOLDER.mkdir(parents=True, exist_ok=True)
-    written = {"date": time.strftime("%Y-%m-%d"), "machine": machine(), **facts}
-    (FOLDER / f"{name}.json").write_text(json.dumps(written, indent=2, ensure_ascii=False) + "\n")
+    used = {"date": time.strftime("%Y-%m-%d"), "machine": machine(), "versions": versions("numpy", "numba")}
+    (FOLDER / f"{name}.json").write_text(
+        json.dumps({**used, **facts, "tables": _shown}, indent=2, ensure_ascii=False) + "\n", encoding="utf-8"
+    )
+    _shown.clear()
 
 
 def write_section(heading: str, text: str) -> None:

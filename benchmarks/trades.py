@@ -19,7 +19,7 @@ import pandas as pd
 import yaml
 
 from benchmarks.start import REBALANCE, ROUNDS, TRADES, command
-from benchmarks.timing import keep, machine, processor_seconds, show, take_turns, versions
+from benchmarks.timing import Ratio, keep, machine, processor_seconds, show, show_ratios, take_turns, versions
 from desk.tickets.accounts import Model
 from foundation.arrays import Array
 from research.accounting import Costs
@@ -31,7 +31,8 @@ from research.orders.lots.position import Position
 from research.portfolio import NO_LIMITS, Portfolio, load_portfolio
 
 LISTS = {30: 40, 500: 40}  # assets, and accounts that are listed
-ACCOUNTS, EXACT_ACCOUNTS = 10_000, 500
+ACCOUNTS, EXACT_ACCOUNTS, TAXED_ACCOUNTS = 10_000, 500, 2_000
+TAX = {"rate": 0.2, "short_rate": 0.37, "lots": "highest"}  # of accounts with lots
 DAYS = 504
 AIMS = {30: 0.05, 500: 1.0, "accounts": 300.0, "shell": 1.5}  # seconds
 GAP_AIMS = 1e-3, 5e-6  # of the objective, or of NAV
@@ -123,7 +124,26 @@ def one_list(path: Path, n: int) -> dict[str, object]:
 # -- many accounts ---------------------------------------------------------------------------------------------------
 
 
-def many(path: Path, count: int, *options: str) -> dict[str, object]:
+def taxed(path: Path, count: int) -> tuple[Path, Path]:
+    """The model with a tax on gains, and a file with a tax lot of each position of its accounts."""
+    portfolio, rng = load_portfolio(path), np.random.default_rng(1)
+    model, lots = path.with_stem(f"{path.stem}-taxed"), path.with_name("lots.csv")
+    model.write_text(path.read_text() + yaml.safe_dump({"tax": TAX}))
+    prices, assets, days = portfolio.market.prices[-1], portfolio.market.assets, portfolio.market.dates
+    with open(lots, "w", newline="") as opened:
+        rows = csv.writer(opened)
+        rows.writerow(["account", "asset", "date", "units", "price"])
+        for k, units in enumerate(holdings(portfolio, count)[0].astype(int)):
+            bought, paid = (
+                rng.integers(0, len(days), len(assets)),
+                (prices * rng.uniform(0.5, 1.2, len(assets))).round(2),
+            )
+            every = zip(assets, days[bought].strftime("%Y-%m-%d"), units, paid, strict=True)
+            rows.writerows([f"A{k:05d}", *lot] for lot in every if lot[2])
+    return model, lots
+
+
+def many(path: Path, count: int, *options: str | Path) -> dict[str, object]:
     """The command on a file of accounts, in two processes."""
     portfolio = load_portfolio(path)
     units, cash = holdings(portfolio, count)
@@ -142,6 +162,7 @@ def many(path: Path, count: int, *options: str) -> dict[str, object]:
         "accounts": count,
         "seconds": seconds,
         "processor seconds": processor,
+        "ms an account": 1e3 * processor / count,
         "orders": int(table["orders"].sum()),
         "solved": table["solved"].value_counts().to_dict(),
     }
@@ -209,6 +230,8 @@ def main() -> None:
         lists = [one_list(path, n) for n, path in models.items()]
         peers = against_peer(load_portfolio(models[30]))
         greedy, exact = many(models[30], ACCOUNTS), many(models[30], EXACT_ACCOUNTS, "--exact")
+        model, lots = taxed(models[30], TAXED_ACCOUNTS)
+        with_lots = many(model, TAXED_ACCOUNTS, "--lots", lots)
     command(*TRADES)
     wall, busy = np.median([command(*TRADES) for _ in range(ROUNDS)], axis=0)
     show(
@@ -250,7 +273,7 @@ def main() -> None:
                 f"{one['processor seconds']:.1f}",
                 f"{one['orders']:,}",
             )
-            for name, one in (("greedy", greedy), ("exact", exact))
+            for name, one in (("greedy", greedy), ("exact", exact), ("greedy, a lot of each asset", with_lots))
         ],
         [f"aim {AIMS['accounts']:g} s for {ACCOUNTS:,}", f"greedy: {greedy['solved']}", f"exact: {exact['solved']}"],
     )
@@ -261,7 +284,7 @@ def main() -> None:
             (
                 str(one["by"]),
                 f"{float(str(one['our objective'])) * 1e4:.3f}",
-                f"{float(str(one['distance of lines and rest from their targets'])) * 1e4:.3f}",
+                f"{float(str(one['distance of assets and rest from their targets'])) * 1e4:.3f}",
                 f"{float(str(one['left in cash'])):.3%}",
                 f"{float(str(one['ms'])):.2f}",
             )
@@ -273,7 +296,14 @@ def main() -> None:
         ("seconds", "processor seconds", "aim"),
         [(f"{wall:.2f}", f"{busy:.2f}", f"{AIMS['shell']:g}")],
     )
-    keep("trades", {"lists": lists, "greedy": greedy, "exact": exact, "peers": peers,
+    search = next(float(str(one["ms"])) for one in peers if one["by"] == "ours: greedy")
+    show_ratios([
+        Ratio(f"an account of 30 assets {words}, ms of the processor", float(str(one["ms an account"])), None,
+              f"the search of one list, {search:.2g} ms")
+        for words, one in (("without tax lots", greedy), ("with 30 lots", with_lots))
+    ])  # fmt: skip
+    keep("trades", {"versions": versions("numpy", "scipy", "pyportfolioopt", "cvxpy"), "lists": lists, "greedy": greedy,
+                    "exact": exact, "with lots": with_lots, "peers": peers,
                     "shell": {"seconds": float(wall), "processor seconds": float(busy)}})  # fmt: skip
 
 
