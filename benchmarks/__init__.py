@@ -5,3 +5,4 @@ import tempfile
 
 _TRIALS = tempfile.TemporaryDirectory(prefix="trials-")
 os.environ["REBALANCE_TRIALS"] = _TRIALS.name  # what is measured is no search: the trial book does not count it
+os.environ.pop("PYTHONDONTWRITEBYTECODE", None)  # images often set it: each process would parse all modules anew

@@ -134,11 +134,9 @@ def taxed(path: Path, count: int) -> tuple[Path, Path]:
         rows = csv.writer(opened)
         rows.writerow(["account", "asset", "date", "units", "price"])
         for k, units in enumerate(holdings(portfolio, count)[0].astype(int)):
-            bought, paid = (
-                rng.integers(0, len(days), len(assets)),
-                (prices * rng.uniform(0.5, 1.2, len(assets))).round(2),
-            )
-            every = zip(assets, days[bought].strftime("%Y-%m-%d"), units, paid, strict=True)
+            bought = days[rng.integers(0, len(days), len(assets))].strftime("%Y-%m-%d")
+            paid = (prices * rng.uniform(0.5, 1.2, len(assets))).round(2)
+            every = zip(assets, bought, units, paid, strict=True)
             rows.writerows([f"A{k:05d}", *lot] for lot in every if lot[2])
     return model, lots
 
