@@ -51,7 +51,8 @@ class Ratio:
         """The row of a table."""
         aim = "" if self.aim is None else f"{'at least' if self.more else 'at most'} {self.aim:g}"
         missed = self.aim is not None and (self.value < self.aim if self.more else self.value > self.aim)
-        return self.name, f"{self.value:.3g}", aim, "not met" if missed else "met" if aim else "", self.floor
+        value = f"{self.value:,.0f}" if self.value >= 100.0 else f"{self.value:.3g}"
+        return self.name, value, aim, "not met" if missed else "met" if aim else "", self.floor
 
 
 @dataclass(frozen=True)

@@ -35,7 +35,7 @@ def test_what_is_written_by_hand_is_short() -> None:
 def test_the_tables_of_a_run_come_to_the_page_with_their_date_and_machine(folder: Path) -> None:
     timing.show("Tables | pipes", ("", "ms"), [("ours", "1.2")], ["a note"])
     timing.show_ratios(
-        [Ratio("call over loop", 3.14159, 3.0, "loop, 1 ms"), Ratio("peer over ours", 12.0, 10.0, "", more=True)]
+        [Ratio("call over loop", 3.14159, 3.0, "loop, 1 ms"), Ratio("peer over ours", 1234.0, 10.0, "", more=True)]
     )
     timing.keep("engine", {"versions": "python 3.11.7, bt 1.4.1"})
     page.main("engine")
@@ -44,7 +44,7 @@ def test_the_tables_of_a_run_come_to_the_page_with_their_date_and_machine(folder
     assert text.startswith(f"# By hand\n\n{page.MARK}")
     assert "old figures" not in text
     assert "| call over loop | 3.14 | at most 3 | not met | loop, 1 ms | [engine](#engine) |" in text
-    assert "| peer over ours | 12 | at least 10 | met |  | [engine](#engine) |" in text
+    assert "| peer over ours | 1,234 | at least 10 | met |  | [engine](#engine) |" in text
     assert f"{run['date']}; {run['machine']}; python 3.11.7, bt 1.4.1." in text
     assert "**Tables \\| pipes**\n\n|  | ms |\n| --- | ---: |\n| ours | 1.2 |\n\na note\n" in text
 
