@@ -53,7 +53,7 @@ def main() -> None:
         rows,
         [
             f"{PLAIN.paths:,} paths of ten years; brackets: 95 % of the paired gap; processor seconds, one thread",
-            f"as tables: {FOLDER}/plain.csv and fee.csv; those in data/studies/known_optimum came from here",
+            "as tables: plain.csv and fee.csv in .cache/benchmarks; those in data/studies/known_optimum came from here",
         ],
     )
     keep("learning", {"versions": versions("numpy", "torch", "stable-baselines3"), **kept})
