@@ -61,7 +61,7 @@ def _row(cells: list[str]) -> str:
 
 
 def _cell(text: str) -> str:
-    return text.replace("|", "\\|")
+    return re.sub(r"(?<=\d)%", " %", text).replace("|", "\\|")
 
 
 def asked() -> dict[str, str]:

@@ -33,7 +33,7 @@ def test_what_is_written_by_hand_is_short() -> None:
 
 
 def test_the_tables_of_a_run_come_to_the_page_with_their_date_and_machine(folder: Path) -> None:
-    timing.show("Tables | pipes", ("", "ms"), [("ours", "1.2")], ["a note"])
+    timing.show("Tables | pipes", ("", "ms"), [("ours", "1.2")], ["5% more"])
     timing.show_ratios(
         [Ratio("call over loop", 3.14159, 3.0, "loop, 1 ms"), Ratio("peer over ours", 1234.0, 10.0, "", more=True)]
     )
@@ -46,7 +46,7 @@ def test_the_tables_of_a_run_come_to_the_page_with_their_date_and_machine(folder
     assert "| call over loop | 3.14 | at most 3 | not met | loop, 1 ms | [engine](#engine) |" in text
     assert "| peer over ours | 1,234 | at least 10 | met |  | [engine](#engine) |" in text
     assert f"{run['date']}; {run['machine']}; python 3.11.7, bt 1.4.1." in text
-    assert "**Tables \\| pipes**\n\n|  | ms |\n| --- | ---: |\n| ours | 1.2 |\n\na note\n" in text
+    assert "**Tables \\| pipes**\n\n|  | ms |\n| --- | ---: |\n| ours | 1.2 |\n\n5 % more\n" in text
 
 
 def test_a_table_is_kept_once_and_a_run_that_is_not_named_leaves_the_record(folder: Path) -> None:
