@@ -8,7 +8,7 @@ libraries that compute it. Only shipped policies are kept, whose fields say all 
 from collections.abc import Mapping
 from contextlib import suppress
 
-from backtests.runs.content import OURS, shipped_digest
+from backtests.runs.content import OUR_CODE, shipped_digest
 from foundation.arrays import Array
 from foundation.errors import DataError
 from foundation.files import DATA
@@ -22,7 +22,7 @@ SIMULATION_LIBRARIES = ("clarabel", "exchange_calendars", "numba", "numpy", "pan
 
 class _StoredSimulation(Stored):
     kind, form = "simulated result", "simulated result, 1"
-    packages = OURS
+    packages = OUR_CODE
 
 
 sources_digest(_StoredSimulation.packages)  # of the code that this process has, before it is edited

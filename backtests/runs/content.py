@@ -12,7 +12,7 @@ import pandas as pd
 from foundation.compiled.content import name_of
 from research.market import Market
 
-OURS = ("foundation", "research", "backtests")  # packages whose classes hold in their fields all that they are
+OUR_CODE = ("foundation", "research", "backtests")  # packages whose classes hold in their fields all that they are
 TOLD = ("builtins", "datetime", "numpy", "pandas")  # others whose values their pickle tells
 
 
@@ -48,7 +48,7 @@ class _Unknown(Exception):
 def _is_shipped(value: object) -> bool:
     own = value if isinstance(value, type) else type(value)
     package = own.__module__.partition(".")[0]
-    return package in OURS or (package in TOLD and (isinstance(value, type) or not callable(value)))
+    return package in OUR_CODE or (package in TOLD and (isinstance(value, type) or not callable(value)))
 
 
 def _digest(values: tuple[object, ...], is_known: Callable[[object], bool]) -> str:

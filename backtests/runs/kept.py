@@ -12,7 +12,7 @@ from contextlib import suppress
 from hashlib import sha256
 from typing import ParamSpec, TypeVar
 
-from backtests.runs.content import OURS, shipped_digest
+from backtests.runs.content import OUR_CODE, shipped_digest
 from foundation.machine import processor_name
 from foundation.private_store import UNREADABLE, folders_of, keep, opened, prune
 from foundation.sets import version_of
@@ -54,5 +54,5 @@ def _name(content: str) -> str:
     from research.learning.universal.rule import trained
 
     versions = sys.implementation.cache_tag, processor_name(), *(version_of(name) for name in LIBRARIES)
-    parts = content, sources_digest(OURS), versions, shipped_digest(trained())
+    parts = content, sources_digest(OUR_CODE), versions, shipped_digest(trained())
     return sha256(repr(parts).encode()).hexdigest()[:32]

@@ -18,12 +18,12 @@ pytestmark = pytest.mark.skipif(not forks_safely(), reason="kernels are forked o
 
 ABOUT = """
 import atexit, json, os, sys, tempfile
+import psutil
 import research.rules
 from pathlib import Path
 
-parent = Path(f"/proc/{os.getppid()}/cmdline").read_text().replace("\\0", " ")
 about = {
-    "forked": "warm_process" in parent,
+    "forked": any("warm_process" in word for word in psutil.Process().parent().cmdline()),
     "folder": os.getcwd(),
     "name": os.environ["NAME"],
     "temporary": tempfile.gettempdir() == os.environ["TMPDIR"],
