@@ -11,6 +11,7 @@ from foundation.arrays import Array, MadeAnew, freeze_fields
 from foundation.dataclasses import dataclass, replace
 from foundation.errors import ConfigError, DataError, PolicyError
 from foundation.labels import in_order
+from foundation.threads import one_blas_thread
 from research.market import Past
 
 PREVIOUS = "previous weights"
@@ -120,8 +121,9 @@ class Explained(ABC):
         """
 
     def target(self, past: Past) -> Array:
-        """(n,) the weights of the answer, fraction of NAV; cash is the rest."""
-        return self.answer(past).weights
+        """(n,) the weights of the answer, fraction of NAV; cash is the rest. To the bit those of a `target_path`."""
+        with one_blas_thread():
+            return self.answer(past).weights
 
 
 class Following(Explained):
