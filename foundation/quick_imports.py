@@ -8,6 +8,7 @@ from importlib import import_module
 from pathlib import Path
 from types import ModuleType
 from typing import Any
+from weakref import WeakKeyDictionary
 
 
 def without_grammars_of_addresses() -> AbstractContextManager[None]:
@@ -88,6 +89,7 @@ class LazyClasses(Mapping[str, type]):
 
     def __init__(self, places: Mapping[str, str]) -> None:
         self._places = dict(places)
+        self._words: WeakKeyDictionary[type, str | None] = WeakKeyDictionary()
 
     def __getitem__(self, word: str) -> type:
         module, _, name = self._places[word].rpartition(".")
@@ -107,5 +109,7 @@ class LazyClasses(Mapping[str, type]):
 
     def word_of(self, cls: type) -> str | None:
         """The word of a class; None for a class that the table lacks. It imports no other class."""
-        named = (word for word, place in self._places.items() if place.endswith(f".{cls.__name__}"))
-        return next((word for word in named if self[word] is cls), None)
+        if cls not in self._words:
+            named = (word for word, place in self._places.items() if place.endswith(f".{cls.__name__}"))
+            self._words[cls] = next((word for word in named if self[word] is cls), None)
+        return self._words[cls]

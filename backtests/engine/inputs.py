@@ -8,7 +8,7 @@ from backtests.engine.account_events import OVERDRAFT
 from backtests.engine.ledger import Ledger
 from backtests.engine.loop_inputs import BeforeFlow, Desk, EventInputs, LoopInputs, Sessions
 from backtests.engine.quiet_days import tiles_of
-from foundation.arrays import Array, Mask, Rows, frozen, kept
+from foundation.arrays import Array, Mask, Rows, frozen, kept, owned
 from foundation.dataclasses import dataclass, field
 from foundation.errors import ConfigError, PolicyError
 from foundation.paper.wording import counted, percent
@@ -19,6 +19,8 @@ from research.accounting.kernel import charge
 from research.allocation import TargetPath
 from research.market import Market
 from research.rules.rule_options import BandArrays, RuleOptions, Workspace
+
+NO_HARVESTS, NO_RETURNS = owned(np.zeros(0, dtype=np.int64)), owned(np.zeros(0, dtype=bool))
 
 
 @dataclass(frozen=True, eq=False)
@@ -69,7 +71,7 @@ class EngineInputs:
         if execution.at == "open" and self.lag < 1:
             raise ConfigError("what is decided at a close is booked at a later open: give a lag of 1 at least.")
         object.__setattr__(self, "desk", self._desk())
-        if self.desk.tax_returns.any():
+        if len(self.desk.tax_returns):
             busy = frozen(self.sessions.busy | self.desk.tax_returns)
             object.__setattr__(self, "sessions", self.sessions._replace(busy=busy))
         object.__setattr__(self, "scratch", Scratch.of(n))
@@ -103,19 +105,19 @@ class EngineInputs:
         """(T,) the first row after the days in which a purchase on each row disallows a loss; () without harvests."""
         tax, days = self.costs.tax, self.market.days
         if tax is None or tax.harvest_above is None:
-            return frozen(np.zeros(0, dtype=np.int64))
-        return frozen(np.searchsorted(days, days + tax.wash_sale_days, side="right"))
+            return NO_HARVESTS
+        return owned(np.searchsorted(days, days + tax.wash_sale_days, side="right"))
 
     def _tax_returns(self) -> Mask:
         """(T,) True on the first session of each year, if years end with a tax return; else ()."""
         if not self.costs.is_taxed or self.costs.tax is None or self.costs.tax.loss_limit is None:
-            return frozen(np.zeros(0, dtype=bool))
+            return NO_RETURNS
         years = self.market.days.astype("datetime64[Y]")
         return frozen((years != np.roll(years, 1)) & (np.arange(len(years)) > self.first))
 
     def _cost_parameters(self, at_open: bool) -> CostParameters:
         made = self.costs.cost_parameters(self.market, self.first, self.execution.minimum_trade, at_open)
-        return made._replace(plain=made.plain and self.execution.participation is None)
+        return made if self.execution.participation is None else made._replace(plain=False)
 
     def loop(self, bands: BandArrays, options: RuleOptions, ledger: Ledger) -> LoopInputs:
         """The inputs of the compiled loop, with bands and a ledger that it writes."""
@@ -130,7 +132,8 @@ class EngineInputs:
     @cached_property
     def extra_bookings(self) -> int:
         """Bookings that may come besides one a day: flows, delisted assets, fractions of splits, taxes and harvests."""
-        flows, splits = np.count_nonzero(self.sessions.flows), np.count_nonzero(self.split)
+        flows = 0 if self.flows is None else np.count_nonzero(self.sessions.flows)
+        splits = 0 if self.execution.sizing == "fractional" else np.count_nonzero(self.split)
         of_tax = np.count_nonzero(self.desk.tax_returns) + len(self.desk.harvest_from)
         return int(flows + splits + of_tax) + len(self.market.assets)
 

@@ -30,11 +30,9 @@ def bands_of(rule: CompiledRule, market: Market, targets: TargetPath, first: int
     costs   : costs of n assets.
     """
     if rule.has_plain_bands and not rule.depends_on_costs and not any(market.trading) and is_settled(rule):
-
-        def make() -> NoTradeBands:
-            return rule.no_trade_bands(market, targets.opened(first))
-
         if traits(rule).window > 0:  # they follow from returns too
-            return kept(market, ("bands", rule, targets, first), make)
-        return kept(targets, (rule, first, market.calendar, market.day_bytes), make)
+            made = ("bands", rule, targets, first)
+            return kept(market, made, lambda: rule.no_trade_bands(market, targets.opened(first)))
+        of_days = (rule, market.calendar, market.day_bytes)  # nobody asks for the row of a day before the opening
+        return kept(targets, of_days, lambda: rule.no_trade_bands(market, targets))
     return rule.no_trade_bands(market, targets.opened(first), costs)

@@ -4,7 +4,7 @@ from typing import NamedTuple
 
 import numpy as np
 
-from foundation.arrays import Array, Rows
+from foundation.arrays import Array, Rows, owned
 from foundation.compiled import linked
 from research.accounting.cost_parameters import COST_COLUMNS
 from research.accounting.costs import HOLDING_COSTS
@@ -101,17 +101,15 @@ class Ledger(NamedTuple):
 
     def cut(self, k: int) -> "Ledger":
         """The k bookings that were written, read-only."""
-        kept = {
-            f: v if f in _OF_DAYS + _OF_OPENING else v[: k + (f in ("units", "cash_units"))].copy()
-            for f, v in self._asdict().items()
-        }
-        for values in kept.values():
-            values.flags.writeable = False
-        return Ledger(**kept)
+        parts = (v if stop is None else v[: k + stop].copy() for v, stop in zip(self, _CUT, strict=True))
+        return Ledger._make(map(owned, parts))
 
 
 _OF_DAYS = ("nav", "cash", "holding_costs")  # fields with a row a day
 _OF_OPENING = ("opening_trades", "opening_charges", "residual")
+_CUT = [
+    None if f in _OF_DAYS + _OF_OPENING else int(f in ("units", "cash_units")) for f in Ledger._fields
+]  # rows after the last booking, None for what has no row a booking
 
 
 @linked

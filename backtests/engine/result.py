@@ -11,7 +11,7 @@ from backtests.engine.kept import bands_of
 from backtests.engine.ledger import EXIT_BOOKING, FLOW_BOOKING, HARVEST_BOOKING, Ledger
 from backtests.engine.reconciliation import Reconciliation
 from backtests.views import view
-from foundation.arrays import Array, Mask, Rows
+from foundation.arrays import Array, Mask, Rows, kept
 from foundation.compiled import compiled
 from foundation.dataclasses import dataclass
 from foundation.errors import ConfigError
@@ -82,7 +82,7 @@ class Backtest:
     @property
     def dates(self) -> pd.DatetimeIndex:
         """(D + 1,) dates of the closes, the opening trade's first."""
-        return self.market.dates[self.first :]
+        return kept(self.market, ("dates", self.first), lambda: self.market.dates[self.first :]).view()
 
     @property
     def nav(self) -> pd.Series:

@@ -4,6 +4,7 @@
 is stands in `research.accounting`; when to trade stands in the policy.
 """
 
+from math import isfinite
 from numbers import Integral, Real
 from typing import Any
 
@@ -14,6 +15,7 @@ from backtests.engine.compiled_loop import invest, play
 from backtests.engine.inputs import EngineInputs
 from backtests.engine.kept import bands_of, is_settled
 from backtests.engine.ledger import TRIGGERS, Ledger
+from backtests.engine.loop_inputs import EventInputs
 from backtests.engine.python_loop import play_daily
 from backtests.engine.result import Backtest
 from backtests.engine.tax_at_end import tax_at_end
@@ -28,9 +30,10 @@ from research.accounting.execution import Dividends
 from research.accounting.kernel import REFUSED, Record
 from research.accounting.view import in_percent, past_limit
 from research.allocation import TargetPath, target_path
+from research.allocation.allocation import asked_from
 from research.allocation.others_code import is_of_others
 from research.market import Market
-from research.market.calendars import has_rows_a_year, met, row_name, rows_a_year
+from research.market.calendars import YEARLY, has_rows_a_year, met, row_name
 from research.rules.estimates import check_year, known_from
 from research.rules.multi_period import MultiPeriod
 from research.rules.no_trade_bands import NoTradeBands
@@ -39,6 +42,17 @@ from research.rules.rule_options import BandArrays, RuleOptions
 from research.rules.standard_rule import StandardRule
 
 CONDITIONS = ("nav", "lag", "execution", "dividends", "flows", "periods_per_year")  # that a desk states
+KINDS: dict[str, tuple[Any, str]] = {  # of arguments, and what to give
+    "market": (Market, "a Market, as `load_market` gives it"),
+    "costs": (Costs, "`Costs`, such as Costs.bps(len(market.assets), commission=1, half_spread=1)"),
+    "execution": (Execution | None, "an `Execution`, or nothing"),
+    "flows": (Flows | None, "`Flows`, or nothing"),
+    "lag": (Integral, "a whole number of sessions"),
+    "nav": (Real, "a wealth in currency"),
+    "targets": (TargetPath | None, "a `TargetPath`, as `target_path` gives it, or nothing"),
+}
+OF_A_TABLE = "the market of that table, `market_from_frame(table)`, or `market_from_yfinance(table)`"
+AT_CLOSE = Execution()  # all at once
 DAILY = 2  # calendar days a row, on average, up to which rows are those of every session, or nearly
 
 
@@ -84,11 +98,11 @@ def backtest(
                        cannot be booked.
     """
     _check_kinds(market=market, costs=costs, execution=execution, flows=flows, lag=lag, nav=nav, targets=targets)
-    found = rows_a_year(market.days)
-    periods_per_year = found if periods_per_year is None else periods_per_year
+    periods_per_year = market.rows_a_year if periods_per_year is None else periods_per_year
     check_positive(leverage_limit=leverage_limit, periods_per_year=periods_per_year)
-    if not has_rows_a_year(market.days, periods_per_year):
-        refuse("periods_per_year is", periods_per_year, f"market {market.name!r} has {found:g} rows a year: give that.")
+    if not (periods_per_year == market.rows_a_year in YEARLY or has_rows_a_year(market.days, periods_per_year)):
+        fix = f"market {market.name!r} has {market.rows_a_year:g} rows a year: give that."
+        refuse("periods_per_year is", periods_per_year, fix)
     if isinstance(policy, type) or not isinstance(policy, CompiledRule | Policy | UnfittedRule):
         give = "give" if hasattr(policy, "decide") else "it has no method decide(view). Give"
         refuse("policy is", policy, f"{give} a policy, such as Calendar(FixedWeights((0.6, 0.4)), 'quarter').")
@@ -106,7 +120,7 @@ def backtest(
         opening = in_order("start_weights are", start_weights, market.assets)
         opening = floats("start_weights are", opening, "give finite fractions of NAV, one for each asset.")
     inputs = EngineInputs(
-        market, policy, targets, costs, first, lag, execution or Execution(), dividends, flows, name, leverage_limit
+        market, policy, targets, costs, first, lag, execution or AT_CLOSE, dividends, flows, name, leverage_limit
     )
     _check(inputs, nav, opening)
     ledger = Ledger.empty(len(market.dates) - first, len(market.assets), inputs.extra_bookings)
@@ -147,28 +161,14 @@ def conditions(desk: Any, **others: Any) -> dict[str, Any]:
 
 def _check_kinds(**given: object) -> None:
     """Refuse what is of another kind than the word says. Raises ConfigError."""
-    kinds: dict[str, tuple[Any, str]] = {
-        "market": (Market, "a Market, as `load_market` gives it"),
-        "costs": (Costs, "`Costs`, such as Costs.bps(len(market.assets), commission=1, half_spread=1)"),
-        "execution": (Execution | None, "an `Execution`, or nothing"),
-        "flows": (Flows | None, "`Flows`, or nothing"),
-        "lag": (Integral, "a whole number of sessions"),
-        "nav": (Real, "a wealth in currency"),
-        "targets": (TargetPath | None, "a `TargetPath`, as `target_path` gives it, or nothing"),
-    }
-    if isinstance(given["market"], pd.DataFrame):
-        kinds["market"] = (
-            Market,
-            "the market of that table, `market_from_frame(table)`, or `market_from_yfinance(table)`",
-        )
-    for name, (kind, words) in kinds.items():
-        if not isinstance(given[name], kind) or isinstance(given[name], bool):
-            refuse(f"{name} is", given[name], f"give {words}.")
+    for name, (kind, words) in KINDS.items():
+        if not isinstance(value := given[name], kind) or isinstance(value, bool):
+            refuse(f"{name} is", value, f"give {OF_A_TABLE if isinstance(value, pd.DataFrame) else words}.")
 
 
 def _first_known(market: Market, policy: Policy, targets: TargetPath) -> int:
     """The first row at which there is a target, and a covariance for a rule that goes by one that will be known."""
-    first, window = int(np.argmax(targets.row >= 0)), traits(policy).window
+    first, window = targets.first, traits(policy).window
     known = known_from(market, window) if window > 0 else first
     return max(first, known) if known < len(market.dates) - 1 else first
 
@@ -191,7 +191,7 @@ def _targets(market: Market, policy: Policy, first: int | None, name: str) -> Ta
         raise ConfigError(f"policy {name!r} has no allocation: give `targets`, the path of what it should hold.")
     if first is None and allocation.window > 0:
         first = min(int(np.argmax(market.listed.any(axis=1))) + allocation.window, len(market.dates) - 1)
-    start = first or 0
+    start = asked_from(allocation, market, first or 0)
     if not is_settled(policy):
         return target_path(allocation, market, start)
     return kept(market, ("targets", allocation, start), lambda: target_path(allocation, market, start))
@@ -204,15 +204,15 @@ def _check_bands(inputs: EngineInputs, bands: NoTradeBands) -> None:
             f"policy {inputs.name!r} has no-trade bands for {bands.lower.shape[1]} assets and {len(bands.asked)} days, "
             f"the market {len(inputs.market.assets)} and {len(inputs.market.dates)}: make them for this market."
         )
-    least = np.maximum(bands.lower, 0.0) - np.minimum(bands.upper, 0.0)
-    k = int(np.argmax(least.sum(axis=1)))
-    if least[k].sum() > inputs.leverage_limit + TARGET_TOLERANCE:
-        i = int(np.argmax(least[k]))
+    k, gross = bands.least_gross
+    if gross > inputs.leverage_limit + TARGET_TOLERANCE:
+        least = np.maximum(bands.lower[k], 0.0) - np.minimum(bands.upper[k], 0.0)
+        i = int(np.argmax(least))
         raise PolicyError(
             f"policy {inputs.name!r} has a box (row {k}) that asks for gross weights of "
-            f"{past_limit(least[k].sum(), inputs.leverage_limit)} at least, past the leverage limit of "
+            f"{past_limit(gross, inputs.leverage_limit)} at least, past the leverage limit of "
             f"{inputs.leverage_limit:g}; the largest is {inputs.market.assets[i]} with "
-            f"{least[k, i]:.4f}. {in_percent(least[k].sum())}Lower the weights or raise the limit."
+            f"{least[i]:.4f}. {in_percent(gross)}Lower the weights or raise the limit."
         )
 
 
@@ -221,7 +221,7 @@ def _check(inputs: EngineInputs, nav: float, opening: Array) -> None:
     market, targets, n = inputs.market, inputs.targets, len(inputs.market.assets)
     if isinstance(inputs.policy, UnfittedRule):
         raise ConfigError(f"policy {inputs.name!r} cannot decide: a rule that is still to be tuned is tuned first.")
-    if not (nav > 0.0 and np.isfinite(nav)):
+    if not (nav > 0.0 and isfinite(nav)):
         raise ConfigError(f"nav is {nav!r}: a portfolio starts with a positive, finite wealth.")
     if inputs.lag < 0:
         raise ConfigError(f"lag is {inputs.lag!r}: it counts sessions, 0 or more.")
@@ -242,16 +242,17 @@ def _check(inputs: EngineInputs, nav: float, opening: Array) -> None:
         raise ConfigError(f"no target is in force on {market.dates[inputs.first]:%Y-%m-%d}: start the test later.")
     if opening.shape != (n,) or not np.isfinite(opening).all():
         raise ConfigError(f"start_weights are {opening!r}: give {n} finite fractions of NAV, one for each asset.")
-    gross = np.abs(np.vstack([targets.rows, opening])).sum(axis=1)
-    k = int(np.argmax(gross))
-    if gross[k] > inputs.leverage_limit + TARGET_TOLERANCE:
-        weights, seen = (opening, inputs.first) if k == len(targets.rows) else (targets.rows[k], int(targets.seen[k]))
+    k = int(np.argmax(targets.gross))
+    gross, weights, seen = float(targets.gross[k]), targets.rows[k], int(targets.seen[k])
+    if (opened := float(np.abs(opening).sum())) > gross:
+        gross, weights, seen = opened, opening, inputs.first
+    if gross > inputs.leverage_limit + TARGET_TOLERANCE:
         rows = np.argsort(-np.abs(weights), kind="stable")[:3]
         largest = ", ".join(f"{market.assets[i]} {weights[i]:.4f}" for i in rows if weights[i])
         raise PolicyError(
-            f"policy {inputs.name!r} is to hold gross weights of {past_limit(gross[k], inputs.leverage_limit)} on "
+            f"policy {inputs.name!r} is to hold gross weights of {past_limit(gross, inputs.leverage_limit)} on "
             f"{market.dates[seen]:%Y-%m-%d}, past the leverage limit of {inputs.leverage_limit:g}: {largest}. "
-            f"{in_percent(gross[k])}Gross weights add up "
+            f"{in_percent(gross)}Gross weights add up "
             f"sizes, and a weight below 0 is a short position. Give weights from 0 that sum to "
             f"{inputs.leverage_limit:g} at most, or give `backtest` another `leverage_limit`; a portfolio file allows "
             "neither short positions nor borrowed money."
@@ -282,7 +283,7 @@ def check_schedules(rule: Policy, market: Market, first: int) -> None:
     days = market.days[first:]
     if not isinstance(rule, StandardRule | MultiPeriod) or int((days[-1] - days[0]).astype(int)) <= DAILY * len(days):
         return
-    name, fits = short_name(rule), f"or a schedule that fits the rows, such as {row_name(rows_a_year(market.days))!r}."
+    name, fits = short_name(rule), f"or a schedule that fits the rows, such as {row_name(market.rows_a_year)!r}."
     schedule = rule.asked_schedule if isinstance(rule, StandardRule) else rule.schedule
     asked: list[tuple[str, str | int, int, str]] = [
         (f"schedule of {name} is {schedule!r}", schedule, getattr(rule, "offset", 0), fits)
@@ -311,9 +312,10 @@ def _open(inputs: EngineInputs, weights: Array, before: float, ledger: Ledger) -
         ledger.nav[0], ledger.cash_units[0], ledger.cash[0] = nav, cash_units, cash_units * price
         ledger.residual[0] = abs(nav + paid - before) / before
         return float(cash_units)
-    desk = desk._replace(at_close=desk.at_close._replace(minimum_trade=0.0))  # whatever is small is opened too
+    if desk.at_close.minimum_trade > 0.0:
+        desk = desk._replace(at_close=desk.at_close._replace(minimum_trade=0.0))  # whatever is small is opened too
     status, cash_units = invest(
-        inputs.of_events(ledger)._replace(desk=desk), t, np.array(weights[None]), float(1.0 - weights.sum()),
+        EventInputs(sessions, desk, inputs.scratch, ledger), t, np.array(weights[None]), float(1.0 - weights.sum()),
         float(before), Record(ledger.opening_trades[None], ledger.opening_charges[None], 0),
     )  # fmt: skip
     if status == REFUSED:

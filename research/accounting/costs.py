@@ -201,7 +201,9 @@ class Costs:
         made = self._on_days(market, first, at_open) if self.needs_market else self._same_each_day
         if self.tax is not None and self.tax.has_terms:
             made = made._replace(long_from=_long_rows(self.tax, market))
-        return made._replace(minimum_trade=float(minimum_trade), plain=made.plain and not minimum_trade > 0.0)
+        if not minimum_trade > 0.0:
+            return made
+        return made._replace(minimum_trade=float(minimum_trade), plain=False)
 
     @cached_property
     def needs_market(self) -> bool:
@@ -255,7 +257,7 @@ class Costs:
         """True if some realised gain is taxed."""
         return self.tax is not None and self.tax.charges
 
-    @property
+    @cached_property
     def holding_costs(self) -> HoldingCosts:
         """The costs of holding, as the kernel takes them."""
         some = bool(self.borrow.any() or self.financing or self.cash_spread or self.management_fee)

@@ -8,12 +8,13 @@ import re
 from collections.abc import Callable, Sequence
 from contextlib import nullcontext, suppress
 from datetime import timedelta
-from typing import Literal, Protocol, runtime_checkable
+from functools import cached_property
+from typing import Literal, NamedTuple, Protocol, runtime_checkable
 
 import numpy as np
 
 from foundation.arguments import shown
-from foundation.arrays import Array, MadeAnew, Mask, Rows, freeze_fields, frozen
+from foundation.arrays import Array, MadeAnew, Mask, Rows, freeze_fields, frozen, kept, owned
 from foundation.dataclasses import dataclass, replace
 from foundation.errors import ConfigError, DataError, PolicyError
 from foundation.threads import one_blas_thread
@@ -112,9 +113,19 @@ class TargetPath(MadeAnew):
                 f"{self.seen[self.row[t]]}. A target can be used only from its last data on."
             )
 
+    @cached_property
+    def first(self) -> int:
+        """Row of the market on which the first target is in force; 0 where none is."""
+        return int(np.argmax(self.row >= 0))
+
+    @cached_property
+    def gross(self) -> Array:
+        """(K,) the sum of the sizes of each target, fraction of NAV."""
+        return frozen(np.abs(self.rows).sum(axis=1))
+
     def capped(self, gross: float) -> "TargetPath":
         """The path with targets whose sizes add up to no more than `gross`, where they miss it by a solver's noise."""
-        sums = np.abs(self.rows).sum(axis=1)
+        sums = self.gross
         over = np.flatnonzero((sums > gross + TARGET_TOLERANCE) & (sums <= gross + SOLVER_NOISE))
         if not len(over):
             return self
@@ -127,7 +138,7 @@ class TargetPath(MadeAnew):
 
     def opened(self, first: int) -> "TargetPath":
         """The path of a portfolio that starts at the close of row `first`: no target is in force before."""
-        if not (self.row[:first] >= 0).any():
+        if first <= self.first or not (self.row[:first] >= 0).any():
             return self
         row = self.row.copy()
         row[:first] = -1
@@ -213,17 +224,17 @@ def _answered(allocation: Allocation, past: Past, previous: Array | None) -> Ans
 
 def _asked(allocation: Allocation, past: Past, previous: Array | None) -> Answer:
     asked: object = allocation
-    follows = isinstance(asked, Following) and asked.follows
     try:
-        if not isinstance(asked, Explained):
-            answer = Answer(checked_weights(allocation.target(past), allocation, past), past.date)
-        else:
+        if isinstance(asked, Explained):
+            follows = isinstance(asked, Following) and asked.follows
             answer = asked.answer(past, previous) if follows else asked.answer(past)  # type: ignore[call-arg]
+        else:
+            answer = Answer(checked_weights(allocation.target(past), allocation, past), past.date)
     except NotSolvedError:
         raise
     except Exception as error:  # whatever the code of others raises
         raise_of(error, repr(allocation), past.date)
-    weights = checked_weights(answer.weights, allocation, past)
+    weights = checked_weights(answer.weights, allocation, past) if isinstance(asked, Explained) else answer.weights
     if answer.cut or not is_of_others(allocation):
         return answer
     weights, moved = without_noise(weights)
@@ -254,26 +265,64 @@ def target_path(allocation: Allocation, market: Market, start: int = 0) -> Targe
             f"start of the targets of {allocation!r} is row {start}, and market {market.name!r} has rows 0 to "
             f"{sessions - 1}. Choose a row inside."
         )
-    complete = check_history(allocation, market, start)
-    dates = _schedule_rows(allocation, market)
-    before = dates[dates <= start][-1:]
-    before = before[complete[before]]
-    asked = np.concatenate([before if len(before) else [start], dates[dates > start]]).astype(np.int64)
-    earlier = [t for t in dates[dates < asked[0]].tolist() if complete[t]]
+    of_listings, start = follows_listings(allocation), asked_from(allocation, market, start)
+    if of_listings:
+        refits = kept(market, ("refits", start), lambda: _refits(allocation, market, start))
+    else:
+        refits = _refits(allocation, market, start)
     with nullcontext() if allocation.schedule == LISTING else one_blas_thread():  # that follows from no returns
-        answers = _answers(allocation, market, asked.tolist(), earlier)
-    row = np.repeat(np.arange(-1, len(asked)), np.diff([0, *asked, sessions]))
+        answers = _answers(allocation, market, refits)
     rows, rounded = np.array([answer.weights for answer in answers]), 0.0
     if not isinstance(allocation, Explained):
         rows, rounded = _scaled(rows)
     rows = frozen(rows)
     if rounded:
         answers = [replace(answer, weights=weights) for answer, weights in zip(answers, rows, strict=True)]
-    return TargetPath(market.assets, rows, row, asked, repr(allocation), rounded, tuple(answers))
+    return TargetPath(market.assets, rows, refits.row, refits.asked, repr(allocation), rounded, tuple(answers))
 
 
-def _answers(allocation: Allocation, market: Market, asked: list[int], earlier: list[int]) -> list[Answer]:
-    """The answer on each of the rows `asked`; `earlier` are rows of the schedule before them.
+def follows_listings(allocation: Allocation) -> bool:
+    """True if the days on which an allocation is asked follow from the listings of a market alone."""
+    return allocation.schedule == LISTING and allocation.window == 0
+
+
+def asked_from(allocation: Allocation, market: Market, start: int) -> int:
+    """The first row on which an allocation is asked for targets from row `start` on, if listings tell it, else `start`.
+
+    Paths from all rows between two listings are the same one.
+    """
+    if not follows_listings(allocation):
+        return start
+    return max((row for row in market.listings.tolist() if row <= start), default=0)
+
+
+class _Refits(NamedTuple):
+    """The rows of a market on which targets are computed.
+
+    asked   : (K,) those of the targets of a path.
+    earlier : rows of the schedule before them that have a complete window.
+    row     : (T,) number of the target in force at each close, -1 before the first.
+    """
+
+    asked: Rows
+    earlier: list[int]
+    row: Rows
+
+
+def _refits(allocation: Allocation, market: Market, start: int) -> _Refits:
+    """The rows on which an allocation is asked; arguments and errors as of `target_path`."""
+    complete = check_history(allocation, market, start)
+    dates = _schedule_rows(allocation, market)
+    before = dates[dates <= start][-1:]
+    before = before[complete[before]]
+    asked = np.concatenate([before if len(before) else [start], dates[dates > start]]).astype(np.int64)
+    earlier = [t for t in dates[dates < asked[0]].tolist() if complete[t]]
+    row = np.repeat(np.arange(-1, len(asked)), np.diff([0, *asked, len(market.dates)]))
+    return _Refits(owned(asked), earlier, owned(row))
+
+
+def _answers(allocation: Allocation, market: Market, refits: _Refits) -> list[Answer]:
+    """The answer on each of the rows of refits.
 
     An allocation that follows its own target before is asked on the earlier rows too, from the first with an answer on:
     its path does not depend on where it starts. Of those rows, one without an answer is left out: no target of it is
@@ -285,12 +334,13 @@ def _answers(allocation: Allocation, market: Market, asked: list[int], earlier: 
 
     found: list[Answer] = []
     before: Answer | None = None
+    earlier = refits.earlier
     if isinstance(allocation, Following) and allocation.follows:
         for t in earlier:
             with suppress(*UNANSWERED):
                 before = refit_after(before, market.past(t), refit)
         earlier = []
-    for t in asked:
+    for t in refits.asked.tolist():
         past = market.past(t)
         try:
             before = refit_after(before, past, refit)

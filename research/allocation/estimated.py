@@ -247,6 +247,8 @@ def _immutable(weights: Any) -> tuple[Any, ...]:
         return _pairs(weights)
     if not weights:
         raise ConfigError("FixedWeights has no weights: found (). Give one an asset, or name them.")
+    if set(map(type, weights)) == {float} and all(map(math.isfinite, weights)):
+        return weights
     return tuple(_number(weight, f"of asset {k} of {len(weights)}") for k, weight in enumerate(weights, start=1))
 
 

@@ -10,6 +10,7 @@ from numpy.typing import NDArray
 
 from foundation.arrays import Array, Mask, frozen, owned
 from foundation.dataclasses import dataclass, field
+from research.market.calendars import rows_a_year
 from research.market.instruments import exit_rows
 from research.market.notes import Note
 
@@ -72,6 +73,11 @@ class MarketData:
     def day_bytes(self) -> bytes:
         """The days as bytes, for keys of what depends on them: their hash is computed once."""
         return self.days.tobytes()
+
+    @cached_property
+    def rows_a_year(self) -> float:
+        """Rows a year, from the dates; see `research.market.calendars.rows_a_year`."""
+        return rows_a_year(self.days)
 
     @cached_property
     def exits(self) -> NDArray[np.int64]:

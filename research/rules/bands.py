@@ -126,17 +126,18 @@ def band_rows(target: Array, trigger: Array | float, box: Array | float) -> dict
     not end at zero: fees and interest that overdraw it by less than the trigger wait for the next trade.
     """
     cash = cash_of(target)
-    full = np.column_stack([target, cash])
+    full = np.concatenate([target, cash[:, None]], axis=1)
     past, into = (full - trigger, full + trigger), (full - box, full + box)
     (trigger_lower, trigger_upper), (lower, upper) = _own_side(full, *past), _own_side(full, *into)
-    cash_box = [np.where(cash != 0.0, bound[:, -1], 0.0) for bound in (lower, upper)]
+    of_cash = np.stack([bound[:, -1] for bound in (*past, lower, upper)], axis=1)
+    of_cash[cash == 0.0, 2:] = 0.0
     return {
         "target": target,
         "trigger_lower": trigger_lower[:, :-1],
         "trigger_upper": trigger_upper[:, :-1],
         "lower": lower[:, :-1],
         "upper": upper[:, :-1],
-        "cash": np.column_stack([past[0][:, -1], past[1][:, -1], *cash_box]),
+        "cash": of_cash,
     }
 
 

@@ -90,6 +90,13 @@ class NoTradeBands:
         return self.asked, self.row, self.target, *triggers, self.lower, self.upper, self.cash
 
     @cached_property
+    def least_gross(self) -> tuple[int, float]:
+        """The row of the box that asks for the largest gross weights at least, and these, fraction of NAV."""
+        least = (np.maximum(self.lower, 0.0) - np.minimum(self.upper, 0.0)).sum(axis=1)
+        k = int(np.argmax(least))
+        return k, float(least[k])
+
+    @cached_property
     def compiled(self) -> BandArrays:
         """All but the options, as the kernels of one path take it."""
         options = self.options

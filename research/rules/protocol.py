@@ -9,6 +9,7 @@ it must not be tested on; an `UnfittedRule` does not decide before it is tuned o
 """
 
 from abc import ABC, abstractmethod
+from functools import cache
 from typing import TYPE_CHECKING, Literal, Protocol, overload, runtime_checkable
 
 import pandas as pd
@@ -192,13 +193,18 @@ def compiled_rule(policy: object) -> CompiledRule | None:
     A class that inherits its arrays and overrides `decide` alone decides something else than they say: it is played as
     it decides, day by day. So is a rule that sees lots.
     """
-    if not isinstance(policy, CompiledRule) or policy.sees_lots:
+    if not isinstance(policy, CompiledRule) or policy.sees_lots or not _arrays_decide(type(policy)):
         return None
-    order = type(policy).__mro__
+    return policy
+
+
+@cache
+def _arrays_decide(rule: type) -> bool:
+    """True for a class that does not override `decide` alone."""
     arrays, decision = (
-        next(k for k, c in enumerate(order) if name in vars(c)) for name in ("no_trade_bands", "decide")
+        next(k for k, c in enumerate(rule.__mro__) if name in vars(c)) for name in ("no_trade_bands", "decide")
     )
-    return policy if arrays <= decision else None
+    return arrays <= decision
 
 
 def fitted_until(policy: object) -> pd.Timestamp | None:

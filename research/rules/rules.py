@@ -11,13 +11,13 @@ import numpy as np
 from numpy.typing import NDArray
 
 from foundation.arguments import check_real, is_whole, refuse, shown
-from foundation.arrays import Array, Mask
+from foundation.arrays import Array
 from foundation.dataclasses import dataclass, field, replace
 from foundation.errors import ConfigError
 from research.accounting.costs import Costs
 from research.accounting.view import Hold, View, Why
 from research.allocation import Allocation, TargetPath
-from research.market.calendars import check_schedule, scheduled
+from research.market.calendars import check_schedule
 from research.market.market import Market, Past
 from research.rules.bands import band_rows, cash_of, or_narrowest
 from research.rules.no_trade_bands import NoTradeBands, restricted
@@ -131,10 +131,6 @@ class Calendar(StandardRule):
         options = super().options(estimates)
         return options._replace(some=True, makes_boxes=True, goal=TRANCHES) if self.tranches > 1 else options
 
-    def _asked(self, days: NDArray[np.datetime64], calendar: str) -> Mask:
-        """(T,) true on the phases of all tranches."""
-        return np.any(at_phase(days, self.schedule, calendar, self.offsets), axis=0)
-
     def no_trade_bands(self, market: Market, targets: TargetPath, costs: Costs | None = None) -> NoTradeBands:
         """The rule as arrays; in tranches each phase has a row of its own."""
         made = super().no_trade_bands(market, targets, costs)
@@ -160,7 +156,7 @@ class Calendar(StandardRule):
 
     def _since(self, world: Market | Past, opened: int) -> NDArray[np.int64]:
         """(tranches, T) row of each tranche's last phase by each day; before it that of the opening trade, or -1."""
-        at = at_phase(world.days, self.schedule, world.calendar, self.offsets)
+        at = np.array(self._phases(world))
         return np.maximum(np.maximum.accumulate(np.where(at, np.arange(at.shape[1]), -1), axis=1), opened)
 
     def _with_mixes(
@@ -381,17 +377,6 @@ def phases(schedule: Schedule, tranches: int) -> tuple[int, ...]:
         fix = f"give a whole number from 1 to {length}, the sessions of every {schedule!r}."
         refuse("tranches of Calendar is", tranches, fix)
     return tuple(length * k // tranches for k in range(tranches))
-
-
-def at_phase(days: NDArray[np.datetime64], schedule: Schedule, calendar: str, offsets: tuple[int, ...]) -> Mask:
-    """(tranches, T) true where the day is a phase of the tranche.
-
-    days     : (T,) dates of the market.
-    schedule : the period, or a number of sessions.
-    calendar : name of the exchange calendar.
-    offsets  : (tranches,) sessions from the days of the schedule to each phase.
-    """
-    return np.array([scheduled(days, schedule, calendar, offset) for offset in offsets])
 
 
 def drifted(target: Array, world: Market | Past, since: NDArray[np.int64], t: int) -> Array:

@@ -12,9 +12,9 @@ from foundation.dataclasses import dataclass, replace
 from foundation.errors import ConfigError
 from research.accounting.costs import Costs
 from research.accounting.view import Hold, Trade, View, Why
-from research.allocation import Allocation, TargetPath
+from research.allocation import TargetPath
 from research.allocation.signals import days_with_orders
-from research.market.calendars import at_least_weekly, check_schedule, scheduled
+from research.market.calendars import at_least_weekly, check_schedule
 from research.market.market import Market, Past
 from research.rules.estimates import covariance_now, covariances, in_force, month_ends
 from research.rules.no_trade_bands import UNSEEN, NoTradeBands, restricted
@@ -162,30 +162,20 @@ class StandardRule(CompiledRule):
         today = self._today(view)
         return today if isinstance(today, Hold) else today.answer(view)
 
-    def _asked(self, days: NDArray[np.datetime64], calendar: str) -> Mask:
-        """(T,) true on the days on which the rule is asked."""
-        return scheduled(days, self.asked_schedule, calendar, self.offset)
+    @property
+    def offsets(self) -> tuple[int, ...]:
+        """Sessions from the days of the schedule to those on which the rule is asked."""
+        return (self.offset,)
 
-    def _asked_on(self, world: Market | Past) -> Mask:
-        """The same on all days with an order of a market, which keeps the days of a schedule for other rules."""
-        if type(self)._asked is StandardRule._asked:
-            asked = world.scheduled(self.asked_schedule, self.offset)
-        else:
-            asked = self._asked(world.days, world.calendar)
-        return self._with_orders(asked, world.days)
+    def _phases(self, world: Market | Past) -> list[Mask]:
+        """(T,) true on the days of the schedule, for each of `offsets`; a market keeps them for other rules."""
+        return [world.scheduled(self.asked_schedule, offset) for offset in self.offsets]
 
-    def _is_asked(self, past: Past) -> bool:
-        """The same on the last day of a past."""
-        if days_with_orders(held_by(self), past.days) is not None:
-            return bool(self._asked_on(past)[-1])
-        if type(self)._asked is StandardRule._asked:
-            return bool(past.scheduled(self.asked_schedule, self.offset)[-1])
-        return bool(self._asked(past.days[-2:], past.calendar)[-1])
-
-    def _with_orders(self, asked: Mask, days: NDArray[np.datetime64]) -> Mask:
-        """The days (T,) on which it is asked and has an order since the last such day: all, where each day is one."""
-        orders = days_with_orders(held_by(self), days)
-        if orders is None:
+    def _asked(self, world: Market | Past) -> Mask:
+        """(T,) true on the days on which it is asked and has an order since the last such day."""
+        phases, orders = self._phases(world), days_with_orders(held_by(self), world.days)
+        asked: Mask = phases[0] if len(phases) == 1 else np.any(phases, axis=0)
+        if orders is None:  # each day is one
             return asked
         counted, on = np.cumsum(orders), np.flatnonzero(asked)
         found = np.zeros(len(asked), bool)
@@ -205,7 +195,7 @@ class StandardRule(CompiledRule):
         review = view.reviewed
         if self.review_schedule is not None and not review:
             review = bool(past.scheduled(self.review_schedule)[-1])
-        if not (view.unfinished or review or self._is_asked(past)):
+        if not (view.unfinished or review or self._asked(past)[-1]):
             return Hold(Why(self.trigger))
         rates = view.costs.per_side
         rates_then = rates[min(then, len(rates) - 1)][None]
@@ -222,7 +212,7 @@ class StandardRule(CompiledRule):
         costs   : used by rules that weigh a trade against its cost, or rank assets by cost; by default trading is free.
         Raises  : ConfigError for a given covariance of other assets; PolicyError where no trade has a counterpart.
         """
-        asked, days, n = self._asked_on(market), len(market.dates), len(market.assets)
+        asked, days, n = self._asked(market), len(market.dates), len(market.assets)
         review = None if self.review_schedule is None else market.scheduled(self.review_schedule)
         found, ends, which, unseen = self._given(n), np.zeros(1, dtype=np.int64), None, 0
         if self.window > 0:
@@ -326,9 +316,14 @@ def checked(rule: StandardRule) -> str:
 def check_allocation(owner: object) -> None:
     """Check that the `allocation` of a rule is one. Raises ConfigError."""
     held = held_by(owner)
-    if isinstance(held, type) or not isinstance(held, Allocation):
+    if isinstance(held, type) or not _is_allocation(held):
         fix = "give an allocation, such as FixedWeights((0.6, 0.4)) or HRP(window=252)."
         refuse(f"allocation of {type(owner).__name__} is", held, fix)
+
+
+def _is_allocation(held: object) -> bool:
+    """True for an object with the members of `Allocation`, which takes ten times as long to ask."""
+    return hasattr(held, "schedule") and hasattr(held, "window") and getattr(held, "target", None) is not None
 
 
 def check_window(owner: object, setting: str, window: int, periods_per_year: float) -> None:
