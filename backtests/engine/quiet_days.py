@@ -21,9 +21,12 @@ def tiles_of(market: Market, which: str = "index") -> Array:
     """(tiles, n + 1, TILE_DAYS) of an index of the market, cash last; the last row stands for days that it lacks."""
 
     def make() -> Array:
-        closes, cash = whole(getattr(market, which)), whole(market.cash_index)
-        tiles = np.empty((len(cash) // TILE_DAYS, closes.shape[1] + 1, TILE_DAYS))
-        tiles[:, :-1] = closes.reshape(-1, TILE_DAYS, closes.shape[1]).transpose(0, 2, 1)
+        closes, cash = getattr(market, which), whole(market.cash_index)
+        days, n = closes.shape
+        full, tiles = days // TILE_DAYS, np.empty((len(cash) // TILE_DAYS, n + 1, TILE_DAYS))
+        tiles[:full, :-1] = closes[: full * TILE_DAYS].reshape(full, TILE_DAYS, n).transpose(0, 2, 1)
+        if full < len(tiles):
+            tiles[full, :-1] = whole(closes[full * TILE_DAYS :]).T
         tiles[:, -1] = cash.reshape(-1, TILE_DAYS)
         return owned(tiles)
 

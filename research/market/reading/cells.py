@@ -14,7 +14,7 @@ import numpy as np
 import pandas as pd
 
 from foundation.arguments import LARGEST_NUMBER
-from foundation.arrays import Array
+from foundation.arrays import Array, Mask
 from foundation.dataclasses import dataclass
 from foundation.errors import DataError
 from foundation.table_files import cell_text, decimal_sign, fault, may_be_thousands, number
@@ -27,6 +27,7 @@ NO_VALUE = frozenset(
 UNITS_APART = re.compile(r"\s*(GBp|ZAc|(?<=[0-9 ])[p%]$)\s*")  # which other tables of numbers do not have
 MULTIPLES = {"K": 1e3, "M": 1e6, "B": 1e9}  # after a volume
 PLAIN_SIGNS = {sign: frozenset("0123456789eE+-" + sign) for sign in ".,"}  # of numbers without separators
+FIRST_ROWS = 16  # that tell most columns without a step
 ONES = str.maketrans("123456789", "1" * 9)  # numbers of one shape prove the same
 
 
@@ -107,7 +108,8 @@ def numbers_of(cells: Cells, decimal: str, are_volumes: bool = False) -> tuple[A
 def _plain_numbers(entries: Any, decimal: str) -> Array | None:
     """(R,) the numbers of a column that has no other cells than plain ones, else None."""
     if isinstance(entries, pd.Series) and entries.dtype.kind in "iuf":
-        return entries.to_numpy(dtype=float, na_value=np.nan)
+        plain = isinstance(entries.dtype, np.dtype)  # in which no missing value is of another kind
+        return entries.to_numpy(dtype=float) if plain else entries.to_numpy(dtype=float, na_value=np.nan)
     if _are_plain(entries, decimal):
         texts = entries if decimal == "." else [text.replace(",", ".") for text in entries]
         with suppress(ValueError):
@@ -163,8 +165,11 @@ def step_of(values: Array, decimals: int, absolute: float, relative: float = 0.0
 
     absolute, relative : how far a multiple of the step may be from a whole one; the larger of the two counts.
     """
-    for places in range(decimals + 1):
-        scaled = values * 10.0**places
-        if (np.abs(scaled - np.round(scaled)) <= np.maximum(absolute, relative * np.abs(scaled))).all():
-            return float(10.0**-places)
-    return 0.0
+
+    def are_whole(scaled: Array) -> Mask:
+        found: Mask = (np.abs(scaled - np.round(scaled)) <= np.maximum(absolute, relative * np.abs(scaled))).all(axis=0)
+        return found
+
+    scales = np.array([10.0**places for places in range(decimals + 1)])
+    may_be = np.flatnonzero(are_whole(values[:FIRST_ROWS, None] * scales)).tolist()
+    return next((float(10.0**-places) for places in may_be if are_whole(values * scales[places])), 0.0)

@@ -79,7 +79,9 @@ class Grid:
             kept -= 1
             notes.append(f"{self.name}, row {dates.lines[kept]}: the row {cut(last)!r} has no date: left out.")
         for k, whole in enumerate(self.columns):
-            cells = replace(whole, lines=whole.lines[:kept], entries=whole.entries[:kept])
+            cells = whole
+            if kept < len(dates.lines):
+                cells = replace(whole, lines=whole.lines[:kept], entries=whole.entries[:kept])
             if k != at and _is_counter(cells):
                 notes.append(f"{self.name}: the column {cut(cells.label)!r} counts rows: left out.")
             else:

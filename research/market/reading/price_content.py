@@ -6,7 +6,7 @@ much as the price moves.
 """
 
 import re
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from itertools import combinations, permutations
 from typing import NamedTuple
 
@@ -39,6 +39,7 @@ TICKS_OUT = 5.0  # times the ninth decile of moves, past which a move is a wrong
 BOTH_WAYS, AVERAGED = 0.1, 0.65  # share of moves up, and of moves down; correlation of a move with the one before
 ONE_UNIT = 0.001  # slope from one, within which two columns are in one unit: funds at a constant distance
 MOST_COMPARED, MORE_THAN_ROUNDING = 40, 20.0  # columns of which each is held against the others; zeros that count
+SURELY, UNSURE = 1.01, 1e-6  # times rounding, past which a line strays; of a square, what its arithmetic leaves open
 FEWEST_LOOSE = 40  # rows, below which bounds that are not touched show nothing
 LOOSE, SMOOTH, APART = 0.25, 0.6, 0.05  # of bounds that are not touched, see `_are_bars`
 TOUCHES = 1e-9  # relative distance at which a bound is touched
@@ -74,8 +75,10 @@ def bars_among(cells: Array, names: Sequence[str], file: str) -> Bars | None:
     cells  : (T, n) above zero, or NaN.
     Raises : DataError for bars of which the numbers do not tell which column is the close.
     """
+    if not 3 <= cells.shape[1] <= MOST_OF_BARS:
+        return None
     known = cells[~np.isnan(cells).any(axis=1)]
-    if not 3 <= cells.shape[1] <= MOST_OF_BARS or len(known) < FEWEST or not (known > 0.0).all():
+    if len(known) < FEWEST or not (known > 0.0).all():
         return None
     near = [k for k in range(cells.shape[1]) if not _is_wild(np.log(known[:, k]))]
     slack = TOUCHES * known
@@ -106,7 +109,7 @@ def refuse_figures(cells: Array, names: Sequence[str], days: Days, file: str) ->
         raise DataError(
             f"{file}: {empty} of {len(cells)} rows have no price. Remove such rows, or give prices of them."
         )
-    cells, days = cells[-MOST_ROWS:], days[-MOST_ROWS:]
+    cells, days = np.ascontiguousarray(cells[-MOST_ROWS:]), days[-MOST_ROWS:]
     known = {name: ~np.isnan(cells[:, k]) for k, name in enumerate(names)}
     series = {name: cells[known[name], k] for k, name in enumerate(names)}
     series = {name: values for name, values in series.items() if len(values) >= FEWEST and (values > 0.0).all()}
@@ -140,7 +143,7 @@ def _refuse_copies(cells: Array, names: Sequence[str], file: str) -> None:
         for what, made in (("sum", rest), ("mean", rest / (len(names) - 1))):
             if np.abs(whole[:, k] - made).max() <= _step(whole[:, k]) + 1e-9 * np.abs(made).max():
                 _refuse_figure(file, names[k], f"it is the {what} of the other columns", [])
-    for k, other in permutations(range(len(names)), 2):
+    for k, other in _may_be_copies(cells, whole):
         both = ~np.isnan(cells[:, [k, other]]).any(axis=1)
         values, beside = cells[both, k], cells[both, other]
         if len(values) < FEWEST or beside.min() == beside.max():
@@ -150,6 +153,33 @@ def _refuse_copies(cells: Array, names: Sequence[str], file: str) -> None:
             raise DataError(f"{file}: {what}. Remove the one of the two that is not the close of its own day.")
         if _is_affine(values, beside):
             _refuse_figure(file, names[k], f"it is {names[other]!r} in other units from another zero", [names[other]])
+
+
+def _may_be_copies(cells: Array, whole: Array) -> Iterator[tuple[int, int]]:
+    """The ordered pairs of columns that are not told apart at once: no other is of the row before, or affine.
+
+    A line through two columns strays on some row by as much as least squares leave in the mean, or more. Rounding
+    explains no more than the steps of the rows without gaps, which are those of more rows or larger.
+
+    cells : (T, n), NaN where there is none.
+    whole : its rows without gaps.
+    """
+    known = ~np.isnan(cells)
+    last, pairs = cells[-FEWEST:], known[1 - FEWEST :] & known[-FEWEST:-1]
+    differ = (last[1:, :, None] != last[:-1, None]) & pairs[:, :, None] & pairs[:, None]
+    sizes, held = np.where(known, cells, 0.0), known.astype(float)
+    away = np.where(known, cells - sizes.sum(axis=0) / np.maximum(held.sum(axis=0), 1.0), 0.0)
+    steps, largest = np.array([_step(column) for column in whole.T]), np.abs(sizes).max(axis=0)
+    with np.errstate(invalid="ignore", divide="ignore"):  # where no row has both
+        rows, sums, squares = held.T @ held, away.T @ held, away**2
+        square, mean = squares.T @ held / (held.T @ held), sums / rows
+        spread = square - mean**2  # of the one on rows that the other has
+        slope = (away.T @ away / rows - mean * mean.T) / spread.T
+        left = spread - slope**2 * spread.T
+        rounding = steps[:, None] + np.abs(slope) * steps + 1e-9 * largest[:, None]
+        strays = left > (SURELY * rounding) ** 2 + UNSURE * (square + slope**2 * square.T)
+        told_apart = differ.any(axis=0) & strays & (spread.T > UNSURE * square.T)
+    return ((k, other) for k, other in np.argwhere(~told_apart).tolist() if k != other)
 
 
 def _is_affine(values: Array, beside: Array) -> bool:
@@ -196,13 +226,15 @@ def _other(values: Array, others_move: bool) -> str:
     """The reason for which a column is no price by its moves, "" where it may be one."""
     logs = np.log(values)
     moves = np.diff(logs)
-    if not moves.any():
+    size = float(np.sqrt(np.mean(moves**2)))  # a deviation is no larger, nor one without some of the moves
+    if not size:
         is_price = PLAIN_PRICES[0] <= values[0] <= PLAIN_PRICES[1]  # as of a share that is halted
         return "" if is_price or not others_move else f"it is {values[0]:g} on all rows"
-    bound = TICKS_OUT * float(np.quantile(np.abs(moves), 0.9))
-    calmed = np.where(np.abs(moves) > bound, 0.0, moves)  # without those of a wrong tick and back
-    if _is_wild(np.append(0.0, np.cumsum(calmed)) if bound else logs):
-        return f"it returns to its mean within days, and moves by {percent(float(np.std(moves)), 0)} a row"
+    if SURELY * size > WILD:
+        bound = TICKS_OUT * float(np.quantile(np.abs(moves), 0.9))
+        calmed = np.where(np.abs(moves) > bound, 0.0, moves)  # without those of a wrong tick and back
+        if _is_wild(np.append(0.0, np.cumsum(calmed)) if bound else logs):
+            return f"it returns to its mean within days, and moves by {percent(float(np.std(moves)), 0)} a row"
     is_small = (values == np.round(values)).all() and values.max() <= LARGEST_SMALL
     if is_small and (np.abs(moves).max() > JUMPING or _returning(logs) < _least_returning(len(logs))):
         return f"it is a whole number up to {values.max():g}"
@@ -250,13 +282,18 @@ def _gross(series: Mapping[str, Array]) -> list[str]:
     In a table of these alone they may be returns of bonds, too.
     """
     forgetful = FORGETFUL if min(map(len, series.values()), default=0) >= MANY else FORGETFUL_FEW
-    of_one = {name: values / (100.0 if np.median(values) > IN_HUNDREDTHS else 1.0) for name, values in series.items()}
-    strays = {}
-    for name, values in of_one.items():
-        calmed = np.clip(values, *np.percentile(values, CLIPPED))
+    strays, steps = {}, []
+    for name, values in series.items():
+        median = float(np.median(values))
+        base = 100.0 if median > IN_HUNDREDTHS else 1.0
+        if abs(median / base - 1.0) > 2.0 * NEAR_ONE:
+            continue
+        of_one = values / base
+        calmed = np.clip(of_one, *np.percentile(of_one, CLIPPED))
         if abs(float(np.median(calmed)) - 1.0) < NEAR_ONE and _like_before(calmed) < forgetful:
             strays[name] = float(np.subtract(*np.percentile(calmed, [84, 16]))) / 2.0  # a deviation of a normal value
-    are_alone = 1 < len(strays) == len(series) and all(_step(values) < FINE for values in of_one.values())
+            steps.append(_step(of_one))
+    are_alone = 1 < len(strays) == len(series) and max(steps) < FINE
     least = OF_BONDS if are_alone and min(strays.values()) > OF_BONDS else OF_RETURNS
     return [name for name, stray in strays.items() if stray > least]
 
@@ -267,10 +304,11 @@ def _logarithms(series: Mapping[str, Array]) -> tuple[list[str], str, str]:
     They move as such do where all columns may be such: their differences are as large as returns of shares, of which
     parts of their level are too small.
     """
+    steps = {name: _step(values) for name, values in series.items()}
     for mend, base in BASES.items():
-        if found := [name for name, values in series.items() if _are_logarithms(values, base)]:
+        if found := [name for name, values in series.items() if _are_logarithms(values, steps[name], base)]:
             return found, "powers of one base are whole cents on all rows", mend
-    may_be = all(values.max() < LARGEST_LOG and _step(values) < FINE for values in series.values())
+    may_be = all(values.max() < LARGEST_LOG and steps[name] < FINE for name, values in series.items())
     found = [name for name, values in series.items() if may_be and _moves_as_logarithm(name, values)]
     return (
         found,
@@ -279,9 +317,8 @@ def _logarithms(series: Mapping[str, Array]) -> tuple[list[str], str, str]:
     )
 
 
-def _are_logarithms(values: Array, base: float) -> bool:
+def _are_logarithms(values: Array, step: float, base: float) -> bool:
     """True where powers of a base are whole cents, more nearly than the rounding of the values makes by chance."""
-    step = _step(values)
     if values.max() > np.log(1e9) / np.log(base) or step > FINE:
         return False
     prices = base**values

@@ -173,7 +173,7 @@ def read_price_table(grid: Grid, *, dates: str | None = None, decimal: str | Non
     table = _prices_alone(table) if shape.is_wide else table
     if shape.assets is None:  # else the rows are looked at by asset, see `session_bars`
         closes = [column for column in table.shape.columns if column.field in PRICES]
-        cells, names = np.column_stack([column.numbers for column in closes]), [column.asset for column in closes]
+        cells, names = np.array([column.numbers for column in closes]).T, [column.asset for column in closes]
         refuse_figures(cells, names, days.days, grid.name)
     return table
 
@@ -184,7 +184,7 @@ def _prices_alone(table: PriceTable) -> PriceTable:
     names = [column.asset for column in columns]
     if all(column.unit == "%" for column in columns):
         refuse_table(grid, "columns of figures in per cent", ", ".join(names), NO_PRICE)
-    cells = np.column_stack([column.numbers for column in columns])
+    cells = np.array([column.numbers for column in columns]).T
     empty: Mask = np.asarray(np.isnan(cells).all(axis=0))
     kept = [k for k, column in enumerate(columns) if column.unit != "%" and (empty.all() or not empty[k])]
     bars = bars_among(cells[:, kept], [names[k] for k in kept], grid.name)

@@ -426,6 +426,8 @@ def _far_moves(names: Sequence[str], days: Days, moves: Array, most: float, text
     days : (T,) of the moves.
     text : of a note, with places for the name, the count of days, the day of the widest move, and that move.
     """
+    if -most <= moves.min(initial=0.0) and moves.max(initial=0.0) <= most:
+        return
     sizes = np.abs(moves)
     for i in np.flatnonzero((sizes > most).any(axis=0)).tolist():
         found, worst = days[sizes[:, i] > most], int(np.argmax(sizes[:, i]))
