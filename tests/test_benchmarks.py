@@ -14,6 +14,7 @@ import pytest
 from distributed import LocalCluster
 
 from backtests.runs import tasks
+from backtests.runs.sent_markets import MOST_TOGETHER
 from backtests.sweeps.run_part import run_part
 from benchmarks import cluster, destination, jobs
 from benchmarks.jobs import Job, Played
@@ -136,7 +137,7 @@ def test_a_cluster_gives_the_bits_of_one_worker_a_few_parts_at_a_time() -> None:
             )
             assert found.equal is (wanted is alone)
             assert found.tasks == 40
-            assert 1 < found.ahead <= tasks.AHEAD * 2
+            assert 1 < found.ahead <= tasks.AHEAD * 2 * MOST_TOGETHER
 
 
 def test_figures_of_curves_that_both_have_are_those_of_vectorbt() -> None:

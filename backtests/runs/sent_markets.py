@@ -11,10 +11,13 @@ import io
 import pickle
 import socket
 import stat
+import time
+from collections import deque
 from collections.abc import Callable, Iterable, Iterator, Mapping
 from contextlib import contextmanager, suppress
 from dataclasses import replace
 from functools import lru_cache
+from itertools import islice
 from pathlib import Path
 from typing import Any, TypeVar
 
@@ -26,6 +29,7 @@ from foundation.files import ROOT, locked, write_whole, written_alone
 from research.market import Market
 
 MARKETS_FOLDER = ROOT / "data" / "cache" / "markets"
+TURN, MOST_TOGETHER = 0.5, 64  # seconds of work that a worker is given at a time; tasks at most
 OFFER = "markets of "  # before the id of the client that offers them
 Record = TypeVar("Record")
 Task = TypeVar("Task")
@@ -94,7 +98,10 @@ def run_on_cluster(
             sent = client.submit(_sent, tasks.code_here(), key, content, pure=False)
             tasks.wait_for(client, sent)
             client.replicate([sent])  # else the worker that has it is given the first tasks
-            yield from tasks.on_client(client, _run_there, sent, tasks=each)
+            waiting = _Waiting(each)
+            for some, (results, seconds) in tasks.on_client(client, _run_there, sent, tasks=waiting):
+                waiting.learn(some[len(results) :], seconds / len(results))
+                yield from zip(some, results, strict=False)
 
 
 def _sent(code: Mapping[str, str], key: str, content: bytes) -> tuple[Mapping[str, str], str, bytes]:
@@ -102,12 +109,41 @@ def _sent(code: Mapping[str, str], key: str, content: bytes) -> tuple[Mapping[st
     return code, key, content
 
 
-def _run_there(sent: tuple[Mapping[str, str], str, bytes], task: Any) -> Any:
-    """Do the job for a task on a worker, whose code must be that with which the work was begun."""
+def _run_there(sent: tuple[Mapping[str, str], str, bytes], some: tuple[Any, ...]) -> tuple[list[Any], float]:
+    """The results of a job for the first tasks, on a worker, until it took `TURN`; and the seconds that they took.
+
+    Raises : ConfigError where the worker's code is not that with which the work was begun; what a task raises.
+    """
     code, key, content = sent
     tasks.check_worker(code)
     record, job = _unpacked(content, key)
-    return job(record, task)
+    begun, results = time.monotonic(), []
+    for task in some:
+        results.append(job(record, task))
+        if (taken := time.monotonic() - begun) >= TURN:
+            break
+    return results, taken
+
+
+class _Waiting(Iterator[tuple[Any, ...]]):
+    """Tasks that wait for a worker, as many at a time as those before them say that it does in `TURN`.
+
+    A message costs a scheduler as much as a small task costs a worker. It ends, and goes on once more is waiting.
+    """
+
+    def __init__(self, each: Iterable[Any]) -> None:
+        self._each, self._back, self._size = iter(each), deque[Any](), 1
+
+    def learn(self, left: Iterable[Any], seconds: float) -> None:
+        """Take back what a worker left of its tasks.  seconds : that it took for each of the others."""
+        self._back.extend(left)
+        self._size = min(int(TURN / max(seconds, TURN / MOST_TOGETHER)), 2 * self._size) or 1
+
+    def __next__(self) -> tuple[Any, ...]:
+        back = [self._back.popleft() for _ in range(min(self._size, len(self._back)))]
+        if some := (*back, *islice(self._each, self._size - len(back))):
+            return some
+        raise StopIteration
 
 
 @contextmanager

@@ -167,8 +167,8 @@ def step_of(values: Array, decimals: int, absolute: float, relative: float = 0.0
     """
 
     def are_whole(scaled: Array) -> Mask:
-        found: Mask = (np.abs(scaled - np.round(scaled)) <= np.maximum(absolute, relative * np.abs(scaled))).all(axis=0)
-        return found
+        near = np.abs(scaled - np.round(scaled)) <= np.maximum(absolute, relative * np.abs(scaled))
+        return np.asarray(near.all(axis=0))
 
     scales = np.array([10.0**places for places in range(decimals + 1)])
     may_be = np.flatnonzero(are_whole(values[:FIRST_ROWS, None] * scales)).tolist()

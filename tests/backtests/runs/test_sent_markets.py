@@ -1,5 +1,6 @@
 """A market is sent to a machine once, and used only if its values have the fingerprint that was asked for."""
 
+import operator
 import subprocess
 import sys
 import time
@@ -13,7 +14,7 @@ from distributed import Client, LocalCluster
 from simulated import world
 
 from backtests.runs import sent_markets
-from backtests.runs.sent_markets import offered, packed, unpacked
+from backtests.runs.sent_markets import TURN, _Waiting, offered, packed, run_on_cluster, unpacked
 from foundation.errors import DataError
 from research.market import Market
 
@@ -56,6 +57,31 @@ def test_a_record_comes_back_whole_and_holds_no_copy_of_its_market(client: Clien
     assert found["market"] is not market
     assert found["market"].fingerprint == market.fingerprint
     assert found["lags"] == (1, 2)
+
+
+def test_short_tasks_are_sent_together_and_long_ones_alone() -> None:
+    waiting = _Waiting(range(9))
+    assert next(waiting) == (0,)
+    waiting.learn((), TURN / 8)
+    assert next(waiting) == (1, 2)  # no more than twice as many
+    waiting.learn((), TURN / 8)
+    assert next(waiting) == (3, 4, 5, 6)
+    waiting.learn((5, 6), 2.0 * TURN)
+    assert list(waiting) == [(5,), (6,), (7,), (8,)]
+    waiting.learn((8,), TURN)
+    assert list(waiting) == [(8,)]
+
+
+@pytest.mark.parametrize("turn", [1e-9, TURN])
+def test_each_task_is_done_once_however_many_a_worker_has_time_for(
+    kept: Path, monkeypatch: pytest.MonkeyPatch, turn: float
+) -> None:
+    monkeypatch.setattr(sent_markets, "TURN", turn)
+    with LocalCluster(
+        n_workers=1, threads_per_worker=1, processes=False, protocol="tcp", dashboard_address="127.0.0.1:0"
+    ) as cluster:
+        found = list(run_on_cluster(3, operator.mul, range(40), cluster.scheduler_address))
+    assert sorted(found) == [(task, 3 * task) for task in range(40)]
 
 
 def test_a_market_that_a_machine_has_is_not_asked_for(client: Client, kept: Path, market: Market) -> None:
