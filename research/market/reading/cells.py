@@ -28,6 +28,7 @@ UNITS_APART = re.compile(r"\s*(GBp|ZAc|(?<=[0-9 ])[p%]$)\s*")  # which other tab
 MULTIPLES = {"K": 1e3, "M": 1e6, "B": 1e9}  # after a volume
 PLAIN_SIGNS = {sign: frozenset("0123456789eE+-" + sign) for sign in ".,"}  # of numbers without separators
 FIRST_ROWS = 16  # that tell most columns without a step
+POWERS = np.array([10.0**places for places in range(16)])
 ONES = str.maketrans("123456789", "1" * 9)  # numbers of one shape prove the same
 
 
@@ -170,6 +171,5 @@ def step_of(values: Array, decimals: int, absolute: float, relative: float = 0.0
         near = np.abs(scaled - np.round(scaled)) <= np.maximum(absolute, relative * np.abs(scaled))
         return np.asarray(near.all(axis=0))
 
-    scales = np.array([10.0**places for places in range(decimals + 1)])
-    may_be = np.flatnonzero(are_whole(values[:FIRST_ROWS, None] * scales)).tolist()
-    return next((float(10.0**-places) for places in may_be if are_whole(values * scales[places])), 0.0)
+    may_be = np.flatnonzero(are_whole(values[:FIRST_ROWS, None] * POWERS[: decimals + 1])).tolist()
+    return next((float(10.0**-places) for places in may_be if are_whole(values * POWERS[places])), 0.0)

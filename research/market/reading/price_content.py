@@ -69,14 +69,15 @@ class Bars(NamedTuple):
     close: int
 
 
-def bars_among(cells: Array, names: Sequence[str], file: str) -> Bars | None:
+def bars_among(columns: Sequence[Array], names: Sequence[str], file: str) -> Bars | None:
     """The bars of one asset that a wide table shows, if it does.
 
-    cells  : (T, n) above zero, or NaN.
-    Raises : DataError for bars of which the numbers do not tell which column is the close.
+    columns : n columns (T,), above zero, or NaN.
+    Raises  : DataError for bars of which the numbers do not tell which column is the close.
     """
-    if not 3 <= cells.shape[1] <= MOST_OF_BARS:
+    if not 3 <= len(columns) <= MOST_OF_BARS:
         return None
+    cells = np.column_stack(columns)
     known = cells[~np.isnan(cells).any(axis=1)]
     if len(known) < FEWEST or not (known > 0.0).all():
         return None

@@ -9,7 +9,7 @@ import numpy as np
 import pandas as pd
 
 from foundation.arguments import cut, one_of
-from foundation.arrays import Array, Mask
+from foundation.arrays import Array
 from foundation.dataclasses import dataclass, replace
 from foundation.errors import ConfigError, DataError
 from foundation.names import ASSET_FIX
@@ -184,10 +184,9 @@ def _prices_alone(table: PriceTable) -> PriceTable:
     names = [column.asset for column in columns]
     if all(column.unit == "%" for column in columns):
         refuse_table(grid, "columns of figures in per cent", ", ".join(names), NO_PRICE)
-    cells = np.array([column.numbers for column in columns]).T
-    empty: Mask = np.asarray(np.isnan(cells).all(axis=0))
-    kept = [k for k, column in enumerate(columns) if column.unit != "%" and (empty.all() or not empty[k])]
-    bars = bars_among(cells[:, kept], [names[k] for k in kept], grid.name)
+    empty = [bool(np.isnan(column.numbers).all()) for column in columns]
+    kept = [k for k, column in enumerate(columns) if column.unit != "%" and (all(empty) or not empty[k])]
+    bars = bars_among([columns[k].numbers for k in kept], [names[k] for k in kept], grid.name)
     if bars is None:
         left = [k for k in range(len(columns)) if k not in kept]
         shape = replace(table.shape, columns=tuple(columns[k] for k in kept))
@@ -196,7 +195,7 @@ def _prices_alone(table: PriceTable) -> PriceTable:
         places = {kept[k]: field for field, k in bars._asdict().items() if k >= 0}
         told = ", ".join(f"{cut(names[k])} is {field}" for k, field in places.items())
         left = [k for k in range(len(columns)) if k not in places]
-        if any(not is_no_price(cells[:, k]) for k in left):
+        if any(not is_no_price(columns[k].numbers) for k in left):
             found = ", ".join(names[k] for k in left)
             refuse_table(grid, "columns beside the bars of one asset", found, NAME_BARS)
         of_bars = tuple(columns[k]._replace(field=places[k], asset=asset) for k in sorted(places))
