@@ -51,7 +51,10 @@ def instruments_table(assets: Sequence[str], **columns: object) -> pd.DataFrame:
         )
     neutral = {"asset_class": "other", "sector": "", "currency": "USD", "lot": 1.0, "adjustment": "unknown"}
     neutral |= {"delisted": np.full(len(assets), np.datetime64("NaT", "us")), "delisting_return": np.nan, "trading": ""}
-    given = neutral | columns
+    given = {  # a column of objects takes half the time of one word for all
+        name: np.full(len(assets), value, dtype=object) if isinstance(value, str) else value
+        for name, value in (neutral | columns).items()
+    }
     table = pd.DataFrame({name: given[name] for name in INSTRUMENT_COLUMNS}, index=pd.Index(assets, name="asset"))
     return checked_instruments(table, "the instruments")
 

@@ -6,14 +6,14 @@ much as the price moves.
 """
 
 import re
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from itertools import combinations, permutations
 from typing import NamedTuple
 
 import numpy as np
 
 from foundation.arguments import cut
-from foundation.arrays import Array
+from foundation.arrays import Array, Rows
 from foundation.errors import DataError
 from foundation.paper.wording import listed, percent
 from research.market.calendars import Days
@@ -45,6 +45,7 @@ LOOSE, SMOOTH, APART = 0.25, 0.6, 0.05  # of bounds that are not touched, see `_
 TOUCHES = 1e-9  # relative distance at which a bound is touched
 CENTS, FINE = 0.01, 1e-4  # currency: prices are multiples of it; step of logarithms, at most
 BASES = {"numpy.exp(frame)": np.e, "10.0 ** frame": 10.0, "2.0 ** frame": 2.0}
+LARGEST_LOGS = float(np.log(1e9) / np.log(2.0))  # of a price of 1e9, to the smallest of these bases
 SUM = re.compile("avg|average|mean|total|sum|durchschnitt|mittelwert|summe", re.IGNORECASE)  # the name of a column
 GROSS_RETURNS = (
     "{0}: the columns {1} look like returns plus one, and not like prices: they lie round one and do not stay where "
@@ -156,7 +157,7 @@ def _refuse_copies(cells: Array, names: Sequence[str], file: str) -> None:
             _refuse_figure(file, names[k], f"it is {names[other]!r} in other units from another zero", [names[other]])
 
 
-def _may_be_copies(cells: Array, whole: Array) -> Iterator[tuple[int, int]]:
+def _may_be_copies(cells: Array, whole: Array) -> list[tuple[int, int]]:
     """The ordered pairs of columns that are not told apart at once: no other is of the row before, or affine.
 
     A line through two columns strays on some row by as much as least squares leave in the mean, or more. Rounding
@@ -170,17 +171,25 @@ def _may_be_copies(cells: Array, whole: Array) -> Iterator[tuple[int, int]]:
     differ = (last[1:, :, None] != last[:-1, None]) & pairs[:, :, None] & pairs[:, None]
     sizes, held = np.where(known, cells, 0.0), known.astype(float)
     away = np.where(known, cells - sizes.sum(axis=0) / np.maximum(held.sum(axis=0), 1.0), 0.0)
-    steps, largest = np.array([_step(column) for column in whole.T]), np.abs(sizes).max(axis=0)
+    largest, steps = 1e-9 * np.abs(sizes).max(axis=0)[:, None], np.ones(cells.shape[1])  # no step is larger
     with np.errstate(invalid="ignore", divide="ignore"):  # where no row has both
         rows, sums, squares = held.T @ held, away.T @ held, away**2
         square, mean = squares.T @ held / (held.T @ held), sums / rows
         spread = square - mean**2  # of the one on rows that the other has
         slope = (away.T @ away / rows - mean * mean.T) / spread.T
         left = spread - slope**2 * spread.T
-        rounding = steps[:, None] + np.abs(slope) * steps + 1e-9 * largest[:, None]
-        strays = left > (SURELY * rounding) ** 2 + UNSURE * (square + slope**2 * square.T)
-        told_apart = differ.any(axis=0) & strays & (spread.T > UNSURE * square.T)
-    return ((k, other) for k, other in np.argwhere(~told_apart).tolist() if k != other)
+        left -= UNSURE * (square + slope**2 * square.T)
+        told_apart = differ.any(axis=0) & (spread.T > UNSURE * square.T)
+
+        def alike() -> Rows:
+            rounding = steps[:, None] + np.abs(slope) * steps + largest
+            found = ~(told_apart & (left > (SURELY * rounding) ** 2))
+            np.fill_diagonal(found, False)
+            return np.argwhere(found)
+
+        for k in np.unique(alike()).tolist():
+            steps[k] = _step(whole[:, k])
+        return [(k, other) for k, other in alike().tolist()]
 
 
 def _is_affine(values: Array, beside: Array) -> bool:
@@ -305,9 +314,11 @@ def _logarithms(series: Mapping[str, Array]) -> tuple[list[str], str, str]:
     They move as such do where all columns may be such: their differences are as large as returns of shares, of which
     parts of their level are too small.
     """
-    steps = {name: _step(values) for name, values in series.items()}
+    steps = {name: _step(values) for name, values in series.items() if values.max() <= LARGEST_LOGS}
     for mend, base in BASES.items():
-        if found := [name for name, values in series.items() if _are_logarithms(values, steps[name], base)]:
+        if found := [
+            name for name, values in series.items() if name in steps and _are_logarithms(values, steps[name], base)
+        ]:
             return found, "powers of one base are whole cents on all rows", mend
     may_be = all(values.max() < LARGEST_LOG and steps[name] < FINE for name, values in series.items())
     found = [name for name, values in series.items() if may_be and _moves_as_logarithm(name, values)]
