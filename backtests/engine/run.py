@@ -42,7 +42,7 @@ from research.rules.rule_options import BandArrays, RuleOptions
 from research.rules.standard_rule import StandardRule
 
 CONDITIONS = ("nav", "lag", "execution", "dividends", "flows", "periods_per_year")  # that a desk states
-KINDS: dict[str, tuple[Any, str]] = {  # of arguments, and what to give
+ARGUMENTS: dict[str, tuple[Any, str]] = {  # of arguments, and what to give
     "market": (Market, "a Market, as `load_market` gives it"),
     "costs": (Costs, "`Costs`, such as Costs.bps(len(market.assets), commission=1, half_spread=1)"),
     "execution": (Execution | None, "an `Execution`, or nothing"),
@@ -52,7 +52,7 @@ KINDS: dict[str, tuple[Any, str]] = {  # of arguments, and what to give
     "targets": (TargetPath | None, "a `TargetPath`, as `target_path` gives it, or nothing"),
 }
 OF_A_TABLE = "the market of that table, `market_from_frame(table)`, or `market_from_yfinance(table)`"
-AT_CLOSE = Execution()  # all at once
+ALL_AT_ONCE = Execution()  # all at once
 DAILY = 2  # calendar days a row, on average, up to which rows are those of every session, or nearly
 
 
@@ -98,10 +98,10 @@ def backtest(
                        cannot be booked.
     """
     _check_kinds(market=market, costs=costs, execution=execution, flows=flows, lag=lag, nav=nav, targets=targets)
-    periods_per_year = market.rows_a_year if periods_per_year is None else periods_per_year
+    periods_per_year = market.rows_per_year if periods_per_year is None else periods_per_year
     check_positive(leverage_limit=leverage_limit, periods_per_year=periods_per_year)
-    if not (periods_per_year == market.rows_a_year in YEARLY or has_rows_a_year(market.days, periods_per_year)):
-        fix = f"market {market.name!r} has {market.rows_a_year:g} rows a year: give that."
+    if not (periods_per_year == market.rows_per_year in YEARLY or has_rows_a_year(market.days, periods_per_year)):
+        fix = f"market {market.name!r} has {market.rows_per_year:g} rows a year: give that."
         refuse("periods_per_year is", periods_per_year, fix)
     if isinstance(policy, type) or not isinstance(policy, CompiledRule | Policy | UnfittedRule):
         give = "give" if hasattr(policy, "decide") else "it has no method decide(view). Give"
@@ -120,7 +120,7 @@ def backtest(
         opening = in_order("start_weights are", start_weights, market.assets)
         opening = floats("start_weights are", opening, "give finite fractions of NAV, one for each asset.")
     inputs = EngineInputs(
-        market, policy, targets, costs, first, lag, execution or AT_CLOSE, dividends, flows, name, leverage_limit
+        market, policy, targets, costs, first, lag, execution or ALL_AT_ONCE, dividends, flows, name, leverage_limit
     )
     _check(inputs, nav, opening)
     ledger = Ledger.empty(len(market.dates) - first, len(market.assets), inputs.extra_bookings)
@@ -161,7 +161,7 @@ def conditions(desk: Any, **others: Any) -> dict[str, Any]:
 
 def _check_kinds(**given: object) -> None:
     """Refuse what is of another kind than the word says. Raises ConfigError."""
-    for name, (kind, words) in KINDS.items():
+    for name, (kind, words) in ARGUMENTS.items():
         if not isinstance(value := given[name], kind) or isinstance(value, bool):
             refuse(f"{name} is", value, f"give {OF_A_TABLE if isinstance(value, pd.DataFrame) else words}.")
 
@@ -283,7 +283,7 @@ def check_schedules(rule: Policy, market: Market, first: int) -> None:
     days = market.days[first:]
     if not isinstance(rule, StandardRule | MultiPeriod) or int((days[-1] - days[0]).astype(int)) <= DAILY * len(days):
         return
-    name, fits = short_name(rule), f"or a schedule that fits the rows, such as {row_name(market.rows_a_year)!r}."
+    name, fits = short_name(rule), f"or a schedule that fits the rows, such as {row_name(market.rows_per_year)!r}."
     schedule = rule.asked_schedule if isinstance(rule, StandardRule) else rule.schedule
     asked: list[tuple[str, str | int, int, str]] = [
         (f"schedule of {name} is {schedule!r}", schedule, getattr(rule, "offset", 0), fits)

@@ -29,7 +29,7 @@ from foundation.files import ROOT, locked, write_whole, written_alone
 from research.market import Market
 
 MARKETS_FOLDER = ROOT / "data" / "cache" / "markets"
-TURN, MOST_TOGETHER = 0.5, 64  # seconds of work that a worker is given at a time; tasks at most
+WORK_AT_ONCE, MOST_TOGETHER = 0.5, 64  # seconds of work that a worker is given at a time; tasks at most
 OFFER = "markets of "  # before the id of the client that offers them
 Record = TypeVar("Record")
 Task = TypeVar("Task")
@@ -110,7 +110,7 @@ def _sent(code: Mapping[str, str], key: str, content: bytes) -> tuple[Mapping[st
 
 
 def _run_there(sent: tuple[Mapping[str, str], str, bytes], some: tuple[Any, ...]) -> tuple[list[Any], float]:
-    """The results of a job for the first tasks, on a worker, until it took `TURN`; and the seconds that they took.
+    """The results of a job for the first tasks, on a worker, until it took `WORK_AT_ONCE`; and the seconds of all.
 
     Raises : ConfigError where the worker's code is not that with which the work was begun; what a task raises.
     """
@@ -120,13 +120,13 @@ def _run_there(sent: tuple[Mapping[str, str], str, bytes], some: tuple[Any, ...]
     begun, results = time.monotonic(), []
     for task in some:
         results.append(job(record, task))
-        if (taken := time.monotonic() - begun) >= TURN:
+        if (taken := time.monotonic() - begun) >= WORK_AT_ONCE:
             break
     return results, taken
 
 
 class _Waiting(Iterator[tuple[Any, ...]]):
-    """Tasks that wait for a worker, as many at a time as those before them say that it does in `TURN`.
+    """Tasks that wait for a worker, as many at a time as those before them say that it does in `WORK_AT_ONCE`.
 
     A message costs a scheduler as much as a small task costs a worker. It ends, and goes on once more is waiting.
     """
@@ -137,7 +137,7 @@ class _Waiting(Iterator[tuple[Any, ...]]):
     def learn(self, left: Iterable[Any], seconds: float) -> None:
         """Take back what a worker left of its tasks.  seconds : that it took for each of the others."""
         self._back.extend(left)
-        self._size = min(int(TURN / max(seconds, TURN / MOST_TOGETHER)), 2 * self._size) or 1
+        self._size = min(int(WORK_AT_ONCE / max(seconds, WORK_AT_ONCE / MOST_TOGETHER)), 2 * self._size) or 1
 
     def __next__(self) -> tuple[Any, ...]:
         back = [self._back.popleft() for _ in range(min(self._size, len(self._back)))]

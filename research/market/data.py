@@ -75,7 +75,7 @@ class MarketData:
         return self.days.tobytes()
 
     @cached_property
-    def rows_a_year(self) -> float:
+    def rows_per_year(self) -> float:
         """Rows a year, from the dates; see `research.market.calendars.rows_a_year`."""
         return rows_a_year(self.days)
 

@@ -27,17 +27,7 @@ __all__ = ["Market", "Past", "instruments_table"]
 
 _FIELDS = tuple(each.name for each in fields(MarketData))
 # What follows from none of the returns.
-OF_NO_RETURN = (
-    "days",
-    "day_bytes",
-    "rows_a_year",
-    "exits",
-    "listed",
-    "trading",
-    "currency",
-    "cash_index",
-    "_scheduled",
-)
+OF_NO_RETURN = ("days", "day_bytes", "exits", "listed", "trading", "currency", "cash_index", "_scheduled")
 
 
 @dataclass(frozen=True, eq=False)

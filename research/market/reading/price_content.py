@@ -39,7 +39,7 @@ TICKS_OUT = 5.0  # times the ninth decile of moves, past which a move is a wrong
 BOTH_WAYS, AVERAGED = 0.1, 0.65  # share of moves up, and of moves down; correlation of a move with the one before
 ONE_UNIT = 0.001  # slope from one, within which two columns are in one unit: funds at a constant distance
 MOST_COMPARED, MORE_THAN_ROUNDING = 40, 20.0  # columns of which each is held against the others; zeros that count
-SURELY, UNSURE = 1.01, 1e-6  # times rounding, past which a line strays; of a square, what its arithmetic leaves open
+BEYOND_ROUNDING, UNSURE = 1.01, 1e-6  # times rounding, at which a line strays; of a square, which arithmetic loses
 FEWEST_LOOSE = 40  # rows, below which bounds that are not touched show nothing
 LOOSE, SMOOTH, APART = 0.25, 0.6, 0.05  # of bounds that are not touched, see `_are_bars`
 TOUCHES = 1e-9  # relative distance at which a bound is touched
@@ -183,7 +183,7 @@ def _may_be_copies(cells: Array, whole: Array) -> list[tuple[int, int]]:
 
         def alike() -> Rows:
             rounding = steps[:, None] + np.abs(slope) * steps + largest
-            found = ~(told_apart & (left > (SURELY * rounding) ** 2))
+            found = ~(told_apart & (left > (BEYOND_ROUNDING * rounding) ** 2))
             np.fill_diagonal(found, False)
             return np.argwhere(found)
 
@@ -240,7 +240,7 @@ def _other(values: Array, others_move: bool) -> str:
     if not size:
         is_price = PLAIN_PRICES[0] <= values[0] <= PLAIN_PRICES[1]  # as of a share that is halted
         return "" if is_price or not others_move else f"it is {values[0]:g} on all rows"
-    if SURELY * size > WILD:
+    if BEYOND_ROUNDING * size > WILD:
         bound = TICKS_OUT * float(np.quantile(np.abs(moves), 0.9))
         calmed = np.where(np.abs(moves) > bound, 0.0, moves)  # without those of a wrong tick and back
         if _is_wild(np.append(0.0, np.cumsum(calmed)) if bound else logs):

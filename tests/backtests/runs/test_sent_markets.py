@@ -14,7 +14,7 @@ from distributed import Client, LocalCluster
 from simulated import world
 
 from backtests.runs import sent_markets
-from backtests.runs.sent_markets import TURN, _Waiting, offered, packed, run_on_cluster, unpacked
+from backtests.runs.sent_markets import WORK_AT_ONCE, _Waiting, offered, packed, run_on_cluster, unpacked
 from foundation.errors import DataError
 from research.market import Market
 
@@ -62,21 +62,21 @@ def test_a_record_comes_back_whole_and_holds_no_copy_of_its_market(client: Clien
 def test_short_tasks_are_sent_together_and_long_ones_alone() -> None:
     waiting = _Waiting(range(9))
     assert next(waiting) == (0,)
-    waiting.learn((), TURN / 8)
+    waiting.learn((), WORK_AT_ONCE / 8)
     assert next(waiting) == (1, 2)  # no more than twice as many
-    waiting.learn((), TURN / 8)
+    waiting.learn((), WORK_AT_ONCE / 8)
     assert next(waiting) == (3, 4, 5, 6)
-    waiting.learn((5, 6), 2.0 * TURN)
+    waiting.learn((5, 6), 2.0 * WORK_AT_ONCE)
     assert list(waiting) == [(5,), (6,), (7,), (8,)]
-    waiting.learn((8,), TURN)
+    waiting.learn((8,), WORK_AT_ONCE)
     assert list(waiting) == [(8,)]
 
 
-@pytest.mark.parametrize("turn", [1e-9, TURN])
+@pytest.mark.parametrize("turn", [1e-9, WORK_AT_ONCE])
 def test_each_task_is_done_once_however_many_a_worker_has_time_for(
     kept: Path, monkeypatch: pytest.MonkeyPatch, turn: float
 ) -> None:
-    monkeypatch.setattr(sent_markets, "TURN", turn)
+    monkeypatch.setattr(sent_markets, "WORK_AT_ONCE", turn)
     with LocalCluster(
         n_workers=1, threads_per_worker=1, processes=False, protocol="tcp", dashboard_address="127.0.0.1:0"
     ) as cluster:
