@@ -23,6 +23,8 @@ from backtests.engine.account_events import (
 )
 from backtests.engine.ledger import Ledger, Reason, write, write_decision, write_unbooked
 from backtests.engine.loop_inputs import EventInputs, LoopInputs, Sessions
+from backtests.engine.lot_fills import LotBooking, fill_decision, pay_in_lieu
+from backtests.engine.lot_orders import SOME_ORDERS, size_orders
 from backtests.engine.quiet_days import TILE_DAYS, quiet_days, value, write_bounds
 from foundation.arrays import Array
 from foundation.compiled import inlined, on_demand, refer
@@ -136,6 +138,8 @@ def play(  # noqa: C901  (the order of a day, to be read at one place)
             cash_units = hold(of_events, t, nav, units, cash_units, ledger.holding_costs[t - first])
         if sessions.busy[t]:
             cash_units, count = events(of_events, t, units, cash_units, count)
+            if len(inputs.lots.splits) > 0:
+                cash_units, count = pay_in_lieu(of_events, given.lots, t, units, cash_units, count)
         if desk.at_open and pending and t == due:
             status, nav, cash_units, order, pending = carry_out(given, t, order, units, cash_units, count)
             if status == REFUSED:
@@ -184,6 +188,12 @@ def play(  # noqa: C901  (the order of a day, to be read at one place)
             elif looks and not pending and (again or not rests(rule, t, booked)):
                 pending, order = _look(given, units, t, booked, nav)
                 due, again = t + lag, pending and rule.again
+                if pending and inputs.lots.sized:
+                    sized = size_orders(given, t, booked, units, cash_units, order.why)
+                    if sized == REFUSED:
+                        ledger.nav[t - first] = nav
+                        return count, t
+                    pending = sized == SOME_ORDERS
                 if joins and pending and uses_all(given.desk, order.left, order.fraction):
                     go_back(given.desk, units)
                     count = before_count
@@ -298,6 +308,10 @@ def carry_out(
     """
     sessions, rule, desk, workspace, ledger = inputs.sessions, inputs.rule, inputs.desk, inputs.workspace, inputs.ledger
     prices = sessions.opens if desk.at_open else sessions.closes
+    if inputs.lots.sized:
+        of_events, rows = EventInputs(sessions, desk, inputs.scratch, ledger), LotBooking(order.t, t, count)
+        nav, cash_units = fill_decision(of_events, inputs.lots, rows, units, cash_units, order.why)
+        return BOOKED, nav, cash_units, order, False
     k, cash_price, low, high, box = order.k, sessions.cash_index[t], order.cash_lower, order.cash_upper, workspace.box
     before = wealth(units, prices, t, cash_units, cash_price)
     quotes = refer(Quotes(prices, t, cash_price, sessions.tradable))

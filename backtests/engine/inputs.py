@@ -6,7 +6,7 @@ import numpy as np
 
 from backtests.engine.account_events import OVERDRAFT
 from backtests.engine.ledger import Ledger
-from backtests.engine.loop_inputs import BeforeFlow, Desk, EventInputs, LoopInputs, Sessions
+from backtests.engine.loop_inputs import NO_WHOLE_LOTS, BeforeFlow, Desk, EventInputs, LoopInputs, Sessions, WholeLots
 from backtests.engine.quiet_days import tiles_of
 from foundation.arrays import Array, Mask, Rows, frozen, kept, owned
 from foundation.dataclasses import dataclass, field
@@ -15,9 +15,12 @@ from foundation.paper.wording import counted, percent
 from research.accounting import Costs, Execution, Flows, Policy
 from research.accounting.cost_parameters import COST_COLUMNS, CostParameters, Lots, Scratch, years_of
 from research.accounting.execution import Dividends, check_flows
-from research.accounting.kernel import charge
+from research.accounting.kernel import Record, charge
 from research.allocation import TargetPath
 from research.market import Market
+from research.orders.lots.lot_terms import LINES, SCRATCH_ROWS
+from research.orders.lots.sizing import TURNS
+from research.rules.protocol import traits
 from research.rules.rule_options import BandArrays, RuleOptions, Workspace
 
 NO_HARVESTS, NO_RETURNS = owned(np.zeros(0, dtype=np.int64)), owned(np.zeros(0, dtype=bool))
@@ -123,7 +126,32 @@ class EngineInputs:
         """The inputs of the compiled loop, with bands and a ledger that it writes."""
         n = len(self.market.assets)
         workspace, bounds = Workspace.of(n, options), np.empty((2, n + 1))
-        return LoopInputs(self.sessions, bands, options, self.desk, self.scratch, workspace, bounds, ledger)
+        of_rule = (self.sessions, bands, options, self.desk, self.scratch, workspace, bounds, ledger)
+        return LoopInputs(*of_rule, self.whole_lots(ledger))
+
+    def whole_lots(self, ledger: Ledger) -> WholeLots:
+        """Orders in whole lots, with a ledger of as many bookings."""
+        market, execution = self.market, self.execution
+        if execution.sizing != "units":
+            return NO_WHOLE_LOTS
+        n, promised, at_open = len(market.assets), traits(self.policy), self.desk.at_open and market.bars is not None
+        return WholeLots(
+            True,
+            not promised.decides_once and promised.desk_schedule is None,
+            float(execution.minimum_trade),
+            market.lots,
+            *_quotes(market, False),
+            *_quotes(market, at_open),
+            frozen(np.empty((0, n))) if market.splits is None else market.splits,
+            np.zeros(n),
+            np.zeros(ledger.trades.shape),
+            np.zeros((2, LINES, n)),
+            np.zeros((SCRATCH_ROWS, n)),
+            np.zeros((4, n)),
+            np.empty((2, TURNS, n)),
+            np.empty(TURNS),
+            Record(np.empty((1, n)), np.empty((1, len(COST_COLUMNS), n)), 0),
+        )
 
     def of_events(self, ledger: Ledger) -> EventInputs:
         """The inputs of an event, with a ledger that it writes."""
@@ -164,6 +192,17 @@ class EngineInputs:
             f"{self.market.assets[int(i)]}: {charges[column, i]:,.2f} on {abs(weights[i]) * nav:,.2f}. Lower the costs "
             "or the leverage, or start with more."
         )
+
+
+def _quotes(market: Market, at_open: bool) -> tuple[Array, Mask]:
+    """(T, n) quoted opens or closes, 1 where there is none, and whether there is one."""
+
+    def make() -> tuple[Array, Mask]:
+        quotes = market.bars["open"] if at_open and market.bars is not None else market.prices
+        quoted = ~np.isnan(quotes)
+        return (frozen(quotes) if quoted.all() else frozen(np.where(quoted, quotes, 1.0))), frozen(quoted)
+
+    return kept(market, ("quotes", at_open), make)
 
 
 def _check_targets(market: Market, targets: TargetPath, costs: Costs, first: int) -> None:

@@ -10,10 +10,11 @@ from research.accounting.cost_parameters import COST_COLUMNS
 from research.accounting.costs import HOLDING_COSTS
 
 # What a booking is part of when it is no decision's: money came or went; an asset was paid out; a tax return; losses
-# were harvested.
-FLOW_BOOKING, EXIT_BOOKING, TAX_BOOKING, HARVEST_BOOKING = -1, -2, -3, -4
+# were harvested; fractions of whole lots were paid out after a split.
+FLOW_BOOKING, EXIT_BOOKING, TAX_BOOKING, HARVEST_BOOKING, LIEU_BOOKING = -1, -2, -3, -4, -5
 TRIGGERS = {  # their words
     FLOW_BOOKING: "flow", EXIT_BOOKING: "delisted", TAX_BOOKING: "tax_return", HARVEST_BOOKING: "harvest",
+    LIEU_BOOKING: "in_lieu",
 }  # fmt: skip
 
 
@@ -31,7 +32,7 @@ class Ledger(NamedTuple):
     Row j of k bookings; a decision that is worked over several days has several. The arrays are longer while the
     loop runs.
 
-    part_of         : (k,) the first row of the decision that the booking belongs to, or FLOW, EXIT, TAX or HARVEST.
+    part_of         : (k,) the first row of the decision that the booking belongs to, or FLOW, EXIT, …
     asked           : (k,) market row of the decision.
     booked          : (k,) market row of the booking; -1 when the data ended first.
     line            : (k,) number of the asset of `Why`.
@@ -118,7 +119,7 @@ def write_decision(ledger: Ledger, j: int, part_of: int, asked: int, reason: Rea
 
     ledger  : its row j is written.
     j       : number of the booking.
-    part_of : the first row of its decision, FLOW, EXIT, TAX or HARVEST.
+    part_of : the first row of its decision, FLOW, EXIT, TAX, HARVEST or LIEU.
     asked   : row of the market.
     reason  : of the decision.
     """

@@ -2,9 +2,12 @@
 
 from typing import NamedTuple
 
+import numpy as np
+
 from backtests.engine.ledger import Ledger
-from foundation.arrays import Array, Mask, Rows
+from foundation.arrays import Array, Mask, Rows, frozen
 from research.accounting.cost_parameters import CostParameters, HoldingCosts, Lots, Scratch
+from research.accounting.kernel import Record
 from research.accounting.spending import NO_SPENDING, SpendingState
 from research.rules.rule_options import BandArrays, RuleOptions, Workspace
 
@@ -106,6 +109,55 @@ class EventInputs(NamedTuple):
     ledger: Ledger
 
 
+class WholeLots(NamedTuple):
+    """Orders in whole lots, and memory to size them in.
+
+    sized   : True if orders are in whole lots.
+    again   : True if the rule is asked again after its orders.
+    minimum : currency; a smaller order is not sent.
+    lots    : (n,) least number of units in a trade.
+    prices  : (T, n) quoted closes, currency per unit, 1 where there is none.
+    quoted  : (T, n) True where there is one.
+    fills   : (T, n) quotes at which orders are filled, likewise.
+    filled  : (T, n) True where there is one.
+    splits  : (T, n) units after for one before, or (0, n).
+    wished  : (n,) orders of the last decision, signed quoted units.
+    unpaid  : (J, n) buys of each booking that cash could not pay, currency.
+    lines   : (2, 24, n) lines of the terms before all orders, and of those at a turn.
+    scratch : (8, n) their scratch.
+    step    : (4, n) units of the exact step, and orders of a turn.
+    turns   : (2, 100, n) units held, and orders so far, at each turn.
+    away    : (100,) trade of the exact step of each turn, currency.
+    record  : record of the exact step.
+    """
+
+    sized: bool
+    again: bool
+    minimum: float
+    lots: Array
+    prices: Array
+    quoted: Mask
+    fills: Array
+    filled: Mask
+    splits: Array
+    wished: Array
+    unpaid: Array
+    lines: Array
+    scratch: Array
+    step: Array
+    turns: Array
+    away: Array
+    record: Record
+
+
+_NO_NUMBERS, _NO_TABLE, _NO_TABLES = frozen(np.empty(0)), frozen(np.empty((0, 0))), frozen(np.empty((0, 0, 0)))
+_NEVER = frozen(np.empty((0, 0), dtype=bool))
+NO_WHOLE_LOTS = WholeLots(
+    False, False, 0.0, _NO_NUMBERS, _NO_TABLE, _NEVER, _NO_TABLE, _NEVER, _NO_TABLE, _NO_NUMBERS, _NO_TABLE, _NO_TABLES,
+    _NO_TABLE, _NO_TABLE, _NO_TABLES, _NO_NUMBERS, Record(_NO_TABLE, _NO_TABLES, 0),
+)  # fmt: skip
+
+
 class LoopInputs(NamedTuple):
     """The inputs of the compiled loop.
 
@@ -117,6 +169,7 @@ class LoopInputs(NamedTuple):
     workspace : workspace of a decision.
     bounds    : (2, n + 1) scratch of the quiet days, units over weight.
     ledger    : the ledger, which is written.
+    lots      : orders in whole lots.
     """
 
     sessions: Sessions
@@ -127,3 +180,4 @@ class LoopInputs(NamedTuple):
     workspace: Workspace
     bounds: Array
     ledger: Ledger
+    lots: WholeLots = NO_WHOLE_LOTS

@@ -1,4 +1,4 @@
-"""The days of one backtest in Python, for policies that give no no-trade bands, and for orders in whole lots.
+"""The days of one backtest in Python, for policies that give no no-trade bands.
 
 The same days in the same order as `compiled_loop.play`, through the same compiled steps, and so to the same bits.
 """
@@ -10,7 +10,6 @@ from typing import Any
 import numpy as np
 
 from backtests.engine.account_events import (
-    NO_REASON,
     events,
     go_back,
     harvest,
@@ -22,19 +21,11 @@ from backtests.engine.account_events import (
     use_up,
     uses_all,
 )
-from backtests.engine.compiled_loop import HeldSince, quiet
 from backtests.engine.inputs import EngineInputs
-from backtests.engine.ledger import (
-    EXIT_BOOKING,
-    HARVEST_BOOKING,
-    TRIGGERS,
-    Ledger,
-    Reason,
-    write,
-    write_decision,
-    write_unbooked,
-)
-from backtests.engine.whole_lots import fill, orders, pay_in_lieu
+from backtests.engine.ledger import HARVEST_BOOKING, TRIGGERS, Ledger, Reason, write, write_decision, write_unbooked
+from backtests.engine.loop_inputs import WholeLots
+from backtests.engine.lot_fills import LotBooking, fill_decision, pay_in_lieu
+from backtests.engine.whole_lots import orders, unpaid_orders
 from foundation.arrays import Array
 from foundation.dataclasses import dataclass, field, replace
 from foundation.errors import PolicyError
@@ -45,7 +36,6 @@ from research.accounting.spending import settle
 from research.accounting.view import check_trade, leverage_of
 from research.orders.decision import asked_once
 from research.orders.lots.position import Position
-from research.rules.no_trade_bands import NoTradeBands
 from research.rules.protocol import traits
 from research.rules.rule_options import NO_LINE
 
@@ -74,41 +64,31 @@ class _Held:
     count: int = 0
     last_booked: int = 0
     triggers: list[str] = field(default_factory=list)
-    unpaid: dict[int, Array] = field(default_factory=dict)  # by booking, as `Backtest.unpaid` has it
 
 
 def play_daily(  # noqa: C901  (the order of a day, to be read at one place)
-    inputs: EngineInputs, cash_units: float, ledger: Ledger, bands: NoTradeBands | None
+    inputs: EngineInputs, cash_units: float, ledger: Ledger
 ) -> tuple[tuple[str, ...], dict[int, Why], dict[int, Array]]:
     """Run the days after the first; gives triggers, reasons to hold, and unpaid orders.
 
     inputs     : inputs of the backtest.
     cash_units : units of cash held after the opening trade.
     ledger     : its first row is read, the others are written.
-    bands      : the policy's, where it has any: it decides by them, and days on which nothing comes and it cannot want
-                 to trade are passed over, compiled. Their reasons follow from the bands.
     Returns    : the trigger of each booking; the reasons to hold by market row; and by booking the orders (n,),
                  currency, that cash could not pay.
     Raises     : PolicyError for an answer of the policy that cannot be booked; what the policy raises, with a note of
                  the policy and the day.
     """
-    decide = _with_day(inputs.policy.decide, inputs.name) if bands is None else bands.decision
-    bounds = np.empty((2, len(ledger.units[0]) + 1))
+    decide, lots = _with_day(inputs.policy.decide, inputs.name), inputs.whole_lots(ledger)
     held = _Held(ledger.units[0].copy(), cash_units, float(ledger.nav[0]), last_booked=inputs.first)
     holds: dict[int, Why] = {}
     pending: _Pending | None = None
     unfinished = False
     t, harvests = inputs.first, len(inputs.desk.harvest_from) > 0
-    quiets = bands is not None and not (inputs.desk.holding_costs.some or harvests)
     while (t := t + 1) < len(inputs.market.dates):
-        if quiets and bands is not None and pending is None and not unfinished:
-            state = HeldSince(held.units, held.cash_units, inputs.first, held.last_booked)
-            t = quiet(inputs.sessions, bands.compiled, t, state, bounds, ledger)
-            if t == len(inputs.market.dates):
-                break
-        _overnight(inputs, held, t, ledger)
+        _overnight(inputs, held, t, ledger, lots)
         if inputs.desk.at_open and pending is not None and pending.due == t:
-            pending = _carry_out(inputs, held, pending, t, inputs.sessions.opens, ledger)
+            pending = _carry_out(inputs, held, pending, t, ledger, lots)
         if harvests:
             held.cash_units, count = harvest(inputs.of_events(ledger), t, held.units, held.cash_units, held.count)
             held.triggers += [TRIGGERS[HARVEST_BOOKING]] * (count - held.count)
@@ -126,7 +106,7 @@ def play_daily(  # noqa: C901  (the order of a day, to be read at one place)
             raise inputs.refused(t, held.nav)
         for turn in ("book", "look") if inputs.lag > 0 else ("look", "book"):
             if turn == "book" and pending is not None and pending.due == t and not inputs.desk.at_open:
-                pending = _carry_out(inputs, held, pending, t, inputs.sessions.closes, ledger)
+                pending = _carry_out(inputs, held, pending, t, ledger, lots)
             elif turn == "look" and pending is None:
                 ledger.nav[t - inputs.first] = held.nav
                 view = _view(inputs, held, t, ledger.nav[: t - inputs.first + 1], unfinished)
@@ -135,7 +115,7 @@ def play_daily(  # noqa: C901  (the order of a day, to be read at one place)
                 if isinstance(answer, Hold):
                     holds[t] = answer.why
                     continue
-                trade, listed = answer if bands is not None else _checked(inputs, answer, view, t), None
+                trade, listed = _checked(inputs, answer, view, t), None
                 if inputs.execution.sizing == "units":
                     listed = orders(
                         inputs, t, held.units, held.cash_units, _asked_again(inputs, decide, view, trade), view.target
@@ -156,7 +136,7 @@ def play_daily(  # noqa: C901  (the order of a day, to be read at one place)
     if pending is not None:
         _write_decision(ledger, held, pending)
         write_unbooked(ledger, held.count, held.units, held.cash_units, held.nav)
-    return tuple(held.triggers), holds, held.unpaid
+    return tuple(held.triggers), holds, unpaid_orders(lots, held.count)
 
 
 def _with_day(decide: Callable[[View], Any], name: str) -> Callable[[View], Any]:
@@ -172,31 +152,18 @@ def _with_day(decide: Callable[[View], Any], name: str) -> Callable[[View], Any]
     return asked
 
 
-def _overnight(inputs: EngineInputs, held: _Held, t: int, ledger: Ledger) -> None:
+def _overnight(inputs: EngineInputs, held: _Held, t: int, ledger: Ledger, lots: WholeLots) -> None:
     """Charge for holding since the last close; pay dividends, what is delisted, and fractions of splits, out."""
     if inputs.desk.holding_costs.some:
         row = ledger.holding_costs[t - inputs.first]
         held.cash_units = hold(inputs.of_events(ledger), t, held.nav, held.units, held.cash_units, row)
     if inputs.sessions.busy[t]:
         held.cash_units, count = events(inputs.of_events(ledger), t, held.units, held.cash_units, held.count)
+        if inputs.split[t]:
+            of_events = inputs.of_events(ledger)
+            held.cash_units, count = pay_in_lieu(of_events, lots, t, held.units, held.cash_units, count)
         held.triggers += [TRIGGERS[part] for part in ledger.part_of[held.count : count].tolist()]
         held.count = count
-        if inputs.split[t]:
-            _pay_in_lieu(inputs, held, t, ledger)
-
-
-def _pay_in_lieu(inputs: EngineInputs, held: _Held, t: int, ledger: Ledger) -> None:
-    """Pay out the fractions that the splits of row t leave."""
-    price, row = inputs.sessions.cash_index[t], held.count
-    before = wealth(held.units, inputs.sessions.closes, t, held.cash_units, price)
-    trades, charges = ledger.trades[row], ledger.charges[row]
-    held.cash_units += pay_in_lieu(inputs, t, held.units, trades, charges) / price
-    if trades.any():
-        after = wealth(held.units, inputs.sessions.closes, t, held.cash_units, price)
-        write_decision(ledger, row, EXIT_BOOKING, t, NO_REASON)
-        write(ledger, row, t, held.units, held.cash_units, before, after, float(charges.sum()))
-        held.triggers.append("in_lieu")
-        held.count += 1
 
 
 def _flow(inputs: EngineInputs, held: _Held, t: int, pending: _Pending | None, ledger: Ledger) -> None:
@@ -219,12 +186,13 @@ def _flow(inputs: EngineInputs, held: _Held, t: int, pending: _Pending | None, l
 
 
 def _carry_out(
-    inputs: EngineInputs, held: _Held, pending: _Pending, t: int, prices: Array, ledger: Ledger
+    inputs: EngineInputs, held: _Held, pending: _Pending, t: int, ledger: Ledger, lots: WholeLots
 ) -> _Pending | None:
-    """Book what is due at row t of prices; gives what is left of it."""
+    """Book what is due at row t, at its open or its close as the desk does; gives what is left of it."""
     if pending.units is not None:
-        _fill(inputs, held, pending, t, prices, ledger)
+        _fill(inputs, held, pending, t, ledger, lots)
         return None
+    prices = inputs.sessions.opens if inputs.desk.at_open else inputs.sessions.closes
     before = wealth(held.units, prices, t, held.cash_units, inputs.sessions.cash_index[t])
     if pending.trade.by_then is not None:
         weights = np.empty(len(held.units))
@@ -259,29 +227,13 @@ def _carry_out(
     return pending if unfinished else None
 
 
-def _fill(inputs: EngineInputs, held: _Held, pending: _Pending, t: int, prices: Array, ledger: Ledger) -> None:
-    """Fill the orders of a trade list at row t of prices: nothing is left of it."""
-    assert pending.units is not None
-    price, row = inputs.sessions.cash_index[t], held.count
-    before = wealth(held.units, prices, t, held.cash_units, price)
-    spent, paid, unpaid = fill(
-        inputs,
-        pending.asked,
-        t,
-        inputs.desk.at_open,
-        pending.units,
-        held.units,
-        held.cash_units * price,
-        ledger.trades[row],
-        ledger.charges[row],
-    )
-    if unpaid.any():
-        held.unpaid[row] = unpaid
-    held.cash_units -= spent / price
-    held.nav = wealth(held.units, prices, t, held.cash_units, price)
-    _write_decision(ledger, held, pending)
-    write(ledger, row, t, held.units, held.cash_units, before, held.nav, paid)
-    held.count, held.last_booked = row + 1, t
+def _fill(inputs: EngineInputs, held: _Held, pending: _Pending, t: int, ledger: Ledger, lots: WholeLots) -> None:
+    """Fill the orders of a trade list at row t: nothing is left of it."""
+    lots.wished[:] = pending.units
+    at, why, of_events = LotBooking(pending.asked, t, held.count), _reason(pending.trade.why), inputs.of_events(ledger)
+    held.nav, held.cash_units = fill_decision(of_events, lots, at, held.units, held.cash_units, why)
+    held.triggers.append(pending.trade.why.trigger)
+    held.count, held.last_booked = held.count + 1, t
 
 
 def _asked_again(
@@ -306,9 +258,12 @@ def _asked_again(
 
 def _write_decision(ledger: Ledger, held: _Held, pending: _Pending) -> None:
     why, root = pending.trade.why, held.count if pending.root < 0 else pending.root
-    line = NO_LINE if why.line is None else why.line
-    write_decision(ledger, held.count, root, pending.asked, Reason(line, float(why.size), float(why.allowed)))
+    write_decision(ledger, held.count, root, pending.asked, _reason(why))
     held.triggers.append(why.trigger)
+
+
+def _reason(why: Why) -> Reason:
+    return Reason(NO_LINE if why.line is None else why.line, float(why.size), float(why.allowed))
 
 
 def _checked(inputs: EngineInputs, answer: object, view: View, t: int) -> Trade:

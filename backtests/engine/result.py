@@ -8,7 +8,7 @@ import pandas as pd
 from numpy.typing import NDArray
 
 from backtests.engine.kept import bands_of
-from backtests.engine.ledger import EXIT_BOOKING, FLOW_BOOKING, HARVEST_BOOKING, Ledger
+from backtests.engine.ledger import EXIT_BOOKING, FLOW_BOOKING, HARVEST_BOOKING, LIEU_BOOKING, Ledger
 from backtests.engine.reconciliation import Reconciliation
 from backtests.views import view
 from foundation.arrays import Array, Mask, Rows, kept
@@ -238,7 +238,8 @@ class Backtest:
     def counted(self) -> Mask:
         """(k, n) trades whose notional exceeds 1e-6 of NAV, of flows and delistings too."""
         book = self.ledger
-        lost = (book.part_of == EXIT_BOOKING)[:, None] & (book.units[1:] != book.units[:-1])  # for nothing, it may be
+        paid_out = np.isin(book.part_of, (EXIT_BOOKING, LIEU_BOOKING))  # for nothing, it may be
+        lost = paid_out[:, None] & (book.units[1:] != book.units[:-1])
         counted: Mask = lost | (np.abs(book.trades) > COUNTED * book.nav_before[:, None])
         return counted
 
@@ -423,8 +424,8 @@ class Backtest:
             elif t >= free and (bands.asked[t] or again):
                 d = t - self.first
                 at = RuleInput(weights[d], cash[d], self.market.tradable, t)
-                reasons[t] = bands.why(at, float(navs[d]), t - int(last[d]))
-                again = False
+                reasons[t], trades = bands.why(at, float(navs[d]), t - int(last[d]))
+                again = trades and bands.compiled.again  # where no whole lot came of it
             elif t >= free:
                 reasons[t] = Why(bands.trigger)
         return reasons if self.holds is None else dict(sorted((reasons | self.holds).items()))

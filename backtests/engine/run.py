@@ -15,11 +15,11 @@ from backtests.engine.compiled_loop import invest, play
 from backtests.engine.inputs import EngineInputs
 from backtests.engine.kept import bands_of, is_settled
 from backtests.engine.ledger import TRIGGERS, Ledger
-from backtests.engine.loop_inputs import EventInputs
+from backtests.engine.loop_inputs import EventInputs, LoopInputs
 from backtests.engine.python_loop import play_daily
 from backtests.engine.result import Backtest
 from backtests.engine.tax_at_end import tax_at_end
-from backtests.engine.whole_lots import open_in_lots
+from backtests.engine.whole_lots import open_in_lots, unpaid_orders
 from foundation.arguments import check_positive, day, floats, refuse
 from foundation.arrays import Array, kept
 from foundation.errors import ConfigError, PolicyError
@@ -38,7 +38,6 @@ from research.rules.estimates import check_year, known_from
 from research.rules.multi_period import MultiPeriod
 from research.rules.no_trade_bands import NoTradeBands
 from research.rules.protocol import CompiledRule, UnfittedRule, compiled_rule, fitted_until, held_by, short_name, traits
-from research.rules.rule_options import BandArrays, RuleOptions
 from research.rules.standard_rule import StandardRule
 
 CONDITIONS = ("nav", "lag", "execution", "dividends", "flows", "periods_per_year")  # that a desk states
@@ -333,27 +332,25 @@ def _play(
     """
     rule = compiled_rule(inputs.policy)
     if rule is None:
-        return play_daily(inputs, cash_units, ledger, None)
+        return play_daily(inputs, cash_units, ledger)
     bands = bands_of(rule, inputs.market, inputs.targets, inputs.first, inputs.costs)
     _check_bands(inputs, bands)
-    if inputs.execution.sizing != "fractional":
-        return play_daily(inputs, cash_units, ledger, bands)
-    count = play_compiled(inputs, bands.compiled, bands.options, cash_units, ledger, inputs.first)
+    given = inputs.loop(bands.compiled, bands.options, ledger)
+    count = play_compiled(inputs, given, cash_units, inputs.first)
     triggers, parts = [bands.trigger] * count, ledger.part_of[:count]
     for j in np.flatnonzero(parts < 0).tolist():
         triggers[j] = TRIGGERS[int(parts[j])]
-    return tuple(triggers), None, {}
+    return tuple(triggers), None, unpaid_orders(given.lots, count)
 
 
-def play_compiled(
-    inputs: EngineInputs, bands: BandArrays, options: RuleOptions, cash_units: float, ledger: Ledger, booked: int
-) -> int:
+def play_compiled(inputs: EngineInputs, given: LoopInputs, cash_units: float, booked: int) -> int:
     """Play no-trade bands from the units and cash of the ledger's first row; gives the number of bookings.
 
+    given  : inputs of the loop.
     booked : row of the last trade.
     Raises : PolicyError, with the date, where the policy cannot go on.
     """
-    given = inputs.loop(bands, options, ledger)
+    ledger = given.ledger
     count, stopped = play(given, inputs.first, ledger.units[0].copy(), cash_units, booked)
     if stopped >= 0:
         raise inputs.refused(stopped, float(ledger.nav[stopped - inputs.first]))

@@ -355,14 +355,13 @@ def play_future(opening: Opening, policy: Policy, growths: Array, name: str = ""
     ledger, cash_units = _opened(opening, inputs)
     rule = compiled_rule(policy)
     if rule is None:
-        play_daily(inputs, cash_units, ledger, None)
+        play_daily(inputs, cash_units, ledger)
         count = int(np.flatnonzero(ledger.booked > 0)[-1]) + 1 if (ledger.booked > 0).any() else 0
     else:
         bands = bands_of(rule, market, targets, first, opening.costs)
         arrays = bands.compiled._replace(asked=_asked(opening, rule, bands.asked, market, first + 1))
-        count = play_compiled(
-            inputs, arrays, bands.options, cash_units, ledger, past - opening.portfolio.sessions_since_trade
-        )
+        given = inputs.loop(arrays, bands.options, ledger)
+        count = play_compiled(inputs, given, cash_units, past - opening.portfolio.sessions_since_trade)
     counted = cost, turnover, orders = tuple(np.zeros((3, len(ledger.nav))))
     _tally(ledger.booked, ledger.trades, ledger.charges, ledger.nav_before, count, inputs.first, *counted)
     rows = (ledger.nav, cost, _holding(ledger), turnover, orders)

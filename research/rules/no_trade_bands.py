@@ -105,15 +105,15 @@ class NoTradeBands:
             *self.arrays, float(self.fraction), again, options.some, options.makes_boxes, options.cooldown
         )
 
-    def why(self, at: RuleInput, nav: float, age: int) -> Why:
-        """The reason of a decision on a day of the bands.
+    def why(self, at: RuleInput, nav: float, age: int) -> tuple[Why, bool]:
+        """The reason of a decision on a day of the bands, and whether it is to trade.
 
         at  : weights of the close; its row is one of the T days of the bands too.
         nav : wealth, currency.
         age : sessions since the last trade.
         """
-        _, line, size, allowed = answer(at, nav, age, self._in_force(at.t, age))
-        return self._why(line, size, allowed)
+        trades, line, size, allowed = answer(at, nav, age, self._in_force(at.t, age))
+        return self._why(line, size, allowed), trades
 
     def in_force(self, row: int, age: int) -> int:
         """The one of the K rows that is in force on the day of a row.  age : sessions since the last trade."""

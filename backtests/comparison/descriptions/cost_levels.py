@@ -98,7 +98,7 @@ def cost_levels(replays: Replays, reference: str, recommended: str | None) -> Co
     measures the distance of the targets.
     """
     portfolio, policies = replays.portfolio, replays.policies
-    lots = portfolio.execution.sizing != "fractional"  # then the engine plays every policy day by day
+    lots = portfolio.execution.sizing != "fractional"  # of which fewer levels are replayed
     own_class = [n for n, p in policies.items() if compiled_rule(p) is None and traits(p).family == OWN]
     left_out = tuple(name for name in own_class if name not in (reference, recommended))
     by_day = tuple(n for n, p in policies.items() if (lots or compiled_rule(p) is None) and n not in left_out)

@@ -10,7 +10,7 @@ from foundation.arrays import Array, Mask
 from foundation.dataclasses import dataclass
 from foundation.tolerances import LOT
 from research.accounting.cost_parameters import IMPACT
-from research.orders.lots.lot_problem import DIVISIBLE_LOT
+from research.orders.lots.lot_terms import DIVISIBLE_LOT
 from research.orders.lots.order_limits import MINIMUM, ORDERS_LIMIT, TURNOVER, VOLUME, broken_by
 from research.orders.lots.position import Position
 

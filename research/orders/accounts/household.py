@@ -17,7 +17,7 @@ from research.accounting.lots.lot import LotSale
 from research.accounting.lots.selection import in_order
 from research.orders.accounts.division import Division, divide
 from research.orders.accounts.division_problem import DivisionProblem
-from research.orders.lots.lot_problem import DIVISIBLE_LOT
+from research.orders.lots.lot_terms import DIVISIBLE_LOT
 from research.orders.lots.position import Position
 from research.orders.lots.sizing import Orders, total
 from research.orders.request import Request

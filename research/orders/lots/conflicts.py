@@ -17,7 +17,7 @@ from foundation.arrays import Array
 from foundation.dataclasses import dataclass, replace
 from foundation.linear_programme import LinearProgramme, Point, irreducible
 from foundation.tolerances import COUNTED, LOT
-from research.orders.lots.lot_problem import DIVISIBLE_LOT
+from research.orders.lots.lot_terms import DIVISIBLE_LOT
 from research.orders.lots.order_limits import MINIMUM, Change, OrderLimit, limits_of, line_limits
 from research.orders.lots.order_programme import LINE_COLUMNS, UNIT, OrderColumns, nearly, programme
 from research.orders.lots.position import Position

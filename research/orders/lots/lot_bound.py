@@ -14,18 +14,8 @@ from foundation.arrays import Array, Rows
 from foundation.compiled import linked
 from foundation.tolerances import LOT, WEIGHT
 from research.orders.lots.lot_problem import LotProblem, cash_distance
-from research.orders.lots.lot_search import (
-    LEAST_VALUE,
-    LOT_STEPS,
-    LOT_VALUE,
-    PRICE,
-    WHOLE_LOTS,
-    Terms,
-    _cost,
-    _each,
-    _sendable,
-    _units,
-)
+from research.orders.lots.lot_search import _cost, _each, _sendable, _units
+from research.orders.lots.lot_terms import LEAST_VALUE, LOT_STEPS, LOT_VALUE, PRICE, WHOLE_LOTS, Terms
 from research.orders.lots.order_limits import BOUGHT, ORDER_COST, SENT, SOLD, limits_of
 from research.orders.lots.position import CENT
 
@@ -66,7 +56,7 @@ class Relaxed(NamedTuple):
         limits = [*limits_of(position, problem.floor, -ROUNDING * len(lines)), cash_distance(problem)]
         most = np.concatenate([limit.most + (WEIGHT if limit.binds else 0.0) for limit in limits])
         return cls(
-            terms=Terms.of(problem),
+            terms=problem.terms,
             lines=lines,
             rows=np.concatenate([limit.rows for limit in limits]),
             most=most,

@@ -14,18 +14,8 @@ from foundation.compiled import linked
 from foundation.tolerances import WEIGHT
 from research.orders.lots.lot_bound import Relaxed, _first, _least, _loss, _use, _whole, bound_of, price_limits
 from research.orders.lots.lot_problem import LotProblem
-from research.orders.lots.lot_search import (
-    DIVISIBLE,
-    LOT_STEPS,
-    NO_GAIN,
-    ODD,
-    WHOLE_LOTS,
-    _broken,
-    _each,
-    _objective,
-    _units,
-    best_together,
-)
+from research.orders.lots.lot_search import NO_GAIN, _each, _objective, _units, best_together, breaks_limits
+from research.orders.lots.lot_terms import DIVISIBLE, LOT_STEPS, ODD, WHOLE_LOTS
 
 WAYS, ROUNDS = 32, 3  # numbers of lots of an asset that the search tries at once, and times that it does
 NODES = 2_000_000  # of a search: some 10 ms for 30 assets
@@ -214,7 +204,7 @@ def _search(of: Branch, best: Array, worth: float, bound: float) -> bool:
         of.tried[i] = 0.0
     for _ in range(NODES):
         if b == m:
-            if lost[SUM, m] + _past(of, m) < worth - NO_GAIN and not _broken(of.relaxed.terms, of.tried):
+            if lost[SUM, m] + _past(of, m) < worth - NO_GAIN and not breaks_limits(of.relaxed.terms, of.tried):
                 worth = _keep(of, best)
             b -= 1
         a, k = level[ORDER, b], level[NEXT, b]

@@ -26,9 +26,25 @@ import numpy as np
 
 from foundation.arrays import Array, Mask, Rows
 from foundation.dataclasses import dataclass, field, replace
-from foundation.tolerances import LOT, TRIGGER, WEIGHT
+from foundation.tolerances import TRIGGER, WEIGHT
+from research.orders.lots.lot_terms import (
+    DIVISIBLE,
+    GOAL,
+    LOT_STEPS,
+    LOT_VALUE,
+    LOWER_BOUND,
+    MOST_VOLUME,
+    ODD,
+    UNPAID,
+    UPPER_BOUND,
+    VALUE,
+    WAY,
+    WHOLE_LOTS,
+    Terms,
+    write_steps,
+)
 from research.orders.lots.order_limits import OrderLimit, broken_by, sendable
-from research.orders.lots.position import MOST_LOTS, Position
+from research.orders.lots.position import Position
 from research.portfolio import WeightLimit
 
 
@@ -43,7 +59,6 @@ class Proof(StrEnum):
 CASH_LIMIT = "cash"  # the name of its limit, and of its distance
 CASH_WEIGHT = 0.9  # a currency unit between cash and its point weighs as much as so many between an asset and its own
 OUTSIDE = 200.0  # a currency unit outside an asset's box weighs as much as so many between its point and the asset
-DIVISIBLE_LOT = 1e-7  # of NAV: an asset whose lot is worth less is divided at will
 PAST_SHARE = 0.8  # a currency unit past an asset's share of the cash, up to its point, weighs as much as so many before
 COSTS_APART = 1e-3  # of NAV: more than by how much the costs of whole lots differ from those of the exact step
 
@@ -76,58 +91,52 @@ class LotProblem:
     # -- what an asset can do ----------------------------------------------------------------------------------------
 
     @cached_property
+    def terms(self) -> Terms:
+        """The problem as the kernels take it."""
+        terms, position = Terms.of(self.position, self.floor), self.position
+        of = {GOAL: self.goal, UNPAID: self.unpaid, WAY: self.way, LOWER_BOUND: self.lower, UPPER_BOUND: self.upper}
+        for row, values in (of | {MOST_VOLUME: self.most}).items():
+            terms.lines[row] = values
+        return terms._replace(net=write_steps(terms, self.further if position.limits.weights else 0.0))
+
+    @property
     def lot(self) -> Array:
         """(n,) value of a lot, currency."""
-        return self.position.lots * self.position.prices
+        return self.terms.lines[LOT_VALUE]
 
-    @cached_property
+    @property
     def value(self) -> Array:
         """(n,) value held, currency."""
-        return self.position.units * self.position.prices
+        return self.terms.lines[VALUE]
 
-    @cached_property
+    @property
     def net(self) -> float:
-        """Buys less sells of the step to the assets' shares, currency: then cash is at its point.
+        """Buys less sells of the step to the assets' shares, currency: then cash is at its point."""
+        return self.terms.net
 
-        Assets that stay, and amounts past the most units of an order, are not part of it.
-        """
-        most = self.most * self.position.prices
-        moved = np.clip(self.goal - self.unpaid - self.value, -most, most)
-        return float(moved[self.way != 0.0].sum())
-
-    @cached_property
+    @property
     def fine(self) -> Mask:
         """(n,) assets that are divided at will."""
-        return self.lot <= DIVISIBLE_LOT * self.position.nav
+        found: Mask = self.terms.lines[DIVISIBLE] > 0.0
+        return found
 
-    @cached_property
+    @property
     def whole(self) -> Array:
         """(n,) most whole lots of each order: no buy or short sale goes further than the first lot past its point.
 
         With limits of weights it may go `further`.
         """
-        position = self.position
-        further = self.further * position.nav / self.lot if position.limits.weights else 0.0
-        wanted = np.ceil(np.maximum(self.goal - self.value, 0.0) / self.lot + further - LOT) + 1.0
-        held = np.floor(position.units / position.lots + LOT)
-        short = np.ceil((self.value - self.goal) / self.lot - LOT) + 1.0
-        sold = np.where(self.goal < 0.0, short, held)
-        room = np.floor(np.minimum(self.most / position.lots, MOST_LOTS) + LOT)
-        lots: Array = np.maximum(np.minimum(np.where(self.way > 0.0, wanted, sold), room), 0.0)
-        return np.where(self.way == 0.0, 0.0, lots)
+        return self.terms.lines[WHOLE_LOTS]
 
-    @cached_property
+    @property
     def odd(self) -> Array:
         """(n,) units that no lot divides of an asset to be sold completely: they are sold after its last lot."""
-        position = self.position
-        left = position.units - np.floor(position.units / position.lots + LOT) * position.lots
-        leaves = (self.way < 0.0) & (np.abs(self.goal) <= WEIGHT * position.nav) & (position.units <= self.most)
-        return np.where(leaves & (left > LOT * position.lots), left, 0.0)
+        return self.terms.lines[ODD]
 
-    @cached_property
+    @property
     def steps(self) -> Array:
         """(n,) most steps of each order: its whole lots, and one more that sells the odd lot."""
-        return self.whole + (self.odd > 0.0)
+        return self.terms.lines[LOT_STEPS]
 
     @cached_property
     def able(self) -> Rows:

@@ -5,88 +5,44 @@ they do not. Then single assets take lots more or less, as long as one such chan
 first.
 """
 
-from typing import NamedTuple
-
 import numpy as np
 
 from foundation.arrays import Array
-from foundation.compiled import inlined, linked
+from foundation.compiled import inlined, linked, on_demand
 from foundation.tolerances import LOT, WEIGHT
-from research.accounting.cost_parameters import COST_COLUMNS, CostParameters
 from research.accounting.self_financing import charge_order
 from research.orders.lots.lot_problem import CASH_WEIGHT, OUTSIDE, PAST_SHARE, LotProblem
+from research.orders.lots.lot_terms import (
+    CHARGE_ROWS,
+    DIVISIBLE,
+    FREED,
+    GOAL,
+    KEY,
+    LEAST_VALUE,
+    LOT_STEPS,
+    LOT_VALUE,
+    LOTS,
+    LOWER_BOUND,
+    MOST_VOLUME,
+    ODD,
+    OTHER,
+    PRICE,
+    SETTLES,
+    UNITS_HELD,
+    UNPAID,
+    UPPER_BOUND,
+    VALUE,
+    WAY,
+    WHOLE_LOTS,
+    Terms,
+    clean_lots,
+)
 
 NO_GAIN = 1e-15  # of NAV: what rounding of the objective may show as one
 ROUNDS = 20  # of mending, and an asset of improving: each changes what is left, and a few are the usual number
 SPENT_PER_VALUE = 1.05  # cash that a currency unit bought may take with its costs, where an asset is divided at will
 
-(UNITS_HELD, PRICE, LOTS, LOT_VALUE, VALUE, GOAL, UNPAID, WAY, LOWER_BOUND, UPPER_BOUND, WHOLE_LOTS, ODD,
- LOT_STEPS, MOST_VOLUME, DIVISIBLE, SETTLES, LEAST_VALUE) = range(17)  # fmt: skip
 NONE, TOGETHER, ALONE = range(3)  # what the search found
-CHARGE_ROWS = len(COST_COLUMNS)  # rows of scratch: the charges of an order, then these
-OTHER, FREED, KEY = range(CHARGE_ROWS, CHARGE_ROWS + 3)
-
-
-class Terms(NamedTuple):
-    """A `LotProblem` as the kernels take it.
-
-    lines     : (16, n) data of each asset: units held, price, lots and their value, and so on.
-    costs     : costs of orders.
-    r         : row of their daily rates.
-    q         : row of their daily impact.
-    nav       : currency.
-    net       : buys less sells of the step to the assets' shares, currency.
-    cents     : cash, in whole cents.
-    debt      : cash that was below zero before, currency.
-    floor     : cash that stays, currency.
-    adverse   : adverse move under which cash stays above zero, fraction of prices.
-    most      : largest number of orders.
-    turnover  : largest turnover, one-way, fraction of NAV.
-    early     : (D,) days before the last on which some of the orders settle, in sessions; see `Position.early`.
-    scratch   : (8, n) arrays for intermediate results.
-    """
-
-    lines: Array
-    costs: CostParameters
-    r: int
-    q: int
-    nav: float
-    net: float
-    cents: float
-    debt: float
-    floor: float
-    adverse: float
-    most: int
-    turnover: float
-    early: Array
-    scratch: Array
-
-    @classmethod
-    def of(cls, problem: LotProblem) -> "Terms":
-        """The problem in arrays."""
-        position, limits = problem.position, problem.position.limits
-        costs, n = position.cost_parameters, len(position.units)
-        settles = np.zeros(n) if position.settles is None else position.settles
-        lines = (position.units, position.prices, position.lots, problem.lot, problem.value, problem.goal,
-                 np.broadcast_to(problem.unpaid, n), problem.way, problem.lower, problem.upper, problem.whole,
-                 problem.odd, problem.steps, problem.most, problem.fine, settles,
-                 position.least(problem.way))  # fmt: skip
-        return cls(
-            lines=np.array(lines, dtype=float),
-            costs=costs,
-            r=min(position.day, len(costs.rates) - 1),
-            q=min(position.day, len(costs.impact) - 1),
-            nav=position.nav,
-            net=problem.net,
-            cents=float(np.rint(position.cash * 100.0)),
-            debt=float(position.debt),
-            floor=float(problem.floor),
-            adverse=float(limits.adverse_move),
-            most=n if limits.most is None else limits.most,
-            turnover=np.inf if limits.turnover is None else float(limits.turnover),
-            early=np.array(position.early),
-            scratch=np.zeros((CHARGE_ROWS + 3, n)),
-        )
 
 
 def search(problem: LotProblem) -> tuple[Array | None, bool]:
@@ -96,7 +52,7 @@ def search(problem: LotProblem) -> tuple[Array | None, bool]:
     alone, and bring cash to its point.
     """
     units = np.zeros(len(problem.way))
-    found = best_lots(Terms.of(problem), units, False)
+    found = best_lots(problem.terms, units, False)
     return (None if found == NONE else units), found == ALONE
 
 
@@ -107,7 +63,7 @@ def spend(problem: LotProblem, units: Array) -> Array:
     units : (n,) signed units that keep every limit.
     """
     more = units.copy()
-    best_lots(Terms.of(problem), more, True)
+    best_lots(problem.terms, more, True)
     return units if problem.broken(more) else more
 
 
@@ -167,9 +123,7 @@ def _units(terms: Terms, i: int, steps: float) -> float:
     lines = terms.lines
     if lines[ODD, i] > 0.0 and steps > lines[WHOLE_LOTS, i]:
         return -lines[UNITS_HELD, i]
-    lots = lines[LOTS, i]
-    count = np.rint(lines[WAY, i] * min(steps, lines[WHOLE_LOTS, i]) * lots / lots)
-    return count / (1.0 / lots) if lots < 1.0 else count * lots
+    return clean_lots(lines[WAY, i] * min(steps, lines[WHOLE_LOTS, i]) * lines[LOTS, i], lines[LOTS, i])
 
 
 @linked
@@ -212,9 +166,9 @@ def best_alone(terms: Terms, units: Array) -> None:
 # -- of all assets ----------------------------------------------------------------------------------------------------
 
 
-@linked
-def _short_on(terms: Terms, units: Array, day: float) -> float:
-    """Shortfall of cash on a day after orders of signed units (n,), currency; see `Position.short_on`."""
+@inlined
+def _paid_cents(terms: Terms, units: Array, day: float) -> tuple[float, float, float]:
+    """Buys less sells, their sizes and their costs of signed units (n,) that settle by a day, all in whole cents."""
     traded, sizes, charged, charges = 0.0, 0.0, 0.0, terms.scratch
     for i in range(len(units)):
         cents = np.rint(units[i] * terms.lines[PRICE, i] * 100.0)
@@ -224,17 +178,47 @@ def _short_on(terms: Terms, units: Array, day: float) -> float:
             charge_order(terms.costs, terms.r, terms.q, i, abs(cents) / 100.0, charges)
             for k in range(CHARGE_ROWS):
                 charged += np.rint(charges[k, i] * 100.0)
-    held, left = terms.cents / 100.0, (terms.cents - traded - charged) / 100.0
-    floor, debt = (terms.floor, terms.debt) if np.isinf(day) else (min(terms.floor, held), max(terms.debt, -held))
+    return traded, sizes, charged
+
+
+@linked
+def cash_after(terms: Terms, units: Array) -> float:
+    """Cash after orders of signed units and their costs, currency; see `Position.cash_after`.
+
+    terms : position before them.
+    units : (n,) signed units.
+    """
+    traded, _, charged = _paid_cents(terms, units, np.inf)
+    return (terms.cents - traded - charged) / 100.0
+
+
+@linked
+def short_on(terms: Terms, units: Array, floor: float, day: float) -> float:
+    """Shortfall of cash on a day after orders of signed units, currency; see `Position.short_on`.
+
+    terms : position before them.
+    units : (n,) signed units.
+    floor : cash that stays, currency.
+    day   : sessions from the trade.
+    """
+    traded, sizes, charged = _paid_cents(terms, units, day)
+    held, left, debt = terms.cents / 100.0, (terms.cents - traded - charged) / 100.0, terms.debt
+    if not np.isinf(day):
+        floor, debt = min(floor, held), max(debt, -held)
     return max(floor, terms.adverse * (sizes + charged) / 100.0 - debt) - left
 
 
 @linked
-def _short_first(terms: Terms, units: Array) -> tuple[float, float]:
-    """The largest shortfall of cash on any day after orders (n,), currency, and the day; see `Position.short`."""
-    most, on = _short_on(terms, units, np.inf), np.inf
+def short_first(terms: Terms, units: Array, floor: float) -> tuple[float, float]:
+    """The largest shortfall of cash on any day after orders, currency, and the day; see `Position.short`.
+
+    terms : position before them.
+    units : (n,) signed units.
+    floor : cash that stays, currency.
+    """
+    most, on = short_on(terms, units, floor, np.inf), np.inf
     for day in terms.early:
-        short = _short_on(terms, units, day)
+        short = short_on(terms, units, floor, day)
         if short > most:
             most, on = short, day
     return most, on
@@ -243,15 +227,15 @@ def _short_first(terms: Terms, units: Array) -> tuple[float, float]:
 @linked
 def _spare(terms: Terms, units: Array, i: int) -> float:
     """The cash that an order of asset i may use from its settlement on, currency."""
-    short = _short_on(terms, units, np.inf)
+    short = short_on(terms, units, terms.floor, np.inf)
     for day in terms.early:
         if day >= terms.lines[SETTLES, i]:
-            short = max(short, _short_on(terms, units, day))
+            short = max(short, short_on(terms, units, terms.floor, day))
     return max(-short, 0.0)
 
 
 @linked
-def _turnover(terms: Terms, units: Array) -> float:
+def turnover_of(terms: Terms, units: Array) -> float:
     """One-way, fraction of NAV."""
     bought, sold = 0.0, 0.0
     for i in range(len(units)):
@@ -262,7 +246,7 @@ def _turnover(terms: Terms, units: Array) -> float:
 
 
 @linked
-def _broken(terms: Terms, units: Array) -> bool:
+def breaks_limits(terms: Terms, units: Array) -> bool:
     """True if the orders break a limit; see `LotProblem.broken`."""
     lines, count = terms.lines, 0
     for i in range(len(units)):
@@ -270,12 +254,12 @@ def _broken(terms: Terms, units: Array) -> bool:
         volume = lines[MOST_VOLUME, i] * (1.0 + WEIGHT) + LOT * lines[LOTS, i]
         if abs(units[i]) > volume or not _sendable(terms, i, units[i]):
             return True
-    if count > terms.most or _turnover(terms, units) > terms.turnover + WEIGHT:
+    if count > terms.most or (terms.turnover < np.inf and turnover_of(terms, units) > terms.turnover + WEIGHT):
         return True
-    return _short_first(terms, units)[0] > 0.0
+    return short_first(terms, units, terms.floor)[0] > 0.0
 
 
-@linked
+@on_demand
 def best_lots(terms: Terms, units: Array, known: bool) -> int:
     """Write the units (n,) that are best for each asset by itself, or else within all limits; see `search`.
 
@@ -285,23 +269,23 @@ def best_lots(terms: Terms, units: Array, known: bool) -> int:
         _improve(terms, units, True)
         return TOGETHER
     best_alone(terms, units)
-    if not _broken(terms, units) and _of_cash(terms, _net(terms, units)) <= NO_GAIN:
+    if not breaks_limits(terms, units) and _of_cash(terms, _net(terms, units)) <= NO_GAIN:
         return ALONE
     return TOGETHER if best_together(terms, units) else NONE
 
 
-@linked
+@on_demand
 def best_together(terms: Terms, units: Array) -> bool:
     """Bring orders (n,) that break a limit within all, and improve them; gives False where no orders keep them."""
     _send_fewer(terms, units)
-    turnover = _turnover(terms, units)
+    turnover = turnover_of(terms, units)
     if turnover > terms.turnover:
         _reduce(terms, units, terms.turnover / turnover, False, np.inf)
     _pay(terms, units)
-    if _broken(terms, units):
+    if breaks_limits(terms, units):
         for i in range(len(units)):
             units[i] = 0.0
-        if _broken(terms, units):
+        if breaks_limits(terms, units):
             return False
     _improve(terms, units, False)
     return True
@@ -353,14 +337,14 @@ def _pay(terms: Terms, units: Array) -> None:
     Where cash lacks more than a few lots, all buys are reduced in proportion first.
     """
     lines, bought, few = terms.lines, 0.0, 0.0
-    short, day = _short_first(terms, units)
+    short, day = short_first(terms, units, terms.floor)
     for i in range(len(units)):
         if units[i] > 0.0 and lines[SETTLES, i] <= day:
             bought += units[i] * lines[PRICE, i]
             few += 2.0 * lines[LOT_VALUE, i]
     if short > few and bought > 0.0:
         _reduce(terms, units, max(1.0 - (short - few) / bought, 0.0), True, day)
-        short, day = _short_first(terms, units)
+        short, day = short_first(terms, units, terms.floor)
     other, freed, keys = terms.scratch[OTHER], terms.scratch[FREED], terms.scratch[KEY]
     for _ in range(ROUNDS):
         if short <= 0.0:
@@ -382,7 +366,7 @@ def _pay(terms: Terms, units: Array) -> None:
             freed[i] = max(freed[i], 0.0)
         if _take(units, other, freed, keys, short) == 0.0:
             return
-        short, day = _short_first(terms, units)
+        short, day = short_first(terms, units, terms.floor)
 
 
 @linked
@@ -415,7 +399,7 @@ def _take(units: Array, other: Array, freed: Array, keys: Array, short: float) -
     return total
 
 
-@linked
+@on_demand
 def _improve(terms: Terms, units: Array, shared: bool) -> None:
     """Change the lots of one asset at a time, as long as that improves the objective and keeps every limit.
 
@@ -424,7 +408,7 @@ def _improve(terms: Terms, units: Array, shared: bool) -> None:
     """
     other, keys, left = terms.scratch[OTHER], terms.scratch[KEY], terms.scratch[FREED]
     for _ in range(ROUNDS * len(units)):
-        net, spare = _net(terms, units), max(-_short_first(terms, units)[0], 0.0)
+        net, spare = _net(terms, units), max(-short_first(terms, units, terms.floor)[0], 0.0)
         for i in range(len(units)):
             own = _spare(terms, units, i) if len(terms.early) > 0 else spare
             other[i] = _more(terms, units, i, own, net)
@@ -450,10 +434,14 @@ def _change(terms: Terms, units: Array, net: float) -> bool:
         before, steps = units[found], _steps(terms, found, units[found])
         one = _units(terms, found, steps + np.sign(_steps(terms, found, other[found]) - steps))
         units[found] = other[found]
-        if not _broken(terms, units):
+        if not breaks_limits(terms, units):
             return True
         units[found] = one
-        if one != other[found] and _gain(terms, before, one, found, np.inf, net) > 0.0 and not _broken(terms, units):
+        if (
+            one != other[found]
+            and _gain(terms, before, one, found, np.inf, net) > 0.0
+            and not breaks_limits(terms, units)
+        ):
             return True
         units[found], left[found] = before, 0.0
         found = _largest(keys, left)

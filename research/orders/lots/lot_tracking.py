@@ -19,25 +19,19 @@ from foundation.compiled import linked
 from foundation.tolerances import COUNTED, LOT, TRIGGER
 from research.accounting.self_financing import charge_order
 from research.orders.lots.lot_problem import OUTSIDE, LotProblem, Proof
-from research.orders.lots.lot_search import (
+from research.orders.lots.lot_search import NO_GAIN, SPENT_PER_VALUE, _sendable, _steps, _units, breaks_limits, short_on
+from research.orders.lots.lot_terms import (
     CHARGE_ROWS,
     DIVISIBLE,
     GOAL,
     LOT_STEPS,
     LOT_VALUE,
     LOWER_BOUND,
-    NO_GAIN,
     PRICE,
-    SPENT_PER_VALUE,
     UPPER_BOUND,
     VALUE,
     WAY,
     Terms,
-    _broken,
-    _sendable,
-    _short_on,
-    _steps,
-    _units,
 )
 from research.orders.lots.position import CENT
 
@@ -119,7 +113,7 @@ class Tree(NamedTuple):
         outside, weights = _least_outside(problem), position.limits.weights
         groups = np.array([limit.exposures for limit in weights]).reshape(-1, n)
         return cls(
-            terms=Terms.of(problem),
+            terms=problem.terms,
             rows=rows,
             order=order,
             covariance=frozen(covariance),
@@ -345,7 +339,7 @@ def _takes(tree: Tree, i: int, steps: float, least: float) -> bool:
 def _keep(tree: Tree, least: float) -> float:
     """Keep the units that were tried, where they are better than `least` within all limits; gives the new least."""
     found = tree.found
-    if _broken(tree.terms, found[TRIED]):
+    if breaks_limits(tree.terms, found[TRIED]):
         return least
     worth = _worth(tree, found[TRIED]) + _priced(tree, found[TRIED])
     if worth < least:
@@ -418,7 +412,7 @@ def _begin(tree: Tree, units: Array) -> None:
             found[SLOPE, i] += tree.covariance[i, j] * found[AWAY, j]
         sums[VARIANCE] += found[SLOPE, i] * found[AWAY, i]
     sums[WORTH] = np.sqrt(max(sums[VARIANCE], 0.0)) + sums[EXTRA] + _priced(tree, units)
-    sums[SPARE_CASH] = -_short_on(terms, units, np.inf)
+    sums[SPARE_CASH] = -short_on(terms, units, terms.floor, np.inf)
     for a in range(len(order)):
         _neighbours(tree, units, order[a])
 
@@ -441,7 +435,7 @@ def _change(tree: Tree, units: Array, i: int, x: int, j: int, y: int) -> bool:
         return False
     was, was_other = units[i], units[j]
     units[i], units[j] = found[NEXT + x, i], found[NEXT + y, j]  # of one asset, both are the same
-    worth = np.inf if _broken(terms, units) else worth + _priced(tree, units)
+    worth = np.inf if breaks_limits(terms, units) else worth + _priced(tree, units)
     if worth >= sums[WORTH] - NO_GAIN:
         units[j], units[i] = was_other, was
         return False
@@ -449,7 +443,7 @@ def _change(tree: Tree, units: Array, i: int, x: int, j: int, y: int) -> bool:
         worth,
         variance,
         extra,
-        -_short_on(terms, units, np.inf),
+        -short_on(terms, units, terms.floor, np.inf),
     )
     for c in range(len(units)):
         found[SLOPE, c] += by * tree.covariance[c, i] + other * tree.covariance[c, j]

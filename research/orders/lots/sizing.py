@@ -4,28 +4,29 @@ Lots must not make a desk trade twice. So the rule is asked again with the posit
 wants is added, until no more order can be sent: after these orders the list is empty.
 """
 
-from bisect import bisect_left
 from collections.abc import Callable
 from functools import cached_property, partial
 from typing import NamedTuple
 
 import numpy as np
 
-from foundation.arrays import Array, Mask, frozen
+from foundation.arrays import Array, Mask
 from foundation.dataclasses import dataclass, replace
 from foundation.errors import PolicyError
 from foundation.tolerances import COUNTED, LOT
 from research.accounting import Trade
 from research.accounting.cost_parameters import COST_COLUMNS, Lots, Scratch
-from research.accounting.kernel import REFUSED, Box, Pace, Quotes, Record, book
+from research.accounting.kernel import Box, Record
 from research.orders.lots.conflicts import conflict
 from research.orders.lots.limited_point import limited_point
 from research.orders.lots.lot_problem import LotProblem, clean
 from research.orders.lots.lot_solver import SolvedLots, solve_lots
-from research.orders.lots.position import CENT, Position, counts
+from research.orders.lots.lot_step import Asked, StepMemory, cash_to_keep, exact_step, within_cash, write_problem
+from research.orders.lots.lot_terms import DUE, GOAL, LOWER_BOUND, MOST_VOLUME, UNPAID, UPPER_BOUND, WAY, Terms
+from research.orders.lots.position import Position
 from research.orders.tax.tax_lots import AccountOrders
+from research.rules.rule_options import NO_LINE
 
-PARTS = 2**40  # in which a step is divided
 TURNS = 100  # times that a rule is asked at most; two are the usual number
 
 
@@ -240,21 +241,22 @@ def size(
         trade = ask(state, turn > 0)
         if trade is None:
             break
-        exact, nav = _exact(state, trade, target, policy)
+        terms = Terms.of(state)
+        exact, asked = _exact(terms, state, trade, target, policy)
         exact = np.where((exact - state.units) * way < 0.0, state.units, exact)
         turns.append(_Turn(orders.units, state, float(np.abs(exact - state.units) @ state.prices)))
         if circle := _circle(turns):
             return replace(orders, units=min(circle, key=lambda each: each.away).units)
         floor_of = partial(cash_floor, position, state, kept)
         limited = partial(_limited, state, target, policy, floor_of)
-        point, exact = exact * state.prices / nav, limited(exact, exact)
+        point, exact = exact * state.prices / asked.nav, limited(exact, exact)
         if turn == 0:
-            orders = Orders(position, none, exact - state.units, point, exact * state.prices / nav)
-        capped = _capped(state, exact, limited(exact, state.units))
-        floor = floor_of(capped)
-        paid = limited(capped, _paid(state, capped, floor))
-        due = _due(state, trade)
-        problem = _problem(state, capped, paid, nav, trade, due, floor, orders.units)
+            orders = Orders(position, none, exact - state.units, point, exact * state.prices / asked.nav)
+        both, owed = np.empty((2, len(target))), position.cash < -position.debt
+        wanted = max(position.limits.stays(position.nav), kept)
+        floor = within_cash(terms, exact, limited(exact, state.units), wanted, owed, both)
+        capped, paid = both[0], limited(both[0], both[1])
+        due, problem = _due_and_problem(terms, state, asked, floor, (capped, paid, orders.units))
         solved = solve_lots(problem, greedy)
         if solved is None and floor > state.cash:  # sells in whole lots may not raise all that the exact ones do
             problem = replace(problem, floor=state.cash)
@@ -321,98 +323,7 @@ def cash_floor(position: Position, state: Position, kept: float, exact: Array) -
     wanted = max(position.limits.stays(position.nav), kept)
     if position.cash < -position.debt:  # a withdrawal is owed, an earlier debt is not
         return wanted - position.debt
-    if state.cash >= wanted:
-        return wanted
-    sold = np.minimum(exact - state.units, 0.0)
-    if state.short(sold, wanted) <= 0.0:
-        return wanted
-    return max(state.cash, min(wanted, state.cash_after(sold)))
-
-
-def _capped(position: Position, exact: Array, needed: Array) -> Array:
-    """(n,) units after the exact step within shares of volume and the gain budget, reduced by one factor to turnover.
-
-    needed : (n,) units that keep the limits of weights with the least trade, from which the factor begins.
-    """
-    moved = exact - position.units
-    moved = np.sign(moved) * np.minimum(np.abs(moved), position.most(moved))
-    first = needed - position.units
-    if position.limits.turnover is not None and position.turnover(moved) > position.limits.turnover:
-        most, of = position.limits.turnover, lambda part: first + part * (moved - first)
-        over = position.turnover(first) >= most
-        moved = of(0.0 if over else _largest_part(lambda part: position.turnover(of(part)) <= most))
-    return position.units + moved
-
-
-def _paid(position: Position, capped: Array, floor: float) -> Array:
-    """(n,) units with the buys of a step reduced by one factor to the cash.
-
-    Where settlement dates differ, the buys that settle first are reduced first, to what cash can pay by then. Where all
-    sells of the step do not pay a withdrawal, they are extended (`_raised`).
-    """
-    moved = capped - position.units
-    for day in (*position.early, np.inf):
-        settled = np.ones(len(moved), dtype=bool) if position.settles is None else position.settles <= day
-        moved = _payable(position, moved, np.where(settled, np.maximum(moved, 0.0), 0.0), floor, day)
-    units: Array = position.units + moved
-    return _raised(position, units, floor) if position.cash < -position.debt else units
-
-
-def _raised(position: Position, units: Array, floor: float) -> Array:
-    """(n,) units with the sells of a step extended by one share of what it leaves of their assets, to pay a withdrawal.
-
-    A step sells down to the targets; a withdrawal is paid, and the reserve stays, even if the sells fill worse. All
-    assets then keep the proportions of the step, in whatever order they stand. Where these do not suffice, as beside an
-    asset that is halted, all that may be sold is.
-    """
-    moved = units - position.units
-    room = np.maximum(position.most(np.full(len(units), -1.0)) + moved, 0.0)
-    held = np.where(position.may(np.full(len(units), -1.0)), np.maximum(units, 0.0), 0.0)
-    left = np.where(moved < 0.0, held, 0.0)
-
-    def less(left: Array, part: float) -> Array:
-        return units - np.minimum(part * left, room)
-
-    def short(left: Array, part: float, cash: float) -> float:
-        return position.short_on(less(left, part) - position.units, cash, np.inf)
-
-    if short(left, 0.0, floor) <= len(units) * CENT:
-        return units
-    if short(left, 1.0, min(floor, 0.0)) > 0.0:  # they pay the withdrawal, and no reserve
-        left, floor = np.where(moved <= 0.0, held, 0.0), min(floor, 0.0)
-    if short(left, 1.0, floor) > 0.0:
-        return units
-    return less(left, 1.0 - _largest_part(lambda kept: short(left, 1.0 - kept, floor) <= 0.0))
-
-
-def within_cash(position: Position, buys: Array) -> Array:
-    """(n,) the units of these buys (n,) that cash can pay, in whole lots, as `size` shares cash among them.
-
-    position : holdings before the buys, with the limits of cash alone.
-    """
-    floor, none = min(position.cash, len(buys) * CENT), np.zeros(len(buys))
-    share = _payable(position, buys, buys, floor, np.inf)
-    goal, unpaid = (position.units + buys) * position.prices, (buys - share) * position.prices
-    problem = LotProblem(position, goal, np.sign(buys), none - np.inf, none + np.inf, floor, buys, unpaid=unpaid)
-    solved = solve_lots(problem, greedy=True)
-    return none if solved is None else solved.units
-
-
-def _payable(position: Position, moved: Array, buys: Array, floor: float, day: float) -> Array:
-    """(n,) signed units with `buys` of them (n,) reduced by one factor to the cash on a day."""
-
-    def short(part: float) -> float:
-        return position.short_on(moved - (1.0 - part) * buys, floor, day)
-
-    if short(1.0) <= len(moved) * CENT or not buys.any():
-        return moved
-    part = _largest_part(lambda part: short(part) <= 0.0)
-    return moved - (1.0 - part) * buys
-
-
-def _largest_part(fits: Callable[[float], bool]) -> float:
-    """The largest part of a step, in [0, 1], that fits, where all smaller ones do; 0 where none does."""
-    return bisect_left(range(1, PARTS + 1), True, key=lambda part: not fits(part / PARTS)) / PARTS
+    return cash_to_keep(Terms.of(state), wanted, exact)
 
 
 def _limited(
@@ -440,62 +351,28 @@ def _conflict(position: Position, floor: float, policy: str) -> PolicyError:
     return PolicyError(f"the trade of policy {policy!r} cannot be made: {why}")
 
 
-def _problem(
-    state: Position, capped: Array, paid: Array, nav: float, trade: Trade, due: Mask, floor: float, before: Array
-) -> LotProblem:
-    """Lots from `state` toward a point, inside the box where it is one.
-
-    Assets that are due come within a lot of their points first: whatever else the limits leave is for the others. Where
-    no lots leave any cash, the point is what cash can pay.
-    capped : (n,) units of the step before cash reduces it, the point of what is bought.
-    paid   : (n,) units that cash can pay, each asset's share.
-    nav    : net asset value after the exact step, currency.
-    due    : (n,) assets for which the rule trades.
-    before : (n,) signed units of the orders so far, which may be taken back and not turned.
-    """
-    exact = np.where(paid >= state.units, np.maximum(capped, paid), paid)
-    goal, share, wished = exact * state.prices, paid * state.prices, exact - state.units
-    may = state.may(wished)
-    way = np.where(counts(np.abs(wished) * state.prices, state.nav) & may, np.sign(wished), 0.0)
-    boxed, near = trade.lower < trade.upper, np.minimum(state.lots, 0.5 * np.abs(wished)) * state.prices
-    lower = np.where(boxed, np.minimum(trade.lower * nav, share), np.where(due, share - near, -np.inf))
-    upper = np.where(boxed, np.maximum(trade.upper * nav, goal), np.where(due, goal + near, np.inf))
-    back = way * before < 0.0
-    most = np.where(back, np.abs(before), np.maximum(state.most(way) - np.abs(before), 0.0))
-    problem = LotProblem(state, goal, way, lower, upper, floor, most, unpaid=goal - share)
-    moves, most_orders = way != 0.0, state.limits.most
-    all_sent = most_orders is None or int(moves.sum()) <= most_orders
-    return problem.shared if all_sent and problem.fine[moves].all() else problem
+def _due_and_problem(
+    terms: Terms, state: Position, asked: Asked, floor: float, units: tuple[Array, Array, Array]
+) -> tuple[Mask, LotProblem]:
+    """Assets (n,) that are due, and the lots from `state` toward a point; see `write_problem` for the units."""
+    write_problem(terms, asked, *units)
+    rows = (terms.lines[row].copy() for row in (GOAL, WAY, LOWER_BOUND, UPPER_BOUND, MOST_VOLUME, UNPAID))
+    goal, way, lower, upper, most, unpaid = rows
+    return terms.lines[DUE] > 0.0, LotProblem(state, goal, way, lower, upper, floor, most, unpaid=unpaid)
 
 
-def _due(state: Position, trade: Trade) -> Mask:
-    """(n,) assets for which the rule trades: those outside a box, and the one that it names as past its limit."""
-    due = (state.weights < trade.lower - COUNTED) | (state.weights > trade.upper + COUNTED)
-    due &= trade.lower < trade.upper
-    if trade.why.allowed != 0.0 and trade.why.line in range(len(due)):  # below zero for an asset under target
-        due[trade.why.line] = True
-    return due
-
-
-def _exact(position: Position, trade: Trade, target: Array, policy: str) -> tuple[Array, float]:
-    """Units (n,) and NAV after the self-financing step into the box, before rounding."""
-    n = len(position.units)
-    units = position.units.copy()
+def _exact(terms: Terms, position: Position, trade: Trade, target: Array, policy: str) -> tuple[Array, Asked]:
+    """Units (n,) after the self-financing step into the box, before rounding, and what was asked."""
+    n, why = len(position.units), trade.why
     lower, upper, aim = np.array((trade.lower, trade.upper, target), dtype=float)[:, None]
-    prices, tradable = frozen(position.prices[None]), frozen(position.tradable[None])
     box = Box(lower, upper, aim, 0, float(trade.cash_lower), float(trade.cash_upper), float(trade.fraction))
-    pace, lots = Pace(np.empty((0, n)), position.day, 1.0), Lots.empty(n, 0)
     record = Record(np.empty((1, n)), np.empty((1, len(COST_COLUMNS), n)), 0)
-    quotes = Quotes(prices, 0, 1.0, tradable)
-    scratch = Scratch.of(n)
-    charged = (position.cost_parameters, lots, scratch, record)
-    status, nav, _, _, _ = book(units, position.cash, position.nav, quotes, box, pace, *charged)
-    if status == REFUSED and trade.cash_upper < 0.0:  # of a withdrawal `_raised` sells the rest, and what costs take
-        moves = scratch.asked != scratch.weights
-        return np.where(moves, scratch.asked * position.nav / position.prices, position.units), position.nav
-    if status == REFUSED:
+    of_day = (np.atleast_2d(position.tradable), 0, position.day)
+    memory = StepMemory(np.empty((3, n)), *of_day, Scratch.of(n), Lots.empty(n, 0), record)
+    paid_for, nav = exact_step(terms, box, memory)
+    if not paid_for:
         raise PolicyError(
             f"the trade of policy {policy!r} cannot be paid for: its costs would take more than the assets that trade "
             "are worth. Lower the costs in the portfolio file."
         )
-    return units, nav
+    return memory.units[0], Asked(box, NO_LINE if why.line is None else why.line, float(why.allowed), nav)

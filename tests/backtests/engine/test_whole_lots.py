@@ -213,3 +213,62 @@ def test_no_fill_in_whole_lots_overdraws_cash_and_no_lot_more_could_be_paid(
         cut += 1
     assert cut > 10
     assert played.reconcile().holds
+
+
+# -- drawn markets ---------------------------------------------------------------------------------------------------
+
+
+def drawn(make_market: MakeMarket, rng: np.random.Generator) -> tuple[Market, Rule, dict[str, Any]]:
+    """Two to six assets in whole, broken and tiny lots, with halts, a split, and opens; a rule; costs and cash."""
+    n, days = int(rng.integers(2, 7)), 200
+    index = np.cumprod(1.0 + np.vstack([np.zeros(n), rng.normal(3e-4, 0.02, (days - 1, n))]), axis=0)
+    made, splits = make_market(np.vstack([np.zeros(n), index[1:] / index[:-1] - 1.0])), np.ones((days, n))
+    splits[rng.integers(5, days), rng.integers(n)] = rng.choice([0.1, 1.0, 3.0])
+    quotes = 10.0 ** rng.uniform(0.5, 2.5, n) * index / np.cumprod(splits, axis=0)
+    tradable = made.tradable & ((rng.random((days, n)) > 0.02) | (np.arange(days) < 2)[:, None])
+    quotes[~tradable & (rng.random((days, n)) < 0.5)] = np.nan
+    lots = rng.choice([1.0, 1.0, 10.0, 0.01, 1e-6], n)
+    market = replace(
+        made, prices=quotes, bars={"open": quotes * np.exp(rng.normal(0.0, 0.01, quotes.shape))}, splits=splits,
+        tradable=tradable, instruments=made.instruments.assign(lot=lots),
+    )  # fmt: skip
+    weights = rng.dirichlet(np.ones(n + 1))[:n]
+    target = FixedWeights(tuple(weights / weights.sum() if rng.random() < 0.6 else weights))
+    rules = (*BY_BANDS.values(), Threshold(HELD, 0.5, kind="volatility", returns=20, fraction=0.5))
+    rule, lag = replace(rules[int(rng.integers(len(rules)))], allocation=target), int(rng.choice([0, 1, 3]))
+    costs = Costs(
+        rng.uniform(0.0, 2e-3, n), rng.uniform(0.0, 1e-3, n), ticket=np.full(n, rng.choice([0.0, 3.0])),
+        minimum=np.full(n, rng.choice([0.0, 2.0])), tax=Tax(0.25) if rng.random() < 0.3 else None,
+        management_fee=float(rng.choice([0.0, 0.05])),
+    )  # fmt: skip
+    at, nav = "open" if lag > 0 and rng.random() < 0.4 else "close", float(10.0 ** rng.uniform(3.5, 6.5))
+    execution = Execution(at=at, sizing="units", minimum_trade=float(rng.choice([0.0, 50.0])))  # type: ignore[arg-type]
+    flows = Flows({market.dates[60]: 0.1 * nav}, use="cash") if rng.random() < 0.3 else None
+    return market, rule, {"costs": costs, "nav": nav, "lag": lag, "execution": execution, "flows": flows}
+
+
+def test_the_compiled_loop_gives_the_days_of_the_search_in_python(
+    make_market: MakeMarket, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """A rule without bands is asked in Python, and its lots are those of a `LotProblem` by the greedy search."""
+    rng, orders, overdrawn, cut, lieu = np.random.default_rng(31), 0, 0, 0, 0
+    for seed in range(40):
+        market, rule, given = drawn(make_market, rng)
+        compiled = backtest(market, rule, **given)
+        told = compiled.decisions()
+        with monkeypatch.context() as asked:
+            for module in (run, result):
+                asked.setattr(module, "compiled_rule", lambda policy: None)
+            daily = backtest(market, rule, **given)
+            for field, ours, theirs in zip(compiled.ledger._fields, compiled.ledger, daily.ledger, strict=True):
+                np.testing.assert_array_equal(ours, theirs, err_msg=f"{field} of {seed}")
+            pd.testing.assert_frame_equal(told, daily.decisions())
+        assert compiled.triggers == daily.triggers
+        assert compiled.unpaid.keys() == daily.unpaid.keys()
+        for j, unpaid in compiled.unpaid.items():
+            np.testing.assert_array_equal(unpaid, daily.unpaid[j])
+        book = compiled.ledger
+        orders += int((book.trades != 0.0).sum())
+        overdrawn += int((book.cash < 0.0).any())
+        cut, lieu = cut + len(compiled.unpaid), lieu + compiled.triggers.count("in_lieu")
+    assert min(orders / 100, overdrawn, cut, lieu) > 5, (orders, overdrawn, cut, lieu)

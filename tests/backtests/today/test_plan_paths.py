@@ -210,7 +210,7 @@ def test_the_loop_in_python_plays_the_same_plan(monkeypatch, rule, policy):
             for part in ("sessions", "desk"):
                 object.__setattr__(inputs, part, getattr(loop, part))
             loop.ledger.booked[:], loop.ledger.units[0] = -1, units
-            play_daily(inputs, cash_units, loop.ledger, None)
+            play_daily(inputs, cash_units, loop.ledger)
             return int((loop.ledger.booked >= 0).sum()), -1
 
         return play

@@ -11,15 +11,14 @@ from research.accounting import Costs
 from research.orders.lots.lot_problem import LotProblem
 from research.orders.lots.lot_search import (
     ROUNDS,
-    Terms,
-    _broken,
     _each,
     _sendable,
-    _short_first,
     _steps,
     _units,
     best_alone,
+    breaks_limits,
     search,
+    short_first,
 )
 from research.orders.lots.position import Position
 from research.portfolio import OrderLimits
@@ -77,21 +76,21 @@ def test_a_line_and_all_lines_are_worth_and_break_what_the_problem_says() -> Non
     rng = np.random.default_rng(11)
     for _ in range(CASES):
         problem = problem_of(rng)
-        terms, lines = Terms.of(problem), range(len(problem.way))
+        terms, lines = problem.terms, range(len(problem.way))
         steps = np.floor(rng.uniform(0.0, 1.0, len(lines)) * (problem.steps + 1.0))
         units = problem.units(steps)
         assert [_units(terms, i, steps[i]) for i in lines] == units.tolist()
         assert [_steps(terms, i, units[i]) for i in lines] == in_steps(problem, units).tolist()
         assert [_each(terms, i, units[i]) for i in lines] == problem.each(units).tolist()
-        assert _short_first(terms, units)[0] == problem.short(units)
-        assert _broken(terms, units) == bool(problem.broken(units))
+        assert short_first(terms, units, problem.floor)[0] == problem.short(units)
+        assert breaks_limits(terms, units) == bool(problem.broken(units))
         assert [_sendable(terms, i, units[i]) for i in lines] == problem.sendable(units).tolist()
 
 
 def alone(problem: LotProblem) -> Array:
     """(n,) signed units that are best for each asset by itself."""
     units = np.zeros(len(problem.way))
-    best_alone(Terms.of(problem), units)
+    best_alone(problem.terms, units)
     return units
 
 
