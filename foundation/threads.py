@@ -3,7 +3,7 @@
 import random
 from collections.abc import Iterator
 from contextlib import contextmanager
-from threading import RLock
+from threading import Lock, RLock
 
 import numpy as np
 
@@ -43,10 +43,28 @@ def one_thread() -> Iterator[None]:
         BUSY.release()
 
 
-@contextmanager
-def one_blas_thread() -> Iterator[None]:
-    """Use one thread for products and decompositions: of some hundred assets, more of them cost more than they save."""
-    from threadpoolctl import get_cached_controller  # libraries are looked for again once more modules are imported
+class _OneBlasThread:
+    """The limit of this process, which the first to enter sets and the last to leave lifts."""
 
-    with get_cached_controller().limit(limits=1, user_api="blas"):
-        yield
+    def __init__(self) -> None:
+        self._turn, self._within = Lock(), 0
+
+    @contextmanager
+    def __call__(self) -> Iterator[None]:
+        """Use one thread for products and decompositions: of some hundred assets, more cost more than they save."""
+        from threadpoolctl import get_cached_controller  # libraries are looked for again once more modules are imported
+
+        with self._turn:
+            self._within += 1
+            if self._within == 1:
+                self._limit = get_cached_controller().limit(limits=1, user_api="blas")
+        try:
+            yield
+        finally:
+            with self._turn:
+                self._within -= 1
+                if self._within == 0:
+                    self._limit.restore_original_limits()
+
+
+one_blas_thread = _OneBlasThread()

@@ -21,8 +21,8 @@ from research.orders.lots.lot_terms import (
     LOWER_BOUND,
     MOST_VOLUME,
     PRICE,
+    SHORT_BY,
     UNITS_HELD,
-    UNPAID,
     UPPER_BOUND,
     WAY,
     clean_lots,
@@ -164,7 +164,7 @@ def cut_to_cash(inputs: EventInputs, lots: WholeLots, at: LotBooking, units: Arr
     reduce_buys(state, share, floor, np.inf)
     for i in range(n):
         price, bought = lines[PRICE, i], lines[MOST_VOLUME, i]
-        lines[GOAL, i], lines[UNPAID, i] = (lines[UNITS_HELD, i] + bought) * price, (bought - share[i]) * price
+        lines[GOAL, i], lines[SHORT_BY, i] = (lines[UNITS_HELD, i] + bought) * price, (bought - share[i]) * price
         lines[WAY, i], lines[LOWER_BOUND, i], lines[UPPER_BOUND, i] = np.sign(bought), -np.inf, np.inf
     found = best_lots(with_problem(state, write_steps(state, 0.0), floor, 0.0), sent, False)
     for i in range(n):

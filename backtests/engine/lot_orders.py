@@ -15,7 +15,7 @@ from research.orders.lots.lot_terms import (
     LEAST_BUY,
     LEAST_SELL,
     LEAST_VALUE,
-    LOTS,
+    LOT_SIZE,
     MAY_BUY,
     MAY_SELL,
     MOST_BOUGHT,
@@ -57,7 +57,7 @@ def write_position(lots: WholeLots, worth: Array, t: int, units: Array, cash: fl
         price, lot = lots.prices[t, i], lots.lots[i] if lots.quoted[t, i] else CENT
         over = max(total / price, 1.0) / (lot * MOST_LOTS)
         lines[UNITS_HELD, i], lines[PRICE, i] = units[i] * worth[t, i] / price, price
-        lines[LOTS, i] = lot * 10.0 ** np.ceil(np.log10(over)) if over > 1.0 else lot
+        lines[LOT_SIZE, i] = lot * 10.0 ** np.ceil(np.log10(over)) if over > 1.0 else lot
         lines[MOST_BOUGHT, i] = lines[MOST_SOLD, i] = lines[MOST_VOLUME, i] = np.inf
         lines[SETTLES, i] = 0.0
 
@@ -158,7 +158,7 @@ def _fill_all(before: Terms, total: Array, lines: Array) -> float:
     for i in range(len(total)):
         held = before.lines[UNITS_HELD, i]
         left = held + total[i]
-        rounding = held >= 0.0 and left < 0.0 and left > -LOT * before.lines[LOTS, i]
+        rounding = held >= 0.0 and left < 0.0 and left > -LOT * before.lines[LOT_SIZE, i]
         lines[UNITS_HELD, i] = 0.0 if rounding else left
     return cash_after(before, total)
 
@@ -171,7 +171,7 @@ def _has_come_back(lots: WholeLots, lines: Array, turn: int, away: float) -> boo
     """
     held, orders, lots.away[turn] = lots.turns[0], lots.turns[1], away
     for i in range(held.shape[1]):
-        held[turn, i], orders[turn, i] = clean_lots(lines[UNITS_HELD, i], lines[LOTS, i]), lots.wished[i]
+        held[turn, i], orders[turn, i] = clean_lots(lines[UNITS_HELD, i], lines[LOT_SIZE, i]), lots.wished[i]
     for earlier in range(turn):
         same = True
         for i in range(held.shape[1]):
@@ -196,7 +196,7 @@ def _add(before: Terms, total: Array, sent: Array, again: bool) -> bool:
         return False
     for i in range(len(total)):
         if total[i] != 0.0:
-            sent[i] = clean_lots(total[i] + sent[i], before.lines[LOTS, i])
+            sent[i] = clean_lots(total[i] + sent[i], before.lines[LOT_SIZE, i])
     if again and breaks_limits(before, sent):
         return False
     for i in range(len(total)):

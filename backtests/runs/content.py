@@ -13,7 +13,7 @@ from foundation.compiled.content import name_of
 from research.market import Market
 
 OUR_CODE = ("foundation", "research", "backtests")  # packages whose classes hold in their fields all that they are
-TOLD = ("builtins", "datetime", "numpy", "pandas")  # others whose values their pickle tells
+PLAIN = (str, int, float, bytes, pd.Timestamp, np.generic, type, type(None), type(pd.NaT))  # told by their `repr`
 
 
 def content_digest(*values: object) -> str:
@@ -28,7 +28,7 @@ def content_digest(*values: object) -> str:
 
 
 def shipped_digest(*values: object) -> str | None:
-    """`content_digest`; None where they hold a function, or anything of a class that is not the workbench's.
+    """`content_digest`; None where they hold a function, or a value of an unknown kind or of a user's own class.
 
     Such a value may read a file, or be another tomorrow under the same name.
 
@@ -47,8 +47,8 @@ class _Unknown(Exception):
 
 def _is_shipped(value: object) -> bool:
     own = value if isinstance(value, type) else type(value)
-    package = own.__module__.partition(".")[0]
-    return package in OUR_CODE or (package in TOLD and (isinstance(value, type) or not callable(value)))
+    ours = own.__module__.partition(".")[0] in (*OUR_CODE, "builtins", "numpy", "pandas")
+    return ours and (isinstance(value, PLAIN) or _parts(value) is not None)
 
 
 def _digest(values: tuple[object, ...], is_known: Callable[[object], bool]) -> str:
@@ -61,8 +61,7 @@ def _digest(values: tuple[object, ...], is_known: Callable[[object], bool]) -> s
             raise _Unknown
         parts = _parts(value)
         if parts is None:
-            plain = value is None or isinstance(value, str | int | float | bytes | pd.Timestamp | np.generic | type)
-            content = repr(value).encode() if plain else pickle.dumps(value)
+            content = repr(value).encode() if isinstance(value, PLAIN) else pickle.dumps(value)
             digest.update(f"{name_of(type(value))} {len(content)} ".encode() + content)
             return
         digest.update(f"{name_of(type(value))} {len(parts)} ".encode())
@@ -85,7 +84,8 @@ def _parts(value: Any) -> list[Any] | None:
     if isinstance(value, np.ndarray) and not value.dtype.hasobject:
         return [str(value.dtype), value.shape, value.tobytes()]
     if isinstance(value, pd.DataFrame):
-        return [list(value.columns), list(value.index), *(value[column].to_numpy() for column in value)]
-    if isinstance(value, pd.Series):
-        return [list(value.index), *value]
-    return list(value) if isinstance(value, pd.Index | np.ndarray | list | tuple) else None
+        return [value.columns, value.index, *(value[column].to_numpy() for column in value)]
+    if isinstance(value, pd.Series | pd.Index):
+        index = [value.index] if isinstance(value, pd.Series) else [getattr(value, "freqstr", None)]
+        return [str(value.dtype), value.name, *index, *value]
+    return list(value) if isinstance(value, np.ndarray | list | tuple) else None

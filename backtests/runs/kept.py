@@ -13,16 +13,20 @@ from hashlib import sha256
 from typing import ParamSpec, TypeVar
 
 from backtests.runs.content import OUR_CODE, shipped_digest
-from foundation.machine import processor_name
+from foundation.compiled.store import processor
 from foundation.private_store import UNREADABLE, folders_of, keep, opened, prune
-from foundation.sets import version_of
+from foundation.sets import installed_versions
 from foundation.stored import sources_digest
+from foundation.threads import one_blas_thread
+from research.allocation.kept_paths import ALLOCATION_LIBRARIES
 
 KIND = "results"
 MOST_KEPT = 1 << 28  # bytes
-LIBRARIES = ("clarabel", "exchange_calendars", "highspy", "numba", "numpy", "pandas", "scipy", "scikit-learn")
+RESULT_LIBRARIES = (*ALLOCATION_LIBRARIES, "numba", "pandas")
+UNPICKLED = (TypeError, AttributeError, pickle.PicklingError)
 P = ParamSpec("P")
 T = TypeVar("T")
+sources_digest(OUR_CODE)  # of the code that this process has, before it is edited
 
 
 def kept(function: Callable[P, T], *given: P.args, **named: P.kwargs) -> T:
@@ -32,10 +36,10 @@ def kept(function: Callable[P, T], *given: P.args, **named: P.kwargs) -> T:
     given, named : its arguments.
     Raises    : as the function does; an error is not kept.
     """
-    content = shipped_digest(function.__module__, function.__qualname__, given, named)
-    if content is None:
+    told = shipped_digest(function.__module__, function.__qualname__, given, named)
+    if told is None:
         return function(*given, **named)
-    name = f"{function.__qualname__}-{_name(content)}"
+    name = f"{function.__qualname__}-{_name(told)}"
     where, shipped = folders_of(KIND)
     for folder in (*where, *shipped):
         with suppress(OSError, *UNREADABLE):
@@ -43,16 +47,21 @@ def kept(function: Callable[P, T], *given: P.args, **named: P.kwargs) -> T:
                 result: T = pickle.loads(found)
                 keep(where, name, found)  # which notes that it is used
                 return result
-    result = function(*given, **named)
-    keep(where, name, pickle.dumps(result))
-    prune(where, MOST_KEPT)
+    with one_blas_thread():  # the number of threads moves the last digits
+        result = function(*given, **named)
+    with suppress(*UNPICKLED):  # else it is computed each time
+        content = pickle.dumps(result)
+        if len(content) <= MOST_KEPT:
+            keep(where, name, content)
+            prune(where, MOST_KEPT)
+        return pickle.loads(content)  # as it will be read
     return result
 
 
-def _name(content: str) -> str:
+def _name(told: str) -> str:
     """The hash of all that a result depends on; the network of `Universal` is none of its fields."""
     from research.learning.universal.rule import trained
 
-    versions = sys.implementation.cache_tag, processor_name(), *(version_of(name) for name in LIBRARIES)
-    parts = content, sources_digest(OUR_CODE), versions, shipped_digest(trained())
+    versions = sys.version, processor(), installed_versions(RESULT_LIBRARIES)
+    parts = told, sources_digest(OUR_CODE), versions, shipped_digest(trained())
     return sha256(repr(parts).encode()).hexdigest()[:32]

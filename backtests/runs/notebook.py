@@ -87,7 +87,8 @@ def execute(
     if next(_BEGUN) and forks_safely():  # the first takes no longer as it is
         from backtests.runs.warm_kernels import kernel_manager, warm_process
 
-        warm["kernel_manager_class"] = kernel_manager(warm_process(notebook))
+        with environment(variables):
+            warm["kernel_manager_class"] = kernel_manager(warm_process(notebook))
     trusting = f'import os; os.environ["{TRUST}"] = "{int(trust_code)}"'  # of the kernel alone
     try:
         with (

@@ -1,7 +1,7 @@
 """Kernels of notebooks as forks of a warm process, which has imported what the notebooks import.
 
-A kernel that it forks has the environment, folder and arguments with which it would have been started, so that a
-notebook cannot tell, and is stopped and watched as any other.
+A kernel that it forks has the environment, folder and arguments with which it would have been started, and is stopped
+and watched as any other. Where none can be forked, one is started.
 """
 
 import ast
@@ -11,6 +11,7 @@ import signal
 from contextlib import suppress
 from functools import partial
 from pathlib import Path
+from threading import Lock
 from typing import Any
 
 from jupyter_client.manager import AsyncKernelManager
@@ -53,8 +54,10 @@ class ForkProvisioner(LocalProvisioner):  # type: ignore[misc]
 
     async def launch_kernel(self, cmd: list[str], **asked: Any) -> Any:
         """The connection of a kernel that is started as the command would."""
-        folder = asked.get("cwd", os.getcwd())
-        pid = self.warm.start(cmd[cmd.index(LAUNCHER) + 1 :], asked["env"], folder)
+        try:
+            pid = self.warm.start(cmd[cmd.index(LAUNCHER) + 1 :], asked["env"], asked.get("cwd", os.getcwd()))
+        except (RuntimeError, ValueError):  # the warm process is gone, or the command is another one
+            return await super().launch_kernel(cmd, **asked)
         self.process: Any = ForkedKernel(self.warm, pid)
         self.pid = self.pgid = pid
         return self.connection_info
@@ -82,11 +85,13 @@ def warm_process(notebook: Path) -> WarmProcess:
     What other notebooks import besides, their kernels import themselves.
     """
     global _warm
-    if _warm is None or not _warm.is_there:
-        _warm = WarmProcess([*OF_KERNELS, *imported(notebook)])
-    return _warm
+    with _TURN:
+        if _warm is None or not _warm.is_there:
+            _warm = WarmProcess([*OF_KERNELS, *imported(notebook)])
+        return _warm
 
 
+_TURN = Lock()
 _warm: WarmProcess | None = None
 
 

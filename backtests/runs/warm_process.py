@@ -1,7 +1,8 @@
 """One process that has imported what kernels of notebooks need, and forks each of them.
 
-It has one thread, so that a fork is whole, and ends with the process that started it; then its kernels end too. The two
-send each other a line of JSON in turn.
+It starts no thread of Python's, so that a fork is whole, and ends with the process that started it, or when nobody asks
+for some minutes; kernels that run then end too. The two send each other a line of JSON in turn. All forks have the seed
+of string hashes that it has.
 """
 
 import atexit
@@ -15,13 +16,15 @@ import sys
 import tempfile
 import threading
 import traceback
+import warnings
 from collections.abc import Mapping, Sequence
 from contextlib import suppress
 from importlib import import_module
 from typing import Any, NoReturn
 
+ANSWER, IDLE = 60.0, 300.0  # seconds that an answer may take, and after which a process ends that nobody asks
 LAUNCHER = "ipykernel_launcher"  # the module that a command starts a kernel by
-SERVE = "import sys; sys.path[:] = filter(None, sys.path); from backtests.runs.warm_process import serve; serve()"
+SERVING = "import sys; sys.path[:] = filter(None, sys.path); from backtests.runs.warm_process import serve; serve()"
 
 
 class WarmProcess:
@@ -31,10 +34,11 @@ class WarmProcess:
         """Start it.  modules : names of what it imports before it forks."""
         own, other = socket.socketpair()
         with other:
-            words = [sys.executable, "-c", SERVE, str(other.fileno()), *modules]
+            words = [sys.executable, "-c", SERVING, str(other.fileno()), *modules]
             self._process = subprocess.Popen(
                 words, stdin=subprocess.DEVNULL, pass_fds=[other.fileno()], start_new_session=True
             )
+        own.settimeout(ANSWER)
         with own:
             self._lines = own.makefile("rw", encoding="utf-8")
         self._turn = threading.Lock()
@@ -61,14 +65,17 @@ class WarmProcess:
         return code
 
     def _ask(self, request: Mapping[str, Any]) -> Any:
-        with self._turn:
-            with suppress(OSError):
+        try:
+            with self._turn:
                 self._lines.write(json.dumps(request) + "\n")
                 self._lines.flush()
-            answer = self._lines.readline()
-        if not answer:
-            raise RuntimeError("Kernel died: the process that forked it is gone")
-        return json.loads(answer)
+                return json.loads(self._lines.readline())
+        except (OSError, ValueError) as error:  # it is gone, or did not answer
+            self._process.kill()
+            raise RuntimeError("Kernel died: the process that forked it is gone") from error
+        except BaseException:  # its answer would be taken for the next one
+            self._process.kill()
+            raise
 
 
 # -- the process itself ----------------------------------------------------------------------------------------------
@@ -85,21 +92,32 @@ def serve() -> None:
         with suppress(Exception):
             import_module(name)
     gc.freeze()  # what is shared with the forks is left alone
-    codes = dict[int, int | None]()
+    codes, parent = dict[int, int | None](), os.getpid()
     with socket.socket(fileno=asker) as connection, connection.makefile("rw", encoding="utf-8") as lines:
-        for line in lines:
-            request = json.loads(line)
-            if "pid" in request:
-                answer = codes[request["pid"]] = _code(request["pid"], codes)
-            elif (answer := os.fork()) == 0:
-                os.close(asker)  # its objects stay as they are until this process ends, which closes nothing of theirs
-                _be_kernel(**request)
-            else:
-                codes[answer] = None
-            lines.write(json.dumps(answer) + "\n")
-            lines.flush()
+        connection.settimeout(IDLE)  # while a kernel runs, it is asked for every second
+        with suppress(OSError):
+            while line := lines.readline():
+                request = json.loads(line)
+                if "pid" in request:
+                    answer = codes[request["pid"]] = _code(request["pid"], codes)
+                elif (answer := _forked()) == 0:
+                    os.close(asker)  # whose objects stay until this process ends without closing anything
+                    _be_kernel(**request, parent=parent)
+                else:
+                    codes[answer] = None
+                lines.write(json.dumps(answer) + "\n")
+                lines.flush()
     for pid in [pid for pid in codes if _code(pid, codes) is None]:
-        os.killpg(pid, signal.SIGKILL)
+        with suppress(ProcessLookupError):
+            os.kill(pid, signal.SIGKILL)
+            os.killpg(pid, signal.SIGKILL)
+
+
+def _forked() -> int:
+    """`os.fork`; threads that libraries hold for products, of which Python 3.12 warns, are made anew by them."""
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore", DeprecationWarning)
+        return os.fork()
 
 
 def _code(pid: int, codes: Mapping[int, int | None]) -> int | None:
@@ -109,19 +127,22 @@ def _code(pid: int, codes: Mapping[int, int | None]) -> int | None:
     return os.waitstatus_to_exitcode(status) if ended else None
 
 
-def _be_kernel(words: Sequence[str], environment: Mapping[str, str], folder: str) -> NoReturn:
-    """Become a kernel, in a process that was just forked."""
+def _be_kernel(words: Sequence[str], environment: Mapping[str, str], folder: str, parent: int) -> NoReturn:
+    """Become a kernel, in a process that was just forked from `parent`."""
+    import numpy as np
     from ipykernel.kernelapp import IPKernelApp
 
     code = 1
     try:
         os.setsid()
         os.environ.clear()
-        os.environ.update(environment)
+        os.environ.update(environment, JPY_PARENT_PID=str(parent))
+        np.random.seed()  # noqa: NPY002  (of notebooks that use the global generator: each has its own)
         os.chdir(folder)
         tempfile.tempdir = None  # which it reads from the environment once
         sys.argv = [LAUNCHER, *words]
-        IPKernelApp.launch_instance([*words, f"--IPKernelApp.parent_handle={os.getppid()}"])
+        IPKernelApp.launch_instance([*words, f"--IPKernelApp.parent_handle={parent}"])
+        threading._shutdown()  # type: ignore[attr-defined]
         code = 0
     except Exception:
         traceback.print_exc()

@@ -269,7 +269,7 @@ def from_today(
 
 
 def futures_for(draws: int) -> int:
-    """The number of futures beside so many draws of a bootstrap: the nearest power of ten.
+    """The number of futures beside so many draws of a bootstrap: the power of ten with the nearest logarithm.
 
     So a few draws more or less play no futures anew.
 

@@ -6,7 +6,7 @@ its schedule only, and its path is computed once for every policy that uses it.
 
 import re
 from collections.abc import Callable, Sequence
-from contextlib import nullcontext, suppress
+from contextlib import AbstractContextManager, nullcontext, suppress
 from datetime import timedelta
 from functools import cached_property
 from typing import Literal, NamedTuple, Protocol, runtime_checkable
@@ -189,6 +189,11 @@ class TargetPath(MadeAnew):
         return f"TargetPath of {self.allocation}: {len(self.rows)} targets of {len(self.assets)} assets, {span}{scaled}"
 
 
+def _threads(allocation: Allocation) -> AbstractContextManager[None]:
+    """One BLAS thread, but for an allocation that follows from no returns."""
+    return nullcontext() if allocation.schedule == LISTING else one_blas_thread()
+
+
 def answer_of(allocation: Allocation, past: Past, previous: Array | None = None) -> Answer:
     """The answer of an allocation: with its own reasons, or its weights alone; the weights are checked.
 
@@ -201,7 +206,8 @@ def answer_of(allocation: Allocation, past: Past, previous: Array | None = None)
              finite numbers, and what the allocation raises.
     """
     try:
-        return _answered(allocation, past, previous)
+        with _threads(allocation):
+            return _answered(allocation, past, previous)
     except NotSolvedError as error:
         if getattr(allocation, "strict", False):
             raise PolicyError(f"{error}, on {past.date:%Y-%m-%d}. Leave `strict` away to go on without it.") from error
@@ -270,7 +276,7 @@ def target_path(allocation: Allocation, market: Market, start: int = 0) -> Targe
         refits = kept(market, ("refits", start), lambda: _refits(allocation, market, start))
     else:
         refits = _refits(allocation, market, start)
-    with nullcontext() if allocation.schedule == LISTING else one_blas_thread():  # that follows from no returns
+    with _threads(allocation):
         answers = _answers(allocation, market, refits)
     rows, rounded = np.array([answer.weights for answer in answers]), 0.0
     if not isinstance(allocation, Explained):

@@ -121,7 +121,7 @@ class Explained(ABC):
         """
 
     def target(self, past: Past) -> Array:
-        """(n,) the weights of the answer, fraction of NAV; cash is the rest. To the bit those of a `target_path`."""
+        """(n,) the weights of the answer, fraction of NAV; cash is the rest."""
         with one_blas_thread():
             return self.answer(past).weights
 

@@ -35,7 +35,7 @@ from research.orders.lots.lot_terms import (
     LOWER_BOUND,
     MOST_VOLUME,
     ODD,
-    UNPAID,
+    SHORT_BY,
     UPPER_BOUND,
     VALUE,
     WAY,
@@ -94,7 +94,7 @@ class LotProblem:
     def terms(self) -> Terms:
         """The problem as the kernels take it."""
         terms, position = Terms.of(self.position, self.floor), self.position
-        of = {GOAL: self.goal, UNPAID: self.unpaid, WAY: self.way, LOWER_BOUND: self.lower, UPPER_BOUND: self.upper}
+        of = {GOAL: self.goal, SHORT_BY: self.unpaid, WAY: self.way, LOWER_BOUND: self.lower, UPPER_BOUND: self.upper}
         for row, values in (of | {MOST_VOLUME: self.most}).items():
             terms.lines[row] = values
         return terms._replace(net=write_steps(terms, self.further if position.limits.weights else 0.0))

@@ -17,19 +17,19 @@ from research.orders.lots.lot_terms import (
     DIVISIBLE,
     FREED,
     GOAL,
-    KEY,
     LEAST_VALUE,
+    LOT_SIZE,
     LOT_STEPS,
     LOT_VALUE,
-    LOTS,
     LOWER_BOUND,
     MOST_VOLUME,
     ODD,
     OTHER,
     PRICE,
+    SEARCH_KEY,
     SETTLES,
+    SHORT_BY,
     UNITS_HELD,
-    UNPAID,
     UPPER_BOUND,
     VALUE,
     WAY,
@@ -77,8 +77,8 @@ def _each(terms: Terms, i: int, units: float) -> float:
     traded = units * lines[PRICE, i]
     after = lines[VALUE, i] + traded
     outside = max(max(lines[LOWER_BOUND, i] - after, after - lines[UPPER_BOUND, i]), 0.0)
-    past = after - lines[GOAL, i] + lines[UNPAID, i]
-    away = abs(past) - (1.0 - PAST_SHARE) * min(max(past, 0.0), lines[UNPAID, i])
+    past = after - lines[GOAL, i] + lines[SHORT_BY, i]
+    away = abs(past) - (1.0 - PAST_SHARE) * min(max(past, 0.0), lines[SHORT_BY, i])
     return (away + OUTSIDE * outside + _cost(terms, i, traded)) / terms.nav
 
 
@@ -123,7 +123,7 @@ def _units(terms: Terms, i: int, steps: float) -> float:
     lines = terms.lines
     if lines[ODD, i] > 0.0 and steps > lines[WHOLE_LOTS, i]:
         return -lines[UNITS_HELD, i]
-    return clean_lots(lines[WAY, i] * min(steps, lines[WHOLE_LOTS, i]) * lines[LOTS, i], lines[LOTS, i])
+    return clean_lots(lines[WAY, i] * min(steps, lines[WHOLE_LOTS, i]) * lines[LOT_SIZE, i], lines[LOT_SIZE, i])
 
 
 @linked
@@ -132,7 +132,7 @@ def _steps(terms: Terms, i: int, units: float) -> float:
     lines = terms.lines
     if lines[ODD, i] > 0.0 and units <= -lines[UNITS_HELD, i]:
         return lines[LOT_STEPS, i]
-    return np.rint(abs(units) / lines[LOTS, i])
+    return np.rint(abs(units) / lines[LOT_SIZE, i])
 
 
 @linked
@@ -152,7 +152,7 @@ def _wanted(terms: Terms, i: int, unpaid: float) -> float:
 def best_alone(terms: Terms, units: Array) -> None:
     """Write the units (n,) that are best for each asset by itself: nothing, or the whole lots next to its share."""
     for i in range(len(units)):
-        wanted = _wanted(terms, i, terms.lines[UNPAID, i])
+        wanted = _wanted(terms, i, terms.lines[SHORT_BY, i])
         least = np.ceil(terms.lines[LEAST_VALUE, i] / terms.lines[LOT_VALUE, i] - LOT)
         units[i], loss = 0.0, _each(terms, i, 0.0)
         for lots in (np.floor(wanted + LOT), np.ceil(wanted - LOT), least):
@@ -251,7 +251,7 @@ def breaks_limits(terms: Terms, units: Array) -> bool:
     lines, count = terms.lines, 0
     for i in range(len(units)):
         count += units[i] != 0.0
-        volume = lines[MOST_VOLUME, i] * (1.0 + WEIGHT) + LOT * lines[LOTS, i]
+        volume = lines[MOST_VOLUME, i] * (1.0 + WEIGHT) + LOT * lines[LOT_SIZE, i]
         if abs(units[i]) > volume or not _sendable(terms, i, units[i]):
             return True
     if count > terms.most or (terms.turnover < np.inf and turnover_of(terms, units) > terms.turnover + WEIGHT):
@@ -294,7 +294,7 @@ def best_together(terms: Terms, units: Array) -> bool:
 @linked
 def _send_fewer(terms: Terms, units: Array) -> None:
     """Keep only as many orders as may be sent, those that gain most."""
-    count, left, gains = 0, terms.scratch[OTHER], terms.scratch[KEY]
+    count, left, gains = 0, terms.scratch[OTHER], terms.scratch[SEARCH_KEY]
     for i in range(len(units)):
         count += units[i] != 0.0
         gains[i] = _each(terms, i, 0.0) - _each(terms, i, units[i])
@@ -345,7 +345,7 @@ def _pay(terms: Terms, units: Array) -> None:
     if short > few and bought > 0.0:
         _reduce(terms, units, max(1.0 - (short - few) / bought, 0.0), True, day)
         short, day = short_first(terms, units, terms.floor)
-    other, freed, keys = terms.scratch[OTHER], terms.scratch[FREED], terms.scratch[KEY]
+    other, freed, keys = terms.scratch[OTHER], terms.scratch[FREED], terms.scratch[SEARCH_KEY]
     for _ in range(ROUNDS):
         if short <= 0.0:
             return
@@ -354,7 +354,7 @@ def _pay(terms: Terms, units: Array) -> None:
             buys, steps = lines[WAY, i] > 0.0, _steps(terms, i, units[i])
             step = np.ceil(short / lines[LOT_VALUE, i])
             if lines[DIVISIBLE, i] == 0.0:  # what is past its share at once: no other asset loses less
-                past = steps - np.floor(_wanted(terms, i, lines[UNPAID, i])) if lines[UNPAID, i] > 0.0 else 1.0
+                past = steps - np.floor(_wanted(terms, i, lines[SHORT_BY, i])) if lines[SHORT_BY, i] > 0.0 else 1.0
                 step = max(min(step, max(past, lots)), 1.0)
             steps = steps - step if buys else steps + step
             other[i] = _units(terms, i, min(max(steps, 0.0), lines[LOT_STEPS, i]))
@@ -406,14 +406,14 @@ def _improve(terms: Terms, units: Array, shared: bool) -> None:
     The change that gains most for what it trades is first.
     shared : true for more lots of assets that share the cash only.
     """
-    other, keys, left = terms.scratch[OTHER], terms.scratch[KEY], terms.scratch[FREED]
+    other, keys, left = terms.scratch[OTHER], terms.scratch[SEARCH_KEY], terms.scratch[FREED]
     for _ in range(ROUNDS * len(units)):
         net, spare = _net(terms, units), max(-short_first(terms, units, terms.floor)[0], 0.0)
         for i in range(len(units)):
             own = _spare(terms, units, i) if len(terms.early) > 0 else spare
             other[i] = _more(terms, units, i, own, net)
             keys[i] = _gain(terms, units[i], other[i], i, own, net)
-            if shared and terms.lines[UNPAID, i] == 0.0:
+            if shared and terms.lines[SHORT_BY, i] == 0.0:
                 keys[i] = 0.0
             elif not shared and units[i] != 0.0:
                 fewer = _fewer(terms, units, i, net)
@@ -428,7 +428,7 @@ def _improve(terms: Terms, units: Array, shared: bool) -> None:
 @linked
 def _change(terms: Terms, units: Array, net: float) -> bool:
     """Make the change with the largest key that keeps every limit, or one lot of it; gives whether there is one."""
-    other, keys, left = terms.scratch[OTHER], terms.scratch[KEY], terms.scratch[FREED]
+    other, keys, left = terms.scratch[OTHER], terms.scratch[SEARCH_KEY], terms.scratch[FREED]
     found = _largest(keys, left)
     while found >= 0:
         before, steps = units[found], _steps(terms, found, units[found])
@@ -466,7 +466,7 @@ def _gain(terms: Terms, units: float, other: float, i: int, spare: float, net: f
 def _more(terms: Terms, units: Array, i: int, spare: float, net: float) -> float:
     """The units of asset i with a lot more, or with as many as bring it to its share, or cash to its point."""
     lines, steps, lot = terms.lines, _steps(terms, i, units[i]), terms.lines[LOT_VALUE, i]
-    share, goal = np.floor(_wanted(terms, i, lines[UNPAID, i]) + LOT), np.floor(_wanted(terms, i, 0.0) + LOT)
+    share, goal = np.floor(_wanted(terms, i, lines[SHORT_BY, i]) + LOT), np.floor(_wanted(terms, i, 0.0) + LOT)
     most = goal if lines[WAY, i] < 0.0 else min(goal, steps + np.floor(spare / SPENT_PER_VALUE / lot))
     to = min(share if steps < share else steps + np.floor(lines[WAY, i] * (terms.net - net) / lot), most)
     sent = np.ceil(lines[LEAST_VALUE, i] / lot - LOT)
@@ -477,7 +477,7 @@ def _more(terms: Terms, units: Array, i: int, spare: float, net: float) -> float
 def _fewer(terms: Terms, units: Array, i: int, net: float) -> float:
     """Units of asset i with a lot less, or with as many less as bring cash to its point, but not below its share."""
     lines, steps = terms.lines, _steps(terms, i, units[i])
-    share = np.floor(_wanted(terms, i, lines[UNPAID, i]) + LOT)
+    share = np.floor(_wanted(terms, i, lines[SHORT_BY, i]) + LOT)
     to = max(steps - np.floor(lines[WAY, i] * (net - terms.net) / lines[LOT_VALUE, i]), share)
     fewer = _units(terms, i, max(min(to, steps - 1.0), 0.0))
     return fewer if _sendable(terms, i, fewer) else 0.0

@@ -18,7 +18,7 @@ from research.orders.lots.lot_terms import (
     DUE,
     FREED,
     GOAL,
-    LOTS,
+    LOT_SIZE,
     LOWER_BOUND,
     MAY_BUY,
     MAY_SELL,
@@ -28,8 +28,8 @@ from research.orders.lots.lot_terms import (
     OTHER,
     PRICE,
     SETTLES,
+    SHORT_BY,
     UNITS_HELD,
-    UNPAID,
     UPPER_BOUND,
     WAY,
     Terms,
@@ -311,9 +311,14 @@ def write_problem(terms: Terms, asked: Asked, capped: Array, paid: Array, before
         goal, share, wished = exact * price, paid[i] * price, exact - held
         may = lines[MAY_BUY if wished > 0.0 else MAY_SELL, i] > 0.0
         way = np.sign(wished) if may and abs(wished) * price > COUNTED * terms.nav else 0.0
-        near = min(lines[LOTS, i], 0.5 * abs(wished)) * price
+        near = min(lines[LOT_SIZE, i], 0.5 * abs(wished)) * price
         most = max((lines[MOST_SOLD, i] if way < 0.0 else lines[MOST_BOUGHT, i]) - abs(before[i]), 0.0)
-        lines[GOAL, i], lines[UNPAID, i], lines[WAY, i], lines[DUE, i] = goal, goal - share, way, 1.0 if due else 0.0
+        lines[GOAL, i], lines[SHORT_BY, i], lines[WAY, i], lines[DUE, i] = (
+            goal,
+            goal - share,
+            way,
+            1.0 if due else 0.0,
+        )
         lines[LOWER_BOUND, i] = min(lower * asked.nav, share) if boxed else (share - near if due else -np.inf)
         lines[UPPER_BOUND, i] = max(upper * asked.nav, goal) if boxed else (goal + near if due else np.inf)
         lines[MOST_VOLUME, i] = abs(before[i]) if way * before[i] < 0.0 else most
@@ -323,7 +328,7 @@ def write_problem(terms: Terms, asked: Asked, capped: Array, paid: Array, before
             moves, fine = moves + 1, fine and lines[DIVISIBLE, i] > 0.0
     if fine and moves <= terms.most:
         for i in range(len(paid)):
-            lines[GOAL, i], lines[UNPAID, i] = lines[GOAL, i] - lines[UNPAID, i], 0.0
+            lines[GOAL, i], lines[SHORT_BY, i] = lines[GOAL, i] - lines[SHORT_BY, i], 0.0
         net = write_steps(terms, 0.0)
     return net
 

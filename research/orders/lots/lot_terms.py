@@ -11,12 +11,12 @@ from research.accounting.cost_parameters import COST_COLUMNS, CostParameters
 from research.orders.lots.position import MOST_LOTS, Position
 
 DIVISIBLE_LOT = 1e-7  # of NAV: an asset whose lot is worth less is divided at will
-(UNITS_HELD, PRICE, LOTS, SETTLES, MAY_BUY, MAY_SELL, MOST_BOUGHT, MOST_SOLD, LEAST_BUY, LEAST_SELL,
- GOAL, UNPAID, WAY, LOWER_BOUND, UPPER_BOUND, MOST_VOLUME, DUE, LOT_VALUE, VALUE, WHOLE_LOTS, ODD, LOT_STEPS, DIVISIBLE,
- LEAST_VALUE) = range(24)  # fmt: skip
+(UNITS_HELD, PRICE, LOT_SIZE, SETTLES, MAY_BUY, MAY_SELL, MOST_BOUGHT, MOST_SOLD, LEAST_BUY, LEAST_SELL,
+ GOAL, SHORT_BY, WAY, LOWER_BOUND, UPPER_BOUND, MOST_VOLUME, DUE, LOT_VALUE, VALUE, WHOLE_LOTS, ODD, LOT_STEPS,
+ DIVISIBLE, LEAST_VALUE) = range(24)  # fmt: skip
 LINES = 24  # rows: ten of the position, seven of the problem, and what follows from them
 CHARGE_ROWS = len(COST_COLUMNS)  # rows of scratch: the charges of an order, then these
-OTHER, FREED, KEY = range(CHARGE_ROWS, CHARGE_ROWS + 3)
+OTHER, FREED, SEARCH_KEY = range(CHARGE_ROWS, CHARGE_ROWS + 3)
 SCRATCH_ROWS = CHARGE_ROWS + 3
 
 
@@ -59,7 +59,7 @@ class Terms(NamedTuple):
         """The position in arrays, without a problem.  floor : cash that stays, currency."""
         limits, costs, n = position.limits, position.cost_parameters, len(position.units)
         lines, one = np.zeros((LINES, n)), np.ones(n)
-        lines[UNITS_HELD], lines[PRICE], lines[LOTS] = position.units, position.prices, position.lots
+        lines[UNITS_HELD], lines[PRICE], lines[LOT_SIZE] = position.units, position.prices, position.lots
         lines[SETTLES] = 0.0 if position.settles is None else position.settles
         lines[MAY_BUY], lines[MAY_SELL] = position.may(one), position.may(-one)
         lines[MOST_BOUGHT], lines[MOST_SOLD] = position.most(one), position.most(-one)
@@ -121,7 +121,7 @@ def write_steps(terms: Terms, further: float) -> float:
     lines, net = terms.lines, 0.0
     for i in range(lines.shape[1]):
         units, lots, goal, way, most = (
-            lines[UNITS_HELD, i], lines[LOTS, i], lines[GOAL, i], lines[WAY, i], lines[MOST_VOLUME, i]
+            lines[UNITS_HELD, i], lines[LOT_SIZE, i], lines[GOAL, i], lines[WAY, i], lines[MOST_VOLUME, i]
         )  # fmt: skip
         lot, value = lots * lines[PRICE, i], units * lines[PRICE, i]
         held = np.floor(units / lots + LOT)
@@ -138,5 +138,5 @@ def write_steps(terms: Terms, further: float) -> float:
         lines[LEAST_VALUE, i] = lines[LEAST_BUY if way > 0.0 else LEAST_SELL, i]
         if way != 0.0:
             limit = most * lines[PRICE, i]
-            net += min(max(goal - lines[UNPAID, i] - value, -limit), limit)
+            net += min(max(goal - lines[SHORT_BY, i] - value, -limit), limit)
     return net

@@ -22,7 +22,7 @@ from research.orders.lots.limited_point import limited_point
 from research.orders.lots.lot_problem import LotProblem, clean
 from research.orders.lots.lot_solver import SolvedLots, solve_lots
 from research.orders.lots.lot_step import Asked, StepMemory, cash_to_keep, exact_step, within_cash, write_problem
-from research.orders.lots.lot_terms import DUE, GOAL, LOWER_BOUND, MOST_VOLUME, UNPAID, UPPER_BOUND, WAY, Terms
+from research.orders.lots.lot_terms import DUE, GOAL, LOWER_BOUND, MOST_VOLUME, SHORT_BY, UPPER_BOUND, WAY, Terms
 from research.orders.lots.position import Position
 from research.orders.tax.tax_lots import AccountOrders
 from research.rules.rule_options import NO_LINE
@@ -356,7 +356,7 @@ def _due_and_problem(
 ) -> tuple[Mask, LotProblem]:
     """Assets (n,) that are due, and the lots from `state` toward a point; see `write_problem` for the units."""
     write_problem(terms, asked, *units)
-    rows = (terms.lines[row].copy() for row in (GOAL, WAY, LOWER_BOUND, UPPER_BOUND, MOST_VOLUME, UNPAID))
+    rows = (terms.lines[row].copy() for row in (GOAL, WAY, LOWER_BOUND, UPPER_BOUND, MOST_VOLUME, SHORT_BY))
     goal, way, lower, upper, most, unpaid = rows
     return terms.lines[DUE] > 0.0, LotProblem(state, goal, way, lower, upper, floor, most, unpaid=unpaid)
 

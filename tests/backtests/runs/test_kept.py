@@ -4,6 +4,7 @@ import os
 import subprocess
 import sys
 from pathlib import Path
+from types import MappingProxyType
 
 import numpy as np
 import pandas as pd
@@ -43,6 +44,11 @@ def find(of: object, more: int = 0) -> Found:
     if more < 0:
         raise ValueError(more)
     return Found(TABLE * (1 if more == 0 else 2) if more else TABLE, TABLE["at"].iloc[-1])
+
+
+def unpicklable(of: object) -> object:
+    CALLS.append(of)
+    return MappingProxyType({"one": of})
 
 
 @pytest.fixture(autouse=True)
@@ -92,6 +98,26 @@ def test_nothing_is_read_where_others_may_write(folder: Path) -> None:
     folder.chmod(0o777)
     kept(find, 1)
     assert len(CALLS) == 2
+
+
+def test_a_result_that_cannot_be_pickled_is_given_all_the_same(folder: Path) -> None:
+    for _ in range(2):
+        assert kept(unpicklable, 1) == {"one": 1}
+    assert len(CALLS) == 2
+    assert files(folder) == set()
+
+
+def test_names_types_and_frequencies_tell_tables_apart() -> None:
+    days = pd.date_range("2020-01-31", periods=3, freq="ME")
+    values = pd.Series([1.0, 2.0, 3.0])
+    alike = [
+        days, days._with_freq(None), days.rename("day"), days.as_unit("s"), values, values.rename("x"),
+        values.set_axis(days), values.astype(object), values.to_frame("x"), values.to_frame("x").set_index(days),
+    ]  # fmt: skip
+    told = [shipped_digest(one) for one in alike]
+    assert None not in told
+    assert len({*told}) == len(alike)
+    assert shipped_digest({"a"}) is None  # in no order
 
 
 def test_an_error_is_not_kept(folder: Path) -> None:
