@@ -52,7 +52,7 @@ class _OneBlasThread:
     @contextmanager
     def __call__(self) -> Iterator[None]:
         """Use one thread for products and decompositions: of some hundred assets, more cost more than they save."""
-        from threadpoolctl import get_cached_controller  # libraries are looked for again once more modules are imported
+        from threadpoolctl import OpenBLASController, get_cached_controller  # which looks again after further imports
 
         with self._turn:
             self._within += 1
@@ -63,8 +63,10 @@ class _OneBlasThread:
         finally:
             with self._turn:
                 self._within -= 1
-                if self._within == 0:
+                if self._within == 0:  # perhaps by another thread than the one that it holds to be in control
+                    OpenBLASController.clear_controlling_thread(force=True)
                     self._limit.restore_original_limits()
+                    OpenBLASController.clear_controlling_thread()
 
 
 one_blas_thread = _OneBlasThread()
