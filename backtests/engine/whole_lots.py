@@ -52,9 +52,11 @@ def open_in_lots(inputs: EngineInputs, weights: Array, before: float, ledger: Le
     price, goal = sessions.cash_index[t], Trade.to(weights, Why("opening"))
     listed = orders(inputs, t, units, before / price, lambda position, again: goal, weights)
     if not listed.any() and np.abs(weights).sum() > 0.0:
+        least = inputs.execution.minimum_trade
+        of_size = f" in orders of {least:,.2f} or more" if least > 0.0 else ""
         raise ConfigError(
-            f"a wealth of {before:,.2f} buys no whole lot of {', '.join(inputs.market.assets)}: start with more "
-            "(nav=…), or leave sizing at 'fractional'."
+            f"a wealth of {before:,.2f} buys no whole lot of {', '.join(inputs.market.assets)}{of_size}: start with "
+            f"more{', lower minimum_trade' if of_size else ''}, or leave sizing at 'fractional'."
         )
     lots, desk = inputs.whole_lots(ledger), inputs.desk._replace(at_open=False)
     lots.wished[:] = listed
@@ -63,7 +65,7 @@ def open_in_lots(inputs: EngineInputs, weights: Array, before: float, ledger: Le
         inputs.of_events(opening)._replace(desk=desk),
         lots._replace(fills=lots.prices, filled=lots.quoted),
     )
-    spent, paid = fill(of_events, at_close, LotBooking(t, t, 0), units, before)
+    spent, paid = fill(of_events, at_close, LotBooking(t, t, 0), units, float(before))
     ledger.units[0] = units
     cash_units = (before - spent) / price
     return wealth(units, sessions.closes, t, cash_units, price), cash_units, paid

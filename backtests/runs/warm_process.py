@@ -71,11 +71,15 @@ class WarmProcess:
                 self._lines.flush()
                 return json.loads(self._lines.readline())
         except (OSError, ValueError) as error:  # it is gone, or did not answer
-            self._process.kill()
+            self._end()
             raise RuntimeError("Kernel died: the process that forked it is gone") from error
         except BaseException:  # its answer would be taken for the next one
-            self._process.kill()
+            self._end()
             raise
+
+    def _end(self) -> None:
+        self._process.kill()
+        self._process.wait()
 
 
 # -- the process itself ----------------------------------------------------------------------------------------------

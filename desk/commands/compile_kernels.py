@@ -37,11 +37,12 @@ TEST_START = pd.Timestamp("2022-01-03")  # a short test
 
 
 def backtests_and_trades() -> None:
-    """Backtest every rule of a portfolio file, in fractions and in whole units, and make a trade list."""
+    """Backtest every rule of a portfolio file, in fractions and in whole units, and make and check a trade list."""
     from backtests.comparison.fitting.candidates import backtest_candidate
     from research.accounting import Execution
     from research.learning import Learned
     from research.orders import trade_list
+    from research.orders.lots.own_orders import faults_of
     from research.rules import TunedThreshold
 
     portfolio = _short()
@@ -49,7 +50,7 @@ def backtests_and_trades() -> None:
     for name, policy in ready.items():
         backtest_candidate(portfolio, policy, name)
     name = "threshold_edge"
-    trade_list(portfolio, ready[name], name=name)
+    faults_of(portfolio, trade_list(portfolio, ready[name], name=name).sized)
     backtest_candidate(replace(portfolio, execution=Execution(sizing="units")), ready[name], name)
 
 
@@ -78,7 +79,9 @@ def costs_and_events() -> None:
     given: dict[str, Any] = {"nav": 1e6, "start": market.dates[-500], "lag": 2}
     for rule in rules:
         backtest(market, rule, costs, flows=flows, dividends="cash", **given)
-    backtest(market, rules[0], costs, execution=Execution(sizing="units"), **given)
+    for rule in (rules[0], rules[-1]):
+        backtest(market, rule, costs, execution=Execution(sizing="units"), **given)
+    backtest(market, rules[-1], costs, flows=Flows({market.dates[-200]: -1e4}, "cash"), **given | {"lag": 0})
     gone = load_market("stocks_with_exit")
     backtest(
         gone, Threshold(target), Costs.bps(len(gone.assets), commission=1), start=gone.dates[min(gone.exits) - 250]

@@ -18,7 +18,7 @@ from backtests.studies.audits.look_ahead import look_ahead
 from backtests.sweeps import Plan, Setup, sweep
 from research.accounting import Costs, Hold, Policy, Trade, View, Why
 from research.allocation import Allocation, EqualWeights, FixedWeights, target_path
-from research.market import load_market
+from research.market import Market, Past, load_market
 from research.orders import trade_list
 from research.portfolio import load_portfolio
 from research.rules import Threshold
@@ -200,8 +200,8 @@ def test_it_is_walked_forward() -> None:
 class NeverReviewed(Threshold):
     """A threshold that is asked on no day."""
 
-    def _asked(self, days: np.ndarray, calendar: str) -> np.ndarray:
-        return np.zeros(len(days), dtype=bool)
+    def _asked(self, world: Market | Past) -> np.ndarray:
+        return np.zeros(len(world.days), dtype=bool)
 
 
 def test_a_rule_that_is_asked_on_days_of_its_own_is_asked_on_no_other() -> None:
