@@ -80,6 +80,8 @@ class WarmProcess:
     def _end(self) -> None:
         self._process.kill()
         self._process.wait()
+        with suppress(OSError):  # of what it did not take
+            self._lines.close()
 
 
 # -- the process itself ----------------------------------------------------------------------------------------------
