@@ -52,7 +52,6 @@ from foundation.dataclasses import dataclass, replace
 from foundation.errors import ConfigError
 from foundation.paper.wording import counted, listed
 from foundation.progress import bar
-from foundation.threads import one_blas_thread
 from research.accounting import Costs, Policy
 from research.allocation import Allocation, TargetPath
 from research.learning import Learned
@@ -163,10 +162,7 @@ class Comparison(PairedBacktests, PlayedCandidates):
         never = [name for name, f in self.fitted.items() if traits(f.policy).family == "never"][:1]
         names = dict.fromkeys((self.recommendation.policy, self.reference, self.portfolio.policy, *never))
         policies = {name: self.fitted[name].policy for name in names if name is not None and name in self.fitted}
-        with one_blas_thread():
-            return kept(
-                from_today_or_why_not, self.portfolio, policies, paths=futures_for(self.evidence.resampling.reps)
-            )
+        return kept(from_today_or_why_not, self.portfolio, policies, paths=futures_for(self.evidence.resampling.reps))
 
     @cached_property
     def exposure(self) -> Exposure:
@@ -222,8 +218,7 @@ class Comparison(PairedBacktests, PlayedCandidates):
     @cached_property
     def stability(self) -> Stability | None:
         """The changes that would alter the recommendation; None where there is no choice."""
-        with one_blas_thread():  # a second would wait busily between products of a few numbers
-            return kept(stability, self.portfolio, self.recommendation, self.asked, self.replays.policies)
+        return kept(stability, self.portfolio, self.recommendation, self.asked, self.replays.policies)
 
     @cached_property
     def stress(self) -> StressTests:

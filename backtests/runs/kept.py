@@ -9,6 +9,7 @@ import pickle
 import sys
 from collections.abc import Callable
 from contextlib import suppress
+from functools import cache
 from hashlib import sha256
 from typing import ParamSpec, TypeVar
 
@@ -32,14 +33,16 @@ sources_digest(OUR_CODE)  # of the code that this process has, before it is edit
 def kept(function: Callable[P, T], *given: P.args, **named: P.kwargs) -> T:
     """The result of a function that reads its arguments alone, taken from disk where it was computed before.
 
+    It is computed in one BLAS thread: their number moves the last digits, and of a few numbers a second waits busily.
     function  : function of the workbench, whose result can be pickled.
     given, named : its arguments.
     Raises    : as the function does; an error is not kept.
     """
     told = shipped_digest(function.__module__, function.__qualname__, given, named)
     if told is None:
-        return function(*given, **named)
-    name = f"{function.__qualname__}-{_name(told)}"
+        with one_blas_thread():
+            return function(*given, **named)
+    name = f"{function.__qualname__}-{sha256(f'{told} {_here()}'.encode()).hexdigest()[:32]}"
     where, shipped = folders_of(KIND)
     for folder in (*where, *shipped):
         with suppress(OSError, *UNREADABLE):
@@ -47,7 +50,7 @@ def kept(function: Callable[P, T], *given: P.args, **named: P.kwargs) -> T:
                 result: T = pickle.loads(found)
                 keep(where, name, found)  # which notes that it is used
                 return result
-    with one_blas_thread():  # the number of threads moves the last digits
+    with one_blas_thread():
         result = function(*given, **named)
     with suppress(*UNPICKLED):  # else it is computed each time
         content = pickle.dumps(result)
@@ -58,10 +61,10 @@ def kept(function: Callable[P, T], *given: P.args, **named: P.kwargs) -> T:
     return result
 
 
-def _name(told: str) -> str:
-    """The hash of all that a result depends on; the network of `Universal` is none of its fields."""
+@cache
+def _here() -> str:
+    """All that a result depends on beside its arguments; the network of `Universal` is none of its fields."""
     from research.learning.universal.rule import trained
 
     versions = sys.version, processor(), installed_versions(RESULT_LIBRARIES)
-    parts = told, sources_digest(OUR_CODE), versions, shipped_digest(trained())
-    return sha256(repr(parts).encode()).hexdigest()[:32]
+    return repr((sources_digest(OUR_CODE), versions, shipped_digest(trained())))
