@@ -105,6 +105,8 @@ def sell(
         left += rest
     for k in _places(lots, price, day, rules) if left > 0.0 else ():
         left -= take(k, left)
+        if left <= 0.0:
+            break
     return tuple(sales), tuple(of for of, lot in zip(kept, lots, strict=True) if of.units > LEFT_OVER * lot.units)
 
 

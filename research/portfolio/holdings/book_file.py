@@ -160,6 +160,9 @@ def read_book(name: str, file: str = "FILE", known_on: np.datetime64 | None = No
 def _read(path: Path, stamp: tuple[int, ...], count: int, state: tuple[date, str] | None) -> Book:
     """The book of the first rows of a file, from a state on. stamp : as `_stamp` gives it."""
     with _opened(path) as rows:
+        there, last = rows.execute("SELECT COUNT(*), (SELECT MAX(sequence) FROM rows) FROM rows").fetchone()
+        if there != last:
+            raise DataError(f"{path} was changed by another hand: it lacks rows. {RESTORE_BOOK}")
         return _begun_at(_book(_contents(_checked(rows, path, count, state and state[0])), path, count), state)
 
 
@@ -237,7 +240,10 @@ def _opened(path: Path, wait: int | None = None) -> Iterator[sqlite3.Connection]
 
 
 def _count(rows: sqlite3.Connection, path: Path) -> int:
-    """The number of rows; 0 where the writer was killed before the first one. Raises DataError where some lack."""
+    """The number of rows; 0 where the writer was killed before the first one.
+
+    Raises DataError where the last ones lack: others are missed where rows are read.
+    """
     head = path.with_suffix(HEAD_KIND)
     stated, _, sha256 = (head.read_text() if head.is_file() else "0 ").strip().partition(" ")
     if not rows.execute("SELECT 1 FROM sqlite_master WHERE name = 'rows'").fetchone():
@@ -248,11 +254,7 @@ def _count(rows: sqlite3.Connection, path: Path) -> int:
         found = rows.execute("SELECT sha256 FROM rows WHERE sequence = ?", [int(stated)]).fetchone()
         if found != (sha256,):
             raise DataError(f"{path} was changed by another hand: it is not the one of {stated} rows. {RESTORE_BOOK}")
-    ends = "(SELECT MIN(sequence) FROM rows), (SELECT MAX(sequence) FROM rows)"
-    count, first, last = rows.execute(f"SELECT COUNT(*), {ends} FROM rows").fetchone()
-    if count and (first, last) != (1, count):
-        raise DataError(f"{path} was changed by another hand: it lacks rows. {RESTORE_BOOK}")
-    return int(count)
+    return int(rows.execute("SELECT COALESCE(MAX(sequence), 0) FROM rows").fetchone()[0])
 
 
 def _booked(rows: sqlite3.Connection, book: Book) -> int:
@@ -376,7 +378,7 @@ def _check_new(rows: sqlite3.Connection, book: Book, part: str, fill: Stated) ->
         raise ValueError(f"book {book.name} begins on {book.opening.day}, and {part} {fill.name} is of {fill.day}")
     if part != FILL_ROWS:
         return
-    found = "SELECT day FROM rows WHERE name = ? AND part = ? AND day <= ?"
+    found = "SELECT day FROM rows INDEXED BY by_name WHERE name = ? AND part = ? AND day <= ?"
     if before := rows.execute(found, [fill.name, FILL_ROWS, f"{book.opening.day}"]).fetchone():
         raise DataError(
             f"fill {fill.name} of {fill.day} is booked already in book {book.name}, on {before[0]}: leave one out."
@@ -414,7 +416,7 @@ def _state_before(rows: sqlite3.Connection, kind: str, before: date, count: int)
     others = ", ".join("?" * len(UNFOLDED))
     later = "SELECT 1 FROM rows WHERE sequence > ? AND sequence <= ? AND day <= ? "
     later += f"AND (day <> '' OR part NOT IN ({others})) LIMIT 1"
-    for _, day, made_of, content, stated, sha256 in rows.execute(kept, [kind, f"{before}", count]).fetchall():
+    for _, day, made_of, content, stated, sha256 in rows.execute(kept, [kind, f"{before}", count]):
         is_whole = stated == digest(made_of, [text.encode() for text in (sha256, kind, day, content)])
         if is_whole and not rows.execute(later, [made_of, count, day, *UNFOLDED]).fetchone():
             return date.fromisoformat(day), content
