@@ -11,11 +11,13 @@ from typing import Any
 import numpy as np
 import pandas as pd
 
+from desk.tickets.account_limits import with_limits
 from desk.tickets.account_lots import lots_of_account
 from desk.tickets.accounts_file import (
     ACCOUNT,
     CASH_COLUMN,
     DEPLOY,
+    GAIN_BUDGET,
     LAST_TRADE,
     MODEL,
     REALISED,
@@ -35,7 +37,7 @@ from research.accounting import Policy
 from research.accounting.lots.lot import TaxLots, TaxRules
 from research.allocation import TargetPath, target_path
 from research.market.quality import market_warnings
-from research.orders.lots.position import Position, order_limits
+from research.orders.lots.position import Position, most_units, order_limits, volume_of_day
 from research.orders.make_trade_list import trade_list
 from research.orders.request import PLAIN_REQUEST, Request
 from research.orders.trade_lists import TradeList
@@ -113,6 +115,11 @@ class Model:
             "today": str(self.as_of),
         }
 
+    @cached_property
+    def _volume(self) -> Array:
+        """(n,) mean volume of a day, currency."""
+        return volume_of_day(self.portfolio)
+
     @property
     def rates(self) -> Rates:
         """The exchange rates at which cash is valued, whether the portfolio itself needs them or not."""
@@ -150,7 +157,10 @@ class Model:
         """
         units = np.where(np.isnan(account.shares), 0.0, account.shares)
         position = replace(self.position, units=units, cash=float(np.rint(account.cash * 100.0)) / 100.0)
-        position = replace(position, limits=order_limits(account, position.nav))
+        minimum, most = account.limits.minimum_trade, position.most_units
+        if account.orders.participation != self.portfolio.orders.participation:
+            most = most_units(account.orders.participation, self._volume, position.prices)
+        position = replace(position, limits=order_limits(account, position.nav), minimum=minimum, most_units=most)
         return trade_list(
             account,
             self.policy,
@@ -205,8 +215,10 @@ def account_of(
         faults.add(LAST_TRADE, "lies after the last close of the market", by_column[LAST_TRADE],
                    f"Give a day that is not after {last:%Y-%m-%d}.")  # fmt: skip
     tax = _tax_lots(model, file, lots, units, by_column, faults)
+    limited = with_limits(model.portfolio, by_column, faults)
     faults.end()
-    portfolio = replace(model.account(units, balances, day), tax_lots=tax)
+    of_account = model.account(units, balances, day)
+    portfolio = replace(of_account, tax_lots=tax, limits=limited.limits, orders=limited.orders)
     if portfolio.nav < LEAST_NAV:
         stated = [by_column[column] for column in (CASH_COLUMN, *file.cash_columns.values()) if column in by_column]
         faults.add(CASH_COLUMN, "neither units nor cash are held", ", ".join(stated), "State what the account holds.")
@@ -238,7 +250,11 @@ def _tax_lots(
     model: Model, file: AccountsFile, rows: Sequence[Row], units: Array, by_column: Mapping[str, str], faults: RowFaults
 ) -> TaxLots | None:
     """The lots of an account under the rules of its model; None where it has no rows of lots."""
+    budget = faults.number(GAIN_BUDGET, by_column[GAIN_BUDGET]) if by_column.get(GAIN_BUDGET) else None
     if not rows or file.lots is None:
+        if budget is not None:
+            fix = "Give its tax lots (`--lots`), or leave the cell empty."
+            faults.add(GAIN_BUDGET, "a budget of an account without tax lots", by_column[GAIN_BUDGET], fix)
         return None
     if model.rules is None:
         fix = "Add `tax: {rate: ...}` to it, a fraction of the gain; with a rate of 0, gains are listed without tax."
@@ -247,7 +263,8 @@ def _tax_lots(
     realised = faults.number(REALISED, by_column[REALISED], signed=True) if by_column.get(REALISED) else 0.0
     found, of_lots = lots_of_account(file.lots, rows, model.portfolio, units)
     faults.found += of_lots
-    return TaxLots(replace(model.rules, realised=realised), found)
+    rules = model.rules if budget is None else replace(model.rules, gain_budget=budget)
+    return TaxLots(replace(rules, realised=realised), found)
 
 
 def _cash(file: AccountsFile, by_column: Mapping[str, str], faults: RowFaults) -> dict[str, float]:

@@ -2,9 +2,9 @@
 
 A file has the columns `account`, `model` (path of a portfolio file), `cash` in the basis of the model, or one for each
 currency such as `cash_EUR`, or both; perhaps `last_trade`, `deploy` and `withdraw` (money that comes in or goes out),
-`side` (buy or sell alone) and `realised` (gains of this year, of accounts with tax lots); and one for each asset with
-the units held. Commas stand between its cells, or semicolons, tabs or bars; decimals are after a point, or after a
-comma where the numbers show it.
+`side` (buy or sell alone), `realised` (gains of this year, of accounts with tax lots), `gain_budget` and limits of the
+orders in place of those of the model (`account_limits`); and one for each asset with the units held. Commas stand
+between its cells, or semicolons, tabs or bars; decimals are after a point, or after a comma where the numbers show it.
 """
 
 import re
@@ -35,8 +35,11 @@ from foundation.table_files import (
 ACCOUNTS = ".csv"  # ends the name of a file of accounts
 YAML = (".yaml", ".yml")  # ends the name of a model
 ACCOUNT, MODEL, CASH_COLUMN, LAST_TRADE = FIRST_COLUMNS = ("account", "model", "cash", "last_trade")
-DEPLOY, WITHDRAW, SIDE_COLUMN, REALISED = REQUEST_COLUMNS = ("deploy", "withdraw", "side", "realised")
-COLUMNS_READ = FIRST_COLUMNS + REQUEST_COLUMNS
+DEPLOY, WITHDRAW, SIDE_COLUMN, REALISED, GAIN_BUDGET = REQUEST_COLUMNS = (
+    "deploy", "withdraw", "side", "realised", "gain_budget",
+)  # fmt: skip
+ORDER_LIMITS = ("reserve_bps", "most", "turnover", "participation", "minimum_trade")  # in place of those of the model
+COLUMNS_READ = FIRST_COLUMNS + REQUEST_COLUMNS + ORDER_LIMITS
 NEEDED = FIRST_COLUMNS[:3]
 OF_CURRENCY = re.compile(f"{CASH_COLUMN}_([A-Z]{{3}})")  # the name of a column of cash in a currency
 MOST_BYTES, MOST_OF_HEADER = 300_000_000, 1_000_000  # bytes of a file; characters of its header
@@ -193,11 +196,13 @@ class RowFaults:
             self.add(column, "not a number", cell, PLAIN_NUMBER)
         elif value < 0.0 and not signed:
             what = {CASH_COLUMN: "negative cash", DEPLOY: "negative money", WITHDRAW: "negative money"}.get(
-                column, "negative units: accounts hold nothing short"
-            )
+                column, "a negative limit" if column in (GAIN_BUDGET, *ORDER_LIMITS)
+                else "negative units: accounts hold nothing short",
+            )  # fmt: skip
             self.add(column, what, cell, "Give a number that is at least 0.")
         elif may_be_thousands(cell) and (
-            column.startswith((CASH_COLUMN, *REQUEST_COLUMNS)) or not (self.file and self.file.has_decimal_points)
+            column.startswith((CASH_COLUMN, *REQUEST_COLUMNS, *ORDER_LIMITS))
+            or not (self.file and self.file.has_decimal_points)
         ):
             what = "a thousand with a point, or a number with three decimals"
             self.add(column, what, cell, f"Write {cell.replace('.', '')} or {cell}0.")

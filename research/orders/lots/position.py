@@ -91,23 +91,18 @@ class Position:
     @classmethod
     def of(cls, portfolio: Portfolio) -> "Position":
         """The portfolio at its last close, at its own prices where it has some, with the limits of its orders."""
-        market, last = portfolio.market, len(portfolio.market.dates) - 1
-        if portfolio.currencies is not None:
-            market = portfolio.currencies.at_today(market)
-        if portfolio.given_prices is not None or np.isnan(market.prices[-1]).any():
-            market = with_prices(market, portfolio.given_prices or last_closes(market))
+        market, last = _today(portfolio), len(portfolio.market.dates) - 1
         cost_parameters, minimum = portfolio.costs.cost_parameters(market, last), portfolio.limits.minimum_trade
         made = cls.at(market, last, portfolio.holdings, portfolio.cash, portfolio.limits.lots, minimum, cost_parameters)
         money = np.ones(len(made.units)) if portfolio.currencies is None else portfolio.currencies.of_lines
-        share, most = portfolio.orders.participation, np.full(len(made.units), np.inf)
-        if share is not None:
-            most = share * dollar_volume(market)[last] / made.prices
+        share = portfolio.orders.participation
+        volume = np.full(len(made.units), np.nan) if share is None else dollar_volume(market)[last]
         return replace(
             made,
             units=np.where(np.isnan(portfolio.shares), made.units, portfolio.shares),
             minimum_purchase=frozen(portfolio.limits.minimum_purchase * money),
             limits=order_limits(portfolio, made.nav),
-            most_units=frozen(np.where(np.isnan(most), 0.0, most)),
+            most_units=most_units(share, volume, made.prices),
             covariance=_covariance(portfolio) if portfolio.orders.objective == TRACKING_ERROR else None,
             settles=_settles(portfolio),
         ).restricted(market.trading)
@@ -268,6 +263,31 @@ def countable(lots: Array, units: Array) -> Array:
     """
     over = np.maximum(units, 1.0) / (lots * MOST_LOTS)
     return np.where(over > 1.0, lots * 10.0 ** np.ceil(np.log10(np.maximum(over, 1.0))), lots)
+
+
+def volume_of_day(portfolio: Portfolio) -> Array:
+    """(n,) mean volume of a day up to the last close of a portfolio whose market has volumes, currency."""
+    return dollar_volume(_today(portfolio))[-1]
+
+
+def most_units(share: float | None, volume: Array, prices: Array) -> Array:
+    """(n,) the most units of an order: a share of the volume of a day, none where it is unknown; inf without a share.
+
+    volume : (n,) currency.
+    prices : (n,) currency per unit.
+    """
+    most = np.full(len(prices), np.inf) if share is None else share * volume / prices
+    return frozen(np.where(np.isnan(most), 0.0, most))
+
+
+def _today(portfolio: Portfolio) -> Market:
+    """The market of a portfolio with the prices of today in its last row."""
+    market = portfolio.market
+    if portfolio.currencies is not None:
+        market = portfolio.currencies.at_today(market)
+    if portfolio.given_prices is not None or np.isnan(market.prices[-1]).any():
+        market = with_prices(market, portfolio.given_prices or last_closes(market))
+    return market
 
 
 def order_limits(portfolio: Portfolio, nav: float) -> OrderLimits:

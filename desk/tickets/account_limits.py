@@ -1,0 +1,52 @@
+"""Limits of the orders of one account: cells of its row that stand in place of what its model states.
+
+A column has the name, the unit and the bounds of the key of a portfolio file; an empty cell leaves that of the model.
+"""
+
+from collections.abc import Mapping
+from functools import cache
+from typing import Any
+
+from pydantic import TypeAdapter, ValidationError
+
+from desk.tickets.accounts_file import ORDER_LIMITS, RowFaults
+from foundation.dataclasses import replace
+from research.accounting.costs import BASIS_POINT
+from research.portfolio import Portfolio
+from research.portfolio.file.fault_words import faults_of
+from research.portfolio.keys.limits import LimitKeys
+from research.portfolio.keys.orders import OrderKeys
+
+RESERVE = "reserve_bps"
+MINIMUM = "minimum_trade"  # stands under `limits` in a portfolio file, the others under `orders`
+
+
+def with_limits(portfolio: Portfolio, by_column: Mapping[str, str], faults: RowFaults) -> Portfolio:
+    """The portfolio of an account with the limits that its row states; what is wrong with them goes to `faults`."""
+    stated = {name: faults.number(name, by_column[name]) for name in ORDER_LIMITS if by_column.get(name)}
+    for name, value in stated.items():
+        number = int(value) if value.is_integer() else value
+        keys = _adapter(LimitKeys if name == MINIMUM else OrderKeys)
+        try:
+            keys.validate_python({name: number})
+        except ValidationError as error:
+            for fault in faults_of(error.errors(include_url=False), {name: number}, keys):
+                faults.add(name, fault.what, by_column[name], fault.fix)
+    if "participation" in stated and portfolio.market.volumes is None:
+        fix = "Give `volumes` to the market of the model, or leave the cell empty."
+        faults.add("participation", "a share of volumes that the model lacks", by_column["participation"], fix)
+    if faults.found or not stated:
+        return portfolio
+    of: dict[str, Any] = dict(stated)
+    minimum = of.pop(MINIMUM, portfolio.limits.minimum_trade)
+    if RESERVE in of:
+        of["reserve"] = of.pop(RESERVE) * BASIS_POINT
+    if "most" in of:
+        of["most"] = int(of["most"])
+    limits = replace(portfolio.limits, minimum_trade=minimum)
+    return replace(portfolio, limits=limits, orders=replace(portfolio.orders, **of))
+
+
+@cache
+def _adapter(keys: type) -> TypeAdapter[Any]:
+    return TypeAdapter(keys)
