@@ -2,6 +2,7 @@
 
 import re
 from collections.abc import Sequence
+from functools import cache
 
 import numpy as np
 
@@ -59,10 +60,15 @@ def brings(limit: Limit, price: float, unit: str, smaller: bool) -> str:
     step = 0.01 if limit.unit in POINT_UNITS else 1.0
     name = f"one point {limit.unit}" if limit.unit in POINT_UNITS else f"one unit {limit.unit}"
     amount = price * step
-    size = f"{abs(amount):.3g}" if RATIO.search(unit) else f"{abs(amount) * 1e4:.3g} bp"
+    size = f"{abs(amount):.3g}" if _is_ratio(unit) else f"{abs(amount) * 1e4:.3g} bp"
     verb = "takes {} off the {}" if smaller == (amount >= 0.0) else "adds {} to the {}"
     moved = f"a value higher by {name}" if limit.equation else f"{name} more of room"
     return f"{moved} {verb.format(size, unit)}"
+
+
+@cache
+def _is_ratio(unit: str) -> bool:
+    return RATIO.search(unit) is not None
 
 
 def _lines(limits: Limits, limit: Limit) -> list[str]:

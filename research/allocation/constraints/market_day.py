@@ -36,11 +36,12 @@ def known_on(
         returns = np.ascontiguousarray(past.returns[past.t - window + 1 :, lines])
     if constraints.liquidity is not None and (of_all := _traded(past, constraints.liquidity.window)) is not None:
         traded = of_all[lines]
-    absent = np.setdiff1d(np.arange(len(past.assets)), lines)
+    known = lines.tolist()
+    absent = sorted({*range(len(past.assets))}.difference(known))
     columns = _columns(past, constraints)
     return Known(
-        tuple(past.assets[i] for i in lines),
-        {name: [values[i] for i in lines] for name, values in columns.items()},
+        tuple(past.assets[i] for i in known),
+        {name: [values[i] for i in known] for name, values in columns.items()},
         covariance,
         returns,
         None if previous is None else previous[lines],
