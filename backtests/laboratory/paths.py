@@ -12,7 +12,7 @@ from backtests.engine.ledger import Ledger
 from backtests.engine.loop_inputs import Desk, EventInputs, LoopInputs, Sessions
 from backtests.engine.quiet_days import TILE_DAYS
 from foundation.arrays import Array, Mask
-from foundation.compiled import compiled, linked
+from foundation.compiled import linked, on_demand
 from foundation.tolerances import COUNTED
 from research.accounting.cost_parameters import Scratch
 from research.accounting.kernel import REFUSED, Record
@@ -21,55 +21,41 @@ from research.rules.rule_options import BandArrays, RuleOptions, Workspace
 PATH_FIGURES = ("cost", "tracking", "turnover", "events")  # the columns of what `measure` writes
 
 
-class PathArrays(NamedTuple):
-    """The arrays in which a path is laid out and backtested; T is its number of days plus one.
+def path_inputs(days: int, rule: BandArrays, options: RuleOptions, desk: Desk, like: Sessions) -> LoopInputs:
+    """What `play` reads of a path of `days` days after the first close, which `play_block` lays out in its arrays.
 
-    closes     : (T, n) as in `Sessions`, to be written to; worth of a unit, from 1.
-    cash_index : (T,) as in `Sessions`, to be written to; worth of a unit of cash, from 1.
-    tradable   : (T, n) as in `Sessions`, to be written to; True if an asset can trade.
-    tiles      : (tiles, n + 1, TILE_DAYS) as in `Sessions`, to be written to; worth of a unit.
-    units      : (n,) units held.
-    bounds     : (2, n + 1) scratch of the quiet days, units over weight.
-    scratch    : as in `play`.
-    workspace  : as in `play`.
-    ledger     : as in `play`.
-    opening    : the ledger's record of the opening trade.
+    like : sessions of a backtest; what is no path's own is that of these.
+    """
+    n, rows = like.closes.shape[1], days + 1
+    sessions = like._replace(
+        closes=np.empty((rows, n)),
+        cash_index=np.empty(rows),
+        tradable=np.ones((rows, n), dtype=np.bool_),
+        tiles=np.empty((-(-rows // TILE_DAYS), n + 1, TILE_DAYS)),
+    )
+    ledger, bounds = Ledger.empty(rows, n, n), np.empty((2, n + 1))
+    return LoopInputs(sessions, rule, options, desk, Scratch.of(n), Workspace.of(n, options), bounds, ledger)
+
+
+class Opening(NamedTuple):
+    """The opening of each path, from a wealth of 1.
+
+    weights : (1, n) weights to open in, fraction of NAV.
+    cash    : weight of cash, likewise.
+    units   : (n,) units held; written.
+    record  : the ledger's record of the opening trade; written.
     """
 
-    closes: Array
-    cash_index: Array
-    tradable: Mask
-    tiles: Array
+    weights: Array
+    cash: float
     units: Array
-    bounds: Array
-    scratch: Scratch
-    workspace: Workspace
-    ledger: Ledger
-    opening: Record
+    record: Record
 
     @classmethod
-    def empty(cls, days: int, n: int, options: RuleOptions) -> "PathArrays":
-        """For paths of `days` days after the first close, and a rule with these options."""
-        ledger, rows = Ledger.empty(days + 1, n, n), days + 1
-        return cls(
-            closes=np.empty((rows, n)),
-            cash_index=np.empty(rows),
-            tradable=np.ones((rows, n), dtype=np.bool_),
-            tiles=np.empty((-(-rows // TILE_DAYS), n + 1, TILE_DAYS)),
-            units=np.empty(n),
-            bounds=np.empty((2, n + 1)),
-            scratch=Scratch.of(n),
-            workspace=Workspace.of(n, options),
-            ledger=ledger,
-            opening=Record(ledger.opening_trades[None], ledger.opening_charges[None], 0),
-        )
-
-    def inputs(self, rule: BandArrays, options: RuleOptions, desk: Desk, like: Sessions) -> LoopInputs:
-        """The path at hand as `play` reads it: the same memory; what is no path's own is that of `like`."""
-        sessions = like._replace(
-            closes=self.closes, cash_index=self.cash_index, tradable=self.tradable, tiles=self.tiles
-        )
-        return LoopInputs(sessions, rule, options, desk, self.scratch, self.workspace, self.bounds, self.ledger)
+    def of(cls, weights: Array, ledger: Ledger) -> "Opening":
+        """In weights (n,); written to a ledger."""
+        record = Record(ledger.opening_trades[None], ledger.opening_charges[None], 0)
+        return cls(np.array(weights[None]), float(1.0 - weights.sum()), np.empty(len(weights)), record)
 
 
 class Paths(NamedTuple):
@@ -101,40 +87,37 @@ class Sums(NamedTuple):
     deviation: Array
 
 
-@compiled
-def play_block(
-    paths: Paths, arrays: PathArrays, inputs: LoopInputs, opening: tuple[Array, float], sums: Sums
-) -> tuple[int, int]:
+@on_demand
+def play_block(paths: Paths, inputs: LoopInputs, opening: Opening, sums: Sums) -> tuple[int, int]:
     """Play and measure W paths of D days, each from a wealth of 1.
 
     paths   : the paths.
-    arrays  : arrays in which a path is laid out; written.
-    inputs  : the rule and the desk, with these arrays (`arrays.inputs`).
-    opening : (1, n) weights to open in, and that of cash, fraction of NAV.
+    inputs  : the rule and the desk (`path_inputs`); its sessions and ledger are written.
+    opening : weights to open in.
     sums    : the results; written.
     Returns : (path, row) of the first booking that cannot be made, or (W, -1).
     """
-    units, count = arrays.units, len(paths.growths)
-    given = EventInputs(inputs.sessions, inputs.desk, arrays.scratch, arrays.ledger)
+    units, ledger, count = opening.units, inputs.ledger, len(paths.growths)
+    given = EventInputs(inputs.sessions, inputs.desk, inputs.scratch, ledger)
     for w in range(count):
-        lay_out(paths.growths, paths.cash_growths, w, arrays)
+        lay_out(paths.growths, paths.cash_growths, w, inputs.sessions)
         if w == 0 or len(paths.tradable) > 1:
-            halt(paths.tradable, w, arrays)
-        status, cash_units = invest(given, 0, opening[0], opening[1], 1.0, arrays.opening)
+            halt(paths.tradable, w, inputs.sessions.tradable)
+        status, cash_units = invest(given, 0, opening.weights, opening.cash, 1.0, opening.record)
         if status == REFUSED:
-            arrays.ledger.nav[0] = 1.0
+            ledger.nav[0] = 1.0
             return w, 0
         for i in range(len(units)):
-            units[i] = arrays.ledger.units[0, i]
+            units[i] = ledger.units[0, i]
         booked, stopped = play(inputs, 0, units, cash_units, 0)
         if stopped >= 0:
             return w, stopped
-        measure(paths, w, arrays, booked, sums)
+        measure(paths, w, inputs.sessions.closes, ledger, booked, sums)
     return count, -1
 
 
 @linked
-def lay_out(growths: Array, cash_growths: Array, w: int, arrays: PathArrays) -> None:
+def lay_out(growths: Array, cash_growths: Array, w: int, arrays: Sessions) -> None:
     """Compound path w to its indices, and set them as tiles, the last row repeated to the end of its tile.
 
     growths      : (W, D, n) 1 + simple returns.
@@ -157,30 +140,31 @@ def lay_out(growths: Array, cash_growths: Array, w: int, arrays: PathArrays) -> 
 
 
 @linked
-def halt(tradable: Mask, w: int, arrays: PathArrays) -> None:
+def halt(tradable: Mask, w: int, written: Mask) -> None:
     """Write which assets can trade on each day of path w.
 
     tradable : (W, D, n) True where an asset can trade.
     w        : number of the path.
-    arrays   : its `tradable` is written.
+    written  : (D + 1, n) as in `Sessions`; the first row stays.
     """
     for t in range(tradable.shape[1]):
         for i in range(tradable.shape[2]):
-            arrays.tradable[t + 1, i] = tradable[w, t, i]
+            written[t + 1, i] = tradable[w, t, i]
 
 
 @linked
-def measure(paths: Paths, w: int, arrays: PathArrays, count: int, sums: Sums) -> None:
+def measure(paths: Paths, w: int, closes: Array, ledger: Ledger, count: int, sums: Sums) -> None:
     """Write the results of path w on the days after the warm-up.
 
     paths  : the paths.
     w      : number of the path.
-    arrays : the path as it was laid out, and its ledger.
+    closes : (D + 1, n) of the path as it was laid out.
+    ledger : its ledger.
     count  : number of bookings in the ledger.
     sums   : row w is written.
     """
-    growths, cash_growths, closes, ledger = paths.growths, paths.cash_growths, arrays.closes, arrays.ledger
-    strategic, warm_up, figures, deviation = sums
+    growths, cash_growths = paths.growths, paths.cash_growths
+    strategic, warm_up, figures, deviation = sums.strategic, sums.warm_up, sums.figures, sums.deviation
     n, c = growths.shape[2], min(w, len(cash_growths) - 1)
     cost, squares, turnover, events, cash = 0.0, 0.0, 0.0, 0.0, 1.0
     for i in range(n):

@@ -16,7 +16,7 @@ from backtests.engine.result import Backtest
 from backtests.engine.run import backtest
 from backtests.evaluation.benchmark import target_returns
 from backtests.inference.estimates import Estimate
-from backtests.laboratory.paths import PATH_FIGURES, PathArrays, Paths, Sums, play_block
+from backtests.laboratory.paths import PATH_FIGURES, Opening, Paths, Sums, path_inputs, play_block
 from foundation.arguments import check_positive, floats, is_number, is_whole, refuse
 from foundation.arrays import Array, frozen
 from foundation.dataclasses import dataclass, replace
@@ -284,21 +284,20 @@ def _by_block(
         first.market, rule, first.targets, laboratory.costs, 0, laboratory.lag, first.execution,
         "reinvest", None, first.name, 1.0,
     )  # fmt: skip
-    opening, strategic = first.targets.at(0), np.array(laboratory.target)
-    opened = np.array(opening[None]), float(1.0 - opening.sum())
+    strategic = np.array(laboratory.target)
 
     def play_every(worker: int) -> tuple[int, int, float] | None:
         """Gives the first path that cannot be booked, its row and its wealth there, or nothing."""
-        arrays = PathArrays.empty(days, n, bands.options)
-        given = arrays.inputs(bands.compiled, bands.options, inputs.desk, inputs.sessions)
+        given = path_inputs(days, bands.compiled, bands.options, inputs.desk, inputs.sessions)
+        opening = Opening.of(first.targets.at(0), given.ledger)
         for start in range(worker * BLOCK, laboratory.paths, workers * BLOCK):
             stop = min(start + BLOCK, laboratory.paths)
             growths = model.growths(stop - start, days, seed, start)
             cash, tradable = cash_and_halts(model, stop - start, days, n, seed, start, laboratory.cash)
             sums = Sums(strategic, laboratory.warm_up, figures[start:stop], deviation[start:stop])
-            w, t = play_block(Paths(growths, 1.0 + cash, tradable), arrays, given, opened, sums)
+            w, t = play_block(Paths(growths, 1.0 + cash, tradable), given, opening, sums)
             if t >= 0:
-                return start + w, t, float(arrays.ledger.nav[t])
+                return start + w, t, float(given.ledger.nav[t])
         return None
 
     with ThreadPoolExecutor(workers) as pool:
