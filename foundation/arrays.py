@@ -82,6 +82,18 @@ def kept(of: object, key: Hashable, make: Callable[[], Value]) -> Value:
     return value
 
 
+def within(values: Array, low: float, high: float) -> bool:
+    """True if no value is below `low` or above `high`; NaN is neither.
+
+    >>> within(np.array([1.0, np.nan]), 0.0, 1.0), within(np.array([np.inf]), 0.0, 1.0)
+    (True, False)
+    """
+    return not (
+        np.fmin.reduce(values, axis=None, initial=np.nan) < low
+        or np.fmax.reduce(values, axis=None, initial=np.nan) > high
+    )
+
+
 def running_sums(values: Array) -> Array:
     """(T + 1, n) sums of values (T, n) from the first row, with 0 before it.
 

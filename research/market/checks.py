@@ -3,7 +3,8 @@
 import numpy as np
 import pandas as pd
 
-from foundation.arguments import LARGEST_NUMBER, cut, shown
+from foundation.arguments import LARGEST_NUMBER, SMALLEST_NUMBER, cut, shown
+from foundation.arrays import within
 from foundation.errors import DataError
 from foundation.names import ASSET_FIX, asset_fault
 from foundation.printable import has_unseen
@@ -115,12 +116,13 @@ def check_values(market: MarketData) -> None:
         refuse(missing, "return missing", market.returns, "Correct the source, or leave the asset out.")
         refuse((market.returns <= -1.0) & ~exit_day, "impossible return", market.returns, f"{finite} -1.")
         refuse(market.returns > LARGEST_NUMBER, "impossible return", market.returns, large)
-    early = ~market.listed & (market.returns != 0.0) & ~exit_day
+    early = np.False_ if market.listed.all() else ~market.listed & (market.returns != 0.0) & ~exit_day
     refuse(early, "return before listing", market.returns, "Set it to zero.")
     refuse(~(np.isfinite(market.cash) & (market.cash > -1.0)), "impossible cash return", market.cash, f"{finite} -1.")
     _check_growth(market)
     bars = market.bars or {}
-    for name, values in {"price": market.prices, **bars}.items():
+    priced = {"price": market.prices, **bars}.items()
+    for name, values in [each for each in priced if not within(each[1], SMALLEST_NUMBER, LARGEST_NUMBER)]:
         refuse((values <= 0.0) | np.isinf(values), f"impossible {name}", values, f"{finite} zero.")
         refuse(values > LARGEST_NUMBER, f"impossible {name}", values, large)
     nonnegative = "Correct the source: it is zero or above."
@@ -141,7 +143,7 @@ def check_values(market: MarketData) -> None:
 def _check_growth(market: MarketData) -> None:
     """Raise DataError for returns whose product no float can hold: wealth is such a product."""
     with np.errstate(over="ignore", invalid="ignore"):
-        growth = np.prod(1.0 + market.returns, axis=0)
+        growth = market.index[-1]
         cash = float(np.prod(1.0 + market.cash))
     bad = ~np.isfinite(growth) | (growth == 0.0)
     if bad.any():

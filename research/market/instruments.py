@@ -4,6 +4,7 @@ import re
 from collections import deque
 from collections.abc import Sequence
 from datetime import date
+from functools import lru_cache
 from typing import Any
 from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
 
@@ -72,7 +73,18 @@ def is_cut_off(text: str) -> bool:
         return False
 
 
-_CHECKED: deque[pd.DataFrame] = deque(maxlen=2)  # the last tables: of a simulation, and of a market cut before an exit
+@lru_cache(maxsize=4)
+def neutral_table(assets: tuple[str, ...], currency: str, adjustment: tuple[str, ...]) -> pd.DataFrame:
+    """The table of assets of which no more is known, as `instruments_table` gives it; nobody may change it.
+
+    assets, adjustment : n.
+    """
+    table = instruments_table(assets, currency=currency, adjustment=list(adjustment))
+    _CHECKED.appendleft(table)
+    return table
+
+
+_CHECKED: deque[pd.DataFrame] = deque(maxlen=3)  # the last tables: of a simulation, and of a market cut before an exit
 
 
 def checked_instruments(table: pd.DataFrame, where: str) -> pd.DataFrame:
@@ -83,7 +95,8 @@ def checked_instruments(table: pd.DataFrame, where: str) -> pd.DataFrame:
     where  : name of the table in messages.
     Raises : DataError naming asset, column, value and fix.
     """
-    if any(table.equals(known) for known in tuple(_CHECKED)):  # a copy: another thread may append
+    known = tuple(_CHECKED)  # a copy: another thread may append
+    if any(table is one for one in known) or any(table.equals(one) for one in known):
         return table.copy(deep=False)
     found = _checked(table, where)
     _CHECKED.appendleft(found.copy(deep=True))  # of its own: whoever has `found` may change it

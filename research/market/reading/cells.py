@@ -4,7 +4,7 @@ The sign before decimals is taken from all columns of a table: what reads two wa
 """
 
 import re
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable
 from contextlib import suppress
 from decimal import Decimal
 from numbers import Real
@@ -14,7 +14,7 @@ import numpy as np
 import pandas as pd
 
 from foundation.arguments import LARGEST_NUMBER
-from foundation.arrays import Array, Mask
+from foundation.arrays import Array, Mask, within
 from foundation.dataclasses import dataclass
 from foundation.errors import DataError
 from foundation.table_files import cell_text, decimal_sign, fault, may_be_thousands, number
@@ -38,14 +38,14 @@ class Cells:
 
     file    : name of the file.
     label   : its name in messages.
-    lines   : (R,) the row of the file in which each cell stands.
-    entries : (R,) texts without blanks around them, numbers, dates, or None.
+    lines   : (R,) the row of the file in which each cell stands: a list or an array.
+    entries : (R,) texts without blanks around them, numbers, dates, or None: a list, a Series, or an array of numbers.
     names   : the names above it, from the top.
     """
 
     file: str
     label: str
-    lines: Sequence[int]
+    lines: Any
     entries: Any
     names: tuple[str, ...] = ()
 
@@ -74,7 +74,7 @@ def decimal_of(columns: Iterable[Cells], delimiter: str) -> tuple[str, str]:
             and any("." in each and each[-4:-3] != "." for each in entries)
         ):
             return ".", ""  # one has other than three decimals
-        if not isinstance(entries, pd.Series) or entries.dtype == object:
+        if not isinstance(entries, pd.Series | np.ndarray) or entries.dtype == object:
             shapes |= {text.translate(ONES): text for text in entries if isinstance(text, str)}
     texts = (re.sub("[KMB]$", "", UNITS_APART.sub("", text)) for text in shapes.values())
     return decimal_sign(texts, name, delimiter, 'State "." or "," as `decimal` (`rebalance data import --decimal`)')
@@ -100,14 +100,16 @@ def numbers_of(cells: Cells, decimal: str, are_volumes: bool = False) -> tuple[A
     array, unit = _plain_numbers(cells.entries, decimal), ""
     if array is None:
         array, unit = _marked_numbers(cells, decimal, are_volumes)
-    if (large := np.abs(array) > LARGEST_NUMBER).any():
+    if not within(array, -LARGEST_NUMBER, LARGEST_NUMBER):
         fix = f"Give at most {LARGEST_NUMBER:g}, or leave it empty."
-        cells.refuse(int(np.argmax(large)), "too large a number", fix)
+        cells.refuse(int(np.argmax(np.abs(array) > LARGEST_NUMBER)), "too large a number", fix)
     return array, unit
 
 
 def _plain_numbers(entries: Any, decimal: str) -> Array | None:
     """(R,) the numbers of a column that has no other cells than plain ones, else None."""
+    if isinstance(entries, np.ndarray):
+        return np.asarray(entries, dtype=float)
     if isinstance(entries, pd.Series) and entries.dtype.kind in "iuf":
         plain = isinstance(entries.dtype, np.dtype)  # in which no missing value is of another kind
         return entries.to_numpy(dtype=float) if plain else entries.to_numpy(dtype=float, na_value=np.nan)
@@ -166,10 +168,17 @@ def step_of(values: Array, decimals: int, absolute: float, relative: float = 0.0
 
     absolute, relative : how far a multiple of the step may be from a whole one; the larger of the two counts.
     """
+    may_be = np.flatnonzero(_are_whole(values[:FIRST_ROWS, None] * POWERS[: decimals + 1], absolute, relative)).tolist()
+    fits = (places for places in may_be if _are_whole(values * POWERS[places], absolute, relative))
+    return next((float(10.0**-places) for places in fits), 0.0)
 
-    def are_whole(scaled: Array) -> Mask:
-        near = np.abs(scaled - np.round(scaled)) <= np.maximum(absolute, relative * np.abs(scaled))
-        return np.asarray(near.all(axis=0))
 
-    may_be = np.flatnonzero(are_whole(values[:FIRST_ROWS, None] * POWERS[: decimals + 1])).tolist()
-    return next((float(10.0**-places) for places in may_be if are_whole(values * POWERS[places])), 0.0)
+def largest_steps(values: Array, decimals: int, absolute: float, relative: float = 0.0) -> Array:
+    """(n,) the step of the first rows of each column of values (R, n): that of all rows (`step_of`) is no larger."""
+    may_be = _are_whole(values[:FIRST_ROWS, :, None] * POWERS[: decimals + 1], absolute, relative)
+    return np.where(may_be.any(axis=1), 1.0 / POWERS[np.argmax(may_be, axis=1)], 0.0)
+
+
+def _are_whole(scaled: Array, absolute: float, relative: float) -> Mask:
+    near = np.abs(scaled - np.round(scaled)) <= np.maximum(absolute, relative * np.abs(scaled))
+    return np.asarray(near.all(axis=0))

@@ -109,8 +109,8 @@ def days_of(cells: Cells, order: str | None = None) -> ReadDays:
     Raises : DataError for a cell that is no day or is written otherwise than the first, for dates that read two ways in
              every row, for months and quarters, and for moments that are not one a day at one local time.
     """
-    is_series = isinstance(cells.entries, pd.Series)
-    column: pd.Series = cells.entries if is_series else pd.Series(cells.entries, dtype=object)
+    is_typed = isinstance(cells.entries, pd.Series | np.ndarray)
+    column = pd.Series(cells.entries, dtype=None if is_typed else object)
     if (empty := column.isna()).any():
         cells.refuse(int(np.argmax(empty)), "no date", DATE_FIX)
     if column.dtype.kind == "M":

@@ -151,7 +151,7 @@ def _stated(name: str, source: object) -> pd.DataFrame:
         pd.DataFrame({
             "date": pd.DatetimeIndex(days.astype("datetime64[s]")),
             "asset": list(map(str, grid.columns[assets].entries)) if assets is not None else labels[k],
-            "cell": pd.Series(list(grid.columns[k].entries), dtype=object),
+            "cell": pd.Series(grid.columns[k].entries, dtype=object),
             "place": [f"row {line}" for line in lines],
         })
         for k in others if k != assets

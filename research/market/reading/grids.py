@@ -11,6 +11,7 @@ from typing import Any
 
 import numpy as np
 import pandas as pd
+from numpy.typing import NDArray
 
 from foundation.arguments import cut, first_line
 from foundation.dataclasses import dataclass, replace
@@ -127,20 +128,30 @@ def read_grid(path: Path) -> Grid:
 
 def grid_of(frame: pd.DataFrame, name: str) -> Grid:
     """The grid of a frame; its index is its first columns, unless it only counts rows."""
-    counts = pd.api.types.is_integer_dtype(frame.index.dtype) and frame.index.name is None
-    dated = [label for label in frame.columns if isinstance(label, str) and plain(label) in DATES]
-    if not (isinstance(frame.index, pd.RangeIndex) or (counts and dated)):
-        frame = frame.reset_index()
+    given = frame
+    if not isinstance(frame.index, pd.RangeIndex):
+        counts = pd.api.types.is_integer_dtype(frame.index.dtype) and frame.index.name is None
+        dated = (isinstance(label, str) and plain(label) in DATES for label in frame.columns.tolist())
+        frame = frame if counts and any(dated) else frame.reset_index()
     if frame.shape[1] < 2:
         found = quoted(list(frame.columns))
         raise DataError(
             f"{name} has one column, and no dates: found {found}. Put the dates in the first column of a file, or make "
             "them the index of a frame, such as frame.set_index('date')."
         )
-    levels = [[str(_cell(name)) for name in frame.columns.get_level_values(k)] for k in range(frame.columns.nlevels)]
-    columns = (column for _, column in frame.items())
+    names = [frame.columns.get_level_values(k).tolist() for k in range(frame.columns.nlevels)]
+    levels = [[str(_cell(name)) for name in of_level] for of_level in names]
+    numbers = _numbers(given)
+    columns = (frame.iloc[:, k] for k in range(frame.shape[1] - len(numbers)))
     entries = [one if one.dtype.kind in "iufbM" else one.astype(object).map(_cell).tolist() for one in columns]
-    return _grid(name, levels, entries, range(len(frame)))
+    return _grid(name, levels, [*entries, *numbers], np.arange(len(frame)))
+
+
+def _numbers(frame: pd.DataFrame) -> list[NDArray[Any]]:
+    """(R,) the columns of a frame in which all are numbers of one kind, without a step for each; else none."""
+    kinds = set(frame.dtypes)
+    kind = kinds.pop() if len(kinds) == 1 else None
+    return list(frame.to_numpy().T) if isinstance(kind, np.dtype) and kind.kind in "iuf" else []
 
 
 def _of_workbook(name: str, content: io.BytesIO) -> Grid:
@@ -209,7 +220,7 @@ def _grid(
     name: str,
     levels: Sequence[Sequence[str]],
     columns: Sequence[Any],
-    lines: Sequence[int],
+    lines: Any,
     delimiter: str = "",
     notes: Sequence[str] = (),
 ) -> Grid:
@@ -276,7 +287,9 @@ def _cell(value: object) -> object:
 
 
 def _is_empty(column: Any) -> bool:
-    return bool(column.isna().all()) if isinstance(column, pd.Series) else not any(cell != "" for cell in column)
+    if isinstance(column, pd.Series | np.ndarray):
+        return bool(pd.isna(column).all())
+    return not any(cell != "" for cell in column)
 
 
 def _has_days(cells: Cells, fewest: int = 0) -> bool:

@@ -13,12 +13,12 @@ from typing import NamedTuple
 import numpy as np
 
 from foundation.arguments import cut
-from foundation.arrays import Array, Rows
+from foundation.arrays import Array, Mask, Rows
 from foundation.errors import DataError
 from foundation.paper.wording import listed, percent
 from research.market.calendars import Days
 from research.market.currency import CURRENCIES
-from research.market.reading.cells import step_of
+from research.market.reading.cells import FIRST_ROWS, largest_steps, step_of
 
 FEWEST, MOST_ROWS = 20, 750  # rows, below which numbers show nothing; the newest rows that are looked at
 MOST_OF_BARS = 12  # columns of a table that may be bars of one asset, with others beside them
@@ -44,8 +44,10 @@ FEWEST_LOOSE = 40  # rows, below which bounds that are not touched show nothing
 LOOSE, SMOOTH, APART = 0.25, 0.6, 0.05  # of bounds that are not touched, see `_are_bars`
 TOUCHES = 1e-9  # relative distance at which a bound is touched
 CENTS, FINE = 0.01, 1e-4  # currency: prices are multiples of it; step of logarithms, at most
+STEPS = 12, 1e-9, 1e-9  # decimals; absolute and relative distances from a multiple of a step
+CLEARLY = 0.95  # of a limit, below which a value that was computed in another order is below it too
 BASES = {"numpy.exp(frame)": np.e, "10.0 ** frame": 10.0, "2.0 ** frame": 2.0}
-LARGEST_LOGS = float(np.log(1e9) / np.log(2.0))  # of a price of 1e9, to the smallest of these bases
+LARGEST_PRICE = 1e9  # of which a number may be the logarithm
 SUM = re.compile("avg|average|mean|total|sum|durchschnitt|mittelwert|summe", re.IGNORECASE)  # the name of a column
 GROSS_RETURNS = (
     "{0}: the columns {1} look like returns plus one, and not like prices: they lie round one and do not stay where "
@@ -98,35 +100,44 @@ def bars_among(columns: Sequence[Array], names: Sequence[str], file: str) -> Bar
     return None
 
 
-def refuse_figures(cells: Array, names: Sequence[str], days: Days, file: str) -> None:
+def refuse_figures(columns: Sequence[Array], names: Sequence[str], days: Days, file: str) -> None:
     """Refuse gross returns, logarithms of prices, and figures that are no prices.
 
-    cells  : (T, n), NaN where there is none.
-    days   : (T,) of the rows.
-    Raises : DataError naming the columns, with the mend.
+    columns : n columns (T,), NaN where there is none.
+    days    : (T,) of the rows.
+    Raises  : DataError naming the columns, with the mend.
     """
-    if len(cells) < FEWEST:
+    if len(days) < FEWEST:
         return
-    if (empty := int(np.isnan(cells).all(axis=1).sum())) > len(cells) / 2:
-        raise DataError(
-            f"{file}: {empty} of {len(cells)} rows have no price. Remove such rows, or give prices of them."
-        )
-    cells, days = np.ascontiguousarray(cells[-MOST_ROWS:]), days[-MOST_ROWS:]
-    known = {name: ~np.isnan(cells[:, k]) for k, name in enumerate(names)}
-    series = {name: cells[known[name], k] for k, name in enumerate(names)}
-    series = {name: values for name, values in series.items() if len(values) >= FEWEST and (values > 0.0).all()}
-    if gross := _gross(series):
+    if all(np.isnan(column).any() for column in columns):
+        empty = int(np.isnan(columns).all(axis=0).sum())
+        if empty > len(days) / 2:
+            raise DataError(
+                f"{file}: {empty} of {len(days)} rows have no price. Remove such rows, or give prices of them."
+            )
+    newest, days = np.array([column[-MOST_ROWS:] for column in columns]), days[-MOST_ROWS:]
+    known = ~np.isnan(newest)
+    counts = np.count_nonzero(known, axis=1)
+    complete = counts == len(days)
+    lows, highs = np.fmin.reduce(newest, axis=1), np.fmax.reduce(newest, axis=1)
+    used = np.flatnonzero((lows > 0.0) & (counts >= FEWEST)).tolist()
+    series = {names[k]: newest[k] if complete[k] else newest[k][known[k]] for k in used}
+    spans = {names[k]: (float(lows[k]), float(highs[k])) for k in used}
+    if gross := _gross(series, spans):
         in_hundredths = np.median(series[gross[0]]) > IN_HUNDREDTHS
         raise DataError(GROSS_RETURNS.format(file, _quoted(gross), "(frame / 100.0)" if in_hundredths else "frame"))
-    logarithms, why, mend = _logarithms(series)
+    logarithms, why, mend = _logarithms(series, spans)
     if logarithms:
         raise DataError(LOGARITHMS.format(file, _quoted(logarithms), why, mend))
-    moves = any(np.ptp(values) for values in series.values())
-    for name, values in series.items():
-        if why := _counts(values, days[known[name]]) or _other(values, moves):
-            _refuse_figure(file, name, why, names)
+    moves = any(low < high for low, high in spans.values())
+    clear = complete & (lows > 0.0)
+    clear[clear] = _move_as_prices(newest[clear])
+    for k in used:
+        values = series[names[k]]
+        if not clear[k] and (why := _counts(values, days[known[k]]) or _other(values, moves)):
+            _refuse_figure(file, names[k], why, names)
     if len(names) <= MOST_COMPARED:
-        _refuse_copies(cells, names, file)
+        _refuse_copies(np.ascontiguousarray(newest.T), names, file)
 
 
 def _refuse_figure(file: str, name: str, why: str, names: Sequence[str]) -> None:
@@ -138,7 +149,8 @@ def _refuse_figure(file: str, name: str, why: str, names: Sequence[str]) -> None
 
 def _refuse_copies(cells: Array, names: Sequence[str], file: str) -> None:
     """Refuse a sum or mean of all others, another one of the row before, or in other units from another zero."""
-    whole = cells[~np.isnan(cells).any(axis=1)]
+    known = ~np.isnan(cells).any(axis=1)
+    whole = cells if known.all() else cells[known]
     sums = [k for k, name in enumerate(names) if SUM.fullmatch(name.strip())]
     for k in sums if len(names) > 2 and len(whole) >= FEWEST else ():
         rest = whole.sum(axis=1) - whole[:, k]
@@ -171,7 +183,7 @@ def _may_be_copies(cells: Array, whole: Array) -> list[tuple[int, int]]:
     differ = (last[1:, :, None] != last[:-1, None]) & pairs[:, :, None] & pairs[:, None]
     sizes, held = np.where(known, cells, 0.0), known.astype(float)
     away = np.where(known, cells - sizes.sum(axis=0) / np.maximum(held.sum(axis=0), 1.0), 0.0)
-    largest, steps = 1e-9 * np.abs(sizes).max(axis=0)[:, None], np.ones(cells.shape[1])  # no step is larger
+    largest, steps = 1e-9 * np.abs(sizes).max(axis=0)[:, None], largest_steps(whole, *STEPS)
     with np.errstate(invalid="ignore", divide="ignore"):  # where no row has both
         rows, sums, squares = held.T @ held, away.T @ held, away**2
         square, mean = squares.T @ held / (held.T @ held), sums / rows
@@ -254,6 +266,19 @@ def _other(values: Array, others_move: bool) -> str:
     return ""
 
 
+def _move_as_prices(columns: Array) -> Mask:
+    """(k,) true for columns of which `_counts` and `_other` find nothing, told by quick tests of all of them at once.
+
+    columns : (k, R) above zero.
+    """
+    moves = np.diff(np.log(columns))
+    away, size = moves - moves.mean(axis=1, keepdims=True), np.square(moves).mean(axis=1)
+    alike = np.abs((away[:, 1:] * away[:, :-1]).mean(axis=1)) < CLEARLY * AVERAGED * np.square(away).mean(axis=1)
+    return np.asarray(
+        alike & (size > 0.0) & (size < (CLEARLY * WILD) ** 2) & (columns[:, 0] != np.round(columns[:, 0]))
+    )
+
+
 def _returning(logs: Array) -> float:
     """The variance of moves over `RETURNS` rows over that of as many moves of one row: 1 where moves are independent.
 
@@ -286,14 +311,20 @@ def _is_wild(logs: Array) -> bool:
     return bool(not has_ticks and np.std(np.diff(logs)) > WILD and _returning(logs) < _least_returning(len(logs)))
 
 
-def _gross(series: Mapping[str, Array]) -> list[str]:
+def _gross(series: Mapping[str, Array], spans: Mapping[str, tuple[float, float]]) -> list[str]:
     """The columns of 1 + r, or of 100 (1 + r): round one, and independent of the row before.
 
     In a table of these alone they may be returns of bonds, too.
+    spans : the smallest and the largest value of each column.
     """
     forgetful = FORGETFUL if min(map(len, series.values()), default=0) >= MANY else FORGETFUL_FEW
     strays, steps = {}, []
     for name, values in series.items():
+        low, high = spans[name]
+        if not any(
+            low < base * (1.0 + 3.0 * NEAR_ONE) and high > base * (1.0 - 3.0 * NEAR_ONE) for base in (1.0, 100.0)
+        ):
+            continue
         median = float(np.median(values))
         base = 100.0 if median > IN_HUNDREDTHS else 1.0
         if abs(median / base - 1.0) > 2.0 * NEAR_ONE:
@@ -308,20 +339,21 @@ def _gross(series: Mapping[str, Array]) -> list[str]:
     return [name for name, stray in strays.items() if stray > least]
 
 
-def _logarithms(series: Mapping[str, Array]) -> tuple[list[str], str, str]:
+def _logarithms(series: Mapping[str, Array], spans: Mapping[str, tuple[float, float]]) -> tuple[list[str], str, str]:
     """The columns that look like logarithms of prices, the reason, and the mend.
 
     They move as such do where all columns may be such: their differences are as large as returns of shares, of which
     parts of their level are too small.
+    spans : the smallest and the largest value of each column.
     """
-    steps = {name: _step(values) for name, values in series.items() if values.max() <= LARGEST_LOGS}
     for mend, base in BASES.items():
-        if found := [
-            name for name, values in series.items() if name in steps and _are_logarithms(values, steps[name], base)
-        ]:
+        largest = np.log(LARGEST_PRICE) / np.log(base)
+        may_be = [name for name, (_, high) in spans.items() if high <= largest]
+        if found := [name for name in may_be if _are_logarithms(series[name], base)]:
             return found, "powers of one base are whole cents on all rows", mend
-    may_be = all(values.max() < LARGEST_LOG and steps[name] < FINE for name, values in series.items())
-    found = [name for name, values in series.items() if may_be and _moves_as_logarithm(name, values)]
+    all_small = all(high < LARGEST_LOG for _, high in spans.values())
+    are_fine = all_small and all(_step(values) < FINE for values in series.values())
+    found = [name for name, values in series.items() if are_fine and _moves_as_logarithm(name, values)]
     return (
         found,
         "small numbers of many decimals, of which the differences are as large as returns of shares",
@@ -329,9 +361,12 @@ def _logarithms(series: Mapping[str, Array]) -> tuple[list[str], str, str]:
     )
 
 
-def _are_logarithms(values: Array, step: float, base: float) -> bool:
+def _are_logarithms(values: Array, base: float) -> bool:
     """True where powers of a base are whole cents, more nearly than the rounding of the values makes by chance."""
-    if values.max() > np.log(1e9) / np.log(base) or step > FINE:
+    powers, widest = (base**value for value in values[:FIRST_ROWS].tolist()), FINE * np.log(base)  # twice the widest
+    if any(abs(power - round(power, 2)) > min(widest * power, CENTS / 10.0) for power in powers):
+        return False
+    if (step := _step(values)) > FINE:
         return False
     prices = base**values
     rounding = 0.5 * step * np.log(base) * prices + 1e-12 * prices
@@ -346,7 +381,7 @@ def _moves_as_logarithm(name: str, values: Array) -> bool:
 
 
 def _step(values: Array) -> float:
-    return step_of(values, 12, 1e-9, 1e-9)
+    return step_of(values, *STEPS)
 
 
 # -- bars ------------------------------------------------------------------------------------------------------------

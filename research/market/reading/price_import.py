@@ -173,8 +173,8 @@ def read_price_table(grid: Grid, *, dates: str | None = None, decimal: str | Non
     table = _prices_alone(table) if shape.is_wide else table
     if shape.assets is None:  # else the rows are looked at by asset, see `session_bars`
         closes = [column for column in table.shape.columns if column.field in PRICES]
-        cells, names = np.array([column.numbers for column in closes]).T, [column.asset for column in closes]
-        refuse_figures(cells, names, days.days, grid.name)
+        names = [column.asset for column in closes]
+        refuse_figures([column.numbers for column in closes], names, days.days, grid.name)
     return table
 
 
@@ -184,7 +184,7 @@ def _prices_alone(table: PriceTable) -> PriceTable:
     names = [column.asset for column in columns]
     if all(column.unit == "%" for column in columns):
         refuse_table(grid, "columns of figures in per cent", ", ".join(names), NO_PRICE)
-    empty = [bool(np.isnan(column.numbers).all()) for column in columns]
+    empty = [bool(np.isnan(c.numbers[-1:]).all() and np.isnan(c.numbers).all()) for c in columns]
     kept = [k for k, column in enumerate(columns) if column.unit != "%" and (all(empty) or not empty[k])]
     bars = bars_among([columns[k].numbers for k in kept], [names[k] for k in kept], grid.name)
     if bars is None:
@@ -295,5 +295,5 @@ def _one_a_session(bars: TableBars) -> TableBars:
     bars = bars.take(~again)
     for rows in np.split(np.arange(len(bars.days)), bars.begins[1:]):
         closes, name = bars.numbers[price][rows], bars.assets[bars.asset[rows[0]]]
-        refuse_figures(closes[:, None], [name], bars.days[rows], bars.file)
+        refuse_figures([closes], [name], bars.days[rows], bars.file)
     return bars

@@ -11,7 +11,7 @@ import pandas as pd
 from numpy.typing import NDArray
 
 from foundation.arguments import LARGEST_NUMBER, SMALLEST_NUMBER, is_number, refuse
-from foundation.arrays import Array, Mask, owned
+from foundation.arrays import Array, Mask, owned, within
 from foundation.errors import ConfigError, DataError
 from foundation.paper.wording import percent
 from research.market.calendars import Days, row_name, rows_a_year, sessions
@@ -27,7 +27,7 @@ from research.market.cash import (
     yearly_rate,
 )
 from research.market.delisting import exit_note
-from research.market.instruments import exit_rows, instruments_table
+from research.market.instruments import exit_rows, instruments_table, neutral_table
 from research.market.market import Market
 from research.market.notes import EXTREME_MOVES, Note, counted
 from research.market.reading.grids import read_grid
@@ -251,6 +251,8 @@ def assemble(
     _refuse(volumes, lambda cells: cells < 0.0, "impossible volume", "A volume is zero or above: correct the source.")
     of_price = f"A price is {SMALLEST_NUMBER:g} to {LARGEST_NUMBER:g}: correct the source."
     for table in (prices, quotes, *(bars or {}).values()):
+        if table is not None and within(table.cells, SMALLEST_NUMBER, LARGEST_NUMBER):
+            continue
         _refuse(table, lambda cells: cells <= 0.0, "impossible price", "A price is above zero: correct the source.")
         _refuse(table, lambda cells: (cells < SMALLEST_NUMBER) | (cells > LARGEST_NUMBER), "impossible price", of_price)
     for table in (volumes, dividends, splits):
@@ -310,7 +312,7 @@ def _instruments(prices: Table, quotes: Table | None, given: pd.DataFrame | None
     adjustment = [f"returns: as given; {quotes_of[name]}" for name in prices.names]
     neutral = {"adjustment": adjustment, "currency": currency}
     if given is None:
-        return instruments_table(prices.names, **neutral)
+        return neutral_table(prices.names, currency, tuple(adjustment))
     if sorted(map(str, given.index)) != sorted(prices.names):
         odd = [name for name in (*prices.names, *given.index) if [*given.index, *prices.names].count(name) != 2]
         raise DataError(
@@ -368,7 +370,8 @@ def _returns(prices: Array, tradable: Mask, halts: bool) -> Array:
     with np.errstate(over="ignore"):  # a return that is not finite is refused by the market
         np.divide(marked[1:], marked[:-1], out=returns[1:])
         returns[1:] -= 1.0
-    returns[np.isnan(returns)] = 0.0
+    if not tradable.all():
+        returns[np.isnan(returns)] = 0.0
     return returns
 
 
@@ -426,13 +429,13 @@ def _far_moves(names: Sequence[str], days: Days, moves: Array, most: float, text
     days : (T,) of the moves.
     text : of a note, with places for the name, the count of days, the day of the widest move, and that move.
     """
-    if -most <= moves.min(initial=0.0) and moves.max(initial=0.0) <= most:
+    if within(moves, -most, most):
         return
-    sizes = np.abs(moves)
-    for i in np.flatnonzero((sizes > most).any(axis=0)).tolist():
-        found, worst = days[sizes[:, i] > most], int(np.argmax(sizes[:, i]))
-        widest = percent(moves[worst, i], digits, signed=True)
-        told = text.format(names[i], counted(len(found), "session"), days[worst], widest)
+    for i in np.unique(np.flatnonzero((moves > most) | (moves < -most)) % len(names)).tolist():
+        sizes = np.abs(moves[:, i])
+        found, worst = days[sizes > most], int(np.argmax(sizes))
+        move = percent(moves[worst, i], digits, signed=True)
+        told = text.format(names[i], counted(len(found), "session"), days[worst], move)
         yield Note(told, [names[i]], found[0], found[-1], warning=True)
 
 

@@ -151,7 +151,7 @@ def wide_table(
         least = "two at least, for one return" if fewest == 2 else f"{fewest} at least"
         raise DataError(f"{dates.file} has too few rows of data: found {len(days.days)}. Give {least}.")
     order = slice(None, None, -1 if len(days.days) > 1 and (np.diff(days.days).astype(int) < 0).all() else 1)
-    cells = np.ascontiguousarray(np.array(numbers).T)[order]
+    cells = np.column_stack(numbers)[order]
     table = Table(days.days[order], names, cells, dates.file, np.asarray(dates.lines, dtype=np.int64)[order], notes)
     late = np.flatnonzero(table.days[1:] <= table.days[:-1]) + 1
     if len(late):
