@@ -27,6 +27,8 @@ def name_fault(name: object) -> str:
     """
     if not isinstance(name, str):
         return "is not text"
+    if name.isascii() and name.isalnum() and len(name) <= LONGEST_NAME:
+        return ""
     faults = {
         "is empty": not name.strip(),
         "has a line break or another character that is not printed": has_unseen(name),

@@ -379,9 +379,10 @@ def refit_after(before: Answer | None, past: Past, refit: Refit) -> Answer:
         return _fallen_back(previous, past, error)
 
 
-def carried(weights: Array, past: Past) -> Array:
-    """A target before (n,) as it stands on a later day: weights of delisted assets are spread over their class."""
-    return spread_unlisted(weights, past.listed[-1], past.asset_class)
+def carried(weights: Array, past: Past, how: Unlisted = "pro_rata") -> Array:
+    """A target (n,) on a day, such as one from before: weights of unlisted assets are spread (`spread_unlisted`)."""
+    listed = past.listed[-1]
+    return spread_unlisted(weights, listed, () if listed.all() else past.asset_class, how)
 
 
 def _fallen_back(previous: Array, past: Past, error: NotSolvedError) -> Answer:

@@ -15,7 +15,7 @@ from foundation.arguments import check_positive, is_number, is_whole, one_of, re
 from foundation.arrays import Array
 from foundation.dataclasses import dataclass, field
 from foundation.errors import ConfigError, DataError
-from research.allocation.allocation import LISTING, Unlisted, check_unlisted, spread_unlisted
+from research.allocation.allocation import LISTING, Unlisted, carried, check_unlisted
 from research.forecast.returns import check_window, complete_returns
 from research.forecast.views.equilibrium import MARKET_CAP, market_caps
 from research.market import Past
@@ -187,7 +187,7 @@ class FixedWeights:
 
     def target(self, past: Past) -> Array:
         """(n,) the weights in the market's order, fraction of NAV, with those of unlisted assets spread."""
-        return spread_unlisted(self._in_order(past.assets), past.listed[-1], past.asset_class, self.unlisted)
+        return carried(self._in_order(past.assets), past, self.unlisted)
 
     def _in_order(self, assets: tuple[str, ...]) -> Array:
         if not _named(self.weights):
@@ -227,7 +227,7 @@ class EqualWeights:
     def target(self, past: Past) -> Array:
         """(n,) equal weights, fraction of NAV, with those of unlisted assets spread."""
         lines = len(past.assets)
-        return spread_unlisted(np.full(lines, 1.0 / lines), past.listed[-1], past.asset_class, self.unlisted)
+        return carried(np.full(lines, 1.0 / lines), past, self.unlisted)
 
 
 def _named(weights: Any) -> bool:

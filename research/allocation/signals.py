@@ -14,7 +14,7 @@ from foundation.dataclasses import dataclass, field, replace
 from foundation.errors import ConfigError, DataError
 from foundation.files import sha256_of
 from foundation.tolerances import FIVE_DECIMALS, TARGET_TOLERANCE
-from research.allocation.allocation import Unlisted, check_unlisted, spread_unlisted
+from research.allocation.allocation import Unlisted, carried, check_unlisted
 from research.allocation.estimated import EstimationSchedule, check_schedule, placed
 from research.market import Past
 from research.market.calendars import Days
@@ -172,7 +172,7 @@ class Signals:
         self.check(past)
         cells = self._table.wide(past.assets)[self._row(past)]
         if self.mapping == "weights":
-            return spread_unlisted(np.nan_to_num(cells), past.listed[-1], past.asset_class, self.unlisted)
+            return carried(np.nan_to_num(cells), past, self.unlisted)
         lines = np.flatnonzero(past.listed[-1] & ~np.isnan(cells))
         scores = cells[lines]
         size = np.maximum(scores, 0.0) if self.mapping == "positive" else np.array(pd.Series(scores).rank())

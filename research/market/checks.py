@@ -38,7 +38,7 @@ def check_labels(market: MarketData) -> None:
     _check_words(market, where)
     _check_assets(market.assets, where)
     table = market.instruments
-    if tuple(table.index) != market.assets or not set(INSTRUMENT_COLUMNS) <= set(table.columns):
+    if tuple(table.index.tolist()) != market.assets or not set(INSTRUMENT_COLUMNS) <= set(table.columns):
         raise DataError(
             f"instruments of {where} must have a row for each of {cut(', '.join(market.assets))}, in this order, and "
             f"the columns {', '.join(INSTRUMENT_COLUMNS)}: found {cut(', '.join(map(str, table.index)))}. Use "
@@ -116,7 +116,7 @@ def check_values(market: MarketData) -> None:
         refuse(missing, "return missing", market.returns, "Correct the source, or leave the asset out.")
         refuse((market.returns <= -1.0) & ~exit_day, "impossible return", market.returns, f"{finite} -1.")
         refuse(market.returns > LARGEST_NUMBER, "impossible return", market.returns, large)
-    early = np.False_ if market.listed.all() else ~market.listed & (market.returns != 0.0) & ~exit_day
+    early = market.listed[:0] if market.listed.all() else ~market.listed & (market.returns != 0.0) & ~exit_day
     refuse(early, "return before listing", market.returns, "Set it to zero.")
     refuse(~(np.isfinite(market.cash) & (market.cash > -1.0)), "impossible cash return", market.cash, f"{finite} -1.")
     _check_growth(market)

@@ -109,17 +109,12 @@ def days_of(cells: Cells, order: str | None = None) -> ReadDays:
     Raises : DataError for a cell that is no day or is written otherwise than the first, for dates that read two ways in
              every row, for months and quarters, and for moments that are not one a day at one local time.
     """
-    is_typed = isinstance(cells.entries, pd.Series | np.ndarray)
-    column = pd.Series(cells.entries, dtype=None if is_typed else object)
+    column, kind = cells.entries, None if isinstance(cells.entries, np.ndarray) else object
+    column = column if isinstance(column, pd.Series) else pd.Series(column, dtype=kind)
+    if column.dtype.kind == "M":
+        return _of_moments(cells, column)
     if (empty := column.isna()).any():
         cells.refuse(int(np.argmax(empty)), "no date", DATE_FIX)
-    if column.dtype.kind == "M":
-        zone = getattr(column.dtype, "tz", None)
-        moments = (column if zone is None else column.dt.tz_localize(None)).to_numpy().astype("datetime64[us]")
-        days, utc = moments.astype("datetime64[D]"), str(zone) in ("UTC", "utc", "UTC+00:00", "Etc/UTC")
-        seconds = (moments - days).astype("int64") / 1e6
-        seconds = np.where(seconds == 0.0, 0.0 if utc else np.nan, seconds)
-        return _dated(cells, range(len(days)), "cells of dates", days, seconds, utc)
     if (iso := _iso_days(column)) is not None:
         return _dated(cells, range(len(iso)), "year-month-day", iso, np.full(len(iso), np.nan), False)
     codes, unique = pd.factorize(column)
@@ -141,6 +136,18 @@ def days_of(cells: Cells, order: str | None = None) -> ReadDays:
     seconds, utc = np.array([stamp.seconds for stamp in stamps]), all(stamp.utc for stamp in stamps)
     read = _dated(cells, rows, form, np.array(found, dtype="datetime64[D]"), seconds, utc)
     return read._replace(days=read.days[codes])
+
+
+def _of_moments(cells: Cells, column: pd.Series) -> ReadDays:
+    """The days of a column of moments of pandas."""
+    zone = getattr(column.dtype, "tz", None)
+    moments = (column if zone is None else column.dt.tz_localize(None)).to_numpy().astype("datetime64[us]")
+    if (empty := np.isnat(moments)).any():
+        cells.refuse(int(np.argmax(empty)), "no date", DATE_FIX)
+    days, utc = moments.astype("datetime64[D]"), str(zone) in ("UTC", "utc", "UTC+00:00", "Etc/UTC")
+    seconds = (moments - days).astype("int64") / 1e6
+    seconds = np.where(seconds == 0.0, 0.0 if utc else np.nan, seconds)
+    return _dated(cells, range(len(days)), "cells of dates", days, seconds, utc)
 
 
 def _iso_days(column: pd.Series) -> Days | None:

@@ -40,6 +40,7 @@ BOTH_WAYS, AVERAGED = 0.1, 0.65  # share of moves up, and of moves down; correla
 ONE_UNIT = 0.001  # slope from one, within which two columns are in one unit: funds at a constant distance
 MOST_COMPARED, MORE_THAN_ROUNDING = 40, 20.0  # columns of which each is held against the others; zeros that count
 BEYOND_ROUNDING, UNSURE = 1.01, 1e-6  # times rounding, at which a line strays; of a square, which arithmetic loses
+ROWS_OF_LINES = 60  # newest rows, which nearly always tell two columns apart
 FEWEST_LOOSE = 40  # rows, below which bounds that are not touched show nothing
 LOOSE, SMOOTH, APART = 0.25, 0.6, 0.05  # of bounds that are not touched, see `_are_bars`
 TOUCHES = 1e-9  # relative distance at which a bound is touched
@@ -172,18 +173,20 @@ def _refuse_copies(cells: Array, names: Sequence[str], file: str) -> None:
 def _may_be_copies(cells: Array, whole: Array) -> list[tuple[int, int]]:
     """The ordered pairs of columns that are not told apart at once: no other is of the row before, or affine.
 
-    A line through two columns strays on some row by as much as least squares leave in the mean, or more. Rounding
-    explains no more than the steps of the rows without gaps, which are those of more rows or larger.
+    A line through two columns strays on some row by as much as least squares leave in the mean of any rows, or more.
+    Rounding explains no more than the steps of the rows without gaps, which are those of more rows or larger.
 
     cells : (T, n), NaN where there is none.
     whole : its rows without gaps.
     """
+    largest = 1e-9 * np.fmax.reduce(np.abs(cells), axis=0, initial=0.0)[:, None]
+    cells = cells[-ROWS_OF_LINES:]
     known = ~np.isnan(cells)
     last, pairs = cells[-FEWEST:], known[1 - FEWEST :] & known[-FEWEST:-1]
     differ = (last[1:, :, None] != last[:-1, None]) & pairs[:, :, None] & pairs[:, None]
     sizes, held = np.where(known, cells, 0.0), known.astype(float)
     away = np.where(known, cells - sizes.sum(axis=0) / np.maximum(held.sum(axis=0), 1.0), 0.0)
-    largest, steps = 1e-9 * np.abs(sizes).max(axis=0)[:, None], largest_steps(whole, *STEPS)
+    steps = largest_steps(whole, *STEPS)
     with np.errstate(invalid="ignore", divide="ignore"):  # where no row has both
         rows, sums, squares = held.T @ held, away.T @ held, away**2
         square, mean = squares.T @ held / (held.T @ held), sums / rows

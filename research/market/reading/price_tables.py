@@ -60,8 +60,10 @@ def price_tables(grid: Grid) -> PriceTables:
         return _of_bars(table, (*notes, *left))
     names = tuple(column.asset for column in shape.columns)
     codes = {column.asset: code for column in shape.columns if (code := stated_currency(column))}
-    units = units_of([codes.get(name, "") for name in names]).tolist()
-    numbers = [c.numbers if unit == 1.0 else c.numbers * unit for c, unit in zip(shape.columns, units, strict=True)]
+    numbers = [column.numbers for column in shape.columns]
+    if not HUNDREDTHS.keys().isdisjoint(codes.values()):
+        units = units_of([codes.get(name, "") for name in names])
+        numbers = [of_column * unit for of_column, unit in zip(numbers, units, strict=True)]
     prices = wide_table(shape.dates, table.days, names, numbers, notes, 2)
     return PriceTables(prices, currency={name: HUNDREDTHS.get(code, code) for name, code in codes.items()}, notes=notes)
 
