@@ -105,8 +105,7 @@ class TargetPath(MadeAnew):
                     "from 0, -1 for none."
                 )
         early = self.row[: self.seen.max(initial=0)]  # no target has seen what comes after these
-        ahead = np.append(self.seen, -1)[early] > np.arange(len(early))  # the last is that of -1
-        if ahead.any():
+        if len(early) and (ahead := np.append(self.seen, -1)[early] > np.arange(len(early))).any():  # -1 is the last
             t = int(np.argmax(ahead))
             raise PolicyError(
                 f"target {self.row[t]} of {self.allocation} is used at row {t}, but contains data of row "
@@ -116,7 +115,7 @@ class TargetPath(MadeAnew):
     @cached_property
     def first(self) -> int:
         """Row of the market on which the first target is in force; 0 where none is."""
-        return int(np.argmax(self.row >= 0))
+        return 0 if self.row[0] >= 0 else int(np.argmax(self.row >= 0))
 
     @cached_property
     def gross(self) -> Array:

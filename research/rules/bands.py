@@ -4,7 +4,7 @@ from typing import NamedTuple
 
 import numpy as np
 
-from foundation.arrays import Array, Mask
+from foundation.arrays import Array, Mask, owned
 from foundation.compiled import inlined, linked
 from foundation.compiled.simd import Number, maximum
 from foundation.tolerances import TARGET_TOLERANCE, TRIGGER, WEIGHT
@@ -127,18 +127,17 @@ def band_rows(target: Array, trigger: Array | float, box: Array | float) -> dict
     """
     cash = cash_of(target)
     full = np.concatenate([target, cash[:, None]], axis=1)
-    past, into = (full - trigger, full + trigger), (full - box, full + box)
-    (trigger_lower, trigger_upper), (lower, upper) = _own_side(full, *past), _own_side(full, *into)
-    of_cash = np.stack([bound[:, -1] for bound in (*past, lower, upper)], axis=1)
-    of_cash[cash == 0.0, 2:] = 0.0
-    return {
-        "target": target,
-        "trigger_lower": trigger_lower[:, :-1],
-        "trigger_upper": trigger_upper[:, :-1],
-        "lower": lower[:, :-1],
-        "upper": upper[:, :-1],
-        "cash": of_cash,
-    }
+    bounds = np.empty((4, *full.shape))
+    for k, width in ((0, trigger), (2, box)):
+        np.subtract(full, width, out=bounds[k])
+        np.add(full, width, out=bounds[k + 1])
+    of_cash, lower, upper = bounds[:, :, -1].T.copy(), bounds[::2], bounds[1::2]
+    long = full >= 0.0  # each ends on its own side of zero
+    np.maximum(lower, np.where(long, 0.0, -np.inf), out=lower)
+    np.minimum(upper, np.where(long, np.inf, 0.0), out=upper)
+    of_cash[:, 2:] = np.where(cash[:, None] == 0.0, 0.0, bounds[2:, :, -1].T)
+    names = ("trigger_lower", "trigger_upper", "lower", "upper")
+    return {"target": target, **dict(zip(names, owned(bounds)[:, :, :-1], strict=True)), "cash": of_cash}
 
 
 def own_sides(target: Array) -> dict[str, Array]:
@@ -167,14 +166,6 @@ def cash_of(target: Array) -> Array:
     cash: Array = 1.0 - target.sum(axis=1)
     cash[np.abs(cash) < TARGET_TOLERANCE] = 0.0
     return cash
-
-
-def _own_side(target: Array, lower: Array, upper: Array) -> tuple[Array, Array]:
-    """(lower, upper) bounds round each target, on its own side of zero."""
-    long = target >= 0.0
-    if long.all():
-        return np.maximum(lower, 0.0), upper
-    return np.where(long, np.maximum(lower, 0.0), lower), np.where(long, upper, np.minimum(upper, 0.0))
 
 
 def or_narrowest(widths: Array) -> Array:
