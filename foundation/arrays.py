@@ -88,10 +88,8 @@ def within(values: Array, low: float, high: float) -> bool:
     >>> within(np.array([1.0, np.nan]), 0.0, 1.0), within(np.array([np.inf]), 0.0, 1.0)
     (True, False)
     """
-    return not (
-        np.fmin.reduce(values, axis=None, initial=np.nan) < low
-        or np.fmax.reduce(values, axis=None, initial=np.nan) > high
-    )
+    least, most = (extreme.reduce(values, axis=None, initial=np.nan) for extreme in (np.fmin, np.fmax))
+    return not (least < low or most > high)
 
 
 def running_sums(values: Array) -> Array:
