@@ -337,3 +337,16 @@ def test_a_market_from_a_file_declares_its_currency(tmp_path: Path) -> None:
     assert any(note.startswith("Cash in EUR earns the three-month US bill") and note.warning for note in got.notes)
     with pytest.raises(ConfigError, match="currency is 'eur': write its code of three capital letters"):
         market_from_file(path, currency="eur")
+
+
+@pytest.mark.parametrize("same_from", [0, 640])
+def test_a_column_is_a_copy_where_all_its_rows_are(same_from: int) -> None:
+    rng = np.random.default_rng(7)
+    one, other = 50.0 * np.exp(np.cumsum(rng.normal(0.0, 0.01, (2, 700)), axis=1))
+    copy = np.concatenate([other[:same_from], 2.0 * one[same_from:] + 30.0])
+    prices = pd.DataFrame({"ONE": one, "COPY": copy}, index=pd.bdate_range("2015-01-01", periods=700))
+    if same_from:  # the newest rows alone do not tell the two apart
+        assert market_from_frame(prices, calendar="24/7").assets == ("ONE", "COPY")
+    else:
+        with pytest.raises(DataError, match="in other units from another zero"):
+            market_from_frame(prices, calendar="24/7")
