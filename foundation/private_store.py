@@ -71,13 +71,27 @@ def keep(where: list[Path], name: str, content: bytes) -> None:
             if not written_alone(folder, _owner()):
                 continue
             if path.exists() and opened(path.read_bytes(), folder, name) is not None:
-                if time.time() - path.stat().st_mtime > DAY:
-                    os.utime(path)
+                _note(path)
                 continue
             key = _key(folder) or _new_key(folder)
             write_private(path, _digest(key, name, content) + content)
         except OSError:
             continue
+
+
+def note_use(where: list[Path], folder: Path, name: str, content: bytes) -> None:
+    """Note that a file that was opened in a folder is used; from one that is not in `where`, it is kept there too."""
+    if folder not in where:
+        keep(where, name, content)
+        return
+    with suppress(OSError):
+        _note(folder / name)
+
+
+def _note(path: Path) -> None:
+    """Set the time of a file, which says when it was last used, once a day."""
+    if time.time() - path.stat().st_mtime > DAY:
+        os.utime(path)
 
 
 def _digest(key: bytes, name: str, content: bytes) -> bytes:

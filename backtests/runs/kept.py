@@ -15,7 +15,7 @@ from typing import ParamSpec, TypeVar
 
 from backtests.runs.content import OUR_CODE, shipped_digest
 from foundation.compiled.store import processor
-from foundation.private_store import UNREADABLE, folders_of, keep, opened, prune
+from foundation.private_store import UNREADABLE, folders_of, keep, note_use, opened, prune
 from foundation.sets import installed_versions
 from foundation.stored import sources_digest
 from foundation.threads import one_blas_thread
@@ -48,7 +48,7 @@ def kept(function: Callable[P, T], *given: P.args, **named: P.kwargs) -> T:
         with suppress(OSError, *UNREADABLE):
             if (found := opened((folder / name).read_bytes(), folder, name)) is not None:
                 result: T = pickle.loads(found)
-                keep(where, name, found)  # which notes that it is used
+                note_use(where, folder, name, found)
                 return result
     with one_blas_thread():
         result = function(*given, **named)

@@ -7,7 +7,6 @@ on with the old machine code. Code that is not kept yet is compiled when it is f
 """
 
 from collections.abc import Callable
-from functools import partial
 from typing import Any, TypeVar, cast
 
 from foundation.quick_imports import without_coverage_of_kernels
@@ -25,7 +24,9 @@ __all__ = ["compiled", "inlined", "inlined_copy", "linked", "on_demand", "refer"
 F = TypeVar("F", bound=Callable[..., Any])
 
 FASTMATH = {"nnan", "nsz"}  # no `reassoc`, `contract` or `arcp`: however a kernel is inlined, it gives the same bits
-OPTIONS: dict[str, Any] = {"nogil": True, "fastmath": FASTMATH, "error_model": "numpy"}
+# No kernel is called as a C function, so none is wrapped as one.
+OPTIONS: dict[str, Any] = {"nogil": True, "fastmath": FASTMATH, "error_model": "numpy", "nopython": True}
+OPTIONS |= {"boundscheck": None, "no_cfunc_wrapper": True}
 # Counting references to the arrays of a call costs as much as a trade does; a kernel that counts none cannot allocate.
 LEAN: dict[str, Any] = OPTIONS | {"_nrt": False}
 
@@ -42,17 +43,17 @@ def linked(function: F) -> F:
 
     It gives numbers only: it counts no references, so a `compiled` caller would free an array that it gave twice.
     """
-    return cast(F, Linked(function, partial(_kept, options=LEAN)))
+    return cast(F, Linked(function, LEAN, _kept))
 
 
 def inlined(function: F) -> F:
     """`linked`, and always inlined into kernels that call it: for work of every day, not only of some days."""
-    return cast(F, Linked(function, partial(_kept, options=LEAN | {"forceinline": True})))
+    return cast(F, Linked(function, LEAN | {"forceinline": True}, _kept))
 
 
 def on_demand(function: F) -> F:
     """`linked`, and compiled by itself when first called: for code that many kernels call, or some on few days."""
-    return cast(F, OnDemand(function, partial(_kept, options=LEAN)))
+    return cast(F, OnDemand(function, LEAN, _kept))
 
 
 def inlined_copy(kernel: F) -> F:
@@ -60,10 +61,8 @@ def inlined_copy(kernel: F) -> F:
     return inlined(kernel.py_func)  # type: ignore[attr-defined, no-any-return]
 
 
-def _kept(function: F, options: dict[str, Any], form: type[WholeCompiler] = WholeCompiler, **more: Any) -> Any:
-    """A dispatcher of numba with kept code. No kernel is called as a C function, so none is wrapped as one."""
-    kernel = Kernel(
-        function, {}, options | {"nopython": True, "boundscheck": None, "no_cfunc_wrapper": True} | more, form
-    )
+def _kept(function: F, options: dict[str, Any], form: type[WholeCompiler] = WholeCompiler) -> Any:
+    """A dispatcher of numba with kept code."""
+    kernel = Kernel(function, {}, {**options}, form)
     kernel._cache = KernelStore(kernel)  # what numba's `cache=True` sets, with its own
     return kernel

@@ -35,8 +35,9 @@ from numba.extending import models, register_model
 from foundation.compiled.forms import LinkedCompiler, settled
 
 Function = Callable[..., Any]
+Options = dict[str, Any]
 intrinsic: Any = _intrinsic  # what it makes is called from compiled code, with fewer arguments than it declares
-BARE = {"no_cpython_wrapper": True}  # not to be called from Python
+BARE: Options = {"no_cpython_wrapper": True}  # not to be called from Python
 PLAIN: dict[Any, types.Type] = {float: types.float64, int: types.int64, bool: types.boolean, NoneType: types.none}
 BYTES, SIZE = ir.IntType(8).as_pointer(), ir.IntType(64)
 RESOLVE = "rebalance_resolve"  # the name by which compiled code finds `_resolve`
@@ -45,12 +46,18 @@ RESOLVE = "rebalance_resolve"  # the name by which compiled code finds `_resolve
 class Linked:
     """A kernel that is copied into the kernels that call it, and called like any function from Python."""
 
-    def __init__(self, function: Function, make: Callable[..., Any]) -> None:
-        """Compile a function by a decorator of numba's, `make`, which takes further options."""
-        self.py_func, self._make = function, make
+    def __init__(self, function: Function, options: Options, make: Callable[..., Any]) -> None:
+        """Compile a function by `make`, which gives numba's dispatcher of it with options and a form."""
+        self.py_func, self._options, self._make = function, options, make
+        self.targetoptions = options | BARE  # of what is copied
         self.__doc__, self.__name__, self.__module__ = function.__doc__, function.__name__, function.__module__
-        self.copied = make(function, **BARE, form=LinkedCompiler)
-        self.copied._cache = NullCache()  # it is kept with the kernels that it is copied into
+
+    @cached_property
+    def copied(self) -> Any:
+        """The dispatcher of the kernel as it is copied."""
+        made = self._make(self.py_func, self.targetoptions, LinkedCompiler)
+        made._cache = NullCache()  # it is kept with the kernels that it is copied into
+        return made
 
     @property
     def _numba_type_(self) -> types.Type:
@@ -59,7 +66,7 @@ class Linked:
     @cached_property
     def dispatcher(self) -> Any:
         """The dispatcher that Python calls."""
-        return self._make(self.py_func)
+        return self._make(self.py_func, self._options)
 
     def __call__(self, *given: Any) -> Any:
         """The result of the kernel."""
@@ -146,12 +153,19 @@ def _field(context: Any, builder: Any, kind: Any, value: Any, name: str) -> Any:
 class OnDemand:
     """A kernel that other kernels call at its address, and Python like any function."""
 
-    def __init__(self, function: Function, make: Callable[..., Any]) -> None:
-        """Compile a function by a decorator of numba's, `make`; its annotations state its arguments and result."""
-        self.py_func, self._make = function, make
+    def __init__(self, function: Function, options: Options, make: Callable[..., Any]) -> None:
+        """Compile a function by `make`, as `Linked` does; its annotations state its arguments and result."""
+        self.py_func, self._options, self._make = function, options, make
         self.__doc__, self.__name__, self.__module__ = function.__doc__, function.__name__, function.__module__
-        self.called = make(function, **BARE)
-        self._numba_type_ = _call_of(self)
+
+    @cached_property
+    def called(self) -> Any:
+        """The dispatcher of the code that is called."""
+        return self._make(self.py_func, self._options | BARE)
+
+    @cached_property
+    def _numba_type_(self) -> types.Function:
+        return _call_of(self)
 
     @cached_property
     def dispatcher(self) -> Any:
@@ -160,7 +174,7 @@ class OnDemand:
         given = ", ".join(code.co_varnames[: code.co_argcount])
         call = eval(f"lambda {given}: kernel({given})", {"kernel": self})
         call.__module__, call.__name__, call.__qualname__ = self.__module__, self.__name__, self.py_func.__qualname__
-        return self._make(call)
+        return self._make(call, self._options)
 
     def __call__(self, *given: Any) -> Any:
         """The result of the kernel."""

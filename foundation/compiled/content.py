@@ -6,8 +6,8 @@ docstrings, annotations, paths and Python code that is not compiled are no part 
 that are loaded, and not from their files, which may have been edited since.
 """
 
-import ast
 import hashlib
+import re
 import sys
 import time
 from collections.abc import Iterator
@@ -27,6 +27,11 @@ from foundation.compiled import forms
 from foundation.compiled.calls import Linked, OnDemand
 
 LOAD_GLOBAL, EXTENDED_ARG, RESUME, NOP = (opmap[name] for name in ("LOAD_GLOBAL", "EXTENDED_ARG", "RESUME", "NOP"))
+BEGIN = bytes([RESUME, 0])
+CONSTANTS, GLOBALS = (
+    re.compile(b"%b*[%b]" % (re.escape(bytes([EXTENDED_ARG])), re.escape(bytes(wanted))), re.DOTALL)
+    for wanted in (hasconst, [LOAD_GLOBAL])
+)  # of the operations of a function, with the high bytes of their numbers before them
 KNOWN_LIBRARIES = {"numba", "llvmlite", "numpy", "math", "operator", "builtins", "typing"}  # known by their versions
 PLAIN = (bool, int, float, complex, str, bytes, type(None), type(...), np.generic)
 STARTED = time.time()
@@ -77,8 +82,7 @@ def _reached(kernel: Dispatcher | Linked | OnDemand) -> Iterator[Described]:
 
 def _described(value: Any) -> Described:
     """The description of a kernel, intrinsic, function or module. Values are read each time: constants can change."""
-    value = value.copied if isinstance(value, Linked) else value
-    if isinstance(value, Dispatcher):
+    if isinstance(value, Dispatcher | Linked):
         options = sorted((name, _plain(option)) for name, option in value.targetoptions.items())
         one = _function(value.py_func)
         return Described(f"kernel {one.text} {options}", one.read)
@@ -128,34 +132,30 @@ def _named(value: Any, reader: FunctionType, read: list[Any]) -> str:
 @cache
 def _instructions(code: CodeType) -> str:
     """The instructions of a function without its docstring and line numbers; with `python -OO` the same."""
-    said, before = list[Any](), -1
-    for operation, number in _operations(code):
-        if operation in hasconst:  # by their places, of which a docstring takes one
-            constant = code.co_consts[number]
-            said.append((operation, _instructions(constant) if isinstance(constant, CodeType) else _plain(constant)))
-        elif (before, operation) != (RESUME, NOP):  # which stands where -OO took a docstring away
-            said.append((operation, number))
-        before = operation
+    plain, constants = bytearray(code.co_code), []
+    for place, number in _numbers(code, CONSTANTS):  # by their places, of which a docstring takes one
+        constant = code.co_consts[number]
+        constants.append(_instructions(constant) if isinstance(constant, CodeType) else _plain(constant))
+        plain[place] = 0
+    said = bytes(plain).replace(BEGIN + bytes([NOP, 0]), BEGIN, 1).hex()  # what -OO leaves where a docstring was
     flags = code.co_flags & ~CO_OPTIMIZED  # which profilers and debuggers of some versions take away
     counts = code.co_argcount, code.co_posonlyargcount, code.co_kwonlyargcount, flags
-    return repr((code.co_name, counts, said, code.co_names, code.co_varnames, code.co_freevars))
+    return repr((code.co_name, counts, said, constants, code.co_names, code.co_varnames, code.co_freevars))
 
 
 @cache
 def _global_names(code: CodeType) -> set[str]:
     """The global names that a function reads, those of functions within it included."""
-    names = {code.co_names[number >> 1] for operation, number in _operations(code) if operation == LOAD_GLOBAL}
+    names = {code.co_names[number >> 1] for _, number in _numbers(code, GLOBALS)}
     return names.union(*(_global_names(one) for one in code.co_consts if isinstance(one, CodeType)))
 
 
-def _operations(code: CodeType) -> Iterator[tuple[int, int]]:
-    """The operations of a function, each with its number."""
-    high = 0
-    for operation, low in zip(code.co_code[::2], code.co_code[1::2], strict=True):
-        number = high << 8 | low
-        high = number if operation == EXTENDED_ARG else 0
-        if operation != EXTENDED_ARG:
-            yield operation, number
+def _numbers(code: CodeType, operations: re.Pattern[bytes]) -> Iterator[tuple[int, int]]:
+    """The numbers of some operations of a function, each with the place of its last byte in the code."""
+    whole = code.co_code
+    for found in operations.finditer(whole[::2]):
+        number = int.from_bytes(whole[2 * found.start() + 1 : 2 * found.end() : 2], "big")
+        yield 2 * found.end() - 1, number
 
 
 def _cells(function: FunctionType) -> list[Any]:
@@ -195,13 +195,9 @@ def _type_text(kind: types.Type) -> str:
 
 @cache
 def _module_text(module: ModuleType) -> str:
-    """The program text of a module without its docstrings and comments. Raises EditedSince."""
+    """The program of a module without docstrings, comments and `assert`. Raises EditedSince."""
     path = Path(str(module.__file__))
     about = path.stat()
     if about.st_mtime_ns != OWN[path] if path in OWN else about.st_mtime > STARTED:
         raise EditedSince(path)
-    tree = ast.parse(path.read_bytes())
-    for node in ast.walk(tree):
-        if isinstance(node, ast.Module | ast.ClassDef | ast.FunctionDef) and ast.get_docstring(node, clean=False):
-            node.body = node.body[1:]
-    return ast.dump(tree)
+    return _instructions(compile(path.read_bytes(), path.name, "exec", dont_inherit=True, optimize=2))

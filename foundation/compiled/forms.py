@@ -13,10 +13,11 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from typing import Any
 
+import llvmlite.binding
 from numba import types
 from numba.core import sigutils
 from numba.core.codegen import JITCodeLibrary
-from numba.core.compiler import Compiler
+from numba.core.compiler import Compiler, CompileResult, compile_result
 from numba.core.registry import CPUDispatcher
 
 
@@ -94,6 +95,38 @@ class _LinkedLibrary(_Library):
 
     def set_env(self, name: str, env: Any) -> None:
         pass
+
+
+class _KeptLibrary(JITCodeLibrary):  # type: ignore[misc]
+    """Code that was kept. numba's own form of it, which others copy, is read where a kernel that does is compiled."""
+
+    def __init__(self, codegen: Any, kept: Any) -> None:
+        name, _, (code, self._form) = kept
+        super().__init__(codegen, name)
+        self.enable_object_caching()
+        self._set_compiled_object(code)
+        self._finalize_final_module()
+
+    def _get_module_for_linking(self) -> Any:
+        if self._shared_module is None:
+            self._shared_module = llvmlite.binding.parse_bitcode(self._form)
+        return self._shared_module
+
+
+def rebuilt(context: Any, kept: Any, from_python: bool) -> CompileResult:
+    """The code of a kernel, as `CompileResult._reduce` of numba gave it. from_python : whether Python can call it."""
+    parts, about, environment, signature, _, _, _, begins, environments = kept
+    for begin in begins:
+        begin()
+    library, codegen = _KeptLibrary(context.codegen(), parts), context.codegen()
+    codegen._engine._defined_symbols |= {about.llvm_func_name, *[about.llvm_cpython_wrapper_name] * from_python}
+    call = context.get_executable(library, about, environment)
+    for each in environments:
+        codegen.set_env(each.env_name, each)
+    return compile_result(
+        typing_context=context.typing_context, target_context=context, entry_point=call, environment=environment,
+        signature=signature, objectmode=False, library=library, fndesc=about, referenced_envs=environments,
+    )  # fmt: skip
 
 
 class WholeCompiler(Compiler):  # type: ignore[misc]

@@ -13,22 +13,24 @@ import pickle
 import sys
 import time
 from contextlib import suppress
+from functools import cache
 from hashlib import sha256
 from pathlib import Path
 from typing import Any, ClassVar
 
-import llvmlite
+import llvmlite.binding
 import numba
 from numba.core import sigutils
 from numba.core.caching import _Cache
 from numba.core.compiler import CompileResult
 from numba.core.dispatcher import Dispatcher
 from numba.core.registry import cpu_target
-from numba.core.runtime import rtsys
+from numba.core.runtime import _nrt_python
 from numba.core.serialize import dumps
 
 from foundation.compiled.content import EditedSince, content, name_of, signature_text
-from foundation.private_store import UNREADABLE, folders_of, keep, opened
+from foundation.compiled.forms import rebuilt
+from foundation.private_store import UNREADABLE, folders_of, keep, note_use, opened
 from foundation.progress import bar
 
 PATIENCE = 900.0  # seconds, after which a kernel is compiled all the same: the other process may have been suspended
@@ -118,9 +120,8 @@ class KernelStore(_Cache):  # type: ignore[misc]
 
         numba would first load all that it compiles with, which takes each process 0.3 s: kept code needs none of it.
         """
-        rtsys.initialize(target_context)  # the functions by which kernels allocate arrays
         try:
-            name = self._name(sig, target_context.codegen())
+            name = self._name(sig)
         except EditedSince:
             return None
         found = self._find(name, target_context)
@@ -132,27 +133,27 @@ class KernelStore(_Cache):  # type: ignore[misc]
 
     def _find(self, name: str, target_context: Any) -> CompileResult | None:
         kept, looked = folders()
+        from_python = "no_cpython_wrapper" not in self.kernel.targetoptions
         for folder in (*kept, *looked):
             try:
                 code = opened((folder / name).read_bytes(), folder, name)
-                found = None if code is None else CompileResult._rebuild(target_context, *pickle.loads(code))
+                if code is not None:
+                    _tell_addresses()
+                    found = rebuilt(target_context, pickle.loads(code), from_python)
+                    note_use(kept, folder, name, code)
+                    self._note(name)
+                    return found
             except OSError:
                 continue
             except UNREADABLE:  # such as after a power cut
                 with suppress(OSError):
                     (folder / name).unlink()
-                continue
-            if code is None:
-                continue
-            keep(kept, name, code)
-            self._note(name)
-            return found
         return None
 
     def save_overload(self, sig: Any, data: Any) -> None:
         """Keep code for these types, unless it holds addresses, which another process cannot use."""
         try:
-            name = self._name(sig, data.codegen)
+            name = self._name(sig)
         except EditedSince:
             TURN.give_back()
             return
@@ -168,13 +169,21 @@ class KernelStore(_Cache):  # type: ignore[misc]
     def _note(self, name: str) -> None:
         self.used.setdefault(name_of(self.kernel.py_func), set()).add(name)
 
-    def _name(self, sig: Any, codegen: Any) -> str:
+    def _name(self, sig: Any) -> str:
         arguments, _ = sigutils.normalize_signature(sig)
-        parts = content(self.kernel), signature_text(arguments), codegen.magic_tuple(), VERSIONS
+        parts = content(self.kernel), signature_text(arguments), processor()
         function = self.kernel.py_func
         return f"{function.__module__}.{function.__qualname__}-{sha256(repr(parts).encode()).hexdigest()[:32]}"
 
 
+@cache
+def _tell_addresses() -> None:
+    """Tell LLVM where the functions are by which kernels allocate arrays; numba also compiles some, to copy."""
+    for name, address in _nrt_python.c_helpers.items():
+        llvmlite.binding.add_symbol(name if name[0] == "_" else f"NRT_{name}", address)
+
+
+@cache
 def processor() -> str:
     """The processor that code is compiled for, and the versions of its compilers."""
     return repr((cpu_target.target_context.codegen().magic_tuple(), VERSIONS))
