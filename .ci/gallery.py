@@ -28,8 +28,7 @@ from foundation.paper.picture import Format, Picture, picture
 from foundation.paper.styles import LineStyle, line_styles
 from foundation.paper.svg import Canvas
 from foundation.paper.wording import even, listed, number
-from research.accounting.cost_parameters import COST_COLUMNS
-from research.accounting.costs import HOLDING_COSTS
+from research.accounting.cost_parameters import COST_COLUMNS, HOLDING_COSTS
 from research.orders import trade_list
 from research.portfolio import Portfolio, load_portfolio
 from research.portfolio.file.document import TRUST

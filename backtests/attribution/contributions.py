@@ -13,8 +13,7 @@ from backtests.engine.result import Backtest
 from foundation.arrays import Array
 from foundation.dataclasses import dataclass
 from foundation.errors import DataError
-from research.accounting.cost_parameters import COST_COLUMNS, years_of
-from research.accounting.costs import HOLDING_COSTS
+from research.accounting.cost_parameters import COST_COLUMNS, HOLDING_COSTS, years_of
 from research.market import Market
 
 COST_NAMES = (*COST_COLUMNS, *HOLDING_COSTS)  # every cost, in the order of `Contributions.costs`

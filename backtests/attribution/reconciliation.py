@@ -13,8 +13,7 @@ from backtests.attribution.contributions import booked_by_day, gains_since_open
 from backtests.engine.reconciliation import Reconciliation
 from backtests.engine.result import Backtest
 from foundation.arrays import Array
-from research.accounting.cost_parameters import COST_COLUMNS, years_of
-from research.accounting.costs import HOLDING_COSTS
+from research.accounting.cost_parameters import COST_COLUMNS, HOLDING_COSTS, years_of
 
 CASH = "cash"
 AT_ONCE = 1 << 19  # amounts, assets x days, that are followed at once: 4 MB an array

@@ -6,8 +6,7 @@ import numpy as np
 
 from foundation.arrays import Array, Rows, owned
 from foundation.compiled import linked
-from research.accounting.cost_parameters import COST_COLUMNS
-from research.accounting.costs import HOLDING_COSTS
+from research.accounting.cost_parameters import COST_COLUMNS, HOLDING_COSTS
 
 # What a booking is part of when it is no decision's: money came or went; an asset was paid out; a tax return; losses
 # were harvested; fractions of whole lots were paid out after a split.

@@ -4,8 +4,7 @@ import pandas as pd
 
 from foundation.dataclasses import dataclass
 from foundation.tolerances import WEIGHT
-from research.accounting.cost_parameters import COST_COLUMNS
-from research.accounting.costs import HOLDING_COSTS
+from research.accounting.cost_parameters import COST_COLUMNS, HOLDING_COSTS
 
 
 @dataclass(frozen=True, eq=False)

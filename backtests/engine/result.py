@@ -18,8 +18,7 @@ from foundation.errors import ConfigError
 from foundation.paper.wording import percent
 from foundation.tolerances import COUNTED
 from research.accounting import Costs, Execution, Policy, Why
-from research.accounting.cost_parameters import COST_COLUMNS, TAX
-from research.accounting.costs import HOLDING_COSTS
+from research.accounting.cost_parameters import COST_COLUMNS, HOLDING_COSTS, TAX
 from research.accounting.kernel import weigh
 from research.accounting.turnover import one_way
 from research.allocation import TargetPath

@@ -8,7 +8,6 @@ from collections.abc import Callable
 from typing import TYPE_CHECKING
 
 import numpy as np
-import pandas as pd
 
 from foundation.arrays import Array
 from foundation.dataclasses import dataclass
@@ -16,6 +15,8 @@ from foundation.errors import DataError
 from research.risk.series import one_series
 
 if TYPE_CHECKING:
+    import pandas as pd
+
     from backtests.engine.result import Backtest
     from research.portfolio.keys.benchmark import NamedBenchmark
 
@@ -47,7 +48,7 @@ class Comparator:
         return self.returns
 
 
-def dated_comparator(returns: pd.Series, played: "Backtest") -> Comparator:
+def dated_comparator(returns: "pd.Series", played: "Backtest") -> Comparator:
     """A series of one's own as the benchmark of a backtest.
 
     returns : simple returns, fraction, one on each day of the test; others may stand before and after.
@@ -55,6 +56,8 @@ def dated_comparator(returns: pd.Series, played: "Backtest") -> Comparator:
     Raises  : DataError for what is no Series with plain dates, for a day of the test without a return, for one that is
               no session of it, for a return that is not a number, naming the day, and for levels and percentages.
     """
+    import pandas as pd  # slow to import
+
     if not isinstance(returns, pd.Series):
         raise DataError(
             f"the benchmark is a {type(returns).__name__}: give a Series of returns by day (one column of a frame, or "

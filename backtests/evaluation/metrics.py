@@ -19,8 +19,7 @@ from foundation.errors import DataError
 from foundation.paper.wording import amount, number
 from foundation.tolerances import TRIGGER
 from research import risk
-from research.accounting.cost_parameters import COST_COLUMNS
-from research.accounting.costs import HOLDING_COSTS
+from research.accounting.cost_parameters import COST_COLUMNS, HOLDING_COSTS
 from research.market.calendars import row_name
 from research.risk.measures import BPS
 

@@ -7,7 +7,7 @@ from backtests.evaluation.scores import Score
 from backtests.inference.evidence import Evidence
 from foundation.paper.wording import percent
 from research.accounting import Costs
-from research.accounting.costs import HOLDING_COSTS
+from research.accounting.cost_parameters import HOLDING_COSTS
 
 CHARGES = {  # names of costs in sentences, where they differ from the fields of `Costs`
     "commission": "commission",

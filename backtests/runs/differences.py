@@ -3,10 +3,9 @@
 import json
 from collections.abc import Iterator, Mapping
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
-import pandas as pd
 
 from backtests.runs.folder import FIGURES_FILE, MARKET_FILE, NUMBERS_FILE, RESULTS_FILE, found_at
 from backtests.runs.manifest import AGAIN, hashes, read_manifest
@@ -14,6 +13,9 @@ from foundation.arguments import cut
 from foundation.dataclasses import dataclass
 from foundation.errors import DataError
 from foundation.paper.wording import counted, percent
+
+if TYPE_CHECKING:
+    import pandas as pd
 
 MADE_WITH = ("code", "python", "platform", "lock")
 SETTING_LETTERS = 80  # letters of a setting
@@ -159,8 +161,10 @@ def _moves(*returns: float) -> str:
     return " and ".join("none" if np.isnan(one) else percent(one, 4) for one in returns)
 
 
-def _table(path: Path) -> pd.DataFrame:
+def _table(path: Path) -> "pd.DataFrame":
     """A table of a run. Raises DataError where it is damaged."""
+    import pandas as pd  # slow to import
+
     try:
         return pd.read_parquet(path)
     except (OSError, ValueError) as error:  # ArrowInvalid is a ValueError
@@ -212,7 +216,7 @@ def _wealth(one: Path, other: Path) -> tuple[tuple[WealthDifference, ...], tuple
     return tuple(filter(None, found.values())), tuple(name for name, first in found.items() if first is None)
 
 
-def _paths(folder: Path) -> dict[str, pd.DataFrame]:
+def _paths(folder: Path) -> dict[str, "pd.DataFrame"]:
     """Daily results by policy, by date; none of a run that has no daily results."""
     if not (folder / RESULTS_FILE).exists():
         return {}
@@ -222,7 +226,7 @@ def _paths(folder: Path) -> dict[str, pd.DataFrame]:
     return {str(name): rows.set_index("date") for name, rows in table.groupby("policy", sort=False)}
 
 
-def _first_difference(policy: str, mine: pd.DataFrame, theirs: pd.DataFrame) -> WealthDifference | None:
+def _first_difference(policy: str, mine: "pd.DataFrame", theirs: "pd.DataFrame") -> WealthDifference | None:
     """The first difference in the wealth of a policy, from two tables of daily results; None where there is none."""
     spans = [f"{table.index[0]:%Y-%m-%d} to {table.index[-1]:%Y-%m-%d}" for table in (mine, theirs)]
     if spans[0] != spans[1] or len(mine) != len(theirs):
@@ -238,7 +242,7 @@ def _first_difference(policy: str, mine: pd.DataFrame, theirs: pd.DataFrame) -> 
     return WealthDifference(policy, f"{mine.index[t]:%Y-%m-%d}", *navs, _why(mine, theirs, t))
 
 
-def _why(a: pd.DataFrame, b: pd.DataFrame, t: int) -> str:
+def _why(a: "pd.DataFrame", b: "pd.DataFrame", t: int) -> str:
     """The first thing that differs in row t of two tables of daily results whose wealth is equal before it."""
     if t == 0:
         return "another opening NAV, or another opening trade"

@@ -1,12 +1,11 @@
 """Past runs: a list of them."""
 
+import math
 import operator
 import re
 from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 from typing import Any
-
-import pandas as pd
 
 from backtests.evaluation.metrics import METRICS
 from backtests.runs.differences import stored_figures
@@ -21,7 +20,7 @@ from foundation.paper.text_tables import text_table, wrapped
 KINDS = (*REPLAYED, "sweep", "laboratory", "notebook", "client")
 METRICS_SHOWN = ("loss", "cost", "tracking_error", "growth", "volatility", "sharpe", "max_drawdown", "turnover")
 COLUMNS = ("run", "kind", "portfolio", "made", "seconds", "policy", *METRICS_SHOWN, "note")
-COMPARED: Mapping[str, Callable[[Any, Any], Any]] = {
+COMPARED: Mapping[str, Callable[[Any, Any], bool]] = {
     "<": operator.lt, "<=": operator.le, ">": operator.gt, ">=": operator.ge, "=": operator.eq, "!=": operator.ne,
 }  # fmt: skip
 
@@ -60,8 +59,8 @@ class Wanted:
         return not (self.kind or self.portfolio or self.since or self.where)
 
 
-def runs_table(reports: Path | None = None, wanted: Wanted | None = None) -> tuple[pd.DataFrame, list[str]]:
-    """The finished runs of a folder, a row a run, the newest first; and the reasons why others cannot be used.
+def runs_table(reports: Path | None = None, wanted: Wanted | None = None) -> tuple[list[dict[str, Any]], list[str]]:
+    """The finished runs of a folder, rows by `COLUMNS`, the newest first; and the reasons why others cannot be used.
 
     The figures are those of the policy that was recommended or backtested, in the units of records, and its note.
     reports : folder of the runs, or None for all `run_places`; of two runs of one name that of the first place.
@@ -81,14 +80,15 @@ def runs_table(reports: Path | None = None, wanted: Wanted | None = None) -> tup
             row, fault = run_row(folder, manifest, notes.get(folder.name, ""))
             rows.setdefault(folder.name, row)
             broken += [fault] * bool(fault)
-    by_time = sorted(rows.values(), key=lambda row: row["made"], reverse=True)
-    table = pd.DataFrame(by_time, columns=list(COLUMNS))
+    table = sorted(rows.values(), key=lambda row: row["made"], reverse=True)
     for condition in wanted.where:
-        table = table[_fits(table, condition)]
+        fits = _condition(condition)
+        table = [row for row in table if fits(row)]
     if wanted.sort != "time":
         column, falls = wanted.sort.removeprefix("-"), wanted.sort.startswith("-")
-        table = table.sort_values(column, ascending=not falls, kind="stable", na_position="last")
-    return table.reset_index(drop=True), broken
+        having, lacking = ([r for r in table if _is_missing(r[column]) is lacks] for lacks in (False, True))
+        table = sorted(having, key=lambda row: row[column], reverse=falls) + lacking
+    return table, broken
 
 
 def run_row(folder: Path, manifest: Mapping[str, Any], note: str = "") -> tuple[dict[str, Any], str]:
@@ -111,21 +111,27 @@ def run_row(folder: Path, manifest: Mapping[str, Any], note: str = "") -> tuple[
     return row, fault
 
 
-def _fits(table: pd.DataFrame, condition: str) -> "pd.Series[bool]":
-    """(R,) the rows on which a condition holds. Raises ConfigError."""
+def _is_missing(value: Any) -> bool:
+    """True for a figure that a run has not."""
+    return value is None or bool(value != value)
+
+
+def _condition(condition: str) -> Callable[[Mapping[str, Any]], bool]:
+    """A condition, as a function of a row that gives whether it holds. Raises ConfigError."""
     found = re.fullmatch(r"\s*([^<>=!]+?)\s*(<=|>=|!=|<|>|=)\s*(.*?)\s*", condition)
     named = _named()
     if found is None or found[1] not in named:
         refuse("where is", condition, f"give a column, <, <=, >, >=, = or !=, and a value: {', '.join(named)}.")
-    name, value = named[found[1]], found[3]
+    name, compared, value = named[found[1]], COMPARED[found[2]], found[3]
     if name not in (*METRICS_SHOWN, "seconds"):
-        return COMPARED[found[2]](table[name], value)
+        return lambda row: compared(row[name], value)
     factor = METRICS[name].factor if name in METRICS_SHOWN else 1.0
     try:
-        return COMPARED[found[2]](factor * table[name].astype(float), float(value))
+        limit = float(value)
     except ValueError:
         unit = f", in {METRICS[name].unit}" if name in METRICS_SHOWN and METRICS[name].unit else ""
         refuse("where is", condition, f"{found[1]} is a number{unit}, as in the table.")
+    return lambda row: compared(factor * (math.nan if row[name] is None else row[name]), limit)
 
 
 def _named() -> dict[str, str]:
@@ -142,9 +148,11 @@ def runs_text(reports: Path | None = None, wanted: Wanted | None = None, as_json
     """The runs of `runs_table` as text, or as JSON in the units of records."""
     table, broken = runs_table(reports, wanted)
     if as_json:
-        return str(table.to_json(orient="records", indent=2, force_ascii=False))
+        import pandas as pd  # slow to import, and the list needs none of it
+
+        return str(pd.DataFrame(table, columns=list(COLUMNS)).to_json(orient="records", indent=2, force_ascii=False))
     said = "".join(f"\n{wrapped(sentence)}" for sentence in broken)
-    if table.empty:
+    if not table:
         where = " or ".join(map(str, run_places() if reports is None else [reports]))
         return f"No finished run is in {where}{'' if wanted is None or wanted.all else ' that fits'}.{said}"
     shown = [METRICS[name] for name in METRICS_SHOWN]
@@ -153,9 +161,9 @@ def runs_text(reports: Path | None = None, wanted: Wanted | None = None, as_json
     rows = [
         [
             row["run"], row["kind"], row["made"], row["policy"],
-            *(m.text(None if pd.isna(row[m.key]) else row[m.key]) for m in shown),
+            *(m.text(None if _is_missing(row[m.key]) else row[m.key]) for m in shown),
             f"{row['seconds']:.0f}", row["note"],
         ]
-        for row in table.to_dict("records")
+        for row in table
     ]  # fmt: skip
     return text_table([head, units, *rows], left=4, last_left=True, width=None) + said

@@ -9,6 +9,7 @@ from foundation.arrays import Array, Rows, frozen
 
 COST_COLUMNS = ("commission", "half_spread", "ticket", "impact", "tax")  # the rows of `charges` arrays; tax is the last
 COMMISSION, HALF_SPREAD, TICKET, IMPACT, TAX = range(len(COST_COLUMNS))
+HOLDING_COSTS = ("borrow", "financing", "cash_spread", "management_fee")  # the columns of every `holding_costs` array
 YEAR = 365.0  # days
 # Which units a sale takes first: at average cost, of highest cost, first in, of least tax; AVERAGE_FIRST_IN is the
 # average cost, with the first in sold first, since their term counts.

@@ -29,7 +29,6 @@ from research.market import Market
 
 CHARGED = COST_COLUMNS[:TAX]  # what an order is charged; tax is known only where lots are
 USUAL = COST_COLUMNS[:2]  # the proportional ones
-HOLDING_COSTS = ("borrow", "financing", "cash_spread", "management_fee")  # the columns of every `holding_costs` array
 BASIS_POINT = 1e-4
 FRACTIONS = 1e-5, 0.01  # basis points that nobody is charged, and fractions of the notional that many are
 ARRAY_COSTS = {  # the costs that are an array, and what each of them is

@@ -9,7 +9,6 @@ import math
 from typing import Literal
 
 import numpy as np
-import pandas as pd
 from numpy.typing import ArrayLike, NDArray
 
 from foundation.arguments import shown
@@ -132,6 +131,8 @@ def _calendar(
     dates: NDArray[np.datetime64], returns: ArrayLike, unit: Literal["Y", "M"]
 ) -> tuple[NDArray[np.datetime64], Array]:
     """Years or months in which a return ended, and the compound return of each."""
+    import pandas as pd  # slow to import
+
     r = compounding(returns)
     days = np.asarray(dates, dtype="datetime64[D]")
     if isinstance(returns, pd.Series) and isinstance(returns.index, pd.DatetimeIndex) and days.shape == r.shape:

@@ -4,7 +4,6 @@ A series that fails is refused with the row, the value found and what to do; not
 """
 
 import numpy as np
-import pandas as pd
 from numpy.typing import ArrayLike, NDArray
 
 from foundation.arguments import shown
@@ -26,6 +25,8 @@ def one_series(values: ArrayLike, name: str, at_least: int) -> Array:
 
 def in_order(values: object, name: str) -> None:
     """Raise DataError for a pandas series whose dates do not rise."""
+    import pandas as pd  # slow to import
+
     if isinstance(values, pd.Series) and isinstance(values.index, pd.DatetimeIndex):
         late = np.flatnonzero(values.index[1:] <= values.index[:-1])
         if len(late):
@@ -37,6 +38,8 @@ def in_order(values: object, name: str) -> None:
 
 def same_dates(**series: object) -> None:
     """Raise DataError where those that are pandas series, by their names, are of different dates."""
+    import pandas as pd  # slow to import
+
     dated = [(name, values) for name, values in series.items() if isinstance(values, pd.Series)]
     for two_name, two in dated[1:]:
         one_name, one = dated[0]

@@ -68,6 +68,10 @@ def made(tmp_path_factory: pytest.TempPathFactory) -> tuple[Path, Path, Path]:
     return file, band, quarterly
 
 
+def column(name: str, reports: Path, wanted: Wanted) -> list[Any]:
+    return [row[name] for row in runs_table(reports, wanted)[0]]
+
+
 def test_runs_are_listed_and_filtered_from_their_manifests(made: tuple[Path, Path, Path]) -> None:
     reports = made[1].parent
     whole = runs_text(reports)
@@ -86,16 +90,16 @@ def test_runs_are_sorted_and_chosen_by_their_figures(made: tuple[Path, Path, Pat
     reports = made[1].parent
     figures = {run.name: json.loads((run / "summary.json").read_text())["loss"] for run in made[1:]}
     by_loss = sorted(figures, key=lambda name: figures[name])
-    assert runs_table(reports, Wanted(sort="loss"))[0]["run"].tolist() == by_loss
-    assert runs_table(reports, Wanted(sort="-loss"))[0]["loss"].tolist() == sorted(figures.values(), reverse=True)
+    assert column("run", reports, Wanted(sort="loss")) == by_loss
+    assert column("loss", reports, Wanted(sort="-loss")) == sorted(figures.values(), reverse=True)
     middle = sum(figures.values()) / 2.0
-    assert runs_table(reports, Wanted(where=[f"loss < {middle}"]))[0]["run"].tolist() == by_loss[:1]
-    assert runs_table(reports, Wanted(where=["policy=band", "kind!=report"]))[0]["run"].tolist() == [made[1].name]
-    assert runs_table(reports, Wanted(where=[f"loss J<{middle}"]))[0]["run"].tolist() == by_loss[:1]
+    assert column("run", reports, Wanted(where=[f"loss < {middle}"])) == by_loss[:1]
+    assert column("run", reports, Wanted(where=["policy=band", "kind!=report"])) == [made[1].name]
+    assert column("run", reports, Wanted(where=[f"loss J<{middle}"])) == by_loss[:1]
     error = {run.name: json.loads((run / "summary.json").read_text())["tracking_error"] for run in made[1:]}
     percent = 50.0 * sum(error.values())
     low = [name for name in error if 100.0 * error[name] < percent]
-    assert runs_table(reports, Wanted(where=[f"tracking_error<{percent}"]))[0]["run"].tolist() == low
+    assert column("run", reports, Wanted(where=[f"tracking_error<{percent}"])) == low
     with pytest.raises(ConfigError, match="tracking_error is a number, in % a year, as in the table"):
         runs_table(reports, Wanted(where=["tracking_error<low"]))
     (row,) = json.loads(runs_text(reports, Wanted(where=["policy=band"]), as_json=True))
@@ -105,7 +109,7 @@ def test_runs_are_sorted_and_chosen_by_their_figures(made: tuple[Path, Path, Pat
 def test_a_note_stands_beside_a_run_that_stays_as_it_was(made: tuple[Path, Path, Path]) -> None:
     reports = made[1].parent
     assert note_run(made[1], "shown to the committee") == f"{made[1].name}: shown to the committee"
-    assert runs_table(reports, Wanted(where=["policy=band"]))[0]["note"].tolist() == ["shown to the committee"]
+    assert column("note", reports, Wanted(where=["policy=band"])) == ["shown to the committee"]
     assert not verify(made[1]).changed
     note_run(made[1], "")
     assert run_notes(reports) == {}

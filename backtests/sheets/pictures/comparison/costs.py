@@ -17,8 +17,8 @@ from foundation.paper.picture import HALF, Format, Picture, picture
 from foundation.paper.styles import LETTER, LineStyle, near
 from foundation.paper.svg import SMALL, Canvas
 from foundation.paper.wording import listed, number, percent
-from research.accounting.cost_parameters import COST_COLUMNS
-from research.accounting.costs import HOLDING_COSTS, USUAL
+from research.accounting.cost_parameters import COST_COLUMNS, HOLDING_COSTS
+from research.accounting.costs import USUAL
 
 HEIGHT = 250.0  # px: of the plane
 SHADES = {"commission": 1.0, "half_spread": 0.45, "other": 0.2}  # of a policy's colour
