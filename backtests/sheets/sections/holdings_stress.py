@@ -4,7 +4,7 @@ from dataclasses import asdict
 from typing import Any
 
 from backtests.sheets.parts import Folded, Part, Words
-from backtests.sheets.sections.stress import (
+from backtests.sheets.sections.stress_effects import (
     ASSUMED,
     PER_CENT,
     correlation_parts,

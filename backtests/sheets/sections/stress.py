@@ -1,8 +1,8 @@
 """The section of a sheet on stress: episodes, shocks from today, higher costs, correlations toward one."""
 
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import asdict
-from itertools import chain, compress
+from itertools import chain
 from typing import TYPE_CHECKING, Any
 
 from backtests.comparison.descriptions.stress import (
@@ -17,24 +17,27 @@ from backtests.comparison.descriptions.stress_episodes import EpisodeResult
 from backtests.evaluation.metrics import Column
 from backtests.sheets.parts import Folded, Part, Words
 from backtests.sheets.pictures.comparison.episodes import episodes_picture
+from backtests.sheets.sections.stress_effects import (
+    ASSUMED,
+    PER_CENT,
+    correlation_parts,
+    effect_numbers,
+    moved_numbers,
+    propagation_notes,
+    shock_tables,
+)
 from backtests.sheets.tables import Block, Looks, Shown, day, looks_of, records_table, scaled, table
-from foundation.paper.wording import class_words, counted, grouped, listed, number, percent
+from foundation.paper.wording import grouped, listed, number
 from research.market import Market
 from research.market.calendars import row_name
 from research.portfolio import Portfolio
 from research.risk.measures import BPS
-from research.risk.stress.correlation_breakdown import StressedRisk
-from research.risk.stress.shocks import LEAST_RETURN, Moved, ShockEffect
 
 if TYPE_CHECKING:
     from backtests.comparison import Comparison
 
 TARGET = "strategic target, costless"
-ASSUMED = (
-    "Episodes describe single stretches of days; shocks and correlations are assumptions, worked out with the "
-    "covariance of recent returns. None of these figures is a forecast."
-)
-PER_CENT, BP, GAP = scaled(100.0, 1), scaled(BPS), scaled(100.0, 1, signed=True)
+BP, GAP = scaled(BPS), scaled(100.0, 1, signed=True)
 EPISODE_FIGURES = (  # what is folded: caption, unit, figure and form
     ("Maximum drawdown in each episode", "%", "max_drawdown", PER_CENT),
     ("One-way turnover in each episode", "% of NAV", "turnover", PER_CENT),
@@ -241,33 +244,6 @@ def _shock_parts(found: StressTests, portfolio: Portfolio, names: Sequence[str],
     ]
 
 
-def shock_tables(effects: Sequence[ShockEffect], market: Market, whose: str = "") -> list[Block]:
-    """The returns of the assets under each shock, and what a portfolio gains or loses by asset and by asset class.
-
-    effects : effects on the portfolio, a column each.
-    market  : market of its assets.
-    whose   : owner of the portfolio, after a space, or "".
-    """
-
-    def by_shock(caption: str, head: str, unit: str, rows: Iterable[tuple[str, Iterable[str]]]) -> Block:
-        return table(caption, [head, *((one.name, unit) for one in effects)], [[name, *cells] for name, cells in rows])
-
-    lines, by_class = list(enumerate(market.assets)), [one.by_class(market.asset_class) for one in effects]
-    moves = [(asset, [_move(one.moved, k) for one in effects]) for k, asset in lines]
-    gains = [(asset, [number(100.0 * one.lines[k]) for one in effects]) for k, asset in lines]
-    of_classes = [(class_words(name), [number(100.0 * gain[name]) for gain in by_class]) for name in by_class[0]]
-    return [
-        by_shock("Returns of the assets; those with * are stated, the others follow", "asset", "%", moves),
-        by_shock(f"Gain or loss{whose} by asset", "asset", "% of NAV", gains),
-        by_shock(f"Gain or loss{whose} by asset class", "class", "% of NAV", of_classes),
-    ]
-
-
-def _move(moved: Moved, line: int) -> str:
-    """The return of an asset under a shock, in per cent, marked where it is stated."""
-    return number(100.0 * moved.returns[line], 1) + (" *" if moved.stated[line] else "")
-
-
 def _effect(one: AfterShock | None) -> str:
     return "–" if one is None else f"{PER_CENT(one.effect.total)}; {PER_CENT(one.turnover)}; {BP(one.cost)}"
 
@@ -284,27 +260,6 @@ def _shock_notes(shocks: Sequence[ShockResult], window: int) -> list[str]:
     return notes + [f"No figures after {listed(where)} of {reason}" for reason, where in reasons.items()]
 
 
-def propagation_notes(moved: Sequence[Moved], window: int) -> list[str]:
-    """Notes on the propagation of shocks, and on the assets that are not moved, or not further.
-
-    moved  : the returns of each shock, one at least.
-    window : number of returns of the covariance.
-    """
-    notes = [
-        "Assets that a shock does not name move by their conditional mean, given those that it names: Gaussian, by the "
-        f"covariance of the last {window} returns with shrunk correlations. “Explained” is the share of the "
-        "portfolio's variance that the named assets explain; where it is small, the rest of the loss is a guess."
-    ]
-    if short := max(int(one.unknown.sum()) for one in moved):
-        notes.append(f"{counted(short, 'asset')} with a short history, or stopped: no other asset moves it.")
-    if any(one.bounded.any() for one in moved):
-        notes.append(
-            f"No asset falls by more than {percent(-LEAST_RETURN, 0)}, where the covariance would have it so; rises "
-            "have no bound."
-        )
-    return notes
-
-
 def _shock_numbers(one: ShockResult, market: Market) -> dict[str, Any]:
     same = ("gap", "sessions", "reason", "turnover", "orders", "cost")
     return {
@@ -318,27 +273,7 @@ def _shock_numbers(one: ShockResult, market: Market) -> dict[str, Any]:
     }
 
 
-def moved_numbers(moved: Moved, assets: Sequence[str]) -> dict[str, Any]:
-    """The returns of a shock by asset, and which of the n assets are stated, not known, and bounded."""
-    masks = {"stated": moved.stated, "unknown": moved.unknown, "bounded": moved.bounded}
-    return {
-        "name": moved.name,
-        "returns": dict(zip(assets, moved.returns.tolist(), strict=True)),
-        **{name: list(compress(assets, mask)) for name, mask in masks.items()},
-    }
-
-
-def effect_numbers(effect: ShockEffect, market: Market) -> dict[str, Any]:
-    """The effect of a shock on a portfolio: total, by asset and by asset class, fraction of NAV."""
-    return {
-        "total": effect.total,
-        "lines": dict(zip(market.assets, effect.lines.tolist(), strict=True)),
-        "classes": effect.by_class(market.asset_class),
-        "explained": effect.explained,
-    }
-
-
-# -- liquidity and correlations --------------------------------------------------------------------------------------
+# -- liquidity --------------------------------------------------------------------------------------
 
 
 def _liquidity_parts(found: StressTests, names: Sequence[str], looks: Looks) -> list[Part]:
@@ -376,30 +311,3 @@ def _liquidity_parts(found: StressTests, names: Sequence[str], looks: Looks) -> 
     caption = f"Cost and loss J on the days of the test, as they were and at {COSTS_TIMES:g} times the trading costs"
     every = records_table(caption, LIQUIDITY, charged, looks, head="policy")
     return [Words(words, ""), Folded("Higher trading costs, every policy", [every])]
-
-
-def correlation_parts(breakdown: Sequence[StressedRisk], weights: str, window: int, row: str) -> list[Part]:
-    """The risk of a portfolio with correlations moved toward one.
-
-    breakdown : a row a share of the way; none where it is not known.
-    weights   : owner of the weights, in words.
-    window    : number of returns of the covariance.
-    row       : period of a row of the market, such as "day".
-    """
-    if not breakdown:
-        return []
-    columns = (
-        Column("share", "correlations moved", "% of the way to one", 100.0, 0),
-        Column("correlation", "mean correlation", ""),
-        Column("volatility", "volatility", "% a year", 100.0, 1),
-        Column("var95", "VaR 95 %", f"% a {row}", 100.0),
-        Column("var99", "VaR 99 %", f"% a {row}", 100.0),
-        Column("diversification", "diversification ratio", ""),
-    )
-    caption = (
-        f"Correlations toward one, on {weights}: every correlation moved part of the way, volatilities as in the last "
-        f"{window} returns; VaR is Gaussian, of one {row}"
-    )
-    hedged = "The volatility falls as correlations rise, since short assets then hedge the long ones: no worst case."
-    falls = breakdown[-1].volatility < breakdown[0].volatility
-    return [records_table(caption, columns, breakdown), *([Words(hedged)] if falls else [])]

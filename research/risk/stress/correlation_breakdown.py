@@ -9,9 +9,9 @@ from foundation.arrays import Array
 from foundation.dataclasses import dataclass
 from foundation.errors import ConfigError, DataError
 from research.risk.decomposition.concentration import diversification_ratio
-from research.risk.distribution import TAIL_LEVELS
 
 SHARES = (0.0, 0.25, 0.5, 0.75, 1.0)  # of the way to correlations of one
+QUANTILE95, QUANTILE99 = (1.6448536269514722, 2.3263478740408408)  # of the standard normal, as scipy.special gives them
 
 
 @dataclass(frozen=True)
@@ -74,8 +74,6 @@ def _risk(weights: Array, covariance: Array, periods_per_year: float, share: flo
         raise DataError(
             "correlations of a portfolio without risk cannot be stressed: it holds cash alone, or assets that cancel."
         )
-    from scipy.special import ndtri
-
     own = (weights * np.sqrt(np.diag(covariance))) ** 2
     sizes = np.sqrt(own)
     pairs = float(sizes.sum() ** 2 - own.sum())
@@ -84,7 +82,7 @@ def _risk(weights: Array, covariance: Array, periods_per_year: float, share: flo
         share=float(share),
         correlation=(variance - float(own.sum())) / pairs if pairs > 0.0 else float("nan"),
         volatility=volatility * float(np.sqrt(periods_per_year)),
-        var95=volatility * float(ndtri(TAIL_LEVELS[0])),
-        var99=volatility * float(ndtri(TAIL_LEVELS[1])),
+        var95=volatility * QUANTILE95,
+        var99=volatility * QUANTILE99,
         diversification=diversification_ratio(weights, covariance),
     )
