@@ -15,13 +15,12 @@ from contextlib import contextmanager
 from functools import cached_property, lru_cache
 from itertools import pairwise
 from pathlib import Path
-from typing import Any, NamedTuple, TypeVar
+from typing import TYPE_CHECKING, Any, NamedTuple, TypeVar
 
 import numpy as np
 import pandas as pd
 import pyarrow as pa
 import pyarrow.compute as pc
-import pyarrow.parquet as pq
 from numpy.typing import NDArray
 
 from foundation.arguments import cut, did_you_mean
@@ -33,6 +32,9 @@ from foundation.home import STORES, home_folder, stated_folder
 from foundation.names import check_name
 from research.market.calendars import Days
 from research.market.rows import FIRST_DAY, LAST_DAY, NUMBERS, ROW_COLUMNS, UNDATED, differs, sessions_of
+
+if TYPE_CHECKING:
+    from pyarrow.parquet import ParquetFile
 
 Found = TypeVar("Found")
 FORMER_STORES = ROOT / "data" / "prices"  # where stores were until there was one folder a person
@@ -308,6 +310,8 @@ class PriceStore:
 
         A group of fewer than `LEAST_GROUP` rows takes in the next asset: many small ones take long to read.
         """
+        from pyarrow.parquet import ParquetWriter  # slow to import, and embedded prices need none of it
+
         stamped = rows.assign(fetched_at=rows["fetched_at"].dt.tz_localize("UTC"))
         table, asset = pa.Table.from_pandas(stamped, SCHEMA, preserve_index=False), rows["asset_id"].to_numpy()
         begins = [0]
@@ -315,7 +319,7 @@ class PriceStore:
             if start - begins[-1] >= LEAST_GROUP:
                 begins.append(start)
         buffer = io.BytesIO()
-        with pq.ParquetWriter(
+        with ParquetWriter(
             buffer, SCHEMA, compression="lz4", use_dictionary=REPEATED, write_page_checksum=True
         ) as part:
             for start, stop in pairwise([*begins, len(rows)]):
@@ -442,10 +446,12 @@ def named_store(name: str) -> PriceStore:
 
 
 @contextmanager
-def _opened(path: Path) -> Iterator[pq.ParquetFile]:
+def _opened(path: Path) -> Iterator["ParquetFile"]:
     """A part; DataError in place of what pyarrow raises for a damaged one, whose pages have checksums."""
+    from pyarrow.parquet import ParquetFile
+
     try:
-        with pq.ParquetFile(path, memory_map=True, page_checksum_verification=True) as part:
+        with ParquetFile(path, memory_map=True, page_checksum_verification=True) as part:
             if not part.schema_arrow.equals(SCHEMA):
                 raise DataError(f"its columns are {', '.join(part.schema_arrow.names)}")
             yield part
