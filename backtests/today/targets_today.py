@@ -25,7 +25,16 @@ from foundation.dataclasses import dataclass, field, replace
 from foundation.errors import ConfigError, DataError, InputError, PolicyError
 from foundation.paper.wording import listed
 from foundation.tolerances import COUNTED
-from research.allocation import Allocation, Answer, EqualWeights, MinimumVariance, RiskParity, TargetPath, target_path
+from research.allocation import (
+    Allocation,
+    Answer,
+    EqualWeights,
+    MinimumVariance,
+    RiskParity,
+    TargetPath,
+    kept_target_path,
+    target_path,
+)
 from research.allocation.allocation import allocation_name, carried
 from research.allocation.answer import UNANSWERED, Following
 from research.allocation.hierarchical.model import Hierarchy, Model
@@ -370,7 +379,7 @@ def _against_controls(found: TargetsToday) -> AgainstControls:
     cash, year = market.cash[first + 1 :], float(found.portfolio.periods_per_year)
 
     def returns(of: Allocation) -> Array:
-        return target_returns(target_path(of, market, start=first), market, first) - cash
+        return target_returns(kept_target_path(of, market, start=first), market, first) - cash
 
     kept: list[tuple[Array, list[str]]] = [(returns(judged.allocation), [])]
     left_out = {}

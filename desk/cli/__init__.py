@@ -6,7 +6,6 @@ Each command is a function in a module of this folder, and imports what is heavy
 import os
 import sys
 from collections.abc import Callable
-from importlib.metadata import version
 from pathlib import Path
 from typing import Annotated, Any
 
@@ -31,6 +30,7 @@ from desk.cli.trades import trades
 from desk.cli.watch import install, uninstall, watch
 from desk.commands.terminal import print_text, run_app
 from foundation.home import HOME, fix_folders
+from foundation.sets import version_of
 
 FILE, RUN, TICKET = "data/portfolios/sixty_forty.yaml", "sixty_forty", "trades.json"  # of examples
 DATA: Table = {
@@ -196,7 +196,7 @@ app = _app(
 
 def _version(asked: bool) -> None:
     if asked:
-        print_text(f"rebalance {version('rebalance-workbench')}, code {code_version()}")
+        print_text(f"rebalance {version_of('rebalance-workbench')}, code {code_version()}")
         raise typer.Exit
 
 
@@ -224,5 +224,6 @@ def options(
 
 
 def main() -> None:
-    """Run the command line."""
+    """Run the command line. pydantic would read for its plugins what each installed package says of itself."""
+    os.environ.setdefault("PYDANTIC_DISABLE_PLUGINS", "__all__")
     run_app(app)

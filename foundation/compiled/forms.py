@@ -43,6 +43,9 @@ class Kernel(CPUDispatcher):  # type: ignore[misc]
     _cache: Any
     _insert: Any
 
+    def _compilation_chain_init_hook(self) -> None:
+        """Do nothing: numba would read what each installed package extends it by, which its compiler does itself."""
+
     def compile(self, sig: Any) -> Any:
         """The address of the code for a call of these types."""
         asked, returned = sigutils.normalize_signature(sig)

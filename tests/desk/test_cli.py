@@ -67,7 +67,7 @@ FILE = "data/portfolios/sixty_forty.yaml"
     ("words", "heavy"),
     [
         ("new HOME/my.yaml SPY=60 AGG=40 --nav 1000000", {*KERNELS, "research.portfolio.load", "research.orders"}),
-        ("runs", {*COMPUTED, "backtests.engine"}),
+        ("runs", {*TABLES, *COMPUTED, "backtests.engine"}),
         ("runs show none", TABLES),
         ("desk history", TABLES),
         ("desk journal show", TABLES),
@@ -76,7 +76,8 @@ FILE = "data/portfolios/sixty_forty.yaml"
         ("desk book show mine", {"desk.exchange", "desk.tickets", "research.orders.lots"}),
         ("research policies", {*TABLES, "backtests.engine", "research.learning.settings"}),
         ("serve user list", KERNELS),
-        (f"trades {FILE} --as-of 2022-12-29", {"matplotlib", "scipy.optimize", "backtests.engine"}),
+        (f"trades {FILE} --as-of 2022-12-29", {"matplotlib", "scipy.optimize", "pyarrow.parquet", "backtests.engine"}),
+        (f"risk {FILE} --paths 40", {"scipy.special", "backtests.comparison", "backtests.sweeps", "backtests.batch"}),
         (f"desk live {FILE}", {"scipy.stats"}),
         ("trades none.yaml", HEAVY),
         ("desk run none.yaml", HEAVY),

@@ -12,7 +12,7 @@ from backtests.evaluation.policy_risk import extremes
 from backtests.sheets.parts import Filled, Folded, Part, Words
 from backtests.sheets.pictures.comparison.downside import downside_picture
 from backtests.sheets.sections.first_screen import first_screen
-from backtests.sheets.sections.stress_effects import ASSUMED
+from backtests.sheets.sections.holdings_stress import ASSUMED
 from backtests.sheets.tables import Block, looks_of, table
 from backtests.sheets.terms import SHORTLY
 from foundation.paper.wording import counted, listed, number

@@ -17,7 +17,7 @@ from backtests.comparison.descriptions.stress_episodes import EpisodeResult
 from backtests.evaluation.metrics import Column
 from backtests.sheets.parts import Folded, Part, Words
 from backtests.sheets.pictures.comparison.episodes import episodes_picture
-from backtests.sheets.sections.stress_effects import (
+from backtests.sheets.sections.holdings_stress import (
     ASSUMED,
     PER_CENT,
     correlation_parts,
@@ -273,7 +273,7 @@ def _shock_numbers(one: ShockResult, market: Market) -> dict[str, Any]:
     }
 
 
-# -- liquidity --------------------------------------------------------------------------------------
+# -- liquidity -------------------------------------------------------------------------------------------------------
 
 
 def _liquidity_parts(found: StressTests, names: Sequence[str], looks: Looks) -> list[Part]:

@@ -6,10 +6,12 @@ import numpy as np
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
+from scipy.special import ndtri
 from scipy.stats import norm
 
 from foundation.errors import ConfigError, DataError
-from research.risk.stress.correlation_breakdown import moved_correlations, stressed_risk
+from research.risk.distribution import TAIL_LEVELS
+from research.risk.stress.correlation_breakdown import QUANTILE95, QUANTILE99, moved_correlations, stressed_risk
 
 
 def covariance_of(seed: int, n: int, rank: int) -> np.ndarray:
@@ -34,6 +36,10 @@ def test_a_long_portfolio_is_the_riskier_the_nearer_correlations_are_to_one(seed
     deviation = np.sqrt(np.diag(covariance_of(seed, n, n + 2)))
     assert risks[-1] == pytest.approx(float(weights @ deviation) * 252**0.5, rel=1e-12)
     assert found[-1].diversification == pytest.approx(1.0, rel=1e-12)
+
+
+def test_the_quantiles_are_those_of_scipy() -> None:
+    assert tuple(ndtri(TAIL_LEVELS)) == (QUANTILE95, QUANTILE99)
 
 
 def test_two_lines_by_hand() -> None:
