@@ -84,7 +84,7 @@ Cluster = Annotated[
 def starting(file: Path | None = None) -> Iterator[None]:
     """While modules are imported: a line, if this takes long, and no search for garbage, which would find next to none.
 
-    What is imported stays: later searches leave it out, and are rare, since drawing makes many objects and few cycles.
+    What is imported stays: later searches leave it out.
 
     file   : file that the command reads.
     Raises : ConfigError where that file is not there, and where the system lets the process have too little.
@@ -98,7 +98,6 @@ def starting(file: Path | None = None) -> Iterator[None]:
             yield
     finally:
         gc.freeze()
-        gc.set_threshold(50_000)
         gc.enable()
 
 

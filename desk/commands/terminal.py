@@ -1,5 +1,6 @@
 """The output of a command on the terminal, its warnings, and each error of its input as a sentence."""
 
+import gc
 import io
 import os
 import re
@@ -15,6 +16,7 @@ from foundation.files import NO_SPACE
 from foundation.printable import print_anywhere, printable
 
 INTERRUPTED = 130  # exit status
+OBJECTS = 50_000  # made between searches for garbage: commands make many, and few cycles
 OF_ALL = ("--home", "--server")  # options of the command line itself
 OF_OPTIONS = re.compile("`(as_of|stale_ok)`")  # what messages name as notebooks and the service do
 
@@ -92,6 +94,7 @@ def of_files(error: OSError) -> str:
 
 def run_app(app: typer.Typer) -> NoReturn:
     """Run a command line. Errors of the input are printed as a sentence, without a traceback."""
+    gc.set_threshold(OBJECTS)
     sys.stdout, sys.stderr = (stream or io.StringIO() for stream in (sys.stdout, sys.stderr))  # None: was closed
     print_anywhere(sys.stdout)
     print_anywhere(sys.stderr)
@@ -117,4 +120,5 @@ def run_app(app: typer.Typer) -> NoReturn:
         end(sentence)
     if status == INTERRUPTED:
         end("Interrupted; nothing unfinished was kept.", status)
+    gc.freeze()  # else Python searches all once more as it ends
     sys.exit(status)

@@ -77,7 +77,7 @@ FILE = "data/portfolios/sixty_forty.yaml"
         ("research policies", {*TABLES, "backtests.engine", "research.learning.settings"}),
         ("serve user list", KERNELS),
         (f"trades {FILE} --as-of 2022-12-29", {"matplotlib", "scipy.optimize", "pyarrow.parquet", "backtests.engine"}),
-        (f"risk {FILE} --paths 40", {"scipy.special", "backtests.comparison", "backtests.sweeps", "backtests.batch"}),
+        (f"risk {FILE} --paths 40", {"backtests.comparison", "backtests.sweeps", "backtests.batch"}),
         (f"desk live {FILE}", {"scipy.stats"}),
         ("trades none.yaml", HEAVY),
         ("desk run none.yaml", HEAVY),
