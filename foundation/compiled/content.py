@@ -27,8 +27,8 @@ from foundation.compiled import forms
 from foundation.compiled.calls import Linked, OnDemand
 
 LOAD_GLOBAL, EXTENDED_ARG, RESUME, NOP = (opmap[name] for name in ("LOAD_GLOBAL", "EXTENDED_ARG", "RESUME", "NOP"))
-BEGIN = bytes([RESUME, 0])
-CONSTANTS, GLOBALS = (
+AT_BEGIN = bytes([RESUME, 0])
+CONSTANT_OPERATIONS, GLOBAL_OPERATIONS = (
     re.compile(b"%b*[%b]" % (re.escape(bytes([EXTENDED_ARG])), re.escape(bytes(wanted))), re.DOTALL)
     for wanted in (hasconst, [LOAD_GLOBAL])
 )  # of the operations of a function, with the high bytes of their numbers before them
@@ -84,7 +84,7 @@ def _described(value: Any) -> Described:
     """The description of a kernel, intrinsic, function or module. Values are read each time: constants can change."""
     if isinstance(value, Dispatcher | Linked):
         options = sorted((name, _plain(option)) for name, option in value.targetoptions.items())
-        one = _function(value.py_func)
+        one = _function(value.py_func)  # type: ignore[arg-type]  # a function, not any callable
         return Described(f"kernel {one.text} {options}", one.read)
     if isinstance(value, OnDemand):  # its code is not in that of its callers: only what it takes and gives
         return Described(
@@ -133,11 +133,11 @@ def _named(value: Any, reader: FunctionType, read: list[Any]) -> str:
 def _instructions(code: CodeType) -> str:
     """The instructions of a function without its docstring and line numbers; with `python -OO` the same."""
     plain, constants = bytearray(code.co_code), []
-    for place, number in _numbers(code, CONSTANTS):  # by their places, of which a docstring takes one
+    for place, number in _numbers(code, CONSTANT_OPERATIONS):  # by their places, of which a docstring takes one
         constant = code.co_consts[number]
         constants.append(_instructions(constant) if isinstance(constant, CodeType) else _plain(constant))
         plain[place] = 0
-    said = bytes(plain).replace(BEGIN + bytes([NOP, 0]), BEGIN, 1).hex()  # what -OO leaves where a docstring was
+    said = bytes(plain).replace(AT_BEGIN + bytes([NOP, 0]), AT_BEGIN, 1).hex()  # what -OO leaves where a docstring was
     flags = code.co_flags & ~CO_OPTIMIZED  # which profilers and debuggers of some versions take away
     counts = code.co_argcount, code.co_posonlyargcount, code.co_kwonlyargcount, flags
     return repr((code.co_name, counts, said, constants, code.co_names, code.co_varnames, code.co_freevars))
@@ -146,7 +146,7 @@ def _instructions(code: CodeType) -> str:
 @cache
 def _global_names(code: CodeType) -> set[str]:
     """The global names that a function reads, those of functions within it included."""
-    names = {code.co_names[number >> 1] for _, number in _numbers(code, GLOBALS)}
+    names = {code.co_names[number >> 1] for _, number in _numbers(code, GLOBAL_OPERATIONS)}
     return names.union(*(_global_names(one) for one in code.co_consts if isinstance(one, CodeType)))
 
 

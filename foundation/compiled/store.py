@@ -25,7 +25,7 @@ from numba.core.caching import _Cache
 from numba.core.compiler import CompileResult
 from numba.core.dispatcher import Dispatcher
 from numba.core.registry import cpu_target
-from numba.core.runtime import _nrt_python
+from numba.core.runtime import _nrt_python  # type: ignore[attr-defined]  # it is compiled
 from numba.core.serialize import dumps
 
 from foundation.compiled.content import EditedSince, content, name_of, signature_text

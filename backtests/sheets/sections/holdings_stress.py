@@ -23,7 +23,7 @@ ASSUMED = (
     "Episodes describe single stretches of days; shocks and correlations are assumptions, worked out with the "
     "covariance of recent returns. None of these figures is a forecast."
 )
-PER_CENT = scaled(100.0, 1)
+STRESS_PER_CENT = scaled(100.0, 1)
 INTRO = (
     "Named episodes of the past, hypothetical shocks after the last close, and correlations that move toward one. "
     f"{ASSUMED}"
@@ -32,8 +32,8 @@ EPISODES = (
     Shown("", "episode", form=lambda one: one.name + ("" if one.whole else ", in part")),
     Shown("first", "from", form=day),
     Shown("last", "to", form=day),
-    Shown("total_return", "return", "%", PER_CENT),
-    Shown("max_drawdown", "maximum drawdown", "%", PER_CENT),
+    Shown("total_return", "return", "%", STRESS_PER_CENT),
+    Shown("max_drawdown", "maximum drawdown", "%", STRESS_PER_CENT),
 )
 
 
@@ -76,11 +76,11 @@ def _shock_parts(portfolio: Portfolio, found: HoldingsStress) -> list[Part]:
         """The asset that loses most, and how much of NAV, per cent; dashes where none loses."""
         k = int(effect.lines.argmin())
         loss = float(effect.lines[k])
-        return (market.assets[k], PER_CENT(loss)) if loss < 0.0 else ("–", "–")
+        return (market.assets[k], STRESS_PER_CENT(loss)) if loss < 0.0 else ("–", "–")
 
     columns = (
         Shown("name", "shock"),
-        Shown("total", "gain or loss", "% of NAV", PER_CENT),
+        Shown("total", "gain or loss", "% of NAV", STRESS_PER_CENT),
         Shown("total", "amount", basis, scaled(nav, 0)),
         Shown("", "largest loss", form=lambda effect: worst(effect)[0], words=True),
         Shown("", "its share", "% of NAV", lambda effect: worst(effect)[1]),

@@ -19,7 +19,7 @@ from backtests.sheets.parts import Folded, Part, Words
 from backtests.sheets.pictures.comparison.episodes import episodes_picture
 from backtests.sheets.sections.holdings_stress import (
     ASSUMED,
-    PER_CENT,
+    STRESS_PER_CENT,
     correlation_parts,
     effect_numbers,
     moved_numbers,
@@ -39,8 +39,8 @@ if TYPE_CHECKING:
 TARGET = "strategic target, costless"
 BP, GAP = scaled(BPS), scaled(100.0, 1, signed=True)
 EPISODE_FIGURES = (  # what is folded: caption, unit, figure and form
-    ("Maximum drawdown in each episode", "%", "max_drawdown", PER_CENT),
-    ("One-way turnover in each episode", "% of NAV", "turnover", PER_CENT),
+    ("Maximum drawdown in each episode", "%", "max_drawdown", STRESS_PER_CENT),
+    ("One-way turnover in each episode", "% of NAV", "turnover", STRESS_PER_CENT),
     ("Orders in each episode", "number", "orders", "{:,}".format),
     ("Costs in each episode", "bp of NAV", "cost", BP),
 )
@@ -141,11 +141,11 @@ def _episode_parts(episodes: Sequence[EpisodeResult], names: Sequence[str], look
         ]
         return table(caption, heads, [*rows, *last], looks=looks)
 
-    target = [[TARGET, *(PER_CENT(one.target) for one in episodes)]]
+    target = [[TARGET, *(STRESS_PER_CENT(one.target) for one in episodes)]]
     caption = "Return of each policy in each episode, net of costs, not annualised"
     days = "Days of the episodes: the closes from which and to which returns are earned"
     return [
-        by_policy(caption, "%", "total_return", PER_CENT, target),
+        by_policy(caption, "%", "total_return", STRESS_PER_CENT, target),
         *map(Words, _episode_notes(episodes)),
         Folded(
             "Drawdown, turnover, orders and costs in each episode; its days and their source",
@@ -216,12 +216,12 @@ def _shock_parts(found: StressTests, portfolio: Portfolio, names: Sequence[str],
     nav, basis, after = portfolio.nav, portfolio.basis, [one.policies[shown] for one in shocks]
     columns = (
         Shown("effect.name", "shock"),
-        Shown("effect.total", "gain or loss", "% of NAV", PER_CENT),
+        Shown("effect.total", "gain or loss", "% of NAV", STRESS_PER_CENT),
         Shown("effect.total", "amount", basis, scaled(nav, 0)),
         Shown("effect.explained", "explained", "% of variance", scaled(100.0, 0)),
         Shown("", "furthest from target", "points", lambda one: f"{one.line} {GAP(one.gap)}", words=True),
         Shown("sessions", "first trade", "sessions", _first_trade, words=True),
-        Shown("turnover", "turnover", "% of NAV", PER_CENT),
+        Shown("turnover", "turnover", "% of NAV", STRESS_PER_CENT),
         Shown("cost", "cost", "bp of NAV", BP),
     )
     caption = (
@@ -245,7 +245,9 @@ def _shock_parts(found: StressTests, portfolio: Portfolio, names: Sequence[str],
 
 
 def _effect(one: AfterShock | None) -> str:
-    return "–" if one is None else f"{PER_CENT(one.effect.total)}; {PER_CENT(one.turnover)}; {BP(one.cost)}"
+    return (
+        "–" if one is None else f"{STRESS_PER_CENT(one.effect.total)}; {STRESS_PER_CENT(one.turnover)}; {BP(one.cost)}"
+    )
 
 
 def _first_trade(sessions: int | None) -> str:

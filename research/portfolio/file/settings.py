@@ -116,8 +116,8 @@ def _sound(cls: type[Record], value: Any) -> Record | None:
     if not (isinstance(value, Mapping) and value.keys() <= set(names_of(cls))):
         return None
     try:
-        stated = {key: _key_adapter(cls, key).validate_json(_json(given), strict=True) for key, given in value.items()}
-        return cls(**stated)
+        kinds = {key: _key_adapter(cls, key) for key in value}  # type: ignore[arg-type]  # a class can be hashed
+        return cls(**{key: kind.validate_json(_json(value[key]), strict=True) for key, kind in kinds.items()})
     except (ValueError, TypeError):  # which the validator of the whole record tells in words
         return None
 
