@@ -6,7 +6,8 @@ close that they see.
 """
 
 import math
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
+from functools import partial
 from typing import NamedTuple
 
 import numpy as np
@@ -17,6 +18,7 @@ from backtests.laboratory.fully_invested import OPTIMUM, rules_above
 from backtests.laboratory.paths import PATH_FIGURES
 from backtests.laboratory.simulate import Laboratory, SimulationResult, difference, estimate, play, ratio
 from backtests.laboratory.simulated_market import BASE_CASE, FULLY_INVESTED, MARKETS, THREE, SimulatedMarket
+from backtests.runs.sent_markets import run_on_cluster
 from backtests.views import view
 from foundation.dataclasses import dataclass
 from foundation.errors import ConfigError
@@ -31,6 +33,9 @@ from research.rules.optimum.region import Region
 
 PRICES = (0.5, 0.8, 1.25, 2.0, 3.2, 5.0, 8.0, 12.5, 20.0, 32.0)  # of tracking: those of the frontier's regions
 Rules = Mapping[str, Policy]
+Markets = Mapping[str, SimulatedMarket]
+Part = Callable[[], pd.DataFrame]  # of a study
+Key = tuple[str, str]  # of a part: its kind and name
 
 
 # -- the score -------------------------------------------------------------------------------------------------------
@@ -212,8 +217,8 @@ def study(
     paths: int = 1_000,
     seed: int = 1,
     workers: int = 1,
-    markets: Mapping[str, SimulatedMarket] = MARKETS,
-    invested: Mapping[str, SimulatedMarket] = FULLY_INVESTED,
+    cluster: str = "",
+    others: tuple[Markets, Markets] = (MARKETS, FULLY_INVESTED),
 ) -> Study:
     """Tune on paths of the next seed, then run every rule on paths of this seed.
 
@@ -221,9 +226,9 @@ def study(
     paths   : number of paths.
     seed    : seed of the paths.
     workers : number of threads.
-    markets : other markets by name.
-    invested : fully invested markets by name.
-    Raises  : ConfigError for a number out of range.
+    cluster : address of a Dask cluster, whose workers simulate what follows the tuning, or "".
+    others  : other markets by name, and fully invested ones.
+    Raises  : ConfigError for a number out of range, and as `run_on_cluster` does.
     """
     laboratory, region = market.laboratory(paths, seed), market.region()
     tuned = tune(market, max(paths // 3, 2), seed + 1, workers)
@@ -237,21 +242,44 @@ def study(
         name: {setting_words(s): f.make(*s) for s in f.settings if name != "tracking error" or s[1] == part}
         for name, f in tried.items()
     }
-    curves, across = [], []
-    table = optimality_gap(laboratory, rules, region, workers)
-    for family, members in {"optimal region": optima, **drawn}.items():
-        one = optimality_gap(laboratory, members, region, workers, f"simulating: {family}").drop(index=OPTIMUM)
-        curves.append(one.reset_index().assign(family=family))
-    for name, one_market in markets.items():
-        found = untuned_gaps(one_market, max(paths // 2, 2), seed, workers, f"simulating other markets: {name}")
-        across.append(found.reset_index().assign(market=name))
-    settings, elsewhere = (pd.concat(tables, ignore_index=True) for tables in (curves, across))
-    without_cash = [rules_above(each, name, _fewer(paths), seed, workers) for name, each in invested.items()]
+    parts: dict[Key, Part] = {
+        ("invested", name): partial(rules_above, others[1][name], name, _fewer(paths), seed, workers)
+        for name in list(others[1])[::-1]  # the last have the most assets, and take longest
+    }
+    for family, members in {"all": rules, "optimal region": optima, **drawn}.items():
+        doing = "simulating the rules" if members is rules else f"simulating: {family}"
+        parts["family", family] = partial(optimality_gap, laboratory, members, region, workers, doing)
+    for name, each in others[0].items():
+        doing = f"simulating other markets: {name}"
+        parts["market", name] = partial(untuned_gaps, each, max(paths // 2, 2), seed, workers, doing)
+    found = _tables(parts, cluster)
+    table = found.pop(("family", "all"))
+    curves = [
+        one.drop(index=OPTIMUM).reset_index().assign(family=name) for (of, name), one in found.items() if of == "family"
+    ]
+    across = [one.reset_index().assign(market=name) for (of, name), one in found.items() if of == "market"]
+    without_cash = [found["invested", name] for name in others[1]]
+    settings, elsewhere, whole = (pd.concat(one, ignore_index=True) for one in (curves, across, without_cash))
     with bar(None, "solving for the optima"):
         return Study(
-            market, laboratory, region, tuned, table, settings, elsewhere, scaling_laws(),
-            pd.concat(without_cash, ignore_index=True), THREE.region(),
-        )  # fmt: skip
+            market, laboratory, region, tuned, table, settings, elsewhere, scaling_laws(), whole, THREE.region()
+        )
+
+
+def _tables(parts: Mapping[Key, Part], cluster: str) -> dict[Key, pd.DataFrame]:
+    """The tables of the parts of a study, in their order, made here or by the workers of a cluster, longest first."""
+    if not cluster:
+        return {key: part() for key, part in parts.items()}
+    with bar(len(parts), "simulating", "parts") as progress:
+        found = {}
+        for key, table in run_on_cluster(parts, _table, parts, cluster):
+            found[key] = table
+            progress.update()
+    return {key: found[key] for key in parts}
+
+
+def _table(parts: Mapping[Key, Part], key: Key) -> pd.DataFrame:
+    return parts[key]()
 
 
 def untuned_gaps(

@@ -82,7 +82,7 @@ _unpacked = lru_cache(maxsize=1)(unpacked)  # the work that this worker last had
 
 
 def run_on_cluster(
-    record: Record, job: Callable[[Record, Task], Result], each: Iterable[Task], address: str
+    record: Record, job: Callable[[Record, Task], Result], each: Iterable[Task], address: str, alone: str = ""
 ) -> Iterator[tuple[Task, Result]]:
     """Tasks with the results of a job for each as they finish, from the workers of a Dask cluster.
 
@@ -90,9 +90,13 @@ def run_on_cluster(
     job     : function of the record and a task, of a module that workers can import.
     each    : tasks; each is drawn when a worker will soon be free for it.
     address : address of the scheduler.
-    Raises  : ConfigError for a cluster that does not answer or goes away, and for workers with other code.
+    alone   : what several threads of a worker would disturb, in words; "" where they may be several.
+    Raises  : ConfigError for a cluster that does not answer or goes away, and for workers with other code, or with
+              threads that they may not have.
     """
     with tasks.cluster(address) as client:
+        if alone:
+            tasks.refuse_threads(client, address, alone)
         content, markets = packed((record, job))
         with offered(client, markets) as key:
             sent = client.submit(_sent, tasks.code_here(), key, content, pure=False)

@@ -31,7 +31,7 @@ from backtests.runs.folder import Run, code_version
 from foundation.arguments import is_whole, refuse
 from foundation.errors import ConfigError, InputError
 from foundation.files import ROOT
-from foundation.sets import version_of
+from foundation.sets import installed_versions, version_of
 
 EXACT = ("numpy", "numba", "scipy")  # libraries on whose versions the bits of a result depend
 SETTINGS_SHOWN = 6  # of the settings that differ
@@ -264,19 +264,45 @@ def failure_explained(client: Any, address: str) -> Iterator[None]:
 def check_worker(wanted: Mapping[str, str]) -> None:
     """Raise ConfigError, on a worker, where its code or libraries are not those with which the work was begun.
 
-    wanted : inputs that `code_here` gave to the process that began it.
+    wanted : inputs that `code_here` gave to the process that began it, and versions of further libraries.
     """
-    for name, here in code_here().items():
-        if here != wanted[name]:
+    here = {**installed_versions(wanted), **code_here()}
+    for name, there in wanted.items():
+        if here.get(name) != there:
             raise ConfigError(
-                f"the worker on {socket.gethostname()} ({ROOT}) runs {name} {here}, but the work was started with "
-                f"{wanted[name]}. Check out the same commit there, run `make setup`, and start the worker again."
+                f"the worker on {socket.gethostname()} ({ROOT}) runs {name} {here.get(name)}, but the work was started "
+                f"with {there}. Check out the same commit there, run `make setup`, and start the worker again."
             )
 
 
 def code_here() -> dict[str, str]:
     """The versions of the code that this process runs, and of the libraries on which the bits of results depend."""
     return {"code": code_version(), **_versions()}
+
+
+def refuse_threads(client: Any, address: str, why: str) -> None:
+    """Raise ConfigError where workers of a cluster have several threads. why : what they would disturb, in words."""
+    if any(threads != 1 for threads in client.nthreads().values()):
+        raise ConfigError(
+            f"the workers at {address} have several threads, {why}. Start workers of one thread each: rebalance "
+            f"research cluster {address}"
+        )
+
+
+def path_sent(file: Path) -> Path:
+    """The path of a file from the workbench's folder, where it is in there: workers have their own. Else a full one."""
+    there = Path(os.path.abspath(file)) if file.exists() else ROOT / file
+    return there.relative_to(ROOT) if there.is_relative_to(ROOT) else there
+
+
+def path_here(file: Path) -> Path:
+    """The file at a path that was sent, on a worker. Raises ConfigError where there is none."""
+    if not (ROOT / file).is_file():
+        raise ConfigError(
+            f"no file {ROOT / file} on {socket.gethostname()}, where a worker was to read it. Put it there, or into a "
+            "folder that all machines share."
+        )
+    return ROOT / file
 
 
 def _versions() -> dict[str, str]:

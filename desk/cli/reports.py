@@ -1,5 +1,6 @@
 """`rebalance report`, `tour`, `batch` and `backtest`: the policies of portfolio files, compared by their past."""
 
+from functools import partial
 from pathlib import Path
 from textwrap import fill
 from typing import Annotated
@@ -149,12 +150,18 @@ def backtest(
     policy: Annotated[str, typer.Option(help="Name of a policy of FILE.")],
     sheet: Annotated[bool, typer.Option("--sheet", help="Also write its own tearsheet, sheet.html.")] = False,
     retrain: Retrain = False,
+    cluster: Cluster = None,
     as_known_on: KnownOn = None,
     trust_code: TrustCode = None,
     reports: Reports = None,
 ) -> None:
-    """Backtest one policy of FILE, and write its results."""
+    """Backtest one policy of FILE, and write its results.
+
+    The seeds of a learned one are trained side by side, by workers of this machine or a cluster.
+    """
     with starting(file):
+        from backtests.comparison.fitting.candidates import fit
         from desk.commands.report import make_backtest
 
-    print_text(make_backtest(file, policy, reports, retrain, sheet, trust_code).text)
+    fitting = partial(fit, retrain=retrain, cluster=cluster or "")
+    print_text(make_backtest(file, policy, reports, fitting, sheet, trust_code).text)

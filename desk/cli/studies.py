@@ -17,6 +17,7 @@ def audit(
     policy: PolicyName = None,
     days: Annotated[int, typer.Option(help="The most decision days of a policy to check.")] = 24,
     workers: Annotated[int, typer.Option(help="Workers on this machine, one policy each.")] = 1,
+    cluster: Cluster = None,
     controls: Annotated[
         bool, typer.Option("--controls", help="Also backtest shuffled days, random times and martingales.")
     ] = False,
@@ -29,7 +30,7 @@ def audit(
     with starting(file):
         from desk.commands.audit import make_audit
 
-    made = make_audit(file, policy, days, workers, controls, trust_code)
+    made = make_audit(file, policy, days, (workers, cluster or ""), controls, trust_code)
     tell(made.text, made.found)
 
 
@@ -55,6 +56,7 @@ def laboratory(
     paths: Annotated[int, typer.Option(help="Simulated paths of ten years.")] = 1_000,
     seed: Annotated[int, typer.Option(help="Seed of the paths; rules are tuned on paths of the next seed.")] = 1,
     workers: Annotated[int, typer.Option(help="Threads of this machine.")] = 1,
+    cluster: Cluster = None,
     reports: Reports = None,
 ) -> None:
     """Backtest every rule where the optimal policy is known.
@@ -64,7 +66,8 @@ def laboratory(
     with starting():
         from desk.commands.laboratory import make_laboratory
 
-    print_text(make_laboratory(paths=paths, seed=seed, workers=workers, reports=reports).text)
+    made = make_laboratory(paths=paths, seed=seed, workers=workers, cluster=cluster or "", reports=reports)
+    print_text(made.text)
 
 
 def study(

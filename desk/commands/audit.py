@@ -1,16 +1,21 @@
 """The look-ahead test of the policies of a portfolio file, and their controls, as text."""
 
+import pickle
+import socket
+from collections.abc import Iterator, Mapping, Sequence
 from functools import partial
 from pathlib import Path
 
 from backtests.comparison.fitting.candidates import check_trainable, fit
-from backtests.runs.tasks import check_workers, in_processes
+from backtests.runs.sent_markets import run_on_cluster
+from backtests.runs.tasks import check_workers, in_processes, path_here, path_sent
 from backtests.studies.audits.controls import Controls, controls
 from backtests.studies.audits.futures import FUTURES
 from backtests.studies.audits.look_ahead import DAYS_CHECKED, PASSED, LookAhead
 from backtests.studies.audits.portfolio_audit import audit_policy
+from desk.commands.made import run_for
 from foundation.dataclasses import dataclass
-from foundation.errors import ConfigError
+from foundation.errors import ConfigError, DataError
 from foundation.paper.text_tables import text_table, wrapped
 from foundation.progress import bar
 from research.market import Market
@@ -40,7 +45,7 @@ def make_audit(
     file: Path,
     policy: str | None = None,
     days: int = DAYS_CHECKED,
-    workers: int = 1,
+    where: tuple[int, str] = (1, ""),
     with_controls: bool = False,
     trust_code: bool | None = None,
 ) -> Audited:
@@ -49,12 +54,14 @@ def make_audit(
     file    : portfolio file.
     policy  : name of one of its policies; None for all.
     days    : largest number of decision days to check for each policy.
-    workers : number of processes of this machine, one policy each.
+    where   : number of processes of this machine, one policy each, and the address of a Dask cluster instead, or "".
     with_controls : true to make the controls of the same policies too.
     trust_code : true if the file may name rules by import path, as for `load_portfolio`.
-    Raises  : ConfigError for a policy that is not in the file, and for `days` or `workers` below 1; ConfigError and
-              DataError as `load_portfolio` and `fit` do; PolicyError for a policy that cannot be backtested.
+    Raises  : ConfigError for a policy that is not in the file, for `days` or workers below 1, and as `run_on_cluster`
+              does; ConfigError and DataError as `load_portfolio` and `fit` do; PolicyError for a policy that cannot be
+              backtested.
     """
+    workers, cluster = where
     check_workers(workers)
     if days < 1:
         raise ConfigError(f"days is {days}: give a whole number of 1 or more.")
@@ -70,8 +77,8 @@ def make_audit(
             progress.stage(f"fitting {name}", 0, len(names))
             ready[name] = fit(name, portfolio, progress.stage).policy
         progress.stage("auditing", 0, STEPS * len(names))
-        if min(workers, len(names)) > 1:
-            done = in_processes(partial(_audit_of, file, days, portfolio.trust_code), names, min(workers, len(names)))
+        if cluster or min(workers, len(names)) > 1:
+            done = _audited_elsewhere(_Sent.of(portfolio, file, ready, days), names, workers, cluster)
         else:
             done = ((name, _told_audit(name, portfolio, ready[name], days, progress)) for name in names)
         found = {}
@@ -96,13 +103,52 @@ def _told_audit(name: str, portfolio: Portfolio, policy: Rule, days: int, progre
     return audit_policy(portfolio, partial(_as_fitted, policy), days, progress=tell)
 
 
-def _audit_of(file: Path, days: int, trust_code: bool, name: str) -> LookAhead:
-    """The audit of one policy in a process of its own, to which the class of an own rule cannot be sent.
+@dataclass(frozen=True)
+class _Sent:
+    """What an audit in another process needs beside the name of a policy.
 
-    It reads the file itself, and takes trained policies from where they are kept.
+    It reads the file itself, since the class of an own rule cannot be sent; then it can unpickle what was fitted.
+    file   : as `path_sent` gives it.
+    run    : hash over the settings, data and code of the audit, which must be the same there.
+    fitted : pickled: by name, policies that are not those of the file, but tuned or trained.
     """
-    portfolio = load_portfolio(file, trust_code=trust_code)
-    return audit_policy(portfolio, partial(_as_fitted, fit(name, portfolio).policy), days)
+
+    file: Path
+    trust_code: bool
+    run: str
+    fitted: bytes
+    days: int
+
+    @classmethod
+    def of(cls, portfolio: Portfolio, file: Path, ready: Mapping[str, Rule], days: int) -> "_Sent":
+        """That of policies that are ready for a backtest."""
+        fitted = {name: policy for name, policy in ready.items() if policy is not portfolio.policies[name]}
+        return cls(path_sent(file), portfolio.trust_code, _run_of(portfolio), pickle.dumps(fitted), days)
+
+
+def _run_of(portfolio: Portfolio) -> str:
+    return run_for("audit", portfolio, portfolio.settings).name
+
+
+def _audited_elsewhere(
+    sent: _Sent, names: Sequence[str], workers: int, cluster: str
+) -> Iterator[tuple[str, LookAhead]]:
+    """Policies with their audits as they finish, in processes of this machine or by the workers of a cluster."""
+    if cluster:
+        return run_on_cluster(sent, _audit_of, names, cluster, "and an audit changes what modules hold")
+    return in_processes(partial(_audit_of, sent), names, min(workers, len(names)))
+
+
+def _audit_of(sent: _Sent, name: str) -> LookAhead:
+    """The audit of one policy in another process. Raises DataError where the file or its data are others there."""
+    portfolio = load_portfolio(path_here(sent.file), trust_code=sent.trust_code)
+    if _run_of(portfolio) != sent.run:
+        raise DataError(
+            f"{portfolio.file} on {socket.gethostname()}, or its data, are not those with which the audit was begun. "
+            "Give all machines the same files."
+        )
+    policy = pickle.loads(sent.fitted).get(name, portfolio.policies[name])
+    return audit_policy(portfolio, partial(_as_fitted, policy), sent.days)
 
 
 def _as_fitted(policy: Rule, _: Market) -> Rule:

@@ -25,14 +25,17 @@ SHEET, RESULTS = "laboratory.html", "results.csv"
 WITHOUT_CASH = "fully_invested.csv"
 
 
-def make_laboratory(*, paths: int = PATHS, seed: int = SEED, workers: int = 1, reports: Path | None = None) -> Made:
+def make_laboratory(
+    *, paths: int = PATHS, seed: int = SEED, workers: int = 1, cluster: str = "", reports: Path | None = None
+) -> Made:
     """Play every rule in the worked market and in its variants, and write what was found.
 
     paths   : worlds in which rules are judged; they are tuned in a third as many.
     seed    : of these worlds; rules are tuned in those of the next seed.
     workers : number of threads.
+    cluster : address of a Dask cluster instead, or "".
     reports : folder of the runs, or None for `reports_folder`.
-    Raises  : ConfigError for a number out of range.
+    Raises  : ConfigError for a number out of range, and as `run_on_cluster` does.
     """
     if not (is_whole(paths) and 6 <= paths <= MOST_PATHS):
         refuse("paths is", paths, f"give a whole number from 6 to {MOST_PATHS:,}, such as 1000.")
@@ -49,7 +52,7 @@ def make_laboratory(*, paths: int = PATHS, seed: int = SEED, workers: int = 1, r
     run = Run("laboratory", "laboratory", f"seed-{seed}", settings, hashlib.sha256(first.encode()).hexdigest())
     final = (reports or reports_folder()) / run.name
     with writing(final), staged(final) as folder:
-        made = study(BASE_CASE, paths, seed, workers)
+        made = study(BASE_CASE, paths, seed, workers, cluster)
         text = laboratory_text(made)
         with bar(None, "drawing the page"):
             write_whole(folder / SHEET, laboratory_html(made, identity(run)))

@@ -3,9 +3,11 @@
 import os
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
+from functools import partial
 from pathlib import Path
 from typing import Any
 
+from backtests.comparison.fitting.candidates import fit
 from backtests.runs.differences import differing, run_differences
 from backtests.runs.folder import found_at
 from backtests.runs.notebook import COMPARING
@@ -94,7 +96,8 @@ def _made_again(
     if manifest["kind"] == "forecast":
         return make_forecast(file, reports, settings["as_of"], settings["worth"], trust_code)
     if manifest["kind"] == "backtest":
-        return make_backtest(file, settings["policy"], reports, retrain, settings.get("sheet", False), trust_code)
+        anew = partial(fit, retrain=retrain)
+        return make_backtest(file, settings["policy"], reports, anew, settings.get("sheet", False), trust_code)
     parameters = [f"{name}={settings[name]}" for name in (*FULL_RUN, "reference")]
     parameters += [f"{name}={value}" for name, value in _overrides(run, manifest).items()]
     return make_report(file, parameters, reports, retrain, trust_code)

@@ -3,7 +3,7 @@
 import json
 import os
 import re
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from datetime import UTC, date, datetime
 from pathlib import Path
 from typing import Any, cast
@@ -419,7 +419,7 @@ def make_backtest(
     file: Path,
     policy: str,
     reports: Path | None = None,
-    retrain: bool = False,
+    fit: Callable[..., Fitted] = fit,
     sheet: bool = False,
     trust_code: bool | None = None,
 ) -> Made:
@@ -428,7 +428,7 @@ def make_backtest(
     file       : portfolio file.
     policy     : name of one of its policies.
     reports    : folder of the runs, or None for `reports_folder`.
-    retrain    : true to train a learned policy anew, even if the same training is kept.
+    fit        : fits it, as `fit` does with further arguments or without.
     sheet      : true to write its own tearsheet too; that run has a name of its own.
     trust_code : true if the file may name rules by import path, as for `load_portfolio`.
     Raises     : ConfigError for a policy that is not in the file; ConfigError and DataError as `load_portfolio` and
@@ -442,7 +442,7 @@ def make_backtest(
     run = run_for("backtest", portfolio, settings)
     final = (reports or reports_folder(portfolio.file)) / run.name
     with writing(final), staged(final) as folder, bar(None, f"fitting {policy}") as progress:
-        fitted = fit(policy, portfolio, progress.stage, retrain=retrain)
+        fitted = fit(policy, portfolio, progress.stage)
         progress.stage(f"backtesting {policy}", 0, 0)
         played, benchmark, scored = scored_backtest(portfolio, fitted.policy, policy)
         progress.stage("writing results")

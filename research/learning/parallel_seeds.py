@@ -3,12 +3,12 @@
 import os
 import signal
 import time
-from collections.abc import Callable, Iterator, Sequence
-from concurrent.futures import FIRST_EXCEPTION, Executor, Future, as_completed, wait
+from collections.abc import Callable, Iterable, Iterator, Sequence
+from concurrent.futures import FIRST_EXCEPTION, Future, wait
 from contextlib import contextmanager
 from functools import partial
 from threading import Thread
-from typing import TypeVar
+from typing import Any, TypeVar
 
 import numpy as np
 
@@ -18,7 +18,10 @@ T = TypeVar("T")
 Report = Callable[[int], None]  # told the steps that one job has done
 TotalProgress = Callable[[int], None]  # told the steps that all have done together
 Job = Callable[[int, Report], T]  # seed -> result
+# function, seeds -> each seed with its result, as they finish
+Elsewhere = Callable[[Callable[[int], Any], Sequence[int]], Iterable[tuple[int, Any]]]
 
+SHARED_DRAWS = "but random draws of learners are shared between threads"  # in words, for who has several a worker
 POLL_SECONDS = 0.2  # seconds between two looks at the progress, or for the parent
 
 
@@ -27,7 +30,7 @@ class Stopped(RuntimeError):
 
 
 def run_seeds(
-    job: Job[T], seeds: Sequence[int], workers: int, progress: TotalProgress, executor: Executor | None = None
+    job: Job[T], seeds: Sequence[int], workers: int, progress: TotalProgress, elsewhere: Elsewhere | None = None
 ) -> list[T]:
     """The results of `job` for every seed, in the order of the seeds.
 
@@ -36,11 +39,15 @@ def run_seeds(
     seeds    : seeds of the jobs.
     workers  : processes of our own; with 1 everything runs in this process.
     progress : receives the number of steps of all jobs together.
-    executor : processes of another pool instead, such as a cluster's; progress then counts whole seeds. (Not threads:
-               stable-baselines3 draws from generators that all threads of a process share.)
+    elsewhere : calls the job in other processes instead, such as a cluster's; progress then counts whole seeds. (Not
+                in threads: stable-baselines3 draws from generators that all threads of a process share.)
     """
-    if executor is not None:
-        return _elsewhere(job, seeds, progress, executor)
+    if elsewhere is not None:
+        found, done = dict[int, T](), 0
+        for seed, (result, steps) in elsewhere(partial(_silent, job), seeds):
+            found[seed], done = result, done + steps
+            progress(done)
+        return [found[seed] for seed in seeds]
     if workers == 1:
         return _one_after_another(job, seeds, progress)
     return _in_processes(job, seeds, workers, progress)
@@ -54,20 +61,6 @@ def _one_after_another(job: Job[T], seeds: Sequence[int], progress: TotalProgres
         progress(sum(steps.values()))
 
     return [job(seed, partial(report, seed)) for seed in seeds]
-
-
-def _elsewhere(job: Job[T], seeds: Sequence[int], progress: TotalProgress, executor: Executor) -> list[T]:
-    futures = [executor.submit(_silent, job, seed) for seed in seeds]
-    try:
-        done = 0
-        for future in as_completed(futures):
-            done += future.result()[1]
-            progress(done)
-    except BaseException:
-        for future in futures:
-            future.cancel()
-        raise
-    return [future.result()[0] for future in futures]
 
 
 def _silent(job: Job[T], seed: int) -> tuple[T, int]:

@@ -2,8 +2,7 @@
 
 import json
 import warnings
-from collections.abc import Callable, Iterator, Mapping
-from concurrent.futures import Executor, ThreadPoolExecutor
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from functools import partial
 from importlib import import_module
@@ -23,7 +22,7 @@ from foundation.progress import bar
 from research.accounting import Costs
 from research.learning.card import card, features_of, versions
 from research.learning.learners.learning_curve import Checkpoint, PointLogger, SeedResult
-from research.learning.parallel_seeds import Report, TotalProgress, run_seeds
+from research.learning.parallel_seeds import Elsewhere, Report, TotalProgress, run_seeds
 from research.learning.policy import LearnedPolicy
 from research.learning.settings import Learned
 from research.learning.worlds.rollouts import closed_form, evaluate_targets, measure_scaling, with_band_actions
@@ -120,7 +119,7 @@ def train(
     *,
     lag: int = 1,
     workers: int | None = None,
-    executor: Executor | None = None,
+    elsewhere: Elsewhere | None = None,
     progress: Progress | None = None,
     checkpoints: Folder | None = None,
     keep: bool = False,
@@ -137,21 +136,22 @@ def train(
     periods_per_year : sessions a year, by which J is annualised.
     lag      : sessions from a decision to its booking.
     workers  : processes (default: one per core); their number does not change the result by a bit.
-    executor : another pool of processes instead, such as a cluster's with one thread a worker. Not threads.
+    elsewhere : calls a function for each seed in other processes instead, and gives each seed with its result, as
+                `lambda job, seeds: zip(seeds, executor.map(job, seeds))`. Not in threads.
     progress : receives the steps that all seeds have done together, and their total; by default a bar is shown on a
                terminal and in a notebook.
-    checkpoints : folder in which each seed saves its state. The same call resumes there after an interruption, and
-                  ends with the same bits; the files are deleted at the end.
+    checkpoints : folder in which each seed saves its state, `elsewhere` only once it is finished. The same call
+                  resumes there after an interruption, and ends with the same bits; the files are deleted at the end.
     keep     : finished seeds stay in `checkpoints`, and the same call takes them from there: with the same settings,
                data, costs, code and versions of libraries. One that is damaged is trained anew, with a warning.
     retrain  : train also what is kept, and replace it.
     tensorboard : folder in which each seed logs its learning curve: `tensorboard --logdir <folder>`.
-    Raises   : ConfigError and DataError as `training_days` does, and ConfigError for `workers`, `executor`, `progress`
-               or a folder of another kind, before training starts.
+    Raises   : ConfigError and DataError as `training_days` does, and ConfigError for `workers`, `progress` or
+               a folder of another kind, before training starts.
     """
     from joblib import cpu_count  # type: ignore[import-untyped]
 
-    _check_call(workers, executor, progress, {"checkpoints": checkpoints, "tensorboard": tensorboard})
+    _check_call(workers, progress, {"checkpoints": checkpoints, "tensorboard": tensorboard})
     measure = partial(training_days, spec, market, costs, tracking_penalty, periods_per_year, lag)
     days = measure()
     check_learner(spec, costs)
@@ -162,11 +162,14 @@ def train(
     found = {} if checkpoints is None or retrain else _finished(checkpoints, spec, days, keep)
     missing = [seed for seed in spec.seeds if seed not in found]
     processes = min(workers or cpu_count(), len(missing))
-    here = processes == 1 and executor is None
-    job = partial(_learn, spec, (lambda: days) if here else measure, checkpoints, tensorboard)
+    here = processes == 1 and elsewhere is None
+    own = checkpoints if elsewhere is None else None
+    job = partial(_learn, spec, (lambda: days) if here else measure, own, tensorboard)
+    if elsewhere is not None and checkpoints is not None:
+        elsewhere = _keeping(elsewhere, lambda seed, result: _keep(_done(checkpoints, seed, spec, days), result))
     with _telling(progress, len(spec.seeds) * spec.whole_steps, len(found) * spec.whole_steps) as stages:
         if missing:
-            learned = run_seeds(job, missing, processes, stages, executor)
+            learned = run_seeds(job, missing, processes, stages, elsewhere)
             found |= dict(zip(missing, learned, strict=True))
     if checkpoints is not None and not keep:
         for seed in spec.seeds:
@@ -221,17 +224,11 @@ def _settings(settings: Mapping[str, Any]) -> dict[str, Any]:
     return {name: value for name, value in settings.items() if name != "seeds"}
 
 
-def _check_call(
-    workers: int | None, executor: Executor | None, progress: Progress | None, folders: Mapping[str, Folder | None]
-) -> None:
+def _check_call(workers: int | None, progress: Progress | None, folders: Mapping[str, Folder | None]) -> None:
     """Refuse where and how a training should run; `folders` by the name of their parameter. Raises ConfigError."""
     if workers is not None and (not is_whole(workers) or workers < 1):
         raise ConfigError(
             f"workers is {shown(workers)}: give a whole number of processes, 1 or more, or None for one per core."
-        )
-    if isinstance(executor, ThreadPoolExecutor):
-        raise ConfigError(
-            "executor has threads, which share the random generators of stable-baselines3: use processes."
         )
     for name, folder in folders.items():
         if folder is not None and (not isinstance(folder, str | Path) or Path(folder).is_file()):
@@ -302,11 +299,25 @@ def _learn(
         learned: SeedResult = learner_of(spec.learner)(days, spec, seed, report, checkpoint, log)
     result = learned._replace(features=features_of(days, learned.net, measure_scaling(days, spec)[0]))
     if done is not None and checkpoint is not None:
-        done.save(
-            result.net._asdict(), {name: getattr(result, name) for name in ("steps", "losses", "curve", "features")}
-        )
+        _keep(done, result)
         checkpoint.delete()
     return result
+
+
+def _keep(done: Checkpoint, result: SeedResult) -> None:
+    """Save a finished seed."""
+    done.save(result.net._asdict(), {name: getattr(result, name) for name in ("steps", "losses", "curve", "features")})
+
+
+def _keeping(elsewhere: Elsewhere, keep: Callable[[int, SeedResult], None]) -> Elsewhere:
+    """The same, with each seed saved here as it arrives: the folders of who trains it may be another machine's."""
+
+    def call(job: Callable[[int], Any], seeds: Sequence[int]) -> Iterator[tuple[int, Any]]:
+        for seed, (result, steps) in elsewhere(job, seeds):
+            keep(seed, result)
+            yield seed, (result, steps)
+
+    return call
 
 
 def _done(folder: Folder, seed: int, spec: Learned, days: TrainingDays) -> Checkpoint:

@@ -1,6 +1,6 @@
 """The candidates of a portfolio: fitted on the days before its test where they must be, then backtested through it."""
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from functools import partial
 from pathlib import Path
 from typing import Any, cast
@@ -13,6 +13,8 @@ from backtests.engine.run import backtest, conditions
 from backtests.evaluation.benchmark import Benchmark
 from backtests.evaluation.comparator import comparator_of
 from backtests.evaluation.scores import Score
+from backtests.runs.sent_markets import run_on_cluster
+from backtests.runs.tasks import check_worker
 from backtests.sweeps import Setup
 from foundation.dataclasses import dataclass, replace
 from foundation.errors import ConfigError, DataError, PolicyError
@@ -20,6 +22,8 @@ from foundation.files import DATA
 from research.accounting import Costs, Execution, Policy
 from research.allocation import Allocation, TargetPath, kept_target_path, target_path
 from research.learning import Learned, LearnedPolicy, Training, train
+from research.learning.card import versions
+from research.learning.parallel_seeds import SHARED_DRAWS
 from research.learning.training import check_learner, load_training
 from research.market import Market
 from research.market.calendars import A_YEAR
@@ -112,6 +116,7 @@ def fit(
     progress: Progress | None = None,
     spec: Rule | TunedThreshold | Learned | None = None,
     retrain: bool = False,
+    cluster: str = "",
 ) -> Fitted:
     """Tune or train a candidate if needed, on the days before the test only; the caller counts the trials.
 
@@ -124,24 +129,30 @@ def fit(
     progress  : callback that is told the step, or None.
     spec      : the candidate itself, if it is not the file's of that name.
     retrain   : True to train anew, even if the training is stored or comes with the workbench.
-    Raises    : ConfigError and DataError as `tune` and `train` do, with the candidate's name and file.
+    cluster   : address of a Dask cluster whose workers train the seeds, or "".
+    Raises    : ConfigError and DataError as `tune` and `train` do, with the candidate's name and file, and ConfigError
+                as `run_on_cluster` does.
     """
     try:
-        return _fitted(name, portfolio.policies[name] if spec is None else spec, portfolio, progress, retrain)
+        return _fitted(name, portfolio.policies[name] if spec is None else spec, portfolio, progress, retrain, cluster)
     except (ConfigError, DataError) as error:
         raise type(error)(f"policies.{name} ({portfolio.file}): {error}") from error
 
 
 def _fitted(
-    name: str, spec: Rule | TunedThreshold | Learned, portfolio: Portfolio, progress: Progress | None, retrain: bool
+    name: str,
+    spec: Rule | TunedThreshold | Learned,
+    portfolio: Portfolio,
+    progress: Progress | None,
+    retrain: bool,
+    cluster: str,
 ) -> Fitted:
     if isinstance(spec, TunedThreshold):
         tuned = uncounted_tune(spec, tuning_setup(portfolio))
         return Fitted(tuned.policy, tuned=tuned)
     if isinstance(spec, Learned):
-        training, origin = _trained(
-            SHIPPED_TRAININGS / Path(portfolio.file).stem / name, spec, portfolio, progress, retrain
-        )
+        shipped = SHIPPED_TRAININGS / Path(portfolio.file).stem / name
+        training, origin = _trained(shipped, spec, portfolio, progress, retrain, cluster)
         schedule = best_schedule(training.policy, portfolio) if spec.leaves_schedule_open else None
         if schedule is not None:
             training = training.asked(schedule.card.settings["schedule"])
@@ -151,7 +162,7 @@ def _fitted(
 
 
 def _trained(
-    folder: Path, spec: Learned, portfolio: Portfolio, progress: Progress | None, retrain: bool
+    folder: Path, spec: Learned, portfolio: Portfolio, progress: Progress | None, retrain: bool, cluster: str
 ) -> tuple[Training, str]:
     """The training in `folder`, or one made here; and a sentence that says so, "" where the folder is not there."""
     before, origin, where = training_days(portfolio), "", Path(*folder.parts[-4:]).as_posix()
@@ -165,8 +176,24 @@ def _trained(
         except DataError as error:
             origin = f"Trained anew: {str(error).replace(str(folder), where)}"
     told = None if progress is None else partial(progress, "training")
-    made = train(spec, before, costs, **objective, progress=told, checkpoints=TRAININGS, keep=True, retrain=retrain)
+    elsewhere = partial(_on_cluster, cluster) if cluster else None
+    made = train(
+        spec, before, costs, **objective, elsewhere=elsewhere, progress=told, checkpoints=TRAININGS, keep=True,
+        retrain=retrain,
+    )  # fmt: skip
     return made, origin
+
+
+def _on_cluster(address: str, job: Callable[[int], Any], seeds: Sequence[int]) -> Iterator[tuple[int, Any]]:
+    """Seeds with the results of a job for each, from the workers of a Dask cluster."""
+    return run_on_cluster((versions(), job), _seed_there, seeds, address, SHARED_DRAWS)
+
+
+def _seed_there(sent: tuple[Mapping[str, str], Callable[[int], Any]], seed: int) -> Any:
+    """The result of a job for a seed, on a worker. Raises ConfigError for one with other libraries of learning."""
+    libraries, job = sent
+    check_worker(libraries)
+    return job(seed)
 
 
 def best_schedule(rule: Rule, portfolio: Portfolio) -> Tuned | None:

@@ -45,6 +45,7 @@ from foundation.sets import installed_versions
 from research.allocation import FixedWeights
 from research.learning.card import LEARNING_LIBRARIES
 from research.learning.checksummed import checksum_of
+from research.learning.parallel_seeds import SHARED_DRAWS
 from research.learning.universal.rule import FOLDER
 from research.risk.measures import TRACKING_PENALTY
 
@@ -252,11 +253,7 @@ def run(
     cases = [case(name) for name in names] or list(usual())
     if cluster:
         with tasks.cluster(cluster) as client:
-            if max(client.nthreads().values()) > 1:
-                raise ConfigError(
-                    f"the workers at {cluster} have several threads, but random draws of learners are shared "
-                    f"between threads. Start workers of one thread each: rebalance research cluster {cluster}"
-                )
+            tasks.refuse_threads(client, cluster, SHARED_DRAWS)
             made = study(cases, folder, budget, client=client, fresh=fresh)
     else:
         made = study(cases, folder, budget, workers=workers, fresh=fresh)

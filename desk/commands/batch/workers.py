@@ -1,7 +1,5 @@
 """The workers that make the runs of a batch: processes of this machine or a Dask cluster, with the same bytes."""
 
-import os
-import socket
 import time
 from collections import Counter
 from collections.abc import Callable, Iterator, Mapping, Sequence
@@ -11,12 +9,23 @@ from functools import partial
 from pathlib import Path
 
 from backtests.runs.folder import staged
-from backtests.runs.tasks import as_they_finish, check_worker, cluster, code_here, in_processes, is_gone, threads_of
+from backtests.runs.tasks import (
+    as_they_finish,
+    check_worker,
+    cluster,
+    code_here,
+    in_processes,
+    is_gone,
+    path_here,
+    path_sent,
+    refuse_threads,
+    threads_of,
+)
 from backtests.runs.verify import verify
 from desk.commands.batch.plan import Job, notebook_named
 from desk.commands.batch.run import TRIES, Outcome, failed, outcome
 from foundation.errors import ConfigError, DataError
-from foundation.files import ROOT, work_folder, write_whole, writing
+from foundation.files import work_folder, write_whole, writing
 
 DIED = "the process that ran it died (was it killed, or out of memory?). Run it again."
 Files = Mapping[str, bytes]  # of a run, by the path from its folder
@@ -73,16 +82,14 @@ def _answers(
 
     left = list(asked)
     with cluster(address) as client:
-        if any(threads != 1 for threads in client.nthreads().values()):
-            raise ConfigError(
-                f"the workers at {address} have several threads, and each can execute one notebook. Start workers of "
-                f"one thread each: rebalance research cluster {address}"
-            )
+        refuse_threads(client, address, "and each can execute one notebook")
         while left:
             keys = dict[str, Job]()
 
             def submit(job: Job, keys: dict[str, Job] = keys) -> Future[tuple[Outcome, Files]]:
-                future: Future[tuple[Outcome, Files]] = client.submit(make, _sent(job), pure=False)
+                future: Future[tuple[Outcome, Files]] = client.submit(
+                    make, replace(job, file=path_sent(job.file)), pure=False
+                )
                 keys[future.key] = job  # type: ignore[attr-defined]
                 return future
 
@@ -96,12 +103,6 @@ def _answers(
                 yield job, (failed(job, job.name, DataError(DIED), time.monotonic()), {})
 
 
-def _sent(job: Job) -> Job:
-    """The job with the path of its file from the workbench's folder, where it is in there: workers have their own."""
-    file = Path(os.path.abspath(job.file)) if job.file.exists() else ROOT / job.file
-    return replace(job, file=file.relative_to(ROOT) if file.is_relative_to(ROOT) else file)
-
-
 def make_there(wanted: Mapping[str, str], notebook: str, retrain: bool, job: Job) -> tuple[Outcome, Files]:
     """Make a run on a worker of a cluster, in a folder that is deleted afterwards: its outcome and all its files.
 
@@ -113,12 +114,7 @@ def make_there(wanted: Mapping[str, str], notebook: str, retrain: bool, job: Job
     began = time.monotonic()
     try:
         check_worker(wanted)
-        if not (ROOT / job.file).is_file():
-            raise ConfigError(
-                f"no file {ROOT / job.file} on {socket.gethostname()}, where a worker was to read it. Put it there, or "
-                "into a folder that all machines share."
-            )
-        here = replace(job, file=ROOT / job.file)
+        here = replace(job, file=path_here(job.file))
         with work_folder() as folder:
             became = outcome(here, notebook=notebook_named(notebook), reports=folder, retrain=retrain)
             made = folder / became.run

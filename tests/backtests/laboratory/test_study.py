@@ -12,6 +12,7 @@ import pandas as pd
 import pytest
 from browser import Elements, check_page
 from commanded import rebalance
+from distributed import LocalCluster
 from scipy.stats import ttest_rel
 
 from backtests.laboratory import simulated_market
@@ -64,7 +65,7 @@ def few_descents() -> Iterator[None]:
 
 @cache
 def studied() -> Study:
-    return study(paths=PATHS, workers=2, markets=FEW, invested=INVESTED)
+    return study(paths=PATHS, workers=2, others=(FEW, INVESTED))
 
 
 # -- the score -------------------------------------------------------------------------------------------------------
@@ -336,9 +337,7 @@ DRAWN = ("ladder", "frontier", "region", "laws", "markets", "three")
 
 
 def test_a_run_is_one_whole_folder_and_the_same_bytes_again(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    fewer = partial(
-        study, markets={"1 bp": FEW["1 bp"]}, invested={EVENTS: INVESTED[EVENTS]}
-    )  # the others take their time
+    fewer = partial(study, others=({"1 bp": FEW["1 bp"]}, {EVENTS: INVESTED[EVENTS]}))  # the others take their time
     monkeypatch.setattr("desk.commands.laboratory.study", fewer)
     made = make_laboratory(paths=12, reports=tmp_path)
     assert [p.name for p in tmp_path.iterdir()] == [made.folder.name]
@@ -349,6 +348,9 @@ def test_a_run_is_one_whole_folder_and_the_same_bytes_again(tmp_path: Path, monk
     }  # fmt: skip
     again = make_laboratory(paths=12, workers=2, reports=tmp_path)
     assert again.folder == made.folder
+    assert {p: p.read_bytes() for p in before} == before
+    with LocalCluster(n_workers=1, processes=False, protocol="tcp", host="127.0.0.1", dashboard_address=None) as there:
+        make_laboratory(paths=12, cluster=there.scheduler_address, reports=tmp_path)
     assert {p: p.read_bytes() for p in before} == before
     manifest = json.loads((made.folder / "manifest.json").read_text())
     assert (manifest["kind"], manifest["trials"], manifest["settings"]["paths"]) == ("laboratory", 67, 12)

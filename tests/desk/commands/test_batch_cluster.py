@@ -6,9 +6,8 @@ import pytest
 from commanded import FILE, rebalance
 from distributed import LocalCluster
 
-import desk.commands.batch.workers as workers
+from backtests.runs.tasks import path_sent
 from desk.commands.batch import make_batch, plan_of
-from desk.commands.batch.plan import Job
 from foundation.errors import ConfigError
 from foundation.files import ROOT
 
@@ -16,9 +15,9 @@ HERE = "127.0.0.1:0"  # any free port, for the pages of several clusters
 
 
 def test_workers_have_portfolios_of_the_checkout_in_their_own() -> None:
-    assert workers._sent(Job(FILE, ())).file == Path("data/portfolios/sixty_forty.yaml")
-    assert workers._sent(Job(Path("data/portfolios/sixty_forty.yaml"), ())).file == FILE.relative_to(ROOT)
-    assert workers._sent(Job(Path("/elsewhere/x.yaml"), ())).file == Path("/elsewhere/x.yaml")
+    assert path_sent(FILE) == Path("data/portfolios/sixty_forty.yaml")
+    assert path_sent(Path("data/portfolios/sixty_forty.yaml")) == FILE.relative_to(ROOT)
+    assert path_sent(Path("/elsewhere/x.yaml")) == Path("/elsewhere/x.yaml")
 
 
 def test_workers_of_several_threads_are_refused(tmp_path: Path) -> None:

@@ -1,7 +1,6 @@
 """Training: repeatable to the bit, and blind to what comes after its days."""
 
 import random
-from concurrent.futures import ThreadPoolExecutor
 from dataclasses import replace
 from types import SimpleNamespace
 
@@ -59,15 +58,27 @@ def test_an_executor_learns_the_same_elsewhere(spec, real, costs):
     here = train(spec, real, costs, PENALTY, YEAR, workers=1)
     with ProcessPoolExecutor(max_workers=1) as executor:
         there = train(
-            spec, real, costs, PENALTY, YEAR, executor=executor, progress=lambda *progress: told.append(progress)
-        )
+            spec, real, costs, PENALTY, YEAR, progress=lambda *progress: told.append(progress),
+            elsewhere=lambda job, seeds: zip(seeds, executor.map(job, seeds), strict=True),
+        )  # fmt: skip
     assert told == [(spec.whole_steps, spec.whole_steps)]
     assert_same(here, there, spec.seeds)
 
 
-def test_threads_are_refused_since_they_would_share_what_is_drawn(spec, real, costs):
-    with ThreadPoolExecutor(1) as pool, pytest.raises(ConfigError, match="executor has threads"):
-        train(spec, real, costs, PENALTY, YEAR, executor=pool)
+def test_seeds_that_arrived_from_elsewhere_are_kept_where_the_rest_was_lost(spec, real, costs, tmp_path):
+    little = CrossEntropySettings(population=8, elite=3, worlds=4, decisions=8)
+    spec = replace(spec, seeds=(1, 2), learner="cross_entropy", ppo=PPOSettings(), cross_entropy=little)
+    here, kept = train(spec, real, costs, PENALTY, YEAR, workers=1), {"checkpoints": tmp_path, "keep": True}
+
+    def one(job, seeds):
+        yield seeds[-1], job(seeds[-1])
+        raise ConfigError("the workers are gone")
+
+    with pytest.raises(ConfigError, match="are gone"):
+        train(spec, real, costs, PENALTY, YEAR, elsewhere=one, **kept)
+    rest = train(spec, real, costs, PENALTY, YEAR, workers=1, **kept)
+    assert rest.reused == 1
+    assert_same(here, rest, spec.seeds)
 
 
 def test_seeds_differ(training):
@@ -187,6 +198,6 @@ def test_progress_counts_the_steps_of_all_seeds_together(training, spec, told):
 
 def test_nothing_is_trained_when_the_input_is_wrong(spec, real, costs):
     with pytest.raises(DataError, match="too short to learn on"):
-        train(spec, real.until("2013-06-28"), costs, PENALTY, YEAR, executor=None)
+        train(spec, real.until("2013-06-28"), costs, PENALTY, YEAR, workers=1)
     with pytest.raises(ConfigError, match="workers is 0"):
         train(spec, real, costs, PENALTY, YEAR, workers=0)
