@@ -103,7 +103,8 @@ def run_on_cluster(
             tasks.wait_for(client, sent)
             client.replicate([sent])  # else the worker that has it is given the first tasks
             waiting = _Waiting(each)
-            for some, (results, seconds) in tasks.on_client(client, _run_there, sent, tasks=waiting):
+            for some, content in tasks.on_client(client, _run_there, sent, tasks=waiting):
+                results, seconds = pickle.loads(content)
                 waiting.learn(some[len(results) :], seconds / len(results))
                 yield from zip(some, results, strict=False)
 
@@ -113,9 +114,10 @@ def _sent(code: Mapping[str, str], key: str, content: bytes) -> tuple[Mapping[st
     return code, key, content
 
 
-def _run_there(sent: tuple[Mapping[str, str], str, bytes], some: tuple[Any, ...]) -> tuple[list[Any], float]:
+def _run_there(sent: tuple[Mapping[str, str], str, bytes], some: tuple[Any, ...]) -> bytes:
     """The results of a job for the first tasks, on a worker, until it took `WORK_AT_ONCE`; and the seconds of all.
 
+    They are pickled together: Dask would describe each array by itself, here, in the scheduler and where they arrive.
     Raises : ConfigError where the worker's code is not that with which the work was begun; what a task raises.
     """
     code, key, content = sent
@@ -126,7 +128,7 @@ def _run_there(sent: tuple[Mapping[str, str], str, bytes], some: tuple[Any, ...]
         results.append(job(record, task))
         if (taken := time.monotonic() - begun) >= WORK_AT_ONCE:
             break
-    return results, taken
+    return pickle.dumps((results, taken), pickle.HIGHEST_PROTOCOL)
 
 
 class _Waiting(Iterator[tuple[Any, ...]]):
