@@ -22,7 +22,7 @@ PATH_FIGURES = ("cost", "tracking", "turnover", "events")  # the columns of what
 
 
 def path_inputs(days: int, rule: BandArrays, options: RuleOptions, desk: Desk, like: Sessions) -> LoopInputs:
-    """What `play` reads of a path of `days` days after the first close, which `play_block` lays out in its arrays.
+    """The inputs of `play` for a path of `days` days after the first close, which `play_block` lays out in its arrays.
 
     like : sessions of a backtest; what is no path's own is that of these.
     """

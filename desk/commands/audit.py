@@ -105,7 +105,7 @@ def _told_audit(name: str, portfolio: Portfolio, policy: Rule, days: int, progre
 
 @dataclass(frozen=True)
 class _Sent:
-    """What an audit in another process needs beside the name of a policy.
+    """The audit that another process does of a policy, but its name.
 
     It reads the file itself, since the class of an own rule cannot be sent; then it can unpickle what was fitted.
     file   : as `path_sent` gives it.
