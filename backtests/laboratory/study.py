@@ -23,6 +23,7 @@ from backtests.views import view
 from foundation.dataclasses import dataclass
 from foundation.errors import ConfigError
 from foundation.progress import bar
+from foundation.threads import one_blas_thread
 from research.accounting import Policy
 from research.allocation import FixedWeights
 from research.risk.measures import TRACKING_PENALTY
@@ -212,6 +213,7 @@ def _fewer(paths: int) -> int:
     return max(paths // 3, 6)
 
 
+@one_blas_thread()  # more sum products in another order: a machine, or a cluster, would give other last digits
 def study(
     market: SimulatedMarket = BASE_CASE,
     paths: int = 1_000,
@@ -242,6 +244,7 @@ def study(
         name: {setting_words(s): f.make(*s) for s in f.settings if name != "tracking error" or s[1] == part}
         for name, f in tried.items()
     }
+    workers = 1 if cluster else workers  # those of this machine
     parts: dict[Key, Part] = {
         ("invested", name): partial(rules_above, others[1][name], name, _fewer(paths), seed, workers)
         for name in list(others[1])[::-1]  # the last have the most assets, and take longest

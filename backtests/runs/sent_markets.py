@@ -34,6 +34,7 @@ OFFER = "markets of "  # before the id of the client that offers them
 Record = TypeVar("Record")
 Task = TypeVar("Task")
 Result = TypeVar("Result")
+Sent = tuple[Mapping[str, str], str, bytes, str]  # code, key of the markets, content, and what threads would disturb
 
 
 class _Packer(cloudpickle.Pickler):  # type: ignore[misc]
@@ -90,7 +91,8 @@ def run_on_cluster(
     job     : function of the record and a task, of a module that workers can import.
     each    : tasks; each is drawn when a worker will soon be free for it.
     address : address of the scheduler.
-    alone   : what several threads of a worker would disturb, in words; "" where they may be several.
+    alone   : what several threads of a worker would disturb, in words; "" where they may be several. A worker that
+              joins later is asked, too.
     Raises  : ConfigError for a cluster that does not answer or goes away, and for workers with other code, or with
               threads that they may not have.
     """
@@ -99,29 +101,32 @@ def run_on_cluster(
             tasks.refuse_threads(client, address, alone)
         content, markets = packed((record, job))
         with offered(client, markets) as key:
-            sent = client.submit(_sent, tasks.code_here(), key, content, pure=False)
+            sent = client.submit(_sent, tasks.code_here(), key, content, alone, pure=False)
             tasks.wait_for(client, sent)
             client.replicate([sent])  # else the worker that has it is given the first tasks
             waiting = _Waiting(each)
-            for some, content in tasks.on_client(client, _run_there, sent, tasks=waiting):
-                results, seconds = pickle.loads(content)
+            for some, answered in tasks.on_client(client, _run_there, sent, tasks=waiting):
+                results, seconds = pickle.loads(answered)
                 waiting.learn(some[len(results) :], seconds / len(results))
                 yield from zip(some, results, strict=False)
 
 
-def _sent(code: Mapping[str, str], key: str, content: bytes) -> tuple[Mapping[str, str], str, bytes]:
+def _sent(code: Mapping[str, str], key: str, content: bytes, alone: str) -> Sent:
     """The inputs of all tasks, as a task that the scheduler repeats when all workers with its result are gone."""
-    return code, key, content
+    return code, key, content, alone
 
 
-def _run_there(sent: tuple[Mapping[str, str], str, bytes], some: tuple[Any, ...]) -> bytes:
+def _run_there(sent: Sent, some: tuple[Any, ...]) -> bytes:
     """The results of a job for the first tasks, on a worker, until it took `WORK_AT_ONCE`; and the seconds of all.
 
     They are pickled together: Dask would describe each array by itself, here, in the scheduler and where they arrive.
-    Raises : ConfigError where the worker's code is not that with which the work was begun; what a task raises.
+    Raises : ConfigError where the worker's code is not that with which the work was begun, or for threads that it may
+             not have; what a task raises.
     """
-    code, key, content = sent
+    code, key, content, alone = sent
     tasks.check_worker(code)
+    if alone:
+        tasks.refuse_own_threads(alone)
     record, job = _unpacked(content, key)
     begun, results = time.monotonic(), []
     for task in some:

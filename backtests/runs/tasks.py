@@ -282,7 +282,19 @@ def code_here() -> dict[str, str]:
 
 def refuse_threads(client: Any, address: str, why: str) -> None:
     """Raise ConfigError where workers of a cluster have several threads. why : what they would disturb, in words."""
-    if any(threads != 1 for threads in client.nthreads().values()):
+    _refuse_threads(client.nthreads().values(), address, why)
+
+
+def refuse_own_threads(why: str) -> None:
+    """Raise ConfigError where this worker has several threads, as one that joined after `refuse_threads` may."""
+    from distributed import get_worker
+
+    worker = get_worker()
+    _refuse_threads([worker.state.nthreads], worker.scheduler.address, why)
+
+
+def _refuse_threads(threads: Iterable[int], address: str, why: str) -> None:
+    if any(count != 1 for count in threads):
         raise ConfigError(
             f"the workers at {address} have several threads, {why}. Start workers of one thread each: rebalance "
             f"research cluster {address}"

@@ -50,7 +50,7 @@ class Wanted:
             one_of("kind is", self.kind, KINDS)
         column, falls = self.sort.removeprefix("-"), "-" if self.sort.startswith("-") else ""
         one_of("sort is", column, ("time", *_named()))
-        object.__setattr__(self, "sort", falls + _named().get(column, column))
+        object.__setattr__(self, "sort", falls + _named().get(column, "made" if falls and column == "time" else column))
         object.__setattr__(self, "since", f"{day('since is', self.since):%Y-%m-%d}" if self.since else "")
 
     @property

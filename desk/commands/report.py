@@ -419,7 +419,7 @@ def make_backtest(
     file: Path,
     policy: str,
     reports: Path | None = None,
-    fit: Callable[..., Fitted] = fit,
+    fit: Callable[[str, Portfolio, Any], Fitted] = fit,
     sheet: bool = False,
     trust_code: bool | None = None,
 ) -> Made:
@@ -428,7 +428,7 @@ def make_backtest(
     file       : portfolio file.
     policy     : name of one of its policies.
     reports    : folder of the runs, or None for `reports_folder`.
-    fit        : fits it, as `fit` does with further arguments or without.
+    fit        : fits it: a function of its name, the portfolio and a callback that is told the step.
     sheet      : true to write its own tearsheet too; that run has a name of its own.
     trust_code : true if the file may name rules by import path, as for `load_portfolio`.
     Raises     : ConfigError for a policy that is not in the file; ConfigError and DataError as `load_portfolio` and

@@ -23,8 +23,9 @@ MINIMUM = "minimum_trade"  # stands under `limits` in a portfolio file, the othe
 
 def with_limits(portfolio: Portfolio, by_column: Mapping[str, str], faults: RowFaults) -> Portfolio:
     """The portfolio of an account with the limits that its row states; what is wrong with them goes to `faults`."""
+    before = len(faults.found)
     stated = {name: faults.number(name, by_column[name]) for name in ORDER_LIMITS if by_column.get(name)}
-    for name, value in stated.items():
+    for name, value in stated.items() if len(faults.found) == before else ():
         number = int(value) if value.is_integer() else value
         keys = _adapter(LimitKeys if name == MINIMUM else OrderKeys)
         try:

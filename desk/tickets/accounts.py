@@ -16,6 +16,7 @@ from desk.tickets.account_lots import lots_of_account
 from desk.tickets.accounts_file import (
     ACCOUNT,
     CASH_COLUMN,
+    COLUMNS_READ,
     DEPLOY,
     GAIN_BUDGET,
     LAST_TRADE,
@@ -250,11 +251,11 @@ def _tax_lots(
     model: Model, file: AccountsFile, rows: Sequence[Row], units: Array, by_column: Mapping[str, str], faults: RowFaults
 ) -> TaxLots | None:
     """The lots of an account under the rules of its model; None where it has no rows of lots."""
-    budget = faults.number(GAIN_BUDGET, by_column[GAIN_BUDGET]) if by_column.get(GAIN_BUDGET) else None
+    stated = by_column.get(GAIN_BUDGET)
     if not rows or file.lots is None:
-        if budget is not None:
+        if stated:
             fix = "Give its tax lots (`--lots`), or leave the cell empty."
-            faults.add(GAIN_BUDGET, "a budget of an account without tax lots", by_column[GAIN_BUDGET], fix)
+            faults.add(GAIN_BUDGET, "a budget of an account without tax lots", stated, fix)
         return None
     if model.rules is None:
         fix = "Add `tax: {rate: ...}` to it, a fraction of the gain; with a rate of 0, gains are listed without tax."
@@ -263,7 +264,7 @@ def _tax_lots(
     realised = faults.number(REALISED, by_column[REALISED], signed=True) if by_column.get(REALISED) else 0.0
     found, of_lots = lots_of_account(file.lots, rows, model.portfolio, units)
     faults.found += of_lots
-    rules = model.rules if budget is None else replace(model.rules, gain_budget=budget)
+    rules = replace(model.rules, gain_budget=faults.number(GAIN_BUDGET, stated)) if stated else model.rules
     return TaxLots(replace(rules, realised=realised), found)
 
 
@@ -309,7 +310,8 @@ def _units(model: Model, held: Mapping[str, float], by_column: Mapping[str, str]
     """(n,) units of the model's assets, from the units held by column."""
     assets = model.portfolio.market.assets
     for column in (column for column, units in held.items() if units and column not in assets):
-        fix = f"Leave the cell empty, or choose a model that has the asset. {did_you_mean(column, assets)}"
+        known = COLUMNS_READ if column.lower() in COLUMNS_READ else assets
+        fix = f"Leave the cell empty, or choose a model that has the asset. {did_you_mean(column, known)}"
         faults.add(column, f"an asset that model {by_column[MODEL]} does not have", by_column[column], fix)
     units = np.array([held.get(asset, 0.0) for asset in assets])
     for asset, amount, price, quoted in zip(assets, units, model.position.prices, model.position.quoted, strict=True):

@@ -201,7 +201,8 @@ class RowFaults:
             )  # fmt: skip
             self.add(column, what, cell, "Give a number that is at least 0.")
         elif may_be_thousands(cell) and (
-            column.startswith((CASH_COLUMN, *REQUEST_COLUMNS, *ORDER_LIMITS))
+            column.startswith(CASH_COLUMN)
+            or column in (*REQUEST_COLUMNS, *ORDER_LIMITS)
             or not (self.file and self.file.has_decimal_points)
         ):
             what = "a thousand with a point, or a number with three decimals"

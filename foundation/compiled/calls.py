@@ -187,8 +187,9 @@ class OnDemand:
 
     def address(self, given: tuple[types.Type, ...]) -> int:
         """The address of the code for arguments of these types, compiled if need be."""
-        self.called.compile(given)
-        made: Any = self.called.overloads[given]
+        called = self.called  # another thread may make one, too
+        called.compile(given)
+        made: Any = called.overloads[given]
         if made.signature.return_type != self.returned:
             raise TypeError(f"{self.__name__} gives {made.signature.return_type}, and is annotated {self.returned}.")
         return int(made.library.get_pointer_to_function(made.fndesc.llvm_func_name))

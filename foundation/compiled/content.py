@@ -6,6 +6,7 @@ docstrings, annotations, paths and Python code that is not compiled are no part 
 that are loaded, and not from their files, which may have been edited since.
 """
 
+import ast
 import hashlib
 import re
 import sys
@@ -195,9 +196,13 @@ def _type_text(kind: types.Type) -> str:
 
 @cache
 def _module_text(module: ModuleType) -> str:
-    """The program of a module without docstrings, comments and `assert`. Raises EditedSince."""
+    """The program text of a module without its docstrings and comments. Raises EditedSince."""
     path = Path(str(module.__file__))
     about = path.stat()
     if about.st_mtime_ns != OWN[path] if path in OWN else about.st_mtime > STARTED:
         raise EditedSince(path)
-    return _instructions(compile(path.read_bytes(), path.name, "exec", dont_inherit=True, optimize=2))
+    tree = ast.parse(path.read_bytes())
+    for node in ast.walk(tree):
+        if isinstance(node, ast.Module | ast.ClassDef | ast.FunctionDef) and ast.get_docstring(node, clean=False):
+            node.body = node.body[1:]
+    return ast.dump(tree)

@@ -141,7 +141,8 @@ def train(
     progress : receives the steps that all seeds have done together, and their total; by default a bar is shown on a
                terminal and in a notebook.
     checkpoints : folder in which each seed saves its state, `elsewhere` only once it is finished. The same call
-                  resumes there after an interruption, and ends with the same bits; the files are deleted at the end.
+                  resumes there after an interruption, and ends with the same bits; the files of finished seeds are
+                  deleted at the end.
     keep     : finished seeds stay in `checkpoints`, and the same call takes them from there: with the same settings,
                data, costs, code and versions of libraries. One that is damaged is trained anew, with a warning.
     retrain  : train also what is kept, and replace it.

@@ -18,6 +18,7 @@ from backtests.runs.tasks import (
     is_gone,
     path_here,
     path_sent,
+    refuse_own_threads,
     refuse_threads,
     threads_of,
 )
@@ -27,6 +28,7 @@ from desk.commands.batch.run import TRIES, Outcome, failed, outcome
 from foundation.errors import ConfigError, DataError
 from foundation.files import work_folder, write_whole, writing
 
+ONE_NOTEBOOK = "and each can execute one notebook"  # which several threads of a worker do not allow
 DIED = "the process that ran it died (was it killed, or out of memory?). Run it again."
 Files = Mapping[str, bytes]  # of a run, by the path from its folder
 
@@ -82,7 +84,7 @@ def _answers(
 
     left = list(asked)
     with cluster(address) as client:
-        refuse_threads(client, address, "and each can execute one notebook")
+        refuse_threads(client, address, ONE_NOTEBOOK)
         while left:
             keys = dict[str, Job]()
 
@@ -114,6 +116,7 @@ def make_there(wanted: Mapping[str, str], notebook: str, retrain: bool, job: Job
     began = time.monotonic()
     try:
         check_worker(wanted)
+        refuse_own_threads(ONE_NOTEBOOK)
         here = replace(job, file=path_here(job.file))
         with work_folder() as folder:
             became = outcome(here, notebook=notebook_named(notebook), reports=folder, retrain=retrain)

@@ -160,9 +160,7 @@ def read_book(name: str, file: str = "FILE", known_on: np.datetime64 | None = No
 def _read(path: Path, stamp: tuple[int, ...], count: int, state: tuple[date, str] | None) -> Book:
     """The book of the first rows of a file, from a state on. stamp : as `_stamp` gives it."""
     with _opened(path) as rows:
-        there, last = rows.execute("SELECT COUNT(*), (SELECT MAX(sequence) FROM rows) FROM rows").fetchone()
-        if there != last:
-            raise DataError(f"{path} was changed by another hand: it lacks rows. {RESTORE_BOOK}")
+        _check_gaps(rows, path)
         return _begun_at(_book(_contents(_checked(rows, path, count, state and state[0])), path, count), state)
 
 
@@ -203,6 +201,7 @@ def write_book(book: Book, known: datetime) -> Path:
     with _opened(path) as rows:
         rows.executescript(ROWS)
         with transaction(rows):
+            _check_gaps(rows, path)
             before = _contents(_checked(rows, path, _count(rows, path), book.opening.day, with_fills=False))
             booked = _booked(rows, book)
             head = rows.execute("SELECT * FROM rows ORDER BY sequence DESC LIMIT 1").fetchone()
@@ -242,7 +241,7 @@ def _opened(path: Path, wait: int | None = None) -> Iterator[sqlite3.Connection]
 def _count(rows: sqlite3.Connection, path: Path) -> int:
     """The number of rows; 0 where the writer was killed before the first one.
 
-    Raises DataError where the last ones lack: others are missed where rows are read.
+    Raises DataError where the last ones lack.
     """
     head = path.with_suffix(HEAD_KIND)
     stated, _, sha256 = (head.read_text() if head.is_file() else "0 ").strip().partition(" ")
@@ -255,6 +254,13 @@ def _count(rows: sqlite3.Connection, path: Path) -> int:
         if found != (sha256,):
             raise DataError(f"{path} was changed by another hand: it is not the one of {stated} rows. {RESTORE_BOOK}")
     return int(rows.execute("SELECT COALESCE(MAX(sequence), 0) FROM rows").fetchone()[0])
+
+
+def _check_gaps(rows: sqlite3.Connection, path: Path) -> None:
+    """Raise DataError where rows lack before the last one."""
+    there, last = rows.execute("SELECT COUNT(*), (SELECT MAX(sequence) FROM rows) FROM rows").fetchone()
+    if there and there != last:
+        raise DataError(f"{path} was changed by another hand: it lacks rows. {RESTORE_BOOK}")
 
 
 def _booked(rows: sqlite3.Connection, book: Book) -> int:

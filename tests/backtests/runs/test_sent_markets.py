@@ -13,9 +13,9 @@ import pytest
 from distributed import Client, LocalCluster
 from simulated import world
 
-from backtests.runs import sent_markets
+from backtests.runs import sent_markets, tasks
 from backtests.runs.sent_markets import WORK_AT_ONCE, _Waiting, offered, packed, run_on_cluster, unpacked
-from foundation.errors import DataError
+from foundation.errors import ConfigError, DataError
 from research.market import Market
 
 
@@ -57,6 +57,17 @@ def test_a_record_comes_back_whole_and_holds_no_copy_of_its_market(client: Clien
     assert found["market"] is not market
     assert found["market"].fingerprint == market.fingerprint
     assert found["lags"] == (1, 2)
+
+
+def test_a_worker_with_threads_that_joins_later_is_refused(kept: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(tasks, "refuse_threads", lambda *_: None)  # it is not there yet
+    with (
+        LocalCluster(
+            n_workers=1, threads_per_worker=2, processes=False, protocol="tcp", dashboard_address="127.0.0.1:0"
+        ) as threads,
+        pytest.raises(ConfigError, match="have several threads, and they share a die"),
+    ):
+        list(run_on_cluster(1, operator.add, [1, 2], threads.scheduler_address, "and they share a die"))
 
 
 def test_short_tasks_are_sent_together_and_long_ones_alone() -> None:

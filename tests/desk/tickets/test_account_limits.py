@@ -104,10 +104,14 @@ def test_the_gain_budget_of_an_account_stands_in_place_of_its_models(folder: Pat
 REFUSED = {
     "most": [("0", "out of bounds", "at least 1"), ("2.5", "not a whole number", "at least 1")],
     "turnover": [("0", "out of bounds", "above 0"), ("1.5", "out of bounds", "5 % is 0.05")],
-    "reserve_bps": [("6000", "out of bounds", "at most 5,000"), ("x", "not a number", "plain number")],
+    "reserve_bps": [
+        ("6000", "out of bounds", "at most 5,000"),
+        ("x", "not a number", "plain number"),
+        ("-1", "a negative limit", "at least 0"),
+    ],
     "minimum_trade": [("-1", "a negative limit", "at least 0"), ("1.000", "a thousand with a point", "Write 1000")],
     "participation": [("0.1", "volumes that the model lacks", "leave the cell empty")],
-    "gain_budget": [("10", "without tax lots", "leave the cell empty"), ("-5", "a negative limit", "at least 0")],
+    "gain_budget": [("10", "without tax lots", "leave the cell empty"), ("-5", "without tax lots", "leave the cell")],
 }
 
 
@@ -120,9 +124,10 @@ def test_a_limit_that_is_none_is_told_with_its_column(
 ) -> None:
     portfolio = load_portfolio(NO_VOLUMES)
     model = Model.of(portfolio, Threshold(portfolio.strategic, 0.01), "band")
-    held = dict.fromkeys(portfolio.market.assets, 10)
+    held = dict.fromkeys(portfolio.market.assets, "")
     file = file_of(folder, {"account": "a", "model": "m", "cash": 100, column: cell, **held})
     with pytest.raises(ConfigError) as raised:
         account_of(file, next(file.rows()), lambda _: model)
+    assert len(raised.value.findings) == 1
     for words in (f"column {column!r}: ", what, f"found {cell!r}", fix):
         assert words in str(raised.value)

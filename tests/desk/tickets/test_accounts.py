@@ -26,7 +26,7 @@ MODELS = {
     "balanced": ROOT / "data/portfolios/sixty_forty.yaml",
     "global": ROOT / "data/portfolios/global_multi_asset.yaml",
 }
-HEADER = "account,model,cash,last_trade,SPY,AGG,QQQ,VEA,VWO,VNQ,GLD,BTC"
+HEADER = "account,model,cash,last_trade,SPY,AGG,QQQ,VEA,VWO,VNQ,GLD,BTC,Turnover"
 ACCOUNTS = {
     "=first": ("balanced", 21_350.40, "2022-09-30", {"SPY": 3_260.0, "AGG": 7_460.0}),
     "second": (
@@ -114,6 +114,10 @@ WRONG = {
     "another model's asset": (
         "a,balanced,5,,1,1,3",
         ["column 'QQQ': an asset that model balanced does not have", "SPY, AGG."],
+    ),
+    "a limit in capitals": (
+        "a,balanced,5,,1,1,,,,,,,0.05",
+        ["column 'Turnover': an asset that", "Did you mean 'turnover'?"],
     ),
     "a day of words": ("a,balanced,5,friday,1,1", ["column 'last_trade': not a date", "Write it as YYYY-MM-DD."]),
     "a later day": ("a,balanced,5,2030-01-01,1,1", ["column 'last_trade': lies after the last close", "2022-12-29."]),

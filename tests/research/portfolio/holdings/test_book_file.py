@@ -171,6 +171,15 @@ def test_a_book_that_another_hand_changed_is_refused(whole: Book, change: str) -
         read_book("desk")
 
 
+def test_nothing_is_written_after_rows_that_another_hand_took_out_since_they_were_read(whole: Book) -> None:
+    path = write_book(whole, at(0))
+    book, head = read_book("desk"), path.with_suffix(".head").read_bytes()
+    without_triggers(path, "DELETE FROM rows WHERE sequence = 3")
+    with pytest.raises(DataError, match="was changed by another hand: it lacks rows"):
+        write_book(replace(book, items=(*book.items, BookItem("y", "why"))), at(1))
+    assert path.with_suffix(".head").read_bytes() == head
+
+
 @pytest.mark.parametrize("cut", ["DELETE FROM rows WHERE name = 'y'", "DROP TABLE rows"])
 def test_a_book_without_its_last_rows_is_refused(whole: Book, cut: str) -> None:
     """As one is that was put back from yesterday, without the file that states its head."""
