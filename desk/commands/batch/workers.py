@@ -116,8 +116,8 @@ def make_there(wanted: Mapping[str, str], notebook: str, retrain: bool, job: Job
     began = time.monotonic()
     try:
         check_worker(wanted)
-        refuse_own_threads(ONE_NOTEBOOK)
         here = replace(job, file=path_here(job.file))
+        refuse_own_threads(ONE_NOTEBOOK)
         with work_folder() as folder:
             became = outcome(here, notebook=notebook_named(notebook), reports=folder, retrain=retrain)
             made = folder / became.run
