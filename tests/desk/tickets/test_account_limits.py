@@ -18,7 +18,7 @@ from research.portfolio import load_portfolio
 from research.rules import Threshold
 
 EXAMPLES = Path(__file__).parents[3] / "data/examples"
-NO_VOLUMES = EXAMPLES / "allocation_market_cap.yaml"
+NO_VOLUMES = EXAMPLES.parent / "portfolios/port_a_techgrowth_simulated.yaml"
 LIMITED, PLAIN = EXAMPLES / "orders_within_limits.yaml", EXAMPLES.parent / "portfolios/sixty_forty.yaml"
 KEYS = {"minimum_trade": "limits.minimum_trade"}  # the others stand under `orders`
 LIMITS = some.fixed_dictionaries(
