@@ -18,8 +18,8 @@ from research.portfolio import load_portfolio
 from research.rules import Threshold
 
 EXAMPLES = Path(__file__).parents[3] / "data/examples"
-NO_VOLUMES = EXAMPLES.parent / "portfolios/port_a_techgrowth_simulated.yaml"
 LIMITED, PLAIN = EXAMPLES / "orders_within_limits.yaml", EXAMPLES.parent / "portfolios/sixty_forty.yaml"
+NO_VOLUMES = PLAIN.with_name("port_a_techgrowth_simulated.yaml")
 KEYS = {"minimum_trade": "limits.minimum_trade"}  # the others stand under `orders`
 LIMITS = some.fixed_dictionaries(
     {},
