@@ -23,29 +23,28 @@ MINIMUM = "minimum_trade"  # stands under `limits` in a portfolio file, the othe
 
 def with_limits(portfolio: Portfolio, by_column: Mapping[str, str], faults: RowFaults) -> Portfolio:
     """The portfolio of an account with the limits that its row states; what is wrong with them goes to `faults`."""
-    before = len(faults.found)
-    stated = {name: faults.number(name, by_column[name]) for name in ORDER_LIMITS if by_column.get(name)}
-    for name, value in stated.items() if len(faults.found) == before else ():
+    limits = dict[str, Any]()
+    for name in filter(by_column.get, ORDER_LIMITS):
+        told, value = len(faults.found), faults.number(name, by_column[name])
+        if len(faults.found) > told:
+            continue
         number = int(value) if value.is_integer() else value
         keys = _adapter(LimitKeys if name == MINIMUM else OrderKeys)
         try:
-            keys.validate_python({name: number})
+            limits[name] = getattr(keys.validate_python({name: number}), name)
         except ValidationError as error:
             for fault in faults_of(error.errors(include_url=False), {name: number}, keys):
                 faults.add(name, fault.what, by_column[name], fault.fix)
-    if "participation" in stated and portfolio.market.volumes is None:
+    if "participation" in limits and portfolio.market.volumes is None:
         fix = "Give `volumes` to the market of the model, or leave the cell empty."
         faults.add("participation", "a share of volumes that the model lacks", by_column["participation"], fix)
-    if faults.found or not stated:
+    if faults.found or not limits:
         return portfolio
-    of: dict[str, Any] = dict(stated)
-    minimum = of.pop(MINIMUM, portfolio.limits.minimum_trade)
-    if RESERVE in of:
-        of["reserve"] = of.pop(RESERVE) * BASIS_POINT
-    if "most" in of:
-        of["most"] = int(of["most"])
-    limits = replace(portfolio.limits, minimum_trade=minimum)
-    return replace(portfolio, limits=limits, orders=replace(portfolio.orders, **of))
+    minimum = limits.pop(MINIMUM, portfolio.limits.minimum_trade)
+    if RESERVE in limits:
+        limits["reserve"] = limits.pop(RESERVE) * BASIS_POINT
+    of_orders = replace(portfolio.orders, **limits)
+    return replace(portfolio, limits=replace(portfolio.limits, minimum_trade=minimum), orders=of_orders)
 
 
 @cache

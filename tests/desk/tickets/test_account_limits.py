@@ -131,3 +131,12 @@ def test_a_limit_that_is_none_is_told_with_its_column(
     assert len(raised.value.findings) == 1
     for words in (f"column {column!r}: ", what, f"found {cell!r}", fix):
         assert words in str(raised.value)
+
+
+def test_each_limit_of_a_row_is_judged_whatever_the_others_say(model: Model, folder: Path) -> None:
+    held = dict.fromkeys(model.portfolio.market.assets, "")
+    wrong = {"reserve_bps": "x", "most": "0", "turnover": "5%", "minimum_trade": "-1"}
+    file = file_of(folder, {"account": "a", "model": "m", "cash": 100, **wrong, **held})
+    with pytest.raises(ConfigError) as raised:
+        account_of(file, next(file.rows()), lambda _: model)
+    assert [fault.place.rpartition("'")[0].rpartition("'")[2] for fault in raised.value.findings] == list(wrong)
