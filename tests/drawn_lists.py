@@ -10,6 +10,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from desk.tickets.ticket import Ticket, make_ticket
+from foundation.errors import InputError
 from foundation.names import name_fault
 from research.orders import TradeList, trade_list
 from research.portfolio import Portfolio, TicketTerms
@@ -24,6 +25,14 @@ TERMS = {
     "market_on_close": TicketTerms("market_on_close", account="DU12"),
     "limit": TicketTerms("limit", collar_bps=37.5, account="DU12"),
 }
+
+
+def outcome(list_now: Callable[[], TradeList]) -> TradeList | str:
+    """A trade list, or the sentence with which it is refused."""
+    try:
+        return list_now()
+    except InputError as error:
+        return str(error)
 
 
 def drawn_list(data: Any, desk: Callable[..., Portfolio], names: Any = ODD, *, quoted: bool = False) -> TradeList:

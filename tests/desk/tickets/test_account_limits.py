@@ -6,14 +6,15 @@ from typing import Any
 
 import pandas as pd
 import pytest
+from drawn_lists import outcome
 from hypothesis import Phase, given, settings
 from hypothesis import strategies as some
 
 from desk.tickets.account_lots import read_account_lots, rows_of
 from desk.tickets.accounts import Model, account_of
 from desk.tickets.accounts_file import AccountsFile
-from foundation.errors import ConfigError, InputError
-from research.orders import TradeList, trade_list
+from foundation.errors import ConfigError
+from research.orders import trade_list
 from research.portfolio import load_portfolio
 from research.rules import Threshold
 
@@ -50,14 +51,6 @@ def file_of(folder: Path, cells: dict[str, Any]) -> AccountsFile:
     return AccountsFile.read(folder / "a.csv")
 
 
-def told(list_now: Any) -> TradeList | str:
-    """A trade list, or the sentence with which it is refused."""
-    try:
-        return list_now()  # type: ignore[no-any-return]
-    except InputError as error:
-        return str(error)
-
-
 @settings(max_examples=40, phases=[Phase.generate])
 @given(limits=LIMITS, cash=some.integers(1_000, 30_000), move=some.tuples(*[some.floats(0.85, 1.04)] * 3))
 def test_an_account_has_the_list_of_a_portfolio_file_with_its_limits(
@@ -68,10 +61,10 @@ def test_an_account_has_the_list_of_a_portfolio_file_with_its_limits(
     stated = {KEYS.get(name, f"orders.{name}"): float(value) for name, value in limits.items()}
     stated |= {"orders.most": int(limits["most"])} if "most" in limits else {}
     alone = load_portfolio(LIMITED, {**stated, "cash": cash, **{f"lines.{a}.shares": n for a, n in held.items()}})
-    wanted = told(lambda: trade_list(alone, Threshold(alone.strategic, 0.01), "band", greedy=True))
+    wanted = outcome(lambda: trade_list(alone, Threshold(alone.strategic, 0.01), "band", greedy=True))
 
     file = file_of(folder, {"account": "a", "model": "m", "cash": cash, **limits, **held})
-    found = told(lambda: model.trades(account_of(file, next(file.rows()), lambda _: model)[1]))
+    found = outcome(lambda: model.trades(account_of(file, next(file.rows()), lambda _: model)[1]))
     if isinstance(wanted, str) or isinstance(found, str):
         assert found == wanted
         return

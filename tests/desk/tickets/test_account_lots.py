@@ -1,6 +1,5 @@
 """Accounts with their own tax lots, money and sides: each has the list of a portfolio file that says the same."""
 
-from collections.abc import Callable
 from dataclasses import replace
 from datetime import date
 from pathlib import Path
@@ -8,6 +7,7 @@ from typing import Any
 
 import pandas as pd
 import pytest
+from drawn_lists import outcome
 from hypothesis import Phase, given, settings
 from hypothesis import strategies as some
 
@@ -16,7 +16,7 @@ from desk.tickets.account_rows import TAXES, account_columns, account_row
 from desk.tickets.accounts import Model, account_of, request_in
 from desk.tickets.accounts_file import AccountsFile
 from desk.tickets.request import request_of
-from foundation.errors import ConfigError, InputError
+from foundation.errors import ConfigError
 from research.orders import TradeList, trade_list
 from research.portfolio import load_portfolio
 from research.rules import Threshold
@@ -44,14 +44,6 @@ def with_lots(folder: Path, row: str, lots: list[str]) -> tuple[AccountsFile, di
     file = AccountsFile.read(folder / "a.csv")
     found, by_account = read_account_lots(folder / "lots.csv", {"a": None})
     return replace(file, lots=found), by_account
-
-
-def outcome(list_now: Callable[[], TradeList]) -> TradeList | str:
-    """A trade list, or the sentence with which it is refused."""
-    try:
-        return list_now()
-    except InputError as error:
-        return str(error)
 
 
 @pytest.fixture(scope="module")
