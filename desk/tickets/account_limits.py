@@ -4,16 +4,16 @@ A column has the name, the unit and the bounds of the key of a portfolio file; a
 """
 
 from collections.abc import Mapping
-from functools import cache
 from typing import Any
 
-from pydantic import TypeAdapter, ValidationError
+from pydantic import ValidationError
 
 from desk.tickets.accounts_file import ORDER_LIMITS, RowFaults
 from foundation.dataclasses import replace
 from research.accounting.costs import BASIS_POINT
 from research.portfolio import Portfolio
 from research.portfolio.file.fault_words import faults_of
+from research.portfolio.file.settings import key_adapter
 from research.portfolio.keys.limits import LimitKeys
 from research.portfolio.keys.orders import OrderKeys
 
@@ -29,11 +29,11 @@ def with_limits(portfolio: Portfolio, by_column: Mapping[str, str], faults: RowF
         if len(faults.found) > told:
             continue
         number = int(value) if value.is_integer() else value
-        keys = _adapter(LimitKeys if name == MINIMUM else OrderKeys)
+        key = key_adapter(LimitKeys if name == MINIMUM else OrderKeys, name)
         try:
-            limits[name] = getattr(keys.validate_python({name: number}), name)
+            limits[name] = key.validate_python(number)
         except ValidationError as error:
-            for fault in faults_of(error.errors(include_url=False), {name: number}, keys):
+            for fault in faults_of(error.errors(include_url=False), number, key):
                 faults.add(name, fault.what, by_column[name], fault.fix)
     if "participation" in limits and portfolio.market.volumes is None:
         fix = "Give `volumes` to the market of the model, or leave the cell empty."
@@ -45,8 +45,3 @@ def with_limits(portfolio: Portfolio, by_column: Mapping[str, str], faults: RowF
         limits["reserve"] = limits.pop(RESERVE) * BASIS_POINT
     of_orders = replace(portfolio.orders, **limits)
     return replace(portfolio, limits=replace(portfolio.limits, minimum_trade=minimum), orders=of_orders)
-
-
-@cache
-def _adapter(keys: type) -> TypeAdapter[Any]:
-    return TypeAdapter(keys)

@@ -116,7 +116,7 @@ def _sound(cls: type[Record], value: Any) -> Record | None:
     if not (isinstance(value, Mapping) and value.keys() <= set(names_of(cls))):
         return None
     try:
-        kinds = {key: _key_adapter(cls, key) for key in value}  # type: ignore[arg-type]  # a class can be hashed
+        kinds = {key: key_adapter(cls, key) for key in value}  # type: ignore[arg-type]  # a class can be hashed
         return cls(**{key: kind.validate_json(_json(value[key]), strict=True) for key, kind in kinds.items()})
     except (ValueError, TypeError):  # which the validator of the whole record tells in words
         return None
@@ -163,7 +163,7 @@ def _adapter(cls: type) -> TypeAdapter[Any]:
 
 
 @cache
-def _key_adapter(cls: type, key: str) -> TypeAdapter[Any]:
+def key_adapter(cls: type, key: str) -> TypeAdapter[Any]:
     """The validator of a key of a record, with its bounds."""
     return TypeAdapter(get_type_hints(cls, include_extras=True)[key])
 
