@@ -44,7 +44,7 @@ def play_block(play: Play, returns: Returns, terms: Terms, path: Array, out: Arr
     path    : (BLOCK, T) NAV from a wealth of 1, or (0, T); written.
     out     : (BLOCK, len(BATCH_METRICS)) the metrics, in the units of records; written.
     """
-    panel, block, state = play
+    panel, block, state = play.panel, play.block, play.state
     days, n = panel.tradable.shape
     begin = _begin(block, n, days, state)
     for tile in range(begin // TILE_DAYS, len(panel.lowest)):

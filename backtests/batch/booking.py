@@ -107,7 +107,7 @@ def play_group(play: Play, group: int, t: int, length: int, valued: bool) -> tup
     length : number of rows, at most `TILE_DAYS`.
     valued : True if `state.nav` holds these days as if none traded.
     """
-    panel, block, state = play
+    panel, block, state = play.panel, play.block, play.state
     n, first, trades = panel.closes.shape[1], group * WIDTH, 0
     begin, change = load(block.first, first), 0
     for d in range(length):

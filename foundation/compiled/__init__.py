@@ -14,9 +14,10 @@ from foundation.quick_imports import without_coverage_of_kernels
 with without_coverage_of_kernels():
     import numba  # noqa: F401
 
-from foundation.compiled.calls import Linked, OnDemand, refer
+from foundation.compiled.calls import Linked, OnDemand
 from foundation.compiled.forms import Kernel, WholeCompiler
 from foundation.compiled.notice import announce
+from foundation.compiled.records import refer
 from foundation.compiled.store import KernelStore
 
 __all__ = ["compiled", "inlined", "inlined_copy", "linked", "on_demand", "refer"]

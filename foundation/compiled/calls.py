@@ -27,20 +27,23 @@ from llvmlite import ir
 from numba import types
 from numba.core import cgutils
 from numba.core.caching import NullCache
-from numba.core.imputils import lower_builtin, lower_getattr_generic
-from numba.core.typing.templates import AbstractTemplate, AttributeTemplate, infer_getattr, signature
-from numba.extending import intrinsic as _intrinsic
-from numba.extending import models, register_model
+from numba.core.imputils import lower_builtin
+from numba.core.typing.templates import AbstractTemplate, signature
 
-from foundation.compiled.forms import LinkedCompiler, settled
+from foundation.compiled.forms import LinkedCompiler
+from foundation.compiled.records import BYTES, SIZE, by_reference, handed_over, laid_down
 
 Function = Callable[..., Any]
 Options = dict[str, Any]
-intrinsic: Any = _intrinsic  # what it makes is called from compiled code, with fewer arguments than it declares
 BARE: Options = {"no_cpython_wrapper": True}  # not to be called from Python
 PLAIN: dict[Any, types.Type] = {float: types.float64, int: types.int64, bool: types.boolean, NoneType: types.none}
-BYTES, SIZE = ir.IntType(8).as_pointer(), ir.IntType(64)
 RESOLVE = "rebalance_resolve"  # the name by which compiled code finds `_resolve`
+
+
+def _for_python(made: Any) -> Any:
+    """A dispatcher that takes records over by reference."""
+    made.settle = handed_over
+    return made
 
 
 class Linked:
@@ -66,88 +69,11 @@ class Linked:
     @cached_property
     def dispatcher(self) -> Any:
         """The dispatcher that Python calls."""
-        return self._make(self.py_func, self._options)
+        return _for_python(self._make(self.py_func, self._options))
 
     def __call__(self, *given: Any) -> Any:
         """The result of the kernel."""
         return self.dispatcher(*given)
-
-
-# -- handing records over --------------------------------------------------------------------------------------------
-
-
-class Reference(types.Type):
-    """The address of a named tuple. Its fields are read like those of the tuple itself; records in it are addresses."""
-
-    def __init__(self, record: Any) -> None:
-        """Refer to named tuples of one type."""
-        self.record = record
-        super().__init__(f"Reference({record})")
-
-
-@register_model(Reference)
-class _ReferenceModel(models.PrimitiveModel):
-    def __init__(self, manager: Any, kind: Any) -> None:
-        super().__init__(manager, kind, manager[kind.record].get_value_type().as_pointer())
-
-
-@intrinsic
-def refer(typing: Any, record: Any) -> Any:
-    """A reference to a named tuple, for many calls on demand: its arrays are laid down once, not at each call."""
-
-    def code(context: Any, builder: Any, signature: Any, values: Any) -> Any:
-        return _laid_down(context, builder, record, values[0])
-
-    return _by_reference(record)(record), code
-
-
-def _by_reference(kind: Any) -> Any:
-    """The type in which a value is handed over: records, and those in them, by reference, so that all have one code."""
-    if isinstance(kind, types.NamedUniTuple):  # laid out as an array
-        return Reference(types.NamedUniTuple(_by_reference(kind.dtype), kind.count, kind.instance_class))
-    if isinstance(kind, types.NamedTuple):
-        return Reference(types.NamedTuple([_by_reference(part) for part in kind.types], kind.instance_class))
-    return settled(kind)
-
-
-def _laid_down(context: Any, builder: Any, kind: Any, value: Any) -> Any:
-    """A value as it is handed over: the address of a record, after it and those in it are stored on the stack."""
-    given = _by_reference(kind)
-    if not isinstance(given, Reference) or given == kind:
-        return value
-    place = cgutils.alloca_once(builder, context.get_value_type(given.record))
-    for k, part in enumerate(kind.types):
-        found = _laid_down(context, builder, part, builder.extract_value(value, k))
-        _lay_down(builder, found, cgutils.gep_inbounds(builder, place, 0, k))
-    return place
-
-
-def _lay_down(builder: Any, value: Any, place: Any) -> None:
-    """Store a value number by number: whole records take the compiler long."""
-    if not isinstance(value.type, ir.Aggregate):
-        builder.store(value, place)
-        return
-    for k in range(len(value.type)):
-        _lay_down(builder, builder.extract_value(value, k), cgutils.gep_inbounds(builder, place, 0, k))
-
-
-@infer_getattr
-class _Fields(AttributeTemplate):
-    key = Reference
-
-    def generic_resolve(self, kind: Any, name: str) -> Any:  # type: ignore[override]  # numba asks it with both
-        if name not in kind.record.fields:
-            return None
-        return kind.record.types[kind.record.fields.index(name)]
-
-
-@lower_getattr_generic(Reference)
-def _field(context: Any, builder: Any, kind: Any, value: Any, name: str) -> Any:
-    k = kind.record.fields.index(name)
-    return builder.load(cgutils.gep_inbounds(builder, value, 0, k))
-
-
-# -- calls -----------------------------------------------------------------------------------------------------------
 
 
 class OnDemand:
@@ -174,7 +100,7 @@ class OnDemand:
         given = ", ".join(code.co_varnames[: code.co_argcount])
         call = eval(f"lambda {given}: kernel({given})", {"kernel": self})
         call.__module__, call.__name__, call.__qualname__ = self.__module__, self.__name__, self.py_func.__qualname__
-        return self._make(call, self._options)
+        return _for_python(self._make(call, self._options))
 
     def __call__(self, *given: Any) -> Any:
         """The result of the kernel."""
@@ -216,8 +142,8 @@ def _call_of(kernel: OnDemand) -> types.Function:
 
     @lower_builtin(kernel, types.VarArg(types.Any))
     def code(context: Any, builder: Any, signature: Any, values: Any) -> Any:
-        given = tuple(map(_by_reference, signature.args))
-        handed = [_laid_down(context, builder, *each) for each in zip(signature.args, values, strict=True)]
+        given = tuple(map(by_reference, signature.args))
+        handed = [laid_down(context, builder, *each) for each in zip(signature.args, values, strict=True)]
         made = context.call_conv.get_function_type(signature.return_type, given)
         address = _address(builder, pickle.dumps((kernel.__module__, kernel.__name__, given)))
         with cgutils.if_unlikely(builder, builder.icmp_unsigned("==", address, ir.Constant(BYTES, None))):

@@ -40,6 +40,7 @@ def settled(kind: Any) -> Any:
 class Kernel(CPUDispatcher):  # type: ignore[misc]
     """A dispatcher of numba that compiles for settled types."""
 
+    settle = staticmethod(settled)  # how arguments are settled
     _cache: Any
     _insert: Any
 
@@ -49,7 +50,7 @@ class Kernel(CPUDispatcher):  # type: ignore[misc]
     def compile(self, sig: Any) -> Any:
         """The address of the code for a call of these types."""
         asked, returned = sigutils.normalize_signature(sig)
-        given = tuple(map(settled, asked))
+        given = tuple(map(self.settle, asked))
         with _no_search_for_garbage():
             address = super().compile(given if returned is None else returned(*given))
         if given != tuple(asked):  # calls from Python find it by the types as they are
@@ -83,6 +84,9 @@ class _Library(JITCodeLibrary):  # type: ignore[misc]
 
 class _LinkedLibrary(_Library):
     """Code that is only copied into the code of others."""
+
+    def _optimize_final_module(self) -> None:
+        """Leave it to the kernel that has all of the code."""
 
     def _finalize_final_module(self) -> None:
         self._finalize_dynamic_globals()

@@ -215,8 +215,9 @@ def _filter(density: Array, transition: Array, opening: Array, filtered: Array) 
     days, k = density.shape
     total, ahead = 0.0, opening.copy()
     for t in range(days):
-        largest = density[t].max()
-        size = 0.0
+        largest, size = density[t, 0], 0.0
+        for j in range(1, k):
+            largest = max(largest, density[t, j])
         for j in range(k):
             filtered[t, j] = ahead[j] * np.exp(density[t, j] - largest)
             size += filtered[t, j]
@@ -242,7 +243,8 @@ def _smooth(filtered: Array, transition: Array, smoothed: Array, joint: Array) -
     days, k = filtered.shape
     odds = np.empty(k)
     joint[:] = 0.0
-    smoothed[days - 1] = filtered[days - 1]
+    for j in range(k):
+        smoothed[days - 1, j] = filtered[days - 1, j]
     for t in range(days - 2, -1, -1):
         for j in range(k):
             expected = 0.0

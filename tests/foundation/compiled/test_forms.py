@@ -7,7 +7,7 @@ import numpy as np
 import pytest
 
 from foundation.arrays import Array
-from foundation.compiled import compiled, linked, on_demand
+from foundation.compiled import compiled, on_demand
 
 
 class Scaled(NamedTuple):
@@ -24,7 +24,7 @@ def total(scaled: Scaled, start: int) -> float:
     return found
 
 
-@linked
+@compiled
 def first_and_rest(scaled: Scaled) -> tuple[float, float]:
     """Constants, and a number, are handed on."""
     return total(scaled, 0) - total(scaled, 1), total(scaled, len(scaled.values) - 1)
@@ -50,7 +50,7 @@ def test_an_array_that_may_not_be_written_to_is_no_second_form() -> None:
     assert found == [20.0] * 4
     assert [first_and_rest(Scaled(values, 2.0)) for values in given()] == [(2.0, 8.0)] * 2
     assert len(total.overloads) == 1  # type: ignore[attr-defined]
-    assert len(first_and_rest.dispatcher.overloads) == 1  # type: ignore[attr-defined]
+    assert len(first_and_rest.overloads) == 1  # type: ignore[attr-defined]
 
 
 @pytest.mark.parametrize("values", given())
