@@ -3,10 +3,10 @@
 It holds what the compiler reads, and nothing else: the instructions of the kernel and of every kernel that it calls, in
 whatever file they are, their options, and the values of the constants that they read. Line numbers, comments,
 docstrings, annotations, paths and Python code that is not compiled are no part of it. It is taken from the functions
-that are loaded, and not from their files, which may have been edited since.
+that are loaded, and not from their files, which may have been edited since; of what is read no closer, such as the
+classes by which records are handed over, the whole file counts.
 """
 
-import ast
 import hashlib
 import re
 import sys
@@ -24,7 +24,7 @@ from numba.core import types
 from numba.core.dispatcher import Dispatcher
 from numba.core.extending import _Intrinsic
 
-from foundation.compiled import forms
+from foundation.compiled import forms, records
 from foundation.compiled.calls import Linked, OnDemand
 
 LOAD_GLOBAL, EXTENDED_ARG, RESUME, NOP = (opmap[name] for name in ("LOAD_GLOBAL", "EXTENDED_ARG", "RESUME", "NOP"))
@@ -89,7 +89,8 @@ def _described(value: Any) -> Described:
         return Described(f"kernel {one.text} {options}", one.read)
     if isinstance(value, OnDemand):  # its code is not in that of its callers: only what it takes and gives
         return Described(
-            f"on demand {name_of(value)} {get_type_hints(value.py_func)}", (sys.modules[OnDemand.__module__], forms)
+            f"on demand {name_of(value)} {get_type_hints(value.py_func)}",
+            (sys.modules[OnDemand.__module__], forms, records),
         )
     if isinstance(value, _Intrinsic):
         return _function(value._defn)
@@ -196,13 +197,9 @@ def _type_text(kind: types.Type) -> str:
 
 @cache
 def _module_text(module: ModuleType) -> str:
-    """The program text of a module without its docstrings and comments. Raises EditedSince."""
+    """Hash of the file of a module, for what is not read closer. Raises EditedSince."""
     path = Path(str(module.__file__))
     about = path.stat()
     if about.st_mtime_ns != OWN[path] if path in OWN else about.st_mtime > STARTED:
         raise EditedSince(path)
-    tree = ast.parse(path.read_bytes())
-    for node in ast.walk(tree):
-        if isinstance(node, ast.Module | ast.ClassDef | ast.FunctionDef) and ast.get_docstring(node, clean=False):
-            node.body = node.body[1:]
-    return ast.dump(tree)
+    return hashlib.sha256(path.read_bytes()).hexdigest()
