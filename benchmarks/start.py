@@ -100,7 +100,8 @@ def command(*arguments: str, **environment: str) -> np.ndarray:
 def first_report() -> dict[str, float]:
     """Processor seconds of the example's report when nothing is compiled, and then again; what it kept of kernels.
 
-    What else the first report kept is taken away, so that the second does all that the first did but compile.
+    The results and the simulations that are kept are deleted before each, those of this checkout too, so that the second
+    does what the first did but compile.
     """
     with tempfile.TemporaryDirectory() as home:
         kept, places = Path(home) / "kept", {"NUMBA_CACHE_DIR": f"{home}/kept", "HOME": home, "XDG_CACHE_HOME": home}

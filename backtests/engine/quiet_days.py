@@ -74,7 +74,7 @@ def write_bounds(units: Array, cash_units: float, triggers: Triggers, over: Arra
     over       : (n + 1,) units over the trigger whose crossing takes them up, cash last; written.
     under      : (n + 1,) units over the trigger whose crossing takes them down, cash last; written.
     """
-    lower, upper, cash, k = triggers
+    lower, upper, cash, k = triggers.lower, triggers.upper, triggers.cash, triggers.k
     n = len(units)
     for i in range(n):
         over[i], under[i] = bounds(units[i], lower[k, i], upper[k, i])

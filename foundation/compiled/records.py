@@ -18,6 +18,7 @@ from numba.core.pythonapi import NativeValue, unbox
 from numba.core.typing.templates import AttributeTemplate, infer_getattr
 from numba.extending import intrinsic as _intrinsic
 from numba.extending import models, register_model
+from numba.np.numpy_support import as_dtype
 
 from foundation.compiled.forms import settled
 
@@ -32,6 +33,11 @@ class Reference(types.Type):
         """Refer to named tuples of one type."""
         self.record = record
         super().__init__(f"Reference({record})")
+
+    @property
+    def key(self) -> Any:
+        """What tells it from others: their names are equal where only the names of their fields are not."""
+        return self.record
 
 
 @register_model(Reference)
@@ -52,9 +58,7 @@ def refer(typing: Any, record: Any) -> Any:
 
 def by_reference(kind: Any) -> Any:
     """The type in which a value is handed over: records, and those in them, by reference, so that all have one code."""
-    if isinstance(kind, types.NamedUniTuple):  # laid out as an array
-        return Reference(types.NamedUniTuple(by_reference(kind.dtype), kind.count, kind.instance_class))
-    if isinstance(kind, types.NamedTuple):
+    if isinstance(kind, types.NamedTuple | types.NamedUniTuple):
         return Reference(types.NamedTuple([by_reference(part) for part in kind.types], kind.instance_class))
     return settled(kind)
 
@@ -68,7 +72,13 @@ def laid_down(context: Any, builder: Any, kind: Any, value: Any) -> Any:
     for k, part in enumerate(kind.types):
         found = laid_down(context, builder, part, builder.extract_value(value, k))
         _lay_down(builder, found, cgutils.gep_inbounds(builder, place, 0, k))
-    return place
+    return _written(builder, place)
+
+
+def _written(builder: Any, place: Any) -> Any:
+    """The address of a record that is written from now on: no read of it is moved to an earlier place."""
+    kind = ir.FunctionType(place.type, [place.type])
+    return builder.asm(kind, "", "=r,0,~{memory}", [place], True)
 
 
 def _lay_down(builder: Any, value: Any, place: Any) -> None:
@@ -92,8 +102,9 @@ class _Fields(AttributeTemplate):
 
 @lower_getattr_generic(Reference)
 def _field(context: Any, builder: Any, kind: Any, value: Any, name: str) -> Any:
-    k = kind.record.fields.index(name)
-    return builder.load(cgutils.gep_inbounds(builder, value, 0, k))
+    read = builder.load(cgutils.gep_inbounds(builder, value, 0, kind.record.fields.index(name)))
+    read.set_metadata("invariant.load", builder.module.add_metadata([]))  # no store in a loop may have changed it
+    return read
 
 
 # -- from Python -----------------------------------------------------------------------------------------------------
@@ -101,6 +112,7 @@ def _field(context: Any, builder: Any, kind: Any, value: Any, name: str) -> Any:
 # What an item of a tuple from Python is. It is put where its step says in the block for a record and those in it.
 ARRAY, FLOAT, INTEGER, TRUTH, RECORD, NOTHING = range(6)
 KINDS = {types.float64: FLOAT, types.int64: INTEGER, types.boolean: TRUTH, types.none: NOTHING}
+ITEM_SIZE = 3  # place of an array's item size among its numbers
 FOLLOW = "rebalance_follow"
 
 
@@ -124,7 +136,7 @@ def _from_python(kind: Any, given: Any, c: Any) -> NativeValue:
     numbers = ir.Constant(ir.ArrayType(SIZE, len(steps)), steps)
     first = cgutils.global_constant(c.builder, c.builder.module.get_unique_name("steps"), numbers)
     c.builder.call(_follow(c), [cgutils.gep_inbounds(c.builder, first, 0, 0), given, c.builder.bitcast(block, BYTES)])
-    record = c.builder.bitcast(block, c.context.get_value_type(kind))
+    record = _written(c.builder, c.builder.bitcast(block, c.context.get_value_type(kind)))
     return NativeValue(record, is_error=cgutils.is_not_null(c.builder, c.pyapi.err_occurred()))
 
 
@@ -134,13 +146,14 @@ def _write_steps(steps: list[int], context: Any, record: Any, at: int) -> int:
     end = at + -(-context.get_abi_sizeof(layout) // 8) * 8
     steps.append(len(record.types))
     for k, part in enumerate(record.types):
-        uniform = isinstance(layout, ir.ArrayType)
-        place = k * layout.element.get_abi_size(data) if uniform else layout.get_element_offset(data, k)
+        place = layout.get_element_offset(data, k)
         if isinstance(part, Reference):
             steps += [RECORD, at + place, end]
             end = _write_steps(steps, context, part.record, end)
+        elif isinstance(part, types.Array):
+            steps += [ARRAY, at + place, as_dtype(part.dtype).itemsize]
         else:
-            steps += [ARRAY if isinstance(part, types.Array) else KINDS[part], at + place]
+            steps += [KINDS[part], at + place, 0]
     return end
 
 
@@ -163,22 +176,31 @@ def _define_follow(context: Any, function: Any) -> None:
     item_of = cgutils.get_or_insert_function(builder.module, kind, "PyTuple_GetItem")
 
     with cgutils.for_range(builder, builder.load(steps)) as loop:
-        here = [builder.gep(builder.load(step), [SIZE(k)]) for k in range(4)]  # what, where; of a record: block, steps
-        item = builder.call(item_of, [given, loop.index])
-        place = builder.gep(block, [builder.load(here[1])])
-        builder.store(here[2], step)
+        here = builder.load(step)
+        what, where, more = [builder.load(builder.gep(here, [SIZE(k)])) for k in range(3)]
+        item, place = builder.call(item_of, [given, loop.index]), builder.gep(block, [where])
+        with builder.if_then(cgutils.is_null(builder, item), likely=False):  # too short, with an error set
+            builder.ret(here)
+        builder.store(builder.gep(here, [SIZE(3)]), step)
         after = builder.append_basic_block()
-        ways = builder.switch(builder.load(here[0]), after)
+        ways = builder.switch(what, after)
 
         def store(value: Any) -> None:
             builder.store(value, builder.bitcast(place, value.type.as_pointer()))
 
+        def adapt() -> None:
+            status = api.numba_array_adaptor(item, place)
+            size = builder.load(builder.gep(builder.bitcast(place, SIZE.as_pointer()), [SIZE(ITEM_SIZE)]))
+            bad = builder.or_(cgutils.is_not_null(builder, status), builder.icmp_unsigned("!=", size, more))
+            with builder.if_then(bad, likely=False):
+                api.err_set_string("PyExc_TypeError", "a record holds no array of the type that it is compiled for")
+
         def follow() -> None:
-            store(builder.gep(block, [builder.load(here[2])]))
-            builder.store(builder.call(function, [here[3], item, block]), step)
+            store(builder.gep(block, [more]))
+            builder.store(builder.call(function, [builder.load(step), item, block]), step)
 
         for code, take_over in (
-            (ARRAY, lambda: api.numba_array_adaptor(item, place)),
+            (ARRAY, adapt),
             (FLOAT, lambda: store(api.float_as_double(item))),
             (INTEGER, lambda: store(api.long_as_longlong(item))),
             (TRUTH, lambda: store(builder.trunc(api.object_istrue(item), ir.IntType(1)))),

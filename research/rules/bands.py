@@ -41,7 +41,7 @@ def ask(weights: Array, cash_weight: float, tradable: Mask, t: int, triggers: Tr
     t           : row of the day in it.
     triggers    : bounds in force.
     """
-    lower, upper, cash, k = triggers
+    lower, upper, cash, k = triggers.lower, triggers.upper, triggers.cash, triggers.k
     past = past_trigger(cash_weight, cash[k, 0], cash[k, 1])
     for i in range(len(weights)):
         gap = past_trigger(weights[i], lower[k, i], upper[k, i])
@@ -62,7 +62,7 @@ def near(units: Array, prices: Array, t: int, nav: float, cash_value: float, tri
 
     It is true wherever `ask` is, by half the tolerance. No asset waits for another here, so eight are compared at once.
     """
-    lower, upper, cash, k = triggers
+    lower, upper, cash, k = triggers.lower, triggers.upper, triggers.cash, triggers.k
     per_nav, past, close = 1.0 / nav, 0, 0.5 * TRIGGER
     for i in range(len(units)):
         weight = (units[i] * prices[t, i]) * per_nav
@@ -86,7 +86,7 @@ def reason(
     Returns     : number of the asset, and the gaps, fraction of NAV. Among equals, to a rounding, it is the first;
                   cash, whose number is -1, comes last.
     """
-    lower, upper, cash, k = triggers
+    lower, upper, cash, k = triggers.lower, triggers.upper, triggers.cash, triggers.k
     line, past, aim = -1, -np.inf, 1.0
     for i in range(len(weights)):
         aim -= target[k, i]

@@ -259,28 +259,27 @@ def _play(
     Writes terms (W,): cost + g/2 x active^2, summed over the days. Gives the number of a world whose trade was refused,
     or -1.
     """
-    cost_parameters, lots, scratch, record, order_limits = booking
-    half_penalty, sessions, lag = period
+    scratch, lots, costs, record = booking.scratch, booking.lots, booking.cost_parameters, booking.record
     lower, upper, cash = made.lower, made.upper, made.cash
     for w in range(len(terms)):
         _see_halts(state, w, history)
         held, fraction = weigh(state.units[w], state.prices, w, state.nav[w], scratch.weights), made.fraction[w]
         trades_now = fraction > 0.0 and ask(scratch.weights, held, state.tradable, w, Triggers(lower, upper, cash, w))
-        due = lag if trades_now else -1
+        due = period.lag if trades_now else -1
         terms[w], nav = 0.0, state.nav[w]
-        for day in range(sessions + 1):
+        for day in range(period.sessions + 1):
             if day > 0:
                 nav = _earn(state, w, history)
                 active = nav / state.nav[w] - 1.0 - state.strategic[w, state.today[w]]
-                terms[w] += half_penalty * active * active
+                terms[w] += period.half_penalty * active * active
                 state.nav[w] = nav
             if day == due:
                 _see_halts(state, w, history)
                 quotes = Quotes(state.prices, w, state.cash_price[w], state.tradable)
                 box = Box(lower, upper, state.target, w, cash[w, 2], cash[w, 3], fraction)
-                pace = Pace(order_limits, state.variant[w], 1.0)
+                pace = Pace(booking.order_limits, state.variant[w], 1.0)
                 status, state.nav[w], state.cash_units[w], paid, _ = book_here(
-                    state.units[w], state.cash_units[w], nav, quotes, box, pace, cost_parameters, lots, scratch, record
+                    state.units[w], state.cash_units[w], nav, quotes, box, pace, costs, lots, scratch, record
                 )
                 if status == REFUSED:
                     return w

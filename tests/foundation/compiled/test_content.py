@@ -10,7 +10,7 @@ from types import ModuleType
 import numba
 import pytest
 
-from foundation.compiled import calls
+from foundation.compiled import calls, forms, records
 from foundation.compiled import content as described
 from foundation.compiled.content import EditedSince, called, content, signature_text
 
@@ -202,10 +202,19 @@ def test_text_that_was_edited_after_the_process_began_is_not_taken_for_what_is_l
     monkeypatch.setattr(described, "STARTED", 0.0)
     with pytest.raises(EditedSince):
         tree.content()
-    tree.write("caller", CALLER)
-    tree.edit("callee", "@compiled\ndef twice(x)", "@on_demand\ndef twice(x: float) -> float")
-    described._module_text.cache_clear()
-    monkeypatch.setitem(described.OWN, Path(calls.__file__), 0)
+
+
+@pytest.mark.parametrize("module", [calls, forms, records])
+def test_whatever_makes_the_code_of_a_call_on_demand_counts_for_its_callers(
+    tree: Tree, monkeypatch: pytest.MonkeyPatch, module: ModuleType
+) -> None:
+    before = tree.edit("callee", "@compiled\ndef twice(x)", "@on_demand\ndef twice(x: float) -> float")
+    text = described._module_text
+    monkeypatch.setattr(described, "_module_text", lambda read: "edited" if read is module else text(read))
+    assert tree.content() != before
+    monkeypatch.undo()
+    text.cache_clear()
+    monkeypatch.setitem(described.OWN, Path(str(module.__file__)), 0)
     with pytest.raises(EditedSince):
         tree.content()
 
