@@ -100,7 +100,7 @@ def command(*arguments: str, **environment: str) -> np.ndarray:
 def first_report() -> dict[str, float]:
     """Processor seconds of the example's report when nothing is compiled, and then again; what it kept of kernels.
 
-    The results and the simulations that are kept are deleted before each, those of this checkout too, so that the second
+    The results and simulations that are kept are deleted before each, those of this checkout too, so that the second
     does what the first did but compile.
     """
     with tempfile.TemporaryDirectory() as home:
