@@ -31,7 +31,7 @@ from numba.core.imputils import lower_builtin
 from numba.core.typing.templates import AbstractTemplate, signature
 
 from foundation.compiled.forms import LinkedCompiler
-from foundation.compiled.records import BYTES, SIZE, by_reference, handed_over, laid_down
+from foundation.compiled.records import BYTES, WORD, by_reference, handed_over, laid_down
 
 Function = Callable[..., Any]
 Options = dict[str, Any]
@@ -168,8 +168,8 @@ def _address(builder: Any, asked: bytes) -> Any:
     kept = cgutils.alloca_once_value(builder, known)
     with cgutils.if_unlikely(builder, builder.icmp_unsigned("==", known, ir.Constant(BYTES, None))):
         words = cgutils.global_constant(module, module.get_unique_name("asked"), cgutils.make_bytearray(asked))
-        resolve = cgutils.get_or_insert_function(module, ir.FunctionType(BYTES, [BYTES, SIZE]), RESOLVE)
-        found = builder.call(resolve, [builder.bitcast(words, BYTES), ir.Constant(SIZE, len(asked))])
+        resolve = cgutils.get_or_insert_function(module, ir.FunctionType(BYTES, [BYTES, WORD]), RESOLVE)
+        found = builder.call(resolve, [builder.bitcast(words, BYTES), ir.Constant(WORD, len(asked))])
         builder.store(found, place)
         builder.store(found, kept)
     return builder.load(kept)

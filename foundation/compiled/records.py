@@ -23,7 +23,7 @@ from numba.np.numpy_support import as_dtype
 from foundation.compiled.forms import settled
 
 intrinsic: Any = _intrinsic  # what it makes is called from compiled code, with fewer arguments than it declares
-BYTES, SIZE = ir.IntType(8).as_pointer(), ir.IntType(64)
+BYTES, WORD = ir.IntType(8).as_pointer(), ir.IntType(64)
 
 
 class Reference(types.Type):
@@ -36,7 +36,7 @@ class Reference(types.Type):
 
     @property
     def key(self) -> Any:
-        """What tells it from others: their names are equal where only the names of their fields are not."""
+        """The named tuple: others, with other fields, may have the same name."""
         return self.record
 
 
@@ -132,8 +132,8 @@ def _is_plain(given: Any) -> bool:
 def _from_python(kind: Any, given: Any, c: Any) -> NativeValue:
     steps: list[int] = []
     size = _write_steps(steps, c.context, kind.record, 0)
-    block = cgutils.alloca_once(c.builder, SIZE, size=ir.Constant(SIZE, size // 8))
-    numbers = ir.Constant(ir.ArrayType(SIZE, len(steps)), steps)
+    block = cgutils.alloca_once(c.builder, WORD, size=ir.Constant(WORD, size // 8))
+    numbers = ir.Constant(ir.ArrayType(WORD, len(steps)), steps)
     first = cgutils.global_constant(c.builder, c.builder.module.get_unique_name("steps"), numbers)
     c.builder.call(_follow(c), [cgutils.gep_inbounds(c.builder, first, 0, 0), given, c.builder.bitcast(block, BYTES)])
     record = _written(c.builder, c.builder.bitcast(block, c.context.get_value_type(kind)))
@@ -159,7 +159,7 @@ def _write_steps(steps: list[int], context: Any, record: Any, at: int) -> int:
 
 def _follow(c: Any) -> Any:
     """The function that follows the steps of a record; gives the address of the step after them."""
-    kind = ir.FunctionType(SIZE.as_pointer(), [SIZE.as_pointer(), c.pyapi.pyobj, BYTES])
+    kind = ir.FunctionType(WORD.as_pointer(), [WORD.as_pointer(), c.pyapi.pyobj, BYTES])
     function = cgutils.get_or_insert_function(c.builder.module, kind, FOLLOW)
     if function.is_declaration:
         function.linkage = "internal"
@@ -171,17 +171,17 @@ def _define_follow(context: Any, function: Any) -> None:
     builder = ir.IRBuilder(function.append_basic_block())
     api = context.get_python_api(builder)
     steps, given, block = function.args
-    step = cgutils.alloca_once_value(builder, builder.gep(steps, [SIZE(1)]))
-    kind = ir.FunctionType(api.pyobj, [api.pyobj, SIZE])
+    step = cgutils.alloca_once_value(builder, builder.gep(steps, [WORD(1)]))
+    kind = ir.FunctionType(api.pyobj, [api.pyobj, WORD])
     item_of = cgutils.get_or_insert_function(builder.module, kind, "PyTuple_GetItem")
 
     with cgutils.for_range(builder, builder.load(steps)) as loop:
         here = builder.load(step)
-        what, where, more = [builder.load(builder.gep(here, [SIZE(k)])) for k in range(3)]
+        what, where, more = [builder.load(builder.gep(here, [WORD(k)])) for k in range(3)]
         item, place = builder.call(item_of, [given, loop.index]), builder.gep(block, [where])
         with builder.if_then(cgutils.is_null(builder, item), likely=False):  # too short, with an error set
             builder.ret(here)
-        builder.store(builder.gep(here, [SIZE(3)]), step)
+        builder.store(builder.gep(here, [WORD(3)]), step)
         after = builder.append_basic_block()
         ways = builder.switch(what, after)
 
@@ -190,7 +190,7 @@ def _define_follow(context: Any, function: Any) -> None:
 
         def adapt() -> None:
             status = api.numba_array_adaptor(item, place)
-            size = builder.load(builder.gep(builder.bitcast(place, SIZE.as_pointer()), [SIZE(ITEM_SIZE)]))
+            size = builder.load(builder.gep(builder.bitcast(place, WORD.as_pointer()), [WORD(ITEM_SIZE)]))
             bad = builder.or_(cgutils.is_not_null(builder, status), builder.icmp_unsigned("!=", size, more))
             with builder.if_then(bad, likely=False):
                 api.err_set_string("PyExc_TypeError", "a record holds no array of the type that it is compiled for")
@@ -207,7 +207,7 @@ def _define_follow(context: Any, function: Any) -> None:
             (RECORD, follow),
         ):
             begins = builder.append_basic_block()
-            ways.add_case(SIZE(code), begins)
+            ways.add_case(WORD(code), begins)
             with builder.goto_block(begins):
                 take_over()
                 builder.branch(after)
