@@ -202,7 +202,8 @@ def _of_text(text: TableText) -> Grid:
         if not _fits(cells, width):
             what, fix = "another number of cells than the header", f"Give {width}."
             raise DataError(fault(text.name, line, "", what, len(cells), fix))
-    return _of_rows(text.name, [(line, cells[:width]) for line, cells in rows], delimiter, text.notes)
+    rows = [(line, cells if len(cells) == width else cells[:width]) for line, cells in rows]
+    return _of_rows(text.name, rows, delimiter, text.notes)
 
 
 def _of_rows(name: str, rows: Sequence[GridRow], delimiter: str = "", notes: Sequence[str] = ()) -> Grid:

@@ -1,6 +1,7 @@
 """A kernel has one form for arrays that may be written to and for others, for constants and for numbers."""
 
 from collections.abc import Iterator
+from pathlib import Path
 from typing import Any, NamedTuple
 
 import numpy as np
@@ -45,7 +46,8 @@ def given() -> Iterator[Array]:
         yield values
 
 
-def test_an_array_that_may_not_be_written_to_is_no_second_form() -> None:
+def test_an_array_that_may_not_be_written_to_is_no_second_form(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("NUMBA_CACHE_DIR", str(tmp_path))  # where no code is kept, so that all is compiled
     found = [total(Scaled(values, 2.0), 0) for values in given() for _ in range(2)]
     assert found == [20.0] * 4
     assert [first_and_rest(Scaled(values, 2.0)) for values in given()] == [(2.0, 8.0)] * 2
