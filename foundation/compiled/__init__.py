@@ -43,6 +43,7 @@ def linked(function: F) -> F:
     """`compiled`, for kernels that allocate nothing and set no slice (numba refuses others); linked into callers.
 
     It gives numbers only: it counts no references, so a `compiled` caller would free an array that it gave twice.
+    A record that Python gives it comes by its address: it has fields, and cannot be unpacked.
     """
     return cast(F, Linked(function, LEAN, _kept))
 
