@@ -96,7 +96,7 @@ def _described(value: Any) -> Described:
         return _function(value._defn)
     if isinstance(value, FunctionType):
         return _function(value)
-    return Described(f"module {value.__name__} {_module_text(value)}")
+    return Described(f"module {value.__name__} {_file_hash(value)}")
 
 
 def _function(function: FunctionType) -> Described:
@@ -191,12 +191,12 @@ def _type_text(kind: types.Type) -> str:
     if isinstance(kind, types.NamedTuple | types.NamedUniTuple):
         said.append(f"{name_of(kind.instance_class)}{kind.fields}")
     if not _of_others(type(kind)):
-        said.append(_module_text(sys.modules[type(kind).__module__]))
+        said.append(_file_hash(sys.modules[type(kind).__module__]))
     return f"{kind}[{', '.join(said)}]" if said else str(kind)
 
 
 @cache
-def _module_text(module: ModuleType) -> str:
+def _file_hash(module: ModuleType) -> str:
     """Hash of the file of a module, for what is not read closer. Raises EditedSince."""
     path = Path(str(module.__file__))
     about = path.stat()

@@ -111,7 +111,7 @@ def _field(context: Any, builder: Any, kind: Any, value: Any, name: str) -> Any:
 
 # What an item of a tuple from Python is. It is put where its step says in the block for a record and those in it.
 ARRAY, FLOAT, INTEGER, TRUTH, RECORD, NOTHING = range(6)
-KINDS = {types.float64: FLOAT, types.int64: INTEGER, types.boolean: TRUTH, types.none: NOTHING}
+STEP_OF = {types.float64: FLOAT, types.int64: INTEGER, types.boolean: TRUTH, types.none: NOTHING}
 ITEM_SIZE = 3  # place of an array's item size among its numbers
 FOLLOW = "rebalance_follow"
 
@@ -125,7 +125,7 @@ def handed_over(kind: Any) -> Any:
 def _is_plain(given: Any) -> bool:
     if isinstance(given, Reference):
         return all(map(_is_plain, given.record.types))
-    return given in KINDS or isinstance(given, types.Array)
+    return given in STEP_OF or isinstance(given, types.Array)
 
 
 @unbox(Reference)
@@ -153,7 +153,7 @@ def _write_steps(steps: list[int], context: Any, record: Any, at: int) -> int:
         elif isinstance(part, types.Array):
             steps += [ARRAY, at + place, as_dtype(part.dtype).itemsize]
         else:
-            steps += [KINDS[part], at + place, 0]
+            steps += [STEP_OF[part], at + place, 0]
     return end
 
 

@@ -75,8 +75,8 @@ def decimal_of(columns: Iterable[Cells], delimiter: str) -> tuple[str, str]:
         ):
             return ".", ""  # one has other than three decimals
         if not isinstance(entries, pd.Series | np.ndarray) or entries.dtype == object:
-            separated = (text for text in entries if isinstance(text, str) and not text.isdecimal())
-            shapes |= {text.translate(ONES): text for text in separated}
+            written = (text for text in entries if isinstance(text, str))
+            shapes |= {text.translate(ONES): text for text in written if not text.isdecimal()}  # digits prove no sign
     texts = (re.sub("[KMB]$", "", UNITS_APART.sub("", text)) for text in shapes.values())
     return decimal_sign(texts, name, delimiter, 'State "." or "," as `decimal` (`rebalance data import --decimal`)')
 

@@ -209,11 +209,11 @@ def test_whatever_makes_the_code_of_a_call_on_demand_counts_for_its_callers(
     tree: Tree, monkeypatch: pytest.MonkeyPatch, module: ModuleType
 ) -> None:
     before = tree.edit("callee", "@compiled\ndef twice(x)", "@on_demand\ndef twice(x: float) -> float")
-    text = described._module_text
-    monkeypatch.setattr(described, "_module_text", lambda read: "edited" if read is module else text(read))
+    file_hash = described._file_hash
+    monkeypatch.setattr(described, "_file_hash", lambda read: "edited" if read is module else file_hash(read))
     assert tree.content() != before
     monkeypatch.undo()
-    text.cache_clear()
+    file_hash.cache_clear()
     monkeypatch.setitem(described.OWN, Path(str(module.__file__)), 0)
     with pytest.raises(EditedSince):
         tree.content()
