@@ -2,6 +2,7 @@
 
 from collections.abc import Mapping
 from dataclasses import replace
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -9,6 +10,7 @@ import numpy as np
 import pandas as pd
 
 from foundation.arguments import day as given_day
+from foundation.errors import DataError
 from foundation.files import from_workbench
 from foundation.paper.wording import grouped
 from research.accounting.costs import BASIS_POINT
@@ -16,11 +18,11 @@ from research.market import Market
 from research.market.calendars import has_rows_a_year, rows_a_year
 from research.market.frequency import sample_rows
 from research.portfolio.file.document import Document, read_document
-from research.portfolio.file.faults import Faults, Parts
+from research.portfolio.file.faults import Faults, Mistake, Mistakes, Parts
 from research.portfolio.file.lengths import in_rows
 from research.portfolio.file.policy_keys import MAY_CHANGE, usual_reference
 from research.portfolio.file.portfolio_settings import settings_of
-from research.portfolio.file.settings import names_of, read
+from research.portfolio.file.settings import names_of, read, read_key
 from research.portfolio.file_mistakes import find_mistakes
 from research.portfolio.holdings.book import Book
 from research.portfolio.holdings.book_file import with_splits_of
@@ -42,7 +44,7 @@ from research.portfolio.keys.limits import read_dividends, read_execution, read_
 from research.portfolio.keys.market import read_assets, read_market, with_line_facts
 from research.portfolio.keys.orders import read_order_limits
 from research.portfolio.keys.policies import read_policies
-from research.portfolio.keys.portfolio_keys import PortfolioKeys
+from research.portfolio.keys.portfolio_keys import HALVING, PortfolioKeys, penalty_of
 from research.portfolio.keys.stress import read_stress
 from research.portfolio.keys.ticket import read_ticket
 from research.portfolio.portfolio import Portfolio
@@ -82,9 +84,15 @@ def load_portfolio(
     with faults:
         keys = read(document.knowing(faults), (), PortfolioKeys)
     find_mistakes(document, faults)
-    if faults.found:  # else what could not be judged needs prices
-        faults.end()
-    parts = _read_parts(document, keys, as_of)
+    faults.any = bool(faults.found)  # what could not be judged without prices now is
+    with faults:
+        try:
+            parts = _read_parts(document.knowing(faults), document.without(faults), as_of)
+        except DataError as error:
+            if not faults.found:
+                raise
+            raise Mistakes(Mistake(str(error))) from error
+    faults.end()
     portfolio = _portfolio(document, keys, parts)
     settings = settings_of(document, portfolio, parts.lines)
     if not (of_now or document.has("positions")):
@@ -107,27 +115,32 @@ def assumed_day_cost(portfolio: Portfolio) -> float:
     return min(ASSUMED_DAY, margin) if portfolio.basis in ASSUMED_IN else 0.0
 
 
-def _read_parts(document: Document, keys: PortfolioKeys, as_of: str | pd.Timestamp | None) -> Parts:
-    """The parts of a portfolio by name, each read from its keys and from the parts before it."""
-    names, of = tuple(document.mapping("policies")), Parts()
+def _read_parts(told: Document, document: Document, as_of: str | pd.Timestamp | None) -> Parts:
+    """The parts of a portfolio by name, each read from its keys and from the parts before it.
+
+    told     : the whole file, for the names in it.
+    document : the file without the values that are wrong: nothing is judged by one of these.
+    """
+    of, stated = Parts(), partial(read_key, document, PortfolioKeys)
     of.read(
+        names=lambda: tuple(told.mapping("policies")),
         known=lambda: read_market(document),
         quoted=lambda: _until(of.known, as_of),
         execution=lambda: read_execution(document),
         book=lambda: _book(document, of.quoted),
-        assets=lambda: read_assets(document, of.quoted),
+        assets=lambda: read_assets(told, of.quoted),
         strategic=lambda: strategic_of(document, of.assets),
         nav_history=lambda: read_nav_history(document, of.quoted),
-        last_trade=lambda: _last_trade(document, keys.last_trade, of.quoted, of.book, as_of, of.known.dates[-1]),
-        test_start=lambda: _test_start(document, keys.test_start, of.quoted),
-        periods_per_year=lambda: _periods_per_year(document, keys.periods_per_year, of.quoted),
-        shared=lambda: _shared(keys, of.periods_per_year),
+        last_trade=lambda: _last_trade(document, stated("last_trade"), of.quoted, of.book, as_of, of.known.dates[-1]),
+        test_start=lambda: _test_start(document, stated("test_start"), of.quoted),
+        periods_per_year=lambda: _periods_per_year(document, stated("periods_per_year"), of.quoted),
+        shared=lambda: _shared(penalty_of(stated("tracking_penalty"), stated(HALVING)), of.periods_per_year),
         timed=lambda: in_rows(document, of.periods_per_year),
         dividends=lambda: read_dividends(document, of.quoted),
         flows=lambda: read_flows(document, of.quoted, of.execution),
         factors=lambda: factors_in(document, of.quoted, of.test_start, of.periods_per_year),
-        held=lambda: read_held(document, of.quoted, of.assets, keys.basis, of.book),
-        benchmark=lambda: read_benchmark(document, of.held.market, names, of.test_start),
+        held=lambda: read_held(document, of.quoted, of.assets, stated("basis"), of.book),
+        benchmark=lambda: read_benchmark(document, of.held.market, of.names, of.test_start),
         lines=lambda: read_lines(document, of.assets, of.held),
         ranges=lambda: tuple((line.asset, *line.range) for line in of.lines),
         bounds=lambda: np.array([line.range for line in of.lines]).T,
@@ -136,7 +149,7 @@ def _read_parts(document: Document, keys: PortfolioKeys, as_of: str | pd.Timesta
         market=lambda: with_line_facts(document, desk_market(of.held.market, of.lines)),
         past=lambda: of.market.past(len(of.market.dates) - 1),
         settings=lambda: of.shared | {"ranges": of.ranges, "factor_returns": of.factors},
-        policies=lambda: read_policies(of.timed, names, of.past, of.strategic, of.settings),
+        policies=lambda: read_policies(of.timed, of.names, of.past, of.strategic, of.settings),
         forecasts=lambda: read_forecasts(of.timed, of.past, of.strategic, of.settings),
         costs=lambda: read_costs(document, of.market, [(one.asset, one.asset_class, one.costs) for one in of.lines]),
         limits=lambda: read_limits(document, of.lines),
@@ -226,13 +239,13 @@ def _portfolio(document: Document, keys: PortfolioKeys, of: Parts) -> Portfolio:
     )
 
 
-def _shared(keys: PortfolioKeys, periods_per_year: int) -> dict[str, Any]:
+def _shared(penalty: float, periods_per_year: int) -> dict[str, Any]:
     """Settings of the whole file that policies and forecasts have, where they state no other.
 
     Covariances are estimated from a year of days, or from years of rarer rows.
     """
     returns = sample_rows(LOOKBACK, periods_per_year)
-    return {"tracking_penalty": keys.penalty, "periods_per_year": float(periods_per_year), "returns": returns}
+    return {"tracking_penalty": penalty, "periods_per_year": float(periods_per_year), "returns": returns}
 
 
 def _last_trade(

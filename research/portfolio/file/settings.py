@@ -108,6 +108,18 @@ def read(document: Document, path: KeyPath, cls: type[Record]) -> Record:
     return found
 
 
+def read_key(document: Document, cls: type, key: str) -> Any:
+    """One key at the top of the file, its default where the file has none, though other keys be wrong.
+
+    cls    : frozen dataclass that declares it.
+    Raises : ConfigError with all that is wrong in it, without a message where that is told.
+    """
+    value = document.value(key, default=None)
+    if value is None:
+        return next(f.default for f in fields(cls) if f.name == key)
+    return validated(document, (key,), key_adapter(cls, key), value)
+
+
 def _sound(cls: type[Record], value: Any) -> Record | None:
     """The record of a value in which nothing is wrong; None for another one.
 

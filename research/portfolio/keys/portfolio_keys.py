@@ -1,8 +1,8 @@
 """All keys of a portfolio file: their types, bounds and defaults, each in the record of its module.
 
 `load_portfolio` reads the whole file by it first, and finds what else needs no prices (`file_mistakes`); then each
-module reads its own part against the market and the other parts. A policy, an allocation and a forecast are read by the
-table of their kinds (`policies`, `allocations`).
+module reads its own part against the market and the other parts, as far as these are right. A policy, an allocation and
+a forecast are read by the table of their kinds (`policies`, `allocations`).
 """
 
 from collections.abc import Mapping, Sequence
@@ -118,7 +118,12 @@ class PortfolioKeys:
 
     @property
     def penalty(self) -> float:
-        """The price g of squared tracking error: as given, or from the worth of halving one."""
-        if self.halving_tracking_error_is_worth is not None:
-            return self.halving_tracking_error_is_worth.penalty
-        return TRACKING_PENALTY if self.tracking_penalty is None else self.tracking_penalty
+        """The price g of squared tracking error."""
+        return penalty_of(self.tracking_penalty, self.halving_tracking_error_is_worth)
+
+
+def penalty_of(stated: float | None, halving: HalvingKeys | None) -> float:
+    """The price g of squared tracking error: as stated, or from the worth of halving one."""
+    if halving is not None:
+        return halving.penalty
+    return TRACKING_PENALTY if stated is None else stated

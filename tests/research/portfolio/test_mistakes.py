@@ -1,8 +1,7 @@
 """All mistakes of a portfolio file are told in one round, each once, in the order of its lines.
 
 Slips are single changes of a good file. Those of `SLIPS` need no prices to be found, whatever the kind: a wrong type, a
-bound, an unknown key, a sum, a name of something that is not there. Those of `OF_PRICES` do, and are told once the
-others are mended.
+bound, an unknown key, a sum, a name of something that is not there. Those of `OF_PRICES` do, and are told beside them.
 """
 
 import random
@@ -13,8 +12,7 @@ from pathlib import Path
 
 import pytest
 
-from foundation.errors import ConfigError
-from research.portfolio import load as loading
+from foundation.errors import ConfigError, InputError
 from research.portfolio import load_portfolio
 
 GOOD = """\
@@ -141,10 +139,20 @@ OF_CLASSES = {  # and groups
 }  # fmt: skip
 BEFORE_CLASSES = {"costs", "lines.VNQ.exposures"}  # classes are judged once these are mended
 OF_PRICES = [Slip(*each) for each in (
-    ("last_trade: 2022-09-30", "last_trade: 2023-09-29", "last_trade"),
     ("benchmark: monthly", "benchmark: month", "benchmark"),
     ("periods_per_year: 252", "periods_per_year: 52", "periods_per_year"),
+    ("test_start: 2015-01-02", "test_start: 2025-01-02", "test_start"),
 )]  # fmt: skip
+OF_HOLDINGS = {"benchmark"}  # and of the days of the test
+BEFORE_HOLDINGS = {
+    "bases",
+    "cash",
+    "costs",
+    "prices_ok",
+    "test_start",
+    *(slip.key for slip in SLIPS if "lines" in slip.key[:5]),
+}
+JUDGED_LATER = [(OF_CLASSES, BEFORE_CLASSES), (OF_HOLDINGS, BEFORE_HOLDINGS)]
 
 
 Told = list[tuple[str, int]]  # key and line of each mistake
@@ -186,14 +194,14 @@ def expected(slips: Sequence[Slip]) -> Told:
 def independent(slips: Sequence[Slip]) -> bool:
     """Is none of them judged only once another is mended?"""
     keys = {slip.key for slip in slips}
-    return not (keys & OF_CLASSES and keys & BEFORE_CLASSES)
+    return not any(keys & later and keys & before for later, before in JUDGED_LATER)
 
 
 def files() -> list[list[Slip]]:
     """Twelve draws of five to eight slips."""
     rng, found = random.Random(7), list[list[Slip]]()
     while len(found) < 12:
-        drawn = rng.sample(SLIPS, rng.randint(5, 8))
+        drawn = rng.sample([*SLIPS, *OF_PRICES], rng.randint(5, 8))
         found += [drawn] if independent(drawn) else []
     return found
 
@@ -209,33 +217,37 @@ def test_all_slips_of_a_file_are_told_in_one_round_in_the_order_of_its_lines(
     assert told(slips) == expected(slips)
 
 
-@pytest.mark.parametrize("later", [OF_CLASSES, BEFORE_CLASSES], ids=["classes", "before classes"])
+@pytest.mark.parametrize(
+    "later",
+    [OF_CLASSES | OF_HOLDINGS, BEFORE_CLASSES | OF_HOLDINGS, OF_CLASSES | BEFORE_HOLDINGS],
+    ids=["classes", "before classes", "before holdings"],
+)
 def test_all_slips_at_once_are_told_so_that_none_hides_another(
     told: Callable[[Sequence[Slip]], Told], later: set[str]
 ) -> None:
-    """Any two independent slips are in one of the two files."""
-    slips = [slip for slip in SLIPS if slip.key not in later]
+    """Any two independent slips are in one of the three files."""
+    slips = [slip for slip in [*SLIPS, *OF_PRICES] if slip.key not in later]
     assert independent(slips)
     assert told(slips) == expected(slips)
 
 
-def test_slips_that_need_prices_are_told_together(told: Callable[[Sequence[Slip]], Told]) -> None:
-    assert told(OF_PRICES) == expected(OF_PRICES)
-    others = [
-        Slip("  AGG: {", "  AGGG: {", "lines.AGGG"),
-        Slip("test_start: 2015-01-02", "test_start: 2025-01-02", "test_start"),
-    ]
+def test_an_asset_that_the_market_does_not_have_is_told_beside_others(told: Callable[[Sequence[Slip]], Told]) -> None:
+    later = Slip("last_trade: 2022-09-30", "last_trade: 2023-09-29", "last_trade")
+    others = [Slip("  AGG: {", "  AGGG: {", "lines.AGGG"), SLIPS[0], later]
     assert told(others) == expected(others)
 
 
-def test_prices_are_read_once_nothing_else_is_wrong(
-    told: Callable[[Sequence[Slip]], Told], monkeypatch: pytest.MonkeyPatch
-) -> None:
-    def read(document: object) -> None:
-        raise AssertionError("prices are read")
-
-    monkeypatch.setattr(loading, "read_market", read)
-    assert told([SLIPS[0], *OF_PRICES]) == expected(SLIPS[:1])
+def test_data_that_cannot_be_read_are_told_beside_a_slip(tmp_path: Path) -> None:
+    (tmp_path / "own.csv").write_text("date,SPY\n2020-01-02,-5\n")
+    text = GOOD.replace("market: multi_asset_daily", "market: {prices: own.csv}")
+    (tmp_path / "own.yaml").write_text(text)
+    with pytest.raises(InputError) as alone:
+        load_portfolio(tmp_path / "own.yaml")
+    (tmp_path / "own.yaml").write_text(text.replace("basis", "bases"))
+    with pytest.raises(ConfigError) as beside:
+        load_portfolio(tmp_path / "own.yaml")
+    assert {*str(alone.value).splitlines()} < {*str(beside.value).splitlines()}
+    assert "bases: unknown key" in str(beside.value)
 
 
 def test_a_class_is_judged_once_each_line_has_costs(told: Callable[[Sequence[Slip]], Told]) -> None:
@@ -257,8 +269,8 @@ def test_a_sum_is_judged_once_each_target_is_a_number(told: Callable[[Sequence[S
 
 
 def test_a_name_that_is_no_line_is_told_once(told: Callable[[Sequence[Slip]], Told]) -> None:
-    """The asset itself may be named wrongly, and its name stands right at several keys."""
-    assert told([Slip("  GLD: {", "  GLDD: {", "")]) == [("tax.sold_at_loss.GLD", 28)]
+    """The asset itself is named wrongly, and its name stands right at several keys."""
+    assert told([Slip("  GLD: {", "  GLDD: {", "")]) == [("lines.GLDD", 10), ("tax.sold_at_loss.GLD", 28)]
 
 
 def test_a_decimal_comma_is_told_without_what_follows_from_it(tmp_path: Path) -> None:

@@ -1,5 +1,6 @@
 """Names in a file and the classes behind them: every one can be written, read, and written again."""
 
+import re
 from contextlib import suppress
 from dataclasses import MISSING, dataclass, fields
 from datetime import date
@@ -607,7 +608,7 @@ def test_regimes_of_a_line_that_the_market_does_not_have_are_refused_with_their_
         load_portfolio("data/portfolios/global_multi_asset.yaml", {"policies.mine": policy})
 
 
-def test_mistakes_of_all_policies_are_told_at_once_and_names_that_the_market_lacks_in_the_next_round() -> None:
+def test_mistakes_of_all_policies_are_told_at_once_those_of_names_that_the_market_lacks_too() -> None:
     file, of_names = "data/portfolios/global_multi_asset.yaml", {"kind": "risk_parity", "budgets": {"SPX": 0.3}}
     named = {"policies.three": {"rule": "never", "allocation": of_names}}
     wrong: dict[str, Any] = {
@@ -617,9 +618,8 @@ def test_mistakes_of_all_policies_are_told_at_once_and_names_that_the_market_lac
     with pytest.raises(ConfigError) as error:
         load_portfolio(file, {f"policies.{name}": policy for name, policy in wrong.items()} | named)
     said = str(error.value).splitlines()
-    assert len(said) == 3
+    assert len(said) == 4
     assert said[0].startswith("policies.one.allocation.objectiv: unknown key")
     assert said[1].startswith("policies.one.allocation.upper: not a number")
     assert "Did you mean 'least'? Use price, gives_way, least, most." in said[2]
-    with pytest.raises(ConfigError, match=r"policies\.three\.allocation .*budgets of RiskParity: unknown asset 'SPX'"):
-        load_portfolio(file, named)
+    assert re.match(r"policies\.three\.allocation .*budgets of RiskParity: unknown asset 'SPX'", said[3])
