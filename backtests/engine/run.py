@@ -1,11 +1,9 @@
-"""Backtest of one policy: checks the inputs, and books the opening trade.
+"""Backtest of one policy: finds its first day, books the opening trade, and plays the days that follow.
 
-`compiled_loop` runs the days where the policy gives no-trade bands, and `python_loop` where it does not. What a trade
-is stands in `research.accounting`; when to trade stands in the policy.
+`refusals` checks what is given. `compiled_loop` runs the days where the policy gives no-trade bands, and `python_loop`
+where it does not. What a trade is stands in `research.accounting`; when to trade stands in the policy.
 """
 
-from math import isfinite
-from numbers import Integral, Real
 from typing import Any
 
 import numpy as np
@@ -17,42 +15,26 @@ from backtests.engine.kept import bands_of, is_settled
 from backtests.engine.ledger import TRIGGERS, Ledger
 from backtests.engine.loop_inputs import EventInputs, LoopInputs
 from backtests.engine.python_loop import play_daily
+from backtests.engine.refusals import check_bands, check_inputs, check_kinds, check_policy
 from backtests.engine.result import Backtest
 from backtests.engine.tax_at_end import tax_at_end
 from backtests.engine.whole_lots import open_in_lots, unpaid_orders
-from foundation.arguments import check_positive, day, floats, refuse
+from foundation.arguments import check_positive, day, floats
 from foundation.arrays import Array, kept
-from foundation.errors import ConfigError, PolicyError
+from foundation.errors import ConfigError
 from foundation.labels import in_order
-from foundation.tolerances import TARGET_TOLERANCE
 from research.accounting import Costs, Execution, Flows, Policy, Why
 from research.accounting.execution import Dividends
 from research.accounting.kernel import REFUSED, Record
-from research.accounting.view import in_percent, past_limit
 from research.allocation import TargetPath, target_path
 from research.allocation.allocation import asked_from
 from research.allocation.others_code import is_of_others
 from research.market import Market
-from research.market.calendars import YEARLY, has_rows_a_year, met, row_name
-from research.rules.estimates import check_year, known_from
-from research.rules.multi_period import MultiPeriod
-from research.rules.no_trade_bands import NoTradeBands
-from research.rules.protocol import CompiledRule, UnfittedRule, compiled_rule, fitted_until, held_by, short_name, traits
-from research.rules.standard_rule import StandardRule
+from research.rules.estimates import known_from
+from research.rules.protocol import compiled_rule, held_by, short_name, traits
 
 CONDITIONS = ("nav", "lag", "execution", "dividends", "flows", "periods_per_year")  # that a desk states
-ARGUMENTS: dict[str, tuple[Any, str]] = {  # of arguments, and what to give
-    "market": (Market, "a Market, as `load_market` gives it"),
-    "costs": (Costs, "`Costs`, such as Costs.bps(len(market.assets), commission=1, half_spread=1)"),
-    "execution": (Execution | None, "an `Execution`, or nothing"),
-    "flows": (Flows | None, "`Flows`, or nothing"),
-    "lag": (Integral, "a whole number of sessions"),
-    "nav": (Real, "a wealth in currency"),
-    "targets": (TargetPath | None, "a `TargetPath`, as `target_path` gives it, or nothing"),
-}
-OF_A_TABLE = "the market of that table, `market_from_frame(table)`, or `market_from_yfinance(table)`"
 ALL_AT_ONCE = Execution()  # all at once
-DAILY = 2  # calendar days a row, on average, up to which rows are those of every session, or nearly
 
 
 def backtest(
@@ -96,16 +78,10 @@ def backtest(
                        and periods a year that are not the market's; PolicyError, naming the date, for weights that
                        cannot be booked.
     """
-    _check_kinds(market=market, costs=costs, execution=execution, flows=flows, lag=lag, nav=nav, targets=targets)
+    check_kinds(market=market, costs=costs, execution=execution, flows=flows, lag=lag, nav=nav, targets=targets)
     periods_per_year = market.rows_per_year if periods_per_year is None else periods_per_year
     check_positive(leverage_limit=leverage_limit, periods_per_year=periods_per_year)
-    if not (periods_per_year == market.rows_per_year in YEARLY or has_rows_a_year(market.days, periods_per_year)):
-        fix = f"market {market.name!r} has {market.rows_per_year:g} rows a year: give that."
-        refuse("periods_per_year is", periods_per_year, fix)
-    if isinstance(policy, type) or not isinstance(policy, CompiledRule | Policy | UnfittedRule):
-        give = "give" if hasattr(policy, "decide") else "it has no method decide(view). Give"
-        refuse("policy is", policy, f"{give} a policy, such as Calendar(FixedWeights((0.6, 0.4)), 'quarter').")
-    check_year(policy, periods_per_year)
+    check_policy(policy, market, periods_per_year)
     name = name or short_name(policy)
     first = None if start is None else _row_before(market, day("start is", start))
     if targets is None:
@@ -121,7 +97,7 @@ def backtest(
     inputs = EngineInputs(
         market, policy, targets, costs, first, lag, execution or ALL_AT_ONCE, dividends, flows, name, leverage_limit
     )
-    _check(inputs, nav, opening)
+    check_inputs(inputs, nav, opening)
     ledger = Ledger.empty(len(market.dates) - first, len(market.assets), inputs.extra_bookings)
     cash_units = _open(inputs, opening, nav, ledger)
     triggers, holds, unpaid = _play(inputs, cash_units, ledger)
@@ -158,13 +134,6 @@ def conditions(desk: Any, **others: Any) -> dict[str, Any]:
 # -- before the first day --------------------------------------------------------------------------------------------
 
 
-def _check_kinds(**given: object) -> None:
-    """Refuse what is of another kind than the word says. Raises ConfigError."""
-    for name, (kind, words) in ARGUMENTS.items():
-        if not isinstance(value := given[name], kind) or isinstance(value, bool):
-            refuse(f"{name} is", value, f"give {OF_A_TABLE if isinstance(value, pd.DataFrame) else words}.")
-
-
 def _first_known(market: Market, policy: Policy, targets: TargetPath) -> int:
     """The first row at which there is a target, and a covariance for a rule that goes by one that will be known."""
     first, window = targets.first, traits(policy).window
@@ -194,112 +163,6 @@ def _targets(market: Market, policy: Policy, first: int | None, name: str) -> Ta
     if not is_settled(policy):
         return target_path(allocation, market, start)
     return kept(market, ("targets", allocation, start), lambda: target_path(allocation, market, start))
-
-
-def _check_bands(inputs: EngineInputs, bands: NoTradeBands) -> None:
-    """Refuse no-trade bands for other assets, or those whose boxes ask for more than the leverage limit at least."""
-    if bands.lower.shape[1] != len(inputs.market.assets) or len(bands.asked) != len(inputs.market.dates):
-        raise PolicyError(
-            f"policy {inputs.name!r} has no-trade bands for {bands.lower.shape[1]} assets and {len(bands.asked)} days, "
-            f"the market {len(inputs.market.assets)} and {len(inputs.market.dates)}: make them for this market."
-        )
-    k, gross = bands.least_gross
-    if gross > inputs.leverage_limit + TARGET_TOLERANCE:
-        least = np.maximum(bands.lower[k], 0.0) - np.minimum(bands.upper[k], 0.0)
-        i = int(np.argmax(least))
-        raise PolicyError(
-            f"policy {inputs.name!r} has a box (row {k}) that asks for gross weights of "
-            f"{past_limit(gross, inputs.leverage_limit)} at least, past the leverage limit of "
-            f"{inputs.leverage_limit:g}; the largest is {inputs.market.assets[i]} with "
-            f"{least[i]:.4f}. {in_percent(gross)}Lower the weights or raise the limit."
-        )
-
-
-def _check(inputs: EngineInputs, nav: float, opening: Array) -> None:
-    """Refuse what cannot be played."""
-    market, targets, n = inputs.market, inputs.targets, len(inputs.market.assets)
-    if isinstance(inputs.policy, UnfittedRule):
-        raise ConfigError(f"policy {inputs.name!r} cannot decide: a rule that is still to be tuned is tuned first.")
-    if not (nav > 0.0 and isfinite(nav)):
-        raise ConfigError(f"nav is {nav!r}: a portfolio starts with a positive, finite wealth.")
-    if inputs.lag < 0:
-        raise ConfigError(f"lag is {inputs.lag!r}: it counts sessions, 0 or more.")
-    if targets.assets != market.assets or len(targets.row) != len(market.dates):
-        raise ConfigError(
-            f"targets of {targets.allocation} are for {len(targets.assets)} assets and {len(targets.row)} dates, the "
-            f"market has {n} and {len(market.dates)}, or others: give the path of targets on this market."
-        )
-    _check_rule(inputs)
-    last_day = fitted_until(inputs.policy)
-    if last_day is not None and market.dates[inputs.first] < last_day:
-        raise PolicyError(
-            f"policy {inputs.name!r} saw data up to {last_day:%Y-%m-%d}, and is to be played from "
-            f"{market.dates[inputs.first]:%Y-%m-%d}: it knows what comes after. Start the test later, or fit it on "
-            "fewer days."
-        )
-    if targets.row[inputs.first] < 0:
-        raise ConfigError(f"no target is in force on {market.dates[inputs.first]:%Y-%m-%d}: start the test later.")
-    if opening.shape != (n,) or not np.isfinite(opening).all():
-        raise ConfigError(f"start_weights are {opening!r}: give {n} finite fractions of NAV, one for each asset.")
-    k = int(np.argmax(targets.gross))
-    gross, weights, seen = float(targets.gross[k]), targets.rows[k], int(targets.seen[k])
-    if (opened := float(np.abs(opening).sum())) > gross:
-        gross, weights, seen = opened, opening, inputs.first
-    if gross > inputs.leverage_limit + TARGET_TOLERANCE:
-        rows = np.argsort(-np.abs(weights), kind="stable")[:3]
-        largest = ", ".join(f"{market.assets[i]} {weights[i]:.4f}" for i in rows if weights[i])
-        raise PolicyError(
-            f"policy {inputs.name!r} is to hold gross weights of {past_limit(gross, inputs.leverage_limit)} on "
-            f"{market.dates[seen]:%Y-%m-%d}, past the leverage limit of {inputs.leverage_limit:g}: {largest}. "
-            f"{in_percent(gross)}Gross weights add up "
-            f"sizes, and a weight below 0 is a short position. Give weights from 0 that sum to "
-            f"{inputs.leverage_limit:g} at most, or give `backtest` another `leverage_limit`; a portfolio file allows "
-            "neither short positions nor borrowed money."
-        )
-
-
-def _check_rule(inputs: EngineInputs) -> None:
-    """Refuse a rule that could never be asked on these days. Raises ConfigError."""
-    rule, days, market = inputs.policy, len(inputs.market.dates) - 1 - inputs.first, inputs.market
-    if (window := traits(rule).window) > 0 and known_from(market, window) == len(market.dates):
-        raise ConfigError(
-            f"returns of {short_name(rule)} is {window}, and market {market.name!r} has {len(market.dates) - 1}, "
-            "with no month's end after a whole window: it would never trade. Give a shorter one, or more days."
-        )
-    if (cooldown := traits(rule).cooldown) > 0 and cooldown >= days:
-        raise ConfigError(
-            f"cooldown of {short_name(rule)} is {cooldown} sessions, of {days} after the opening trade: it would never "
-            "trade. Give a shorter one, or more days."
-        )
-    check_schedules(rule, market, inputs.first)
-
-
-def check_schedules(rule: Policy, market: Market, first: int) -> None:
-    """Refuse a rule that looks on a schedule of which most sessions are no rows of the market, from row `first` on.
-
-    On rows of every session nothing is counted.  Raises : ConfigError.
-    """
-    days = market.days[first:]
-    if not isinstance(rule, StandardRule | MultiPeriod) or int((days[-1] - days[0]).astype(int)) <= DAILY * len(days):
-        return
-    name, fits = short_name(rule), f"or a schedule that fits the rows, such as {row_name(market.rows_per_year)!r}."
-    schedule = rule.asked_schedule if isinstance(rule, StandardRule) else rule.schedule
-    asked: list[tuple[str, str | int, int, str]] = [
-        (f"schedule of {name} is {schedule!r}", schedule, getattr(rule, "offset", 0), fits)
-    ]
-    if isinstance(rule, StandardRule) and rule.review_schedule is not None:
-        asked.append((f"review_schedule of {name} is {rule.review_schedule!r}", rule.review_schedule, 0, fits))
-    if rule.window > 0:
-        fix = "or a known `covariance` where the rule takes one."
-        asked.append((f"returns of {name} is {rule.window}, counted anew at each month's end", "month", 0, fix))
-    for said, every, offset, fix in asked:
-        rows, sessions = (0, 0) if every in ("day", 1) else met(days, every, market.calendar, offset)
-        if 2 * rows < sessions:
-            raise ConfigError(
-                f"{said}, and of its {sessions:,} sessions on {market.calendar} from {days[0]} to {days[-1]} only "
-                f"{rows:,} are rows of market {market.name!r}: it would miss the others. Give rows of every session, "
-                f"{fix}"
-            )
 
 
 def _open(inputs: EngineInputs, weights: Array, before: float, ledger: Ledger) -> float:
@@ -334,7 +197,7 @@ def _play(
     if rule is None:
         return play_daily(inputs, cash_units, ledger)
     bands = bands_of(rule, inputs.market, inputs.targets, inputs.first, inputs.costs)
-    _check_bands(inputs, bands)
+    check_bands(inputs, bands)
     given = inputs.loop(bands.compiled, bands.options, ledger)
     count = play_compiled(inputs, given, cash_units, inputs.first)
     triggers, parts = [bands.trigger] * count, ledger.part_of[:count]

@@ -9,7 +9,8 @@ import numpy as np
 import pandas as pd
 
 from backtests.engine.inputs import EngineInputs
-from backtests.engine.run import check_schedules, conditions
+from backtests.engine.refusals import check_schedules
+from backtests.engine.run import conditions
 from backtests.runs.trial_words import scales, terms
 from backtests.sweeps.plan import Configuration, Day, Plan, Strategic, held_in_plan
 from foundation.arguments import day
