@@ -46,10 +46,6 @@ def cycle(file: Path, changes: dict[str, Any] | None = None, as_of: str = DAY) -
     return run_cycle(portfolio, portfolio.policies[name], name, as_of=pd.Timestamp(as_of) if as_of else None)
 
 
-def effects(made: Cycle) -> dict[str, str]:
-    return {each.name: each.effect for each in made.decision.controls if each.effect != "passes"}
-
-
 def test_the_policy_decides_unless_the_file_says_scenarios() -> None:
     of_policy = cycle(SCENARIOS, {"cycle.decides": "policy"})
     of_scenarios = cycle(SCENARIOS)
@@ -77,21 +73,6 @@ def test_a_quiet_day_weighs_nothing_and_waits(tmp_path: Path) -> None:
     assert made.analysis is None
     assert (made.decision.status, made.decision.actions) == ("finalised", ())
     assert "it trades above 55.00 %" in made.decision.timing or "it trades below 45.00 %" in made.decision.timing
-
-
-@pytest.mark.parametrize(
-    ("changes", "name", "status"),
-    [
-        ({"cycle.turnover": 0.01}, "turnover", "awaiting approval"),
-        ({"cycle.var": {"warning": 0.001, "critical": 0.002}}, "VaR", "awaiting approval"),
-        ({"orders.max_age": 0}, "prices", "vetoed"),
-    ],
-)
-def test_a_control_escalates_or_vetoes(changes: dict[str, Any], name: str, status: str) -> None:
-    made = cycle(DESK, changes)
-    assert name in effects(made)
-    assert made.decision.status == status
-    assert made.decision.actions
 
 
 def test_a_notebook_has_the_same_words_in_narrower_lines() -> None:
@@ -140,15 +121,6 @@ def test_the_same_portfolio_on_fetched_prices_names_the_command_that_fetches_the
         assert line == on_simulated["lines"][asset] | {"shares": 0}
 
 
-@pytest.mark.parametrize("trades", ["the policy", "scenarios"])
-def test_a_change_is_worth_something_only_where_another_alternative_loses_less(trades: str) -> None:
-    coins = DATA / "examples" / "orders_on_an_exchange.yaml"  # its policy loses 9 bp less than the next alternative
-    made = cycle(coins, {"cycle.decides": "policy" if trades == "the policy" else "scenarios"})
-    (said,) = (each for each in made.decision.reasons if "is expected to lose" in each and "Booked" not in each)
-    assert "more than policy" in said
-    assert "worth a change" not in said
-
-
 def test_a_trade_that_is_booked_later_is_told_with_its_worth() -> None:
     made = cycle(SCENARIOS, {"tracking_penalty": 0.01})  # so low that what is put off saves its cost
     assert made.analysis is not None
@@ -159,22 +131,6 @@ def test_a_trade_that_is_booked_later_is_told_with_its_worth() -> None:
         assert f"{abs(apart):.2f} bp a year ({money:,.0f} USD, error {error:.2f} bp) {more}" in said
         assert f"{sessions} session" in said
     assert " less" in said
-
-
-def test_scenarios_rest_after_a_trade() -> None:
-    rested = cycle(SCENARIOS, {"cycle.cooldown": 500})
-    assert effects(rested)["cooldown"] == "vetoes"
-    assert rested.decision.status == "vetoed"
-    assert "cooldown" not in effects(cycle(SCENARIOS, {"cycle.cooldown": 500, "cycle.decides": "policy"}))
-
-
-def test_orders_of_critical_assets_come_first() -> None:
-    made = cycle(DESK, {"cycle.drift": {"medium": 0.005, "high": 0.01, "critical": 0.025}})
-    ranks = ["CRITICAL", "HIGH", "MEDIUM"]
-    found = [(ranks.index(each.priority), -each.value) for each in made.decision.actions]
-    assert found == sorted(found)
-    assert {each.asset for each in made.decision.actions if each.priority == "CRITICAL"} == {"SPY", "AGG"}
-    assert made.decision.actions[0].rationale.startswith("2.68 points over target")
 
 
 def test_each_step_states_the_hash_of_what_it_was_given() -> None:
@@ -346,13 +302,6 @@ def test_a_person_is_asked_with_status_3(tmp_path: Path) -> None:
     assert json.loads((tmp_path / "t.json").read_text())["approvals"] == 1
     sent = rebalance("desk", "execute", tmp_path / "t.json", "--exchange", "paper", "--dry-run")
     assert (sent.status, "Failed, approved" in sent.out) == (1, True)
-
-
-def test_a_person_is_asked_where_nothing_is_sent_and_a_range_stays_broken(tmp_path: Path) -> None:
-    made = cycle(steady(tmp_path), {"lines.A.range": [0.0, 0.59]}, as_of="")
-    assert not made.decision.actions
-    assert effects(made) == {"ranges": "escalates"}
-    assert made.decision.status == "awaiting approval"
 
 
 def test_a_list_of_scenarios_is_made_anew_by_a_cycle(tmp_path: Path) -> None:

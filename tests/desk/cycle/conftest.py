@@ -1,0 +1,5 @@
+"""Desks made by hand."""
+
+from by_hand import desk
+
+__all__ = ["desk"]
