@@ -19,6 +19,9 @@ from desk.exchange.moment import moment_of
 from desk.exchange.routing import Routing, routing
 from desk.exchange.venue import Depth, depth_of
 from desk.journal import Journal
+from desk.journal.chain import Event
+from desk.journal.records import Cancelled, Filled, OrderSent, Refused
+from foundation.dataclasses import replace
 from foundation.errors import ConfigError
 from research.portfolio import TicketTerms
 
@@ -153,3 +156,34 @@ def test_a_book_is_sorted_by_its_prices_and_quotes_are_books_of_one_level(server
     assert depth_of(Quoted(), ["BTC/USDT"]) == {  # type: ignore[arg-type]
         "BTC/USDT": Depth(((Decimal(16_500), one),), ((Decimal(16_510), one),))
     }
+
+
+@pytest.mark.parametrize(
+    ("filled", "ended", "open_units"),
+    [
+        pytest.param([], None, "0.5", id="nothing is filled"),
+        pytest.param([0.2, 0.1], None, "0.2", id="some is filled"),
+        pytest.param([0.5], None, "0", id="all is filled"),
+        pytest.param([0.2], Cancelled("near", "", 0.3, "end of the day"), "0", id="the rest was cancelled"),
+        pytest.param([], Refused("no", "near", ""), "0", id="refused"),
+    ],
+)
+def test_a_part_that_was_sent_keeps_the_units_that_may_still_be_filled_and_no_more(
+    servers: list[Binance], document: dict[str, Any], tmp_path: Any,
+    filled: list[float], ended: Cancelled | Refused | None, open_units: str,
+) -> None:  # fmt: skip
+    """Half a coin was sent to the first venue, and the other half fits there alone, or nowhere."""
+    with Journal(tmp_path, user="anna") as journal:
+        near, far = venues_of(servers)
+        (part,) = routing(document, journal, [near, far]).orders["near"]
+        sold = "sell", "BTC/USDT"
+        records = [
+            OrderSent("near", part.venue_id, *sold, 0.5, "USD", "market"),
+            *(Filled("near", str(x), *sold, x, 16_500.0, "USD", 0.0, "USD", "", part.venue_id) for x in filled),
+            *([replace(ended, venue_id=part.venue_id)] if ended else []),
+        ]
+        journal.append([Event(each, ticket=document["hash"], order=part.id) for each in records])
+        servers[1].free["BTC"] = Decimal()
+        for short, faults in ((Decimal(), 0), (Decimal("0.001"), 1)):
+            servers[0].free["BTC"] = Decimal(open_units) + Decimal("0.5") - short
+            assert len(routing(document, journal, [near, far]).faults) == faults

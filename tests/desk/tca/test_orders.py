@@ -116,7 +116,15 @@ def test_a_quote_at_each_fill_splits_what_trading_cost(journal: Journal) -> None
     assert found["state"] == "filled"
 
 
-@pytest.mark.parametrize(("moment", "is_known"), [("2022-12-30T15:00:59+00:00", True), ("2022-12-30T15:01:01", False)])
+@pytest.mark.parametrize(
+    ("moment", "is_known"),
+    [
+        pytest.param("2022-12-30T15:00:59+00:00", True, id="within a minute after"),
+        pytest.param("2022-12-30T15:01:01", False, id="later"),
+        pytest.param("2022-12-30T14:59:00Z", True, id="a minute before"),
+        pytest.param("2022-12-30T14:00:00Z", False, id="an hour before"),
+    ],
+)
 def test_a_quote_of_another_minute_than_the_fill_does_not_count(journal: Journal, moment: str, is_known: bool) -> None:
     order = listed("a", "buy", "SPY", 100.0, 10.00)
     events = executed(order, TICKET, quote(9.99, 10.01), [(100.0, 10.02, quote(10.00, 10.02, moment))])

@@ -408,7 +408,9 @@ def booked(units, prices, nav, weights, asked, cost_parameters, lots) -> Booking
     )
 
 
-def bring(p: Held, goal: np.ndarray, width: float = 0.0, part: float = 1.0, upper: np.ndarray | None = None) -> Done:
+def bring(
+    p: Held, goal: np.ndarray, width: float = 0.0, part: float = 1.0, upper: np.ndarray | None = None, pace: float = 1.0
+) -> Done:
     """Book the box of half-width `width` round `goal`, for assets and for cash.  upper : of the assets, another one."""
     upper = goal + width if upper is None else upper
     n, prices = len(p.x), p.prices[None]
@@ -416,7 +418,8 @@ def bring(p: Held, goal: np.ndarray, width: float = 0.0, part: float = 1.0, uppe
     rest = 1.0 - goal.sum()
     nav = wealth(units, prices, 0, p.cash, 1.0)
     costs = (Costs(*p.rates).cost_parameters(), Lots.empty(n, 0))
-    box = np.maximum(goal - width, 0.0)[None], upper[None], goal[None], 0, max(rest - width, 0.0), rest + width, part
+    cash = min(max(rest - width, 0.0), rest + width), rest + width
+    box = np.maximum(goal - width, 0.0)[None], upper[None], goal[None], 0, *cash, part
     quotes = Quotes(prices, 0, 1.0, np.ones((1, n), dtype=bool))
     status, nav, cash, paid, left = book(
         units,
@@ -424,12 +427,12 @@ def bring(p: Held, goal: np.ndarray, width: float = 0.0, part: float = 1.0, uppe
         nav,
         quotes,
         Box(*box),
-        Pace(np.empty((0, n)), 0, 1.0),
+        Pace(np.empty((0, n)), 0, pace),
         *costs,
         Scratch.of(n),
         Record(trades, charges, 0),
     )
-    assert not left
+    assert left == (pace < 1.0)
     assert paid == pytest.approx(charges.sum() if status == BOOKED else 0.0, rel=1e-14)
     assert not charges[0, 2:].any()
     charges = charges[:, :2]
@@ -445,6 +448,24 @@ def test_a_trade_worked_out_on_paper() -> None:
     assert done.trades == pytest.approx([-10.1, 9.9], abs=1e-12)
     assert done.charges == pytest.approx(np.array([[0.0404, 0.0396], [0.0606, 0.0594]]), abs=1e-13)
     assert done.units * p.prices == pytest.approx([49.9, 49.9], abs=1e-12)
+
+
+@pytest.mark.parametrize(
+    ("goal", "pace", "trades"),
+    [
+        pytest.param([0.4, 0.6], 0.5, [-10.0, 0.0], id="all that is sold pays back"),
+        pytest.param([0.4, 0.6], 0.75, [-15.0, 5.0], id="the rest buys"),
+        pytest.param([0.3, 0.6], 0.75, [-22.5, 7.5], id="more than the debt is sold"),
+        pytest.param([0.3, 0.6], 0.25, [-7.5, 0.0], id="less than it, toward cash of its own"),
+        pytest.param([0.5, 0.55], 0.5, [-5.0, 2.5], id="a goal that stays overdrawn"),
+    ],
+)
+def test_part_of_a_trade_pays_back_overdrawn_cash_before_it_buys(
+    goal: list[float], pace: float, trades: list[float]
+) -> None:
+    """Of 100, A is 60, B is 50, and 10 are owed; nothing costs anything."""
+    done = bring(Held(np.array([60.0, 50.0]), -10.0, np.array([3.0, 8.0]), np.zeros((2, 2))), np.array(goal), pace=pace)
+    assert done.trades == pytest.approx(trades, abs=1e-12)
 
 
 def test_a_line_that_may_not_be_sold_is_not_sold_to_pay_for_costs() -> None:
