@@ -7,7 +7,7 @@ import os
 import sys
 from collections.abc import Callable
 from pathlib import Path
-from typing import Annotated, Any
+from typing import Any
 
 import typer
 from typer.core import TyperGroup
@@ -20,6 +20,7 @@ from desk.cli.execute import execute
 from desk.cli.learned import policies, train
 from desk.cli.machine import cluster, compile_now
 from desk.cli.new import new
+from desk.cli.options import declared, option
 from desk.cli.past_runs import diff, note, pdf, replay, runs, show, trials, verify
 from desk.cli.reports import backtest, batch, parameters_text, report, tour
 from desk.cli.serve import mcp, serve, worker
@@ -164,14 +165,16 @@ def _app(group: Group, path: str, **settings: Any) -> typer.Typer:
     settings = {"help": group.help or group.alone.__doc__, "epilog": _example(path, group)} | settings
     made = typer.Typer(rich_markup_mode=None, no_args_is_help=group.alone is None, **settings)  # rich is slow to import
     if group.alone is not None:
-        made.callback(invoke_without_command=True)(group.alone)
+        made.callback(invoke_without_command=True)(declared(group.alone))
     for name, each in group.commands.items():
         words = f"{path} {name}"
         if isinstance(each, Group):
             made.add_typer(_app(each, words), name=name)
         else:
             more = parameters_text() if each[0] is report else ""
-            made.command(name, cls=Command, hidden=name in HIDDEN, epilog=more + _example(words, each))(each[0])
+            made.command(name, cls=Command, hidden=name in HIDDEN, epilog=more + _example(words, each))(
+                declared(each[0])
+            )
     return made
 
 
@@ -201,20 +204,12 @@ def _version(asked: bool) -> None:
 
 
 @app.callback()
+@declared
 def options(
     context: typer.Context,
-    version: Annotated[
-        bool, typer.Option("--version", callback=_version, is_eager=True, help="Show version and code, and exit.")
-    ] = False,
-    server: Annotated[
-        str,
-        typer.Option(
-            help="Do report, runs, research backtest or desk run on this service.", metavar="URL", show_default=False
-        ),
-    ] = "",
-    home: Annotated[
-        Path | None, typer.Option(metavar="DIR", help="Folder of runs, books and journal, as REBALANCE_HOME.")
-    ] = None,
+    version: bool = option("Show version and code, and exit.", callback=_version, is_eager=True),
+    server: str = option("Do report, runs, research backtest or desk run on this service.", metavar="URL"),
+    home: Path | None = option("Folder of runs, books and journal, as REBALANCE_HOME.", metavar="DIR"),
 ) -> None:
     """Options of the command line itself."""
     if home is not None:

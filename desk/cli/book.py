@@ -7,7 +7,7 @@ from typing import Annotated
 
 import typer
 
-from desk.cli.options import Cash, File, PastDay, Positions, starting
+from desk.cli.options import Cash, File, PastDay, Positions, argument, option, starting
 from desk.commands.terminal import print_text
 from foundation.errors import ConfigError
 
@@ -15,7 +15,7 @@ Symbols = Annotated[
     list[str] | None,
     typer.Option(metavar="SYMBOL=ASSET", help="Asset of a broker's symbol, or ignore; may be repeated."),
 ]
-NAME = Annotated[str, typer.Argument(help="Name of the book.", show_default=False)]
+NAME = Annotated[str, typer.Argument(help="Name of the book.")]
 
 
 def symbols_of(given: Iterable[str]) -> dict[str, str]:
@@ -39,13 +39,9 @@ def columns_of(given: Iterable[str], fields: tuple[str, ...]) -> dict[str, str]:
 
 def open_(
     file: File,
-    name: Annotated[
-        str, typer.Option("--as", help="Name of the book. [default: that of the portfolio]", show_default=False)
-    ] = "",
+    name: str = option("Name of the book. [default: that of the portfolio]", "--as"),
     positions: Positions = None,
-    not_held: Annotated[
-        str, typer.Option(metavar="ASSETS", help="Assets such as GLD that are not held.", show_default=False)
-    ] = "",
+    not_held: str = option("Assets such as GLD that are not held.", metavar="ASSETS"),
     cash: Cash = None,
     as_of: PastDay = None,
 ) -> None:
@@ -65,33 +61,19 @@ def open_(
 
 def fill(
     name: NAME,
-    file: Annotated[
-        Path, typer.Argument(help="A table of fills, or a broker's CSV or JSON of transactions.", show_default=False)
-    ],
-    ticket: Annotated[
-        Path | None,
-        typer.Option(help="JSON of the list whose orders they fill, if it was sent since.", show_default=False),
-    ] = None,
+    file: Path = argument("A table of fills, or a broker's CSV or JSON of transactions."),
+    ticket: Path | None = option("JSON of the list whose orders they fill, if it was sent since."),
     symbol: Symbols = None,
-    zone: Annotated[
-        str, typer.Option(help="Time zone of times that state none, such as America/New_York.", show_default=False)
-    ] = "",
-    day_first: Annotated[
-        bool | None,
-        typer.Option("--day-first/--month-first", help="Order of day and month in 03/04/2023.", show_default=False),
-    ] = None,
-    decimal: Annotated[str, typer.Option(help="Sign before decimals, a point or a comma.", show_default=False)] = "",
-    columns: Annotated[
-        list[str] | None,
-        typer.Option(metavar="FIELD=NAME", help="Name of a field's column, such as units=Filled; may be repeated."),
-    ] = None,
-    account: Annotated[
-        list[str] | None,
-        typer.Option(help="Account of the file that is the portfolio's, where it has others; may be repeated."),
-    ] = None,
-    dry_run: Annotated[
-        bool, typer.Option("--dry-run", help="Say how each row would be booked; write nothing.")
-    ] = False,
+    zone: str = option("Time zone of times that state none, such as America/New_York."),
+    day_first: bool | None = option("Order of day and month in 03/04/2023.", "--day-first/--month-first"),
+    decimal: str = option("Sign before decimals, a point or a comma."),
+    columns: list[str] | None = option(
+        "Name of a field's column, such as units=Filled; may be repeated.", metavar="FIELD=NAME"
+    ),
+    account: list[str] | None = option(
+        "Account of the file that is the portfolio's, where it has others; may be repeated."
+    ),
+    dry_run: bool = option("Say how each row would be booked; write nothing."),
 ) -> None:
     """Book fills, corrections and amounts of cash.
 
@@ -125,14 +107,9 @@ def show(name: NAME) -> None:
 
 def resolve(
     name: NAME,
-    items: Annotated[
-        list[str],
-        typer.Argument(help="Names that `show` gives rows of brokers' files, splits, dividends, open orders."),
-    ],
-    order: Annotated[
-        str, typer.Option(help="Id of the order whose fill it is. [default: a fill of no order]", show_default=False)
-    ] = "",
-    dismiss: Annotated[bool, typer.Option("--dismiss", help="Leave rows of brokers' files out for good.")] = False,
+    items: list[str] = argument("Names that `show` gives rows of brokers' files, splits, dividends, open orders."),
+    order: str = option("Id of the order whose fill it is. [default: a fill of no order]"),
+    dismiss: bool = option("Leave rows of brokers' files out for good."),
 ) -> None:
     """Book or dismiss what `show` lists, by name.
 
@@ -146,10 +123,7 @@ def resolve(
     print_text(book_text(name))
 
 
-def settle(
-    name: NAME,
-    dry_run: Annotated[bool, typer.Option("--dry-run", help="Say what would be booked, and write nothing.")] = False,
-) -> None:
+def settle(name: NAME, dry_run: bool = option("Say what would be booked, and write nothing.")) -> None:
     """Book all trades by hand.
 
     Fills of no order that can be nothing else. Exit status 1 where rows are left, each with its reason.
@@ -167,9 +141,7 @@ def settle(
 
 
 def reconcile(
-    name: NAME,
-    positions: Annotated[Path, typer.Option(help="A broker's CSV of positions.", show_default=False)],
-    symbol: Symbols = None,
+    name: NAME, positions: Path = option("A broker's CSV of positions.", default=...), symbol: Symbols = None
 ) -> None:
     """Compare a book with a broker's positions.
 

@@ -1,11 +1,10 @@
 """`rebalance desk run`, `history`, `live`, `governance`, `alerts test`: the decision cycle, and what became of it."""
 
 from pathlib import Path
-from typing import Annotated
 
 import typer
 
-from desk.cli.options import File, KnownOn, Reports, TrustCode, starting
+from desk.cli.options import File, KnownOn, Reports, TrustCode, argument, option, starting
 from desk.commands.cycle import PERSON_ASKED
 from desk.commands.terminal import print_text, tell
 from foundation.errors import ConfigError
@@ -14,28 +13,16 @@ from foundation.progress import bar
 
 def run(
     file: File,
-    as_of: Annotated[
-        str,
-        typer.Option(
-            metavar="DAY", help="Day of the cycle, YYYY-MM-DD: later closes are left out. [default: the exchange's]"
-        ),
-    ] = "",
-    out: Annotated[
-        list[str] | None,
-        typer.Option(help="Write the list of the decision to this file, by its ending; may be repeated."),
-    ] = None,
-    export: Annotated[Path | None, typer.Option(help="Write the record of the cycle to this file, as JSON.")] = None,
-    page: Annotated[Path | None, typer.Option(help="Write the page of the cycle to this file, .html.")] = None,
-    first: Annotated[
-        str, typer.Option("--from", metavar="DAY", help="Play the cycle over history from this day, YYYY-MM-DD.")
-    ] = "",
-    last: Annotated[str, typer.Option("--to", metavar="DAY", help="Last day of that history, YYYY-MM-DD.")] = "",
-    words: Annotated[
-        bool, typer.Option("--words", help="Print the briefing in the prose of the language model, checked.")
-    ] = False,
-    with_timeline: Annotated[
-        bool, typer.Option("--timeline", help="Print who handed what to whom, and when, in place of the screen.")
-    ] = False,
+    as_of: str = option(
+        "Day of the cycle, YYYY-MM-DD: later closes are left out. [default: the exchange's]", metavar="DAY"
+    ),
+    out: list[str] | None = option("Write the list of the decision to this file, by its ending; may be repeated."),
+    export: Path | None = option("Write the record of the cycle to this file, as JSON."),
+    page: Path | None = option("Write the page of the cycle to this file, .html."),
+    first: str = option("Play the cycle over history from this day, YYYY-MM-DD.", "--from", metavar="DAY"),
+    last: str = option("Last day of that history, YYYY-MM-DD.", "--to", metavar="DAY"),
+    words: bool = option("Print the briefing in the prose of the language model, checked."),
+    with_timeline: bool = option("Print who handed what to whom, and when, in place of the screen.", "--timeline"),
     as_known_on: KnownOn = None,
     trust_code: TrustCode = None,
     reports: Reports = None,
@@ -71,12 +58,10 @@ def run(
 
 
 def history(
-    limit: Annotated[int, typer.Option(min=1, help="Number of cycles.")] = 10,
-    portfolio: Annotated[str, typer.Option(help="Only cycles of this portfolio, such as sixty_forty.")] = "",
-    pages: Annotated[Path | None, typer.Option(help="Write the page of each of them into this folder.")] = None,
-    show: Annotated[
-        str, typer.Option(metavar="ID", help="Print the kept record of this id: briefing and hand-overs.")
-    ] = "",
+    limit: int = option("Number of cycles.", default=10, min=1),
+    portfolio: str = option("Only cycles of this portfolio, such as sixty_forty."),
+    pages: Path | None = option("Write the page of each of them into this folder."),
+    show: str = option("Print the kept record of this id: briefing and hand-overs.", metavar="ID"),
 ) -> None:
     """Print the decision cycles of the newest sessions.
 
@@ -90,7 +75,7 @@ def history(
 
 def live(
     file: File,
-    out: Annotated[Path | None, typer.Option(help="Also write it to this file as a page: .html.")] = None,
+    out: Path | None = option("Also write it to this file as a page: .html."),
     as_known_on: KnownOn = None,
     trust_code: TrustCode = None,
     reports: Reports = None,
@@ -107,11 +92,9 @@ def live(
 
 
 def governance(
-    files: Annotated[list[Path], typer.Argument(help="Portfolio files.")],
-    as_of: Annotated[
-        str, typer.Option(metavar="DAY", help="Day of the page, YYYY-MM-DD. [default: the exchange's]")
-    ] = "",
-    out: Annotated[Path | None, typer.Option(help="Also write it to this file, .html, as one page.")] = None,
+    files: list[Path] = argument("Portfolio files."),
+    as_of: str = option("Day of the page, YYYY-MM-DD. [default: the exchange's]", metavar="DAY"),
+    out: Path | None = option("Also write it to this file, .html, as one page."),
     trust_code: TrustCode = None,
     reports: Reports = None,
 ) -> None:

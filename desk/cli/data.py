@@ -5,21 +5,18 @@ from typing import Annotated
 
 import typer
 
-from desk.cli.options import File, starting
+from desk.cli.options import File, argument, option, starting
 from desk.commands.terminal import print_text, tell
 
 Since = Annotated[
     str | None,
     typer.Option(
-        metavar="DAY",
-        help="First day wanted, YYYY-MM-DD. [default: that of earlier calls, or all that there is]",
-        show_default=False,
+        metavar="DAY", help="First day wanted, YYYY-MM-DD. [default: that of earlier calls, or all that there is]"
     ),
 ]
 DryRun = Annotated[bool, typer.Option("--dry-run", help="Only say how many requests are needed, and how long.")]
 Again = Annotated[
-    list[str] | None,
-    typer.Option(metavar="ASSET", help="Asset to ask for whole again, or `all`; may be repeated.", show_default=False),
+    list[str] | None, typer.Option(metavar="ASSET", help="Asset to ask for whole again, or `all`; may be repeated.")
 ]
 Named = Annotated[str, typer.Argument(help="A portfolio file, or the name of a store.")]
 
@@ -48,22 +45,12 @@ def update(file: File, dry_run: DryRun = False) -> None:
 
 
 def import_(
-    table: Annotated[Path, typer.Argument(help="A table of prices: CSV, TSV, Excel, Parquet or Feather.")],
-    name: Annotated[str, typer.Option("--as", help="Name of the store: `market: {store: NAME}`.")],
-    adjustment: Annotated[
-        str | None,
-        typer.Option(help="What prices are adjusted for: raw, split or total (and dividends).", show_default=False),
-    ] = None,
-    currency: Annotated[
-        str | None, typer.Option(help="Currency of the prices, such as EUR.", show_default=False)
-    ] = None,
-    dates: Annotated[
-        str | None,
-        typer.Option(help="Order of day and month where days read two ways, dmy or mdy.", show_default=False),
-    ] = None,
-    decimal: Annotated[
-        str | None, typer.Option(help="The decimal sign, where numbers read two ways.", show_default=False)
-    ] = None,
+    table: Path = argument("A table of prices: CSV, TSV, Excel, Parquet or Feather."),
+    name: str = option("Name of the store: `market: {store: NAME}`.", "--as", default=...),
+    adjustment: str | None = option("What prices are adjusted for: raw, split or total (and dividends)."),
+    currency: str | None = option("Currency of the prices, such as EUR."),
+    dates: str | None = option("Order of day and month where days read two ways, dmy or mdy."),
+    decimal: str | None = option("The decimal sign, where numbers read two ways."),
 ) -> None:
     """Import a table of prices into a store.
 
@@ -75,12 +62,7 @@ def import_(
     print_text(import_table(table, name, adjustment=adjustment, currency=currency, dates=dates, decimal=decimal))
 
 
-def check(
-    named: Named,
-    against: Annotated[
-        str | None, typer.Option(help="A store, such as tiingo, whose closes are compared.", show_default=False)
-    ] = None,
-) -> None:
+def check(named: Named, against: str | None = option("A store, such as tiingo, whose closes are compared.")) -> None:
     """Print what looks wrong in the data of a file or a store. Exit status 1 if something must be looked at."""
     with starting():
         from desk.commands.data import check_data
@@ -91,14 +73,11 @@ def check(
 
 def news(
     file: File,
-    sources_of_news: Annotated[
-        list[str],
-        typer.Argument(metavar="NEWS...", help="CSV files, JSON lines, RSS or Atom feeds, or addresses of feeds."),
-    ],
-    out: Annotated[Path, typer.Option(help="File of scores, to which new ones are added.")] = Path("news_scores.csv"),
-    by_model: Annotated[
-        bool, typer.Option("--model", help="Score by the language model of the environment, not by the lexicon.")
-    ] = False,
+    sources_of_news: list[str] = argument(
+        "CSV files, JSON lines, RSS or Atom feeds, or addresses of feeds.", metavar="NEWS..."
+    ),
+    out: Path = option("File of scores, to which new ones are added.", default=Path("news_scores.csv")),
+    by_model: bool = option("Score by the language model of the environment, not by the lexicon.", "--model"),
 ) -> None:
     """Score NEWS for the assets of FILE, for `kind: news`. Exit status 1 if an item is left out."""
     with starting(file):
@@ -117,10 +96,7 @@ def list_() -> None:
 
 def revisions(
     named: Named,
-    run: Annotated[
-        Path | None,
-        typer.Option(help="A report or backtest of the file: what was changed since, and in its policy alone."),
-    ] = None,
+    run: Path | None = option("A report or backtest of the file: what was changed since, and in its policy alone."),
 ) -> None:
     """Print the numbers that a source changed, and their effect.
 
@@ -132,11 +108,7 @@ def revisions(
     print_text(revisions_text(named, run))
 
 
-def sources(
-    try_them: Annotated[
-        bool, typer.Option("--try", help="Ask each of them for some bars, and say what it answers.")
-    ] = False,
-) -> None:
+def sources(try_them: bool = option("Ask each of them for some bars, and say what it answers.", "--try")) -> None:
     """Print the sources, their limits, and how their keys are given.
 
     With --try the exit status is 1 where one cannot be used.

@@ -1,11 +1,11 @@
 """`rebalance desk execute`: the orders of a ticket, sent to a venue."""
 
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated
+from typing import TYPE_CHECKING
 
 import typer
 
-from desk.cli.options import kept, starting
+from desk.cli.options import argument, kept, option, starting
 from desk.commands.terminal import print_text, tell
 from foundation.errors import ConfigError
 from foundation.paper.wording import counted
@@ -16,36 +16,18 @@ if TYPE_CHECKING:
 
 
 def execute(
-    ticket: Annotated[Path, typer.Argument(help="A ticket, such as trades.json.", show_default=False)],
-    exchange: Annotated[
-        list[str],
-        typer.Option(
-            help="Venue: paper, kraken_live, or alpaca, binance or interactive_brokers to practise, each with _live "
-            "for real; may be repeated: each order goes where it is expected to cost least.",
-            show_default=False,
-        ),
-    ],
-    dry_run: Annotated[bool, typer.Option("--dry-run", help="Show what would be done, and send nothing.")] = False,
-    yes: Annotated[bool, typer.Option("--yes", help="Do not ask; needs --confirm.")] = False,
-    confirm: Annotated[
-        str,
-        typer.Option(metavar="HASH", help="With --yes: the first 8 or more digits of its hash.", show_default=False),
-    ] = "",
-    as_of: Annotated[
-        str,
-        typer.Option(
-            metavar="DAY",
-            help="Session that paper plays, YYYY-MM-DD. [default: that of the ticket]",
-            show_default=False,
-        ),
-    ] = "",
-    portfolio: Annotated[
-        Path | None,
-        typer.Option(help="Portfolio file with whose market paper fills. [default: the ticket's own prices]"),
-    ] = None,
-    quotes: Annotated[
-        Path | None, typer.Option(help="A CSV of quotes with which paper fills: docs/exchanges.md has its columns.")
-    ] = None,
+    ticket: Path = argument("A ticket, such as trades.json."),
+    exchange: list[str] = option(
+        "Venue: paper, kraken_live, or alpaca, binance or interactive_brokers to practise, each with _live "
+        "for real; may be repeated: each order goes where it is expected to cost least.",
+        default=...,
+    ),
+    dry_run: bool = option("Show what would be done, and send nothing."),
+    yes: bool = option("Do not ask; needs --confirm."),
+    confirm: str = option("With --yes: the first 8 or more digits of its hash.", metavar="HASH"),
+    as_of: str = option("Session that paper plays, YYYY-MM-DD. [default: that of the ticket]", metavar="DAY"),
+    portfolio: Path | None = option("Portfolio file with whose market paper fills. [default: the ticket's own prices]"),
+    quotes: Path | None = option("A CSV of quotes with which paper fills: docs/exchanges.md has its columns."),
 ) -> None:
     """Send the orders of TICKET to a venue, and book their fills.
 

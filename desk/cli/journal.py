@@ -1,21 +1,15 @@
 """`rebalance desk journal`, `approve` and `why`: what was listed, approved, sent and filled, and why."""
 
 from pathlib import Path
-from typing import Annotated
 
-import typer
-
-from desk.cli.options import Reports, starting
+from desk.cli.options import Reports, argument, option, starting
 from desk.commands.terminal import print_text, tell
 
 
 def show(
-    ticket: Annotated[str, typer.Option(help="Only entries of this ticket: the beginning of its hash.")] = "",
-    order: Annotated[str, typer.Option(help="Only entries of the order with this client id.")] = "",
-    last: Annotated[
-        int | None,
-        typer.Option(min=1, help="Only so many entries, the newest. [default: 20, or all of one]", show_default=False),
-    ] = None,
+    ticket: str = option("Only entries of this ticket: the beginning of its hash."),
+    order: str = option("Only entries of the order with this client id."),
+    last: int | None = option("Only so many entries, the newest. [default: 20, or all of one]", min=1),
 ) -> None:
     """Print entries, the newest last."""
     with starting():
@@ -25,10 +19,9 @@ def show(
 
 
 def verify(
-    files: Annotated[
-        list[Path] | None,
-        typer.Argument(help="JSON of tickets or manifests that state a head which the journal must have had."),
-    ] = None,
+    files: list[Path] | None = argument(
+        "JSON of tickets or manifests that state a head which the journal must have had.", default=None
+    ),
 ) -> None:
     """Check the chain of all entries, and its end.
 
@@ -40,7 +33,7 @@ def verify(
     tell(*verify_journal(files or ()))
 
 
-def export(out: Annotated[Path, typer.Option(help="File to write: .jsonl, a line an entry, or .csv.")]) -> None:
+def export(out: Path = option("File to write: .jsonl, a line an entry, or .csv.", default=...)) -> None:
     """Write all entries to a file."""
     with starting():
         from desk.commands.orders.journal import export as write
@@ -49,8 +42,8 @@ def export(out: Annotated[Path, typer.Option(help="File to write: .jsonl, a line
 
 
 def approve(
-    ticket: Annotated[Path, typer.Argument(help="A ticket, such as trades.json.")],
-    refuse: Annotated[str, typer.Option(metavar="REASON", help="Refuse it, for this reason.", show_default=False)] = "",
+    ticket: Path = argument("A ticket, such as trades.json."),
+    refuse: str = option("Refuse it, for this reason.", metavar="REASON"),
 ) -> None:
     """Approve a ticket, or refuse it, in the journal.
 
@@ -62,7 +55,7 @@ def approve(
     print_text(judge_ticket(ticket, refuse))
 
 
-def why(order: Annotated[str, typer.Argument(help="Client id of an order.")], reports: Reports = None) -> None:
+def why(order: str = argument("Client id of an order."), reports: Reports = None) -> None:
     """Say why an order was made.
 
     Its fills, its list, the decision, the policy, the run and the data.

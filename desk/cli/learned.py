@@ -1,11 +1,8 @@
 """`rebalance research policies` and `train`: learned policies, and training of those that come with the workbench."""
 
 from pathlib import Path
-from typing import Annotated
 
-import typer
-
-from desk.cli.options import Reports, kept, starting
+from desk.cli.options import Reports, argument, kept, option, starting
 from desk.commands.terminal import print_text
 from foundation.errors import ConfigError
 from foundation.files import writing
@@ -13,9 +10,9 @@ from foundation.progress import bar
 
 
 def policies(
-    folder: Annotated[
-        Path | None, typer.Argument(help="Folder of a policy or of all its seeds: write their card there as a page.")
-    ] = None,
+    folder: Path | None = argument(
+        "Folder of a policy or of all its seeds: write their card there as a page.", default=None
+    ),
     reports: Reports = None,
 ) -> None:
     """List the learned policies, or write the card of one.
@@ -39,15 +36,11 @@ def policies(
 
 
 def train(
-    seed: Annotated[int, typer.Option(help="Seed of all random draws.")] = 1,
-    steps: Annotated[int, typer.Option(help="Updates of the network.")] = 1_600,
-    folder: Annotated[
-        Path | None,
-        typer.Option(
-            help="Folder of the policy. [default: data/policies/universal, for the seed and steps it has]",
-            show_default=False,
-        ),
-    ] = None,
+    seed: int = option("Seed of all random draws.", default=1),
+    steps: int = option("Updates of the network.", default=1_600),
+    folder: Path | None = option(
+        "Folder of the policy. [default: data/policies/universal, for the seed and steps it has]"
+    ),
 ) -> None:
     """Train the universal policy from its seed.
 

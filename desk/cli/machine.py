@@ -1,28 +1,18 @@
 """`rebalance research cluster` and `compile`: workers on this machine, and its compiled code."""
 
-from typing import Annotated
-
-import typer
-
-from desk.cli.options import kept, starting
+from desk.cli.options import argument, kept, option, starting
 from desk.commands.terminal import print_text
 
 
 def cluster(
-    address: Annotated[
-        str,
-        typer.Argument(help="Address of the scheduler to join, such as tls://10.0.0.1:8786. [default: start one here]"),
-    ] = "",
-    workers: Annotated[
-        int | None, typer.Option(help="Processes of one thread. [default: one a core]", show_default=False)
-    ] = None,
-    host: Annotated[
-        str,
-        typer.Option(
-            help="Address of this machine to listen on; any but 127.0.0.1 needs a certificate. [default: 127.0.0.1]"
-        ),
-    ] = "",
-    port: Annotated[int, typer.Option(min=0, max=65535, help="Port of the scheduler; 0 takes a free one.")] = 8786,
+    address: str = argument(
+        "Address of the scheduler to join, such as tls://10.0.0.1:8786. [default: start one here]", default=""
+    ),
+    workers: int | None = option("Processes of one thread. [default: one a core]"),
+    host: str = option(
+        "Address of this machine to listen on; any but 127.0.0.1 needs a certificate. [default: 127.0.0.1]"
+    ),
+    port: int = option("Port of the scheduler; 0 takes a free one.", default=8786, min=0, max=65535),
 ) -> None:
     """Start a Dask cluster, or workers for one that is running.
 

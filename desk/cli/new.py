@@ -3,11 +3,11 @@
 import sys
 from dataclasses import replace
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated
+from typing import TYPE_CHECKING
 
 import typer
 
-from desk.cli.options import starting
+from desk.cli.options import argument, option, starting
 from desk.commands.terminal import print_text
 from foundation.errors import ConfigError
 
@@ -16,35 +16,20 @@ if TYPE_CHECKING:
 
 
 def new(
-    file: Annotated[Path, typer.Argument(help="The file to write, such as my.yaml; one that is there is kept.")],
-    weights: Annotated[
-        list[str] | None,
-        typer.Argument(help="Targets, such as SPY=60 AGG=30 GLD=10, in percent or as fractions; cash takes the rest."),
-    ] = None,
-    nav: Annotated[
-        float | None, typer.Option(help="Cash to begin with, where nothing is held yet.", show_default=False)
-    ] = None,
-    positions: Annotated[
-        Path | None, typer.Option(help="A broker's CSV of positions; without weights, targets are those that it holds.")
-    ] = None,
-    seed: Annotated[
-        Path | None,
-        typer.Option("--from", help="The YAML configuration of another module: what it says is taken or named."),
-    ] = None,
-    profile: Annotated[
-        str, typer.Option(help="Ranges, limits and the price of tracking error: conservative, moderate or aggressive.")
-    ] = "",
-    source: Annotated[str, typer.Option(help="Source of the prices. [default: yahoo]", show_default=False)] = "",
-    store: Annotated[str, typer.Option(help="Store of imported prices, in place of a source.")] = "",
-    currency: Annotated[
-        str, typer.Option(help="Currency of the portfolio. [default: that of all assets, else USD]", show_default=False)
-    ] = "",
-    classes: Annotated[
-        list[str] | None,
-        typer.Option(
-            "--class", help="Asset class of an unknown symbol, XYZ=us_equity or XYZ=us_equity,EUR; may be repeated."
-        ),
-    ] = None,
+    file: Path = argument("The file to write, such as my.yaml; one that is there is kept."),
+    weights: list[str] | None = argument(
+        "Targets, such as SPY=60 AGG=30 GLD=10, in percent or as fractions; cash takes the rest.", default=None
+    ),
+    nav: float | None = option("Cash to begin with, where nothing is held yet."),
+    positions: Path | None = option("A broker's CSV of positions; without weights, targets are those that it holds."),
+    seed: Path | None = option("The YAML configuration of another module: what it says is taken or named.", "--from"),
+    profile: str = option("Ranges, limits and the price of tracking error: conservative, moderate or aggressive."),
+    source: str = option("Source of the prices. [default: yahoo]"),
+    store: str = option("Store of imported prices, in place of a source."),
+    currency: str = option("Currency of the portfolio. [default: that of all assets, else USD]"),
+    classes: list[str] | None = option(
+        "Asset class of an unknown symbol, XYZ=us_equity or XYZ=us_equity,EUR; may be repeated.", "--class"
+    ),
 ) -> None:
     """Write a portfolio file from weights or a broker's positions.
 

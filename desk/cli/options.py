@@ -1,19 +1,52 @@
 """The arguments and options that commands share, and their start and stop."""
 
 import gc
+import inspect
 import os
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
-from typing import Annotated
+from typing import Annotated, Any
 
 import typer
+from typer.models import OptionInfo
 
 from desk.commands.limits import check_limits
 from desk.commands.terminal import INTERRUPTED, end
 from foundation.errors import ConfigError
 from foundation.files import check_there, from_workbench
 from foundation.progress import bar
+
+EMPTY = {str: "", bool: False}  # values of options that are not given; of others None
+
+
+def option(help: str, *names: str, default: Any = None, under: str | None = None, **more: Any) -> Any:
+    """An option of a command, which stands as the default of its parameter.
+
+    names   : with their dashes, where the parameter is called otherwise.
+    default : value where it is not given: None for the empty one of its type, `...` where it must be given.
+    under   : heading of help.
+    more    : as of `typer.Option`.
+    """
+    return typer.Option(default, *names, help=help, rich_help_panel=under, **more)
+
+
+def argument(help: str = "", default: Any = ..., **more: Any) -> Any:
+    """An argument of a command, as `option` is an option; without a default it must be given."""
+    return typer.Argument(default, help=help, **more)
+
+
+def declared(command: Callable[..., None]) -> Callable[..., None]:
+    """A command as typer reads it, with names and values of options by their types; Python calls it as any function."""
+    signature = inspect.signature(command)
+    for name, each in signature.parameters.items():
+        if isinstance(each.default, OptionInfo) and each.default.default is None:
+            each.default.default = EMPTY.get(each.annotation)
+            if each.annotation is bool and not each.default.param_decls:
+                each.default.param_decls = (f"--{name.replace('_', '-')}",)  # and no --no-…
+    command.__signature__ = signature  # type: ignore[attr-defined]
+    command.__defaults__ = tuple(getattr(each, "default", each) for each in command.__defaults__ or ())
+    return command
 
 
 def _address(given: str | None) -> str | None:
@@ -24,15 +57,10 @@ def _address(given: str | None) -> str | None:
 
 
 File = Annotated[Path, typer.Argument(help="A portfolio file, such as data/portfolios/global_multi_asset.yaml.")]
-Reports = Annotated[
-    Path | None, typer.Option(help="Folder of runs. [default: reports/ beside FILE, or here]", show_default=False)
-]
+Reports = Annotated[Path | None, typer.Option(help="Folder of runs. [default: reports/ beside FILE, or here]")]
 BROKERS_CSV = "A broker's CSV, in place of FILE's holdings and cash."
 Positions = Annotated[Path | None, typer.Option(help=BROKERS_CSV)]
-Cash = Annotated[
-    float | None,
-    typer.Option(help="Cash in FILE's currency, where the broker's CSV has no row of it.", show_default=False),
-]
+Cash = Annotated[float | None, typer.Option(help="Cash in FILE's currency, where the broker's CSV has no row of it.")]
 PolicyName = Annotated[str | None, typer.Option(help="Name of a policy of FILE. [default: all]")]
 Retrain = Annotated[bool, typer.Option("--retrain", help="Train learned policies anew; do not load what is trained.")]
 TrustCode = Annotated[
@@ -40,10 +68,7 @@ TrustCode = Annotated[
     typer.Option("--trust-code", help="Let FILE name rules by import path: their code runs."),
 ]
 PastDay = Annotated[
-    str | None,
-    typer.Option(
-        metavar="DAY", help="A day of the market's history, YYYY-MM-DD. [default: the last close]", show_default=False
-    ),
+    str | None, typer.Option(metavar="DAY", help="A day of the market's history, YYYY-MM-DD. [default: the last close]")
 ]
 
 
@@ -59,11 +84,7 @@ def _known_on(given: str | None) -> str | None:
 KnownOn = Annotated[
     str | None,
     typer.Option(
-        "--as-known-on",
-        metavar="DAY",
-        help="Data and book as of a day or UTC time. [default: now]",
-        callback=_known_on,
-        show_default=False,
+        "--as-known-on", metavar="DAY", help="Data and book as of a day or UTC time. [default: now]", callback=_known_on
     ),
 ]
 FinishedRun = Annotated[Path, typer.Argument(help="Folder or name of a run, or the beginning of its name.")]
@@ -75,8 +96,7 @@ def run_in(reports: Path | None, run: Path) -> Path:
 
 
 Cluster = Annotated[
-    str | None,
-    typer.Option(help="Address of a Dask scheduler: tls://127.0.0.1:8786.", callback=_address, show_default=False),
+    str | None, typer.Option(help="Address of a Dask scheduler: tls://127.0.0.1:8786.", callback=_address)
 ]
 
 
@@ -102,9 +122,7 @@ def starting(file: Path | None = None) -> Iterator[None]:
 
 
 Full = Annotated[bool, typer.Option("--full", help="Print all that is folded on the page, too.")]
-Sections = Annotated[
-    str, typer.Option(help="Print only these sections, whole, such as verdict,risk.", show_default=False)
-]
+Sections = Annotated[str, typer.Option(help="Print only these sections, whole, such as verdict,risk.")]
 
 
 def names_in(sections: str) -> list[str]:

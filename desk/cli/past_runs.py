@@ -1,12 +1,23 @@
 """`rebalance runs`, alone or with show, diff, verify, replay, pdf, note; `research trials`: what they tried."""
 
 from pathlib import Path
-from typing import Annotated
 
 import typer
 
 from desk.cli.command_types import is_alone
-from desk.cli.options import FinishedRun, Full, Reports, Retrain, Sections, TrustCode, names_in, run_in, starting
+from desk.cli.options import (
+    FinishedRun,
+    Full,
+    Reports,
+    Retrain,
+    Sections,
+    TrustCode,
+    argument,
+    names_in,
+    option,
+    run_in,
+    starting,
+)
 from desk.commands.terminal import print_text, tell
 from foundation.progress import bar
 
@@ -25,17 +36,14 @@ def verify(run: FinishedRun, reports: Reports = None) -> None:
 
 def runs(
     context: typer.Context,
-    kind: Annotated[str, typer.Option(help="Only runs of this kind, such as report, backtest or sweep.")] = "",
-    portfolio: Annotated[str, typer.Option(help="Only runs of this portfolio, such as sixty_forty.")] = "",
-    since: Annotated[str, typer.Option(metavar="DAY", help="Only runs made on this day or later, YYYY-MM-DD.")] = "",
-    sort: Annotated[
-        str, typer.Option(help="Order by time, or by a column such as loss; -loss has the largest first.")
-    ] = "time",
-    where: Annotated[
-        list[str] | None,
-        typer.Option(metavar="TEST", help="Only runs of which this holds, such as 'loss<2'; may be repeated."),
-    ] = None,
-    as_json: Annotated[bool, typer.Option("--json", help="Print JSON, in the units of records.")] = False,
+    kind: str = option("Only runs of this kind, such as report, backtest or sweep."),
+    portfolio: str = option("Only runs of this portfolio, such as sixty_forty."),
+    since: str = option("Only runs made on this day or later, YYYY-MM-DD.", metavar="DAY"),
+    sort: str = option("Order by time, or by a column such as loss; -loss has the largest first.", default="time"),
+    where: list[str] | None = option(
+        "Only runs of which this holds, such as 'loss<2'; may be repeated.", metavar="TEST"
+    ),
+    as_json: bool = option("Print JSON, in the units of records.", "--json"),
     reports: Reports = None,
 ) -> None:
     """List the finished runs, or show, compare or repeat one.
@@ -51,9 +59,7 @@ def runs(
 
 
 def note(
-    run: FinishedRun,
-    text: Annotated[str, typer.Argument(help="One line; an empty one takes the note away.")],
-    reports: Reports = None,
+    run: FinishedRun, text: str = argument("One line; an empty one takes the note away."), reports: Reports = None
 ) -> None:
     """Note a line on RUN, which the list of runs shows."""
     with starting():
@@ -63,9 +69,7 @@ def note(
 
 
 def trials(
-    portfolio: Annotated[
-        str, typer.Argument(help="Only trials of this portfolio, such as sixty_forty. [default: all]")
-    ] = "",
+    portfolio: str = argument("Only trials of this portfolio, such as sixty_forty. [default: all]", default=""),
 ) -> None:
     """Show how many configurations were tried: the trial book.
 
@@ -81,9 +85,7 @@ def trials(
 
 def show(
     run: FinishedRun,
-    png: Annotated[
-        Path | None, typer.Option(help="Also draw each picture of RUN as PNG into this folder.", show_default=False)
-    ] = None,
+    png: Path | None = option("Also draw each picture of RUN as PNG into this folder."),
     reports: Reports = None,
 ) -> None:
     """Print again what RUN printed, and where its sheet is."""
@@ -99,7 +101,7 @@ def show(
 
 
 def pdf(
-    run: Annotated[Path, typer.Argument(help="Folder of a run, or path of a page such as card.html.")],
+    run: Path = argument("Folder of a run, or path of a page such as card.html."),
     full: Full = False,
     sections: Sections = "",
 ) -> None:
@@ -126,7 +128,7 @@ def diff(run: FinishedRun, other: FinishedRun, reports: Reports = None) -> None:
 
 def replay(
     run: FinishedRun,
-    file: Annotated[Path | None, typer.Option(help="The portfolio file, where it is not where it was.")] = None,
+    file: Path | None = option("The portfolio file, where it is not where it was."),
     retrain: Retrain = False,
     trust_code: TrustCode = None,
 ) -> None:

@@ -3,9 +3,6 @@
 from functools import partial
 from pathlib import Path
 from textwrap import fill
-from typing import Annotated
-
-import typer
 
 from backtests.runs.notebook import COMPARING, SET_BY_REPORT
 from backtests.runs.parameters import declared
@@ -18,8 +15,10 @@ from desk.cli.options import (
     Retrain,
     Sections,
     TrustCode,
+    argument,
     kept,
     names_in,
+    option,
     starting,
 )
 from desk.commands.terminal import print_text, tell
@@ -38,14 +37,11 @@ def parameters_text() -> str:
 
 def report(
     file: File,
-    parameter: Annotated[
-        list[str] | None,
-        typer.Option("--parameter", "-p", help="A parameter of the notebook, as name=value; may be repeated."),
-    ] = None,
+    parameter: list[str] | None = option(
+        "A parameter of the notebook, as name=value; may be repeated.", "--parameter", "-p"
+    ),
     retrain: Retrain = False,
-    pdf: Annotated[
-        bool, typer.Option("--pdf", help="Also print the tearsheet as PDF, by Chromium: three or four pages.")
-    ] = False,
+    pdf: bool = option("Also print the tearsheet as PDF, by Chromium: three or four pages."),
     full: Full = False,
     sections: Sections = "",
     as_known_on: KnownOn = None,
@@ -97,34 +93,16 @@ def tour() -> None:
 
 
 def batch(
-    files: Annotated[
-        list[Path],
-        typer.Argument(
-            help="Portfolio files, files of accounts (.csv), or one that says what to run.", show_default=False
-        ),
-    ],
-    parameter: Annotated[
-        list[str] | None,
-        typer.Option("--parameter", "-p", help="A parameter of all runs, as name=value; may be repeated."),
-    ] = None,
-    grid: Annotated[
-        list[str] | None, typer.Option(help="A parameter that varies, as name=v1,v2; may be repeated.")
-    ] = None,
-    notebook: Annotated[
-        str | None,
-        typer.Option(help=f"Name of the notebook that is executed. [default: {COMPARING.stem}]", show_default=False),
-    ] = None,
-    name: Annotated[
-        str | None,
-        typer.Option(help="Name of the batch's folder beside its runs. [default: batch]", show_default=False),
-    ] = None,
-    workers: Annotated[
-        int | None, typer.Option(help="Workers on this machine, one notebook each. [default: 1]", show_default=False)
-    ] = None,
+    files: list[Path] = argument("Portfolio files, files of accounts (.csv), or one that says what to run."),
+    parameter: list[str] | None = option(
+        "A parameter of all runs, as name=value; may be repeated.", "--parameter", "-p"
+    ),
+    grid: list[str] | None = option("A parameter that varies, as name=v1,v2; may be repeated."),
+    notebook: str | None = option(f"Name of the notebook that is executed. [default: {COMPARING.stem}]"),
+    name: str | None = option("Name of the batch's folder beside its runs. [default: batch]"),
+    workers: int | None = option("Workers on this machine, one notebook each. [default: 1]"),
     cluster: Cluster = None,
-    if_changed: Annotated[
-        bool, typer.Option("--if-changed", help="Leave alone what has the data, settings and code of the last batch.")
-    ] = False,
+    if_changed: bool = option("Leave alone what has the data, settings and code of the last batch."),
     retrain: Retrain = False,
     trust_code: TrustCode = None,
     reports: Reports = None,
@@ -147,8 +125,8 @@ def batch(
 
 def backtest(
     file: File,
-    policy: Annotated[str, typer.Option(help="Name of a policy of FILE.")],
-    sheet: Annotated[bool, typer.Option("--sheet", help="Also write its own tearsheet, sheet.html.")] = False,
+    policy: str = option("Name of a policy of FILE.", default=...),
+    sheet: bool = option("Also write its own tearsheet, sheet.html."),
     retrain: Retrain = False,
     cluster: Cluster = None,
     as_known_on: KnownOn = None,

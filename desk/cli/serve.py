@@ -1,38 +1,24 @@
 """`rebalance serve`, `worker` and `mcp`: the service over HTTP, its jobs, and its tools for an assistant."""
 
 from pathlib import Path
-from typing import Annotated
 
 import typer
 
 from desk.cli.command_types import is_alone
-from desk.cli.options import starting
+from desk.cli.options import option, starting
 from desk.commands.terminal import print_text
 
 
 def serve(
     context: typer.Context,
-    host: Annotated[
-        str | None, typer.Option(help="Address to listen on. [default: HOST, else 127.0.0.1]", show_default=False)
-    ] = None,
-    port: Annotated[
-        int | None,
-        typer.Option(min=0, max=65535, help="Port; 0 takes a free one. [default: PORT, else 5000]", show_default=False),
-    ] = None,
-    tls_cert: Annotated[Path | None, typer.Option(help="Certificate of the service, PEM.")] = None,
-    tls_key: Annotated[Path | None, typer.Option(help="Its private key, PEM.")] = None,
-    behind_proxy: Annotated[
-        bool, typer.Option("--behind-proxy", help="A proxy speaks TLS, and states who asks in X-Forwarded-For.")
-    ] = False,
-    open_only: Annotated[
-        bool, typer.Option("--open", help="Answer the payload endpoints alone, to anyone, and nothing that is stored.")
-    ] = False,
-    browser: Annotated[
-        bool, typer.Option("--browser", help="Open its pages in a browser; the first time, to set your password.")
-    ] = False,
-    database: Annotated[
-        str | None, typer.Option(help="URL of the database. [default: DATABASE_URL, else SQLite]", show_default=False)
-    ] = None,
+    host: str | None = option("Address to listen on. [default: HOST, else 127.0.0.1]"),
+    port: int | None = option("Port; 0 takes a free one. [default: PORT, else 5000]", min=0, max=65535),
+    tls_cert: Path | None = option("Certificate of the service, PEM."),
+    tls_key: Path | None = option("Its private key, PEM."),
+    behind_proxy: bool = option("A proxy speaks TLS, and states who asks in X-Forwarded-For."),
+    open_only: bool = option("Answer the payload endpoints alone, to anyone, and nothing that is stored.", "--open"),
+    browser: bool = option("Open its pages in a browser; the first time, to set your password."),
+    database: str | None = option("URL of the database. [default: DATABASE_URL, else SQLite]"),
 ) -> None:
     """Answer over HTTP what the command line gives. Ctrl-C ends it; SIGTERM lets running requests end first.
 
@@ -72,7 +58,7 @@ def serve(
         run_server(app, listener, settings)
 
 
-def worker(once: Annotated[bool, typer.Option("--once", help="Do the jobs that wait now, and end.")] = False) -> None:
+def worker(once: bool = option("Do the jobs that wait now, and end.")) -> None:
     """Do jobs of the service until it is terminated.
 
     One at a time: start as many workers as the machine has cores to spare. It takes DATABASE_URL and the folder of
@@ -94,12 +80,8 @@ def worker(once: Annotated[bool, typer.Option("--once", help="Do the jobs that w
 
 
 def mcp(
-    portfolio: Annotated[
-        str, typer.Option(help="Id or name of the portfolio of calls that name none. [default: the only one]")
-    ] = "",
-    elicit: Annotated[
-        bool, typer.Option("--elicit", help="Let the user approve by elicitation, if the client shows it to him.")
-    ] = False,
+    portfolio: str = option("Id or name of the portfolio of calls that name none. [default: the only one]"),
+    elicit: bool = option("Let the user approve by elicitation, if the client shows it to him."),
 ) -> None:
     """Answer an assistant by the Model Context Protocol, on stdio.
 

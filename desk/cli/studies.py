@@ -1,11 +1,8 @@
 """`rebalance research audit`, `sweep`, `laboratory` and `study`: policies tested beyond one backtest."""
 
 from pathlib import Path
-from typing import Annotated
 
-import typer
-
-from desk.cli.options import Cluster, File, PolicyName, Reports, TrustCode, kept, starting
+from desk.cli.options import Cluster, File, PolicyName, Reports, TrustCode, argument, kept, option, starting
 from desk.commands.terminal import print_text, tell
 from foundation.errors import ConfigError
 from foundation.files import writing
@@ -15,12 +12,10 @@ from foundation.progress import bar
 def audit(
     file: File,
     policy: PolicyName = None,
-    days: Annotated[int, typer.Option(help="The most decision days of a policy to check.")] = 24,
-    workers: Annotated[int, typer.Option(help="Workers on this machine, one policy each.")] = 1,
+    days: int = option("The most decision days of a policy to check.", default=24),
+    workers: int = option("Workers on this machine, one policy each.", default=1),
     cluster: Cluster = None,
-    controls: Annotated[
-        bool, typer.Option("--controls", help="Also backtest shuffled days, random times and martingales.")
-    ] = False,
+    controls: bool = option("Also backtest shuffled days, random times and martingales."),
     trust_code: TrustCode = None,
 ) -> None:
     """Say whether a policy of FILE looks ahead.
@@ -35,11 +30,11 @@ def audit(
 
 
 def sweep(
-    file: Annotated[Path, typer.Argument(help="A sweep file, such as data/sweeps/thresholds.yaml.")],
-    workers: Annotated[int, typer.Option(help="Workers on this machine.")] = 1,
+    file: Path = argument("A sweep file, such as data/sweeps/thresholds.yaml."),
+    workers: int = option("Workers on this machine.", default=1),
     cluster: Cluster = None,
     reports: Reports = None,
-    fresh: Annotated[bool, typer.Option("--fresh", help="Start over; do not resume an earlier sweep.")] = False,
+    fresh: bool = option("Start over; do not resume an earlier sweep."),
 ) -> None:
     """Backtest every configuration of a sweep file.
 
@@ -53,9 +48,9 @@ def sweep(
 
 
 def laboratory(
-    paths: Annotated[int, typer.Option(help="Simulated paths of ten years.")] = 1_000,
-    seed: Annotated[int, typer.Option(help="Seed of the paths; rules are tuned on paths of the next seed.")] = 1,
-    workers: Annotated[int, typer.Option(help="Threads of this machine.")] = 1,
+    paths: int = option("Simulated paths of ten years.", default=1_000),
+    seed: int = option("Seed of the paths; rules are tuned on paths of the next seed.", default=1),
+    workers: int = option("Threads of this machine.", default=1),
     cluster: Cluster = None,
     reports: Reports = None,
 ) -> None:
@@ -71,16 +66,14 @@ def laboratory(
 
 
 def study(
-    cases: Annotated[list[str] | None, typer.Argument(help="Cases, such as funds-2-2016. [default: all]")] = None,
-    workers: Annotated[int, typer.Option(help="Workers on this machine, one case each.")] = 1,
+    cases: list[str] | None = argument("Cases, such as funds-2-2016. [default: all]", default=None),
+    workers: int = option("Workers on this machine, one case each.", default=1),
     cluster: Cluster = None,
-    rules_only: Annotated[bool, typer.Option("--rules-only", help="Leave learned policies out.")] = False,
-    exposure: Annotated[
-        bool, typer.Option("--exposure", help="Train policies for exposure instead of rebalancing.")
-    ] = False,
-    after_tax: Annotated[bool, typer.Option("--after-tax", help="Compare rules after federal taxes.")] = False,
+    rules_only: bool = option("Leave learned policies out."),
+    exposure: bool = option("Train policies for exposure instead of rebalancing."),
+    after_tax: bool = option("Compare rules after federal taxes."),
     reports: Reports = None,
-    fresh: Annotated[bool, typer.Option("--fresh", help="Start over; do not resume an earlier study.")] = False,
+    fresh: bool = option("Start over; do not resume an earlier study."),
 ) -> None:
     """Backtest rules and learned policies on many real markets.
 

@@ -1,47 +1,27 @@
 """`rebalance desk tca`: what journalled orders cost."""
 
 from pathlib import Path
-from typing import Annotated, Literal
+from typing import Literal
 
-import typer
-
-from desk.cli.options import Reports, TrustCode, starting
+from desk.cli.options import Reports, TrustCode, option, starting
 from desk.commands.terminal import print_text
 from foundation.progress import bar
 
 
 def tca(
-    ticket: Annotated[
-        str,
-        typer.Option(
-            metavar="HASH", help="Only the orders of this list: the beginning of its hash.", show_default=False
-        ),
-    ] = "",
-    since: Annotated[
-        str,
-        typer.Option(
-            metavar="DAY", help="Only orders that traded on this day, YYYY-MM-DD, or later.", show_default=False
-        ),
-    ] = "",
-    portfolio: Annotated[
-        Path | None,
-        typer.Option(
-            metavar="FILE",
-            help="Only orders of this portfolio file, or of this file of accounts, against its costs, or those of its "
-            "models; its closes value what was not filled.",
-            show_default=False,
-        ),
-    ] = None,
-    delay: Annotated[
-        Literal["wanted", "filled"],
-        typer.Option(
-            help="Units on which delay is counted: wanted (Wagner), or filled (Perold). The total is the same."
-        ),
-    ] = "wanted",
-    out: Annotated[
-        list[str] | None,
-        typer.Option(help="Also write it to this file: .html, a page; .csv, a row an order; .png; may be repeated."),
-    ] = None,
+    ticket: str = option("Only the orders of this list: the beginning of its hash.", metavar="HASH"),
+    since: str = option("Only orders that traded on this day, YYYY-MM-DD, or later.", metavar="DAY"),
+    portfolio: Path | None = option(
+        "Only orders of this portfolio file, or of this file of accounts, against its costs, or those of its "
+        "models; its closes value what was not filled.",
+        metavar="FILE",
+    ),
+    delay: Literal["wanted", "filled"] = option(
+        "Units on which delay is counted: wanted (Wagner), or filled (Perold). The total is the same.", default="wanted"
+    ),
+    out: list[str] | None = option(
+        "Also write it to this file: .html, a page; .csv, a row an order; .png; may be repeated."
+    ),
     trust_code: TrustCode = None,
     reports: Reports = None,
 ) -> None:

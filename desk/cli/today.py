@@ -5,7 +5,7 @@ from typing import Annotated
 import typer
 
 from backtests.today.risk_paths import PATHS, PLAN_PATHS
-from desk.cli.options import File, KnownOn, PastDay, PolicyName, Reports, TrustCode, starting
+from desk.cli.options import File, KnownOn, PastDay, PolicyName, Reports, TrustCode, option, starting
 from desk.commands.terminal import print_text
 
 Full = Annotated[bool, typer.Option("--full", help="Print all tables too, not only the first lines.")]
@@ -13,9 +13,7 @@ Full = Annotated[bool, typer.Option("--full", help="Print all tables too, not on
 
 def risk(
     file: File,
-    paths: Annotated[
-        int, typer.Option(help="Simulated futures of a year; of each law but the first, a quarter.")
-    ] = PATHS,
+    paths: int = option("Simulated futures of a year; of each law but the first, a quarter.", default=PATHS),
     as_known_on: KnownOn = None,
     trust_code: TrustCode = None,
     reports: Reports = None,
@@ -32,7 +30,7 @@ def risk(
 
 def plan(
     file: File,
-    paths: Annotated[int, typer.Option(help="Simulated futures of all years.")] = PLAN_PATHS,
+    paths: int = option("Simulated futures of all years.", default=PLAN_PATHS),
     trust_code: TrustCode = None,
     reports: Reports = None,
 ) -> None:
@@ -50,9 +48,7 @@ def allocate(
     file: File,
     as_of: PastDay = None,
     policy: PolicyName = None,
-    sensitivity: Annotated[
-        bool, typer.Option("--sensitivity", help="Also say which mean, volatility or correlation moves which weight.")
-    ] = False,
+    sensitivity: bool = option("Also say which mean, volatility or correlation moves which weight."),
     full: Full = False,
     trust_code: TrustCode = None,
     reports: Reports = None,
@@ -70,9 +66,7 @@ def allocate(
 def forecast(
     file: File,
     as_of: PastDay = None,
-    worth: Annotated[
-        bool, typer.Option("--worth", help="Backtest the portfolio with and without each forecast, and placebos.")
-    ] = False,
+    worth: bool = option("Backtest the portfolio with and without each forecast, and placebos."),
     full: Full = False,
     trust_code: TrustCode = None,
     reports: Reports = None,

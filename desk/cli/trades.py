@@ -2,11 +2,9 @@
 
 from collections.abc import Sequence
 from pathlib import Path
-from typing import Annotated, Any
+from typing import Any
 
-import typer
-
-from desk.cli.options import BROKERS_CSV, Cluster, KnownOn, Reports, TrustCode, kept, starting
+from desk.cli.options import BROKERS_CSV, Cluster, KnownOn, Reports, TrustCode, argument, kept, option, starting
 from desk.commands.terminal import print_text, tell
 from foundation.errors import ConfigError
 from foundation.progress import bar
@@ -15,89 +13,28 @@ PRICES, ACCOUNTS = "Prices and positions", "Many accounts"  # headings of help
 
 
 def trades(
-    file: Annotated[Path | None, typer.Argument(hidden=True)] = None,
-    out: Annotated[list[str] | None, typer.Option(help="Path, such as .csv .html .fix; may be repeated.")] = None,
-    as_of: Annotated[str, typer.Option(metavar="DAY", help="Today, YYYY-MM-DD. [default: the exchange's]")] = "",
-    deploy: Annotated[float, typer.Option(help="Money that comes in, besides FILE's cash.", show_default=False)] = 0.0,
-    withdraw: Annotated[float, typer.Option(help="Money that goes out.", show_default=False)] = 0.0,
-    account: Annotated[
-        str, typer.Option(help="Account of FILE that --deploy or --withdraw is for.", show_default=False)
-    ] = "",
-    buy_only: Annotated[bool, typer.Option("--buy-only", help="Send only the buys of the trade.")] = False,
-    sell_only: Annotated[bool, typer.Option("--sell-only", help="Send only the sells of the trade.")] = False,
-    to_target: Annotated[
-        bool, typer.Option("--to-target", help="Trade to target, whatever the policy's rule decides.")
-    ] = False,
-    review: Annotated[
-        bool, typer.Option("--review", help="Make no orders: show drift, and what would trade next.")
-    ] = False,
-    positions: Annotated[Path | None, typer.Option(help=BROKERS_CSV, rich_help_panel=PRICES)] = None,
-    not_held: Annotated[
-        str,
-        typer.Option(
-            metavar="ASSETS",
-            help="Assets such as GLD that it lacks because none is held.",
-            show_default=False,
-            rich_help_panel=PRICES,
-        ),
-    ] = "",
-    cash: Annotated[
-        float | None,
-        typer.Option(
-            help="Cash in FILE's currency, where it has no row of it.", show_default=False, rich_help_panel=PRICES
-        ),
-    ] = None,
-    prices: Annotated[
-        Path | None, typer.Option(help="A CSV of asset, price and date, not the last closes.", rich_help_panel=PRICES)
-    ] = None,
-    quotes: Annotated[
-        str,
-        typer.Option(
-            metavar="SOURCE",
-            help="Source of live quotes, such as yahoo, in their place.",
-            show_default=False,
-            rich_help_panel=PRICES,
-        ),
-    ] = "",
-    prices_ok: Annotated[
-        str,
-        typer.Option(
-            metavar="ASSETS",
-            help="Assets whose prices are right though they look wrong.",
-            show_default=False,
-            rich_help_panel=PRICES,
-        ),
-    ] = "",
-    fx: Annotated[
-        str,
-        typer.Option(
-            metavar="FILE|PAIRS",
-            help="Rates of today: a CSV, or EURUSD=1.0664,GBPUSD=1.2103.",
-            show_default=False,
-            rich_help_panel=PRICES,
-        ),
-    ] = "",
-    stale_ok: Annotated[
-        bool,
-        typer.Option("--stale-ok", help="Make the list, marked, although prices are too old.", rich_help_panel=PRICES),
-    ] = False,
-    accounts: Annotated[
-        Path | None,
-        typer.Option(
-            help="A CSV with a row an account, in place of FILE.", show_default=False, rich_help_panel=ACCOUNTS
-        ),
-    ] = None,
-    lots: Annotated[
-        Path | None,
-        typer.Option(help="A CSV with a row a tax lot of an account.", show_default=False, rich_help_panel=ACCOUNTS),
-    ] = None,
-    exact: Annotated[
-        bool, typer.Option("--exact", help="Prove the lots of each, not by a greedy search.", rich_help_panel=ACCOUNTS)
-    ] = False,
-    workers: Annotated[
-        int | None,
-        typer.Option(help="Processes that list accounts. [default: 1]", show_default=False, rich_help_panel=ACCOUNTS),
-    ] = None,
+    file: Path | None = argument(hidden=True, default=None),
+    out: list[str] | None = option("Path, such as .csv .html .fix; may be repeated."),
+    as_of: str = option("Today, YYYY-MM-DD. [default: the exchange's]", metavar="DAY"),
+    deploy: float = option("Money that comes in, besides FILE's cash.", default=0.0, show_default=False),
+    withdraw: float = option("Money that goes out.", default=0.0, show_default=False),
+    account: str = option("Account of FILE that --deploy or --withdraw is for."),
+    buy_only: bool = option("Send only the buys of the trade."),
+    sell_only: bool = option("Send only the sells of the trade."),
+    to_target: bool = option("Trade to target, whatever the policy's rule decides."),
+    review: bool = option("Make no orders: show drift, and what would trade next."),
+    positions: Path | None = option(BROKERS_CSV, under=PRICES),
+    not_held: str = option("Assets such as GLD that it lacks because none is held.", metavar="ASSETS", under=PRICES),
+    cash: float | None = option("Cash in FILE's currency, where it has no row of it.", under=PRICES),
+    prices: Path | None = option("A CSV of asset, price and date, not the last closes.", under=PRICES),
+    quotes: str = option("Source of live quotes, such as yahoo, in their place.", metavar="SOURCE", under=PRICES),
+    prices_ok: str = option("Assets whose prices are right though they look wrong.", metavar="ASSETS", under=PRICES),
+    fx: str = option("Rates of today: a CSV, or EURUSD=1.0664,GBPUSD=1.2103.", metavar="FILE|PAIRS", under=PRICES),
+    stale_ok: bool = option("Make the list, marked, although prices are too old.", under=PRICES),
+    accounts: Path | None = option("A CSV with a row an account, in place of FILE.", under=ACCOUNTS),
+    lots: Path | None = option("A CSV with a row a tax lot of an account.", under=ACCOUNTS),
+    exact: bool = option("Prove the lots of each, not by a greedy search.", under=ACCOUNTS),
+    workers: int | None = option("Processes that list accounts. [default: 1]", under=ACCOUNTS),
     cluster: Cluster = None,
     as_known_on: KnownOn = None,
     trust_code: TrustCode = None,

@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from desk.cli.options import starting
+from desk.cli.options import option, starting
 from desk.commands.terminal import print_text
 
 if TYPE_CHECKING:
@@ -33,10 +33,10 @@ def _database() -> Iterator["tuple[Session, str]"]:
 
 def add(
     email: Email,
-    name: Annotated[str, typer.Option(help="Name to show. [default: that of the e-mail address]")] = "",
-    role: Annotated[str, typer.Option(help="Role: viewer, manager, approver or admin.")] = "viewer",
-    is_admin: Annotated[bool, typer.Option("--admin", help="Short for --role admin.")] = False,
-    tenant: Annotated[str, typer.Option(help="Tenant, within which users may share.")] = "house",
+    name: str = option("Name to show. [default: that of the e-mail address]"),
+    role: str = option("Role: viewer, manager, approver or admin.", default="viewer"),
+    is_admin: bool = option("Short for --role admin.", "--admin"),
+    tenant: str = option("Tenant, within which users may share.", default="house"),
 ) -> None:
     """Add a user, and print a link by which he sets a password.
 
@@ -84,9 +84,7 @@ def list_users() -> None:
     )
 
 
-def disable(
-    email: Email, enable: Annotated[bool, typer.Option("--enable", help="Enable the user again.")] = False
-) -> None:
+def disable(email: Email, enable: bool = option("Enable the user again.")) -> None:
     """Disable a user, his sessions and his access tokens."""
     with _database() as (session, _):
         from desk.service.users.accounts import disable, known_user

@@ -1,24 +1,19 @@
 """`rebalance desk watch | install | uninstall`: decision cycles of portfolio files without a person."""
 
 from pathlib import Path
-from typing import Annotated
 
 import typer
 
-from desk.cli.options import File, TrustCode, starting
+from desk.cli.options import File, TrustCode, argument, option, starting
 from desk.commands.cycle.kept_environment import load_environment
 from desk.commands.terminal import print_text
 from foundation.errors import ConfigError
 
 
 def watch(
-    files: Annotated[
-        list[Path], typer.Argument(help="Portfolio files, or one word: pause, resume, stop, status or check.")
-    ],
-    once: Annotated[bool, typer.Option("--once", help="Do what is due now, and end.")] = False,
-    every: Annotated[
-        str, typer.Option(help="Look at quotes of the moment so often while exchanges are open, such as 5m or 1h.")
-    ] = "",
+    files: list[Path] = argument("Portfolio files, or one word: pause, resume, stop, status or check."),
+    once: bool = option("Do what is due now, and end."),
+    every: str = option("Look at quotes of the moment so often while exchanges are open, such as 5m or 1h."),
     trust_code: TrustCode = None,
 ) -> None:
     """Run the decision cycle of each session after its close.
@@ -91,10 +86,8 @@ def _load_environment() -> None:
 
 def install(
     file: File,
-    paper: Annotated[bool, typer.Option("--paper", help="Send the lists of its cycles to the paper venue.")] = False,
-    notify: Annotated[
-        str, typer.Option(help="Address to which alerts are posted, such as a webhook of Slack or Discord.")
-    ] = "",
+    paper: bool = option("Send the lists of its cycles to the paper venue."),
+    notify: str = option("Address to which alerts are posted, such as a webhook of Slack or Discord."),
 ) -> None:
     """Have the decision cycles of FILE run by themselves.
 
