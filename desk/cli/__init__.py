@@ -13,22 +13,9 @@ import typer
 from typer.core import TyperGroup
 
 from backtests.runs.folder import code_version
-from desk.cli import book, data, journal, store, user
+from desk.cli import book, cycle, data, execute, journal, new, past_runs, reports, serve, studies, today, trades
 from desk.cli.command_types import Command, Group, Table
-from desk.cli.cycle import governance, history, live, run, test_alerts
-from desk.cli.execute import execute
-from desk.cli.learned import policies, train
-from desk.cli.machine import cluster, compile_now
-from desk.cli.new import new
 from desk.cli.options import declared, option
-from desk.cli.past_runs import diff, note, pdf, replay, runs, show, trials, verify
-from desk.cli.reports import backtest, batch, parameters_text, report, tour
-from desk.cli.serve import mcp, serve, worker
-from desk.cli.studies import audit, laboratory, study, sweep
-from desk.cli.tca import tca
-from desk.cli.today import allocate, forecast, plan, risk
-from desk.cli.trades import trades
-from desk.cli.watch import install, uninstall, watch
 from desk.commands.terminal import print_text, run_app
 from foundation.home import HOME, fix_folders
 from foundation.sets import version_of
@@ -45,23 +32,23 @@ DATA: Table = {
     "sources": (data.sources, ""),
 }
 RESEARCH: Table = {
-    "sweep": (sweep, "data/sweeps/thresholds.yaml"),
-    "backtest": (backtest, f"{FILE} --policy yearly"),
-    "audit": (audit, f"{FILE} --policy yearly"),
-    "laboratory": (laboratory, "--paths 100"),
-    "study": (study, "--rules-only"),
-    "policies": (policies, ""),
-    "train": Group("Train a policy that comes with the workbench.", {"universal": (train, "")}),
-    "trials": (trials, "sixty_forty"),
-    "cluster": (cluster, ""),
+    "sweep": (studies.sweep, "data/sweeps/thresholds.yaml"),
+    "backtest": (reports.backtest, f"{FILE} --policy yearly"),
+    "audit": (studies.audit, f"{FILE} --policy yearly"),
+    "laboratory": (studies.laboratory, "--paths 100"),
+    "study": (studies.study, "--rules-only"),
+    "policies": (studies.policies, ""),
+    "train": Group("Train a policy that comes with the workbench.", {"universal": (studies.train, "")}),
+    "trials": (past_runs.trials, "sixty_forty"),
+    "cluster": (studies.cluster, ""),
 }
 RUNS: Table = {
-    "show": (show, RUN),
-    "diff": (diff, f"{RUN}-2022-12-29-1 {RUN}-2022-12-29-2"),
-    "verify": (verify, RUN),
-    "replay": (replay, RUN),
-    "pdf": (pdf, f"reports/{RUN}-2022-12-29-1"),
-    "note": (note, f'{RUN} "for the committee"'),
+    "show": (past_runs.show, RUN),
+    "diff": (past_runs.diff, f"{RUN}-2022-12-29-1 {RUN}-2022-12-29-2"),
+    "verify": (past_runs.verify, RUN),
+    "replay": (past_runs.replay, RUN),
+    "pdf": (past_runs.pdf, f"reports/{RUN}-2022-12-29-1"),
+    "note": (past_runs.note, f'{RUN} "for the committee"'),
 }
 BOOK: Table = {
     "open": (book.open_, f"{FILE} --as mine"),
@@ -77,56 +64,56 @@ JOURNAL: Table = {
     "export": (journal.export, "--out journal.csv"),
 }
 DESK: Table = {
-    "run": (run, f"{FILE} --as-of 2022-12-29"),
-    "install": (install, "my.yaml --paper"),
-    "uninstall": (uninstall, "my.yaml"),
-    "watch": (watch, f"{FILE} --once"),
-    "history": (history, ""),
+    "run": (cycle.run, f"{FILE} --as-of 2022-12-29"),
+    "install": (cycle.install, "my.yaml --paper"),
+    "uninstall": (cycle.uninstall, "my.yaml"),
+    "watch": (cycle.watch, f"{FILE} --once"),
+    "history": (cycle.history, ""),
     "approve": (journal.approve, TICKET),
-    "execute": (execute, f"{TICKET} --exchange paper"),
+    "execute": (execute.execute, f"{TICKET} --exchange paper"),
     "book": Group("Keep what a portfolio holds after its fills.", BOOK),
     "journal": Group("Show, verify and export the journal of all orders.", JOURNAL),
     "why": (journal.why, "1a2b3c4d-SPY"),
-    "tca": (tca, "--out costs.html"),
-    "live": (live, FILE),
-    "governance": (governance, FILE),
-    "alerts": Group("Alerts by e-mail, webhook and file.", {"test": (test_alerts, "")}),
+    "tca": (journal.tca, "--out costs.html"),
+    "live": (cycle.live, FILE),
+    "governance": (cycle.governance, FILE),
+    "alerts": Group("Alerts by e-mail, webhook and file.", {"test": (cycle.test_alerts, "")}),
 }
 STORE: Table = {
-    "backup": (store.backup, "backup.jsonl"),
-    "restore": (store.restore, "backup.jsonl"),
-    "migrate": (store.migrate, ""),
-    "check": (store.check, ""),
-    "rotate-keys": (store.rotate_keys, ""),
+    "backup": (serve.backup, "backup.jsonl"),
+    "restore": (serve.restore, "backup.jsonl"),
+    "migrate": (serve.migrate, ""),
+    "check": (serve.check, ""),
+    "rotate-keys": (serve.rotate_keys, ""),
 }
 USER: Table = {
-    "add": (user.add, "ann@example.com --admin"),
-    "link": (user.link, "ann@example.com"),
-    "list": (user.list_users, ""),
-    "disable": (user.disable, "ann@example.com"),
+    "add": (serve.add, "ann@example.com --admin"),
+    "link": (serve.link, "ann@example.com"),
+    "list": (serve.list_users, ""),
+    "disable": (serve.disable, "ann@example.com"),
 }
 SERVE: Table = {
-    "worker": (worker, ""),
-    "mcp": (mcp, ""),
+    "worker": (serve.worker, ""),
+    "mcp": (serve.mcp, ""),
     "store": Group("Keep the database of the service and its keys.", STORE),
     "user": Group("Add, list, link and disable users of the service.", USER),
 }
 COMMANDS: Table = {
-    "new": (new, "my.yaml SPY=60 AGG=40 --nav 1000000"),
+    "new": (new.new, "my.yaml SPY=60 AGG=40 --nav 1000000"),
     "data": Group("Fetch, import and check the prices that portfolio files use.", DATA),
-    "report": (report, FILE),
-    "trades": (trades, f"{FILE} --as-of 2022-12-29"),
-    "risk": (risk, FILE),
-    "plan": (plan, "data/examples/plan_of_a_life.yaml"),
-    "allocate": (allocate, FILE),
-    "forecast": (forecast, FILE),
+    "report": (reports.report, FILE),
+    "trades": (trades.trades, f"{FILE} --as-of 2022-12-29"),
+    "risk": (today.risk, FILE),
+    "plan": (today.plan, "data/examples/plan_of_a_life.yaml"),
+    "allocate": (today.allocate, FILE),
+    "forecast": (today.forecast, FILE),
     "research": Group("Test policies beyond one backtest, and train them.", RESEARCH),
-    "runs": Group("", RUNS, runs),
-    "batch": (batch, f"{FILE} -p draws=1000"),
+    "runs": Group("", RUNS, past_runs.runs),
+    "batch": (reports.batch, f"{FILE} -p draws=1000"),
     "desk": Group("Decide, approve, execute and book; say why.", DESK),
-    "serve": Group("", SERVE, serve),
+    "serve": Group("", SERVE, serve.serve),
 }
-HIDDEN: Table = {"tour": (tour, ""), "compile": (compile_now, "")}  # the second is what set-up calls
+HIDDEN: Table = {"tour": (reports.tour, ""), "compile": (studies.compile_now, "")}  # the second is what set-up calls
 MOVED = {  # group of what was called by its last word alone, and can be until version 0.6
     name: group
     for group, table in {"research": RESEARCH, "runs": RUNS, "desk": DESK, "serve": SERVE}.items()
@@ -171,7 +158,7 @@ def _app(group: Group, path: str, **settings: Any) -> typer.Typer:
         if isinstance(each, Group):
             made.add_typer(_app(each, words), name=name)
         else:
-            more = parameters_text() if each[0] is report else ""
+            more = reports.parameters_text() if each[0] is reports.report else ""
             made.command(name, cls=Command, hidden=name in HIDDEN, epilog=more + _example(words, each))(
                 declared(each[0])
             )

@@ -1,12 +1,23 @@
-"""`rebalance serve`, `worker` and `mcp`: the service over HTTP, its jobs, and its tools for an assistant."""
+"""`rebalance serve` and its commands: the service, its workers, tools, database, keys and users."""
 
+from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
+from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
 from desk.cli.command_types import is_alone
 from desk.cli.options import option, starting
-from desk.commands.terminal import print_text
+from desk.commands.terminal import print_text, tell
+
+if TYPE_CHECKING:
+    from sqlalchemy.orm import Session
+
+    from desk.service.store.tables import User
+
+Backup = Annotated[Path, typer.Argument(help="The file of a backup.", dir_okay=False)]
+Email = Annotated[str, typer.Argument(help="E-mail address of the user.")]
 
 
 def serve(
@@ -97,3 +108,129 @@ def mcp(
         from desk.service.tools.transports import run_on_stdio
 
     run_on_stdio(opened_service(settings_of()), os.environ.get(TOKEN, ""), portfolio, elicits=elicit)
+
+
+# -- the database and the keys, backed up, restored, migrated and checked ----------------------------------------------
+
+
+def backup(file: Backup) -> None:
+    """Write all rows of the database, as of one moment, to FILE."""
+    print_text(_done("backup", file))
+
+
+def restore(file: Backup) -> None:
+    """Write the rows of FILE into an empty database, all or none."""
+    print_text(_done("restore", file))
+
+
+def migrate() -> None:
+    """Bring the database to the schema of this program.
+
+    A backup is made before, as at a start of the server.
+    """
+    print_text(_done("migrate"))
+
+
+def check() -> None:
+    """Check schema, sealed fields, keys and free space. Exit status 1 where something is wrong."""
+    tell(*_done("check"))
+
+
+def rotate_keys(drop_old: bool = option("Delete the old keys: all users sign in again.")) -> None:
+    """Make new keys, and seal all fields with them.
+
+    Old keys still verify and open, unless they are dropped.
+    """
+    print_text(_done("rotate_keys", drop_old=drop_old))
+
+
+def _done(what: str, *given: Path, **options: bool) -> Any:
+    with starting():
+        from desk.service.settings import settings_of
+        from desk.service.store import operation
+
+    return getattr(operation, what)(settings_of(), *given, **options)
+
+
+# -- the users, in the database: no password is given or shown here ----------------------------------------------------
+
+
+@contextmanager
+def _database() -> Iterator["tuple[Session, str]"]:
+    """A transaction of the database of the environment's settings, and the address of its server."""
+    with starting():
+        from desk.service.caller import BACKUPS
+        from desk.service.settings import settings_of
+        from desk.service.store.schema import opened
+
+    settings = settings_of()
+    with opened(settings.database_url, settings.folder / BACKUPS).begin() as session:
+        yield session, settings.address
+
+
+def add(
+    email: Email,
+    name: str = option("Name to show. [default: that of the e-mail address]"),
+    role: str = option("Role: viewer, manager, approver or admin.", default="viewer"),
+    is_admin: bool = option("Short for --role admin.", "--admin"),
+    tenant: str = option("Tenant, within which users may share.", default="house"),
+) -> None:
+    """Add a user, and print a link by which he sets a password.
+
+    The link works once, within three days.
+    """
+    with _database() as (session, address):
+        from desk.service.store.tables import User
+        from desk.service.users.accounts import invite, link_of
+        from foundation.arguments import refuse
+
+        role = "admin" if is_admin else role
+        if role != "admin" and session.query(User).first() is None:
+            refuse("the role of the first user is", role, "add an admin first, with --admin.")
+        user, invitation = invite(session, tenant, email, role, name)
+        shown = f"{user.email} is added as {user.role} of {user.tenant}. {link_of(address, invitation)}"
+    print_text(shown)
+
+
+def link(email: Email) -> None:
+    """Print a new link by which a user sets a new password.
+
+    It works once; earlier links are void.
+    """
+    with _database() as (session, address):
+        from desk.service.users.accounts import invitation_of, known_user, link_of
+
+        shown = link_of(address, invitation_of(session, known_user(session, email)))
+    print_text(shown)
+
+
+def list_users() -> None:
+    """List the users."""
+    with _database() as (session, _):
+        from sqlalchemy import select
+
+        from desk.service.store.tables import User
+        from foundation.paper.text_tables import text_table
+
+        users = session.scalars(select(User).order_by(User.tenant, User.email))
+        rows = [(user.email, user.name, user.role, user.tenant, _state(user)) for user in users]
+    print_text(
+        text_table([("e-mail address", "name", "role", "tenant", "state"), *rows], left=5)
+        if rows
+        else "There are no users."
+    )
+
+
+def disable(email: Email, enable: bool = option("Enable the user again.")) -> None:
+    """Disable a user, his sessions and his access tokens."""
+    with _database() as (session, _):
+        from desk.service.users.accounts import disable, known_user
+
+        user = known_user(session, email)
+        disable(session, user, not enable)
+        shown = f"{user.email} is {'enabled' if enable else 'disabled'}."
+    print_text(shown)
+
+
+def _state(user: "User") -> str:
+    return "disabled" if user.disabled else "registered" if user.is_registered else "invited"

@@ -1,4 +1,4 @@
-"""`rebalance research audit`, `sweep`, `laboratory` and `study`: policies tested beyond one backtest."""
+"""The commands of `rebalance research` beside `backtest` and `trials`, and `compile`: policies tested and trained."""
 
 from pathlib import Path
 
@@ -100,3 +100,86 @@ def study(
             with bar(None, "drawing the page"):
                 write_study_sheet(folder, made)
     print_text(f"{made!r}\n\n{folder}")
+
+
+def policies(
+    folder: Path | None = argument(
+        "Folder of a policy or of all its seeds: write their card there as a page.", default=None
+    ),
+    reports: Reports = None,
+) -> None:
+    """List the learned policies, or write the card of one.
+
+    Those of the workbench and of past runs are listed; the card is that of the policy in FOLDER.
+    """
+    if folder is not None:
+        with starting():
+            from backtests.sheets.pages.policy_card import write_card
+
+        with writing(folder), bar(None, "drawing the card"):
+            written = write_card(folder)
+        print_text(f"Written to {written}.")
+        return
+    with starting():
+        from backtests.sheets.pages.policy_catalog import policies_text, policy_folders
+
+    with bar(None, "reading policies"):
+        listed = policies_text(policy_folders(reports))
+    print_text(listed)
+
+
+def train(
+    seed: int = option("Seed of all random draws.", default=1),
+    steps: int = option("Updates of the network.", default=1_600),
+    folder: Path | None = option(
+        "Folder of the policy. [default: data/policies/universal, for the seed and steps it has]"
+    ),
+) -> None:
+    """Train the universal policy from its seed.
+
+    It takes about ten minutes of one core. An interrupted training resumes.
+    """
+    with starting():
+        from research.learning.universal.checkpointed_training import SEED, UPDATES, train_universal
+        from research.learning.universal.rule import FOLDER
+
+    if folder is None and (seed, steps) != (SEED, UPDATES):
+        raise ConfigError(
+            f"seed {seed} and {steps:,} steps would overwrite the network that comes with the workbench "
+            f"(seed {SEED}, {UPDATES:,} steps), which `universal` rules use: give --folder."
+        )
+    with kept("updates"), writing(folder or FOLDER), bar(steps, "universal", "updates") as shown:
+        made = train_universal(seed, steps, folder or FOLDER, lambda done: shown.update(done - shown.n))
+    print_text(f"Written to {made}.")
+
+
+def cluster(
+    address: str = argument(
+        "Address of the scheduler to join, such as tls://10.0.0.1:8786. [default: start one here]", default=""
+    ),
+    workers: int | None = option("Processes of one thread. [default: one a core]"),
+    host: str = option(
+        "Address of this machine to listen on; any but 127.0.0.1 needs a certificate. [default: 127.0.0.1]"
+    ),
+    port: int = option("Port of the scheduler; 0 takes a free one.", default=8786, min=0, max=65535),
+) -> None:
+    """Start a Dask cluster, or workers for one that is running.
+
+    It serves `--cluster`. With ADDRESS, its workers join the cluster there.
+    """
+    with starting():
+        from desk.commands.cluster import LOCAL_HOST, join, serve
+
+    if address:
+        join(address, host, workers)
+    serve(host or LOCAL_HOST, port, workers)
+
+
+def compile_now() -> None:
+    """Compile what report, backtest and trades need on this machine. Existing compiled code is only checked."""
+    with starting():
+        from desk.commands.compile_kernels import compile_kernels
+
+    with kept("kernels"):
+        compiled = compile_kernels()
+    print_text("Compiled for this machine." if compiled else "Compiled code is up to date: nothing to do.")
