@@ -20,8 +20,7 @@ from desk.service.guards.limits import limited_rate, limited_work
 from desk.service.guards.observed import observed
 from desk.service.jobs.queue import adopt
 from desk.service.openapi import CONVENTIONS, describe_problems
-from desk.service.pages import account, decide, home, money, new, portfolio, research, static, tickets, worksheet
-from desk.service.pages import risk_profile as risk_profile_pages
+from desk.service.pages import account, decide, home, money, portfolio, research, static, tickets
 from desk.service.pages import sign_in as sign_in_pages
 from desk.service.pages.page import problem_page
 from desk.service.problems import answer_problems
@@ -30,7 +29,6 @@ from desk.service.routes import (
     health,
     jobs,
     market,
-    metrics,
     orders,
     portfolios,
     push,
@@ -48,14 +46,14 @@ GUARDS = (  # in the order in which a request meets them
     entity_tags,
 )  # fmt: skip
 # Modules of routes, by whom they answer.
-ALWAYS = (health, metrics)  # anyone, on every server
+ALWAYS = (health,)  # anyone, on every server
 OPEN = (rebalance, agents)  # anyone on loopback and with `open_only`; elsewhere any caller
 SIGN_IN = (sign_in,)  # anyone; a server with `open_only` has none of them, and none of the following
 # A caller who has the role and the scope.
 STORED = (portfolios, risk_profile, market, orders, jobs, runs, users, transports, push)
 OPEN_PAGES = (static, sign_in_pages)  # anyone
 # A caller, as for `STORED`.
-PAGES = (home, money, new, portfolio, worksheet, tickets, risk_profile_pages, decide, research, account)
+PAGES = (home, money, portfolio, tickets, decide, research, account)
 
 
 def create_app(settings: ServiceSettings | None = None) -> FastAPI:

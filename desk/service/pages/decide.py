@@ -20,7 +20,7 @@ from desk.service.jobs.worker import PAGE, RECORD
 from desk.service.limited import BUSY
 from desk.service.pages.page import PageRoute, shown
 from desk.service.payload.scenarios import Scenario
-from desk.service.portfolios.stored import seen
+from desk.service.portfolios.stored import found_portfolio
 from desk.service.problems import Problem, place_among
 from desk.service.routes import jobs
 from desk.service.routes.agents import tandem_demo
@@ -74,16 +74,14 @@ def decide(request: Request, service: InService, caller: Reader) -> Response:
 @router.get("/portfolios/{portfolio}")
 def of_portfolio(request: Request, portfolio: Id, service: InService, caller: Reader) -> Response:
     """Show the newest cycle of a portfolio, once its panel is loaded."""
-    with service.sessions() as session:
-        stored = seen(session, caller, portfolio)
+    stored = found_portfolio(service, caller, portfolio)
     return shown(request, "decide_cycle.html.j2", caller, portfolio=stored, scenario=None)
 
 
 @router.get("/portfolios/{portfolio}/cycle")
 def cycle_panel(request: Request, portfolio: Id, service: InService, caller: jobs.Reader) -> Response:
     """Show how the newest cycle of a portfolio stands, and the newest that has ended well."""
-    with service.sessions() as session:
-        stored = seen(session, caller, portfolio)
+    stored = found_portfolio(service, caller, portfolio)
     newest, done = (
         jobs.jobs(caller, service, state=state, kind="cycle", portfolio=portfolio, limit=1).jobs
         for state in (None, "done")

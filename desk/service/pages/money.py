@@ -10,7 +10,7 @@ from desk.service.bodies import Id
 from desk.service.caller import Caller, InService, needs
 from desk.service.orders import MOST_ASSETS
 from desk.service.pages.page import PageRoute, shown
-from desk.service.portfolios.stored import content_of, seen
+from desk.service.portfolios.stored import found_content
 from desk.service.problems import Problem
 from desk.service.routes.orders import PredictAsked, predict
 from desk.service.routes.portfolios import portfolios_of
@@ -44,8 +44,7 @@ def money(request: Request, service: InService, caller: Reader, asked: Asked) ->
     """Show the form, and for what is chosen in it the list that this makes."""
     assets, basis = list[str](), ""
     if asked.portfolio:
-        with service.sessions() as session:
-            tree = content_of(service, session, seen(session, caller, asked.portfolio))[1].tree
+        tree = found_content(service, caller, asked.portfolio).tree
         assets, basis = [*tree["lines"]], str(tree.get("basis", ""))
     has_amount = asked.amount is not None and _amount(asked.amount) is not None
     content = {

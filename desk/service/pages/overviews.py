@@ -17,7 +17,7 @@ from backtests.runs.folder import code_version
 from desk.journal.journal import JOURNAL, Journal
 from desk.service.caller import Caller, Service
 from desk.service.portfolios.figures import OverviewFigures, figures_of, overview
-from desk.service.portfolios.stored import content_of, seen, seen_by
+from desk.service.portfolios.stored import found_content, seen_by
 from desk.service.portfolios.validation import MONGODB
 from desk.service.routes.portfolios import PortfolioHead, heads_of
 from desk.service.store.tables import Overview, QueuedJob, StoredPortfolio, now
@@ -51,9 +51,7 @@ def overview_rows(service: Service, caller: Caller, portfolio: str | None = None
 def refreshed(service: Service, caller: Caller, portfolio: str) -> OverviewRow:
     """The row of a portfolio, made anew where it is not fresh. Raises as `figures_of` does."""
     made_from = MadeFrom.now(service, caller)  # before the work: what changes during it makes the row stale
-    with service.sessions() as session:
-        stored = seen(session, caller, portfolio)
-        is_noticed = MONGODB not in content_of(service, session, stored)[1].tree
+    is_noticed = MONGODB not in found_content(service, caller, portfolio).tree
     kept = next(iter(kept_rows(service, caller, portfolio)), None)
     if kept is not None and (row := made_from.row(kept, service)).is_fresh:
         return row

@@ -1,35 +1,55 @@
-"""The page of a portfolio: what to do next, and panels with its lines, its risk, its performance and its journal."""
+"""The pages of portfolios: a new one; what to do next with one, its panels, worksheet and risk profile."""
 
 from collections.abc import Mapping
 from datetime import date
-from typing import Annotated, Any, NamedTuple
+from typing import Annotated, Any, Literal, NamedTuple
 from urllib.parse import quote
 
-from fastapi import APIRouter, Depends, Path, Request, Response
+from fastapi import APIRouter, Depends, Path, Query, Request, Response
+from pydantic import StringConstraints
+from sqlalchemy import func, select
 
-from desk.service.bodies import Id
+from desk.commands.new import CLASS_COSTS
+from desk.commands.new_settings import PROFILES, USUAL_PROFILE
+from desk.service.bodies import PRINTED, Id
 from desk.service.caller import Caller, InService, needs
-from desk.service.orders import TicketHead, tickets_of
+from desk.service.orders import MOST_ASSETS, TicketHead, tickets_of
 from desk.service.pages.page import PageRoute, shown
 from desk.service.portfolios import panels
 from desk.service.portfolios.figures import figures_of
-from desk.service.portfolios.stored import content_of, seen
+from desk.service.portfolios.stored import found_content, found_portfolio, seen_by
+from desk.service.portfolios.validation import SHIPPED
 from desk.service.routes.orders import why
-from desk.service.routes.portfolios import YAML, Version, history, list_notes, record_of
+from desk.service.routes.orders import worksheet as recomputed
+from desk.service.routes.portfolios import YAML, Version, history, list_notes, portfolios_of, record_of
+from desk.service.routes.risk_profile import risk_profile as given
+from desk.service.store.tables import RiskAnswers, StoredPortfolio
+from desk.service.worksheet import WorksheetAsked
 from foundation.paper.wording import amount, counted, number
+from research.market.store import store_names
+from research.portfolio.file.kinds import Day
 
 router = APIRouter(include_in_schema=False, route_class=PageRoute)
 Reader = Annotated[Caller, Depends(needs("viewer", "portfolios"))]
 OrderReader = Annotated[Caller, Depends(needs("viewer", "orders"))]
+Writer = Annotated[Caller, Depends(needs("manager", "portfolios"))]
+Manager = Annotated[Caller, Depends(needs("manager", "orders"))]
+Asset = Annotated[str, StringConstraints(max_length=100, pattern=PRINTED)]
+Locked = Annotated[tuple[Asset, ...], Query(max_length=MOST_ASSETS)]
 ENTRIES = 20  # of the journal, and notes, that the page shows
+EXAMPLES = {  # shipped files that name no other one
+    "sixty_forty": "two funds, shares and bonds",
+    "global_multi_asset": "eight funds and bitcoin",
+    "five_targets": "eight funds, five targets compared",
+    "under_limits": "limits of orders and turnover",
+}
 
 
 @router.get("/portfolios/{portfolio}")
 def portfolio(request: Request, portfolio: Id, service: InService, caller: Reader) -> Response:
     """Show a portfolio; its figures are panels."""
     record = record_of(service, caller, portfolio)
-    with service.sessions() as session:
-        is_own = seen(session, caller, portfolio).owner == caller.user
+    is_own = found_portfolio(service, caller, portfolio).owner == caller.user
     return shown(request, "portfolio.html.j2", caller, portfolio=record, is_own=is_own)
 
 
@@ -82,24 +102,15 @@ def journal(request: Request, portfolio: Id, service: InService, caller: Reader)
 def edit(request: Request, portfolio: Id, service: InService, caller: Reader) -> Response:
     """Show the file of a portfolio in a form, for who may change it."""
     record = record_of(service, caller, portfolio)
-    with service.sessions() as session:
-        stored = seen(session, caller, portfolio)
-        _, content = content_of(service, session, stored)
-    return shown(
-        request,
-        "portfolio_edit.html.j2",
-        caller,
-        portfolio=record,
-        text=content.text,
-        is_own=stored.owner == caller.user,
-    )
+    text = found_content(service, caller, portfolio).text
+    is_own = found_portfolio(service, caller, portfolio).owner == caller.user
+    return shown(request, "portfolio_edit.html.j2", caller, portfolio=record, text=text, is_own=is_own)
 
 
 @router.get("/portfolios/{portfolio}/file")
 def file(portfolio: Id, service: InService, caller: Reader, version: Version = None) -> Response:
     """Give a version of the file of a portfolio, to be kept."""
-    with service.sessions() as session:
-        _, content = content_of(service, session, seen(session, caller, portfolio), version)
+    content = found_content(service, caller, portfolio, version)
     named = f"attachment; filename*=utf-8''{quote(content.name)}.yaml"
     return Response(content.text, media_type=YAML, headers={"Content-Disposition": named})
 
@@ -110,6 +121,49 @@ def order(
 ) -> Response:
     """Say why an order was made."""
     return shown(request, "order.html.j2", caller, found=why(order, caller, service))
+
+
+@router.get("/new")
+def new(request: Request, caller: Writer, example: Literal["", *EXAMPLES] = "") -> Response:  # type: ignore[valid-type]
+    """Show the forms. example : a shipped file, whose text stands in the second one."""
+    text = (SHIPPED / "portfolios" / f"{example}.yaml").read_text() if example else ""
+    content = {"profiles": [*PROFILES], "usual": USUAL_PROFILE, "classes": [*CLASS_COSTS], "stores": store_names()}
+    return shown(request, "new.html.j2", caller, examples=EXAMPLES, text=text, **content)
+
+
+@router.get("/portfolios/{portfolio}/worksheet")
+def worksheet(request: Request, portfolio: Id, service: InService, caller: Manager) -> Response:
+    """Show the frame of the worksheet, whose rows are a panel with the same query."""
+    stored = found_portfolio(service, caller, portfolio)
+    return shown(request, "worksheet.html.j2", caller, portfolio=stored, query=request.url.query)
+
+
+@router.get("/portfolios/{portfolio}/worksheet/rows")
+def rows(
+    request: Request, portfolio: Id, service: InService, caller: Manager, locked: Locked = (), as_of: Day | None = None
+) -> Response:
+    """Show the rows of the recommended list. locked : assets that do not trade."""
+    asked = WorksheetAsked(locked=locked, stale_ok=True).model_copy(update={"as_of": as_of})
+    sheet = recomputed(portfolio, asked, caller, service, request)
+    content = {"portfolio": portfolio, "sheet": sheet, "locked": locked, "as_of": as_of}
+    return shown(request, "worksheet_rows.html.j2", caller, **content)
+
+
+@router.get("/profile")
+def profiles(request: Request, service: InService, caller: Reader) -> Response:
+    """Show for which portfolios the questionnaire was answered, and when."""
+    with service.sessions() as session:
+        newest = select(RiskAnswers.portfolio, func.max(RiskAnswers.created)).group_by(RiskAnswers.portfolio)
+        own = newest.join(StoredPortfolio, StoredPortfolio.id == RiskAnswers.portfolio).where(seen_by(caller))
+        answered = {portfolio: last for portfolio, last in session.execute(own)}
+    return shown(request, "profiles.html.j2", caller, portfolios=portfolios_of(service, caller), answered=answered)
+
+
+@router.get("/portfolios/{portfolio}/risk-profile")
+def risk_profile(request: Request, portfolio: Id, service: InService, caller: Reader) -> Response:
+    """Show the questionnaire of a portfolio, its result, and what the preset would change."""
+    record, profile = record_of(service, caller, portfolio), given(service, caller, portfolio)
+    return shown(request, "risk_profile.html.j2", caller, portfolio=record, profile=profile)
 
 
 # -- words -------------------------------------------------------------------------------------------------------------

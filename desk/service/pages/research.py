@@ -22,7 +22,7 @@ from desk.service.folders import RUNS, from_root
 from desk.service.limited import limited
 from desk.service.pages.page import PageRoute, shown
 from desk.service.portfolios import figures
-from desk.service.portfolios.stored import content_of, seen
+from desk.service.portfolios.stored import found_content, found_portfolio
 from desk.service.routes import jobs, runs
 from desk.service.routes.portfolios import portfolios_of
 
@@ -52,12 +52,10 @@ def research(
 ) -> Response:
     """Show what runs, the runs that there are, and the forms that ask for more.  portfolio : that of the forms."""
     heads = portfolios_of(service, caller)
-    chosen, policies = portfolio or (heads[0].id if heads else ""), list[str]()
-    if chosen:
-        with service.sessions() as session:
-            policies = list(content_of(service, session, seen(session, caller, chosen))[1].tree.get("policies") or ())
+    chosen = portfolio or (heads[0].id if heads else "")
+    tree = found_content(service, caller, chosen).tree if chosen else {}
     content = {
-        "portfolios": heads, "chosen": chosen, "policies": policies, "report": report_fields(),
+        "portfolios": heads, "chosen": chosen, "policies": [*(tree.get("policies") or ())], "report": report_fields(),
         "sweep": sweep_fields(), "retrain": declared(COMPARING)["retrain"].meaning, "offset": offset,
     }  # fmt: skip
     return shown(request, "research.html.j2", caller, **content)
@@ -146,8 +144,7 @@ def trial_book(request: Request, service: InService, caller: jobs.Reader) -> Res
 @router.get("/research/portfolios/{portfolio}/governance")
 def governance(request: Request, portfolio: Id, service: InService, caller: jobs.Reader) -> Response:
     """Show the governance of a portfolio, once its panel is loaded."""
-    with service.sessions() as session:
-        name = seen(session, caller, portfolio).name
+    name = found_portfolio(service, caller, portfolio).name
     at = f"/research/portfolios/{portfolio}/governance/today"
     content = {"title": f"Governance of {name}", "panel_at": at, "intro": GOVERNED}
     return shown(request, "research_panel.html.j2", caller, **content)

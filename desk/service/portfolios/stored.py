@@ -90,6 +90,18 @@ def seen(session: Session, caller: Caller, portfolio: str, *, for_change: bool =
     return found
 
 
+def found_portfolio(service: Service, caller: Caller, portfolio: str, *, for_change: bool = False) -> StoredPortfolio:
+    """A portfolio that a caller sees, as it stands now. Raises Problem as `seen`."""
+    with service.sessions() as session:
+        return seen(session, caller, portfolio, for_change=for_change)
+
+
+def found_content(service: Service, caller: Caller, portfolio: str, version: int | None = None) -> Content:
+    """The content of a version of a portfolio that a caller sees. Raises Problem as `seen` and `content_of`."""
+    with service.sessions() as session:
+        return content_of(service, session, seen(session, caller, portfolio), version)[1]
+
+
 def owned(session: Session, caller: Caller, portfolio: str) -> StoredPortfolio:
     """A portfolio of the caller's own, to be changed. Raises Problem as `seen`, and 403 for a shared one."""
     found = seen(session, caller, portfolio, for_change=True)
@@ -192,10 +204,7 @@ def changed(service: Service, caller: Caller, portfolio: str, version: int, cont
 def check_version(service: Service, caller: Caller, portfolio: str, version: int | None) -> None:
     """Raise Problem 403 for lists of an older version that asks fewer persons to approve them than the newest."""
     if version is not None:
-        with service.sessions() as session:
-            found = seen(session, caller, portfolio)
-            newest, older = (content_of(service, session, found, each)[1] for each in (None, version))
-        _check_persons(caller, newest, older)
+        _check_persons(caller, *(found_content(service, caller, portfolio, each) for each in (None, version)))
 
 
 def _check_persons(caller: Caller, before: Content, after: Content) -> None:

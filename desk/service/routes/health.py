@@ -1,16 +1,21 @@
-"""Whether the service lives and is ready."""
+"""Whether the service lives and is ready, and its metrics for Prometheus."""
 
+import os
 from typing import Any, Literal
 
-from fastapi import APIRouter
+from fastapi import APIRouter, Depends, Request
+from fastapi.responses import PlainTextResponse
+from prometheus_client import REGISTRY, CollectorRegistry, generate_latest
+from prometheus_client.multiprocess import MultiProcessCollector
 from pydantic import BaseModel
 
-from desk.service.caller import InService
+from desk.service.caller import InService, caller_of, needs
 from desk.service.payload.readiness import READINESS
 from desk.service.problems import Problem
 from desk.service.store.operation import little_space
 
 router = APIRouter(tags=["health"])
+MANY = "PROMETHEUS_MULTIPROC_DIR"  # folder in which processes add up their figures
 NOT_READY: dict[int | str, dict[str, Any]] = {503: {"description": "It was asked whether it is ready, and is not."}}
 
 
@@ -32,3 +37,19 @@ async def health(service: InService, ready: bool = False) -> Health:  # async: i
     if ready and not is_ready:
         raise Problem(503, "The service is not ready.", retry_after=5)
     return Health(ready=is_ready, disk="low" if little_space(service.settings.folder) else "ok")
+
+
+def scraper(request: Request, service: InService) -> None:
+    """Let anyone read metrics on loopback, and an admin elsewhere. Raises Problem 401, 403."""
+    if service.settings.is_exposed:
+        needs("admin", "users")(request, caller_of(request, service))
+
+
+@router.get("/metrics", dependencies=[Depends(scraper)], response_class=PlainTextResponse)
+def metrics() -> PlainTextResponse:
+    """Give the metrics in the text format of Prometheus: of all processes where they share a folder."""
+    registry = REGISTRY
+    if os.environ.get(MANY):
+        registry = CollectorRegistry()
+        MultiProcessCollector(registry)
+    return PlainTextResponse(generate_latest(registry), media_type="text/plain; version=0.0.4; charset=utf-8")

@@ -27,7 +27,7 @@ from desk.service.caller import APPROVALS, Caller, InService, Service, needs
 from desk.service.folders import JOBS, PORTFOLIOS, RUNS
 from desk.service.jobs import queue
 from desk.service.jobs.worker import PAGE, RECORD, space_wanted
-from desk.service.portfolios.stored import check_version, seen, seen_by, written_out
+from desk.service.portfolios.stored import check_version, found_portfolio, seen_by, written_out
 from desk.service.portfolios.validation import yaml_of
 from desk.service.problems import FieldMistake, Problem
 from desk.service.store.tables import QueuedJob, StoredPortfolio
@@ -218,8 +218,7 @@ def sweep(body: SweepBody, caller: Writer, service: InService, response: Respons
 @router.post("/cycle", status_code=202, responses=ASKED)
 def cycle(body: CycleBody, caller: Writer, service: InService, response: Response) -> JobRecord:
     """Queue a decision cycle of a portfolio, which is journalled; exit status 3 of its result asks for a person."""
-    with service.sessions() as session:
-        seen(session, caller, body.portfolio, for_change=True)
+    found_portfolio(service, caller, body.portfolio, for_change=True)
     options, file = [f"--as-of={body.as_of}"] if body.as_of else [], _file_of(service, caller, body)
     _check_acts(caller, file)
     check_version(service, caller, body.portfolio, body.version)
@@ -367,8 +366,7 @@ def _changed(service: Service, caller: Caller, id: str, change: Any, refusal: st
     """A job after a change. Raises Problem 403 for one of another user, and 409 with a refusal."""
     found = _seen(service, caller, id)
     if found.user != caller.user:
-        with service.sessions() as session:
-            seen(session, caller, found.portfolio, for_change=True)
+        found_portfolio(service, caller, found.portfolio, for_change=True)
     if not change(service.sessions, id):
         raise Problem(409, refusal)
     return JobRecord.model_validate(_seen(service, caller, id))

@@ -18,7 +18,7 @@ from desk.service.folders import from_root
 from desk.service.limited import limited
 from desk.service.notify import notify_of_ticket
 from desk.service.orders import JournalEntry, TicketHead, TradesAsked
-from desk.service.portfolios.stored import check_version, seen, seen_by, written_out
+from desk.service.portfolios.stored import check_version, found_portfolio, seen, seen_by, written_out
 from desk.service.problems import Problem
 from desk.service.routes.sign_in import Options
 from desk.service.store.tables import Passkey, StoredPortfolio
@@ -142,8 +142,7 @@ def issue(
     with Journal(root, read_only=True) as journal:
         head = orders.head_of(journal, ticket)
     if head.wanted:
-        with service.sessions() as session:
-            notify_of_ticket(service, seen(session, caller, portfolio), head.id, caller.user)
+        notify_of_ticket(service, found_portfolio(service, caller, portfolio), head.id, caller.user)
     return head
 
 
@@ -151,8 +150,7 @@ def issue(
 def worksheet(portfolio: Id, asked: WorksheetAsked, caller: Manager, service: InService, request: Request) -> Worksheet:
     """Give today's list of a stored portfolio with other units, and what they would cost and do. It is no ticket."""
     request.state.caller = None  # nothing is changed: no entry of the journal for each key that somebody types
-    with service.sessions() as session:
-        version = seen(session, caller, portfolio).version
+    version = found_portfolio(service, caller, portfolio).version
     plain = asked.model_copy(update={"orders": None, "reason": "", "sheet": ""})
 
     def made() -> str:

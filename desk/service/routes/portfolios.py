@@ -20,6 +20,8 @@ from desk.service.portfolios.stored import (
     content_of,
     created,
     deleted,
+    found_content,
+    found_portfolio,
     from_broker,
     owned,
     seen,
@@ -277,8 +279,7 @@ def show_portfolio(
     response.headers["Vary"] = "Accept"
     if not request.headers.get("accept", "").startswith((YAML, "application/yaml")):
         return record
-    with service.sessions() as session:
-        _, content = content_of(service, session, seen(session, caller, portfolio), record.number)
+    content = found_content(service, caller, portfolio, record.number)
     headers = {"ETag": _tag(record.number, YAML), "Vary": "Accept"}
     return Response(content.text, media_type=YAML, headers=headers)  # type: ignore[return-value]  # as it was written
 
@@ -289,8 +290,7 @@ def change_portfolio(
 ) -> PortfolioRecord:
     """Store the next version of a portfolio, unless nothing changed; files stay where none of their name is sent."""
     version = matched(service, caller, portfolio, if_match)
-    with service.sessions() as session:
-        _, before = content_of(service, session, seen(session, caller, portfolio), version)
+    before = found_content(service, caller, portfolio, version)
     text, is_yaml = (before.text, True) if body.text is None else (body.text, body.is_yaml)
     content = checked(service, caller, text, is_yaml, {**before.files, **body.files})
     if content != before:
@@ -433,8 +433,7 @@ def _tag(version: int, kind: str) -> str:
 
 def matched(service: InService, caller: Caller, portfolio: str, if_match: str | None) -> int:
     """The newest version of a portfolio, which the caller has read. Raises Problem 428 without If-Match, and 412."""
-    with service.sessions() as session:
-        newest = seen(session, caller, portfolio, for_change=True).version
+    newest = found_portfolio(service, caller, portfolio, for_change=True).version
     if if_match is None:
         raise Problem(428, "Send `If-Match` with the ETag of the version that you have read.")
     given = {tag.strip() for tag in if_match.split(",")}

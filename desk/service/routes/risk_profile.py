@@ -11,7 +11,7 @@ from sqlalchemy.exc import IntegrityError
 from desk.commands.apply_profile import KeyChange, changes_by, with_profile
 from desk.service.bodies import JsonRoute, Moment
 from desk.service.caller import Caller, InService, Service
-from desk.service.portfolios.stored import CHANGED_SINCE, changed, checked, content_of, seen
+from desk.service.portfolios.stored import CHANGED_SINCE, changed, checked, found_content, found_portfolio, seen
 from desk.service.problems import Problem
 from desk.service.questionnaire import Assessment, Question, assessed, questions
 from desk.service.routes.portfolios import (
@@ -60,18 +60,15 @@ class RiskProfile(BaseModel):
 @router.get("", responses=GONE)
 def risk_profile(service: InService, caller: Reader, portfolio: Id) -> RiskProfile:
     """Give the risk questionnaire of a portfolio, and its answers with their results."""
-    with service.sessions() as session:
-        _, content = content_of(service, session, seen(session, caller, portfolio))
-    versions = _versions(service, caller, portfolio)
-    changes = changes_by(versions[0].result.profile, content.tree) if versions else ()
+    tree, versions = found_content(service, caller, portfolio).tree, _versions(service, caller, portfolio)
+    changes = changes_by(versions[0].result.profile, tree) if versions else ()
     return RiskProfile(questions=dict(questions()), versions=versions, changes=[*changes])
 
 
 @router.post("", status_code=201, responses=GONE)
 def answer_risk_profile(service: InService, caller: Writer, portfolio: Id, body: Answers) -> RiskVersion:
     """Keep the answers of the client of a portfolio as the next version; the portfolio does not change."""
-    with service.sessions() as session:
-        seen(session, caller, portfolio, for_change=True)
+    found_portfolio(service, caller, portfolio, for_change=True)
     assessed(body.root)
     number = 1 + max((each.number for each in _versions(service, caller, portfolio)), default=0)
     sealed = service.keys.seal(json.dumps(body.root).encode())
@@ -92,8 +89,7 @@ def apply_risk_profile(
     versions = _versions(service, caller, portfolio)
     if not versions:
         raise Problem(409, "The risk questionnaire was not answered for this portfolio: answer it first.")
-    with service.sessions() as session:
-        _, before = content_of(service, session, seen(session, caller, portfolio), version)
+    before = found_content(service, caller, portfolio, version)
     text = with_profile(before.text, before.tree, versions[0].result.profile)
     if text != before.text:
         changed(service, caller, portfolio, version, checked(service, caller, text, True, before.files))

@@ -13,6 +13,7 @@ from desk.service import orders
 from desk.service.bodies import Body, Id
 from desk.service.orders import JournalEntry, TicketHead, entries_of
 from desk.service.portfolios.figures import CycleEntry
+from desk.service.portfolios.stored import found_portfolio
 from desk.service.problems import Problem
 from desk.service.routes import jobs, market, portfolios
 from desk.service.routes.jobs import JobRecord
@@ -188,8 +189,7 @@ def content_of_job(desk: Desk, job: str, name: str) -> str:
 
 def name_of(desk: Desk, portfolio: str) -> str:
     """The name by which the journal knows a portfolio."""
-    with desk.service.sessions() as session:
-        return portfolios.seen(session, desk.caller, portfolio).name
+    return found_portfolio(desk.service, desk.caller, portfolio).name
 
 
 def content_at(desk: Desk, uri: str) -> str:
