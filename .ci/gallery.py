@@ -98,7 +98,7 @@ def strip(f: Format, stem: str, portfolio: Portfolio, played: Mapping[str, Backt
         panel.title(*head)
         panel.y_grid(panel.y.ticks(5))
         panel.years(dates)
-        stacked(panel, held, right + f.right)
+        stacked(panel, held, right + f.right, values=False)
         return canvas
     values = costs(played) if stem.startswith(COSTS) else weights(played)
     drawn(at, head, values, styles, dates, right + f.right)

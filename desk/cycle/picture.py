@@ -3,12 +3,12 @@
 import pandas as pd
 
 from desk.cycle.analysis import ERRORS
-from foundation.paper.charts.interval_rows import Row, interval_rows, rows_panel
-from foundation.paper.charts.panel import Axis
-from foundation.paper.picture import Format, Picture, picture
+from foundation.paper.charts.interval_rows import Row, axis_of_rows, interval_rows
+from foundation.paper.charts.panel import Side, plotted
+from foundation.paper.layout import ROW_HEIGHT, ROW_ROOM
+from foundation.paper.picture import Picture, picture
 from foundation.paper.styles import LineStyle
-from foundation.paper.svg import Canvas
-from foundation.paper.wording import number
+from foundation.paper.wording import number, told
 
 
 def losses_picture(table: pd.DataFrame, chosen: str) -> Picture:
@@ -22,15 +22,8 @@ def losses_picture(table: pd.DataFrame, chosen: str) -> Picture:
     for name, apart, error in zip(table["alternative"], table["apart"], table["error"], strict=True):
         style = LineStyle("ink", width=2.0, bold=True) if name == chosen else LineStyle("sky", width=1.6)
         rows.append(Row(name, apart, apart - ERRORS * error, apart + ERRORS * error, style, figure=number(apart, 2)))
-    ends = [end for row in rows for end in (row.lower, row.upper, 0.0)]
-
-    def draw(f: Format) -> Canvas:
-        panel = rows_panel(f, "cycle_losses", len(rows), Axis.over(ends))
-        panel.scales("Loss less the policy's", "bp of NAV a year")
-        interval_rows(panel, rows, zero=True)
-        return panel.canvas
-
+    x, y = Side(axis_of_rows(rows)), Side(words="Loss less the policy's", unit="bp of NAV a year")
+    draw = plotted(x, y, lambda panel: interval_rows(panel, rows, zero=True), ROW_HEIGHT * len(rows), **ROW_ROOM)
     title = "Expected loss of a year beside the policy's"
     caption = "Mark: mean over the same simulated years; line: where other random numbers would put it in 95 of 100."
-    alt = "; ".join(f"{row.name} {number(row.estimate, 2)}" for row in rows)
-    return picture("cycle_losses", title, caption, f"{title}, bp: {alt}.", data, draw)
+    return picture("cycle_losses", title, caption, f"{title}, bp: {told(data, '{alternative} {apart}')}.", data, draw)

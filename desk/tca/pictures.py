@@ -1,17 +1,16 @@
 """Pictures of what orders cost: each part, and each asset, with intervals."""
 
 from collections.abc import Sequence
-from math import isfinite
 
 import pandas as pd
 
 from backtests.inference.estimates import Estimate
 from desk.tca.groups import Group, PartSum
-from foundation.paper.charts.interval_rows import Row, interval_rows, rows_panel
-from foundation.paper.charts.panel import Axis
-from foundation.paper.picture import Format, Picture, picture
+from foundation.paper.charts.interval_rows import Row, axis_of_rows, interval_rows
+from foundation.paper.charts.panel import Side, plotted
+from foundation.paper.layout import ROW_HEIGHT, ROW_ROOM
+from foundation.paper.picture import Picture, picture
 from foundation.paper.styles import LineStyle
-from foundation.paper.svg import Canvas
 from foundation.paper.wording import number
 
 ASSETS_SHOWN = 30
@@ -38,13 +37,7 @@ def _intervals(name: str, title: str, caption: str, shown: Sequence[tuple[str, E
         [(row, e.value, e.lower, e.upper) for row, e, _ in shown], columns=["name", "bp", "lower", "upper"]
     )
     rows = [Row(row, e.value, e.lower, e.upper, style, figure=number(e.value, 1)) for row, e, style in shown]
-    ends = [end for row in rows for end in (row.estimate, row.lower, row.upper) if isfinite(end)]
-
-    def draw(f: Format) -> Canvas:
-        panel = rows_panel(f, name, len(rows), Axis.over([*ends, 0.0]))
-        panel.scales("Mean cost", "bp of notional")
-        interval_rows(panel, rows, zero=True)
-        return panel.canvas
-
+    x, y = Side(axis_of_rows(rows)), Side(words="Mean cost", unit="bp of notional")
+    draw = plotted(x, y, lambda panel: interval_rows(panel, rows, zero=True), ROW_HEIGHT * len(rows), **ROW_ROOM)
     alt = "; ".join(f"{row} {estimate.text()}" for row, estimate, _ in shown)
     return picture(name, title, caption, f"{title}, bp: {alt}.", data, draw)

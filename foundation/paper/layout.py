@@ -22,6 +22,7 @@ NUMBERS_HEIGHT = 24.0  # below a panel, for the numbers of its x axis
 AXIS = 44.0  # below a panel, for the numbers and the name of its x axis
 NAMES = 148.0  # at the left of rows, for their names
 ROW_HEIGHT = 20.0  # of one row
+ROW_ROOM = {"left": NAMES, "right": 48.0}  # beside rows, for their names and figures
 KEY_ROW = 20.0  # of one row of a key
 
 OUTLIER_DISTANCE = 4.0  # times the median distance: what is further away leaves the scale, and says so

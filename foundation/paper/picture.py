@@ -5,18 +5,25 @@ from functools import cached_property
 
 import pandas as pd
 
-from foundation.dataclasses import dataclass, field
+from foundation.dataclasses import dataclass, field, replace
 from foundation.paper.svg import Canvas
 
 
 @dataclass(frozen=True)
 class Format:
-    """A width to draw for. css : class of the <svg>.  left, right : room for scales and for labels, px."""
+    """A width to draw for.
+
+    css         : class of the <svg>.
+    width       : of the picture, px.
+    left, right : room for scales and for labels, px.
+    name        : of the picture that is drawn.
+    """
 
     css: str
     width: float
     left: float
     right: float
+    name: str = ""
 
     @property
     def plot(self) -> float:
@@ -27,6 +34,10 @@ class Format:
     def is_wide(self) -> bool:
         """True if there is room for figures beside names."""
         return self.css == "wide"
+
+    def canvas(self, height: float) -> Canvas:
+        """An empty canvas of so many px."""
+        return Canvas(self.width, height, f"{self.name}-{self.css}", wide=self.is_wide)
 
 
 WIDE, NARROW = Format("wide", 940.0, 44.0, 212.0), Format("narrow", 400.0, 34.0, 142.0)
@@ -95,4 +106,8 @@ def picture(
     draw    : function that draws it in a format.
     wide_as : the wide format.
     """
-    return Picture(name, title, caption, alt, data, lambda f: draw(f).svg(f.css, f"{title}. {alt}"), wide_as)
+
+    def drawn(f: Format) -> str:
+        return draw(replace(f, name=name)).svg(f.css, f"{title}. {alt}")
+
+    return Picture(name, title, caption, alt, data, drawn, wide_as)

@@ -64,13 +64,17 @@ THEN = "\N{DOUBLE VERTICAL LINE}"  # ends the heavy part of a text
 
 
 class Canvas:
-    """A picture of `width` × `height` px. Places are px from its upper left corner, in every method."""
+    """A picture of `width` × `height` px, for a wide page or a phone. Places are px from its upper left corner."""
 
-    def __init__(self, width: float, height: float, salt: str) -> None:
-        self.width, self.height, self.salt = width, height, salt
+    def __init__(self, width: float, height: float, salt: str, *, wide: bool = True) -> None:
+        self.width, self.height, self.salt, self.is_wide = width, height, salt, wide
         self._elements: list[tuple[int, str]] = []  # each with its place in the order
         self._defined: dict[str, str] = {}  # shapes of marks and rectangles that cut, by identifier
         self._owner = ""  # attribute that says whose the next elements are
+
+    def of(self, value: Any) -> Any:
+        """The value, or of two in a tuple the one of this width, see `either`."""
+        return either(value, wide=self.is_wide)
 
     @contextmanager
     def owned_by(self, name: str) -> Iterator[None]:
@@ -224,6 +228,11 @@ class Canvas:
         for across, down in places[np.isfinite(places).all(axis=1)].tolist():
             use = f'<use style="{style}" x="{_px(across)}" y="{_px(down)}" href="#{name}"{self._owner}/>'
             self._elements.append((MARK, use))
+
+
+def either(value: Any, *, wide: bool) -> Any:
+    """The value, or of two in a tuple one: the first for a wide page, the other for a phone."""
+    return value[not wide] if isinstance(value, tuple) else value
 
 
 def path(x: ArrayLike, y: ArrayLike) -> str:

@@ -1,8 +1,12 @@
 """Numbers and lists as text, for captions, alternative texts and tables."""
 
-from collections.abc import Hashable, Iterable, Sequence
+from collections.abc import Hashable, Iterable, Mapping, Sequence
 from datetime import date
-from typing import TypeVar
+from string import Formatter
+from typing import TYPE_CHECKING, Any, TypeVar
+
+if TYPE_CHECKING:
+    import pandas as pd
 
 Key = TypeVar("Key", bound=Hashable)
 Item = TypeVar("Item")
@@ -91,6 +95,33 @@ def listed(items: Sequence[str], last: str = "and", most: int | None = None) -> 
     if most is not None and len(shown) > most:
         shown = [*shown[:most], f"{len(shown) - most} more"]
     return shown[0] if len(shown) == 1 else f"{', '.join(shown[:-1])} {last} {shown[-1]}"
+
+
+class _Told(Formatter):
+    """Fields of a text: a number in its own words, with digits, and a sign or as a percentage where that is asked."""
+
+    def format_field(self, value: Any, format_spec: str) -> str:
+        if not isinstance(value, float) and value is not None:
+            return str(super().format_field(value, format_spec))
+        digits, signed = format_spec.lstrip("+%"), "+" in format_spec
+        if "%" in format_spec:
+            return percent(value, int(digits or 1), signed=signed)
+        return number(value, int(digits or 2), signed=signed)
+
+
+def told(rows: "pd.DataFrame | Iterable[Mapping[str, Any]]", words: str, apart: str = "; ") -> str:
+    """A text for each row of a table, with the row's columns in braces.
+
+    rows  : the table, or its rows.
+    words : the text; `{loss}` has two decimals, `{loss:1}` one, `{gap:+}` a sign, and `{cost:%}` is in per cent.
+    apart : stands between two rows.
+
+    >>> told([{"name": "a", "gap": -0.5}, {"name": "b", "gap": 0.25}], "{name} {gap:+1} or {gap:%0}")
+    'a −0.5 or −50 %; b +0.2 or 25 %'
+    """
+    records: Any = rows.to_dict("records") if hasattr(rows, "to_dict") else rows
+    write = _Told()
+    return apart.join(write.vformat(words, (), record) for record in records)
 
 
 def item_lines(items: Iterable[str], most: int = 20) -> list[str]:

@@ -18,10 +18,11 @@ from backtests.engine import backtest, run
 from backtests.engine.result import Backtest
 from backtests.evaluation.benchmark import Benchmark
 from backtests.evaluation.scores import score
-from backtests.sheets.pictures.comparison.timeline import Series, growth_picture, series_canvas
+from backtests.sheets.pictures.comparison.timeline import growth_picture, series_canvas
 from backtests.sheets.pictures.comparison.weights import weights_picture
 from foundation.arguments import is_number, refuse
 from foundation.dataclasses import dataclass, field
+from foundation.paper.charts.curves import Series
 from foundation.paper.charts.panel import Axis
 from foundation.paper.picture import WIDE
 from foundation.paper.styles import LineStyle, line_styles

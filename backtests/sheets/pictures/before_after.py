@@ -5,8 +5,8 @@ from typing import Any
 import numpy as np
 import pandas as pd
 
-from foundation.paper.charts.interval_rows import bars, heights, rows_panel
-from foundation.paper.charts.panel import Axis
+from foundation.paper.charts.interval_rows import bars, heights
+from foundation.paper.charts.panel import Axis, Panel
 from foundation.paper.layout import AXIS, KEY_ROW, NAMES, TITLE
 from foundation.paper.picture import Format, Picture, picture
 from foundation.paper.styles import fitted_name
@@ -48,11 +48,9 @@ def before_after_picture(found: BeforeAfter) -> Picture:
     def draw(f: Format) -> Canvas:
         points = {name: 100.0 * drawn[name].to_numpy() for name in ("before", "after", "target", "lower", "upper")}
         across = Axis.over(np.concatenate([*points.values(), [0.0]]), margin=0.02)
-        names, right = (NAMES, 66.0) if f.is_wide else (100.0, 16.0)
-        panel = rows_panel(
-            f, "before-after", len(drawn), across, names=names, right=right, below=AXIS, row=ROW, above=TITLE + KEY_ROW
-        )
-        canvas = panel.canvas
+        (names, right), above, high = (NAMES, 66.0) if f.is_wide else (100.0, 16.0), TITLE + KEY_ROW, ROW * len(drawn)
+        canvas = Canvas(f.width, above + high + AXIS, f"before-after-{f.css}")
+        panel = Panel(canvas, names, above, f.width - names - right, high, across)
         canvas.text(names, 12.0, "Weight", bold=True)
         _key(canvas, names, TITLE + 4.0, narrow=not f.is_wide)
         panel.x_grid(panel.x.ticks(8 if f.is_wide else 4))

@@ -1,14 +1,13 @@
 """Picture of the advertised claims: the gain of each with its interval, in panels of one unit each."""
 
-import math
 from collections.abc import Sequence
 
 import pandas as pd
 
 from backtests.studies.real_markets.advertised import CLAIM_FAILS, CLAIM_HOLDS, CLAIM_OPEN, Outcome
 from backtests.studies.real_markets.claim_gains import gain_text
-from foundation.paper.charts.interval_rows import Row, interval_rows
-from foundation.paper.charts.panel import Axis, Panel
+from foundation.paper.charts.interval_rows import Row, axis_of_rows, heights, interval_rows
+from foundation.paper.charts.panel import Panel, Side
 from foundation.paper.layout import NUMBERS_HEIGHT, ROW_HEIGHT, TITLE
 from foundation.paper.picture import Format, Picture, picture
 from foundation.paper.styles import LineStyle
@@ -45,21 +44,15 @@ def claims_picture(found: Sequence[Outcome]) -> Picture:
         """A panel a unit, one below the other."""
         panels = [(unit, data[data["unit"] == unit]) for unit in TITLES if (data["unit"] == unit).any()]
         names = NAMES[f.is_wide]
-        canvas = Canvas(
-            f.width, sum(TITLE + ROW_HEIGHT * len(rows) + NUMBERS_HEIGHT for _, rows in panels), f"claims-{f.css}"
-        )
-        top = TITLE
+        canvas, top = f.canvas(sum(TITLE + ROW_HEIGHT * len(rows) + NUMBERS_HEIGHT for _, rows in panels)), TITLE
         for unit, rows in panels:
             drawn = _rows(rows)
-            shown = [v for row in drawn if not row.beyond for v in (row.lower, row.estimate, row.upper)]
-            axis = Axis.over([*filter(math.isfinite, shown), *rows["matters_from"], 0.0])
-            panel = Panel(canvas, names, top, f.width - names - EDGE, ROW_HEIGHT * len(drawn), axis)
-            panel.scales(TITLES[unit])
+            at = Panel(canvas, names, top, f.width - names - EDGE, ROW_HEIGHT * len(drawn))
+            panel = at.scaled(Side(axis_of_rows(drawn, *rows["matters_from"])), Side(words=TITLES[unit]))
             interval_rows(panel, drawn, zero=True)
-            for k, least in enumerate(rows["matters_from"]):
-                y = top + ROW_HEIGHT * (k + 0.5)
+            for least, y in zip(rows["matters_from"], heights(panel, len(drawn)), strict=True):
                 canvas.line([panel.x_at(least)] * 2, [y - TICK, y + TICK], colour="ink", width=1.4)
-            top += ROW_HEIGHT * len(drawn) + NUMBERS_HEIGHT + TITLE
+            top = panel.bottom + NUMBERS_HEIGHT + TITLE
         return canvas
 
     return picture("claims", "What was advertised, and what was measured", caption, alt, data, draw)

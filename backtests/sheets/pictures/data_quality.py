@@ -42,7 +42,7 @@ def quality_picture(quality: Quality) -> Picture:
             (f"suspicious days of each {name}", ""), f.width, hues=[["orange"] * len(years)] * len(months),
             marked=marked, top=SMALL + 8.0,
         )  # fmt: skip
-        canvas = Canvas(f.width, shown.height + SMALL + 28.0, f"data_quality-{f.css}")
+        canvas = f.canvas(shown.height + SMALL + 28.0)
         for row, (first, last) in enumerate(_listed(quality, months)):
             x = shown.left + shown.cell * np.searchsorted(starts, [first, last], side="right") - [shown.cell, 0.0]
             y = shown.top + (row + 0.5) * shown.high

@@ -4,11 +4,9 @@ import pandas as pd
 
 from backtests.today.from_today import FAN_LEVELS, FromToday, PolicyFuture
 from foundation.paper.charts.curves import End, end_labels
-from foundation.paper.charts.panel import Axis, day_numbers, one_panel
-from foundation.paper.layout import AXIS
-from foundation.paper.picture import Format, Picture, picture
+from foundation.paper.charts.panel import Axis, Panel, Side, day_numbers, plotted
+from foundation.paper.picture import Picture, picture
 from foundation.paper.styles import LineStyle
-from foundation.paper.svg import Canvas
 from foundation.paper.wording import percent
 
 HEIGHT = 220.0  # px
@@ -22,38 +20,27 @@ def fan_picture(found: FromToday, style: LineStyle) -> Picture:
     fan = 100.0 * (shown.fan - 1.0)
     last = shown.fan.iloc[-1] - 1.0
 
-    def draw(f: Format) -> Canvas:
-        dates = pd.DatetimeIndex(fan.index)
-        days = day_numbers(dates)
-        ends = [float(fan["0.05"].min()), float(fan["0.95"].max()), 0.0]
-        panel = one_panel(f, "fan", HEIGHT, Axis(days[0], days[-1]), Axis.over(ends), below=AXIS)
-        panel.title("Return since today", "%, net of costs")
-        panel.y_grid(panel.y.ticks())
-        panel.years(dates)
-        panel.x_title("date")
+    dates = pd.DatetimeIndex(fan.index)
+    days = day_numbers(dates)
+
+    def marks(panel: Panel) -> None:
         panel.y_line(0.0, "soft", 0.8, behind=True)
         for low, high, strength in BANDS:
             panel.area(days, fan[low], fan[high], style.colour, strength)
         for edge in ("0.05", "0.95"):
             panel.curve(days, fan[edge], style.colour, 0.8, (0, (1.3, 1.5)))
         panel.curve(days, fan["0.5"], style.colour, 2.1)
-        last = fan.iloc[-1]
-        labels = [
-            End(
-                words,
-                panel.y_at(float(last[name])),
-                LineStyle(style.colour, bold=name == "0.5"),
-                percent(last[name] / 100.0),
-            )
-            for name, words in LEVEL_LABELS.items()
-        ]
-        end_labels(panel, labels, f.width, values=True)
-        return panel.canvas
+        labels = []
+        for name, words in LEVEL_LABELS.items():
+            own, value = LineStyle(style.colour, bold=name == "0.5"), float(fan[name].iloc[-1])
+            labels.append(End(words, panel.y_at(value), own, percent(value / 100.0)))
+        end_labels(panel, labels, values=True)
 
-    caption = _caption(found, shown, last)
-    alt = _alt(found, shown, last)
-    data = shown.fan.rename_axis("date").reset_index().rename(columns=_column)
-    return picture("fan", f"A year from {found.dates[0]:%Y-%m-%d}: {shown.policy}", caption, alt, data, draw)
+    x = Side(Axis(days[0], days[-1]), "date", dates=dates)
+    y = Side(Axis.over([fan["0.05"].min(), fan["0.95"].max(), 0.0]), "Return since today", "%, net of costs")
+    title, data = f"A year from {found.dates[0]:%Y-%m-%d}: {shown.policy}", shown.fan.rename_axis("date").reset_index()
+    caption, alt, data = _caption(found, shown, last), _alt(found, shown, last), data.rename(columns=_column)
+    return picture("fan", title, caption, alt, data, plotted(x, y, marks, HEIGHT))
 
 
 def _column(name: str) -> str:

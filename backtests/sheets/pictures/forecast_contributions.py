@@ -6,9 +6,9 @@ import numpy as np
 import pandas as pd
 
 from foundation.arrays import Array
-from foundation.paper.charts.interval_rows import heights, row_names, rows_panel
-from foundation.paper.charts.panel import Axis
-from foundation.paper.layout import AXIS
+from foundation.dataclasses import replace
+from foundation.paper.charts.interval_rows import heights, row_names
+from foundation.paper.charts.panel import Axis, Panel, Side, plotted
 from foundation.paper.picture import Format, Picture, picture
 from foundation.paper.svg import Canvas
 from foundation.paper.wording import listed, number
@@ -43,24 +43,24 @@ def contributions_picture(
         }
     )
 
-    def draw(f: Format) -> Canvas:
-        groups = list(data.groupby("feature", sort=False))[:FEATURES_SHOWN]
-        drawn = pd.concat([group for _, group in groups])["contribution_points"]
-        names, few = (NAMES, 7) if f.is_wide else (NARROW_NAMES, 4)
-        across = Axis.over([*drawn, -0.01, 0.01], margin=0.04)
-        panel = rows_panel(
-            f, "forecast-contributions", len(groups), across, names=names, right=16.0, below=AXIS, row=BAND
-        )
-        panel.title("Contribution", "▼ low, ● middle, ▲ high feature" if f.is_wide else "▼ low, ▲ high feature")
-        panel.x_grid(across.ticks(few))
-        panel.x_title(f"points of return over {horizon} sessions" if f.is_wide else f"points, {horizon} sessions")
+    groups = list(data.groupby("feature", sort=False))[:FEATURES_SHOWN]
+    drawn = pd.concat([group for _, group in groups])["contribution_points"]
+    below = (f"points of return over {horizon} sessions", f"points, {horizon} sessions")
+    x = Side(Axis.over([*drawn, -0.01, 0.01], margin=0.04), below, most=(7, 4))
+    y = Side(words="Contribution", unit=("▼ low, ● middle, ▲ high feature", "▼ low, ▲ high feature"))
+
+    def marks(panel: Panel) -> None:
         row_names(panel, [str(name) for name, _ in groups], gap=8.0, spare=4.0)
         for (_, group), y in zip(groups, heights(panel, len(groups)), strict=True):
             x = panel.across(group["contribution_points"].to_numpy())
             moved = swarm(x, DOT, STEP, BAND / 2.0 - DOT / 2.0)
             for at, up, place in zip(x, moved, group["place"], strict=True):
                 _point(panel.canvas, float(at), y + float(up), float(place))
-        return panel.canvas
+
+    rows = plotted(x, y, marks, BAND * len(groups), left=(NAMES, NARROW_NAMES), right=16.0)
+
+    def draw(f: Format) -> Canvas:
+        return rows(replace(f, name="forecast-contributions"))
 
     title = "What the forecast comes from"
     if not size.any():

@@ -8,11 +8,9 @@ import pandas as pd
 
 from backtests.today.plan import LEVELS, MEDIAN, OTHER_PATHS, LifeOfPlan
 from foundation.paper.charts.curves import End, end_labels
-from foundation.paper.charts.panel import Axis, one_panel
-from foundation.paper.layout import AXIS
-from foundation.paper.picture import Format, Picture, picture
+from foundation.paper.charts.panel import Axis, Panel, Side, plotted
+from foundation.paper.picture import Picture, picture
 from foundation.paper.styles import LineStyle
-from foundation.paper.svg import Canvas
 from foundation.paper.wording import amount, counted, percent
 
 HEIGHT = 240.0  # px
@@ -29,29 +27,20 @@ def plan_fan_picture(life: LifeOfPlan, style: LineStyle) -> Picture:
     table = pd.DataFrame(fan, columns=[f"NAV, {100 * level:g} % quantile" for level in LEVELS])
     table.insert(0, "year", years)
 
-    def draw(f: Format) -> Canvas:
-        high = 1.6 * float(fan[:, HIGHEST].max())
-        million = 1e6 if high > 1e6 else 1.0
-        panel = one_panel(f, "plan", HEIGHT, Axis(0.0, float(years[-1])), Axis(0.0, high), below=AXIS)
-        panel.title("Left", f"{'million ' if million > 1.0 else ''}{unit} in today's money")
-        panel.y_grid(panel.y.ticks(), [f"{mark / million:,g}" for mark in panel.y.ticks()])
-        panel.x_grid(panel.x.ticks(8 if f.is_wide else 5))
-        panel.x_title("years from today")
+    high = 1.6 * float(fan[:, HIGHEST].max())
+    million, words = (1e6, "million ") if high > 1e6 else (1.0, "")
+    x = Side(Axis(0.0, float(years[-1])), "years from today", most=(8, 5))
+    y = Side(Axis(0.0, high), "Left", f"{words}{unit} in today's money", texts=lambda mark: f"{mark / million:,g}")
+
+    def marks(panel: Panel) -> None:
         for low, top, strength in BANDS:
             panel.area(years, fan[:, low], np.minimum(fan[:, top], high), style.colour, strength)
         panel.curve(years, fan[:, MEDIAN], style.colour, 2.1)
-        ends = [
-            End(
-                words,
-                panel.y_at(value),
-                LineStyle(style.colour, bold=k == MEDIAN),
-                amount(value),
-                beyond=panel.y.arrow(value),
-            )
-            for k, (words, value) in reversed(list(enumerate(zip(LABELS, fan[-1], strict=True))))
-        ]
-        end_labels(panel, ends, f.width, values=True)
-        return panel.canvas
+        ends = []
+        for k, (words, value) in enumerate(zip(LABELS, fan[-1], strict=True)):
+            own, beyond = LineStyle(style.colour, bold=k == MEDIAN), panel.y.arrow(value)
+            ends.append(End(words, panel.y_at(value), own, amount(value), beyond=beyond))
+        end_labels(panel, ends[::-1], values=True)
 
     one, tax = life.policies[life.shown], life.portfolio.costs.tax
     low, top = (amount(one.left[k]) for k in (0, 4))
@@ -67,7 +56,7 @@ def plan_fan_picture(life: LifeOfPlan, style: LineStyle) -> Picture:
     alt = f"Fan chart over {life.plan.years} years. At its end: " + ", ".join(
         f"{words} {amount(value)}" for words, value in zip(LABELS, fan[-1], strict=True)
     )
-    return picture("plan", "What is left", caption, f"{alt} {unit}.", table, draw)
+    return picture("plan", "What is left", caption, f"{alt} {unit}.", table, plotted(x, y, marks, HEIGHT))
 
 
 def rounded(value: float) -> str:
@@ -82,21 +71,15 @@ def plan_amounts_picture(life: LifeOfPlan, style: LineStyle) -> Picture:
     amounts = [each for each, _ in life.curve]
     columns = {name: [100.0 * getattr(chance, name) for _, chance in life.curve] for name in ("value", "low", "high")}
 
-    def draw(f: Format) -> Canvas:
-        panel = one_panel(
-            f, "amounts", HEIGHT, Axis(0.0, amounts[-1]), Axis(0.0, 100.0), right=24.0, below=AXIS
-        )  # fmt: skip
-        panel.title("Probability of failing", f"% within {life.plan.years} years")
-        panel.y_grid(panel.y.ticks())
-        marks = panel.x.ticks(7 if f.is_wide else 4)
-        panel.x_grid(marks, [amount(mark) for mark in marks])
-        panel.x_title(f"spent, {unit}")
+    def marks(panel: Panel) -> None:
         panel.y_line(100.0 * life.plan.probability, "soft", 0.8, (0, (3.0, 3.0)))
         panel.x_line(stated, "soft", 0.8, (0, (1.3, 1.5)))
         panel.area(amounts, columns["low"], columns["high"], style.colour, 0.25)
         panel.curve(amounts, columns["value"], style.colour, 2.1)
-        return panel.canvas
 
+    x = Side(Axis(0.0, amounts[-1]), f"spent, {unit}", most=(7, 4), texts=amount)
+    y = Side(Axis(0.0, 100.0), "Probability of failing", f"% within {life.plan.years} years")
+    draw = plotted(x, y, marks, HEIGHT, right=24.0)
     bears = f"with {rounded(safe.value)} it is {percent(life.plan.probability)} (dashed)"
     if safe.value == 0.0:
         bears = f"however little is spent, it is more than {percent(life.plan.probability)} (dashed)"

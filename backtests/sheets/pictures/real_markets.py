@@ -17,7 +17,7 @@ from foundation.paper.layout import AXIS, KEY_ROW, TITLE
 from foundation.paper.picture import Format, Picture, picture
 from foundation.paper.styles import LineStyle
 from foundation.paper.svg import HUES, Canvas
-from foundation.paper.wording import counted, number
+from foundation.paper.wording import counted, number, told
 
 HEIGHT = 300.0  # px: of a panel
 COLOURS = {"stocks": "sky", "funds": "orange"}
@@ -49,11 +49,10 @@ def ratio_picture(study: Study, rule: str, over: str = TUNED) -> Picture:
         f"{number(high)}; only the {counted(mean.windows, 'window')} are independent."
     )
     caption += f" Small dots: the {seeds} seeds; large: the selected seed." if seeds > 1 else ""
-    alt = "; ".join(f"{r['case']} {number(r['ratio'])}" for r in stands.to_dict("records"))
     name = f"{rule} over {over}".replace(" ", "-")
 
     def draw(f: Format) -> Canvas:
-        canvas = Canvas(f.width, TITLE + KEY_ROW + HEIGHT + AXIS, f"{name}-{f.css}")
+        canvas = f.canvas(TITLE + KEY_ROW + HEIGHT + AXIS)
         shown = [*data["ratio"], middle, low, high, 1.0]
         across, up = Axis(-0.5, len(stands) - 0.5), Axis(0.96 * min(shown), 1.04 * max(shown), "log")
         panel = Panel(canvas, f.left, TITLE + KEY_ROW, f.width - 12.0 - f.left, HEIGHT, across, up)
@@ -81,8 +80,7 @@ def ratio_picture(study: Study, rule: str, over: str = TUNED) -> Picture:
         panel.x_title(f"{counted(len(stands), 'case')}, the lowest ratio first")
         return canvas
 
-    title = f"{rule} over {over}"
-    return picture(name, title, caption, alt, data, draw)
+    return picture(name, f"{rule} over {over}", caption, told(stands, "{case} {ratio}"), data, draw)
 
 
 # -- the frontier ------------------------------------------------------------------------------------------------------
@@ -96,11 +94,8 @@ def frontier_picture(study: Study) -> Picture:
     """
     data = frontier(study)
     cases = int(data["cases"].iloc[0])
-    each = [
-        f"{r['rule']}, tuned at {COST_BP * r['cost_multiple']:g} bp: "
-        f"{number(r['paid'], 1)} bp and {number(r['strays'])} %"
-        for r in data.to_dict("records")
-    ]
+    tuned = data.assign(bp=[f"{COST_BP * multiple:g}" for multiple in data["cost_multiple"]])
+    alt = told(tuned, "{rule}, tuned at {bp} bp: {paid:1} bp and {strays} %")
     caption = (
         f"Each line is a rule at 2, 10 and 50 bp a side, from right to left, mean of {counted(cases, 'case')} "
         "(geometric); lower and further left is better. Calendars do not depend on cost: month, quarter and year are "
@@ -123,11 +118,11 @@ def frontier_picture(study: Study) -> Picture:
             x, y = own["paid"].to_numpy(), own["strays"].to_numpy()
             shown.append(Curve(str(rule), x, y, style, points=STANDS))
             ends.append(End(str(rule).partition(":")[0], panel.y_at(y[-1]), style, x=panel.x_at(x[-1])))
-        curves(panel, shown)
-        end_labels(panel, ends, f.width)
+        curves(panel, shown, named=False)
+        end_labels(panel, ends)
         return panel.canvas
 
-    return picture("frontier", "Tracking error against cost", caption, "; ".join(each), data, draw)
+    return picture("frontier", "Tracking error against cost", caption, alt, data, draw)
 
 
 def frontier(study: Study) -> pd.DataFrame:

@@ -3,13 +3,13 @@
 import pandas as pd
 
 from backtests.attribution.risk_contributions import CASH_PART, REST_PART, RiskContributions
-from foundation.paper.charts.interval_rows import bars, heights, row_names, rows_panel
-from foundation.paper.charts.panel import Axis
-from foundation.paper.layout import AXIS, NAMES, TITLE
-from foundation.paper.picture import HALF, Format, Picture, picture
+from foundation.paper.charts.interval_rows import bars, heights, row_names
+from foundation.paper.charts.panel import Axis, Panel, Side, plotted
+from foundation.paper.layout import NAMES, ROW_HEIGHT, TITLE
+from foundation.paper.picture import HALF, Picture, picture
 from foundation.paper.styles import LETTER
 from foundation.paper.svg import SMALL, Canvas
-from foundation.paper.wording import listed, number, percent
+from foundation.paper.wording import listed, percent, told
 
 BAR = 0.55  # of a row: height of a bar
 ROWS_SHOWN = 40  # rows of a picture; all are in its CSV
@@ -43,26 +43,21 @@ def risk_shares_picture(drift: pd.DataFrame, volatility: float) -> Picture:
     )
     caption += f" {listed(hedges, most=5)} take risk away." if hedges else ""
     caption += f" The {ROWS_SHOWN} largest are drawn." if len(shown) > ROWS_SHOWN else ""
-    alt = "Weight and share of volatility, %: " + "; ".join(
-        f"{asset} {number(100 * weight, 1)} and {number(100 * share, 1)}"
-        for asset, weight, share in zip(assets, weights, shares, strict=True)
-    )
-    drawn = shown.head(ROWS_SHOWN)
+    percents = shown.assign(weight=100.0 * shown["weight"], share=100.0 * shown["share"])
+    alt = f"Weight and share of volatility, %: {told(percents, '{asset} {weight:1} and {share:1}')}."
+    drawn = percents.head(ROWS_SHOWN)
 
-    def draw(f: Format) -> Canvas:
-        weight, share = 100.0 * drawn["weight"], 100.0 * drawn["share"]
-        names = NAMES if f.is_wide else 100.0
-        across = Axis.over([*weight, *share, 0.0], margin=0.02)
-        panel = rows_panel(f, "contributions", len(drawn), across, names=names, right=16.0, below=AXIS)
-        below = "% of volatility, and of net asset value"
-        panel.scales("Share of volatility", "bar; mark: weight", below, across=7 if f.is_wide else 4)
-        bars(panel, [[(0.0, value, "sky", 1.0)] for value in share], BAR)
+    def marks(panel: Panel) -> None:
+        bars(panel, [[(0.0, value, "sky", 1.0)] for value in drawn["share"]], BAR)
         row_names(panel, drawn["asset"].tolist(), gap=8.0, spare=4.0)
-        for held, y in zip(weight, heights(panel, len(drawn)), strict=True):
+        for held, y in zip(drawn["weight"], heights(panel, len(drawn)), strict=True):
             panel.canvas.point(panel.x_at(held), y, colour="ink", size=6.0, face="paper", mark="D")
-        return panel.canvas
 
-    return picture("contributions", "Where the risk comes from", caption, f"{alt}.", shown, draw)
+    across = Axis.over([*drawn["weight"], *drawn["share"], 0.0], margin=0.02)
+    x = Side(across, "% of volatility, and of net asset value", most=(7, 4))
+    y = Side(words="Share of volatility", unit="bar; mark: weight")
+    draw = plotted(x, y, marks, ROW_HEIGHT * len(drawn), left=(NAMES, 100.0), right=16.0)
+    return picture("contributions", "Where the risk comes from", caption, alt, shown, draw)
 
 
 # -- of one policy ---------------------------------------------------------------------------------------------------
@@ -88,14 +83,7 @@ def risk_contributions_picture(name: str, found: RiskContributions) -> Picture |
     shown = {line: row for line, row in rows.items() if line in largest}
     columns = [c for c in MARKS if c not in found.undefined]
 
-    def draw(f: Format) -> Canvas:
-        values = [value for row in shown.values() for c in columns if (value := row[c]) is not None]
-        across, names = Axis.over([*values, 0.0], 0.08), NAMES if f.is_wide else 96.0
-        panel = rows_panel(f, "contributions", len(shown), across, names=names, right=RIGHT, below=AXIS)
-        panel.title("Share")
-        marks = panel.x.ticks(7 if f.is_wide else 4)
-        panel.x_grid(marks, [f"{100.0 * m:g} %" for m in marks], zero="ink")
-        panel.x_title("of NAV, and of volatility: each sums to 100 %")
+    def marks(panel: Panel) -> None:
         row_names(panel, list(shown))
         for row, y in zip(shown.values(), heights(panel, len(shown)), strict=True):
             places = {c: panel.x_at(v) for c in columns if (v := row[c]) is not None}
@@ -103,18 +91,20 @@ def risk_contributions_picture(name: str, found: RiskContributions) -> Picture |
             panel.canvas.line(ends, [y, y], colour="rule", width=1.0, behind=True)
             for column, x in places.items():
                 _mark(panel.canvas, x, y, column)
-        x = f.width - RIGHT
+        x = panel.right
         for column in reversed(columns):  # the key, above the panel
             words = MARKS[column][0]
             panel.canvas.text(x, TITLE - 12.0, words, align="right", colour="soft")
             x -= LETTER * SMALL * len(words) + 9.0
             _mark(panel.canvas, x, TITLE - 12.0, column)
             x -= 16.0
-        return panel.canvas
 
+    values = [value for row in shown.values() for c in columns if (value := row[c]) is not None]
+    below = "of NAV, and of volatility: each sums to 100 %"
+    x = Side(Axis.over([*values, 0.0], 0.08), below, most=(7, 4), texts=lambda mark: f"{100.0 * mark:g} %", zero="ink")
+    draw = plotted(x, Side(words="Share"), marks, ROW_HEIGHT * len(shown), left=(NAMES, 96.0), right=RIGHT)
     caption = _caption(name, found, len(rows) - len(shown))
-    alt = _alt(shown)
-    return picture("contributions", f"Contributions to risk: {name}", caption, alt, data, draw, HALF)
+    return picture("contributions", f"Contributions to risk: {name}", caption, _alt(shown), data, draw, HALF)
 
 
 def _counts(row: dict[str, float | None]) -> bool:

@@ -10,8 +10,8 @@ from backtests.studies.forecasts.skill import COVERAGE
 from backtests.studies.forecasts.walk_forward import ForecastPath
 from backtests.today.targets_today import TargetsToday
 from foundation.paper.charts.curves import Curve, curves
-from foundation.paper.charts.interval_rows import Row, heights, interval_rows, row_names, rows_panel
-from foundation.paper.charts.panel import Axis, day_numbers, one_panel
+from foundation.paper.charts.interval_rows import Row, axis_of_rows, heights, interval_rows, row_names
+from foundation.paper.charts.panel import Axis, Panel, Side, day_numbers, one_panel, plotted
 from foundation.paper.layout import AXIS, KEY_ROW, NAMES, TITLE
 from foundation.paper.picture import Format, Picture, picture
 from foundation.paper.styles import LineStyle
@@ -43,12 +43,10 @@ def weights_picture(found: TargetsToday) -> Picture:
     simple = list(zip([str(name) for name in table if name not in ("held", "target")], SIMPLE, strict=False))
 
     def draw(f: Format) -> Canvas:
-        names, key = (NAMES, 1) if f.is_wide else (NARROW_NAMES, 3)
+        names, above = (NAMES, TITLE + KEY_ROW) if f.is_wide else (NARROW_NAMES, TITLE + 3 * KEY_ROW)
+        canvas, high = f.canvas(above + ROW * len(drawn) + AXIS), ROW * len(drawn)
         across = Axis.over([*drawn.to_numpy().ravel(), 0.0], margin=0.03)
-        panel = rows_panel(
-            f, "weights", len(drawn), across, names=names, right=16.0, below=AXIS, row=ROW, above=TITLE + key * KEY_ROW
-        )
-        canvas = panel.canvas
+        panel = Panel(canvas, names, above, f.width - names - 16.0, high, across)
         canvas.text(names, 12.0, "Weight", bold=True)
         panel.x_grid(panel.x.ticks(8 if f.is_wide else 4))
         panel.x_title("% of net asset value")
@@ -86,21 +84,16 @@ def intervals_picture(name: str, title: str, caption: str, estimates: Mapping[st
     data = pd.DataFrame([(key, one.value, one.lower, one.upper) for key, one in shown.items()])
     data = data.set_axis(["row", "value", "lower", "upper"], axis=1)
 
-    def draw(f: Format) -> Canvas:
-        across = Axis.over([*data[["value", "lower", "upper"]].to_numpy().ravel(), 0.0])
-        panel = rows_panel(
-            f, name, len(shown), across, names=230.0 if f.is_wide else 150.0, below=AXIS, row=ROW, above=8.0
-        )
-        panel.x_grid(panel.x.ticks(7 if f.is_wide else 3))
-        panel.x_title(unit)
-        rows = [
-            Row(key, one.value, one.lower, one.upper, LineStyle("sky", width=2.0),
-                filled=not one.lower <= 0.0 <= one.upper, figure=number(one.value, signed=True))
-            for key, one in shown.items()
-        ]  # fmt: skip
-        interval_rows(panel, rows, zero=True)
-        return panel.canvas
+    style, rows = LineStyle("sky", width=2.0), []
+    for key, one in shown.items():
+        sure, figure = not one.lower <= 0.0 <= one.upper, number(one.value, signed=True)
+        rows.append(Row(key, one.value, one.lower, one.upper, style, filled=sure, figure=figure))
 
+    def marks(panel: Panel) -> None:
+        interval_rows(panel, rows, zero=True)
+
+    x = Side(axis_of_rows(rows), unit, most=(7, 3))
+    draw = plotted(x, Side(), marks, ROW * len(rows), left=(230.0, 150.0), right=48.0, above=8.0)
     alt = "; ".join(f"{key} {one.text(signed=True)}" for key, one in shown.items())
     return picture(name, title, caption, f"{alt}.", data, draw)
 
@@ -125,27 +118,19 @@ def history_picture(path: ForecastPath, line: str, name: str) -> Picture:
         f"what came: {percent(inside, 0)} of {len(known)} lie in the band."
     )
 
+    dates = pd.DatetimeIndex(data.index)
+
     def draw(f: Format) -> Canvas:
-        days = day_numbers(pd.DatetimeIndex(data.index))
-        panel = one_panel(
-            f,
-            f"history-{i}",
-            HEIGHT,
-            Axis.over_days(pd.DatetimeIndex(data.index)),
-            Axis.over(data),
-            right=8.0,
-            below=AXIS,
-        )
+        days, x, y = day_numbers(dates), Axis.over_days(dates), Axis.over(data)
+        panel = one_panel(f, f"history-{i}", HEIGHT, x, y, right=8.0, below=AXIS)
         panel.title("Return over the horizon", "%")
         panel.y_grid(panel.y.ticks())
         panel.x_title("day of the forecast")
-        panel.years(pd.DatetimeIndex(data.index))
+        panel.years(dates)
         panel.y_line(0.0, "soft", 0.8, behind=True)
         panel.area(days, data["lower"], data["upper"], "sky", 0.2)
-        curves(panel, [Curve("expected", days, data["expected"].to_numpy(), LineStyle("sky", width=2.0))])
-        for x, y in zip(days, data["outcome"], strict=True):
-            if y == y:
-                panel.canvas.point(panel.x_at(x), panel.y_at(y), colour="ink", size=3.5, ring=0.0)
+        curves(panel, [Curve("expected", days, data["expected"].to_numpy(), LineStyle("sky", width=2.0))], named=False)
+        panel.canvas.points(panel.across(days), panel.up(data["outcome"]), colour="ink", size=3.5, strength=1.0)
         return panel.canvas
 
     table = data.rename_axis("date").reset_index()

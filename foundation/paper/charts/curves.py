@@ -5,12 +5,13 @@ from typing import NamedTuple
 
 import pandas as pd
 
-from foundation.dataclasses import dataclass
-from foundation.paper.charts.panel import Axis, Panel
+from foundation.dataclasses import dataclass, replace
+from foundation.paper.charts.panel import Axis, Panel, day_numbers
 from foundation.paper.layout import NUMBERS_HEIGHT, TITLE, Array, spread, thinned
 from foundation.paper.picture import Format
 from foundation.paper.styles import LABEL_GAP, LEAD, LETTER, LineStyle, fitted_name
-from foundation.paper.svg import SMALL, Canvas
+from foundation.paper.svg import SMALL
+from foundation.paper.wording import even
 
 LEADER_WIDTH = 0.6  # px: width of a leader line from a point within a panel
 
@@ -35,19 +36,22 @@ class Curve:
     points: float = 0.0
 
 
-def curves(panel: Panel, found: Sequence[Curve], right: float | None = None, *, values: bool = False) -> None:
+def curves(
+    panel: Panel, found: Sequence[Curve], right: float | None = None, *, values: bool | None = None, named: bool = True
+) -> None:
     """Draw curves, the widest on top, and name each at the right of the panel, with an arrow if it ends off the axis.
 
     panel  : panel to draw on.
     found  : curves in the order of their labels.
-    right  : right edge of the labels, px; by default nothing is named.
-    values : true to write each curve's value at that edge too.
+    right  : right edge of the labels, px; by default that of the picture.
+    values : true to write each curve's value at that edge too; by default on a wide page, where there are any.
+    named  : False for curves without names.
     """
     for curve in sorted(found, key=lambda curve: curve.style.width):
         with panel.canvas.owned_by(curve.name):
             panel.curve(curve.x, curve.y, curve.style.colour, curve.style.width, curve.style.dash)
             marks(panel, curve)
-    if right is not None:
+    if named:
         end_labels(panel, [end_of(panel, curve) for curve in found], right, values=values)
 
 
@@ -63,37 +67,68 @@ def stacked_panels(
     width   : width of the panels, px.
     below   : room below the last, px.
     """
-    canvas, across = (
-        Canvas(f.width, sum(heights) + TITLE * len(heights) + below, f"{name}-{f.css}"),
-        Axis.over_days(dates),
-    )
-    tops = [TITLE * (k + 1) + sum(heights[:k]) for k in range(len(heights))]
+    canvas = replace(f, name=name).canvas(sum(heights) + TITLE * len(heights) + below)
+    tops, across = [TITLE * (k + 1) + sum(heights[:k]) for k in range(len(heights))], Axis.over_days(dates)
     panels = [Panel(canvas, f.left, top, width, height, across) for top, height in zip(tops, heights, strict=True)]
     return panels, Panel(canvas, f.left, TITLE, width, panels[-1].bottom - TITLE, across)
 
 
+@dataclass(frozen=True, eq=False)
+class Series:
+    """The curves of one panel through time.
+
+    name    : name of the panel.
+    unit    : unit of the panel, in words. Of two in a tuple, the first is for a wide page.
+    curves  : (k,) values of each curve at the last k of the dates, by name, in the panel's unit.
+    figures : figure written beside each name.
+    axis    : axis up; a curve that leaves it is cut at its edge.
+    base    : value of a dark line, or None.
+    most    : numbers along the axis at most; by default as `Side`.
+    """
+
+    name: str
+    unit: str | tuple[str, str]
+    curves: Mapping[str, Array]
+    figures: Mapping[str, str]
+    axis: Axis
+    base: float | None = None
+    most: int | None = None
+
+
+def series_panel(at: Panel, series: Series, styles: Mapping[str, LineStyle], dates: pd.DatetimeIndex) -> None:
+    """Draw the curves of one panel, each named at the right.
+
+    at     : the panel, whose axis across counts days.
+    series : the curves.
+    styles : line style of each curve.
+    dates  : (T,) dates; the curves are of the last ones.
+    """
+    days = day_numbers(dates)[-len(next(iter(series.curves.values()))) :]
+    panel = replace(at, y=series.axis)
+    panel.title(series.name, at.canvas.of(series.unit))
+    marks = panel.y.ticks(series.most)
+    panel.y_grid(marks, even(marks))
+    if series.base is not None:
+        panel.y_line(series.base, "soft", 0.8, behind=True)
+    daily_curves(panel, days, series.curves, styles, series.figures)
+
+
 def daily_curves(
-    f: Format,
-    panel: Panel,
-    days: Array,
-    found: Mapping[str, Array],
-    styles: Mapping[str, LineStyle],
-    figures: Mapping[str, str],
+    panel: Panel, days: Array, found: Mapping[str, Array], styles: Mapping[str, LineStyle], figures: Mapping[str, str]
 ) -> None:
     """Curves over days, thinned to what the panel's width can show, each named at the right; one day is a point.
 
-    f       : the page's format; on a wide page the figures are written beside the names.
     panel   : panel to draw on.
     days    : (T,) days since 1970.
     found   : (T,) values of each curve by name, in the unit of the panel's `y`.
     styles  : line style of each curve.
-    figures : figure beside each name.
+    figures : figure beside each name, on a wide page.
     """
     drawn, points = [], 3.0 * (len(days) == 1)
     for name, values in found.items():
         rows = thinned(values, int(panel.width / 1.6))
         drawn.append(Curve(name, days[rows], values[rows], styles[name], figures[name], points))
-    curves(panel, drawn, f.width, values=f.is_wide)
+    curves(panel, drawn)
 
 
 def marks(panel: Panel, curve: Curve) -> None:
@@ -131,17 +166,19 @@ def end_of(panel: Panel, curve: Curve) -> End:
 
 
 def end_labels(
-    panel: Panel, ends: Sequence[End], right: float, *, values: bool = False, gap: float = LABEL_GAP
+    panel: Panel, ends: Sequence[End], right: float | None = None, *, values: bool | None = None, gap: float = LABEL_GAP
 ) -> None:
     """Names at the right of a panel, none over another, each with a leader line of its colour.
 
     panel  : panel to draw on.
     ends   : ends of curves, with their names and places.
-    right  : right edge of the labels, px.
-    values : true to write each value at that edge.
+    right  : right edge of the labels, px; by default that of the picture.
+    values : true to write each value at that edge; by default on a wide page, where there are any.
     gap    : least distance of two names, px.
     """
     canvas, edge, first = panel.canvas, panel.right, panel.right + LEAD
+    right = canvas.width if right is None else right
+    values = canvas.is_wide and any(end.value for end in ends) if values is None else values
     places = spread([end.y for end in ends], gap, panel.top + 5.0, panel.bottom - 5.0)
     taken = 4.0 + LETTER * SMALL * max(len(end.value) for end in ends) if values else 0.0
     for end, place in zip(ends, places, strict=True):

@@ -7,10 +7,7 @@ import numpy as np
 
 from foundation.dataclasses import dataclass
 from foundation.paper.charts.panel import Axis, Panel
-from foundation.paper.layout import NAMES, NUMBERS_HEIGHT, ROW_HEIGHT, TITLE
-from foundation.paper.picture import Format
 from foundation.paper.styles import LineStyle, fitted_name
-from foundation.paper.svg import Canvas
 
 MARK, RING = 7.5, 1.6  # px: diameter of a mark, and width of its edge
 BROAD, STROKE = 6.0, 5.0  # px: width of an inner interval; half the height of a value's stroke
@@ -44,32 +41,10 @@ class Row:
     values: Sequence[float] = ()
 
 
-def rows_panel(
-    f: Format,
-    name: str,
-    count: int,
-    x: Axis,
-    *,
-    names: float = NAMES,
-    right: float = 48.0,
-    below: float = NUMBERS_HEIGHT,
-    row: float = ROW_HEIGHT,
-    above: float = TITLE,
-) -> Panel:
-    """A picture of some rows.
-
-    f     : the page's format.
-    name  : name of the picture.
-    count : number of rows.
-    x     : the axis of the rows.
-    names : room for names at the left, px.
-    right : room for figures at the right, px.
-    below : room below the rows, px.
-    row   : height of a row, px.
-    above : room above the rows, px.
-    """
-    canvas = Canvas(f.width, above + row * count + below, f"{name}-{f.css}")
-    return Panel(canvas, names, above, f.width - names - right, row * count, x)
+def axis_of_rows(rows: Sequence[Row], *others: float) -> Axis:
+    """An axis that holds zero, other values, and all finite ends of the rows that are on it."""
+    ends = [v for row in rows if not row.beyond for v in (row.lower, row.estimate, row.upper) if isfinite(v)]
+    return Axis.over([*ends, *others, 0.0])
 
 
 def interval_rows(

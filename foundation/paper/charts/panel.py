@@ -1,4 +1,4 @@
-"""A panel: a rectangle of a picture with an axis across and one up, its gridlines, their numbers and its titles."""
+"""A panel: a rectangle of a picture with a side across and one up: their axes, gridlines, numbers and names."""
 
 from collections.abc import Callable, Sequence
 from functools import cached_property
@@ -8,10 +8,10 @@ import numpy as np
 import pandas as pd
 from numpy.typing import ArrayLike
 
-from foundation.dataclasses import dataclass
-from foundation.paper.layout import NUMBERS_HEIGHT, TITLE, Array, limits, log_ticks, ticks, time_ticks
+from foundation.dataclasses import dataclass, field, replace
+from foundation.paper.layout import AXIS, NUMBERS_HEIGHT, TITLE, Array, limits, log_ticks, ticks, time_ticks
 from foundation.paper.picture import Format
-from foundation.paper.svg import THEN, Canvas
+from foundation.paper.svg import THEN, Canvas, either
 from foundation.paper.wording import NARROW_SPACE, even
 
 THIN = 0.7  # px: width of a gridline
@@ -83,6 +83,37 @@ EMPTY_AXIS = Axis(0.0, 1.0)  # where a panel has no values across, or none up
 
 
 @dataclass(frozen=True, eq=False)
+class Side:
+    """One side of a panel, and what is written along it. Of two in a tuple, the first is for a wide page.
+
+    axis  : values along it; by default it has none.
+    words : its name: above the panel of what runs up, or of rows; below it of what runs across.
+    unit  : of what runs up, in words, beside its name.
+    most  : numbers at most; by default 5, or 6 on a log axis.
+    at    : places of the numbers, instead of round ones.
+    texts : their texts, or a function that gives each; by default as `Axis.numbers`.
+    lines : False for numbers without gridlines.
+    zero  : colour of the line at zero of what runs across.
+    dates : dates of what runs across, if its axis counts days since 1970.
+    """
+
+    axis: Axis = EMPTY_AXIS
+    words: str | tuple[str, str] = ""
+    unit: str | tuple[str, str] = ""
+    most: int | tuple[int, int] | None = None
+    at: Sequence[float] | None = None
+    texts: Callable[[float], str] | Sequence[str] = ()
+    lines: bool = True
+    zero: str = "rule"
+    dates: pd.DatetimeIndex | None = field(default=None, repr=False)
+
+    def marks(self, canvas: Canvas) -> tuple[Sequence[float], Sequence[str]]:
+        """The places of the numbers, and their texts."""
+        found = self.axis.ticks(canvas.of(self.most)) if self.at is None else self.at
+        return found, [self.texts(mark) for mark in found] if callable(self.texts) else self.texts
+
+
+@dataclass(frozen=True, eq=False)
 class Panel:
     """A rectangle of a picture. All places are px from the upper left corner of the picture.
 
@@ -137,33 +168,23 @@ class Panel:
 
     # what stands around it
 
-    def scales(
-        self,
-        words: str,
-        unit: str = "",
-        below: str = "",
-        *,
-        across: int | None = None,
-        up: int | None = None,
-        lines: bool = True,
-        zero: str = "rule",
-    ) -> None:
-        """Name and unit above the panel, round numbers along its axes with their gridlines, the x title below.
+    def scaled(self, x: Side, y: Side) -> "Panel":
+        """The panel with two sides, and with their names, numbers and gridlines.
 
-        words  : name of what runs up, or of the rows.
-        unit   : unit in words.
-        below  : title of the x axis, or "".
-        across : number of marks along `x` at most.
-        up     : number of marks along `y` at most.
-        lines  : False for numbers without gridlines along `x`.
-        zero   : colour of the line at zero of `x`.
+        x : side across.
+        y : side up, whose name stands above.
         """
-        self.title(words, unit)
-        if self.y is not EMPTY_AXIS:
-            self.y_grid(self.y.ticks(up))
-        self.x_grid(self.x.ticks(across), lines=lines, zero=zero)
-        if below:
-            self.x_title(below)
+        panel, of = replace(self, x=x.axis, y=y.axis), self.canvas.of
+        if y.words:
+            panel.title(of(y.words), of(y.unit))
+        if y.axis is not EMPTY_AXIS:
+            panel.y_grid(*y.marks(self.canvas))
+        if x.dates is not None:
+            panel.years(x.dates)
+        elif x.axis is not EMPTY_AXIS:
+            panel.x_grid(*x.marks(self.canvas), lines=x.lines, zero=x.zero)
+        panel.x_title(of(x.words))
+        return panel
 
     def title(self, words: str, unit: str = "") -> None:
         """Name and unit, above the panel."""
@@ -287,6 +308,71 @@ class Panel:
         self.area([self.x.low, self.x.high], low, high, colour, strength)
 
 
+Marks = Callable[[Panel], object]  # what is drawn on a panel that has its sides
+
+
+def plotted(
+    x: Side,
+    y: Side,
+    marks: Marks,
+    height: float,
+    *,
+    left: float | tuple[float, float] | None = None,
+    right: float | tuple[float, float] | None = None,
+    above: float | tuple[float, float] = TITLE,
+) -> Callable[[Format], Canvas]:
+    """A drawing of one panel: its two sides, and marks on it.
+
+    x, y   : the sides.
+    marks  : draws the marks, from what a picture's table holds.
+    height : height of the panel, px.
+    left   : room at its left, px; by default that for numbers. Of two, the first is for a wide page.
+    right  : room at its right, px; by default that for the labels of curves.
+    above  : room above it, px.
+    """
+
+    def draw(f: Format) -> Canvas:
+        top = either(above, wide=f.is_wide)
+        canvas = f.canvas(top + height + (AXIS if x.words else NUMBERS_HEIGHT))
+        start, end = canvas.of(f.left if left is None else left), canvas.of(f.right if right is None else right)
+        marks(Panel(canvas, start, top, f.width - start - end, height).scaled(x, y))
+        return canvas
+
+    return draw
+
+
+def beside(
+    f: Format, heights: Sequence[float], spans: Sequence[tuple[float, float]], below: float, foot: float = 0.0
+) -> list[Panel]:
+    """Panels beside one another on a wide page, and below one another on a phone, on one canvas.
+
+    f       : the page's format.
+    heights : height of each, px.
+    spans   : left edge and width of each, px.
+    below   : room below each, px.
+    foot    : room below all, px.
+    """
+    pitches = [TITLE + height + below for height in heights]
+    canvas = f.canvas((max(pitches) if f.is_wide else sum(pitches)) + foot)
+    tops = [TITLE + (0.0 if f.is_wide else sum(pitches[:k])) for k in range(len(pitches))]
+    places = zip(tops, heights, spans, strict=True)
+    return [Panel(canvas, left, top, width, height) for top, height, (left, width) in places]
+
+
+def evenly(f: Format, count: int, left: float, gap: float, right: float) -> list[tuple[float, float]]:
+    """Left edge and width of panels of one width, px, for `beside`.
+
+    f     : the page's format.
+    count : number of panels.
+    left  : room at the left of the first, px; on a phone of each.
+    gap   : between two, px.
+    right : room at the right of the last, px; on a phone of each.
+    """
+    columns = count if f.is_wide else 1
+    width = (f.width - left - right - gap * (columns - 1)) / columns
+    return [(left + (k % columns) * (width + gap), width) for k in range(count)]
+
+
 def one_panel(
     f: Format,
     name: str,
@@ -297,7 +383,7 @@ def one_panel(
     right: float | None = None,
     below: float = NUMBERS_HEIGHT,
 ) -> Panel:
-    """A picture of one panel.
+    """A picture of one panel without anything around it.
 
     f      : the page's format.
     name   : name of the picture.
@@ -307,9 +393,8 @@ def one_panel(
     right  : room at its right, px; by default that for the labels of curves.
     below  : room below it, px.
     """
-    canvas = Canvas(f.width, TITLE + height + below, f"{name}-{f.css}")
-    width = f.plot if right is None else f.width - f.left - right
-    return Panel(canvas, f.left, TITLE, width, height, x, y)
+    canvas = replace(f, name=name).canvas(TITLE + height + below)
+    return Panel(canvas, f.left, TITLE, f.width - f.left - (f.right if right is None else right), height, x, y)
 
 
 def heading(canvas: Canvas, x: float, y: float, words: str, unit: str = "") -> None:

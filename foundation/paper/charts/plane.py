@@ -47,8 +47,8 @@ def name_points(
     colours: Sequence[str],
     *,
     marks: Sequence[Place],
-    taken: Sequence[Box],
-    paths: Sequence[tuple[ArrayLike, ArrayLike]],
+    taken: Sequence[Box] = (),
+    paths: Sequence[tuple[ArrayLike, ArrayLike]] = (),
 ) -> None:
     """Write names beside points where there is room; off the curves if that can be.
 

@@ -45,14 +45,8 @@ def test_values_are_those_of_the_curves_and_a_name_hides_what_is_its_own(tmp_pat
     (panel,), _ = stacked_panels(WIDE, "one", [200.0], dates, WIDE.plot)
     panel = type(panel)(panel.canvas, panel.left, panel.top, panel.width, panel.height, panel.x, Axis(0.5, 2.5, "log"))
     named = {'a "<b>"': np.linspace(1.0, 2.0, 101), "flat": np.full(101, 1.25)}
-    daily_curves(
-        WIDE,
-        panel,
-        day_numbers(dates),
-        named,
-        line_styles(dict.fromkeys(named, False), "flat", None),
-        dict.fromkeys(named, ""),
-    )
+    styles = line_styles(dict.fromkeys(named, False), "flat", None)
+    daily_curves(panel, day_numbers(dates), named, styles, dict.fromkeys(named, ""))
     svg, middle = panel.canvas.svg("wide", "Two curves"), f"{panel.left + panel.width / 2}, {panel.top + 50}"
     scripts = "".join(f"<script>{s}</script>" for s in (SCRIPT.read_text("utf-8"), ASK.replace("MIDDLE", middle)))
     figure = f"<main class=sheet><figure style='margin:0;width:{WIDE.width}px'>{svg}</figure></main>"

@@ -8,15 +8,16 @@ import pandas as pd
 from backtests.comparison.descriptions.cost_levels import COST_LEVELS, BreakEven, CostLevels
 from backtests.engine.result import Backtest
 from backtests.evaluation.scores import Score
+from foundation.dataclasses import replace
 from foundation.paper.charts.curves import Curve, End, curves, end_labels
 from foundation.paper.charts.interval_rows import bars, heights, row_names
-from foundation.paper.charts.panel import Axis, Panel, heading, one_panel
+from foundation.paper.charts.panel import Axis, Panel, Side, beside, heading, plotted
 from foundation.paper.charts.plane import BP, equal_loss, tracking_loss
-from foundation.paper.layout import AXIS, NAMES, NUMBERS_HEIGHT, ROW_HEIGHT, TITLE, ticks
+from foundation.paper.layout import NAMES, NUMBERS_HEIGHT, ROW_HEIGHT, ticks
 from foundation.paper.picture import HALF, Format, Picture, picture
 from foundation.paper.styles import LETTER, LineStyle, near
 from foundation.paper.svg import SMALL, Canvas
-from foundation.paper.wording import listed, number, percent
+from foundation.paper.wording import listed, number, percent, told
 from research.accounting.cost_parameters import COST_COLUMNS, HOLDING_COSTS
 from research.accounting.costs import USUAL
 
@@ -57,22 +58,17 @@ def costs_picture(
     """
 
     def draw(f: Format) -> Canvas:
-        rows = ROW_HEIGHT * len(table)
-        if f.is_wide:
-            canvas = Canvas(f.width, TITLE + max(HEIGHT, rows) + NUMBERS_HEIGHT, "costs-wide")
-            first, second = (NAMES, TITLE, 230.0), (480.0, TITLE, f.width - 480.0 - NAMES)
-        else:
-            canvas = Canvas(f.width, TITLE + rows + NUMBERS_HEIGHT + TITLE + HEIGHT + NUMBERS_HEIGHT, "costs-narrow")
-            first = (NAMES, TITLE, f.width - NAMES - 44.0)
-            second = (f.left, TITLE + rows + NUMBERS_HEIGHT + TITLE, f.width - f.left - NAMES)
-        _bars(Panel(canvas, *first, rows, Axis(0.0, 1.02 * float(table["cost"].max()) or 1.0)), table, styles)
+        left = 480.0 if f.is_wide else f.left
+        spans = [(NAMES, 230.0 if f.is_wide else f.width - NAMES - 44.0), (left, f.width - left - NAMES)]
+        first, second = beside(f, [ROW_HEIGHT * len(table), HEIGHT], spans, NUMBERS_HEIGHT)
+        _bars(replace(first, x=Axis(0.0, 1.02 * float(table["cost"].max()) or 1.0)), table, styles)
         drawn = table[table["policy"].isin(_near(table, styles))]
         furthest = float(drawn["tracking_error"].max())
         bound = limit if limit is not None and limit < 1.6 * furthest else 0.0
         across = Axis(0.0, 1.06 * max(furthest, bound) or 0.01)
         up = Axis(0.0, Axis.over([*drawn["cost"], 0.0], margin=0.10).high)
-        _plane(Panel(canvas, *second, HEIGHT, across, up), drawn, styles, tracking_penalty, bound)
-        return canvas
+        _plane(replace(second, x=across, y=up), drawn, styles, tracking_penalty, bound)
+        return first.canvas
 
     caption, alt = _caption(table, styles, tracking_penalty), _alt(table)
     return picture("costs", "Costs and tracking error", caption, alt, table, draw)
@@ -106,12 +102,9 @@ def _caption(table: pd.DataFrame, styles: Mapping[str, LineStyle], tracking_pena
 
 
 def _alt(table: pd.DataFrame) -> str:
-    each = [
-        f"{r['policy']}: commission {number(r['commission'])} and half-spread {number(r['half_spread'])} bp a year, "
-        f"tracking error {percent(r['tracking_error'], 2)}, J {number(r['loss'])}"
-        for r in table.to_dict("records")
-    ]
-    return f"Cost of each policy, and its tracking error to the strategic target. {'; '.join(each)}."
+    each = told(table, "{policy}: commission {commission} and half-spread {half_spread} bp a year, "
+                "tracking error {tracking_error:%2}, J {loss}")  # fmt: skip
+    return f"Cost of each policy, and its tracking error to the strategic target. {each}."
 
 
 def _bars(panel: Panel, table: pd.DataFrame, styles: Mapping[str, LineStyle]) -> None:
@@ -140,10 +133,9 @@ def _plane(
     limit : limit of tracking error, fraction a year; 0 if there is none, or if it is too far away to be drawn.
     """
     canvas, right, above = panel.canvas, panel.x.high, panel.y.high
-    panel.title("Cost", "bp a year (y) vs tracking error (x); dotted: equal J")
-    panel.y_grid(panel.y.ticks())
     marks = ticks(0.0, 100.0 * right, most=6)
-    panel.x_grid([mark / 100.0 for mark in marks], [f"{m:g} %" for m in marks], lines=False)
+    across = Side(panel.x, at=[mark / 100.0 for mark in marks], texts=[f"{m:g} %" for m in marks], lines=False)
+    panel = panel.scaled(across, Side(panel.y, "Cost", "bp a year (y) vs tracking error (x); dotted: equal J"))
     wide = np.linspace(0.0, right, 80)
     parabola, taken = tracking_loss(wide, tracking_penalty), 0.0
     for level in ticks(0.0, above + float(parabola[-1]), most=7)[1:]:
@@ -160,7 +152,7 @@ def _plane(
         style, x, y = styles[r["policy"]], panel.x_at(r["tracking_error"]), panel.y_at(r["cost"])
         canvas.point(x, y, colour=style.colour, size=9.0 if style.bold else 6.5, face=style.face)
         ends.append(End(r["policy"], y, style, x=x))
-    end_labels(panel, ends, panel.right + NAMES)
+    end_labels(panel, ends)
 
 
 # -- levels of cost --------------------------------------------------------------------------------------------------
@@ -177,25 +169,21 @@ def cost_levels_picture(found: CostLevels, styles: Mapping[str, LineStyle], show
     away = _away(losses, styles)
     drawn = losses.drop(index=list(away))
 
-    def draw(f: Format) -> Canvas:
-        up = Axis(0.0, Axis.over([0.0, *drawn.to_numpy().ravel()]).high)
-        panel = one_panel(
-            f, "cost_levels", HIGH_OF_LEVELS, Axis(COST_LEVELS[0], COST_LEVELS[-1], "root"), up, below=AXIS
-        )
-        panel.title("Loss J", "bp a year; marks: costs that were played")
-        panel.y_grid(panel.y.ticks())
-        panel.x_grid([level for level in COST_LEVELS if level != 1.0], lines=False)
-        panel.x_title("cost of every asset, bp of notional a side")
+    named = []
+    for name, row in drawn.iterrows():
+        there = row.dropna()
+        x, y = there.index.to_numpy(dtype=float), there.to_numpy(dtype=float)
+        named.append(Curve(str(name), x, y, styles[str(name)], number(float(y[-1]), 1), points=POINT))
+
+    def marks(panel: Panel) -> None:
         for root in found.of(shown):
             panel.x_line(root.cost, "ink", 0.8, (0, (1.5, 2.0)))
-        named = []
-        for name, row in drawn.iterrows():
-            there = row.dropna()
-            x, y = there.index.to_numpy(dtype=float), there.to_numpy(dtype=float)
-            named.append(Curve(str(name), x, y, styles[str(name)], number(float(y[-1]), 1), points=POINT))
-        curves(panel, named, f.width, values=f.is_wide)
-        return panel.canvas
+        curves(panel, named)
 
+    levels, below = [level for level in COST_LEVELS if level != 1.0], "cost of every asset, bp of notional a side"
+    across = Side(Axis(COST_LEVELS[0], COST_LEVELS[-1], "root"), below, at=levels, lines=False)
+    up = Axis(0.0, Axis.over([0.0, *drawn.to_numpy().ravel()]).high)
+    draw = plotted(across, Side(up, "Loss J", "bp a year; marks: costs that were played"), marks, HIGH_OF_LEVELS)
     caption, title = _caption_of_levels(found, shown, away), "Loss at costs of 0 to 50 bp"
     return picture("cost_levels", title, caption, _alt_of_levels(losses), found.table, draw, HALF)
 

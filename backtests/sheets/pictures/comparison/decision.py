@@ -6,13 +6,12 @@ import pandas as pd
 
 from backtests.comparison.recommendation import Recommendation
 from backtests.comparison.verdict import now_word
-from foundation.paper.charts.panel import Axis, one_panel
+from foundation.paper.charts.panel import Axis, Panel, Side, plotted
 from foundation.paper.charts.plane import name_points
-from foundation.paper.layout import AXIS, far
-from foundation.paper.picture import HALF, Format, Picture, picture
+from foundation.paper.layout import far
+from foundation.paper.picture import HALF, Picture, picture
 from foundation.paper.styles import LineStyle
-from foundation.paper.svg import Canvas
-from foundation.paper.wording import listed, number
+from foundation.paper.wording import listed, number, told
 from research.portfolio import Portfolio
 
 HEIGHT = 238.0  # px: of the panel
@@ -40,31 +39,21 @@ def decision_picture(made: Recommendation, styles: Mapping[str, LineStyle], desk
     best, drawn, currency = float(table["loss"].min()), table.drop(index=gone), desk.basis
     off = f" Off scale: {listed(away)}." if gone else ""
     caption = f"Expected loss at your prices and days with a trade. Shaded: within your margin of the best.{off}"
-    each = [f"{name}: {number(days, 1)} days, {number(loss, 0)} {currency}" for name, days, loss in table.itertuples()]
+    alt = told(table.reset_index(), f"{{policy}}: {{days:1}} days, {{loss:0}} {currency}") + "."
+    up = Axis(0.0, Axis.over([0.0, *drawn["loss"], best + made.margin], 0.15).high)  # room for names above points
+    x = Side(Axis(0.0, Axis.over([0.0, *drawn["days"]], 0.12).high), "days with a trade, a year", lines=False)
+    y = Side(up, "Expected loss", f"{currency} a year, lower is better")
 
-    def draw(f: Format) -> Canvas:
-        days, losses = drawn["days"].to_numpy(dtype=float), drawn["loss"].to_numpy(dtype=float)
-        across = Axis(0.0, Axis.over([0.0, *days], 0.12).high)
-        up = Axis(0.0, Axis.over([0.0, *losses, best + made.margin], 0.15).high)  # room for names above points
-        panel = one_panel(f, "decision", HEIGHT, across, up, below=AXIS)
+    def marks(panel: Panel) -> None:
         panel.band(best, best + made.margin, "rule", 0.5)
-        panel.scales("Expected loss", f"{currency} a year, lower is better", "days with a trade, a year", lines=False)
         names = sorted(map(str, drawn.index), key=lambda name: name not in (made.policy, made.base))
         places = [(panel.x_at(drawn["days"][name]), panel.y_at(drawn["loss"][name])) for name in names]
         for name in map(str, drawn.index):
             with panel.canvas.owned_by(name):
                 panel.canvas.point(*places[names.index(name)], colour=styles[name].colour, size=MARK)
-        marks = {made.base: now_word(made)} | ({} if made.is_kept else {made.policy: "use"})
-        words = [f"{name} ({marks[name]})" if name in marks else name for name in names]
-        name_points(panel, places, words, ["ink"] * len(names), marks=places, taken=[], paths=[])
-        return panel.canvas
+        known = {made.base: now_word(made)} | ({} if made.is_kept else {made.policy: "use"})
+        words = [f"{name} ({known[name]})" if name in known else name for name in names]
+        name_points(panel, places, words, ["ink"] * len(names), marks=places)
 
-    return picture(
-        "decision",
-        "Loss and work: lower and further left is better",
-        caption,
-        f"{'; '.join(each)}.",
-        table.reset_index(),
-        draw,
-        HALF,
-    )
+    title, draw = "Loss and work: lower and further left is better", plotted(x, y, marks, HEIGHT)
+    return picture("decision", title, caption, alt, table.reset_index(), draw, HALF)

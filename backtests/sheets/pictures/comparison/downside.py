@@ -4,7 +4,7 @@ from collections.abc import Mapping
 
 import pandas as pd
 
-from foundation.paper.charts.interval_rows import BAR, heights, row_names, rows_panel
+from foundation.paper.charts.interval_rows import BAR, heights, row_names
 from foundation.paper.charts.panel import Axis, Panel
 from foundation.paper.layout import AXIS, KEY_ROW, TITLE
 from foundation.paper.picture import Format, Picture, picture
@@ -40,8 +40,8 @@ def downside_picture(losses: pd.DataFrame, styles: Mapping[str, LineStyle]) -> P
         count, left = losses.shape[1], WIDE_NAMES if f.is_wide else 0.0
         x = Axis.over([*(100.0 * losses.to_numpy().ravel()), 0.0], margin=DIGITS / (f.width - left))
         high = SLOT * count + GAP + (0.0 if f.is_wide else SLOT)  # on a phone a name stands above its bars
-        size = {"names": left, "right": 12.0, "below": AXIS, "row": high, "above": TITLE + KEY_ROW}
-        panel = rows_panel(f, "downside", len(losses), x, **size)
+        above, tall = TITLE + KEY_ROW, high * len(losses)
+        panel = Panel(f.canvas(above + tall + AXIS), left, above, f.width - left - 12.0, tall, x)
         panel.x_grid(panel.x.ticks(5))
         for middle, market in zip(heights(panel, len(losses)), losses.index, strict=True):
             if market in starts[1:]:

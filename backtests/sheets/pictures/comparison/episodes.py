@@ -6,9 +6,10 @@ import pandas as pd
 
 from backtests.comparison.descriptions.stress_episodes import EpisodeResult
 from backtests.sheets.pictures.comparison.years import gaps_held, largest_gap
+from foundation.dataclasses import replace
 from foundation.paper.charts.interval_rows import BAR, heights, row_names
-from foundation.paper.charts.panel import Axis, Panel, heading
-from foundation.paper.layout import AXIS, KEY_ROW, NAMES, TITLE
+from foundation.paper.charts.panel import Axis, Panel, beside, heading
+from foundation.paper.layout import AXIS, KEY_ROW, NAMES
 from foundation.paper.picture import Format, Picture, picture
 from foundation.paper.styles import LineStyle, fitted_name
 from foundation.paper.svg import Canvas
@@ -79,24 +80,21 @@ def episodes_picture(
         key = KEY_ROW * -(-len(others) // KEYS[f.is_wide]) if others else 0.0
         high = SLOT * len(base)
         left = LABELS if f.is_wide else NAMES
+        spans = [(left, f.width - left - 12.0), (left, f.width - left - ENDS)]
         if f.is_wide:
-            canvas = Canvas(f.width, TITLE + high + AXIS + key, f"episodes-{f.css}")
             room = f.width - left - BETWEEN - 12.0
-            first = (left, TITLE, 0.42 * room if others else room)
-            second = (left + 0.42 * room + BETWEEN, TITLE, 0.58 * room - ENDS)
-        else:
-            below = TITLE + high + AXIS if others else 0.0
-            canvas = Canvas(f.width, TITLE + high + AXIS + below + key, f"episodes-{f.css}")
-            first = (left, TITLE, f.width - left - 12.0)
-            second = (left, 2.0 * TITLE + high + AXIS, f.width - left - ENDS)
-        panel = Panel(canvas, *first, high, Axis.over([*(100.0 * base), 0.0], margin=(DIGITS + 6.0) / first[2]))
+            spans = [(left, 0.42 * room if others else room), (left + 0.42 * room + BETWEEN, 0.58 * room - ENDS)]
+        count = 2 if others else 1
+        panel, *rest = beside(f, [high] * count, spans[:count], AXIS, key)
+        canvas = panel.canvas
+        panel = replace(panel, x=Axis.over([*(100.0 * base), 0.0], margin=(DIGITS + 6.0) / panel.width))
         _stripes(panel, len(base))
         _bars(panel, names, base, styles[shown])
         heading(canvas, 0.0, panel.top - 12.0, "Episode")
         panel.title(f"Return of {shown}", "net of costs")
         if others:
             held = 100.0 * gaps_held(gaps, styles)
-            panel = Panel(canvas, *second, high, Axis.over([*held.to_numpy().ravel(), 0.0], margin=0.08))
+            panel = replace(rest[0], x=Axis.over([*held.to_numpy().ravel(), 0.0], margin=0.08))
             if f.is_wide:
                 canvas.text(f.width - 2.0, panel.top - 12.0, "range", colour="soft", align="right")
             else:

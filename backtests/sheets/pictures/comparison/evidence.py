@@ -7,9 +7,9 @@ from dataclasses import replace
 from backtests.comparison import PairedBacktests
 from backtests.evaluation.metrics import METRICS, Column
 from backtests.inference.evidence import Difference
-from foundation.paper.charts.interval_rows import Row, interval_rows
-from foundation.paper.charts.panel import Axis, Panel
-from foundation.paper.layout import NAMES, NUMBERS_HEIGHT, ROW_HEIGHT, TITLE
+from foundation.paper.charts.interval_rows import Row, axis_of_rows, interval_rows
+from foundation.paper.charts.panel import Side, beside, evenly
+from foundation.paper.layout import NAMES, NUMBERS_HEIGHT, ROW_HEIGHT
 from foundation.paper.picture import Format, Picture, picture
 from foundation.paper.styles import LineStyle, near
 from foundation.paper.svg import Canvas
@@ -26,26 +26,15 @@ def differences_picture(paired: PairedBacktests, styles: Mapping[str, LineStyle]
     table.insert(1, "unit", [METRICS[metric].record_unit for metric in table["metric"]])
 
     def draw(f: Format) -> Canvas:
-        """Panels beside one another where there is room, else below."""
-        names, count = list(found["loss"]), len(found)
-        pitch = TITLE + ROW_HEIGHT * len(names) + NUMBERS_HEIGHT
-        if f.is_wide:
-            width = (f.width - NAMES - GAP * (count - 1) - 8.0) / count
-            places = [(NAMES + k * (width + GAP), TITLE) for k in range(count)]
-            canvas = Canvas(f.width, pitch, "differences-wide")
-        else:
-            width = f.width - NAMES - 8.0
-            places = [(NAMES, TITLE + k * pitch) for k in range(count)]
-            canvas = Canvas(f.width, count * pitch, "differences-narrow")
-        for (metric, by_policy), (x, top) in zip(found.items(), places, strict=True):
+        count = len(found)
+        panels = beside(f, [ROW_HEIGHT * len(found["loss"])] * count, evenly(f, count, NAMES, GAP, 8.0), NUMBERS_HEIGHT)
+        for (metric, by_policy), at in zip(found.items(), panels, strict=True):
             shown, rows = EVIDENCE_METRICS[metric], _rows(metric, by_policy, styles)
-            held = [v for row in rows if not row.beyond for v in (row.lower, row.estimate, row.upper)]
-            axis = Axis.over([*filter(math.isfinite, held), 0.0])
-            panel = Panel(canvas, x, top, width, ROW_HEIGHT * len(rows), axis)
             better = "lower is better" if METRICS[metric].lower_is_better else "higher is better"
-            panel.scales(shown.label, ", ".join(filter(None, [shown.unit, better])))
-            interval_rows(panel, rows, zero=True, names=x == NAMES)
-        return canvas
+            up = Side(words=shown.label, unit=", ".join(filter(None, [shown.unit, better])))
+            panel = at.scaled(Side(axis_of_rows(rows)), up)
+            interval_rows(panel, rows, zero=True, names=panel.left == NAMES)
+        return panel.canvas
 
     caption = _caption(found["loss"], evidence.reference)
     alt = _alt(found, evidence.reference, evidence.level)

@@ -4,8 +4,9 @@ import numpy as np
 import pandas as pd
 
 from foundation.arrays import Array
+from foundation.dataclasses import replace
 from foundation.paper.charts.curves import End, end_labels
-from foundation.paper.charts.panel import Axis, Panel, day_numbers, one_panel
+from foundation.paper.charts.panel import Axis, Panel, Side, day_numbers, plotted
 from foundation.paper.picture import HALF, Format, Picture, picture
 from foundation.paper.styles import AREAS, LineStyle
 from foundation.paper.svg import Canvas
@@ -27,15 +28,12 @@ def exposure_picture(name: str, weights: pd.DataFrame, by: str) -> Picture | Non
 
     def draw(f: Format) -> Canvas:
         dates, shown = pd.DatetimeIndex(weights.index), sampled(weights, int(f.plot))
-        panel = one_panel(f, f"exposure-{by}", HEIGHT, Axis.over_days(dates), weight_axis(shown))
-        panel.title("Weight", "% of NAV at closes" + ("; label: latest" if f.is_wide else ""))
-        panel.y_grid(panel.y.ticks(5))
-        panel.years(dates)
-        stacked(panel, shown.rename(columns=lambda group: class_words(str(group))), f.width, values=f.is_wide)
-        return panel.canvas
+        y = Side(weight_axis(shown), "Weight", "% of NAV at closes" + ("; label: latest" if f.is_wide else ""))
+        named = shown.rename(columns=lambda group: class_words(str(group)))
+        drawing = plotted(Side(Axis.over_days(dates), dates=dates), y, lambda panel: stacked(panel, named), HEIGHT)
+        return drawing(replace(f, name=f"exposure-{by}"))
 
-    caption = _caption(weights, by)
-    alt = _alt(weights, by)
+    caption, alt = _caption(weights, by), _alt(weights, by)
     data = weights.rename_axis("date").reset_index().assign(date=lambda frame: frame["date"].dt.strftime("%Y-%m-%d"))
     return picture(f"exposure_{by}", f"Exposure by {by}: {name}", caption, alt, data, draw, HALF)
 
@@ -76,13 +74,13 @@ def weight_axis(weights: pd.DataFrame) -> Axis:
     return Axis(min(0.0, float(tops.min())), max(100.0, float(tops.max())))
 
 
-def stacked(panel: Panel, weights: pd.DataFrame, right: float, *, values: bool = False) -> None:
+def stacked(panel: Panel, weights: pd.DataFrame, right: float | None = None, *, values: bool | None = None) -> None:
     """Areas of weights upon one another, in greys, each named at the right of the panel.
 
     panel   : panel to draw on, with days across and `weight_axis` up.
     weights : (k, m) weights by day and name, fraction of NAV.
-    right   : right edge of the labels, px.
-    values  : true to write each last weight at that edge.
+    right   : right edge of the labels, px; by default that of the picture.
+    values  : true to write each last weight at that edge; by default on a wide page.
     """
     shares = 100.0 * weights.to_numpy()
     tops = np.cumsum(shares, axis=1)

@@ -2,11 +2,11 @@
 
 import pandas as pd
 
-from foundation.paper.charts.interval_rows import Row, interval_rows, rows_panel
-from foundation.paper.charts.panel import Axis
-from foundation.paper.picture import Format, Picture, picture
+from foundation.paper.charts.interval_rows import Row, interval_rows
+from foundation.paper.charts.panel import Axis, Side, plotted
+from foundation.paper.layout import ROW_HEIGHT, ROW_ROOM
+from foundation.paper.picture import Picture, picture
 from foundation.paper.styles import LineStyle
-from foundation.paper.svg import Canvas
 from foundation.paper.wording import listed, percent
 
 NAME = "forecasts_today"
@@ -28,17 +28,12 @@ def forecasts_picture(table: pd.DataFrame, model: str, horizon: str) -> Picture:
     )
     alt = f"Expected return of the next {horizon}: {listed(said)}."
 
-    def draw(f: Format) -> Canvas:
-        across = Axis.over([0.0, *(100.0 * data["lower"]), *(100.0 * data["upper"])], margin=0.02)
-        panel = rows_panel(f, NAME, len(data), across)
-        panel.scales("Expected return", "%", zero="soft")
-        style = LineStyle("sky", width=2.0)
-        rows = []
-        for line, one in data.set_index("line").astype(float).iterrows():
-            mean, lower, upper, so_far = (100.0 * one[name] for name in NUMBERS)
-            figure = percent(one["expected"], 1)
-            rows.append(Row(str(line), mean, lower, upper, style, figure=figure, values=(so_far,)))
-        interval_rows(panel, rows)
-        return panel.canvas
-
+    rows = []
+    for line, one in data.set_index("line").astype(float).iterrows():
+        mean, lower, upper, so_far = (100.0 * one[name] for name in NUMBERS)
+        figure = percent(one["expected"], 1)
+        rows.append(Row(str(line), mean, lower, upper, LineStyle("sky", width=2.0), figure=figure, values=(so_far,)))
+    across = Axis.over([0.0, *(100.0 * data["lower"]), *(100.0 * data["upper"])], margin=0.02)
+    x, y = Side(across, zero="soft"), Side(words="Expected return", unit="%")
+    draw = plotted(x, y, lambda panel: interval_rows(panel, rows), ROW_HEIGHT * len(rows), **ROW_ROOM)
     return picture(NAME, f"What {model} expects", caption, alt, data, draw)

@@ -7,12 +7,10 @@ import pandas as pd
 
 from foundation.arrays import Array
 from foundation.paper.charts.curves import End, end_labels
-from foundation.paper.charts.panel import Axis, one_panel
+from foundation.paper.charts.panel import Axis, Panel, Side, plotted
 from foundation.paper.charts.plane import Place, name_points
-from foundation.paper.layout import AXIS
-from foundation.paper.picture import Format, Picture, picture
+from foundation.paper.picture import Picture, picture
 from foundation.paper.styles import LineStyle
-from foundation.paper.svg import Canvas
 from foundation.paper.wording import listed, percent
 from research.allocation.optimised.frontier_pair import FrontierPair
 
@@ -45,11 +43,11 @@ def frontiers_picture(pair: FrontierPair, beside: Mapping[str, Array], name: str
     ends = [f"{which} from {_span(table, which)}" for which in CURVES]
     alt = f"Volatility and mean a year: {listed(said)}. Frontiers: {'; '.join(ends)}."
 
-    def draw(f: Format) -> Canvas:
-        shown = table.assign(volatility=100.0 * table["volatility"], mean=100.0 * table["mean"])
-        x, y = Axis.over(shown["volatility"], 0.04), Axis.over(shown["mean"])
-        panel = one_panel(f, name, HEIGHT, x, y, below=AXIS)
-        panel.scales("Mean", "% a year, by the forecast", "volatility, % a year", across=7 if f.is_wide else 4)
+    shown = table.assign(volatility=100.0 * table["volatility"], mean=100.0 * table["mean"])
+    x = Side(Axis.over(shown["volatility"], 0.04), "volatility, % a year", most=(7, 4))
+    y = Side(Axis.over(shown["mean"]), "Mean", "% a year, by the forecast")
+
+    def marks(panel: Panel) -> None:
         ends, paths = [], []
         for which, style in CURVES.items():
             rows = shown[shown["of"] == which]
@@ -61,12 +59,12 @@ def frontiers_picture(pair: FrontierPair, beside: Mapping[str, Array], name: str
         spots: list[Place] = list(zip(panel.across(rows["volatility"]), panel.up(rows["mean"]), strict=True))
         for which, spot in zip(rows["of"], spots, strict=True):
             panel.canvas.point(*spot, colour="orange" if which == TARGET else "ink", size=8.0)
-        end_labels(panel, ends, f.width)
+        end_labels(panel, ends)
         words = rows["of"].tolist()
-        name_points(panel, spots, words, ["ink"] * len(words), marks=spots, taken=(), paths=paths)
-        return panel.canvas
+        name_points(panel, spots, words, ["ink"] * len(words), marks=spots, paths=paths)
 
-    return picture(name, f"Frontiers of {policy}, with its limits and without", caption, alt, table, draw)
+    title = f"Frontiers of {policy}, with its limits and without"
+    return picture(name, title, caption, alt, table, plotted(x, y, marks, HEIGHT))
 
 
 def frontiers_table(pair: FrontierPair, points: Mapping[str, tuple[float, float]]) -> pd.DataFrame:
@@ -77,10 +75,7 @@ def frontiers_table(pair: FrontierPair, points: Mapping[str, tuple[float, float]
     """
     reach = REACH * max(*pair.limited.risk, *(volatility for volatility, _ in points.values()))
     frontiers = {"without limits": pair.unlimited, "under limits": pair.limited}
-    rows = [
-        pd.DataFrame({"of": which, "volatility": one.risk, "mean": one.mean})
-        for which, one in frontiers.items()
-    ]  # fmt: skip
+    rows = [pd.DataFrame({"of": of, "volatility": one.risk, "mean": one.mean}) for of, one in frontiers.items()]
     rows += [pd.DataFrame({"of": [name], "volatility": [at[0]], "mean": [at[1]]}) for name, at in points.items()]
     table = pd.concat(rows, ignore_index=True)
     return table[table["volatility"] <= reach].reset_index(drop=True)

@@ -7,14 +7,14 @@ import numpy as np
 import pandas as pd
 
 from backtests.comparison.fitting.tuning import Tuned, thresholds_tried
-from backtests.sheets.pictures.policy.learning import seed_curves, steps_panel
+from backtests.sheets.pictures.policy.learning import seed_curves, steps_side
 from foundation.paper.charts.curves import Curve, End, curves, end_labels
-from foundation.paper.charts.panel import Axis, one_panel
+from foundation.paper.charts.panel import Axis, Panel, Side, plotted
 from foundation.paper.layout import OUTLIER_DISTANCE
-from foundation.paper.picture import HALF, Format, Picture, picture
+from foundation.paper.picture import HALF, Picture, picture
 from foundation.paper.styles import LineStyle
-from foundation.paper.svg import HUES, Canvas
-from foundation.paper.wording import counted, even, median_words, number
+from foundation.paper.svg import HUES
+from foundation.paper.wording import counted, even, median_words, number, told
 from research.learning import Training
 
 HEIGHT = 190.0  # px
@@ -41,11 +41,11 @@ def seeds_picture(
     closed = f"The closed-form bands, where training starts, have {number(training.closed_form)} on the training paths."
     style = styles[name]
 
-    def draw(f: Format) -> Canvas:
-        near = {other: level for other, level in marks.items() if _within(level, data["loss"])}
-        across = Axis.over(data["loss_training"], margin=0.15)
-        panel = one_panel(f, key, HEIGHT, across, Axis.over([*data["loss"], *near.values()], margin=0.12))
-        panel.scales("Loss J out of sample", "bp a year (y) vs loss on training paths (x)", across=4, lines=False)
+    near = {other: level for other, level in marks.items() if _within(level, data["loss"])}
+    x, up = Side(Axis.over(data["loss_training"], margin=0.15), most=4, lines=False), [*data["loss"], *near.values()]
+    y = Side(Axis.over(up, margin=0.12), "Loss J out of sample", "bp a year (y) vs loss on training paths (x)")
+
+    def points(panel: Panel) -> None:
         ends = []
         for r in data.to_dict("records"):
             x, y, stands = panel.x_at(r["loss_training"]), panel.y_at(r["loss"]), bool(r["stands"])
@@ -58,12 +58,10 @@ def seeds_picture(
                 panel.y_line(level, own.colour, 1.4, own.dash)
             arrow = "" if other in near else "↑" if level > data["loss"].max() else "↓"
             ends.append(End(other, y, replace(own, bold=False), number(level) + arrow, panel.right))
-        end_labels(panel, ends, f.width, values=True)
-        return panel.canvas
+        end_labels(panel, ends, values=True)
 
-    caption = f"{_seeds_caption(name, data, marks)} {closed}"
-    alt = _seeds_alt(data)
-    return picture(key, f"{name}: {counted(len(table), 'seed')}", caption, alt, data, draw, HALF)
+    caption, draw = f"{_seeds_caption(name, data, marks)} {closed}", plotted(x, y, points, HEIGHT)
+    return picture(key, f"{name}: {counted(len(table), 'seed')}", caption, _seeds_alt(data), data, draw, HALF)
 
 
 def _seeds_caption(name: str, data: pd.DataFrame, marks: Mapping[str, float]) -> str:
@@ -81,12 +79,9 @@ def _seeds_caption(name: str, data: pd.DataFrame, marks: Mapping[str, float]) ->
 
 
 def _seeds_alt(data: pd.DataFrame) -> str:
-    each = [
-        f"seed {r['seed']}{' (selected)' if r['stands'] else ''}: {number(r['loss_training'])} on training paths, "
-        f"{number(r['loss'])} out of sample"
-        for r in data.to_dict("records")
-    ]
-    return f"Loss J, bp a year. {'; '.join(each)}."
+    named = data.assign(selected=np.where(data["stands"], " (selected)", ""))
+    each = told(named, "seed {seed}{selected}: {loss_training} on training paths, {loss} out of sample")
+    return f"Loss J, bp a year. {each}."
 
 
 def _within(level: float, values: pd.Series) -> bool:
@@ -123,12 +118,9 @@ def learning_picture(name: str, key: str, training: Training, style: LineStyle) 
     )
     each = [f"seed {seed} from {number(a)} to {number(b)}" for seed, a, b in zip(first.index, first, last, strict=True)]
 
-    def draw(f: Format) -> Canvas:
-        of = ("Loss J on validation paths", "bp a year; x: thousand steps")
-        panel = steps_panel(f, key, HEIGHT, data, of, 1e3)
-        curves(panel, seed_curves(data, style.colour, thin=0.9, digits=2), f.width, values=True)
-        return panel.canvas
-
+    shown = seed_curves(data, style.colour, thin=0.9, digits=2)
+    y = Side(Axis.over(data["loss"]), "Loss J on validation paths", "bp a year; x: thousand steps")
+    draw = plotted(steps_side(data, 1e3), y, lambda panel: curves(panel, shown, values=True), HEIGHT)
     alt = f"Loss J on simulated paths that no seed is trained on, by training step. {'; '.join(each)}."
     return picture(key, f"{name}: training", caption, alt, data, draw, HALF)
 
@@ -154,27 +146,24 @@ def tuning_picture(name: str, key: str, tuned: Tuned) -> Picture:
         for r in data.to_dict("records")
     ]
 
-    def draw(f: Format) -> Canvas:
-        low, high = 100.0 * max(data["band"].min(), 1e-4), 100.0 * max(data["band"].max(), 2e-4)
-        kind = "log" if (data["loss"] > 0.0).all() else "linear"  # else the valley round the lowest would look flat
-        across, up = Axis(low / 1.06, high * 1.06, "log"), Axis.over(data["loss"], kind=kind)
-        panel = one_panel(f, key, HEIGHT, across, up)
-        panel.title(f"Loss {card.what} on the training days", "bp a year; x: band, pp")
-        panel.y_grid(up.ticks(), even(up.ticks()))
-        panel.x_grid(Axis(low, high, "log").ticks(), lines=False)
-        shares = pd.Series([_share(d, b) for d, b in zip(data["destination"], data["band"], strict=True)])
-        shown = []
-        for k, share in enumerate(sorted(set(shares))):
-            rows = data[(shares == share).to_numpy()].sort_values("band")
-            words = {0.0: "to target", 1.0: "to the edge"}.get(share, f"to {share:g} × the band")
-            style, band = LineStyle(HUES[k % len(HUES)], width=1.2), np.maximum(100.0 * rows["band"].to_numpy(), low)
-            shown.append(Curve(words, band, rows["loss"].to_numpy(), style, points=3.5))
-        curves(panel, shown, f.width)
-        best = data[data["chosen"]].iloc[0]
+    low, high = 100.0 * max(data["band"].min(), 1e-4), 100.0 * max(data["band"].max(), 2e-4)
+    kind = "log" if (data["loss"] > 0.0).all() else "linear"  # else the valley round the lowest would look flat
+    x = Side(Axis(low / 1.06, high * 1.06, "log"), at=Axis(low, high, "log").ticks(), lines=False)
+    up, head = Axis.over(data["loss"], kind=kind), (f"Loss {card.what} on the training days", "bp a year; x: band, pp")
+    shares = pd.Series([_share(d, b) for d, b in zip(data["destination"], data["band"], strict=True)])
+    shown = []
+    for k, share in enumerate(sorted(set(shares))):
+        rows = data[(shares == share).to_numpy()].sort_values("band")
+        words = {0.0: "to target", 1.0: "to the edge"}.get(share, f"to {share:g} × the band")
+        style, bands = LineStyle(HUES[k % len(HUES)], width=1.2), np.maximum(100.0 * rows["band"].to_numpy(), low)
+        shown.append(Curve(words, bands, rows["loss"].to_numpy(), style, points=3.5))
+
+    def marks(panel: Panel) -> None:
+        curves(panel, shown)
         at = panel.x_at(max(100.0 * best["band"], low))
         panel.canvas.point(at, panel.y_at(best["loss"]), colour="ink", size=13.0, face="none")
-        return panel.canvas
 
+    draw = plotted(x, Side(up, *head, at=up.ticks(), texts=even(up.ticks())), marks, HEIGHT)
     alt = f"Loss {card.what} on the training days, bp a year. {'; '.join(each)}."
     return picture(key, f"{name}: {counted(len(data), 'threshold')} tried", caption, alt, data, draw, HALF)
 

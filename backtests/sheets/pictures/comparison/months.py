@@ -13,7 +13,7 @@ from foundation.paper.charts.heat_map import HeatMap, colour_scale, heat_map
 from foundation.paper.layout import AXIS, MONTHS, TITLE
 from foundation.paper.picture import HALF, Format, Picture, picture
 from foundation.paper.svg import SMALL, Canvas
-from foundation.paper.wording import counted, number, percent
+from foundation.paper.wording import counted, number, percent, told
 from research.risk.measures import BPS
 
 GAIN, LOSS = "sky", "orange"
@@ -38,15 +38,13 @@ def months_picture(name: str, risk: PolicyRisk) -> Picture:
         axes = ("month", "% of each month and year, net of costs")
         whole = _signed_map(values / most, words, list(cells.columns), list(cells.index), axes, f.width)
         maps = [whole] if f.is_wide else _halves(whole)
-        canvas = Canvas(f.width, maps[-1].bottom + AXIS, f"months-{f.css}")
+        canvas = f.canvas(maps[-1].bottom + AXIS)
         for one in maps:
             heat_map(canvas, one)
         return canvas
 
-    caption = _caption(name, risk)
-    alt = _alt(risk)
     data = pd.concat([risk.months, risk.years], ignore_index=True)
-    return picture("months", f"Monthly returns: {name}", caption, alt, data, draw)
+    return picture("months", f"Monthly returns: {name}", _caption(name, risk), _alt(risk), data, draw)
 
 
 def _grid(risk: PolicyRisk) -> tuple[pd.DataFrame, pd.DataFrame]:
@@ -151,15 +149,13 @@ def holding_windows_picture(windows: HoldingWindows) -> Picture | None:
         whole, most = windows.difference, float(np.nanmax(np.abs(windows.difference))) or 1.0 / BPS
         step = next((s for s in (1, 3) if len(whole) / s * NARROWEST <= f.width - 48.0), 12)
         values, starts = whole[::step].T, windows.starts[::step]
-        following = [
-            str(date.year + (date.month == 12)) for date in starts
-        ]  # a year begins at the last close before it
+        following = [str(date.year + (date.month == 12)) for date in starts]  # a year begins at the last close before
         first = [k for k, date in enumerate(starts) if date.month == 12] or [0]
         words = [["" if v != v else number(BPS * v, 0, signed=True) for v in row] for row in values]
         every = "month" if step == 1 else "third month" if step == 3 else "year"
         axes, years = (f"start: the end of each {every}", "years held"), [f"{k + 1}" for k in range(len(values))]
         shown = _signed_map(values / most, words, following, years, axes, f.width, first)
-        canvas = Canvas(f.width, shown.height + (0.0 if shown.numbers else SMALL), f"holding_windows-{f.css}")
+        canvas = f.canvas(shown.height + (0.0 if shown.numbers else SMALL))
         heat_map(canvas, shown)
         if not shown.numbers:
             scale = np.linspace(-1.0, 1.0, SCALE)
@@ -187,12 +183,12 @@ def _caption_of_windows(windows: HoldingWindows) -> str:
 
 
 def _alt_of_windows(windows: HoldingWindows) -> str:
-    each = [
-        f"{counted(row['years'], 'year')}: {number(BPS * row['least'], 0)} to {number(BPS * row['most'], 0)}, median "
-        f"{number(BPS * row['median'], 0)}, positive in {percent(row['positive'], 0)} of {row['windows']}"
-        for row in windows.table().to_dict("records")
-    ]
+    table = windows.table()
+    held = table.assign(
+        held=table["years"].map(lambda k: counted(k, "year")), **BPS * table[["least", "most", "median"]]
+    )
+    each = told(held, "{held}: {least:0} to {most:0}, median {median:0}, positive in {positive:%0} of {windows}")
     return (
         f"Growth of {windows.one} less that of {windows.other}, bp a year, by month of the start from "
-        f"{windows.starts[0]:%Y-%m} to {windows.starts[-1]:%Y-%m} and by length. {'; '.join(each)}."
+        f"{windows.starts[0]:%Y-%m} to {windows.starts[-1]:%Y-%m} and by length. {each}."
     )

@@ -6,11 +6,12 @@ import numpy as np
 import pandas as pd
 
 from backtests.evaluation.trailing_returns import SPANS
-from backtests.sheets.pictures.comparison.timeline import Series, axis_of, series_canvas
+from backtests.sheets.pictures.comparison.timeline import axis_of, series_canvas
 from foundation.arrays import Array
+from foundation.paper.charts.curves import Series
 from foundation.paper.charts.interval_rows import Row, interval_rows
-from foundation.paper.charts.panel import Axis, Panel
-from foundation.paper.layout import AXIS, NAMES, ROW_HEIGHT, TITLE
+from foundation.paper.charts.panel import Axis, Panel, Side, beside, evenly
+from foundation.paper.layout import AXIS, NAMES, ROW_HEIGHT
 from foundation.paper.picture import Format, Picture, picture
 from foundation.paper.styles import LineStyle, eligible
 from foundation.paper.svg import Canvas
@@ -75,18 +76,15 @@ def spreads_picture(found: Mapping[str, Mapping[str, Array]], styles: Mapping[st
     )
 
     def draw(f: Format) -> Canvas:
-        count, tall = len(found), ROW_HEIGHT * len(styles)
-        width = (f.width - NAMES - BETWEEN * (count - 1) - 8.0) / count if f.is_wide else f.width - NAMES - 8.0
-        pitch = TITLE + tall + AXIS
-        canvas = Canvas(f.width, pitch if f.is_wide else pitch * count, f"return_spreads-{f.css}")
-        for k, (length, by_policy) in enumerate(found.items()):
-            left, top = (NAMES + k * (width + BETWEEN), TITLE) if f.is_wide else (NAMES, TITLE + k * pitch)
+        spans = evenly(f, len(found), NAMES, BETWEEN, 8.0)
+        panels = beside(f, [ROW_HEIGHT * len(styles)] * len(found), spans, AXIS)
+        for at, (length, by_policy) in zip(panels, found.items(), strict=True):
             held = np.concatenate([by_policy[name] for name in eligible(styles, by_policy)])
-            panel = Panel(canvas, left, top, width, tall, Axis.over(100.0 * held, 0.03))
-            panel.scales(f"Calendar {length}", "", f"return of whole {length}, %, net of costs", across=6, zero="ink")
+            x = Side(Axis.over(100.0 * held, 0.03), f"return of whole {length}, %, net of costs", most=6, zero="ink")
+            panel = at.scaled(x, Side(words=f"Calendar {length}"))
             rows = [_row(panel, name, 100.0 * values, styles[name]) for name, values in by_policy.items()]
-            interval_rows(panel, rows, names=k == 0 or not f.is_wide)
-        return canvas
+            interval_rows(panel, rows, names=panel.left == NAMES)
+        return panel.canvas
 
     each = [
         f"{name}, {len(v)} {length}: {percent(v.min())} to {percent(v.max())}, median {percent(np.median(v))}"

@@ -8,10 +8,10 @@ import pandas as pd
 from backtests.attribution.exposures import Concentration
 from backtests.attribution.factor_attribution import FactorAttribution
 from backtests.evaluation.policy_risk import PolicyRisk
-from foundation.dataclasses import dataclass, replace
-from foundation.paper.charts.curves import daily_curves, stacked_panels
-from foundation.paper.charts.panel import Axis, Panel, day_numbers
-from foundation.paper.layout import AXIS, Array
+from foundation.dataclasses import dataclass
+from foundation.paper.charts.curves import Series, series_panel, stacked_panels
+from foundation.paper.charts.panel import Axis
+from foundation.paper.layout import AXIS, NUMBERS_HEIGHT, Array
 from foundation.paper.picture import HALF, Format, Picture, picture
 from foundation.paper.styles import LineStyle
 from foundation.paper.svg import Canvas
@@ -39,6 +39,16 @@ class Measure:
         """A value of records in words."""
         return percent(value, self.digits) if self.factor == 100.0 else number(value, self.digits)
 
+    def series(self, found: Mapping[str, Array]) -> Series:
+        """The panel of the metric. found : (k,) values of records, by policy."""
+        scaled = {name: self.factor * values for name, values in found.items()}
+        away = [float(np.abs(values - self.base).max()) for values in scaled.values()]
+        least = 10.0**-self.digits  # the axis holds the least value that a label can show: rounding is no movement
+        shows = [self.base, *([self.base + least] if max(away) < least else [])]
+        axis = Axis.over(np.concatenate([*scaled.values(), shows]))
+        figures = {name: self.text(float(values[-1])) for name, values in found.items()}
+        return Series(self.name, (self.unit, self.narrow), scaled, figures, axis, self.base, most=4)
+
 
 ROLLING_MEASURES = {
     "volatility": Measure("Volatility", "% a year, over the last year; label: latest", "% a year", 100.0, 1),
@@ -63,26 +73,32 @@ def rolling_picture(risk: Mapping[str, PolicyRisk], styles: Mapping[str, LineSty
     name, one = next(iter(risk.items()))
     dates = one.rolling_dates
 
+    shown = [ROLLING_MEASURES[measure].series(found) for measure, found in there.items()]
+
     def draw(f: Format) -> Canvas:
-        panels, whole = stacked_panels(f, "rolling", [HEIGHT] * len(there), dates, f.plot)
-        for panel, (measure, found) in zip(panels, there.items(), strict=True):
-            shown = ROLLING_MEASURES[measure]
-            scaled = {name: shown.factor * values for name, values in found.items()}
-            away = [float(np.abs(values - shown.base).max()) for values in scaled.values()]
-            least = 10.0**-shown.digits  # the axis holds the least value that a label can show: rounding is no movement
-            shows = [shown.base, *([shown.base + least] if max(away) < least else [])]
-            panel = replace(panel, y=Axis.over(np.concatenate([*scaled.values(), shows])))
-            _scale(panel, shown.name, shown.unit if f.is_wide else shown.narrow, shown.base)
-            figures = {name: shown.text(float(values[-1])) for name, values in found.items()}
-            daily_curves(f, panel, day_numbers(dates), scaled, styles, figures)
-        whole.years(dates)
-        return whole.canvas
+        return _panels(f, shown, HEIGHT, styles, dates, [dates] * len(shown), f.plot)
 
     title = f"Rolling one-year {listed([_said(measure) for measure in there])}"
-    caption = _caption(there, name, one)
-    alt = _alt(there, one)
-    data = _table(risk, dates)
-    return picture("rolling", title, caption, alt, data, draw)
+    return picture("rolling", title, _caption(there, name, one), _alt(there, one), _table(risk, dates), draw)
+
+
+def _panels(
+    f: Format,
+    shown: list[Series],
+    height: float,
+    styles: Mapping[str, LineStyle],
+    dates: pd.DatetimeIndex,
+    own: list[pd.DatetimeIndex],
+    width: float,
+    words: str = "",
+) -> Canvas:
+    """Panels of one height below one another, the curves of each over its own of the dates; `words` stand below."""
+    panels, whole = stacked_panels(f, f.name, [height] * len(shown), dates, width, AXIS if words else NUMBERS_HEIGHT)
+    for panel, series, days in zip(panels, shown, own, strict=True):
+        series_panel(panel, series, styles, days)
+    whole.years(dates)
+    whole.x_title(words)
+    return whole.canvas
 
 
 def _table(risk: Mapping[str, PolicyRisk], dates: pd.DatetimeIndex) -> pd.DataFrame:
@@ -129,14 +145,6 @@ def _alt(there: Mapping[str, Mapping[str, np.ndarray]], one: PolicyRisk) -> str:
     return f"Over {one.window} days to each day from {dates[0]:%Y-%m-%d} to {dates[-1]:%Y-%m-%d}. {'; '.join(each)}."
 
 
-def _scale(panel: Panel, words: str, unit: str, base: float | None = None) -> None:
-    """Title and gridlines of one of several panels, with a dark line at `base`."""
-    panel.title(words, unit)
-    panel.y_grid(panel.y.ticks(4))
-    if base is not None:
-        panel.y_line(base, "soft", 0.8, behind=True)
-
-
 # -- betas on factors ------------------------------------------------------------------------------------------------
 
 
@@ -148,23 +156,21 @@ def factor_betas_picture(found: Mapping[str, FactorAttribution], styles: Mapping
     """
     name, one = next(iter(found.items()))
 
-    def draw(f: Format) -> Canvas:
-        one = next(iter(found.values()))
-        shown, dates = one.factors[:FACTORS_SHOWN], one.rolling_dates
-        panels, whole = stacked_panels(f, "factor_betas", [FACTOR_HEIGHT] * len(shown), dates, f.plot, AXIS)
-        for row, (factor, panel) in enumerate(zip(shown, panels, strict=True)):
-            values = {name: a.rolling[:, row] for name, a in found.items()}
-            panel = replace(panel, y=Axis.over(np.concatenate([*values.values(), [0.0]])))
-            _scale(panel, factor, "beta over the last year; label: latest" if f.is_wide else "beta", 0.0)
-            figures = {name: number(float(v[-1])) for name, v in values.items()}
-            daily_curves(f, panel, day_numbers(dates), values, styles, figures)
-        whole.years(dates)
-        whole.x_title("last day of the year")
-        return whole.canvas
+    shown, unit = [], ("beta over the last year; label: latest", "beta")
+    for row, factor in enumerate(one.factors[:FACTORS_SHOWN]):
+        values = {name: a.rolling[:, row] for name, a in found.items()}
+        figures, axis = (
+            {name: number(float(v[-1])) for name, v in values.items()},
+            Axis.over([0.0, *np.concatenate([*values.values()])]),
+        )
+        shown.append(Series(factor, unit, values, figures, axis, 0.0, most=4))
 
-    caption = _betas_caption(name, one)
-    alt = _betas_alt(found)
-    return picture("factor_betas", f"Rolling betas over {one.window} days", caption, alt, _betas_table(found), draw)
+    def draw(f: Format) -> Canvas:
+        own = [one.rolling_dates] * len(shown)
+        return _panels(f, shown, FACTOR_HEIGHT, styles, one.rolling_dates, own, f.plot, "last day of the year")
+
+    title, caption, alt = f"Rolling betas over {one.window} days", _betas_caption(name, one), _betas_alt(found)
+    return picture("factor_betas", title, caption, alt, _betas_table(found), draw)
 
 
 def _betas_table(found: Mapping[str, FactorAttribution]) -> pd.DataFrame:
@@ -239,19 +245,18 @@ def concentration_picture(name: str, found: Concentration, style: LineStyle) -> 
         {"date": found.dates.strftime("%Y-%m-%d"), "effective_lines": found.lines, "effective_bets": bets}
     )
 
+    def series(words: str, unit: str, values: Array) -> Series:
+        return Series(
+            words, unit, {name: values}, {name: number(float(values[-1]), 1)}, Axis.over([*values, 1.0]), most=4
+        )
+
+    shown, days = [series("Effective lines", "number, by weight", known)], [found.dates[~np.isnan(found.lines)]]
+    if len(found.bets) > 1:
+        there = ~np.isnan(found.bets)
+        shown.append(series("Effective bets", "number, over the last year", found.bets[there]))
+        days.append(found.dates[found.ends][there])
+
     def draw(f: Format) -> Canvas:
-        days, width = day_numbers(found.dates), f.width - f.left - 130.0
-        shown: list[tuple[str, str, Array, Array]] = [("Effective lines", "number, by weight", days, found.lines)]
-        if len(found.bets) > 1:
-            shown.append(("Effective bets", "number, over the last year", days[found.ends], found.bets))
-        panels, whole = stacked_panels(f, "concentration", [NUMBER_HEIGHT] * len(shown), found.dates, width)
-        for panel, (words, unit, x, y) in zip(panels, shown, strict=True):
-            there = ~np.isnan(y)
-            panel = replace(panel, y=Axis.over([*y[there], 1.0]))
-            _scale(panel, words, unit)
-            figures = {name: number(float(y[there][-1]), 1)}
-            daily_curves(f, panel, x[there], {name: y[there]}, {name: style}, figures)
-        whole.years(found.dates)
-        return whole.canvas
+        return _panels(f, shown, NUMBER_HEIGHT, {name: style}, found.dates, days, f.width - f.left - 130.0)
 
     return picture("concentration", f"Concentration: {name}", text, alt, data, draw, HALF)

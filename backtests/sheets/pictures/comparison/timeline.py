@@ -7,14 +7,14 @@ import pandas as pd
 
 from backtests.engine.result import Backtest
 from backtests.evaluation.comparator import Comparator
-from foundation.dataclasses import dataclass, replace
-from foundation.paper.charts.curves import daily_curves, stacked_panels
+from foundation.dataclasses import dataclass
+from foundation.paper.charts.curves import Series, series_panel, stacked_panels
 from foundation.paper.charts.panel import Axis, Panel, day_numbers
 from foundation.paper.layout import Array
 from foundation.paper.picture import WIDE, Format, Picture, picture
 from foundation.paper.styles import DASHED, LABEL_GAP, LEAD, LETTER, LineStyle, eligible, fitted_name, near
 from foundation.paper.svg import SMALL, Canvas
-from foundation.paper.wording import even, listed, number, percent
+from foundation.paper.wording import listed, number, percent
 from research.risk import drawdown
 
 BENCHMARK = LineStyle("soft", DASHED[0], 1.3)
@@ -109,7 +109,7 @@ def _growth_picture(
     ]
 
     def draw(f: Format) -> Canvas:
-        return series_canvas(f, name, _series(f, paths, styles, reference), styles, dates)
+        return series_canvas(f, name, _series(paths, styles, reference), styles, dates)
 
     caption = " ".join(said) + flowed * any(b.flows.any() for b in played.values())
     alt = f"{_daily(dates)}, starting at 1. {'; '.join(each)}."
@@ -132,7 +132,7 @@ def trading_picture(
         (first, second), whole = stacked_panels(f, "trading", [rows, max(rows, LOW)], dates, f.plot)
         whole.years(dates)
         _turnover(f, first, paths, styles, day_numbers(dates))
-        _curve_panel(f, second, _paid(paths, styles), styles, dates)
+        series_panel(second, _paid(paths, styles), styles, dates)
         return first.canvas
 
     caption = _trading_words(paths, reference)
@@ -226,24 +226,6 @@ def _digits(relative: Iterable[float]) -> int:
 # -- drawing ---------------------------------------------------------------------------------------------------------
 
 
-@dataclass(frozen=True, eq=False)
-class Series:
-    """The curves of one panel.
-
-    name    : name of the panel.
-    unit    : unit of the panel, in words.
-    curves  : curve of each policy up to the last close, by name, in the panel's unit.
-    figures : figure written beside the name of each policy, by name.
-    axis    : vertical axis; a curve that leaves it is cut at its edge.
-    """
-
-    name: str
-    unit: str
-    curves: Mapping[str, Array]
-    figures: Mapping[str, str]
-    axis: Axis
-
-
 def series_canvas(
     f: Format, name: str, shown: Sequence[Series], styles: Mapping[str, LineStyle], dates: pd.DatetimeIndex
 ) -> Canvas:
@@ -260,18 +242,8 @@ def series_canvas(
     panels, whole = stacked_panels(f, name, heights, dates, f.plot)
     whole.years(dates)
     for series, panel in zip(shown, panels, strict=True):
-        _curve_panel(f, panel, series, styles, dates)
+        series_panel(panel, series, styles, dates)
     return whole.canvas
-
-
-def _curve_panel(
-    f: Format, at: Panel, series: Series, styles: Mapping[str, LineStyle], dates: pd.DatetimeIndex
-) -> None:
-    panel = replace(at, y=series.axis)
-    panel.title(series.name, series.unit)
-    panel.y_grid(panel.y.ticks(), even(panel.y.ticks()))
-    days = day_numbers(dates)[-len(next(iter(series.curves.values()))) :]
-    daily_curves(f, panel, days, series.curves, styles, series.figures)
 
 
 def axis_of(curves: Mapping[str, Array], styles: Mapping[str, LineStyle], kind: str = "linear") -> Axis:
@@ -279,27 +251,17 @@ def axis_of(curves: Mapping[str, Array], styles: Mapping[str, LineStyle], kind: 
     return Axis.over(np.concatenate([curves[name] for name in eligible(styles, curves)]), kind=kind)
 
 
-def _series(f: Format, paths: Mapping[str, Paths], styles: Mapping[str, LineStyle], reference: str) -> list[Series]:
+def _series(paths: Mapping[str, Paths], styles: Mapping[str, LineStyle], reference: str) -> list[Series]:
     """Growth, growth relative to the reference where there is another policy, and drawdown."""
     grown = {name: p.growth for name, p in paths.items()}
     fallen = {name: 100.0 * p.drawdown for name, p in paths.items()}
-    deepest = "; label: maximum drawdown" if f.is_wide else ""
+    ends = {name: f"×{number(p.growth[-1])}" for name, p in paths.items()}
+    deepest = {name: percent(p.drawdown.min()) for name, p in paths.items()}
+    unit = ("% below the last peak; label: maximum drawdown", "% below the last peak")
     return [
-        Series(
-            "Growth of 1",
-            "net of costs (log scale)",
-            grown,
-            {name: f"×{number(p.growth[-1])}" for name, p in paths.items()},
-            axis_of(grown, styles, "log"),
-        ),
+        Series("Growth of 1", "net of costs (log scale)", grown, ends, axis_of(grown, styles, "log")),
         *([_relative(paths, styles, reference)] if len(paths) > 1 else []),
-        Series(
-            "Drawdown",
-            f"% below the last peak{deepest}",
-            fallen,
-            {name: percent(p.drawdown.min()) for name, p in paths.items()},
-            axis_of(fallen, styles),
-        ),
+        Series("Drawdown", unit, fallen, deepest, axis_of(fallen, styles)),
     ]
 
 
@@ -325,12 +287,8 @@ def _turnover(
 ) -> None:
     """A row a policy: a stroke for each day on which it traded, as high as the square root of its turnover."""
     canvas, right = panel.canvas, panel.right
-    unit = (
-        "one-way; one bar per trading day (square-root scale); label: annual turnover"
-        if f.is_wide
-        else "one bar per trading day"
-    )
-    panel.title("Turnover", unit)
+    much = "one-way; one bar per trading day (square-root scale); label: annual turnover"
+    panel.title("Turnover", much if f.is_wide else "one bar per trading day")
     highest = max(p.turnover.max() for p in paths.values()) or 1.0
     for row, (name, p) in enumerate(paths.items()):
         style, foot = styles[name], panel.top + (row + 1) * LABEL_GAP

@@ -68,7 +68,7 @@ def weights_picture(
         rows = -(-len(lines) // columns)
         pitch, left, gap = TITLE + HEIGHT + BELOW, 30.0, 12.0
         width = (f.width - columns * left - (columns - 1) * gap - 2.0) / columns
-        canvas, days = Canvas(f.width, rows * pitch + NUMBERS_HEIGHT, f"weights-{f.css}"), day_numbers(dates)
+        canvas, days = f.canvas(rows * pitch + NUMBERS_HEIGHT), day_numbers(dates)
         reach = max((high - low) / 2.0 for low, high in map(_ends, lines))  # the same in all panels
         for place, line in enumerate(lines):
             row, column = divmod(place, columns)
@@ -85,9 +85,8 @@ def weights_picture(
             _trades(panel, days, line, style)
         return canvas
 
-    caption = _caption(lines, played)
-    alt = _alt(lines)
-    return picture("weights", f"Weights and drift: {played.name}", caption, alt, _table(lines, played.dates), draw)
+    caption, alt, title = _caption(lines, played), _alt(lines), f"Weights and drift: {played.name}"
+    return picture("weights", title, caption, alt, _table(lines, played.dates), draw)
 
 
 def _lines(played: Backtest, lower: Array | None, upper: Array | None) -> list[Line]:

@@ -8,9 +8,10 @@ import pandas as pd
 
 from backtests.attribution.attribution import Attribution
 from backtests.engine.result import Backtest
+from foundation.dataclasses import replace
 from foundation.paper.charts.curves import End, end_labels
 from foundation.paper.charts.interval_rows import bars, heights, row_names
-from foundation.paper.charts.panel import THIN, Axis, Panel, heading
+from foundation.paper.charts.panel import THIN, Axis, Panel, Side, beside, heading
 from foundation.paper.layout import NAMES, NUMBERS_HEIGHT, ROW_HEIGHT, TITLE
 from foundation.paper.picture import Format, Picture, picture
 from foundation.paper.styles import LABEL_GAP, LineStyle, near
@@ -45,9 +46,8 @@ def years_picture(table: pd.DataFrame, styles: Mapping[str, LineStyle], referenc
     def draw(f: Format) -> Canvas:
         others, count = table.shape[1] - 1, len(table)
         lower = max(HEIGHT + 20.0, LABEL_GAP * others + 8.0) if others else 0.0
-        canvas = Canvas(f.width, TITLE + HEIGHT + (TITLE + lower if others else 0.0) + NUMBERS_HEIGHT, f"years-{f.css}")
-        across = Axis(-0.5, count - 0.5)  # a year is a row of the table
-        base = (100.0 * table[reference]).tolist()
+        canvas = f.canvas(TITLE + HEIGHT + (TITLE + lower if others else 0.0) + NUMBERS_HEIGHT)
+        across, base = years_side(count).axis, (100.0 * table[reference]).tolist()
         panel = Panel(canvas, f.left, TITLE, f.plot, HEIGHT, across, Axis.over([*base, 0.0], margin=0.16))
         panel.title(reference, "% a year, net of costs")
         year_columns(panel, base, styles[reference].colour, 34.0)
@@ -61,13 +61,12 @@ def years_picture(table: pd.DataFrame, styles: Mapping[str, LineStyle], referenc
             up = Axis.over([*held.to_numpy().ravel(), 0.0], margin=0.08)
             panel = Panel(canvas, f.left, TITLE + HEIGHT + TITLE, f.plot, lower, across, up)
             panel.title(f"Excess return vs {reference}", "pp; arrows: off scale" if len(held.T) < others else "pp")
-            _points(f, panel, gaps, styles)
+            _points(panel, gaps, styles)
         year_numbers(panel, table.index)
         return canvas
 
-    return picture(
-        "years", "Calendar years", _caption(table, styles, reference), _alt(table), table.reset_index(), draw
-    )
+    caption, alt = _caption(table, styles, reference), _alt(table)
+    return picture("years", "Calendar years", caption, alt, table.reset_index(), draw)
 
 
 def _gaps(table: pd.DataFrame, reference: str) -> pd.DataFrame:
@@ -108,6 +107,11 @@ def _alt(table: pd.DataFrame) -> str:
     return f"Net return of each calendar year. {'; '.join(each)}."
 
 
+def years_side(count: int) -> Side:
+    """A side across of so many years, a row of a table each, whose numbers `year_numbers` writes."""
+    return Side(Axis(-0.5, count - 0.5), at=())
+
+
 def year_columns(panel: Panel, values: Sequence[float], colour: str, widest: float) -> None:
     """A column a year from zero; the x axis of the panel counts years from 0.
 
@@ -132,7 +136,7 @@ def year_numbers(panel: Panel, years: pd.Index) -> None:
     panel.x_grid(shown, words, lines=False)
 
 
-def _points(f: Format, panel: Panel, gaps: pd.DataFrame, styles: Mapping[str, LineStyle]) -> None:
+def _points(panel: Panel, gaps: pd.DataFrame, styles: Mapping[str, LineStyle]) -> None:
     """A point a policy and year, in points of return; one that is too far for the scale is an arrow at its edge."""
     canvas = panel.canvas
     panel.y_grid(panel.y.ticks())
@@ -141,7 +145,7 @@ def _points(f: Format, panel: Panel, gaps: pd.DataFrame, styles: Mapping[str, Li
         panel.x_line(k - 0.5, "rule", THIN, behind=True)
     for column, name in enumerate(gaps):
         style, aside = styles[str(name)], 0.82 * ((column + 0.5) / gaps.shape[1] - 0.5)
-        size = (6.0 if style.bold else 4.6) * (1.0 if f.is_wide else 0.8)
+        size = (6.0 if style.bold else 4.6) * canvas.of((1.0, 0.8))
         for k, value in enumerate(gaps[name]):
             mark, inward = ("^", 4.0) if value > panel.y.high else ("v", -4.0) if value < panel.y.low else ("o", 0.0)
             y = panel.y_at(value) + inward
@@ -149,7 +153,7 @@ def _points(f: Format, panel: Panel, gaps: pd.DataFrame, styles: Mapping[str, Li
             with canvas.owned_by(str(name)):
                 canvas.point(x, y, size=size, mark=mark, ring=1.0, **looks)
     ends = [End(str(name), panel.y_at(float(v.iloc[-1])), styles[str(name)]) for name, v in gaps.items()]
-    end_labels(panel, ends, f.width)
+    end_labels(panel, ends)
 
 
 # -- the gap between two policies ------------------------------------------------------------------------------------
@@ -167,24 +171,17 @@ def attribution_picture(gap: Attribution, styles: Mapping[str, LineStyle]) -> Pi
     style = styles[gap.name]
 
     def draw(f: Format) -> Canvas:
-        tall = ROW_HEIGHT * len(rows)
-        if f.is_wide:
-            height = max(tall, HIGH_OF_GAP)
-            canvas = Canvas(f.width, TITLE + height + BELOW, f"{NAME}-wide")
-            first, second = (NAMES, TITLE, 250.0, tall), (510.0, TITLE, f.width - 510.0 - 10.0, height)
-        else:
-            canvas = Canvas(f.width, TITLE + tall + BELOW + TITLE + HIGH_OF_GAP + BELOW, f"{NAME}-narrow")
-            first = (NAMES, TITLE, f.width - NAMES - 60.0, tall)
-            second = (f.left + 12.0, TITLE + tall + BELOW + TITLE, f.width - f.left - 24.0, HIGH_OF_GAP)
-        _components(Panel(canvas, *first, Axis.over([*rows, 0.0], margin=0.12)), rows, style)
-        _years(
-            Panel(canvas, *second, Axis(-0.5, len(years) - 0.5), Axis.over([*years, 0.0], margin=0.12)), years, style
-        )
-        return canvas
+        tall, edge = ROW_HEIGHT * len(rows), 510.0 if f.is_wide else f.left + 12.0
+        spans = [
+            (NAMES, 250.0 if f.is_wide else f.width - NAMES - 60.0),
+            (edge, f.width - edge - (10.0 if f.is_wide else 12.0)),
+        ]
+        first, second = beside(f, [tall, max(tall, HIGH_OF_GAP) if f.is_wide else HIGH_OF_GAP], spans, BELOW)
+        _components(replace(first, x=Axis.over([*rows, 0.0], margin=0.12)), rows, style)
+        _years(second, years, style)
+        return first.canvas
 
-    caption = _caption_of_gap(gap, a_year)
-    alt = _alt_of_gap(gap, rows, years)
-    data = gap.table().reset_index()
+    caption, alt, data = _caption_of_gap(gap, a_year), _alt_of_gap(gap, rows, years), gap.table().reset_index()
     return picture(NAME, f"Gap of {gap.name} to {gap.other} by component and year", caption, alt, data, draw)
 
 
@@ -224,10 +221,10 @@ def _components(panel: Panel, rows: pd.Series, style: LineStyle) -> None:
     panel.x_line(0.0, "ink", 0.8)
 
 
-def _years(panel: Panel, years: pd.Series, style: LineStyle) -> None:
+def _years(at: Panel, years: pd.Series, style: LineStyle) -> None:
     """A column a year from zero."""
-    panel.title("By year", "bp of log growth")
-    panel.y_grid(panel.y.ticks())
+    up = Side(Axis.over([*years, 0.0], margin=0.12), "By year", "bp of log growth")
+    panel = at.scaled(years_side(len(years)), up)
     year_columns(panel, years.tolist(), style.colour, 30.0)
     year_numbers(panel, years.index)
     panel.x_title("calendar year")

@@ -3,13 +3,14 @@
 import numpy as np
 import pandas as pd
 
-from foundation.paper.charts.interval_rows import Row, heights, interval_rows, rows_panel
-from foundation.paper.charts.panel import THIN, Axis, Panel, heading
-from foundation.paper.layout import AXIS, KEY_ROW, TITLE
+from foundation.dataclasses import replace
+from foundation.paper.charts.interval_rows import Row, heights, interval_rows
+from foundation.paper.charts.panel import THIN, Axis, Panel, Side, beside, evenly, heading, plotted
+from foundation.paper.layout import AXIS, KEY_ROW, ROW_HEIGHT, ROW_ROOM, TITLE
 from foundation.paper.picture import Format, Picture, picture
 from foundation.paper.styles import LineStyle
 from foundation.paper.svg import HUES, Canvas
-from foundation.paper.wording import listed, number
+from foundation.paper.wording import listed, number, told
 
 LEAST_LOSS = 0.5  # per cent: the foot of the scale goes no lower, and a rule below it stands there
 LANE, AIR = 8.0, 16.0  # px: of a rule within a market's row, and between rows
@@ -31,30 +32,27 @@ def ladder_picture(table: pd.DataFrame, reference: str) -> Picture:
     reference : name of the optimum.
     """
     rows = table.drop(index=reference).sort_values("loss", kind="stable")
-    over = {str(rule): 100.0 * float(value) for rule, value in rows["relative"].items()}
-    near = [rule for rule, value in over.items() if value < 10.0]
+    shares = {str(rule): 100.0 * float(value) for rule, value in rows["relative"].items()}
+    near = [rule for rule, value in shares.items() if value < 10.0]
     caption = (
         f"{f'Within 10 % of the optimum: {listed(near)}. ' if near else ''}Error bars: 95 % interval of the paired "
         "difference. Filled marker: tuned setting; open: no tuning."
     )
-    alt = "; ".join(f"{rule} {number(value, 1)} %" for rule, value in over.items())
+    alt = "; ".join(f"{rule} {number(value, 1)} %" for rule, value in shares.items())
+    low, most = max(0.6 * min(shares.values()), LEAST_LOSS), 1.25 * max(*shares.values(), 1.0)
+    style, drawn = LineStyle("wine", width=2.0), []
+    for rule, r in rows.iterrows():
+        over, lower, upper = (max(100.0 * float(r[f"relative{end}"]), low) for end in ("", "_lower", "_upper"))
+        figure = number(100.0 * r["relative"], 0 if r["relative"] > 1.0 else 1)
+        drawn.append(Row(str(rule), over, lower, upper, style, str(rule).startswith("tuned "), figure))
 
-    def draw(f: Format) -> Canvas:
-        low = max(60.0 * float(rows["relative"].min()), LEAST_LOSS)
-        most = 1.25 * max(100.0 * float(rows["relative"].max()), 1.0)
-        panel = rows_panel(f, "ladder", len(rows), Axis(low, most, "log"), below=AXIS)
-        panel.scales("J above optimum", "% (log scale)", "% above the optimum")
-        drawn = []
-        for rule, r in rows.iterrows():
-            over, lower, upper = (max(100.0 * float(r[f"relative{end}"]), low) for end in ("", "_lower", "_upper"))
-            figure = number(100.0 * r["relative"], 0 if r["relative"] > 1.0 else 1)
-            tuned = str(rule).startswith("tuned ")
-            drawn.append(Row(str(rule), over, lower, upper, LineStyle("wine", width=2.0), filled=tuned, figure=figure))
+    def marks(panel: Panel) -> None:
         for row, y in zip(drawn, heights(panel, len(drawn)), strict=True):
             panel.canvas.line([panel.left, panel.x_at(row.estimate)], [y, y], colour="rule", width=THIN, behind=True)
         interval_rows(panel, drawn)
-        return panel.canvas
 
+    x, y = Side(Axis(low, most, "log"), "% above the optimum"), Side(words="J above optimum", unit="% (log scale)")
+    draw = plotted(x, y, marks, ROW_HEIGHT * len(drawn), **ROW_ROOM)
     return picture("ladder", "Loss above the optimum", caption, alt, rows.reset_index(), draw)
 
 
@@ -77,7 +75,6 @@ def markets_picture(table: pd.DataFrame) -> Picture:
         "assets no optimum is known: the reference is the best rule, which has no marker there."
     )
     rest = table[table["verdict"] != "reference"]
-    alt = "; ".join(f"{r['market']}, {r['policy']}: {number(r['gap'])}" for r in rest.to_dict("records"))
 
     def draw(f: Format) -> Canvas:
         rules, markets = (list(dict.fromkeys(rest[c])) for c in ("policy", "market"))
@@ -88,7 +85,7 @@ def markets_picture(table: pd.DataFrame) -> Picture:
         side = 214.0 if f.is_wide else 10.0
         label = 0.0 if f.is_wide else 18.0  # a market's name above its row, where there is no room beside it
         top, high = TITLE + legend + 6.0, (row + label) * len(markets)
-        canvas = Canvas(f.width, top + high + AXIS, f"markets-{f.css}")
+        canvas = f.canvas(top + high + AXIS)
         heading(canvas, 6.0, 14.0, "Loss above the best rule", "bp a year (log scale)")
         for k, rule in enumerate(rules):
             at = 6.0 + (k % columns) * (f.width - 6.0) / columns
@@ -115,7 +112,7 @@ def markets_picture(table: pd.DataFrame) -> Picture:
                     canvas.point(lanes.x_at(own[rule]), y, colour=hues[rule], size=7.0)
         return canvas
 
-    alt = f"bp a year above the best. {alt}."
+    alt = f"bp a year above the best. {told(rest, '{market}, {policy}: {gap}')}."
     return picture("markets", "Where the choice of rule matters", caption, alt, table, draw)
 
 
@@ -134,35 +131,27 @@ def laws_picture(table: pd.DataFrame, width: float, loss: float) -> Picture:
         f"half-width {number(width, 3)} (theory ⅓), loss {number(loss, 3)} (theory ⅔). At ten times the cost the band "
         f"is {number(10.0**width, 1)} times and the lowest loss {number(10.0**loss, 1)} times as large."
     )
-    alt = "; ".join(
-        f"at {1e4 * r['cost']:g} bp {number(100 * r['half_width'])} % of NAV and {number(r['loss'])} bp a year"
-        for r in table.to_dict("records")
-    )
+    percents = table.assign(bp=[f"{1e4 * cost:g}" for cost in table["cost"]], half_width=100 * table["half_width"])
+    alt = told(percents, "at {bp} bp {half_width} % of NAV and {loss} bp a year")
     exponents = {"half_width": width, "loss": loss}
 
     def draw(f: Format) -> Canvas:
-        one = TITLE + HEIGHT + AXIS
-        canvas = Canvas(f.width, one if f.is_wide else 2.0 * one, f"laws-{f.css}")
-        across = (f.width - 2.0 * f.left - GAP) / 2.0 if f.is_wide else f.width - f.left - 12.0
-        for k, panel in enumerate(PANELS):
-            left = f.left + k * (across + GAP) if f.is_wide else f.left
-            _panel(canvas, table, panel, exponents[panel[0]], (left, TITLE + (0.0 if f.is_wide else k * one), across))
-        return canvas
+        spans = evenly(f, len(PANELS), f.left, GAP, f.left if f.is_wide else 12.0)
+        panels = beside(f, [HEIGHT] * len(PANELS), spans, AXIS)
+        for panel, law in zip(panels, PANELS, strict=True):
+            _law(panel, table, law, exponents[law[0]])
+        return panels[0].canvas
 
     alt = f"One asset beside cash, half-width and loss: {alt}."
     return picture("laws", "Power laws of cost", caption, alt, table, draw)
 
 
-def _panel(
-    canvas: Canvas, table: pd.DataFrame, panel: tuple[str, str, str, str, float, str], exponent: float,
-    place: tuple[float, float, float],
-) -> None:  # fmt: skip
-    key, closed, label, unit, times, theory = panel
-    left, top, width = place
+def _law(panel: Panel, table: pd.DataFrame, law: tuple[str, str, str, str, float, str], exponent: float) -> None:
+    key, closed, label, unit, times, theory = law
     cost, values = 1e4 * table["cost"].to_numpy(), times * table[key].to_numpy()
     across = Axis(cost.min() / 1.25, cost.max() * 1.25, "log")
     up = Axis(values.min() / 1.3, values.max() * 1.3, "log")
-    found = Panel(canvas, left, top, width, HEIGHT, across, up)
+    found, canvas, left, top = replace(panel, x=across, y=up), panel.canvas, panel.left, panel.top
     found.title(label, f"{unit}; log scales")
     found.x_grid(across.ticks())
     found.y_grid(up.ticks())

@@ -6,7 +6,7 @@ import numpy as np
 import pandas as pd
 
 from foundation.arrays import Array, Mask
-from foundation.paper.charts.panel import Axis, Panel
+from foundation.paper.charts.panel import Axis, Panel, Side
 from foundation.paper.layout import AXIS, KEY_ROW, TITLE
 from foundation.paper.picture import Format, Picture, picture
 from foundation.paper.svg import Canvas
@@ -54,7 +54,7 @@ def region_picture(region: Region, sample: pd.DataFrame, lines: Sequence[str], n
         around = PERCENT_POINTS * outline(region)
         seen = PERCENT_POINTS * np.vstack([sample[["first", "second"]], sample[["first_after", "second_after"]]])
         reach = 1.06 * float(max(np.abs(around).max(), np.abs(seen).max()))
-        panel = gap_panel(f, name, reach, 520.0, lines, KEY)
+        panel = gap_panel(f, reach, 520.0, lines, KEY)
         draw_region(panel, around)
         _path(panel, sample)
         draw_target(panel)
@@ -111,22 +111,21 @@ def _held(region: Region) -> tuple[Array, Array]:
 
 
 def gap_panel(
-    f: Format, name: str, reach: float, size: float, lines: Sequence[str], key: Mapping[str, tuple[str, float]]
+    f: Format, reach: float, size: float, lines: Sequence[str], key: Mapping[str, tuple[str, float]]
 ) -> Panel:
     """A picture with one square of gaps and its key: at the right where the page is wide, else below.
 
     f : format of the page.
-    name : name of the picture.
     reach : largest gap of the square, either way, points.
     size : length of its side on a wide page, px.
     lines : names of the two: the gap of the first runs across, that of the second up.
     key : colour and width of each mark, by its words; a width of 0 is the target's cross.
     """
     left, size = (f.left + 70.0, size) if f.is_wide else (f.left, f.width - f.left - 12.0)
-    canvas = Canvas(f.width, TITLE + size + AXIS + (0.0 if f.is_wide else KEY_ROW * 2), f"{name}-{f.css}")
-    panel = Panel(canvas, left, TITLE, size, size, Axis(-reach, reach), Axis(-reach, reach))
-    unit, below = f"pp (y) vs gap of {lines[0]} (x)", f"gap of {lines[0]}, pp"
-    panel.scales(f"Gap of {lines[1]}", unit, below, across=7, up=7)
+    canvas, axis = f.canvas(TITLE + size + AXIS + (0.0 if f.is_wide else KEY_ROW * 2)), Axis(-reach, reach)
+    across = Side(axis, f"gap of {lines[0]}, pp", most=7)
+    up = Side(axis, f"Gap of {lines[1]}", f"pp (y) vs gap of {lines[0]} (x)", most=7)
+    panel = Panel(canvas, left, TITLE, size, size).scaled(across, up)
     for k, (words, (colour, width)) in enumerate(key.items()):
         x, y = (
             (panel.right + 32.0, TITLE + 14.0 + KEY_ROW * k)

@@ -5,12 +5,12 @@ from typing import Any
 
 import pandas as pd
 
-from foundation.paper.charts.interval_rows import Row, bars, interval_rows, rows_panel
-from foundation.paper.charts.panel import Axis
-from foundation.paper.picture import HALF, Format, Picture, picture
+from foundation.paper.charts.interval_rows import Row, bars, interval_rows
+from foundation.paper.charts.panel import Axis, Panel, Side, plotted
+from foundation.paper.layout import ROW_HEIGHT, ROW_ROOM
+from foundation.paper.picture import HALF, Picture, picture
 from foundation.paper.styles import LineStyle
-from foundation.paper.svg import Canvas
-from foundation.paper.wording import listed, number
+from foundation.paper.wording import listed, number, told
 
 FEATURES = 164.0  # px, for the names of features
 FEATURES_SHOWN = 15  # features at most
@@ -36,22 +36,18 @@ def importance_picture(features: Sequence[dict[str, Any]], seed: int, worlds: in
         f"{text} Error bars: ±{SURE:g} s.e. over {worlds} simulated paths, seed {seed}. Correlated features can "
         f"replace one another, so that each appears less important than it is.{left_out}"
     )
-    each = "; ".join(f"{r['name']} {number(r['importance'], 3)}" for r in data.to_dict("records"))
+    shown = data.head(FEATURES_SHOWN)
+    worth, error = shown["importance"], SURE * shown["importance_error"]
+    across = Axis.over([0.0, *(worth - error), *(worth + error)], margin=0.02)
+    digits, style = 3 if across.high < 1.0 else 2, LineStyle("ink", width=1.2)
+    ends = zip(shown["name"], worth, worth - error, worth + error, strict=True)
+    drawn = [Row(name, value, low, high, style, figure=number(value, digits)) for name, value, low, high in ends]
 
-    def draw(f: Format) -> Canvas:
-        shown = data.head(FEATURES_SHOWN)
-        worth, error = shown["importance"], SURE * shown["importance_error"]
-        across = Axis.over([0.0, *(worth - error), *(worth + error)], margin=0.02)
-        panel = rows_panel(f, "importance", len(shown), across, names=FEATURES)
-        panel.scales("Rise of J", "bp a year, permuted", across=4, zero="soft")
-        digits = 3 if across.high < 1.0 else 2
-        rows = [
-            Row(name, value, value - past, value + past, LineStyle("ink", width=1.2), figure=number(value, digits))
-            for name, value, past in zip(shown["name"], worth, error, strict=True)
-        ]
+    def marks(panel: Panel) -> None:
         bars(panel, [[(0.0, value, "sky", 1.0)] for value in worth])
-        interval_rows(panel, rows, marks=False)
-        return panel.canvas
+        interval_rows(panel, drawn, marks=False)
 
-    alt = f"Increase of loss J when permuted, bp a year: {each}."
+    x, y = Side(across, most=4, zero="soft"), Side(words="Rise of J", unit="bp a year, permuted")
+    draw = plotted(x, y, marks, ROW_HEIGHT * len(drawn), **ROW_ROOM | {"left": FEATURES})
+    alt = f"Increase of loss J when permuted, bp a year: {told(data, '{name} {importance:3}')}."
     return picture("importance", "Feature importance", caption, alt, data, draw, HALF)

@@ -6,12 +6,11 @@ from typing import Any
 import pandas as pd
 
 from foundation.paper.charts.curves import Curve, curves, end_labels, end_of
-from foundation.paper.charts.panel import Axis, Panel, one_panel
+from foundation.paper.charts.panel import Axis, Panel, Side, plotted
 from foundation.paper.layout import ticks
-from foundation.paper.picture import HALF, Format, Picture, picture
+from foundation.paper.picture import HALF, Picture, picture
 from foundation.paper.styles import LineStyle
-from foundation.paper.svg import Canvas
-from foundation.paper.wording import counted, number
+from foundation.paper.wording import counted, number, told
 
 HEIGHT, RIGHT = 210.0, 112.0  # px: of the panel, and for the label at its right
 
@@ -38,7 +37,7 @@ def learning_picture(cards: Mapping[int, Mapping[str, Any]], stands: int) -> Pic
         else "Loss J on validation paths, on which the policy is neither trained nor judged; final value "
         f"{number(ends.iloc[0], 3)} bp a year."
     )
-    each = "; ".join(f"seed {seed} ends at {number(value, 3)}" for seed, value in ends.items())
+    each = told(ends.reset_index(), "seed {seed} ends at {loss:3}")
     of = ("Loss J on validation paths", "bp a year; x: thousand steps")
     return _picture(caption, f"Loss J, bp a year. {each}.", data, of, 1e3)
 
@@ -56,17 +55,16 @@ def updates_picture(curve: Sequence[Mapping[str, float]], seed: int) -> Picture:
 
 def _picture(caption: str, alt: str, data: pd.DataFrame, of: tuple[str, str], unit: float) -> Picture:
     """The losses of `data` over steps, shown in units of so many; `of` is the heading of the panel."""
+    shown = seed_curves(data, "sky", thin=0.8, digits=3)
 
-    def draw(f: Format) -> Canvas:
-        panel = steps_panel(f, "learning", HEIGHT, data, of, unit, right=RIGHT)
+    def marks(panel: Panel) -> None:
         by_step = data.groupby("steps")["loss"].agg(["min", "max"])
         if not data["stands"].all():
             panel.area(by_step.index, by_step["min"], by_step["max"], "sky", 0.22)
-        shown = seed_curves(data, "sky", thin=0.8, digits=3)
-        curves(panel, shown)
-        end_labels(panel, [end_of(panel, curve) for curve in shown if curve.style.bold], f.width, values=True)
-        return panel.canvas
+        curves(panel, shown, named=False)
+        end_labels(panel, [end_of(panel, curve) for curve in shown if curve.style.bold], values=True)
 
+    draw = plotted(steps_side(data, unit), Side(Axis.over(data["loss"]), *of), marks, HEIGHT, right=RIGHT)
     return picture("learning", "Training curve", caption, alt, data, draw, HALF)
 
 
@@ -90,23 +88,12 @@ def seed_curves(data: pd.DataFrame, colour: str, thin: float, digits: int) -> li
     ]
 
 
-def steps_panel(
-    f: Format, name: str, high: float, data: pd.DataFrame, of: tuple[str, str], unit: float, right: float | None = None
-) -> Panel:
-    """A picture of one panel: losses over steps of training.
+def steps_side(data: pd.DataFrame, unit: float) -> Side:
+    """Steps of training across a panel.
 
-    f     : the page's format.
-    name  : name of the picture.
-    high  : height of the panel, px.
-    data  : columns steps and loss.
-    of    : words and unit above the panel.
-    unit  : number of steps that the marks below the panel count in.
-    right : room at its right, px; by default that for the labels of curves.
+    data : with a column steps.
+    unit : number of steps that the marks below the panel count in.
     """
     across = Axis(0.0, max(float(data["steps"].max()), 1.0))
-    panel = one_panel(f, name, high, across, Axis.over(data["loss"]), right=right)
-    panel.title(*of)
-    panel.y_grid(panel.y.ticks())
     marks = ticks(0.0, across.high / unit, most=4)
-    panel.x_grid([unit * mark for mark in marks], [number(mark, 0) for mark in marks], lines=False)
-    return panel
+    return Side(across, at=[unit * mark for mark in marks], texts=[number(mark, 0) for mark in marks], lines=False)

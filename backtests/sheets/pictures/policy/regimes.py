@@ -57,7 +57,7 @@ def regimes_picture(policy: LearnedPolicy) -> Picture:
             width=f.width,
             hues=[["orange" if value > 1.0 else "sky" for value in row] for row in cells[::-1]],
         )
-        canvas = Canvas(f.width, shown.height, f"regimes-{f.css}")
+        canvas = f.canvas(shown.height)
         heading(canvas, 0.0, 14.0, "Half-width of the band", "× the closed form's")
         heat_map(canvas, shown)
         return canvas

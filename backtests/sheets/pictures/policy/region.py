@@ -45,7 +45,7 @@ def region_picture(
     def draw(f: Format) -> Canvas:
         from matplotlib.figure import Figure
 
-        panel = gap_panel(f, "region", PERCENT_POINTS * float(gaps[-1]), 460.0, lines, KEY)
+        panel = gap_panel(f, PERCENT_POINTS * float(gaps[-1]), 460.0, lines, KEY)
         draw_region(panel, PERCENT_POINTS * around)
         a, b = PERCENT_POINTS * half_width
         panel.curve([-a, a, a, -a, -a], [-b, -b, b, b, -b], *KEY["closed form"])

@@ -6,12 +6,12 @@ from typing import Any
 import pandas as pd
 
 from backtests.laboratory.learned.results import loss_of
-from foundation.paper.charts.interval_rows import Row, interval_rows, rows_panel
-from foundation.paper.charts.panel import Axis
-from foundation.paper.picture import Format, Picture, picture
+from foundation.paper.charts.interval_rows import Row, interval_rows
+from foundation.paper.charts.panel import Axis, Side, plotted
+from foundation.paper.layout import ROW_HEIGHT, ROW_ROOM
+from foundation.paper.picture import Picture, picture
 from foundation.paper.styles import LineStyle
-from foundation.paper.svg import Canvas
-from foundation.paper.wording import listed, median_words, number
+from foundation.paper.wording import listed, median_words, number, told
 
 
 def seeds_picture(results: Mapping[str, Any]) -> Picture:
@@ -38,22 +38,17 @@ def seeds_picture(results: Mapping[str, Any]) -> Picture:
         + "Error bars: 95 % intervals, as on the tearsheet"
         + ("; the seeds share the days, so differences between them are more precise than the bars." if many else ".")
     )
-    alt = "; ".join(f"{r['policy']} {number(r['loss'])}" for r in rows)
-    seeds = len(results["seeds"])
-
-    def draw(f: Format) -> Canvas:
-        panel = rows_panel(f, "seeds", len(data), Axis.over([*data["loss_lower"], *data["loss_upper"]]))
-        panel.scales("Loss J out of sample", "bp a year")
-        rows = []
-        for k, r in enumerate(data.to_dict("records")):
-            heavy, learned = bool(r["stands"]), k < seeds
-            style = LineStyle("sky" if learned else "ink", width=2.4 if heavy else 1.2, bold=heavy)
-            ends = (r["loss"], r["loss_lower"], r["loss_upper"])
-            rows.append(Row(r["policy"], *ends, style, filled=heavy or not learned, figure=number(r["loss"])))
-        interval_rows(panel, rows)
-        return panel.canvas
-
-    return picture("seeds", "Out-of-sample loss by seed", caption, f"Loss J, bp a year: {alt}.", data, draw)
+    drawn = []
+    for k, r in enumerate(rows):
+        heavy, learned = r["stands"], k < len(results["seeds"])
+        style = LineStyle("sky" if learned else "ink", width=2.4 if heavy else 1.2, bold=heavy)
+        ends = (r["loss"], r["loss_lower"], r["loss_upper"])
+        drawn.append(Row(r["policy"], *ends, style, filled=heavy or not learned, figure=number(r["loss"])))
+    x = Side(Axis.over([*data["loss_lower"], *data["loss_upper"]]))
+    y, high = Side(words="Loss J out of sample", unit="bp a year"), ROW_HEIGHT * len(drawn)
+    draw = plotted(x, y, lambda panel: interval_rows(panel, drawn), high, **ROW_ROOM)
+    alt = f"Loss J, bp a year: {told(rows, '{policy} {loss}')}."
+    return picture("seeds", "Out-of-sample loss by seed", caption, alt, data, draw)
 
 
 def _end(result: Mapping[str, Any]) -> float:

@@ -5,11 +5,10 @@ import pandas as pd
 
 from backtests.laboratory.learned.partial_dependence import held_lines, trade_sizes
 from foundation.paper.charts.curves import Curve, curves
-from foundation.paper.charts.panel import Axis, one_panel
-from foundation.paper.layout import AXIS
-from foundation.paper.picture import HALF, Format, Picture, picture
+from foundation.paper.charts.panel import Axis, Side, plotted
+from foundation.paper.picture import HALF, Picture, picture
 from foundation.paper.styles import LineStyle
-from foundation.paper.svg import HUES, Canvas
+from foundation.paper.svg import HUES
 from foundation.paper.wording import listed, number
 from research.learning import LearnedPolicy
 
@@ -37,15 +36,14 @@ def trades_picture(policy: LearnedPolicy) -> Picture:
         f"means.{more}"
     )
 
-    def draw(f: Format) -> Canvas:
-        drift, names = data["drift"].to_numpy(), list(data.columns[1:])
-        styles = [LineStyle("ink", (0, (1.3, 1.5)), 1.5), *(LineStyle(hue, width=1.5) for hue in HUES)]
-        panel = one_panel(f, "trades", HEIGHT, Axis(-FARTHEST, FARTHEST), Axis.over(data[names]), below=AXIS)
-        panel.scales("Trade", "half-widths (y) vs drift (x)", "drift, half-widths", lines=False)
-        shown = [Curve(name, drift, data[name].to_numpy(), style) for name, style in zip(names, styles, strict=False)]
-        curves(panel, shown, f.width)
-        return panel.canvas
-
+    names, styles = (
+        list(data.columns[1:]),
+        [LineStyle("ink", (0, (1.3, 1.5)), 1.5), *(LineStyle(h, width=1.5) for h in HUES)],
+    )
+    shown = [Curve(name, drifts, data[name].to_numpy(), style) for name, style in zip(names, styles, strict=False)]
+    x = Side(Axis(-FARTHEST, FARTHEST), "drift, half-widths", lines=False)
+    y = Side(Axis.over(data[names]), "Trade", "half-widths (y) vs drift (x)")
+    draw = plotted(x, y, lambda panel: curves(panel, shown), HEIGHT)
     return picture("trades", "Trade size against drift", caption, f"Half-widths: {listed(widths)}.", data, draw, HALF)
 
 

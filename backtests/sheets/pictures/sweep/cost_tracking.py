@@ -6,13 +6,13 @@ import numpy as np
 import pandas as pd
 
 from backtests.sweeps.labels import DRAWN, METRICS
-from foundation.paper.charts.panel import Axis, Panel, one_panel
+from foundation.paper.charts.panel import Axis, Panel, Side
 from foundation.paper.charts.plane import TINY, Place, equal_loss, name_points, tracking_at, tracking_loss
 from foundation.paper.layout import AXIS, KEY_ROW, TITLE, Array, Box, log_ticks, spread
 from foundation.paper.picture import Format, Picture, picture
 from foundation.paper.styles import LABEL_GAP, LEAD, LETTER, LineStyle, fitted_name
 from foundation.paper.svg import SMALL, Canvas
-from foundation.paper.wording import NARROW_SPACE, counted, listed, number, percent
+from foundation.paper.wording import NARROW_SPACE, counted, listed, number, percent, told
 
 HEIGHT = 400.0  # px: of the panel
 POINTS_TOLD, POINTS_MARKED, POINTS_NAMED = 80, 600, 120  # points at most: in the words, with a mark, with a name
@@ -46,11 +46,11 @@ def cost_tracking_picture(
         names = _keyed(drawn)
         right = LEAD + 12.0 + min(LETTER * SMALL * max(map(len, names)), 180.0) if f.is_wide else 8.0
         legend = 0.0 if f.is_wide else KEY_ROW * -(-len(names) // 2)
-        across, up = _axis(drawn["cost"], 0.06), _axis(100.0 * drawn["gap"], 0.05)
-        panel = one_panel(f, name, HEIGHT, across, up, right=right, below=AXIS + legend)
-        canvas = panel.canvas
         unit = f"% a year (y) vs cost (x), log scales{'; dotted: equal J' if penalty else ''}"
-        panel.scales(label if f.is_wide else "Tracking error", unit, "cost, bp a year")
+        x = Side(_axis(drawn["cost"], 0.06), "cost, bp a year")
+        y = Side(_axis(100.0 * drawn["gap"], 0.05), (label, "Tracking error"), unit)
+        canvas = f.canvas(TITLE + HEIGHT + AXIS + legend)
+        panel = Panel(canvas, f.left, TITLE, f.width - f.left - right, HEIGHT).scaled(x, y)
         taken = _equal_losses(panel, penalty) if penalty else []
         spots = list(zip(panel.across(drawn["cost"]).tolist(), panel.up(100.0 * drawn["gap"]).tolist(), strict=True))
         _envelope(canvas, drawn, spots)
@@ -113,14 +113,11 @@ def _caption(table: pd.DataFrame, drawn: pd.DataFrame, elsewhere: pd.DataFrame, 
 
 
 def _alt(table: pd.DataFrame) -> str:
-    told = table if len(table) <= POINTS_TOLD else table[table["efficient"]]
-    each = [
-        f"{r['policy']}: cost {number(r['cost'])} bp a year, tracking error {percent(r['gap'], 2)}"
-        f"{', efficient' if r['efficient'] else ''}"
-        for r in told.head(POINTS_TOLD).to_dict("records")
-    ]
-    which = "each policy" if len(told) == len(table) else f"the efficient among {len(table)} policies"
-    return f"Annual tracking error and cost of {which}. {'; '.join(each)}."
+    said = table if len(table) <= POINTS_TOLD else table[table["efficient"]]
+    rows = said.head(POINTS_TOLD).assign(sharp=np.where(said.head(POINTS_TOLD)["efficient"], ", efficient", ""))
+    which = "each policy" if len(said) == len(table) else f"the efficient among {len(table)} policies"
+    each = told(rows, "{policy}: cost {cost} bp a year, tracking error {gap:%2}{sharp}")
+    return f"Annual tracking error and cost of {which}. {each}."
 
 
 def _axis(values: pd.Series, air: float) -> Axis:

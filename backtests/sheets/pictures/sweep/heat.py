@@ -45,7 +45,7 @@ def heat_map_picture(found: Grid, name: str = "heat") -> Picture:
             width=f.width,
             ringed=rings(found),
         ).fitted()
-        canvas = Canvas(f.width, shown.height, f"{name}-{f.css}")
+        canvas = f.canvas(shown.height)
         row, among = METRICS[found.metric], f" at that {_short(_axis(found.y))}" if found.y in CONDITIONS else ""
         better = f"stronger colour: {'lower' if lower_is_better(found.metric) else 'higher'}, better{among}"
         label = row.label if f.is_wide else _short(row.label)
@@ -56,10 +56,7 @@ def heat_map_picture(found: Grid, name: str = "heat") -> Picture:
         return canvas
 
     title = f"{_short(METRICS[found.metric].label)} by {_short(_axis(found.x))} and {_short(_axis(found.y))}"
-    caption = _caption(found)
-    alt = _alt(found)
-    data = _data(found)
-    return picture(name, title, caption, alt, data, draw)
+    return picture(name, title, _caption(found), _alt(found), _data(found), draw)
 
 
 def _axis(name: str) -> str:

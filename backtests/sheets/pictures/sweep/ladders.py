@@ -11,7 +11,7 @@ from backtests.sheets.pictures.sweep.styles import with_long_labels
 from backtests.sweeps.analysis import break_evens, leaders, ranks
 from backtests.sweeps.labels import axis_value
 from foundation.paper.charts.curves import Curve, curves, marks
-from foundation.paper.charts.panel import Axis, Panel
+from foundation.paper.charts.panel import Axis, Panel, Side
 from foundation.paper.layout import AXIS, ROW_HEIGHT, TITLE, far, log_ticks
 from foundation.paper.picture import Format, Picture, picture
 from foundation.paper.styles import LABEL_GAP, LineStyle
@@ -54,15 +54,15 @@ def cost_ladder_picture(
     def draw(f: Format) -> Canvas:
         f, count, row = with_long_labels(f), ladder.shape[1], METRICS[metric]
         second = TITLE + HEIGHT + 14.0 + TITLE
-        canvas = Canvas(f.width, second + ROW_HEIGHT * count + AXIS, f"{name}-{f.css}")
+        canvas = f.canvas(second + ROW_HEIGHT * count + AXIS)
         near = behind.loc[:, ~far(behind.max())]
         most = float(near.to_numpy().max()) or 1.0
         across, up = _levels(ladder), Axis(-most * (1.0 / ZERO - 1.0) ** 2, most, "root")
-        panel = Panel(canvas, f.left, TITLE, f.plot, HEIGHT, across, up)
         worse = "above the lowest" if lower_is_better(metric) else "below the highest"
-        panel.title(f"{row.label.partition(',')[0]} {worse}", f"{row.unit} (square-root scale)")
-        panel.y_grid([0.0, *log_ticks(most / 40.0, most, most=4)])
-        _behind_curves(f, panel, behind, styles, row.digits)
+        head, marks = f"{row.label.partition(',')[0]} {worse}", [0.0, *log_ticks(most / 40.0, most, most=4)]
+        side = Side(up, head, f"{row.unit} (square-root scale)", at=marks)
+        panel = Panel(canvas, f.left, TITLE, f.plot, HEIGHT).scaled(Side(across, at=()), side)
+        _behind_curves(panel, behind, styles, row.digits)
         for policy, _, last in leaders(ladder, metric).itertuples(index=False):
             if last < ladder.index[-1]:
                 x = panel.x_at(float(np.interp(last, ladder.index, range(len(ladder)))))
@@ -72,15 +72,11 @@ def cost_ladder_picture(
         ranked = Panel(canvas, f.left, second, f.plot, ROW_HEIGHT * count, across, Axis(count + 0.5, 0.5))
         ranked.title("Rank", "1 is the best" if count > 1 else "")
         rank = ranks(ladder, metric)
-        shown = [
-            Curve(
-                str(n), np.arange(len(v), dtype=float), v.to_numpy(dtype=float), _ranked(styles[str(n)]), points=RANKED
-            )
-            for n, v in rank.items()
-        ]
+        level, looks = np.arange(len(rank), dtype=float), {str(n): _ranked(styles[str(n)]) for n in rank}
+        shown = [Curve(str(n), level, v.to_numpy(dtype=float), looks[str(n)], points=RANKED) for n, v in rank.items()]
         for k in range(1, count + 1):
             canvas.text(f.left - 6.0, ranked.y_at(k), str(k), colour="soft", align="right")
-        curves(ranked, shown, f.width)
+        curves(ranked, shown)
         _name_levels(ranked, [axis_value("cost_multiple", v) for v in ladder.index], "cost, × today's")
         return canvas
 
@@ -131,7 +127,7 @@ def _break_evens_by_start(spans: pd.DataFrame, by_start: Sequence[pd.DataFrame])
     return sentences
 
 
-def _behind_curves(f: Format, panel: Panel, behind: pd.DataFrame, styles: Mapping[str, LineStyle], digits: int) -> None:
+def _behind_curves(panel: Panel, behind: pd.DataFrame, styles: Mapping[str, LineStyle], digits: int) -> None:
     """A curve a policy, straight between levels on a linear axis, with a mark at each level.
 
     By square root small leads can be seen beside large ones.
@@ -144,7 +140,7 @@ def _behind_curves(f: Format, panel: Panel, behind: pd.DataFrame, styles: Mappin
         marks(panel, Curve(str(name), x, line.to_numpy(), style, points=POINT))
         value = _end(last, digits) + ("↑" if last > panel.y.high else "")
         shown.append(Curve(str(name), fine, np.interp(fine, x, line), style, value))
-    curves(panel, shown, f.width, values=f.is_wide)
+    curves(panel, shown)
 
 
 def _levels(ladder: pd.DataFrame) -> Axis:
@@ -196,24 +192,25 @@ def lag_ladder_picture(
     def draw(f: Format) -> Canvas:
         f, first = with_long_labels(f), next(iter(ladders.values()))
         count, high = len(ladders), max(110.0, LABEL_GAP * first.shape[1] + 10.0)
-        canvas = Canvas(f.width, count * (TITLE + high) + AXIS, f"{name}-{f.css}")
+        canvas = f.canvas(count * (TITLE + high) + AXIS)
         for k, (metric, values) in enumerate(ladders.items()):
             row, shown = METRICS[metric], METRICS[metric].factor * values
             gone = far((shown - float(shown.iloc[0].median())).abs().max())
-            up = Axis.over(shown.loc[:, ~gone])
-            panel = Panel(canvas, f.left, TITLE + k * (TITLE + high), f.plot, high, _levels(first), up)
-            panel.title(row.label if f.is_wide else row.label.partition(",")[0], row.unit)
-            panel.y_grid(up.ticks(4))
+            y = Side(Axis.over(shown.loc[:, ~gone]), (row.label, row.label.partition(",")[0]), row.unit, most=4)
+            at = Panel(canvas, f.left, TITLE + k * (TITLE + high), f.plot, high)
+            panel = at.scaled(Side(_levels(first), at=()), y)
             found = []
             for policy, line in shown.items():
                 x, value = np.arange(len(line), dtype=float), _end(float(line.iloc[-1]), row.digits)
                 found.append(Curve(str(policy), x, line.to_numpy(), styles[str(policy)], value, points=POINT))
-            curves(panel, found, f.width, values=f.is_wide)
+            curves(panel, found)
         _name_levels(panel, [axis_value("lag", v) for v in first.index], "lag, sessions from decision to execution")
         return canvas
 
-    alt = " ".join(_alt(values, metric, "lag") for metric, values in ladders.items())
-    caption = _lag_caption(ladders, conditions)
+    caption, alt = (
+        _lag_caption(ladders, conditions),
+        " ".join(_alt(values, metric, "lag") for metric, values in ladders.items()),
+    )
     return picture(name, "Effect of execution lag", caption, alt, long_table(ladders), draw)
 
 

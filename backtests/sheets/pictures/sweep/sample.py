@@ -81,7 +81,7 @@ def sample_picture(table: pd.DataFrame, metric: str = "loss", name: str = "sampl
         names = [str(c) for c in coloured.cat.categories]
         room = f.width - f.left - 12.0
         longest = max(LETTER * SMALL * (len(words) + 7) + 22.0 for words in names)
-        canvas = Canvas(f.width, TITLE + KEY_ROW + HEIGHT + AXIS, f"{name}-{f.css}")
+        canvas = f.canvas(TITLE + KEY_ROW + HEIGHT + AXIS)
         x = drawn[axis].to_numpy(dtype=float) * (100.0 if axis == "band" else 1.0)
         y = METRICS[metric].factor * drawn[metric].to_numpy(dtype=float)
         kind = "log" if y.min() > 0.0 and y.max() > WIDE_RATIO * y.min() else "linear"

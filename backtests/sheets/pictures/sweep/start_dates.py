@@ -11,8 +11,8 @@ from backtests.sweeps.analysis import BAND, FAN_SHARE, FEW, luck, spreads
 from backtests.sweeps.labels import axis_value
 from foundation.paper.charts.curves import Curve, curves
 from foundation.paper.charts.interval_rows import Row, interval_rows
-from foundation.paper.charts.panel import Axis, Panel, day_numbers
-from foundation.paper.layout import NAMES, NUMBERS_HEIGHT, ROW_HEIGHT, TITLE, far
+from foundation.paper.charts.panel import Axis, Panel, beside, day_numbers, evenly
+from foundation.paper.layout import NAMES, NUMBERS_HEIGHT, ROW_HEIGHT, far
 from foundation.paper.picture import Format, Picture, picture
 from foundation.paper.styles import LineStyle
 from foundation.paper.svg import Canvas
@@ -36,26 +36,23 @@ def start_dates_picture(
 
     def draw(f: Format) -> Canvas:
         rows = ROW_HEIGHT * next(iter(dated.values())).shape[1]
-        one = TITLE + HEIGHT + GAP + rows + NUMBERS_HEIGHT
-        if f.is_wide:
-            width = (f.width - NAMES - 40.0 * len(dated)) / len(dated)
-            places = [(NAMES + 36.0 + k * (width + 40.0), TITLE) for k in range(len(dated))]
-            canvas = Canvas(f.width, one, f"{name}-wide")
-        else:
-            width = f.width - NAMES - 10.0
-            places = [(NAMES, TITLE + k * (one + 12.0)) for k in range(len(dated))]
-            canvas = Canvas(f.width, len(dated) * (one + 12.0), f"{name}-narrow")
-        for k, ((metric, found), (x, top)) in enumerate(zip(dated.items(), places, strict=True)):
+        left, right, below = (NAMES + 36.0, 4.0, 0.0) if f.is_wide else (NAMES, 10.0, 12.0)
+        spans, high = evenly(f, len(dated), left, 40.0, right), HEIGHT + GAP + rows
+        panels = beside(f, [high] * len(dated), spans, NUMBERS_HEIGHT + below)
+        for at, (metric, found) in zip(panels, dated.items(), strict=True):
             values, days = METRICS[metric].factor * found, day_numbers(pd.DatetimeIndex(found.index))
             middle = float(values.iloc[:, 0].median())
             near = values.loc[:, ~far((values - middle).abs().max())]  # the policies that do not flatten the others
             over = Axis.over(near)
             across = Axis(days[0], days[-1] if len(days) > 1 else days[0] + 1.0)
-            left, wide = (x, width) if f.is_wide else (f.left, f.width - f.left - 10.0)  # the curves need no names
-            _curves(Panel(canvas, left, top, wide, HEIGHT, across, over), metric, near, styles, str(values.columns[0]))
-            panel = Panel(canvas, x, top + HEIGHT + GAP, width, rows, over)
-            _spreads(panel, metric, values, [str(policy) for policy in near], styles, named=not f.is_wide or k == 0)
-        return canvas
+            start, wide = (
+                (at.left, at.width) if f.is_wide else (f.left, f.width - f.left - 10.0)
+            )  # curves need no names
+            whole = Panel(at.canvas, start, at.top, wide, HEIGHT, across, over)
+            _curves(whole, metric, near, styles, str(values.columns[0]))
+            panel = Panel(at.canvas, at.left, at.top + HEIGHT + GAP, at.width, rows, over)
+            _spreads(panel, metric, values, [str(policy) for policy in near], styles, named=at.left == left)
+        return at.canvas
 
     return picture(name, "Results by start date", _caption(dated, conditions), _alt(dated), _data(dated), draw)
 
@@ -105,7 +102,9 @@ def _curves(panel: Panel, metric: str, near: pd.DataFrame, styles: Mapping[str, 
         low, high = (float(near[own].quantile(q)) for q in BAND)
         panel.band(low, high, styles[own].colour, FILL)
     days, points = day_numbers(dates), 3.6 if len(near) <= 40 else 0.0
-    curves(panel, [Curve(str(n), days, v.to_numpy(), styles[str(n)], points=points) for n, v in near.items()])
+    curves(
+        panel, [Curve(str(n), days, v.to_numpy(), styles[str(n)], points=points) for n, v in near.items()], named=False
+    )
 
 
 def _spreads(
@@ -128,17 +127,8 @@ def _spreads(
     rows = []
     for name, of in spreads(values).iterrows():
         words = number(of["median"], 0 if abs(of["median"]) >= 100.0 else METRICS[metric].digits)
-        rows.append(
-            Row(
-                str(name),
-                of["median"],
-                of["least"],
-                of["most"],
-                replace(styles[str(name)], width=1.2, dash="-"),
-                filled=False,
-                beyond="" if name in near else words,
-                inner=None if few else (of["low"], of["high"]),
-                values=values[name].tolist() if few else (),
-            )
-        )
+        ends, style = (of["median"], of["least"], of["most"]), replace(styles[str(name)], width=1.2, dash="-")
+        inner, each = (None, values[name].tolist()) if few else ((of["low"], of["high"]), ())
+        beyond = "" if name in near else words
+        rows.append(Row(str(name), *ends, style, filled=False, beyond=beyond, inner=inner, values=each))
     interval_rows(panel, rows, mark="ink", names=named)

@@ -8,7 +8,7 @@ import pytest
 
 from foundation.paper.charts.curves import Curve, curves
 from foundation.paper.charts.heat_map import HeatMap, colour_scale, heat_map
-from foundation.paper.charts.interval_rows import Row, interval_rows, rows_panel
+from foundation.paper.charts.interval_rows import Row, interval_rows
 from foundation.paper.charts.panel import Axis, Panel, one_panel
 from foundation.paper.charts.plane import tracking_at, tracking_loss
 from foundation.paper.picture import WIDE
@@ -52,13 +52,13 @@ def test_a_curve_is_cut_at_its_panel_and_named_with_its_value() -> None:
 
 
 def test_a_row_off_the_axis_is_written_at_its_edge_and_has_no_interval() -> None:
-    panel = rows_panel(WIDE, "rows", 2, Axis(-1.0, 1.0))
+    panel = one_panel(WIDE, "rows", 40.0, Axis(-1.0, 1.0))
     rows = [Row("one", 0.0, -0.5, 0.5, BLUE, figure="0.00"), Row("two", 9.0, 8.0, 10.0, BLUE, beyond="+9.00")]
     interval_rows(panel, rows)
     svg = panel.canvas.svg("wide", "")
     assert svg.count("stroke-width:1.5") == 1
     assert [word for word in ("one", "two", "0.00", "+9.00", "▸") if f">{word}</text>" not in svg] == []
-    panel = rows_panel(WIDE, "rows", 1, Axis(-9.0, 0.5))  # words of one in the margin are on its side, too
+    panel = one_panel(WIDE, "rows", 20.0, Axis(-9.0, 0.5))  # words of one in the margin are on its side, too
     interval_rows(panel, [Row("two", 0.2, -9.0, 9.0, BLUE, beyond="+0.20")])
     assert ">▸</text>" in panel.canvas.svg("wide", "")
 
