@@ -1,7 +1,8 @@
 """A picture, drawn twice, for a wide page and for a phone, with its caption, its words and its numbers."""
 
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from functools import cached_property
+from typing import Any
 
 import pandas as pd
 
@@ -111,3 +112,14 @@ def picture(
         return draw(replace(f, name=name)).svg(f.css, f"{title}. {alt}")
 
     return Picture(name, title, caption, alt, data, drawn, wide_as)
+
+
+def by_day(dates: pd.DatetimeIndex, columns: Mapping[str, Mapping[str, Any]]) -> pd.DataFrame:
+    """The numbers of a picture through time: a row a policy and day, with the columns date, policy and its own.
+
+    dates   : (T,) days.
+    columns : (T,) values or one, by policy and name of the column.
+    """
+    days = dates.strftime("%Y-%m-%d")
+    frames = [pd.DataFrame({"date": days, "policy": name, **own}) for name, own in columns.items()]
+    return pd.concat(frames, ignore_index=True)

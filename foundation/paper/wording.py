@@ -101,7 +101,7 @@ class _Told(Formatter):
     """Fields of a text: a number in its own words, with digits, and a sign or as a percentage where that is asked."""
 
     def format_field(self, value: Any, format_spec: str) -> str:
-        if not isinstance(value, float) and value is not None:
+        if (not isinstance(value, float) and value is not None) or format_spec.endswith("g"):
             return str(super().format_field(value, format_spec))
         digits, signed = format_spec.lstrip("+%"), "+" in format_spec
         if "%" in format_spec:

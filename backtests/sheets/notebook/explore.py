@@ -18,11 +18,11 @@ from backtests.engine import backtest, run
 from backtests.engine.result import Backtest
 from backtests.evaluation.benchmark import Benchmark
 from backtests.evaluation.scores import score
-from backtests.sheets.pictures.comparison.timeline import growth_picture, series_canvas
+from backtests.sheets.pictures.comparison.timeline import growth_picture
 from backtests.sheets.pictures.comparison.weights import weights_picture
 from foundation.arguments import is_number, refuse
-from foundation.dataclasses import dataclass, field
-from foundation.paper.charts.curves import Series
+from foundation.dataclasses import dataclass, field, replace
+from foundation.paper.charts.curves import Series, series_plotted
 from foundation.paper.charts.panel import Axis
 from foundation.paper.picture import WIDE
 from foundation.paper.styles import LineStyle, line_styles
@@ -247,20 +247,14 @@ def _step_picture(played: Backtest) -> str:
     """The gap of each weight to its target, on a scale that no step changes, and growth, as an <svg> element."""
     name, grown, away = played.name, played.growth_path / played.growth_path[0], gaps_to_target(played)
     means = {asset: f"{number(np.abs(gap).mean(), 1)}" for asset, gap in away.items()}
+    end = {name: f"×{number(grown[-1])}"}
     shown = (
         Series("Gap to target", "points of NAV, as far as ±10; label: mean size", away, means, GAP_AXIS),
-        Series(
-            "Growth of 1",
-            "net of costs (log scale)",
-            {name: grown},
-            {name: f"×{number(grown[-1])}"},
-            Axis.over(grown, kind="log"),
-        ),
+        Series("Growth of 1", "net of costs (log scale)", {name: grown}, end, Axis.over(grown, kind="log")),
     )
     styles = {name: STYLE} | line_styles(dict.fromkeys(away, False), "", None)
-    return series_canvas(WIDE, "explored", shown, styles, played.dates).svg(
-        "wide", f"{name}: growth, and gaps to target"
-    )
+    drawn = series_plotted(shown, styles, played.dates)(replace(WIDE, name="explored"))
+    return drawn.svg("wide", f"{name}: growth, and gaps to target")
 
 
 def _named(width: float) -> str:

@@ -94,8 +94,8 @@ def frontier_picture(study: Study) -> Picture:
     """
     data = frontier(study)
     cases = int(data["cases"].iloc[0])
-    tuned = data.assign(bp=[f"{COST_BP * multiple:g}" for multiple in data["cost_multiple"]])
-    alt = told(tuned, "{rule}, tuned at {bp} bp: {paid:1} bp and {strays} %")
+    tuned = data.assign(bp=COST_BP * data["cost_multiple"])
+    alt = told(tuned, "{rule}, tuned at {bp:g} bp: {paid:1} bp and {strays} %")
     caption = (
         f"Each line is a rule at 2, 10 and 50 bp a side, from right to left, mean of {counted(cases, 'case')} "
         "(geometric); lower and further left is better. Calendars do not depend on cost: month, quarter and year are "

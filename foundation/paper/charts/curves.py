@@ -1,18 +1,19 @@
 """Curves in a panel, each with its name where it ends."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from typing import NamedTuple
 
 import pandas as pd
 
-from foundation.dataclasses import dataclass, replace
+from foundation.dataclasses import dataclass, field, replace
 from foundation.paper.charts.panel import Axis, Panel, day_numbers
-from foundation.paper.layout import NUMBERS_HEIGHT, TITLE, Array, spread, thinned
+from foundation.paper.layout import AXIS, NUMBERS_HEIGHT, TITLE, Array, spread, thinned
 from foundation.paper.picture import Format
 from foundation.paper.styles import LABEL_GAP, LEAD, LETTER, LineStyle, fitted_name
-from foundation.paper.svg import SMALL
+from foundation.paper.svg import SMALL, Canvas
 from foundation.paper.wording import even
 
+TALL, LOW = 190.0, 84.0  # px: of the first panel through time, and of another one, at least
 LEADER_WIDTH = 0.6  # px: width of a leader line from a point within a panel
 
 
@@ -84,6 +85,7 @@ class Series:
     axis    : axis up; a curve that leaves it is cut at its edge.
     base    : value of a dark line, or None.
     most    : numbers along the axis at most; by default as `Side`.
+    dates   : dates of the values; by default the last ones of the picture.
     """
 
     name: str
@@ -93,6 +95,38 @@ class Series:
     axis: Axis
     base: float | None = None
     most: int | None = None
+    dates: pd.DatetimeIndex | None = field(default=None, repr=False)
+
+
+def series_plotted(
+    shown: Sequence[Series], styles: Mapping[str, LineStyle], dates: pd.DatetimeIndex, high: float | None = None,
+    words: str = "", right: float | None = None,
+) -> Callable[[Format], Canvas]:  # fmt: skip
+    """A drawing of panels below one another on one axis of days.
+
+    shown  : content of each panel.
+    styles : line style of each curve.
+    dates  : (T,) dates of the axis.
+    high   : height of each panel, px; by default that of its names, `TALL` at least for the first, `LOW` for others.
+    words  : title below the axis, or "".
+    right  : room at the right, px; by default that of the format.
+    """
+
+    def draw(f: Format) -> Canvas:
+        least = [max(LABEL_GAP * len(one.curves) + 4.0, LOW if k else TALL) for k, one in enumerate(shown)]
+        width = f.width - f.left - (f.right if right is None else right)
+        heights, below = [high] * len(shown) if high else least, AXIS if words else NUMBERS_HEIGHT
+        panels, whole = stacked_panels(f, f.name, heights, dates, width, below)
+        if high is None:
+            whole.years(dates)
+        for panel, series in zip(panels, shown, strict=True):
+            series_panel(panel, series, styles, dates if series.dates is None else series.dates)
+        if high is not None:
+            whole.years(dates)
+        whole.x_title(words)
+        return whole.canvas
+
+    return draw
 
 
 def series_panel(at: Panel, series: Series, styles: Mapping[str, LineStyle], dates: pd.DatetimeIndex) -> None:

@@ -7,7 +7,7 @@ import numpy as np
 import pandas as pd
 
 from backtests.comparison.fitting.tuning import Tuned, thresholds_tried
-from backtests.sheets.pictures.policy.learning import seed_curves, steps_side
+from backtests.sheets.pictures.policy.learning import seed_curves, steps_side, training_curves
 from foundation.paper.charts.curves import Curve, End, curves, end_labels
 from foundation.paper.charts.panel import Axis, Panel, Side, plotted
 from foundation.paper.layout import OUTLIER_DISTANCE
@@ -100,14 +100,9 @@ def learning_picture(name: str, key: str, training: Training, style: LineStyle) 
     training : training of its seeds.
     style    : line style of its curves.
     """
-    rows = [
-        {"seed": seed, "steps": point["steps"], "loss": point["loss"], "stands": seed == training.chosen}
-        for seed, policy in training.policies.items()
-        for point in policy.card.get("curve", ())
-    ]
-    if not rows:
+    data = training_curves({seed: policy.card for seed, policy in training.policies.items()}, training.chosen)
+    if data.empty:
         return None
-    data = pd.DataFrame(rows)
     first, last = (data.groupby("seed")["loss"].agg(end) for end in ("first", "last"))
     caption = (
         f"Over {data['steps'].max():,} steps the loss J falls from {number(first.mean())} to {number(last.mean())} bp "

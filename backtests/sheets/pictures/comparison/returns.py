@@ -6,13 +6,13 @@ import numpy as np
 import pandas as pd
 
 from backtests.evaluation.trailing_returns import SPANS
-from backtests.sheets.pictures.comparison.timeline import axis_of, series_canvas
+from backtests.sheets.pictures.comparison.timeline import axis_of
 from foundation.arrays import Array
-from foundation.paper.charts.curves import Series
+from foundation.paper.charts.curves import Series, series_plotted
 from foundation.paper.charts.interval_rows import Row, interval_rows
 from foundation.paper.charts.panel import Axis, Panel, Side, beside, evenly
 from foundation.paper.layout import AXIS, NAMES, ROW_HEIGHT
-from foundation.paper.picture import Format, Picture, picture
+from foundation.paper.picture import Format, Picture, by_day, picture
 from foundation.paper.styles import LineStyle, eligible
 from foundation.paper.svg import Canvas
 from foundation.paper.wording import counted, number, percent
@@ -34,18 +34,14 @@ def rolling_returns_picture(
     for span, by_policy in found.items():
         curves = {name: 100.0 * values for name, values in by_policy.items()}
         figures = {name: percent(float(values[-1])) for name, values in by_policy.items()}
-        title = f"Over {counted(SPANS[span], 'year')}"
-        shown.append(
-            Series(title, "% a year, up to each close; label: latest", curves, figures, axis_of(curves, styles))
-        )
-    data = pd.concat(
-        [
-            pd.DataFrame({"last_close": dates[-len(v) :].strftime("%Y-%m-%d"), "policy": name, span: v})
-            for span, by_policy in found.items()
-            for name, v in by_policy.items()
-        ]
-    )
-    data = data.groupby(["policy", "last_close"], sort=False, as_index=False).first()
+        title, unit = f"Over {counted(SPANS[span], 'year')}", "% a year, up to each close; label: latest"
+        shown.append(Series(title, unit, curves, figures, axis_of(curves, styles)))
+    frames = [
+        pd.DataFrame({"last_close": dates[-len(v) :].strftime("%Y-%m-%d"), "policy": name, span: v})
+        for span, by_policy in found.items()
+        for name, v in by_policy.items()
+    ]
+    data = pd.concat(frames).groupby(["policy", "last_close"], sort=False, as_index=False).first()
     each = [
         f"{SPANS[span]}: "
         + ", ".join(f"{n} {percent(v.min())} to {percent(v.max())}, mean {percent(v.mean())}" for n, v in of.items())
@@ -53,11 +49,7 @@ def rolling_returns_picture(
     ]
     caption = "Neighbouring spans share nearly all of their days: the curves describe the test and are no evidence."
     alt = f"Return a year over spans of so many years. {'; '.join(each)}."
-
-    def draw(f: Format) -> Canvas:
-        return series_canvas(f, "rolling_returns", shown, styles, dates)
-
-    return picture("rolling_returns", "Rolling returns", caption, alt, data, draw)
+    return picture("rolling_returns", "Rolling returns", caption, alt, data, series_plotted(shown, styles, dates))
 
 
 def spreads_picture(found: Mapping[str, Mapping[str, Array]], styles: Mapping[str, LineStyle]) -> Picture:
@@ -66,14 +58,8 @@ def spreads_picture(found: Mapping[str, Mapping[str, Array]], styles: Mapping[st
     found  : by "months" and "years", then policy, (k,) returns of whole periods, fraction.
     styles : line style of each policy.
     """
-    data = pd.concat(
-        [
-            pd.DataFrame({"length": length, "policy": name, "return": values})
-            for length, by_policy in found.items()
-            for name, values in by_policy.items()
-        ],
-        ignore_index=True,
-    )
+    each = [(length, name, values) for length, by_policy in found.items() for name, values in by_policy.items()]
+    frames = [pd.DataFrame({"length": length, "policy": name, "return": values}) for length, name, values in each]
 
     def draw(f: Format) -> Canvas:
         spans = evenly(f, len(found), NAMES, BETWEEN, 8.0)
@@ -86,17 +72,16 @@ def spreads_picture(found: Mapping[str, Mapping[str, Array]], styles: Mapping[st
             interval_rows(panel, rows, names=panel.left == NAMES)
         return panel.canvas
 
-    each = [
+    said = [
         f"{name}, {len(v)} {length}: {percent(v.min())} to {percent(v.max())}, median {percent(np.median(v))}"
-        for length, by_policy in found.items()
-        for name, v in by_policy.items()
+        for length, name, v in each
     ]
     caption = (
         "A stroke a month or a year, over the middle half of them a broad line, a mark at the median. Strokes beyond "
         "the scale, which eligible policies set, are left out; the table has the worst and the best."
     )
-    title = "Distribution of monthly and yearly returns"
-    return picture("return_spreads", title, caption, f"{'; '.join(each)}.", data, draw)
+    title, data = "Distribution of monthly and yearly returns", pd.concat(frames, ignore_index=True)
+    return picture("return_spreads", title, caption, f"{'; '.join(said)}.", data, draw)
 
 
 def _row(panel: Panel, name: str, values: Array, style: LineStyle) -> Row:
@@ -122,20 +107,11 @@ def matched_picture(
     figures = {name: f"×{number(float(path[-1]))}" for name, path in found.items()}
     unit = "net of costs (log scale)"
     series = Series(f"Growth of 1 at {reference}'s volatility", unit, found, figures, axis_of(found, styles, "log"))
-    data = pd.concat(
-        [
-            pd.DataFrame({"date": dates.strftime("%Y-%m-%d"), "policy": name, "share": shares[name], "growth": path})
-            for name, path in found.items()
-        ],
-        ignore_index=True,
-    )
+    data = by_day(dates, {name: {"share": shares[name], "growth": path} for name, path in found.items()})
     caption = (
         "Each policy with so much of NAV in it that its returns over cash vary as the reference's; the rest earns the "
         "cash rate, or is borrowed at it, without further costs (Modigliani and Modigliani, 1997)."
     )
     alt = "; ".join(f"{name}: {percent(shares[name])} of NAV, grew to {words[1:]}" for name, words in figures.items())
-
-    def draw(f: Format) -> Canvas:
-        return series_canvas(f, "matched_volatility", [series], styles, dates)
-
+    draw = series_plotted([series], styles, dates)
     return picture("matched_volatility", "Growth at one volatility", caption, f"{alt}.", data, draw)

@@ -1,6 +1,6 @@
 """Pictures of what changes through a test: rolling measures, betas on factors, and concentration."""
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 
 import numpy as np
 import pandas as pd
@@ -8,13 +8,12 @@ import pandas as pd
 from backtests.attribution.exposures import Concentration
 from backtests.attribution.factor_attribution import FactorAttribution
 from backtests.evaluation.policy_risk import PolicyRisk
+from foundation.arrays import Array
 from foundation.dataclasses import dataclass
-from foundation.paper.charts.curves import Series, series_panel, stacked_panels
+from foundation.paper.charts.curves import Series, series_plotted
 from foundation.paper.charts.panel import Axis
-from foundation.paper.layout import AXIS, NUMBERS_HEIGHT, Array
-from foundation.paper.picture import HALF, Format, Picture, picture
+from foundation.paper.picture import HALF, Picture, by_day, picture
 from foundation.paper.styles import LineStyle
-from foundation.paper.svg import Canvas
 from foundation.paper.wording import counted, listed, number, percent
 
 HEIGHT, FACTOR_HEIGHT, NUMBER_HEIGHT = 80.0, 110.0, 104.0  # px: of a panel
@@ -71,44 +70,11 @@ def rolling_picture(risk: Mapping[str, PolicyRisk], styles: Mapping[str, LineSty
     if not there:
         return None
     name, one = next(iter(risk.items()))
-    dates = one.rolling_dates
-
+    dates, nothing = one.rolling_dates, np.full(len(one.rolling_dates), np.nan)
+    data = by_day(dates, {n: {m: r.rolling.get(m, nothing) for m in ROLLING_MEASURES} for n, r in risk.items()})
     shown = [ROLLING_MEASURES[measure].series(found) for measure, found in there.items()]
-
-    def draw(f: Format) -> Canvas:
-        return _panels(f, shown, HEIGHT, styles, dates, [dates] * len(shown), f.plot)
-
-    title = f"Rolling one-year {listed([_said(measure) for measure in there])}"
-    return picture("rolling", title, _caption(there, name, one), _alt(there, one), _table(risk, dates), draw)
-
-
-def _panels(
-    f: Format,
-    shown: list[Series],
-    height: float,
-    styles: Mapping[str, LineStyle],
-    dates: pd.DatetimeIndex,
-    own: list[pd.DatetimeIndex],
-    width: float,
-    words: str = "",
-) -> Canvas:
-    """Panels of one height below one another, the curves of each over its own of the dates; `words` stand below."""
-    panels, whole = stacked_panels(f, f.name, [height] * len(shown), dates, width, AXIS if words else NUMBERS_HEIGHT)
-    for panel, series, days in zip(panels, shown, own, strict=True):
-        series_panel(panel, series, styles, days)
-    whole.years(dates)
-    whole.x_title(words)
-    return whole.canvas
-
-
-def _table(risk: Mapping[str, PolicyRisk], dates: pd.DatetimeIndex) -> pd.DataFrame:
-    """A row a policy and last day of a year; empty where a measure is not defined."""
-    days, nothing = dates.strftime("%Y-%m-%d"), np.full(len(dates), np.nan)
-    frames = [
-        pd.DataFrame({"date": days, "policy": name, **{m: r.rolling.get(m, nothing) for m in ROLLING_MEASURES}})
-        for name, r in risk.items()
-    ]
-    return pd.concat(frames, ignore_index=True)
+    title, draw = f"Rolling one-year {listed(list(map(_said, there)))}", series_plotted(shown, styles, dates, HEIGHT)
+    return picture("rolling", title, _caption(there, name, one), _alt(there, one), data, draw)
 
 
 def _said(measure: str) -> str:
@@ -121,11 +87,8 @@ def _caption(there: Mapping[str, Mapping[str, np.ndarray]], name: str, one: Poli
     for measure, found in there.items():
         if name in found:
             shown, values = ROLLING_MEASURES[measure], found[name]
-            low, high = (
-                f"{shown.text(float(values[row]))} ({dates[row]:%Y-%m})"
-                for row in (int(values.argmin()), int(values.argmax()))
-            )
-            parts.append(f"{_said(measure)} from {low} to {high}")
+            ends = [f"{shown.text(float(values[k]))} ({dates[k]:%Y-%m})" for k in (values.argmin(), values.argmax())]
+            parts.append(f"{_said(measure)} from {' to '.join(ends)}")
     text = f"{name}, over each year: {listed(parts)}. " if parts else ""
     first = f"Each point describes the year before it; the first is {dates[0]:%Y-%m-%d}."
     to = f" Beta is to {one.benchmark}." if "beta" in there else ""
@@ -137,12 +100,16 @@ def _caption(there: Mapping[str, Mapping[str, np.ndarray]], name: str, one: Poli
 def _alt(there: Mapping[str, Mapping[str, np.ndarray]], one: PolicyRisk) -> str:
     dates = one.rolling_dates
     each = [
-        f"{name} {measure.name}: lowest {measure.text(float(values.min()))}, highest "
-        f"{measure.text(float(values.max()))}, latest {measure.text(float(values[-1]))}"
-        for measure, found in ((ROLLING_MEASURES[key], found) for key, found in there.items())
+        f"{name} {ROLLING_MEASURES[key].name}: {_extremes(values, ROLLING_MEASURES[key].text)}"
+        for key, found in there.items()
         for name, values in found.items()
     ]
     return f"Over {one.window} days to each day from {dates[0]:%Y-%m-%d} to {dates[-1]:%Y-%m-%d}. {'; '.join(each)}."
+
+
+def _extremes(values: Array, text: Callable[[float], str]) -> str:
+    """The ends of a curve in words."""
+    return f"lowest {text(values.min())}, highest {text(values.max())}, latest {text(values[-1])}"
 
 
 # -- betas on factors ------------------------------------------------------------------------------------------------
@@ -155,36 +122,26 @@ def factor_betas_picture(found: Mapping[str, FactorAttribution], styles: Mapping
     styles : line style of each policy.
     """
     name, one = next(iter(found.items()))
-
     shown, unit = [], ("beta over the last year; label: latest", "beta")
     for row, factor in enumerate(one.factors[:FACTORS_SHOWN]):
         values = {name: a.rolling[:, row] for name, a in found.items()}
         figures, axis = (
-            {name: number(float(v[-1])) for name, v in values.items()},
-            Axis.over([0.0, *np.concatenate([*values.values()])]),
+            {name: number(v[-1]) for name, v in values.items()},
+            Axis.over([0.0, *np.ravel([*values.values()])]),
         )
         shown.append(Series(factor, unit, values, figures, axis, 0.0, most=4))
+    frames = [
+        pd.DataFrame({"date": a.rolling_dates.strftime("%Y-%m-%d"), "policy": policy, **_betas(a)})
+        for policy, a in found.items()
+    ]
+    title, data = f"Rolling betas over {one.window} days", pd.concat(frames, ignore_index=True)
+    draw = series_plotted(shown, styles, one.rolling_dates, FACTOR_HEIGHT, "last day of the year")
+    return picture("factor_betas", title, _betas_caption(name, one), _betas_alt(found), data, draw)
 
-    def draw(f: Format) -> Canvas:
-        own = [one.rolling_dates] * len(shown)
-        return _panels(f, shown, FACTOR_HEIGHT, styles, one.rolling_dates, own, f.plot, "last day of the year")
 
-    title, caption, alt = f"Rolling betas over {one.window} days", _betas_caption(name, one), _betas_alt(found)
-    return picture("factor_betas", title, caption, alt, _betas_table(found), draw)
-
-
-def _betas_table(found: Mapping[str, FactorAttribution]) -> pd.DataFrame:
-    """A row a policy and last day of a window, a column a factor."""
-    return pd.concat(
-        [
-            pd.DataFrame(
-                {"date": a.rolling_dates.strftime("%Y-%m-%d"), "policy": name}
-                | {f"beta on {factor}": a.rolling[:, k] for k, factor in enumerate(a.factors)}
-            )
-            for name, a in found.items()
-        ],
-        ignore_index=True,
-    )
+def _betas(one: FactorAttribution) -> dict[str, Array]:
+    """Its columns of the table."""
+    return {f"beta on {factor}": one.rolling[:, k] for k, factor in enumerate(one.factors)}
 
 
 def _betas_caption(name: str, one: FactorAttribution) -> str:
@@ -202,8 +159,7 @@ def _betas_caption(name: str, one: FactorAttribution) -> str:
 
 def _betas_alt(found: Mapping[str, FactorAttribution]) -> str:
     each = [
-        f"{name} on {factor}: lowest {number(float(a.rolling[:, k].min()))}, highest "
-        f"{number(float(a.rolling[:, k].max()))}, latest {number(float(a.rolling[-1, k]))}"
+        f"{name} on {factor}: {_extremes(a.rolling[:, k], number)}"
         for name, a in found.items()
         for k, factor in enumerate(a.factors[:FACTORS_SHOWN])
     ]
@@ -245,18 +201,14 @@ def concentration_picture(name: str, found: Concentration, style: LineStyle) -> 
         {"date": found.dates.strftime("%Y-%m-%d"), "effective_lines": found.lines, "effective_bets": bets}
     )
 
-    def series(words: str, unit: str, values: Array) -> Series:
-        return Series(
-            words, unit, {name: values}, {name: number(float(values[-1]), 1)}, Axis.over([*values, 1.0]), most=4
-        )
-
-    shown, days = [series("Effective lines", "number, by weight", known)], [found.dates[~np.isnan(found.lines)]]
-    if len(found.bets) > 1:
-        there = ~np.isnan(found.bets)
-        shown.append(series("Effective bets", "number, over the last year", found.bets[there]))
-        days.append(found.dates[found.ends][there])
-
-    def draw(f: Format) -> Canvas:
-        return _panels(f, shown, NUMBER_HEIGHT, {name: style}, found.dates, days, f.width - f.left - 130.0)
-
+    curves = [
+        ("Effective lines", "number, by weight", found.lines),
+        ("Effective bets", "number, over the last year", bets),
+    ]
+    shown = []
+    for words, unit, values in curves[: 2 if len(found.bets) > 1 else 1]:
+        own, dates = values[~np.isnan(values)], found.dates[~np.isnan(values)]
+        end, axis = {name: number(float(own[-1]), 1)}, Axis.over([*own, 1.0])
+        shown.append(Series(words, unit, {name: own}, end, axis, most=4, dates=dates))
+    draw = series_plotted(shown, {name: style}, found.dates, NUMBER_HEIGHT, right=130.0)
     return picture("concentration", f"Concentration: {name}", text, alt, data, draw, HALF)

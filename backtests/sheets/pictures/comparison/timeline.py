@@ -1,6 +1,6 @@
 """Two pictures of each policy over time: growth and drawdown; turnover and cumulative cost."""
 
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Iterable, Mapping
 
 import numpy as np
 import pandas as pd
@@ -8,10 +8,10 @@ import pandas as pd
 from backtests.engine.result import Backtest
 from backtests.evaluation.comparator import Comparator
 from foundation.dataclasses import dataclass
-from foundation.paper.charts.curves import Series, series_panel, stacked_panels
+from foundation.paper.charts.curves import LOW, Series, series_panel, series_plotted, stacked_panels
 from foundation.paper.charts.panel import Axis, Panel, day_numbers
 from foundation.paper.layout import Array
-from foundation.paper.picture import WIDE, Format, Picture, picture
+from foundation.paper.picture import WIDE, Format, Picture, by_day, picture
 from foundation.paper.styles import DASHED, LABEL_GAP, LEAD, LETTER, LineStyle, eligible, fitted_name, near
 from foundation.paper.svg import SMALL, Canvas
 from foundation.paper.wording import listed, number, percent
@@ -19,7 +19,6 @@ from research.risk import drawdown
 
 BENCHMARK = LineStyle("soft", DASHED[0], 1.3)
 CLOSE = 0.06  # of wealth: curves that end nearer than this look like one on the growth panel
-TALL, LOW = 190.0, 84.0  # of the growth panel; the lowest that another panel may be
 
 
 @dataclass(frozen=True, eq=False)
@@ -100,18 +99,15 @@ def _growth_picture(
     """
     dates = next(iter(played.values())).dates
     flowed = " Growth is time-weighted: it does not include contributions or withdrawals."
-    said = [_ends_words(paths, styles, reference)] if len(paths) > 1 else [_alone_words(reference, paths[reference])]
-    relative = {"relative_to_reference": "relative"} if len(paths) > 1 else {}
-    data = _table(paths, {"growth": "growth", **relative, "drawdown": "drawdown"}, dates)
+    said = _ends_words(paths, styles, reference) if len(paths) > 1 else _alone_words(reference, paths[reference])
+    heads = ("growth", *(["relative_to_reference"] if len(paths) > 1 else []), "drawdown")
+    data = by_day(dates, {n: {head: getattr(p, head.partition("_")[0]) for head in heads} for n, p in paths.items()})
     each = [
         f"{one}: grew to {number(p.growth[-1])}, maximum drawdown {percent(p.drawdown.min())}"
         for one, p in paths.items()
     ]
-
-    def draw(f: Format) -> Canvas:
-        return series_canvas(f, name, _series(paths, styles, reference), styles, dates)
-
-    caption = " ".join(said) + flowed * any(b.flows.any() for b in played.values())
+    draw = series_plotted(_series(paths, styles, reference), styles, dates)
+    caption = said + flowed * any(b.flows.any() for b in played.values())
     alt = f"{_daily(dates)}, starting at 1. {'; '.join(each)}."
     return picture(name, "Growth and drawdown", caption, alt, data, draw, wide_as)
 
@@ -121,7 +117,7 @@ def trading_picture(
 ) -> Picture:
     """Turnover and cumulative cost, day by day; arguments of `growth_picture`."""
     paths, dates = _all(played, reference, periods_per_year), played[reference].dates
-    data = _table(paths, {"turnover": "turnover", "cumulative_cost_bp": "cost"}, dates)
+    data = by_day(dates, {n: {"turnover": p.turnover, "cumulative_cost_bp": p.cost} for n, p in paths.items()})
     each = [
         f"{name}: turnover {percent(p.turnover_a_year)} a year, total cost {number(p.cost[-1], 1)} bp"
         for name, p in paths.items()
@@ -135,9 +131,8 @@ def trading_picture(
         series_panel(second, _paid(paths, styles), styles, dates)
         return first.canvas
 
-    caption = _trading_words(paths, reference)
-    alt = f"{_daily(dates)}. {'; '.join(each)}."
-    return picture("trading", "Turnover and cumulative cost", caption, alt, data, draw)
+    alt, title = f"{_daily(dates)}. {'; '.join(each)}.", "Turnover and cumulative cost"
+    return picture("trading", title, _trading_words(paths, reference), alt, data, draw)
 
 
 def _all(played: Mapping[str, Backtest], reference: str, periods_per_year: float) -> dict[str, Paths]:
@@ -155,16 +150,6 @@ def _paths(played: Backtest, base: Array, periods_per_year: float) -> Paths:
     cost = 1e4 * np.concatenate([[0.0], np.cumsum(played.cost_rate)])
     a_year = float(turnover.sum()) * periods_per_year / len(played.turnover)
     return Paths(grown, grown / base - 1.0, drawdown(grown), turnover, cost, a_year)
-
-
-def _table(paths: Mapping[str, Paths], fields: Mapping[str, str], dates: pd.DatetimeIndex) -> pd.DataFrame:
-    """A row a policy and day, a column for each of these fields of `Paths`, by its head."""
-    labels = {
-        "date": np.tile(dates.strftime("%Y-%m-%d").to_numpy(dtype=object), len(paths)),
-        "policy": np.repeat(np.array(list(paths), dtype=object), len(dates)),
-    }
-    columns = {head: np.concatenate([getattr(p, field) for p in paths.values()]) for head, field in fields.items()}
-    return pd.DataFrame(labels | columns)
 
 
 # -- words -----------------------------------------------------------------------------------------------------------
@@ -224,26 +209,6 @@ def _digits(relative: Iterable[float]) -> int:
 
 
 # -- drawing ---------------------------------------------------------------------------------------------------------
-
-
-def series_canvas(
-    f: Format, name: str, shown: Sequence[Series], styles: Mapping[str, LineStyle], dates: pd.DatetimeIndex
-) -> Canvas:
-    """Panels of curves below one another, the first one the highest.
-
-    f      : the page's format.
-    name   : name of the picture.
-    shown  : content of each panel.
-    styles : line style of each curve.
-    dates  : (D + 1,) closes.
-    """
-    rows = [LABEL_GAP * len(series.curves) + 4.0 for series in shown]
-    heights = [max(high, TALL if k == 0 else LOW) for k, high in enumerate(rows)]
-    panels, whole = stacked_panels(f, name, heights, dates, f.plot)
-    whole.years(dates)
-    for series, panel in zip(shown, panels, strict=True):
-        series_panel(panel, series, styles, dates)
-    return whole.canvas
 
 
 def axis_of(curves: Mapping[str, Array], styles: Mapping[str, LineStyle], kind: str = "linear") -> Axis:

@@ -131,8 +131,8 @@ def laws_picture(table: pd.DataFrame, width: float, loss: float) -> Picture:
         f"half-width {number(width, 3)} (theory ⅓), loss {number(loss, 3)} (theory ⅔). At ten times the cost the band "
         f"is {number(10.0**width, 1)} times and the lowest loss {number(10.0**loss, 1)} times as large."
     )
-    percents = table.assign(bp=[f"{1e4 * cost:g}" for cost in table["cost"]], half_width=100 * table["half_width"])
-    alt = told(percents, "at {bp} bp {half_width} % of NAV and {loss} bp a year")
+    percents = table.assign(bp=1e4 * table["cost"], half_width=100 * table["half_width"])
+    alt = told(percents, "at {bp:g} bp {half_width} % of NAV and {loss} bp a year")
     exponents = {"half_width": width, "loss": loss}
 
     def draw(f: Format) -> Canvas:

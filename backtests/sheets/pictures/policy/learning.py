@@ -20,14 +20,9 @@ def learning_picture(cards: Mapping[int, Mapping[str, Any]], stands: int) -> Pic
 
     stands : the representative seed.
     """
-    rows = [
-        {"seed": seed, "steps": point["steps"], "loss": point["loss"], "stands": seed == stands}
-        for seed, card in cards.items()
-        for point in card.get("curve", ())
-    ]
-    if not rows:
+    data = training_curves(cards, stands)
+    if data.empty:
         return None
-    data = pd.DataFrame(rows)
     ends = data.groupby("seed")["loss"].last()
     caption = (
         f"Loss J of {counted(len(ends), 'seed')} on validation paths, on which no seed is trained and by which none is "
@@ -40,6 +35,16 @@ def learning_picture(cards: Mapping[int, Mapping[str, Any]], stands: int) -> Pic
     each = told(ends.reset_index(), "seed {seed} ends at {loss:3}")
     of = ("Loss J on validation paths", "bp a year; x: thousand steps")
     return _picture(caption, f"Loss J, bp a year. {each}.", data, of, 1e3)
+
+
+def training_curves(cards: Mapping[int, Mapping[str, Any]], stands: int) -> pd.DataFrame:
+    """A row a seed and checkpoint of its training, by the seeds' cards: seed, steps, loss, and if it is selected."""
+    rows = [
+        {"seed": seed, "steps": point["steps"], "loss": point["loss"], "stands": seed == stands}
+        for seed, card in cards.items()
+        for point in card.get("curve", ())
+    ]
+    return pd.DataFrame(rows)
 
 
 def updates_picture(curve: Sequence[Mapping[str, float]], seed: int) -> Picture:

@@ -9,7 +9,7 @@ from foundation.paper.charts.heat_map import HeatMap, heat_map
 from foundation.paper.charts.panel import heading
 from foundation.paper.picture import HALF, Format, Picture, picture
 from foundation.paper.svg import Canvas
-from foundation.paper.wording import number
+from foundation.paper.wording import number, told
 from research.learning import LearnedPolicy
 from research.rules.networks.features import REACH
 from research.rules.networks.names import SHARED
@@ -22,29 +22,18 @@ PARTS = (0.05, 0.25, 0.50, 0.75, 0.95)  # of what training saw
 def regimes_picture(policy: LearnedPolicy) -> Picture:
     """Width of an asset's own box over its drift, by regime: the geometric mean over the assets of the last target."""
     regimes = _regimes(policy)
-    cells = np.array(
-        [
-            np.exp(
-                np.mean(
-                    [np.log(own_width_multiples(policy, i, DRIFTS, float(np.log(r)))) for i in held_lines(policy)],
-                    axis=0,
-                )
-            )
-            for r in regimes
-        ]
-    )
-    rows = [
-        {"volatility": float(r), "drift": float(d), "width": float(cells[j, k])}
-        for j, r in enumerate(regimes)
-        for k, d in enumerate(DRIFTS)
-    ]
+    lines = held_lines(policy)
+    widths = [[own_width_multiples(policy, i, DRIFTS, float(np.log(r))) for i in lines] for r in regimes]
+    cells = np.exp(np.mean(np.log(widths), axis=1))
+    places = {"volatility": np.repeat(regimes, len(DRIFTS)), "drift": np.tile(DRIFTS, len(regimes))}
+    data = pd.DataFrame({**places, "width": cells.ravel()})
     calm, wild = (float(np.exp(np.log(cells[k]).mean())) for k in (0, -1))
     caption = (
         f"Half-width of a holding's no-trade band over the closed form's, when only that holding has drifted: on "
         f"average {number(calm)} in the calmest market and {number(wild)} in the most volatile. Rows: volatility of "
         "the last weeks over long-run volatility, from the 5 % to the 95 % quantile of training."
     )
-    alt = "; ".join(f"volatility x{r['volatility']:g}, drift {r['drift']:g}: {number(r['width'])}" for r in rows)
+    alt = told(data, "volatility x{volatility:g}, drift {drift:g}: {width}")
 
     def draw(f: Format) -> Canvas:
         """Draw wider boxes than the closed form's orange and narrower ones blue, with the wildest market on top."""
@@ -62,7 +51,7 @@ def regimes_picture(policy: LearnedPolicy) -> Picture:
         heat_map(canvas, shown)
         return canvas
 
-    return picture("regimes", "Band width by regime", caption, alt, pd.DataFrame(rows), draw, HALF)
+    return picture("regimes", "Band width by regime", caption, alt, data, draw, HALF)
 
 
 def _regimes(policy: LearnedPolicy) -> Array:
