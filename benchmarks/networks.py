@@ -18,7 +18,6 @@ from research.forecast.conformal import adaptive_intervals, coverage_table
 from research.forecast.neural import Network
 from research.forecast.neural.fitted import FittedNetwork
 from research.forecast.predicted import returns_after
-from research.forecast.skill import pinball
 from research.market import Market, load_market
 
 KINDS = ("dlinear", "nhits", "tft")
@@ -115,8 +114,9 @@ def walk(market: Market, kind: str, rows: Rows) -> tuple[Array, Array]:
 
 
 def losses_of(quantiles: Array, outcome: Array) -> Array:
-    """(D, n) mean pinball loss over the levels."""
-    return np.mean([pinball(quantiles[..., i], outcome, q) for i, q in enumerate(Network().levels)], axis=0)
+    """(D, n) mean pinball loss over the levels (Koenker and Bassett 1978)."""
+    over, levels = outcome[..., None] - quantiles, np.array(Network().levels)
+    return np.maximum(levels * over, (levels - 1.0) * over).mean(axis=-1)
 
 
 def coverage(quantiles: Array, outcome: Array, market: Market, rows: Rows) -> list[tuple[str, str, str]]:

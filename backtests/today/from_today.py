@@ -191,15 +191,6 @@ class FromToday:
             rows.append(cells)
         return pd.DataFrame(rows).set_index(["law", "policy"])
 
-    def fans(self) -> pd.DataFrame:
-        """A row for each law, policy and date: wealth over that of today at each level."""
-        parts = [
-            one.fan.rename_axis("date").reset_index().assign(law=law, policy=policy)
-            for (law, policy), one in self.futures.items()
-        ]
-        made = pd.concat(parts, ignore_index=True)
-        return made[["law", "policy", "date", *made.columns[1:-2]]]
-
 
 def from_today(
     portfolio: Portfolio,

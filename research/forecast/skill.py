@@ -51,19 +51,6 @@ def negative_log_density(mean: Array, deviation: Array, outcome: Array) -> Array
     return np.square((outcome - mean) / deviation) / 2.0 + np.log(deviation) + np.log(2.0 * np.pi) / 2.0
 
 
-def pinball(quantile: Array, outcome: Array, level: float) -> Array:
-    """level × (r − q) above the forecast q of a quantile, (1 − level) × (q − r) below it.
-
-    level  : level of the quantile, above 0 and below 1.
-    Source : Koenker and Bassett (1978), Regression quantiles, Econometrica 46.
-
-    >>> pinball(np.array([0.0, 0.0]), np.array([1.0, -1.0]), 0.9).round(4).tolist()
-    [0.9, 0.1]
-    """
-    over = outcome - quantile
-    return np.maximum(level * over, (level - 1.0) * over)
-
-
 def covered(lower: Array, upper: Array, outcome: Array) -> Array:
     """1 where the outcome lay in the interval of the forecast, its ends included; else 0. Ends may be infinite."""
     known = ~np.isnan(lower) & ~np.isnan(upper) & np.isfinite(outcome)

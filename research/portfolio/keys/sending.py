@@ -1,7 +1,7 @@
 """The keys `sending` and `slicing` of a ticket: limits that are checked before it is sent, and slices of its orders."""
 
 from collections.abc import Mapping
-from typing import Annotated, Any, ClassVar, Literal, get_args
+from typing import Annotated, Any, ClassVar, Literal
 
 from pydantic import Field
 
@@ -9,7 +9,6 @@ from foundation.dataclasses import dataclass
 from research.portfolio.file.kinds import Text, Told
 
 CollarUnit = Literal["bps", "spreads", "volatilities"]
-COLLAR_UNITS: tuple[CollarUnit, ...] = get_args(CollarUnit)
 Amount = Annotated[float, Field(gt=0.0, description="In the currency of the portfolio.")]
 Volume = Annotated[float, Field(ge=0.0, le=1e12)]
 KEYS_OF_KIND: Mapping[str, Mapping[str, bool]] = {  # besides minutes, and whether they are needed

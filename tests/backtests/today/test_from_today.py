@@ -152,7 +152,8 @@ def test_the_same_seed_gives_the_same_bits_with_any_number_of_threads(portfolio)
     one, same = (from_today(portfolio, policies, paths=700, workers=workers) for workers in (1, 3))
     other = from_today(portfolio, policies, paths=700, seed=1)
     pd.testing.assert_frame_equal(one.table(), same.table(), check_exact=True)
-    pd.testing.assert_frame_equal(one.fans(), same.fans(), check_exact=True)
+    for key, future in one.futures.items():
+        pd.testing.assert_frame_equal(future.fan, same.futures[key].fan, check_exact=True)
     assert not one.table().equals(other.table())
 
 
@@ -195,7 +196,7 @@ def test_every_figure_has_a_name_and_an_error(held):
     table = held.table()
     assert [c for c in table if not c.endswith("_se")] == ["paths", *held.words]
     assert (table[[f"{name}_se" for name in held.words]] >= 0.0).all(axis=None)
-    assert held.fans().columns.tolist() == ["law", "policy", "date", *(f"{level:g}" for level in FAN_LEVELS)]
+    assert {tuple(one.fan.columns) for one in held.futures.values()} == {tuple(f"{level:g}" for level in FAN_LEVELS)}
 
 
 def test_a_stated_drawdown_takes_the_place_of_the_two_and_stands_first(one_line):

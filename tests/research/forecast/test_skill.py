@@ -5,10 +5,9 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 from scipy.stats import norm, spearmanr
-from sklearn.metrics import mean_pinball_loss
 
 from foundation.errors import DataError
-from research.forecast.skill import covered, hits_beyond_chance, negative_log_density, pinball, qlike, rank_correlations
+from research.forecast.skill import covered, hits_beyond_chance, negative_log_density, qlike, rank_correlations
 
 
 def drawn(seed: int, shape: tuple[int, int] = (40, 12)) -> tuple[np.ndarray, np.ndarray]:
@@ -31,13 +30,6 @@ def test_rank_correlations_are_those_of_scipy_with_ties_and_gaps(seed: int) -> N
 def test_a_date_without_an_order_has_no_rank_correlation() -> None:
     rows = np.array([[1.0, 2.0, np.nan], [1.0, 1.0, 1.0], [np.nan] * 3])
     assert np.isnan(rank_correlations(rows, np.array([[1.0, 2.0, 3.0]] * 3))).all()
-
-
-def test_pinball_loss_is_that_of_scikit_learn() -> None:
-    quantile, outcome = np.random.default_rng(0).normal(size=(2, 300))
-    for level in (0.05, 0.5, 0.9):
-        theirs = mean_pinball_loss(outcome, quantile, alpha=level)
-        assert pinball(quantile, outcome, level).mean() == pytest.approx(theirs, rel=1e-12)
 
 
 def test_log_density_is_that_of_scipy() -> None:
