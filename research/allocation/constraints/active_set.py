@@ -107,7 +107,7 @@ class _Day:
 
     def find(self, q: Array, way: Array, warm: bool = False) -> bool:
         """True where x is the least of x' S x / 2 - q' x; `slope` is its change for each unit of `way` in q."""
-        from foundation.quadratic_programme import best_of_quadratic  # numba is slow to import
+        from foundation.solvers.quadratic_programme import best_of_quadratic  # numba is slow to import
 
         free = best_of_quadratic(
             self.square, q, self.rows, self.row_low, self.row_high, self.low, self.high, way, warm,

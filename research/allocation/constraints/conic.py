@@ -13,13 +13,14 @@ from typing import Any
 import numpy as np
 
 from foundation.arrays import Array
+from foundation.solvers.cone_programme import INFEASIBLE, Ended, Kind, by_scs, clarabel_of, ended_of
 from research.allocation.accuracy import ACCURATE, TOLERATED
 from research.allocation.answer import NotSolvedError
-from research.allocation.constraints.cone_solvers import INFEASIBLE, Ended, Kind, by_scs, clarabel_of, ended_of
 from research.allocation.constraints.limits import WEIGHTS, Limit, Limits
 from research.allocation.constraints.programme import Elastic, Objective, Solved
 
 CONE_SOLVERS = ("Clarabel", "SCS")
+TOLERANCE = 1e-10  # of the interior-point method; below it its steps are rounding
 
 
 class ConeProgramme:
@@ -287,7 +288,7 @@ class ConeProgramme:
         if solver == "SCS":
             return by_scs(self._quadratic, self._cost, self._matrix, b, self._cones)
         if self._solver is None:
-            self._solver = clarabel_of(self._quadratic, self._cost, self._matrix, b, self._cones)
+            self._solver = clarabel_of(self._quadratic, self._cost, self._matrix, b, self._cones, TOLERANCE)
         else:
             self._solver.update(b=b)
         return ended_of(self._solver.solve())

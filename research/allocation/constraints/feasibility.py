@@ -13,7 +13,7 @@ import numpy as np
 
 from foundation.arrays import Array
 from foundation.dataclasses import dataclass
-from foundation.linear_programme import MOST_NODES, LinearProgramme, Point, irreducible
+from foundation.solvers.linear_programme import MOST_NODES, LinearProgramme, Point, irreducible
 from research.allocation.accuracy import GIVES
 from research.allocation.constraints.branch import best
 from research.allocation.constraints.conic import ConeProgramme

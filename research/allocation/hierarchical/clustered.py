@@ -25,6 +25,7 @@ import numpy as np
 from foundation.arguments import one_of
 from foundation.arrays import Array
 from foundation.dataclasses import dataclass
+from foundation.solvers.cone_programme import SOLVED, by_clarabel
 from research.allocation.answer import NotSolvedError
 from research.allocation.hierarchical.clusters import Clusters, check_clusters, clusters_of
 from research.allocation.hierarchical.model import Estimate, Model, check_inverse
@@ -107,19 +108,15 @@ def least_variance(cov: Array) -> Array:
 
 def _solved(cov: Array) -> Array:
     """(k,) w of least w' cov w with sum one, none of them negative, to the accuracy of the solver."""
-    import clarabel
     from scipy.sparse import csc_matrix
 
     k = len(cov)
-    settings = clarabel.DefaultSettings()
-    settings.verbose = False
-    settings.tol_gap_abs = settings.tol_gap_rel = settings.tol_feas = TIGHT
     rows, ends = csc_matrix(np.vstack([np.ones(k), -np.eye(k)])), np.append(1.0, np.zeros(k))
-    cones = [clarabel.ZeroConeT(1), clarabel.NonnegativeConeT(k)]
-    solved = clarabel.DefaultSolver(csc_matrix(np.triu(cov)), np.zeros(k), rows, ends, cones, settings).solve()
-    if str(solved.status) not in ("Solved", "AlmostSolved"):
-        raise NotSolvedError(f"Clarabel ends with status {solved.status} on the least variance of {k} assets")
-    return np.array(solved.x)
+    cones = [("zero", 1), ("positive", k)]
+    ended = by_clarabel(csc_matrix(np.triu(cov)), np.zeros(k), rows, ends, cones, TIGHT)
+    if ended.status not in SOLVED:
+        raise NotSolvedError(f"Clarabel ends with status {ended.status} on the least variance of {k} assets")
+    return ended.v
 
 
 @dataclass(frozen=True, repr=False)

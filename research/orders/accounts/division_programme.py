@@ -8,11 +8,11 @@ import numpy as np
 
 from foundation.arrays import Array, Mask
 from foundation.dataclasses import dataclass, field, replace
+from foundation.solvers.linear_programme import IntegerProgramme
 from foundation.tolerances import COUNTED, LOT
 from research.accounting.cost_parameters import COMMISSION, HALF_SPREAD, IMPACT
 from research.orders.accounts.division_problem import ACCOUNT_CASH, DivisionProblem
 from research.orders.lots.lot_problem import clean
-from research.orders.lots.mixed_integer import Programme
 from research.orders.lots.order_limits import MINIMUM, ORDERS_LIMIT, TURNOVER, VOLUME
 from research.orders.lots.order_programme import BUNDLE, UNIT
 from research.orders.lots.position import CENT
@@ -333,13 +333,13 @@ class DivisionProgramme:
                 bound = max(bound, solved.bound)
         return None if best is None else (best, bool(aim @ best - bound <= enough))
 
-    def _programme(self, aim: Array, limits: Sequence[tuple[Array, float]]) -> Programme:
+    def _programme(self, aim: Array, limits: Sequence[tuple[Array, float]]) -> IntegerProgramme:
         """The programme of an aim."""
         from scipy import sparse
 
         rows = sparse.vstack([self._matrix, *(sparse.csr_array(row[None]) for row, _ in limits)]).tocsr()
         at_least = np.array([least for _, least in (*self.rows, *limits)])
-        return Programme(aim, rows, at_least, self.nothing, np.array(self.upper), np.array(self.whole))
+        return IntegerProgramme(aim, rows, at_least, self.nothing, np.array(self.upper), np.array(self.whole))
 
     @cached_property
     def _matrix(self) -> Any:

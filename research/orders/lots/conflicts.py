@@ -15,7 +15,7 @@ import numpy as np
 
 from foundation.arrays import Array
 from foundation.dataclasses import dataclass, replace
-from foundation.linear_programme import LinearProgramme, Point, irreducible
+from foundation.solvers.linear_programme import LinearProgramme, Point, irreducible
 from foundation.tolerances import COUNTED, LOT
 from research.orders.lots.lot_terms import DIVISIBLE_LOT
 from research.orders.lots.order_limits import MINIMUM, Change, OrderLimit, limits_of, line_limits

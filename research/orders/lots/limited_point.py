@@ -3,6 +3,7 @@
 import numpy as np
 
 from foundation.arrays import Array
+from foundation.solvers.cone_programme import SOLVED, by_clarabel
 from research.orders.lots.order_limits import BOUGHT, SOLD, cash_limits, room, weight_limits
 from research.orders.lots.position import Position
 
@@ -28,7 +29,6 @@ def limited_point(position: Position, point: Array, target: Array, floor: float)
     """
     if all(limit.outside(point) <= POINT_TOLERANCE for limit in position.limits.weights):
         return point
-    import clarabel
     from scipy import sparse
 
     point, target = (np.append(weights, 1.0 - weights.sum()) for weights in (point, target))  # cash is the last
@@ -56,20 +56,17 @@ def limited_point(position: Position, point: Array, target: Array, floor: float)
         ((None, None, None, None, None, -lines), np.zeros(n)),
     ]
     matrix = sparse.block_array([blocks for blocks, _ in rows], format="csc")
-    settings = clarabel.DefaultSettings()
-    settings.verbose = False
-    settings.tol_gap_abs = settings.tol_gap_rel = settings.tol_feas = TOLERANCE
-    solved = clarabel.DefaultSolver(
+    ended = by_clarabel(
         sparse.diags_array(np.concatenate([np.ones(m), np.zeros(2 * m + len(soft) + 2 * n)]), format="csc"),
         np.concatenate([-target, np.full(2 * m, TRADED), [TRADED * x.price for x in soft], np.zeros(2 * n)]),
         matrix,
         np.concatenate([of for _, of in rows]),
-        [clarabel.ZeroConeT(m + 1 + n), clarabel.NonnegativeConeT(matrix.shape[0] - m - 1 - n)],
-        settings,
-    ).solve()
-    if solved.status not in (clarabel.SolverStatus.Solved, clarabel.SolverStatus.AlmostSolved):
+        [("zero", m + 1 + n), ("positive", matrix.shape[0] - m - 1 - n)],
+        TOLERANCE,
+    )
+    if ended.status not in SOLVED:
         return None
-    weights = np.array(solved.x[:m])
+    weights = ended.v[:m]
     return np.where(np.abs(weights - point) < POINT_TOLERANCE, point, weights)[:-1]
 
 

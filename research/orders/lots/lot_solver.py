@@ -89,7 +89,7 @@ def solve_lots(problem: LotProblem, greedy: bool = False) -> SolvedLots | None:
     Where the position has a covariance, it is the tracking error to the assets' shares of the cash that is least, and
     nothing is worse than the lots that are nearest to them; what these leave in cash is spent after it.
     Source : branch and bound over assets (`research.orders.lots.lot_branch`); where that does not prove them, a
-             mixed-integer linear programme, solved by branch and cut (`research.orders.lots.mixed_integer`).
+             mixed-integer linear programme, solved by branch and cut (`foundation.solvers.linear_programme`).
     """
     if problem.position.covariance is None:
         return _nearest(problem, greedy)

@@ -13,8 +13,8 @@ import numpy as np
 
 from foundation.arrays import Array, Mask, Rows
 from foundation.dataclasses import dataclass, replace
+from foundation.solvers.linear_programme import IntegerProgramme, IntegerSolution
 from research.accounting import cost_parameters as costs
-from research.orders.lots.mixed_integer import Programme, Solution
 from research.orders.lots.order_limits import BOUGHT, ORDER_COST, SENT, SOLD, OrderLimit
 from research.orders.lots.position import Position
 
@@ -196,7 +196,7 @@ class OrderColumns:
             yield power * impact * size ** (power - 1.0), (1.0 - power) * impact * size**power
 
 
-def nearly(of: Programme, orders: OrderColumns, nodes: int, spare: float) -> Solution:
+def nearly(of: IntegerProgramme, orders: OrderColumns, nodes: int, spare: float) -> IntegerSolution:
     """The best point to `spare`: where they suffice, of the orders that are best if whole numbers may be any."""
     divided = replace(of, whole=np.zeros(len(of.cost))).solve()
     if divided.x is None:
@@ -218,7 +218,7 @@ def programme(
     cost: Array,
     links: Iterable[Links] = (),
     sizes: Sequence[Array] = (),
-) -> Programme:
+) -> IntegerProgramme:
     """The costs of orders, and their excess over limits at its price, as a programme.
 
     orders : columns of k orders that may be sent.
@@ -239,7 +239,7 @@ def programme(
     pairs = _pairs(orders.rows)
     free = (c - LINE_COLUMNS + 2) * k + 2 + len(soft)  # columns without an upper bound
     one, none = np.ones(k), np.zeros(free)
-    return Programme(
+    return IntegerProgramme(
         cost=np.concatenate([cost.ravel(), [0.0, 0.0], [limit.price for limit in soft]]),
         matrix=_matrix((c, k), 2 + len(soft), [of for of, _ in each], [*-sums, *orders.totals], further, pairs),
         at_least=np.concatenate([*(one * at_least for _, at_least in each), np.multiply(-1.0, most), [0.0, 0.0],

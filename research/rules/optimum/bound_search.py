@@ -9,7 +9,7 @@ import numpy as np
 
 from foundation.arrays import Array
 from foundation.compiled import compiled, inlined
-from foundation.linear_programme import LinearProgramme
+from foundation.solvers.linear_programme import LinearProgramme
 from research.rules.optimum.dynamic_programming import QUADRATURE_NODES
 from research.rules.optimum.region import Region
 

@@ -10,7 +10,8 @@ import numpy as np
 from foundation.arguments import refuse
 from foundation.arrays import Array
 from foundation.errors import ConfigError
-from foundation.linear_programme import LinearProgramme
+from foundation.solvers.cone_programme import SOLVED, by_clarabel
+from foundation.solvers.linear_programme import LinearProgramme
 from foundation.tolerances import EIGENVALUE
 
 MOST_PAIRED = 12  # assets, with cash, up to which each pair is a direction too, and terms are stretched and shifted
@@ -137,7 +138,6 @@ def divided(directions: Array, covariance: Array, cost: Array, squared: Array) -
     The loss of one term is proportional to (cost x squared)^(2/3) x variance^(1/3) (Janecek and Shreve (2004)). What
     the rounding of the solver, Clarabel (Goulart, Chen 2024), takes too much of is taken back from all terms.
     """
-    import clarabel  # cvxpy would take longer to import than this programme to solve
     from scipy.sparse import csc_matrix
 
     n = len(covariance)
@@ -152,9 +152,7 @@ def divided(directions: Array, covariance: Array, cost: Array, squared: Array) -
     twice = np.where(columns[0] == columns[1], 1.0, np.sqrt(2.0))
     squares = (seen[:, columns[0]] * seen[:, columns[1]] * twice).T
     gain = squared ** (2.0 / 3.0)
-    settings = clarabel.DefaultSettings()
-    settings.verbose = False
-    solved = clarabel.DefaultSolver(  # of the costs, the charges and the losses
+    ended = by_clarabel(  # of the costs, the charges and the losses
         csc_matrix((3 * k, 3 * k)),
         np.concatenate([np.zeros(2 * k), -gain / gain.max()]),
         csc_matrix(np.vstack([
@@ -163,13 +161,11 @@ def divided(directions: Array, covariance: Array, cost: Array, squared: Array) -
             -np.eye(3 * k).reshape(3, k, 3 * k).swapaxes(0, 1).reshape(3 * k, 3 * k),
         ])),
         np.concatenate([pays / pays.max(), (there / scale)[columns] * twice, np.zeros(3 * k)]),
-        [clarabel.NonnegativeConeT(len(moved)), clarabel.PSDTriangleConeT(n - 1)]
-        + [clarabel.PowerConeT(2.0 / 3.0)] * k,
-        settings,
-    ).solve()  # fmt: skip
-    if solved.status not in (clarabel.SolverStatus.Solved, clarabel.SolverStatus.AlmostSolved):
-        raise ConfigError(f"costs and tracking of lower_bound could not be divided: Clarabel ended as {solved.status}.")
-    costs, charges = np.maximum(np.array(solved.x).reshape(3, k)[:2], 0.0)
+        [("positive", len(moved)), ("matrix", len(squares)), (2.0 / 3.0, 3 * k)],
+    )  # fmt: skip
+    if ended.status not in SOLVED:
+        raise ConfigError(f"costs and tracking of lower_bound could not be divided: Clarabel ended as {ended.status}.")
+    costs, charges = np.maximum(ended.v.reshape(3, k)[:2], 0.0)
     costs, charges = pays.max() * costs, scale * charges
     root = np.linalg.inv(np.linalg.cholesky(there))
     over = np.linalg.eigvalsh(root @ (seen.T * charges) @ seen @ root.T)[-1]

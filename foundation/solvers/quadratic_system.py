@@ -1,7 +1,7 @@
 """The linear equations of a quadratic programme's steps: its state, a Cholesky factor, and a step. Compiled.
 
 The free variables, with the rows that are met, form a system of linear equations, solved by a factor that is updated as
-variables come and go (`foundation.quadratic_programme`).
+variables come and go (`foundation.solvers.quadratic_programme`).
 
 Source : Gill, Golub, Murray, Saunders (1974), Methods for modifying matrix factorizations.
 """

@@ -1,9 +1,10 @@
 """The solvers of cone programmes: minimise v'Pv / 2 + q'v with A v + s = b, s in a product of cones.
 
-Clarabel (Goulart, Chen 2024) to 1e-10, and SCS (O'Donoghue and others 2016) in its place.
+Clarabel (Goulart, Chen 2024), and SCS (O'Donoghue and others 2016) in its place.
 """
 
 from collections.abc import Sequence
+from math import isqrt
 from typing import Any
 
 import numpy as np
@@ -11,8 +12,8 @@ import numpy as np
 from foundation.arrays import Array
 from foundation.dataclasses import dataclass
 
-TOLERANCE = 1e-10  # of the interior-point method; below it its steps are rounding
 INFEASIBLE = "infeasible"
+SOLVED = ("Solved", "AlmostSolved")  # statuses of Clarabel with a point
 MOST_STEPS = 100_000  # of SCS
 
 KINDS = ("zero", "positive", "norm", "exponential")
@@ -21,7 +22,9 @@ Cones = Sequence[tuple[Kind, int]]  # one of KINDS, or a number, with the number
 
 # "norm"        : |rows after the first| <= the first;
 # "exponential" : (x, y, z) with y exp(x / y) <= z, as many as there are triples of rows;
-# a number p    : (x, y, z) with x^p y^(1 - p) >= |z| and x, y >= 0, likewise; p lies between 0 and 1.
+# a number p    : (x, y, z) with x^p y^(1 - p) >= |z| and x, y >= 0, likewise; p lies between 0 and 1;
+# "matrix"      : columns of the upper triangle of a matrix without a negative eigenvalue, those off its diagonal times
+#                 the root of two. Of Clarabel alone.
 
 
 @dataclass(frozen=True, eq=False)
@@ -44,40 +47,63 @@ class Ended:
     status: str
 
 
-def clarabel_of(quadratic: Any, cost: Array, matrix: Any, b: Array, cones: Cones) -> Any:
-    """A solver that takes new `b` without being built again.
+def by_clarabel(
+    quadratic: Any, cost: Array, matrix: Any, b: Array, cones: Cones, tolerance: float | None = None
+) -> Ended:
+    """The programme by Clarabel.
 
-    quadratic : (m, m) upper half, sparse.
-    cost      : (m,).
-    matrix    : (k, m) sparse.
+    quadratic : (m, m) upper half of P, sparse.
+    cost      : (m,) q.
+    matrix    : (k, m) A, sparse.
     b         : (k,).
     cones     : cones of the rows.
+    tolerance : gap and feasibility, of the interior-point method; None for Clarabel's own.
     """
+    return ended_of(_clarabel(quadratic, cost, matrix, b, cones, _settings(tolerance)).solve())
+
+
+def clarabel_of(quadratic: Any, cost: Array, matrix: Any, b: Array, cones: Cones, tolerance: float) -> Any:
+    """A solver for `ended_of` that takes new `b` without being built again; as for `by_clarabel`."""
+    settings = _settings(tolerance)
+    settings.max_threads, settings.presolve_enable = 1, False  # presolve would forbid new bounds
+    return _clarabel(quadratic, cost, matrix, b, cones, settings)
+
+
+def _settings(tolerance: float | None) -> Any:
     import clarabel
 
     settings = clarabel.DefaultSettings()
-    settings.verbose, settings.max_threads = False, 1
-    settings.presolve_enable = False  # it would forbid new bounds
-    settings.tol_gap_abs = settings.tol_gap_rel = settings.tol_feas = TOLERANCE
+    settings.verbose = False
+    if tolerance is not None:
+        settings.tol_gap_abs = settings.tol_gap_rel = settings.tol_feas = tolerance
+    return settings
+
+
+def _clarabel(quadratic: Any, cost: Array, matrix: Any, b: Array, cones: Cones, settings: Any) -> Any:
+    import clarabel
+
     kinds = {"zero": clarabel.ZeroConeT, "positive": clarabel.NonnegativeConeT, "norm": clarabel.SecondOrderConeT}
     found: list[Any] = []
     for kind, size in cones:
-        if kind == "exponential":
+        if isinstance(kind, float):
+            found += [clarabel.PowerConeT(kind) for _ in range(size // 3)]
+        elif kind == "exponential":
             found += [clarabel.ExponentialConeT() for _ in range(size // 3)]
+        elif kind == "matrix":
+            found.append(clarabel.PSDTriangleConeT((isqrt(8 * size + 1) - 1) // 2))
         else:
-            powers = [clarabel.PowerConeT(kind) for _ in range(size // 3)] if isinstance(kind, float) else None
-            found += powers or [kinds[str(kind)](size)]
+            found.append(kinds[kind](size))
     return clarabel.DefaultSolver(quadratic, cost, matrix, b, found, settings)
 
 
 def ended_of(found: Any) -> Ended:
-    """The result of Clarabel as `Ended`."""
+    """The result of `clarabel_of`'s `solve()`."""
     status = INFEASIBLE if str(found.status) == "PrimalInfeasible" else str(found.status)
     return Ended(np.array(found.x), np.array(found.z), np.array(found.s), float(found.obj_val), "Clarabel", status)
 
 
 def by_scs(quadratic: Any, cost: Array, matrix: Any, b: Array, cones: Cones) -> Ended:
-    """The same programme by SCS, which wants its rows by kind of cone; as for `clarabel_of`."""
+    """The same programme by SCS, which wants its rows by kind of cone; as for `by_clarabel`."""
     import scs
 
     first = np.cumsum([0, *(size for _, size in cones)])

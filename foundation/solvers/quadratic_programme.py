@@ -5,7 +5,7 @@
 S : (n, n) symmetric and positive definite.  q : (n,).  R : (m, n); its first row is ones, the sum of x.
 
 Variables at a bound are fixed, and the others, with the rows that are met, form a system of linear equations
-(`foundation.quadratic_system`); so a fit costs as much as the variables that are held.
+(`foundation.solvers.quadratic_system`); so a fit costs as much as the variables that are held.
 *Primal steps* keep all constraints, begin at a vertex of the bounds and the sum, and free or fix one at a time.
 *Dual steps* then bring in the other rows, one that is missed at a time, and keep the signs of all multipliers.
 The end is computed anew from the variables that are free and the rows that are met: how it was reached leaves no trace.
@@ -19,7 +19,7 @@ from numpy.typing import NDArray
 
 from foundation.arrays import Array
 from foundation.compiled import compiled, linked
-from foundation.quadratic_system import (
+from foundation.solvers.quadratic_system import (
     FREE,
     HIGH,
     LOW,
