@@ -52,8 +52,7 @@ def test_every_sign_is_written_in_every_encoding(encoding: str) -> None:
 
 
 def test_a_sign_without_an_equivalent_is_a_question_mark_and_columns_stay() -> None:
-    table = "日本  −1.5\nSPY – 2.0\n"
-    assert written(table, "ascii").decode() == "??  -1.5\nSPY - 2.0\n"
+    assert written("日本  −1.5\nSPY – 2.0\n", "ascii").decode() == "??  -1.5\nSPY - 2.0\n"
     assert written("path \udcff", "utf-8") == b"path ?"  # a byte of a file name that is no UTF-8
 
 

@@ -194,8 +194,7 @@ def positions(rng: random.Random, prices: dict[str, float]) -> Case:
         blank = [text if kind in ("value", "account", "code", "currency", "none") else layout.empty
                  for kind, text in zip(kinds, row, strict=True)]  # fmt: skip
         for kind, text in layout.cash.items():
-            k = kinds.index(kind)
-            blank[k] = row[kinds.index("value")] if text == "same" else text
+            blank[kinds.index(kind)] = row[kinds.index("value")] if text == "same" else text
         rows.append(blank)
     if rng.random() < 0.3:
         rng.shuffle(rows)

@@ -79,8 +79,7 @@ def test_a_call_on_demand_gives_what_python_gives_and_is_compiled_once_for_read_
 
 
 def test_a_reference_is_read_like_the_record() -> None:
-    record = Nested(Pair(np.array([3.0]), 2.0), np.array([0.0, 5.0]))
-    assert both(record) == (11.0, 11.0)
+    assert both(Nested(Pair(np.array([3.0]), 2.0), np.array([0.0, 5.0]))) == (11.0, 11.0)
 
 
 def test_code_that_is_never_reached_is_not_compiled_and_what_cannot_be_is_said(

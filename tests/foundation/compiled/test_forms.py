@@ -54,8 +54,7 @@ def test_an_array_that_may_not_be_written_to_is_no_second_form(
 ) -> None:
     monkeypatch.setenv("NUMBA_CACHE_DIR", str(tmp_path))  # where no code is kept, so that all is compiled
     total, first_and_rest = kernels(form)
-    found = [total(Scaled(values, 2.0), 0) for values in given() for _ in range(2)]
-    assert found == [20.0] * 4
+    assert [total(Scaled(values, 2.0), 0) for values in given() for _ in range(2)] == [20.0] * 4
     assert [first_and_rest(Scaled(values, 2.0)) for values in given()] == [(2.0, 8.0)] * 2
     made = (total, first_and_rest) if form is compiled else (total.dispatcher, total.copied, first_and_rest.dispatcher)
     assert [len(kernel.overloads) for kernel in made] == [1] * len(made)

@@ -82,8 +82,7 @@ def test_every_field_is_told_as_python_tells_it(record: Outer, j: int) -> None:
 
 
 def test_a_record_with_another_field_is_handed_over_by_value() -> None:
-    record = Mixed((1.0, 2.0), Two(np.array([10.0]), np.array([100.0])))
-    assert mixed(record) == 112.0
+    assert mixed(Mixed((1.0, 2.0), Two(np.array([10.0]), np.array([100.0])))) == 112.0
 
 
 @linked

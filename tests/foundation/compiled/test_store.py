@@ -280,5 +280,4 @@ def test_code_is_not_read_where_others_may_write_or_know_the_key(where: str, mod
 
 def test_code_of_another_folder_is_not_read(tmp_path: Path) -> None:
     keep([tmp_path / "one", tmp_path / "two"], "kernel", b"code")
-    sealed = (tmp_path / "one" / "kernel").read_bytes()
-    assert opened(sealed, tmp_path / "two", "kernel") is None
+    assert opened((tmp_path / "one" / "kernel").read_bytes(), tmp_path / "two", "kernel") is None

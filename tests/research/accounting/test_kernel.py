@@ -476,8 +476,7 @@ def test_a_line_that_may_not_be_sold_is_not_sold_to_pay_for_costs() -> None:
     done = bring(p, goal, upper=np.array([np.inf, 0.3]))
     assert done.trades[0] == 0.0
     assert done.trades[1] < -19.9
-    wanted = bring(p, np.array([0.45, 0.3]), upper=np.array([np.inf, 0.3]))
-    assert wanted.trades[0] > 4.8
+    assert bring(p, np.array([0.45, 0.3]), upper=np.array([np.inf, 0.3])).trades[0] > 4.8
 
 
 def test_a_kept_line_does_not_pay_for_the_others() -> None:

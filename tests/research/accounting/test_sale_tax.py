@@ -89,8 +89,7 @@ def test_what_a_holding_lacks_of_its_lots_was_sold_first_and_what_it_has_besides
 
 
 def test_of_many_rates_four_are_left_whose_tax_is_little_more() -> None:
-    paid = np.linspace(0.5, 0.9, 30)
-    rates = 0.25 * (1.0 - paid[::-1])[None]
+    rates = 0.25 * (1.0 - np.linspace(0.5, 0.9, 30)[::-1])[None]
     of_sale = SaleTax(np.full((1, 30), 0.01), rates, 0.0, rates / 0.25, 0.25)
     curve = of_sale.curves(np.array([0.3]))
     assert np.count_nonzero(curve.rates) == MOST_RATES

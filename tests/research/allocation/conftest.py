@@ -53,8 +53,7 @@ def noisy(make_market: MakeMarket) -> Market:
     returns = common * np.linspace(0.2, 1.4, 6) + rng.normal(0.0, 0.008, (380, 6)) * np.linspace(0.5, 2.0, 6)
     classes = ["equity", "equity", "bond", "bond", "gold", "equity"]
     market = make_market(returns, first=[0, 0, 0, 0, 120, 330], asset_class=classes)
-    caps = {name: 1.0 + i for i, name in enumerate(market.assets)}
-    return with_facts(market, {"cap": caps})
+    return with_facts(market, {"cap": {name: 1.0 + i for i, name in enumerate(market.assets)}})
 
 
 @pytest.fixture(scope="session")
@@ -90,8 +89,7 @@ def drawn() -> Callable[..., tuple[Constraints, Known, np.ndarray]]:
         score = float(np.array(known.columns["score"]) @ weights)
         root = np.linalg.cholesky(known.covariance).T
         turnover = float(np.maximum(weights - known.previous, 0.0).sum())
-        losses = np.sort(-known.returns @ weights)
-        at_risk = max(float(losses[-8:].mean()) + 0.0005, 0.0005)
+        at_risk = max(float(np.sort(-known.returns @ weights)[-8:].mean()) + 0.0005, 0.0005)
         asked = Constraints(
             every_line=Bounds(least=0.0, most=float(weights.max()) + 0.05),
             groups=groups,

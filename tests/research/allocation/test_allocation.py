@@ -205,8 +205,7 @@ def test_refits_before_the_one_in_force_at_the_start_are_skipped(quiet):
 
 def test_without_an_earlier_complete_refit_it_is_asked_at_the_start(noisy):
     # The window of 25 returns is complete at row 25, after January's refit (row 20) and before February's (row 39).
-    allocation = Recorder("month", window=25)
-    assert target_path(allocation, noisy, start=30).seen[:2].tolist() == [30, 39]
+    assert target_path(Recorder("month", window=25), noisy, start=30).seen[:2].tolist() == [30, 39]
     assert target_path(Recorder("month", window=25), noisy, start=40).seen[0] == 39
     assert target_path(Recorder("month", window=25), noisy, start=25).seen[0] == 25
 

@@ -137,8 +137,7 @@ def test_purged_folds_a_search_and_stacking_take_an_allocation(frame):
     search = GridSearchCV(
         AllocationEstimator(InverseVolatility()), grid, cv=WalkForward(train_size=120, test_size=90)
     ).fit(frame)
-    scores = search.cv_results_["mean_test_score"]
-    assert len(set(scores)) == 4
+    assert len(set(search.cv_results_["mean_test_score"])) == 4
     assert search.best_estimator_.get_params()["allocation__power"] == search.best_params_["allocation__power"]
     stacked = StackingOptimization(
         [("hrp", AllocationEstimator(HRP(window=100))), ("least", MeanRisk())],

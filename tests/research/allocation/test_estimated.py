@@ -39,8 +39,7 @@ def test_inverse_volatility_of_real_stocks_is_that_of_pandas(stocks, make_market
 
 
 def test_minimum_variance_is_the_closed_form_where_no_weight_would_be_short(make_market):
-    rng = np.random.default_rng(2)
-    returns = rng.normal(0.0, [0.008, 0.010, 0.012, 0.015], (252, 4))
+    returns = np.random.default_rng(2).normal(0.0, [0.008, 0.010, 0.012, 0.015], (252, 4))
     closed = np.linalg.solve(shrunk(returns), np.ones(4))
     closed /= closed.sum()
     assert closed.min() > 0.05
@@ -92,8 +91,7 @@ def test_a_line_is_taken_on_the_first_day_that_its_window_is_complete(kind, nois
 @pytest.mark.parametrize("kind", ESTIMATED)
 def test_lines_without_a_complete_window_do_not_change_the_others(kind, noisy):
     target = kind(window=60).target(noisy.past(179))
-    alone = kind(window=60).target(noisy.select(noisy.assets[:4]).past(179))
-    assert np.array_equal(target[:4], alone)
+    assert np.array_equal(target[:4], kind(window=60).target(noisy.select(noisy.assets[:4]).past(179)))
 
 
 @pytest.mark.parametrize("kind", ESTIMATED)

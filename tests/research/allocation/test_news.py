@@ -34,8 +34,7 @@ def scores_of(market: Market, skill: float, seed: int = 1, cutoff: date = CUTOFF
     rng, rows = np.random.default_rng(seed), []
     grown = np.cumprod(1.0 + market.returns, axis=0)
     for end in np.flatnonzero(last_of(market.days, "month", market.calendar)):
-        later = min(end + 21, DAYS - 1)
-        came = (grown[later] / grown[end] - 1.0) / (0.01 * 21**0.5)
+        came = (grown[min(end + 21, DAYS - 1)] / grown[end] - 1.0) / (0.01 * 21**0.5)
         drawn = np.tanh(skill * (came - came.mean()) + (1.0 - skill) * rng.normal(size=3))
         moment = datetime.combine(market.days[end - 1].item(), time(18), UTC)
         source = ("", "m", cutoff, f"{end}", moment)
@@ -112,10 +111,8 @@ def test_a_backtest_from_before_the_training_cutoff_is_refused(market: Market) -
 
 @pytest.mark.parametrize("published", [time(0), time(23, 59)])
 def test_news_of_a_day_is_unknown_at_its_close_and_known_at_the_next(market: Market, published: time) -> None:
-    day = market.days[900].item()
-    moment = datetime.combine(day, published, UTC)
-    row = Score(moment, "B", -0.8, 0.5, "", "m", CUTOFF, "x", moment)
-    scores = Scores("s", "1", (row,))
+    moment = datetime.combine(market.days[900].item(), published, UTC)
+    scores = Scores("s", "1", (Score(moment, "B", -0.8, 0.5, "", "m", CUTOFF, "x", moment),))
     assert not scores.means(market.past(900), 30).any()
     assert scores.means(market.past(901), 30).tolist() == [0.0, -0.4, 0.0]
     assert scores.means(market.past(930), 30).any()
@@ -153,8 +150,7 @@ def test_later_scores_change_no_earlier_target(market: Market) -> None:
 
 
 def test_a_score_raises_a_flag_and_none_lowers_one(market: Market) -> None:
-    day = market.days[900].item()
-    moment = datetime.combine(day, time(9), UTC)
+    moment = datetime.combine(market.days[900].item(), time(9), UTC)
     given = (("A", -0.9), ("B", -0.4), ("C", 0.9))
     rows = [Score(moment, a, x, 1.0, "", "m", CUTOFF, "x", moment) for a, x in given]
     assert tilt_of(market, Scores("s", "1", tuple(rows))).flagged(market.past(901)) == {"A": -0.9}

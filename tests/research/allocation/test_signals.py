@@ -197,8 +197,7 @@ class EachDay:
 def orders_at_month_ends(market: Market) -> pd.DataFrame:
     """Weights that sum to 1 on the last day of each month, and empty rows on all others."""
     table = weights_on(market, 1).div(weights_on(market, 1).sum(axis=1), axis=0)
-    ends = table.groupby(table.index.to_period("M")).tail(1)
-    return ends.reindex(table.index)
+    return table.groupby(table.index.to_period("M")).tail(1).reindex(table.index)
 
 
 def test_empty_weights_are_refused_until_the_table_says_what_they_mean(market: Market) -> None:

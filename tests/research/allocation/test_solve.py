@@ -59,8 +59,7 @@ def test_a_solver_that_cannot_take_the_programme_is_passed_over(monkeypatch):
 
 
 def test_an_inaccurate_solution_is_taken_only_where_no_other_is_and_marked(monkeypatch):
-    loose = ("SCS", {"eps_abs": 1e-7, "eps_rel": 1e-7})
-    monkeypatch.setattr(chain, "ATTEMPTS", (loose,))
+    monkeypatch.setattr(chain, "ATTEMPTS", (("SCS", {"eps_abs": 1e-7, "eps_rel": 1e-7}),))
     monkeypatch.setattr(chain, "ACCURATE", 1e-16)
     _, problem, limits = programme()
     assert solve(problem, limits).status == "optimal_inaccurate"

@@ -46,8 +46,7 @@ def test_misses_keep_within_the_bound_of_the_paper_whatever_comes(
 
 def test_coverage_is_kept_where_volatility_doubles_and_the_forecasts_do_not_see_it() -> None:
     rng = np.random.default_rng(0)
-    deviation = np.repeat([1.0, 2.0, 1.0], 1_000)[:, None]
-    outcome = rng.standard_normal((3_000, 4)) * deviation
+    outcome = rng.standard_normal((3_000, 4)) * np.repeat([1.0, 2.0, 1.0], 1_000)[:, None]
     end = np.full(outcome.shape, ndtri(0.9))
     regime = pd.Series(np.repeat(["calm", "turbulent", "calm again"], 1_000), name="regime")
     raw = coverage_table(-end, end, outcome, regime)["coverage"]

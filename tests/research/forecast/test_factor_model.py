@@ -15,12 +15,10 @@ from research.market.factors import factors_of
 
 def planted(rows: int) -> tuple[np.ndarray, np.ndarray]:
     """Two factors, and returns of three assets with betas (1, 0), (0.5, 1), (0, 2) and residuals orthogonal to all."""
-    rng = np.random.default_rng(3)
-    columns = rng.standard_normal((rows, 6))
+    columns = np.random.default_rng(3).standard_normal((rows, 6))
     apart = np.linalg.qr(np.column_stack([np.ones(rows), columns]))[0][:, 1:] * (rows - 1) ** 0.5  # variance 1, ddof 1
     factors = 0.01 * apart[:, :2]
-    betas = np.array([[1.0, 0.5, 0.0], [0.0, 1.0, 2.0]])
-    return factors, factors @ betas + 0.002 * apart[:, 3:]
+    return factors, factors @ np.array([[1.0, 0.5, 0.0], [0.0, 1.0, 2.0]]) + 0.002 * apart[:, 3:]
 
 
 def test_the_covariance_of_planted_betas_is_that_of_the_closed_form() -> None:

@@ -55,8 +55,7 @@ def test_it_is_fitted_when_its_window_is_there_and_then_at_the_end_of_each_year(
 
 
 def test_a_fit_that_fails_leaves_the_one_before_it_and_says_so(market: Market) -> None:
-    forecast = Refitted(Mean(fails=(2021,)), "month")
-    found = forecast.predict(market.past(market.row("2021-07-05")))
+    found = Refitted(Mean(fails=(2021,)), "month").predict(market.past(market.row("2021-07-05")))
     assert found.notes == ("the model is that of 2020-12-31: a later fit failed, no maximum on 2021-06-30.",)
     np.testing.assert_array_equal(found.mean, market.returns[1 : market.row("2020-12-31") + 1].mean(axis=0))
     with pytest.raises(DataError, match="no maximum on"):

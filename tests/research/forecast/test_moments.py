@@ -65,8 +65,7 @@ def test_denoised_and_detoned_keep_what_random_matrix_theory_says(stocks: np.nda
     sample = np.corrcoef(stocks, rowvar=False)
     denoised, detoned = (covariance(name, stocks, 63.0) for name in ("denoised", "detoned"))
     np.testing.assert_allclose(np.diag(denoised), stocks.var(axis=0, ddof=1), rtol=1e-9)
-    edge = (1.0 + np.sqrt(20 / 252)) ** 2
-    signals = int((np.linalg.eigvalsh(sample) > edge).sum())
+    signals = int((np.linalg.eigvalsh(sample) > (1.0 + np.sqrt(20 / 252)) ** 2).sum())
     deviation = np.sqrt(np.diag(denoised))
     small = np.linalg.eigvalsh(denoised / np.outer(deviation, deviation))[: 20 - signals - 1]
     assert signals >= 1

@@ -67,8 +67,7 @@ def test_qlike_takes_a_return_of_zero_for_the_smallest_above_it_and_refuses_what
 def test_hits_beyond_chance_and_covered_by_hand() -> None:
     """Of 4 dates 3 hit; forecasts rise on 2, outcomes on 3: chance alone hits 2/4 × 3/4 + 2/4 × 1/4 = 1/2."""
     forecast = np.array([[1.0], [1.0], [-1.0], [-1.0], [0.0], [2.0], [np.nan]])
-    outcome = np.array([[0.5], [0.5], [-0.5], [0.1], [1.0], [0.0], [1.0]])
-    terms = hits_beyond_chance(forecast, outcome)
+    terms = hits_beyond_chance(forecast, np.array([[0.5], [0.5], [-0.5], [0.1], [1.0], [0.0], [1.0]]))
     assert terms[:4].mean() == pytest.approx(3 / 4 - 1 / 2, abs=1e-15)
     assert np.isnan(terms[4:]).all()
     lower, upper = np.array([0.0, 0.0, np.nan]), np.array([1.0, 1.0, 1.0])

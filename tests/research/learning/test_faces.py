@@ -81,8 +81,7 @@ def test_every_face_and_the_engine_agree_on_the_same_actions(action, lag, spec, 
         assert reward == pytest.approx(rewards[-1], rel=1e-12)
         assert info["nav"] == nav[-1]
         assert one.observation_space.contains(seen)
-        every = many.step(np.repeat(np.asarray(chosen)[None], 3, axis=0))[1]
-        batched.append(every)
+        batched.append(many.step(np.repeat(np.asarray(chosen)[None], 3, axis=0))[1])
     np.testing.assert_array_equal(np.array(batched)[:, 1], np.array(rewards, np.float32))
 
     policy = LearnedPolicy(

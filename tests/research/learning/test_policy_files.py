@@ -83,8 +83,7 @@ def test_numbers_that_were_changed_are_refused(saved, spoil):
 
 
 def changed(saved, **values):
-    card = json.loads((saved / CARD).read_text())
-    (saved / CARD).write_text(json.dumps(card | values))
+    (saved / CARD).write_text(json.dumps(json.loads((saved / CARD).read_text()) | values))
 
 
 def test_a_card_that_was_changed_is_refused(saved):

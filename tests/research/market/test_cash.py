@@ -91,8 +91,7 @@ def test_age_of_a_rate_is_counted_in_sessions_and_not_in_days() -> None:
 
 
 def test_before_the_first_rate_cash_earns_nothing_and_one_warning_says_so() -> None:
-    days = days_of("2001-01-31", "2001-02-01", "2001-02-02", "2001-02-05")
-    earned, notes = bill_cash(days, "XNYS")
+    earned, notes = bill_cash(days_of("2001-01-31", "2001-02-01", "2001-02-02", "2001-02-05"), "XNYS")
     assert earned[:3].tolist() == [0.0, 0.0, 0.0]
     assert earned[3] == round(4.1350016031128e-4, 12)  # 4.93 % over three days
     assert [str(note) for note in notes] == [
@@ -108,8 +107,7 @@ def test_bond_holiday_carries_the_rate_of_the_session_before() -> None:
 
 
 def test_monthly_averages_are_earned_and_noted_as_no_basis_for_decisions() -> None:
-    days = days_of("2022-10-31", "2022-11-01", "2022-11-02", "2022-11-03")
-    earned, (note,) = bill_cash(days, "XNYS")
+    earned, (note,) = bill_cash(days_of("2022-10-31", "2022-11-01", "2022-11-02", "2022-11-03"), "XNYS")
     assert earned[1:].tolist() == [twelve_digits(3.94, 1), twelve_digits(4.15, 1), twelve_digits(4.15, 1)]
     assert "no basis for a decision" in note
     assert (str(note.first), str(note.last), note.warning) == ("2022-11-02", "2022-11-03", False)

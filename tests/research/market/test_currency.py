@@ -78,8 +78,7 @@ def test_market_in_the_base_already_is_the_market_itself(mixed: Market) -> None:
 @pytest.mark.parametrize(("cash", "base", "warned"), [("bill", "EUR", 1), ("bill", "USD", 0), (0.02, "EUR", 0)])
 def test_cash_of_another_currency_that_earns_the_us_bill_is_warned_of_once(cash: Any, base: str, warned: int) -> None:
     columns = {"SAP": [100.0, 101.0, 101.0, 90.0, 90.0], "SPY": [400.0, 404.0, 404.0, 400.0, 400.0], "EURUSD": EURUSD}
-    market = make(columns, {"SAP": "EUR"}, cash=cash)
-    converted = in_currency(in_currency(market, base), base)
+    converted = in_currency(in_currency(make(columns, {"SAP": "EUR"}, cash=cash), base), base)
     assert [note.warning for note in converted.notes if "three-month US bill" in note] == [True] * warned
 
 

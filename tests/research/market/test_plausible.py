@@ -64,8 +64,7 @@ def test_a_stated_split_is_none_of_its_business() -> None:
 
 
 def test_lines_without_quotes_are_judged_by_their_returns() -> None:
-    stocks = market("stocks_with_exit")
-    cut = stocks.until("2019-06-28")
+    cut = market("stocks_with_exit").until("2019-06-28")
     assert np.isnan(cut.prices).all()
     returns = np.array(cut.returns)
     returns[-1, 0] = 9.0

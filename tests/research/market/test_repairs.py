@@ -30,8 +30,7 @@ def repaired(rows: pd.DataFrame, *given: object, second: pd.DataFrame | None = N
 
 
 def test_a_fill_forward_keeps_the_last_close_before() -> None:
-    rows = rows_of("SPY", [100.0, 1.0, 2.0, 103.0, 104.0])
-    new, notes = repaired(rows, "forward_fill")
+    new, notes = repaired(rows_of("SPY", [100.0, 1.0, 2.0, 103.0, 104.0]), "forward_fill")
     assert new["close"].tolist() == [100.0, 100.0, 100.0, 103.0, 104.0]
     assert new["source"].tolist() == ["first", *["repair: forward_fill"] * 2, "first", "first"]
     assert notes == ["Repaired by name, forward_fill of SPY, 2020-01-03 to 2020-01-06: closes 1, 2 became 100, 100."]

@@ -94,8 +94,7 @@ def test_cash_of_each_currency_follows_from_the_written_rows_by_decimals(tmp_pat
     for k in range(count):
         cash = [round(rng.uniform(0.0, 5e4), 2), round(rng.uniform(-2e4, 5e4), 2), int(rng.integers(0, 3_000_000))]
         rows.append(f"A{k},m.yaml,{','.join(map(str, cash))},{rng.integers(50, 400)},{rng.integers(50, 900)}")
-    file = file_of(tmp_path, *rows)
-    assert list_accounts(file.path, tmp_path / "o.csv").failed == 0
+    assert list_accounts(file_of(tmp_path, *rows).path, tmp_path / "o.csv").failed == 0
     with open(tmp_path / "o.csv", newline="") as opened:
         sent = list(csv.DictReader(opened))
     with open(tmp_path / "o.accounts.csv", newline="") as opened:

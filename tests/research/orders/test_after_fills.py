@@ -78,8 +78,7 @@ def test_any_split_into_fills_over_two_days_ends_as_one_fill_and_as_an_independe
             moment = data.draw(st.sampled_from([FRIDAY, TUESDAY]))
             if quantity > 0:
                 pieces.append(replace(fill, quantity=quantity, fees=fees, moment=moment, fill_id=f"{fill.fill_id}.{k}"))
-    first = [fill for fill in pieces if fill.moment == FRIDAY]
-    half, once = made.after(first), made.after(whole)
+    half, once = made.after([fill for fill in pieces if fill.moment == FRIDAY]), made.after(whole)
     twice = after_fills(half, [fill for fill in pieces if fill.moment == TUESDAY])
     np.testing.assert_allclose(twice.shares, once.shares, rtol=1e-14, atol=1e-9)
     sums = {fill.asset: Decimal() for fill in whole}

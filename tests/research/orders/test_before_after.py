@@ -146,8 +146,7 @@ def test_beta_is_to_the_benchmark_of_the_file(known: Portfolio) -> None:
 
     line = known.market.returns[:, 0]
     assert beta(NamedBenchmark("series", "A", line)) == (pytest.approx((0.6 * 0.04 + 0.35 * 0.006) / 0.04), {})
-    late = np.where(np.arange(len(line)) < 5, np.nan, line)
-    value, why = beta(NamedBenchmark("series", "A", late))
+    value, why = beta(NamedBenchmark("series", "A", np.where(np.arange(len(line)) < 5, np.nan, line)))
     assert value is None
     assert why["beta"].startswith("the benchmark has no return on 20")
     assert beta(NamedBenchmark("none"))[1] == {"beta": "the portfolio file says `benchmark: none`."}

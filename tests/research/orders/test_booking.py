@@ -172,8 +172,7 @@ def test_what_is_left_of_an_order_moves_with_a_split_and_what_was_filled_since_d
     book = filled(taxed, open_book(taxed, "desk"), early, fill("buy", 6))
     (order, _) = split_of(taxed, book).blotter.orders
     assert (order.filled, order.left, order.price) == (14, 286, 50.0)
-    sized_since = replace(book, asked=date(2022, 12, 30))
-    (order, _) = split_of(taxed, sized_since).blotter.orders
+    (order, _) = split_of(taxed, replace(book, asked=date(2022, 12, 30))).blotter.orders
     assert (order.quantity, order.price) == (150, 100.0)
 
 
@@ -199,8 +198,7 @@ def test_a_dividend_is_of_the_units_that_were_held_before_its_day(two: Portfolio
 def test_a_dividend_before_a_split_that_is_booked_is_of_the_units_of_its_day(two: Portfolio, book: Book) -> None:
     """600 × 0.505 = 303.00."""
     market = later(two, split=2, paid=1)
-    split = with_event(book, market, "split-A-2023-01-03")
-    (event,) = events_since(split, market)
+    (event,) = events_since(with_event(book, market, "split-A-2023-01-03"), market)
     assert (event.name, event.cash) == ("dividend-A-2022-12-30", {"": Decimal("303.00")})
 
 

@@ -96,8 +96,7 @@ def desks_abroad(draw: Any, desk: Any) -> tuple[Portfolio, dict[str, float]]:
 def test_cash_of_each_currency_and_wealth_balance_to_the_cent(desk: Any, data: Any) -> None:
     portfolio, rates = data.draw(desks_abroad(desk))
     flow = data.draw(st.sampled_from([0.0, 0.0, 5_000.5]))
-    trades = listed(portfolio, Request(to_target=True, flow=flow))
-    ticket = numbers(trades)
+    ticket = numbers(listed(portfolio, Request(to_target=True, flow=flow)))
     worth = {"USD": D(1)} | {c: D(repr(rate)) for c, rate in rates.items()}
     cash = {c: D(repr(amount)) for c, amount in portfolio.currencies.cash.items()}  # type: ignore[union-attr]
     cash["USD"] += D(repr(flow))
@@ -288,8 +287,7 @@ def test_a_withdrawal_is_raised_from_foreign_cash(desk: Any) -> None:
 def test_a_cost_is_rounded_once_in_the_currency_of_its_line(desk: Any) -> None:
     """4 bp of 100,000 yen are 40 yen; the 0.2664 dollars that these are, rounded to cents first, would be 41 yen."""
     made = desk([1_000.0], [0], 0.0, [1.0], commission=4.0, half_spread=0.0)
-    portfolio = abroad(made, ["JPY"], {"USD": 667.5}, {"JPY": 0.00666})
-    trades = listed(portfolio)
+    trades = listed(abroad(made, ["JPY"], {"USD": 667.5}, {"JPY": 0.00666}))
     order = make_ticket(trades).orders[0]
     assert (order.quantity, order.notional, order.commission, order.cost) == (100.0, 100_000.0, 40.0, 40.0)
     assert trades.orders["commission"].tolist() == [0.27]
@@ -388,8 +386,7 @@ def test_amounts_of_one_sheet_name_their_currency_and_have_one_sign_for_minus(de
     assert f"<td>{order.notional:,.2f} EUR</td><td>{order.cost:,.2f} EUR</td>" in page
     negative = re.compile(r"(?<![\w.])[-−]\d")
     for text in (page[page.index("<body>") :], repr(trades), trades.html()):
-        found = {sign[0] for sign in negative.findall(re.sub("<[^>]*>", " ", text))}
-        assert found == {"−"}
+        assert {sign[0] for sign in negative.findall(re.sub("<[^>]*>", " ", text))} == {"−"}
     assert "EUR cash would be -" in make_ticket(trades).fx[0].reason  # files keep the sign that programs read
 
 

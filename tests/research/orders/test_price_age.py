@@ -127,8 +127,7 @@ def test_orders_are_sized_and_charged_at_the_given_prices(two: Portfolio) -> Non
 
 
 def test_a_list_is_of_the_day_of_its_prices_and_its_data_of_the_last_close(two: Portfolio) -> None:
-    later = given_prices(two, ["2023-01-04", "2023-01-03"], [104.0, 51.0])
-    got = listed(later, as_of="2023-01-04")
+    got = listed(given_prices(two, ["2023-01-04", "2023-01-03"], [104.0, 51.0]), as_of="2023-01-04")
     assert repr(got).splitlines()[0].endswith(", as of 2023-01-04")
     assert "closes of 2022-12-29, data" in repr(got)
     assert (make_ticket(got).as_of, make_ticket(got).last_close) == ("2023-01-04", "2022-12-29")

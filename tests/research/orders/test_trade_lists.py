@@ -252,8 +252,7 @@ def test_policy_is_called_as_the_portfolio_calls_it() -> None:
 
 def test_target_path_at_hand_is_used(two: Portfolio) -> None:
     other = target_path(Threshold(two.strategic).allocation, two.market)
-    rows = np.tile([0.2, 0.8], (len(other.rows), 1))
-    given = type(other)(other.assets, rows, other.row, other.seen)
+    given = type(other)(other.assets, np.tile([0.2, 0.8], (len(other.rows), 1)), other.row, other.seen)
     assert trade_list(two, Threshold(two.strategic), targets=given).target.tolist() == [0.2, 0.8]
 
 

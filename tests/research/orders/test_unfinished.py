@@ -200,8 +200,7 @@ def test_each_account_completes_its_own_orders() -> None:
     household = load_portfolio("data/examples/orders_of_accounts.yaml")
     rule = household.policies["quarterly"]
     first = trade_list(household, rule)
-    fills = [fill for fill in filled(first) if fill.account == "U1"]
-    second = trade_list(first.after(fills), rule)
+    second = trade_list(first.after([fill for fill in filled(first) if fill.account == "U1"]), rule)
     assert of_accounts(second) == [order for order in of_accounts(first) if order[0] != "joint"]
 
 
@@ -227,8 +226,7 @@ def test_an_order_in_an_amount_is_completed_by_the_rest_of_it(desk: Any) -> None
     portfolio = desk([100.0, np.nan], [600, 40_000.0], 0.0, [0.4, 0.6], commission=0.0, half_spread=0.0)
     rule = Threshold(portfolio.strategic, 0.02)
     first = trade_list(portfolio, rule)
-    part = Decimal("0.4")
-    second = trade_list(after := first.after(filled(first, part)), rule)
+    second = trade_list(after := first.after(filled(first, Decimal("0.4"))), rule)
     (order,) = (each for each in after.blotter.orders if each.asset == "B")  # type: ignore[union-attr]
     assert (order.in_money, order.left) == (True, Decimal(12_000))
     assert second.sized.units.tolist() == [-120.0, 12_000.0]

@@ -245,8 +245,7 @@ def planted(rng: np.random.Generator) -> tuple[Position, set[str]]:
         names = {"range of A", "A cannot trade"}
     elif kind == 2:  # a group within its bounds only with more turnover
         turnover = 0.02
-        group = float(weights[:2].sum())
-        found = [WeightLimit("A and B", members(n, 0, 1), 0.0, group - 0.05)]
+        found = [WeightLimit("A and B", members(n, 0, 1), 0.0, float(weights[:2].sum()) - 0.05)]
         names = {"A and B", "turnover of at most 2.00 %"}
     else:  # a group that is to hold less than one of its assets
         found = [WeightLimit("A and B", members(n, 0, 1), 0.0, 0.1), WeightLimit("range of A", members(n, 0), 0.2, 1.0)]

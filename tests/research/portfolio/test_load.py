@@ -82,8 +82,7 @@ def test_line_trades_in_lots_or_fractions(write: Any, written: str, lot: float, 
 
 
 def test_a_fund_has_a_minimum_purchase_and_a_cut_off(write: Any) -> None:
-    of_fund = "minimum_purchase: 2_500, cut_off: 16:00 America/New_York"
-    got = load_portfolio(write("lot: 10", of_fund))
+    got = load_portfolio(write("lot: 10", "minimum_purchase: 2_500, cut_off: 16:00 America/New_York"))
     assert got.limits.minimum_purchase[:2].tolist() == [0.0, 2500.0]
     assert got.limits.cut_offs[:2] == ("", "16:00 America/New_York")
     assert {"minimum_purchase": 2500.0, "cut_off": "16:00 America/New_York"}.items() <= got.settings["lines"][
@@ -187,8 +186,7 @@ def test_a_past_day_gives_what_a_file_that_ends_on_it_gives(own: Any, tmp_path: 
 
 def test_a_market_from_files_is_in_the_currency_that_it_declares(own: Any) -> None:
     market = "{file: prices/mine.csv, quotes: prices/mine.csv, cash: bill, currency: EUR}"
-    got = load_portfolio(own(market), {"basis": "EUR"})
-    assert got.market.currency == ("EUR", "EUR")
+    assert load_portfolio(own(market), {"basis": "EUR"}).market.currency == ("EUR", "EUR")
     with pytest.raises(
         ConfigError, match=r"lines\.SPY: SPY is quoted in EUR, and there is no rate EURUSD \(or USDEUR\)"
     ):
@@ -488,8 +486,7 @@ def test_global_portfolio_is_the_one_of_the_main_job() -> None:
     costs = dict(zip(got.market.assets, (got.costs.total * 1e4).round(6), strict=True))
     assert costs == {"SPY": 2, "QQQ": 2, "VEA": 3, "VWO": 4, "VNQ": 4, "AGG": 2, "GLD": 3, "BTC": 20}
     assert got.costs.commission.tolist() == got.costs.half_spread.tolist()
-    width = table["upper"] - table["lower"]
-    assert width.round(6).tolist() == [0.1] * 7 + [0.05]
+    assert (table["upper"] - table["lower"]).round(6).tolist() == [0.1] * 7 + [0.05]
     assert np.isfinite(got.market.prices[-1]).all()
     assert (table["gap"].abs() > 0.02).sum() >= 2
     assert 24e6 < got.nav < 26e6

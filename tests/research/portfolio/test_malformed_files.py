@@ -163,8 +163,7 @@ def sentence(text: str, file: str) -> str:
 
 def check_portfolio(portfolio: Portfolio) -> None:
     """Every number of a portfolio is finite, but for the units of an asset that states its value."""
-    held = np.isnan(portfolio.shares)
-    assert np.isfinite(portfolio.shares[~held]).all()
+    assert np.isfinite(portfolio.shares[~np.isnan(portfolio.shares)]).all()
     numbers = [portfolio.holdings, portfolio.cash, portfolio.nav, portfolio.weights, portfolio.target, portfolio.lower]
     numbers += [portfolio.upper, portfolio.tracking_penalty, portfolio.periods_per_year, portfolio.limits.lots]
     numbers += [portfolio.limits.minimum_trade, portfolio.limits.tracking_error or 0.0, portfolio.market.index]

@@ -69,8 +69,7 @@ def test_a_payment_has_the_income_of_the_days_until_the_next_one(every: Any, par
     """Paid by the year, it is 199 days of 365 from 15 June 2030 and 62 of 366 until 1 March 2032, both included."""
     pension = IncomeKeys(amount=36_500.0, begins=pd.Timestamp("2030-06-15"), ends=pd.Timestamp("2032-03-01"))
     plan = Plan(years=12, spending=Spending("indexed", 1.0), every=every, inflation=0.0, income=(pension,))
-    dates = pd.date_range("2022-12-31", periods=145, freq="ME")
-    _, _, income, _ = plan.money(dates)
+    _, _, income, _ = plan.money(pd.date_range("2022-12-31", periods=145, freq="ME"))
     assert income.sum() == pytest.approx(36_500.0 * (1.0 + 199 / 365 + 62 / 366), rel=0.003)
     rows = np.flatnonzero(income)
     assert rows[0] == 1 + {1: 84, 4: 87, 12: 89}[parts]

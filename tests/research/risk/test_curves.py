@@ -110,8 +110,7 @@ def test_figures_are_those_of_vectorbt_and_skfolio() -> None:
 
 def test_a_smooth_curve_loses_no_digits() -> None:
     """A deposit that gains 0.04 % a day, give or take a ten-millionth: powers of its returns would cancel."""
-    returns = 0.0004 + 1e-7 * np.random.default_rng(2).standard_t(6, 2_000)
-    nav = nav_path(returns)
+    nav = nav_path(0.0004 + 1e-7 * np.random.default_rng(2).standard_t(6, 2_000))
     found = curve_measures(nav, periods_per_year=252)
     assert found["volatility"][0] == pytest.approx(volatility(returns_of(nav), 252), rel=1e-8)
     assert found["kurtosis"][0] == pytest.approx(excess_kurtosis(returns_of(nav)), rel=1e-5)

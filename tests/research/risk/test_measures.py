@@ -44,8 +44,7 @@ def series(least: int = 2, most: int = 60, low: float = -0.5, high: float = 0.5)
 
 def test_growth_counts_calendar_days_not_rows() -> None:
     daily = nav_path(RETURNS)
-    weekly = daily[::7]
-    assert growth(daily, span_days=1127) == pytest.approx(growth(weekly, span_days=1127), rel=TINY)
+    assert growth(daily, span_days=1127) == pytest.approx(growth(daily[::7], span_days=1127), rel=TINY)
 
 
 def test_doubling_in_four_years_and_a_leap_day_is_the_fourth_root_of_two() -> None:
@@ -197,8 +196,7 @@ def test_cvar_is_the_minimum_of_rockafellar_and_uryasev(r: np.ndarray, level: fl
 @given(series(least=20), st.sampled_from([0.5, 0.8, 0.9, 0.95]))
 def test_var_is_the_smallest_loss_that_is_rarely_exceeded(r: np.ndarray, level: float) -> None:
     losses = np.sort(-r)
-    enough = [x for x in losses if (losses <= x).mean() >= level - 1e-12]
-    assert var(r, level) == enough[0]
+    assert var(r, level) == next(x for x in losses if (losses <= x).mean() >= level - 1e-12)
     assert cvar(r, level) >= var(r, level) - TINY
 
 

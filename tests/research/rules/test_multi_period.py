@@ -112,8 +112,7 @@ def test_expected_returns_that_fade_are_worth_less_trade():
 
 def test_a_conflict_of_limits_is_held_and_said():
     crowded = Constraints(groups={"both": Group(lines=("SPY", "GLD"), least=0.8)})
-    rule = MultiPeriod(replace(UTILITY, upper=0.35, constraints=crowded))
-    held = rule.decide(view([0.3, 0.3, 0.4]))
+    held = MultiPeriod(replace(UTILITY, upper=0.35, constraints=crowded)).decide(view([0.3, 0.3, 0.4]))
     assert isinstance(held, Hold)
     assert "no weights keep these constraints together" in held.why.sentence(ASSETS)
     assert "both" in held.why.sentence(ASSETS)

@@ -59,8 +59,7 @@ def test_bands_end_at_zero_on_the_side_of_their_target() -> None:
 
 def test_a_target_without_cash_gives_cash_no_box() -> None:
     """Ten times 0.1 is a little less than one in floating point: that is no cash."""
-    of = rows(*[0.1] * 10)
-    assert of["cash"][0].tolist() == [-0.02, 0.02, 0.0, 0.0]
+    assert rows(*[0.1] * 10)["cash"][0].tolist() == [-0.02, 0.02, 0.0, 0.0]
 
 
 def test_borrowed_cash_is_not_lent_by_a_band() -> None:

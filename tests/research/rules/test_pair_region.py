@@ -34,8 +34,7 @@ class Case(NamedTuple):
         volatility = np.sqrt(np.diag(self.covariance))
         correlations = self.covariance / np.outer(volatility, volatility)
         slope = self.cost / np.cbrt(3.0 * self.cost * (self.target * (1.0 - self.target)) ** 2 / (2.0 * G))
-        found = np.sqrt(np.outer(slope, slope)) * fractional_matrix_power(correlations, power)
-        return np.real(found)
+        return np.real(np.sqrt(np.outer(slope, slope)) * fractional_matrix_power(correlations, power))
 
     def taken(self, order: Array) -> "Case":
         """The same assets in another order."""
@@ -90,8 +89,7 @@ def test_two_assets_trade_to_both_costs_over_the_curvature_of_their_difference(p
     cost, covariance = np.array([0.001, 0.0004]), np.array([[0.04, 0.012], [0.012, 0.02]])
     case = Case(np.array([first, 1.0 - first]), np.array([0.6, 0.4]), covariance, cost)
     k = case.curvature(power)
-    width = cost.sum() / (k[0, 0] + k[1, 1] - 2.0 * k[0, 1])
-    edge = np.sign(first - 0.6) * width
+    edge = np.sign(first - 0.6) * (cost.sum() / (k[0, 0] + k[1, 1] - 2.0 * k[0, 1]))
     assert goal(case, power) == pytest.approx([0.6 + edge, 0.4 - edge], abs=SAME)
     inside = case._replace(weights=case.target + np.array([1.0, -1.0]) * (edge - 1e-7 * np.sign(edge)))
     assert isinstance(decided(rule_for(inside, power), inside.weights, inside.target, cost), Hold)

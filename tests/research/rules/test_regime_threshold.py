@@ -40,8 +40,7 @@ def test_a_gap_past_the_calm_band_waits_in_turbulence(move: float, trades: list[
 
 
 def test_equal_bands_are_one_threshold() -> None:
-    rng = np.random.default_rng(1)
-    market = moving(rng.normal(0.0, 0.02, (250, 2)))
+    market = moving(np.random.default_rng(1).normal(0.0, 0.02, (250, 2)))
     both = (RegimeThreshold(HELD, REGIMES, 0.02, 0.02, Within(0.01)), Threshold(HELD, 0.02, Within(0.01)))
     one, other = (backtest(market, rule, Costs.bps(2, commission=5)).ledger for rule in both)
     assert one.nav.tobytes() == other.nav.tobytes()

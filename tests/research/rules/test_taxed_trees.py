@@ -122,8 +122,7 @@ def test_the_plan_that_defers_is_nearest_to_the_enumerated_optimum_of_two_hundre
     lost, exact = np.zeros((200, 3)), 0
     for k, tree in enumerate(trees(5, 200)):
         best = tree.best
-        deferral = Deferral(2, tree.growth)
-        sales = tree.plan(deferral), tree.plan(None), tree.plan(None, taxed=False)
+        sales = tree.plan(Deferral(2, tree.growth)), tree.plan(None), tree.plan(None, taxed=False)
         lost[k] = 1e4 * (tree.worth(best) - tree.worth(np.array(sales)))
         exact += abs(sales[0] - best) <= 0.0051  # a step of the grid
     assert exact >= 120

@@ -36,8 +36,7 @@ def test_a_tranche_drifts_as_a_portfolio_of_its_own() -> None:
 @pytest.mark.parametrize("first", [0, 133])
 def test_weights_at_each_phase_are_the_mean_of_portfolios_kept_apart(every: str | int, first: int) -> None:
     """Without cost and lag: the mean weights of one portfolio for each phase, from the opening on, wherever it is."""
-    market = world(days=400, seed=3)
-    ours, mean, days = beside_portfolios_kept_apart(market, every, first, lag=0)
+    ours, mean, days = beside_portfolios_kept_apart(world(days=400, seed=3), every, first, lag=0)
     assert days.sum() > 30
     np.testing.assert_allclose(ours.weights.to_numpy()[days], mean[days], atol=1e-14)
 

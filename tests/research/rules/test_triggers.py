@@ -126,8 +126,7 @@ def test_a_portfolio_at_its_target_waits_even_where_trading_is_free(market: Mark
 
 def rows_of(rule: StandardRule, market: Market, costs: Costs) -> tuple[Array, Array, Array]:
     """(trigger, box, cash's trigger): half-widths in force on the last day."""
-    path = target_path(rule.allocation, market)
-    found = rule.no_trade_bands(market, path, costs)
+    found = rule.no_trade_bands(market, target_path(rule.allocation, market), costs)
     k = found.row[LAST]
     gaps = (found.trigger_upper - found.target)[k], (found.upper - found.target)[k]
     return *gaps, found.cash[k, 1] - (1.0 - found.target[k].sum())
@@ -257,8 +256,7 @@ def test_daryanani_goes_half_way_back(market: Market, weight: float, goal: float
     """An asset of 60 beside one of 40, whose own band is from 32 to 48 and whose box from 36 to 44."""
     two, target = market.select(["L0", "L1"]), np.array([0.6, 0.4])
     rule = rule_of(Threshold, target, 0.2, Within(0.1), kind="relative")
-    weights = np.array([weight, 1.0 - weight])
-    answer = rule.decide(see(two, target, weights))
+    answer = rule.decide(see(two, target, np.array([weight, 1.0 - weight])))
     if goal is None:
         assert isinstance(answer, Hold)
     else:
@@ -394,8 +392,7 @@ def test_spreads_by_the_day_are_those_of_the_month_end(market: Market, covarianc
 def test_a_review_of_a_band_without_end_is_a_calendar(market: Market) -> None:
     target = np.array([0.4, 0.3, 0.2, 0.1])
     rule = rule_of(Threshold, target, np.inf, review_schedule="month")
-    path = target_path(rule.allocation, market)
-    found = rule.no_trade_bands(market, path)
+    found = rule.no_trade_bands(market, target_path(rule.allocation, market))
     reviews = market.dates[found.trigger_upper[found.row, 0] == target[0]]
     assert [f"{day:%m-%d}" for day in reviews] == ["01-31", "02-28", "03-29", "04-30", "05-31", "06-29", "07-31"]
 
@@ -408,8 +405,7 @@ def test_a_line_without_its_whole_window_is_as_risky_as_the_riskiest(market: Mar
     late = replace(market, tradable=tradable, returns=np.where(tradable, market.returns, 0.0))
     target = np.full(4, 0.25)
     view = see(late, target, np.array([0.25, 0.40, 0.10, 0.25]))
-    rule = make(FixedWeights(tuple(target)), returns=WINDOW)
-    assert isinstance(rule.decide(view), Trade)
+    assert isinstance(make(FixedWeights(tuple(target)), returns=WINDOW).decide(view), Trade)
 
 
 def test_where_trading_is_free_a_trade_says_what_waiting_loses(market: Market) -> None:

@@ -144,8 +144,7 @@ def test_the_lowest_in_the_order_give_way_first_by_the_least_amount() -> None:
     assert isinstance(found, Room)
     assert [total for _, total in found.pools] == pytest.approx([0.1, 0.0], abs=1e-7)
     tight = {**lines, "A": Bounds(most=0.3, gives_way=2), "B": Bounds(most=0.3, gives_way=1), "C": Bounds(most=0.0)}
-    capped = Constraints(lines=tight, every_line=Bounds(least=0.0, most=0.55))
-    found = room(build(capped, known))
+    found = room(build(Constraints(lines=tight, every_line=Bounds(least=0.0, most=0.55)), known))
     assert isinstance(found, Room)
     assert [total for _, total in found.pools] == pytest.approx([0.25, 0.15], abs=1e-7)
 
@@ -228,8 +227,7 @@ def test_no_change_is_offered_that_needs_leverage_where_none_is_stated() -> None
 
 def test_turnover_and_a_group_conflict_from_where_the_target_was() -> None:
     known = Known(("A", "B"), previous=np.array([1.0, 0.0]))
-    asked = Constraints(turnover=Most(most=0.2), lines={"B": Bounds(least=0.5)})
-    found = conflict(build(asked, known))
+    found = conflict(build(Constraints(turnover=Most(most=0.2), lines={"B": Bounds(least=0.5)}), known))
     assert found is not None
     assert set(found.keys) == {"lines.B.least", "turnover.most"}
     assert [round(mend.amount, 6) for mend in found.mends] == [0.3, 0.3]

@@ -155,8 +155,7 @@ def test_where_limits_give_way_there_is_no_price_and_solving_again_says_what_roo
             "last": Group(lines=("D", "E", "F"), most=0.6),
         }
     )
-    asked = programme(wishes, "volatility")
-    found = limits_used(asked)
+    found = limits_used(programme(wishes, "volatility"))
     assert found.optimum.binding == ()
     first, last = (
         next(one for one in found.uses if one.limit.key == f"groups.{name}.most") for name in ("first", "last")

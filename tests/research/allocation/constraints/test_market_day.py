@@ -49,8 +49,7 @@ def test_a_word_that_a_fact_never_has_is_refused_before_the_first_day(tagged):
 
 def test_facts_of_a_delisted_line_need_not_be_known_but_it_may_be_named(make_market):
     whole = make_market(np.random.default_rng(4).normal(0.0, 0.01, (300, 4)))
-    rows = np.arange(300)[:, None]
-    gone = (rows >= 200) & (np.arange(4) == 0)
+    gone = (np.arange(300)[:, None] >= 200) & (np.arange(4) == 0)
     exits = {"delisted": [whole.dates[200], *[pd.NaT] * 3], "delisting_return": [0.0, *[np.nan] * 3]}
     market = replace(
         whole,

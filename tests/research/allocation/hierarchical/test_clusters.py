@@ -34,8 +34,7 @@ def test_the_linkage_for_dendrograms_has_the_leaves_of_the_tree(stocks, linkage,
 
 def test_clusters_come_from_left_to_right(stocks):
     tree = tree_of(stocks.to_numpy(), "ward")
-    found = np.concatenate([tree.members[node] for node in tree.cut(6)])
-    assert found.tolist() == tree.order.tolist()
+    assert np.concatenate([tree.members[node] for node in tree.cut(6)]).tolist() == tree.order.tolist()
 
 
 def worlds():

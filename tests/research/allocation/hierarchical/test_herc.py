@@ -25,8 +25,7 @@ def ours(frame, past_of, **setting):
 def test_two_clusters_of_two_by_hand(past_of, pairs):
     # Within a pair weights are equal, as variances are; a pair has variance v (1 + 0.5) / 2, so that weights of the two
     # pairs are as 4 to 1.
-    weights = ours(pairs, past_of, clusters=2)
-    assert weights == pytest.approx([0.4, 0.4, 0.1, 0.1], abs=1e-12)
+    assert ours(pairs, past_of, clusters=2) == pytest.approx([0.4, 0.4, 0.1, 0.1], abs=1e-12)
     assert ours(pairs, past_of, clusters=2, risk="equal") == pytest.approx([0.25] * 4, abs=1e-15)
 
 

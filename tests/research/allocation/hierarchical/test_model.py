@@ -142,7 +142,6 @@ def test_a_constant_series_is_left_out(stocks, past_of, model):
 
 @pytest.mark.parametrize("model", [HRP, HERC])
 def test_fewer_days_than_lines_and_duplicates_are_no_hindrance_without_an_inverse(stocks, past_of, model):
-    few = model(window=10).target(past_of(stocks.iloc[:10]))
-    assert few.sum() == pytest.approx(1.0, abs=1e-12)
+    assert model(window=10).target(past_of(stocks.iloc[:10])).sum() == pytest.approx(1.0, abs=1e-12)
     twice = model(window=252).target(past_of(stocks.assign(AMD=stocks["AAPL"])))
     assert twice.sum() == pytest.approx(1.0, abs=1e-12)

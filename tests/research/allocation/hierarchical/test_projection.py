@@ -116,8 +116,7 @@ def test_200_random_bounds_are_kept(seed, lines, groups):
 def test_it_is_the_solution_of_another_solver():
     import cvxpy as cp
 
-    rng = np.random.default_rng(12)
-    weights = rng.dirichlet(np.ones(8))
+    weights = np.random.default_rng(12).dirichlet(np.ones(8))
     rows = np.vstack([np.eye(8), [1, 1, 1, 0, 0, 0, 0, 0], [0, 0, 1, 1, 1, 0, 0, 0]])
     low, high = np.array([0.05] * 8 + [0.3, 0.5]), np.array([0.3] * 8 + [0.4, 0.6])
     w = cp.Variable(8)

@@ -19,8 +19,7 @@ def blocks(sessions, seed, changes=None):
     member = np.repeat(np.arange(3), 3)
     returns = common[:, member]
     if changes is not None:
-        moved = np.where(np.arange(9) % 3 == 2, (member + 1) % 3, member)
-        returns[changes:] = common[changes:, moved]
+        returns[changes:] = common[changes:, np.where(np.arange(9) % 3 == 2, (member + 1) % 3, member)]
     return returns + 0.012 * rng.normal(size=(sessions, 9))
 
 
@@ -68,8 +67,7 @@ def test_memory_reaches_back_until_less_than_a_thousandth_is_left(make_market):
 
 def test_distances_with_memory_are_those_of_a_loop(make_market):
     market = make_market(blocks(300, 4))
-    model = HRP(window=40, memory=0.7)
-    estimate = estimated(model, market.past(299))
+    estimate = estimated(HRP(window=40, memory=0.7), market.past(299))
     last = None
     for t in [*rows_of(market, "month", 298)[::-1], 299]:
         if t >= 40:
@@ -109,8 +107,7 @@ def test_clusters_with_memory_follow_a_change_that_stays(make_market):
 def test_a_line_that_is_listed_since_is_clustered_at_once(make_market):
     market = make_market(blocks(300, 7), first=[0] * 8 + [150])
     model = HERC(window=60, recluster="year", memory=0.5)
-    year = rows_of(market, "year", 299)[0]
-    assert year == 250
+    assert rows_of(market, "year", 299)[0] == 250
     assert clustering_rows(model, market.past(205), np.arange(8))[0] == 205  # no year has ended in the market
     assert clustering_rows(model, market.past(240), np.arange(9)) == [240]  # a year before, the ninth was not complete
     assert clustering_rows(model, market.past(290), np.arange(9))[0] == 250
@@ -120,8 +117,7 @@ def test_a_line_that_is_listed_since_is_clustered_at_once(make_market):
 def test_windows_in_which_a_line_stands_still_are_not_remembered(make_market):
     returns = blocks(300, 8)
     returns[:120, 4] = 0.0
-    market = make_market(returns)
-    rows = clustering_rows(HRP(window=40, memory=0.9), market.past(299), np.arange(9))
+    rows = clustering_rows(HRP(window=40, memory=0.9), make_market(returns).past(299), np.arange(9))
     assert min(rows) >= 120
     assert min(rows) < 160
 
@@ -131,8 +127,7 @@ def test_windows_in_which_a_line_stands_still_are_not_remembered(make_market):
 )
 def test_a_longer_market_leaves_the_past_bit_equal(make_market, settings):
     market, model = make_market(blocks(400, 9)), HERC(window=40, **settings)
-    shorter = market.until(market.dates[300])
-    one, other = target_path(model, market, 60), target_path(model, shorter, 60)
+    one, other = target_path(model, market, 60), target_path(model, market.until(market.dates[300]), 60)
     assert len(other.rows) > 8
     assert np.array_equal(one.rows[: len(other.rows)], other.rows)
     changed = replace(market, returns=np.where(np.arange(400)[:, None] > 300, 0.5 * market.returns, market.returns))

@@ -66,8 +66,7 @@ def test_the_mean_over_two_lines_is_the_integral(nyse: pd.DataFrame) -> None:
 def test_it_loses_no_more_to_any_constant_portfolio_than_the_law_says(given_days: list[list[float]]) -> None:
     """Cover (1991): the wealth is a mean over all, so it is at least that of the best over C(T + k - 1, k - 1)."""
     days = np.array(given_days)
-    portfolios = UniversalPortfolio(points=4_000)._portfolios(3)
-    wealth = np.exp(np.log(days @ portfolios.T).sum(axis=0))
+    wealth = np.exp(np.log(days @ UniversalPortfolio(points=4_000)._portfolios(3).T).sum(axis=0))
     assert wealth.mean() * 1.1 >= wealth.max() / math.comb(len(days) + 2, 2)
 
 

@@ -125,8 +125,7 @@ def test_minimum_volatility_and_sharpe_give_the_weights_of_skfolio(twenty, stock
     from skfolio import RiskMeasure
     from skfolio.optimization import MeanRisk, ObjectiveFunction
 
-    bounds = Constraints(every_line=Bounds(least=0.01, most=0.15))
-    limits = twenty.limits(bounds)
+    limits = twenty.limits(Constraints(every_line=Bounds(least=0.01, most=0.15)))
     for aim, wanted in (
         (minimum_volatility(twenty.root), ObjectiveFunction.MINIMIZE_RISK),
         (maximum_sharpe(twenty.mean, twenty.root, 0.0), ObjectiveFunction.MAXIMIZE_RATIO),
@@ -318,8 +317,7 @@ def test_what_gives_way_is_said(twenty):
         },
     )
     found = optimum(twenty.limits(asked), minimum_volatility(twenty.root))
-    inside = np.array(twenty.sector) == "s0"
-    assert found.weights[inside].sum() == pytest.approx(0.3, abs=1e-6)
+    assert found.weights[np.array(twenty.sector) == "s0"].sum() == pytest.approx(0.3, abs=1e-6)
     assert found.notes == ("first (sector s0) is at most 20.00 % of NAV: it gave way (place 1), and is at 30.00 %.",)
 
 
@@ -405,5 +403,4 @@ def test_turnover_is_kept_from_target_to_target_and_does_not_depend_on_the_start
     listed = np.isclose(noisy.listed[whole.seen[1:]].sum(axis=1), noisy.listed[whole.seen[:-1]].sum(axis=1))
     assert (moved[listed] <= 0.02 + 1e-8).all()
     assert (moved[listed] > 0.0199).any()
-    later = target_path(allocation, noisy, start=200)
-    assert np.array_equal(later.at(220), whole.at(220))
+    assert np.array_equal(target_path(allocation, noisy, start=200).at(220), whole.at(220))

@@ -73,8 +73,7 @@ def test_a_sample_without_a_solution_is_counted(noisy):
         forecast=Estimated(window=60),
         constraints=Constraints(lines={"A00": Bounds(most=1.0)}),
     )
-    past = noisy.past(200)
-    notes = Resampled(held, draws=20).answer(past).notes
+    notes = Resampled(held, draws=20).answer(noisy.past(200)).notes
     assert any("of 20 samples had no solution" in note for note in notes)
 
 

@@ -50,8 +50,7 @@ def test_few_lines_are_those_of_the_best_of_all_subsets(market, covariance, most
 def test_the_value_is_the_tracking_error_and_no_line_moves_it_down(market, covariance):
     asked = Constraints(exclude=Exclusions(lines=("A00", "A03")))
     answer = BenchmarkTracking(MIX, forecast=SAMPLE, constraints=asked).answer(market.past(252))
-    benchmark = np.array([MIX.get(name, 0.0) for name in market.assets])
-    active = answer.weights - benchmark
+    active = answer.weights - np.array([MIX.get(name, 0.0) for name in market.assets])
     assert answer.objective == "tracking error a year"
     assert answer.value == pytest.approx(np.sqrt(active @ covariance @ active), rel=1e-9)
     slope = covariance @ active / answer.value

@@ -97,8 +97,7 @@ def test_the_least_is_that_of_a_linear_programme_of_scipy(name, stocks):
 
 def test_evar_bounds_cvar_and_the_largest_loss_bounds_it(stocks):
     returns = stocks.to_numpy()[:, :5]
-    weights = solved("evar", returns, most=1.0).weights
-    path = returns @ weights
+    path = returns @ solved("evar", returns, most=1.0).weights
     assert cvar(path) < evar(path, 0.95) < -path.min()
 
 

@@ -72,8 +72,7 @@ def test_weights_are_those_of_skfolio_and_riskfolio_on_real_stocks(stocks):
     import riskfolio
     from skfolio.optimization import RiskBudgeting
 
-    covariance = np.cov(stocks.to_numpy(), rowvar=False)
-    weights = solved(covariance).weights
+    weights = solved(np.cov(stocks.to_numpy(), rowvar=False)).weights
     tight = {"tol_gap_abs": 1e-13, "tol_gap_rel": 1e-13, "tol_feas": 1e-13}
     assert weights == pytest.approx(RiskBudgeting(solver_params=tight).fit(stocks).weights_, abs=1e-5)
     theirs = riskfolio.Portfolio(returns=stocks)
@@ -86,8 +85,7 @@ def test_under_limits_the_ratio_is_the_largest_as_skfolio_says_too(stocks):
     from skfolio.optimization import RiskBudgeting
 
     covariance = np.cov(stocks.to_numpy(), rowvar=False)
-    asked = Constraints(every_line=Bounds(least=0.0, most=0.06))
-    found = solved(covariance, asked=asked)
+    found = solved(covariance, asked=Constraints(every_line=Bounds(least=0.0, most=0.06)))
     assert found.weights.max() == pytest.approx(0.06, abs=1e-10)
     theirs = RiskBudgeting(max_weights=0.06).fit(stocks).weights_
     assert found.weights == pytest.approx(theirs, abs=1e-4)

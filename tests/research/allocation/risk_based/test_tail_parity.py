@@ -89,8 +89,7 @@ def test_lines_that_lose_alike_are_held_in_inverse_proportion_to_their_losses():
 
 
 def test_a_window_without_losses_is_refused(make_market):
-    rng = np.random.default_rng(0)
-    rising = make_market(np.abs(rng.normal(0.001, 0.0005, (100, 3))) + 1e-5)
+    rising = make_market(np.abs(np.random.default_rng(0).normal(0.001, 0.0005, (100, 3))) + 1e-5)
     with pytest.raises(NotSolvedError, match=r"have no loss in the worst 0\.05 of the window, whose CVaR is -"):
         TailParity(window=60).answer(rising.past(90))
 

@@ -91,8 +91,7 @@ def test_what_leaves_is_spread_over_its_class_before_the_target_moves(noisy: Mar
     silent = (np.arange(380)[:, None] >= 240) & (np.arange(6) == 2)
     halted = replace(noisy, tradable=noisy.tradable & ~silent, returns=np.where(silent, 0.0, noisy.returns))
     market = delist(halted, "A02", noisy.dates[250], SHUMWAY)
-    held = CappedTurnover(InverseVolatility(60), 0.001)
-    path = target_path(held, market, start=70)
+    path = target_path(CappedTurnover(InverseVolatility(60), 0.001), market, start=70)
     before, after = path.at(249), path.at(250)
     assert after[2] == 0.0
     assert after[3] == pytest.approx(before[2] + before[3], abs=0.001 + 1e-12)  # the other bond

@@ -10,8 +10,7 @@ from research.forecast.boosted.calibration import folds, less_day_means, measure
 
 def test_two_lines_on_four_days_by_hand() -> None:
     rows, forecast = np.repeat(np.arange(0, 12, 3), 2), np.tile([0.5, -0.5], 4)
-    outcome = np.array([1.0, -1.0, 2.0, -2.0, 3.0, -3.0, 2.0, -2.0])
-    found = measured(rows, forecast, outcome, 1)
+    found = measured(rows, forecast, np.array([1.0, -1.0, 2.0, -2.0, 3.0, -3.0, 2.0, -2.0]), 1)
     sums = np.array([1.0, 2.0, 3.0, 2.0])
     t = sums.mean() / (np.sqrt(2.0) * sums.std(ddof=1) / 2.0)
     assert found.blocks == 4

@@ -95,8 +95,7 @@ def test_a_later_past_and_other_days_leave_each_number_to_the_bit(
     market: Market, row: int, later: int, back: list[int]
 ) -> None:
     own = features(market.past(row), np.array([row]))
-    rows = np.unique([max(row - days, 0) for days in back] + [row])
-    among = features(market.past(row + later), rows)
+    among = features(market.past(row + later), np.unique([max(row - days, 0) for days in back] + [row]))
     assert own.names == among.names
     assert own.numbers[0].tobytes() == among.numbers[-1].tobytes()
 
@@ -123,8 +122,7 @@ def test_no_number_depends_on_the_days_after_it(market: Market, row: int) -> Non
 
 
 def test_a_market_of_returns_alone_has_fewer_features() -> None:
-    stocks = load_market("sp500_20").until("1992-12-31")
-    names = features(stocks.past(500), np.array([500])).names
+    names = features(load_market("sp500_20").until("1992-12-31").past(500), np.array([500])).names
     assert not {"carry_252", "range_21", "volume_trend_21_252"} & set(names)
     assert "rank_momentum_252_21" in names
 

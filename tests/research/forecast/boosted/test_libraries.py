@@ -80,8 +80,7 @@ def test_a_fold_is_forecast_by_trees_of_the_others_and_their_number_has_the_leas
 def test_the_same_seed_gives_the_same_text_and_another_one_another(library: Library) -> None:
     text = libraries.train(library, GROWTH, *FIT)
     assert libraries.train(library, GROWTH, *FIT) == text
-    other = Growth(60, 0.1, 6, 20, 1.0, 0.7, 4, (0, 0, 0, 0))
-    assert libraries.train(library, other, *FIT) != text
+    assert libraries.train(library, Growth(60, 0.1, 6, 20, 1.0, 0.7, 4, (0, 0, 0, 0)), *FIT) != text
 
 
 @pytest.mark.parametrize("library", BOOSTING_LIBRARIES)
@@ -89,8 +88,7 @@ def test_a_monotone_feature_never_turns(library: Library) -> None:
     grid = np.zeros((400, 4))
     grid[:, 1] = np.linspace(-3.0, 3.0, 400)
     for sign in (-1, 1):
-        growth = Growth(60, 0.3, 16, 5, 0.0, 1.0, 0, (0, sign, 0, 0))
-        text = libraries.train(library, growth, *FIT)
+        text = libraries.train(library, Growth(60, 0.3, 16, 5, 0.0, 1.0, 0, (0, sign, 0, 0)), *FIT)
         for first in (-1.0, 0.0, 1.0):
             grid[:, 0] = first
             assert (sign * np.diff(libraries.predicted(library, text, grid)) >= 0.0).all()

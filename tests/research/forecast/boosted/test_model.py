@@ -57,8 +57,7 @@ def test_drawn_days_show_skill_in_one_of_twenty_markets_at_most() -> None:
     model, trusted = replace(SMALL, rounds=20, level=True), np.zeros(2)
     for seed in range(100):
         drawn = np.random.default_rng(seed).integers(0, len(returns), len(returns))
-        shuffled = replace(stocks, returns=np.vstack([np.zeros(8), returns[drawn]]))
-        fitted = model.fit(shuffled.past(699))
+        fitted = model.fit(replace(stocks, returns=np.vstack([np.zeros(8), returns[drawn]])).past(699))
         trusted += np.array([fitted.trust, fitted.level_trust]) > 0.0
     assert trusted[0] <= 5
     assert trusted[1] <= 11  # of draws at 5 %, with 99 % confidence

@@ -32,8 +32,7 @@ def test_outcomes_are_returns_over_cash_in_deviations_of_the_year_before_and_com
 def test_features_found_in_blocks_are_those_of_the_days(market: Market) -> None:
     row = 2 * BLOCK + 100
     found = samples(market.past(row), 5, 5)
-    days = np.unique(found.rows)
-    direct = features(market.past(row), days).numbers.reshape(-1, len(found.names))
+    direct = features(market.past(row), np.unique(found.rows)).numbers.reshape(-1, len(found.names))
     assert found.features.tobytes() == direct.tobytes()
 
 

@@ -35,8 +35,7 @@ def test_bartlett_weights_are_those_of_sums_of_windows() -> None:
 
 
 def test_coefficients_without_prior_are_those_of_statsmodels_with_errors_of_driscoll_and_kraay() -> None:
-    rng = np.random.default_rng(1)
-    z, y = rng.normal(size=(2, 300, 4))
+    z, y = np.random.default_rng(1).normal(size=(2, 300, 4))
     sums = np.column_stack([np.full(300, 4.0), z.sum(1), (z * z).sum(1), y.sum(1), (z * y).sum(1)])
     found, cov = coefficients("x", sums, 3)
     model = sm.OLS(y.ravel(), sm.add_constant(z.ravel()))
@@ -70,8 +69,7 @@ def test_of_independent_returns_a_coefficient_is_within_its_error() -> None:
 
 
 def test_where_a_signal_says_nothing_all_lines_earn_cash_and_one_premium_a_unit_of_volatility() -> None:
-    market = world(days=1_000, n=3, seed=3)
-    past = history(market.past(999), 21)
+    past = history(world(days=1_000, n=3, seed=3).past(999), 21)
     none = expected(
         "none", np.zeros_like(past.precision) + np.sin(np.arange(1_000))[:, None], np.zeros((1, 3)), 63, past
     )

@@ -56,13 +56,11 @@ def test_the_loss_is_that_of_pairs_of_normals(shocks: tuple[np.ndarray, np.ndarr
 def test_correlations_of_tomorrow_are_near_the_true_ones(shocks: tuple[np.ndarray, np.ndarray]) -> None:
     z, laws = shocks
     market = market_of(np.vstack([np.zeros(3), 0.01 * z]))
-    model = DynamicCorrelations(horizon=1)
-    fitted = model.fit(market.past(3_000))
+    fitted = DynamicCorrelations(horizon=1).fit(market.past(3_000))
     errors, plain = [], []
     for t in range(3_000, 5_990, 50):
         found = fitted.predict(market.past(t))
-        ours = found.covariance / np.outer(found.volatility, found.volatility)
-        errors.append(ours - laws[t])
+        errors.append(found.covariance / np.outer(found.volatility, found.volatility) - laws[t])
         plain.append(fitted.target - laws[t])
     assert np.abs(errors).mean() < 0.5 * np.abs(plain).mean()
 

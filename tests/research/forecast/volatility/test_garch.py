@@ -108,8 +108,7 @@ def test_a_line_without_a_law_has_riskmetrics_variance_and_a_note(facts_market: 
         "GARCH.",
     )
     own = facts_market.returns[401:601, 2]
-    weights = 0.06 * 0.94 ** np.arange(200)[::-1]
-    expected = weights @ own**2 + 0.94**200 * np.mean(own**2)
+    expected = (0.06 * 0.94 ** np.arange(200)[::-1]) @ own**2 + 0.94**200 * np.mean(own**2)
     assert found.covariance[late, late] == pytest.approx(expected, rel=1e-9)
 
 

@@ -100,8 +100,7 @@ def test_a_line_with_fewer_returns_than_its_features_need_has_riskmetrics_varian
 
 
 def test_the_order_of_columns_does_not_matter(facts_market: Market) -> None:
-    order = [3, 0, 4, 1]
-    names = [facts_market.assets[i] for i in order]
+    names = [facts_market.assets[i] for i in [3, 0, 4, 1]]
     one, other = (
         SMALL.fit(market.past(600)).predict(market.past(700))
         for market in (facts_market.select(sorted(names)), facts_market.select(names))

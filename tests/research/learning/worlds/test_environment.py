@@ -60,8 +60,7 @@ def test_an_episode_ends_by_truncation_and_the_first_ones_are_staggered(env):
 def test_the_last_observation_of_an_episode_is_kept_and_the_next_world_begins_at_target(env):
     env.reset()
     _, _, done, _ = env.step(actions(0))
-    ended = np.flatnonzero(done)
-    assert len(ended) == WORLDS // EPISODE
+    assert len(np.flatnonzero(done)) == WORLDS // EPISODE
     seen, _, done, infos = env.step(actions(1))
     for w in np.flatnonzero(done):
         last = infos[w]["terminal_observation"]

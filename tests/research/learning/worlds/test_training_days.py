@@ -46,13 +46,11 @@ def test_shares_are_as_the_setting_says(days, spec, real, costs):
     other = training_days(replace(spec, current_share=0.8), real, costs, 5.0, 252)
     np.testing.assert_allclose(other.share, [0.2, 0.8])
     assert other.kinds(1000).mean() == pytest.approx(0.8, abs=0.002)
-    alone = training_days(replace(spec, current_share=1.0), real, costs, 5.0, 252)
-    assert (alone.kinds(64) == 1).all()
+    assert (training_days(replace(spec, current_share=1.0), real, costs, 5.0, 252).kinds(64) == 1).all()
 
 
 def test_one_set_of_lines_has_every_world(real, costs):
-    spec = Learned(FixedWeights({"SPY": 0.6, "AGG": 0.4}))
-    days = training_days(spec, real, costs, 5.0, 252)
+    days = training_days(Learned(FixedWeights({"SPY": 0.6, "AGG": 0.4})), real, costs, 5.0, 252)
     assert days.share.tolist() == [1.0]  # the listing of an asset that it does not hold makes no other target
     assert days.first_row.tolist() == [1]
     assert (days.scales.half_width[0] > 0.0).sum() == 2
@@ -135,6 +133,5 @@ def test_moments_are_those_of_weeks_of_the_last_target_over_cash(days, real):
     lines = pd.DataFrame(real.returns).mul(target).sum(axis=1) + (1.0 - target.sum()) * real.cash
     weeks = np.arange(first, stop)[: (stop - first) // 5 * 5].reshape(-1, 5)
     excess = np.array([np.prod(1.0 + lines[week]) - np.prod(1.0 + real.cash[week]) for week in weeks])
-    below = excess[excess < 0.0]
-    by_hand = excess.mean(), (excess**2).mean(), (below**2).sum() / len(excess)
+    by_hand = excess.mean(), (excess**2).mean(), (excess[excess < 0.0] ** 2).sum() / len(excess)
     np.testing.assert_allclose(days.moments, by_hand, rtol=1e-9)

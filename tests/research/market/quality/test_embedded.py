@@ -59,8 +59,7 @@ def test_a_set_with_each_dividend_has_no_false_alarm_about_one() -> None:
 
 
 def test_a_dividend_taken_out_is_missed_in_nine_cases_of_ten() -> None:
-    market = load_market("etf_dividends")
-    known = known_of(market)
+    known = known_of(load_market("etf_dividends"))
     i = known.assets.index("SPY")
     rows = known.bounds[i] + np.flatnonzero(known.numbers["dividend"][known.bounds[i] : known.bounds[i + 1]])
     found = 0
@@ -91,8 +90,7 @@ def test_sears_ends_before_the_others_until_its_delisting_is_stated() -> None:
     (end,) = (each for each in quality.findings if each.kind == "end")
     assert (end.asset, str(end.first)) == ("SHLD", "2018-04-11")
     assert quality.must_be_looked_at  # RRC's price of 1990 stands still for months
-    stated = check_market(delist(market, "SHLD", "2018-10-24", -0.9))
-    assert by_kind(stated, "end") == {}
+    assert by_kind(check_market(delist(market, "SHLD", "2018-10-24", -0.9)), "end") == {}
 
 
 def test_two_vendors_closes_of_the_early_2000s_differ() -> None:

@@ -56,8 +56,7 @@ def test_an_asset_alone_has_no_peers() -> None:
 
 def test_peers_are_of_the_class_where_it_is_large_enough() -> None:
     bonds = {f"B{i}": [100.0, 101.0] for i in range(FEWEST_PEERS + 1)}
-    stocks = {f"S{i}": [100.0, 120.0] for i in range(FEWEST_PEERS + 4)}
-    known = known_of(bonds | stocks)
+    known = known_of(bonds | {f"S{i}": [100.0, 120.0] for i in range(FEWEST_PEERS + 4)})
     net = net_of_peers(known, log_growth(known), {name: name[0] for name in known.assets})
     assert net == pytest.approx(np.zeros(len(net)), abs=1e-6)
     assert net_of_peers(known, log_growth(known), {})[1] == pytest.approx(np.log(1.01 / 1.20), abs=1e-6)

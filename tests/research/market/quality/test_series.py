@@ -57,7 +57,6 @@ def test_a_value_that_stays_is_told_and_is_no_defect() -> None:
 
 
 def test_what_is_no_number_is_no_observation() -> None:
-    values = np.where(np.arange(len(MONTHS)) == 50, np.nan, np.arange(len(MONTHS)))
-    found = checked(MONTHS, values)
+    found = checked(MONTHS, np.where(np.arange(len(MONTHS)) == 50, np.nan, np.arange(len(MONTHS))))
     assert found.table.loc["X", "observations"] == f"{len(MONTHS) - 1}"
     assert "from 2019-02-01 to 2019-04-01" in found.findings[0]

@@ -375,7 +375,5 @@ def test_checkout_without_its_data_is_named(name: str, tmp_path: Path, monkeypat
 
 def test_embedded_files_hold_what_the_market_shows(multi: Market) -> None:
     raw = pd.read_csv(Path(embedded.DATA) / "multi_asset_daily" / "prices_total_return.csv", index_col="date")
-    btc = raw["BTC"].dropna()
-    assert np.array_equal(multi.prices[multi.tradable[:, 9], 9], btc)
-    whole = raw["SPY"].iloc[-1] / raw["SPY"].iloc[0]
-    assert multi.index[-1, 0] == pytest.approx(whole, rel=1e-12)
+    assert np.array_equal(multi.prices[multi.tradable[:, 9], 9], raw["BTC"].dropna())
+    assert multi.index[-1, 0] == pytest.approx(raw["SPY"].iloc[-1] / raw["SPY"].iloc[0], rel=1e-12)

@@ -386,8 +386,7 @@ def test_a_repair_by_a_source_that_was_fetched_later_repeats_as_of_the_moment_th
     found = repaired(store, "second_source", second)
     assert found.origin["known_on"] == "2023-01-03T00:00:00.000000Z"
     keep(second, "A", MONTH, [10.1] * 22, KNOWN + np.timedelta64(9, "D"))
-    moment = np.datetime64(found.origin["known_on"][:-1])
-    again = repaired(store, "second_source", second, moment)
+    again = repaired(store, "second_source", second, np.datetime64(found.origin["known_on"][:-1]))
     assert again.fingerprint == found.fingerprint != repaired(store, "second_source", second).fingerprint
 
 

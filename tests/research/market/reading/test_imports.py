@@ -175,8 +175,7 @@ def test_an_import_that_was_killed_is_continued_by_an_update(folder: Folder, mon
 
 @pytest.mark.parametrize("fact", [[], {"path": 3}, {"path": "a", "options": 1, "read": {}}, "x"])
 def test_a_damaged_origin_is_refused(folder: Folder, fact: object) -> None:
-    about = folder.store.folder / ABOUT
-    about.write_text(json.dumps(folder.store.about | {IMPORTED: fact}))
+    (folder.store.folder / ABOUT).write_text(json.dumps(folder.store.about | {IMPORTED: fact}))
     with pytest.raises(DataError, match=r"store\.json: `imported` is .*, no origin\. Import the tables anew"):
         folder.update()
 

@@ -84,8 +84,7 @@ def test_a_file_is_read_rightly_by_the_import_and_as_a_market(case: str) -> None
     for name, (close, last) in right.items():
         mine = bars.asset == bars.assets.index(name)
         assert bars.numbers["close"][mine][-1] == pytest.approx(close, rel=1e-12)
-        k = market.assets.index(name)
-        assert 100.0 * market.returns[-1, k] == pytest.approx(last, abs=6e-5)
+        assert 100.0 * market.returns[-1, market.assets.index(name)] == pytest.approx(last, abs=6e-5)
         assert str(bars.days[mine][-1]) == str(market.days[-1])
     if case in GROWTH:
         assert 100.0 * (market.index[-1, 0] / market.index[0, 0] - 1.0) == pytest.approx(GROWTH[case], abs=2e-3)
@@ -127,8 +126,7 @@ def test_what_looks_wrong_is_said_at_the_import_and_with_every_result(case: str,
     assert said in understood.text()
     market = file_market(case)
     played = backtest(market, Calendar(FixedWeights((0.5, 0.5)), "month"), Costs.bps(2), start=market.dates[1])
-    shown = " ".join(str(played).split())
-    assert said in shown
+    assert said in " ".join(str(played).split())
     assert said in " ".join(played._repr_html_().split())
     assert any(said in warning for warning in played.warnings)
 

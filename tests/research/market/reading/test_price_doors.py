@@ -124,8 +124,7 @@ def outcome(door: str, case: Case, folder: Path) -> str:
 def test_a_table_is_read_rightly_or_refused(part: Callable[[], list[Case]], door: str, tmp_path: Path) -> None:
     found = {case.name: outcome(door, case, tmp_path) for case in part() if door in case.doors}
     must = [case.name for case in part() if door in case.must]
-    wrong = [name for name, said in found.items() if said == "wrong" and name not in UNDECIDED]
-    assert wrong == []
+    assert [name for name, said in found.items() if said == "wrong" and name not in UNDECIDED] == []
     assert len(found) > 180
     refused = [f"{name}: {found[name]}" for name in must if found[name] != "right"]
     assert len(refused) <= (OF - READ if part is vendors else 0), refused

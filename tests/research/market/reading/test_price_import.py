@@ -105,8 +105,7 @@ def expected() -> pd.DataFrame:
     long = long_table().dropna().sort_values(["symbol", "date"], ignore_index=True)
     days = long["date"].astype("datetime64[s]")
     none = pd.Series([""] * len(long), dtype=object)
-    asset = long["symbol"].astype(object)
-    columns = (asset, days, long["close"], 1.0, 0.0, none)
+    columns = (long["symbol"].astype(object), days, long["close"], 1.0, 0.0, none)
     return pd.DataFrame(dict(zip(PRICES, columns, strict=True)))
 
 

@@ -341,8 +341,7 @@ def test_a_market_from_a_file_declares_its_currency(tmp_path: Path) -> None:
 
 @pytest.mark.parametrize("same_from", [0, 640])
 def test_a_column_is_a_copy_where_all_its_rows_are(same_from: int) -> None:
-    rng = np.random.default_rng(7)
-    one, other = 50.0 * np.exp(np.cumsum(rng.normal(0.0, 0.01, (2, 700)), axis=1))
+    one, other = 50.0 * np.exp(np.cumsum(np.random.default_rng(7).normal(0.0, 0.01, (2, 700)), axis=1))
     copy = np.concatenate([other[:same_from], 2.0 * one[same_from:] + 30.0])
     prices = pd.DataFrame({"ONE": one, "COPY": copy}, index=pd.bdate_range("2015-01-01", periods=700))
     if same_from:  # the newest rows alone do not tell the two apart

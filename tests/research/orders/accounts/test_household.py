@@ -142,8 +142,7 @@ def test_the_orders_of_the_accounts_sum_to_the_list_of_the_whole() -> None:
     assert table["cash_after"].sum() == pytest.approx(trades.sized.cash, abs=0.005)
     moved = table["cash_before"] + table["sells"] - table["buys"] - table["cost"]
     np.testing.assert_allclose(moved, table["cash_after"], atol=0.005)
-    bought = trades.orders.query("asset == 'AGG'").set_index("account")["units"]
-    assert bought["ira"] > 0.0
+    assert trades.orders.query("asset == 'AGG'").set_index("account")["units"]["ira"] > 0.0
 
 
 @pytest.mark.parametrize("seed", [0, 2, 9])
@@ -164,8 +163,7 @@ def test_four_accounts_on_eight_lines_send_the_whole_list(seed: int) -> None:
     }
     beside = {"cash": None} | {f"lines.{name}.{key}": None for name in names for key in ("shares", "holdings")}
     portfolio = load_portfolio(file, beside | {"accounts": accounts})
-    trades = trade_list(portfolio, portfolio.policies["threshold"], request=TO_TARGET)
-    made = divided(trades)
+    made = divided(trade_list(portfolio, portfolio.policies["threshold"], request=TO_TARGET))
     assert made.division is not None
     assert (made.division.why, made.left.any(), made.swapped.any()) == ("", False, False)
     np.testing.assert_array_equal(made.parts.sum(axis=0), listed(undivided(portfolio)).sized.units)
@@ -180,8 +178,7 @@ def test_what_a_list_leaves_for_its_division_is_a_lot_an_account_and_little_of_w
 
 
 def test_sells_come_before_buys_and_tell_the_shares_of_their_account() -> None:
-    trades = listed(household())
-    orders = make_ticket(trades).orders
+    orders = make_ticket(listed(household())).orders
     sides = [order.side for order in orders]
     assert sides == sorted(sides, reverse=True)
     held = {"taxable": ACCOUNTS["taxable"]["shares"], "U2": ACCOUNTS["ira"]["shares"]}
@@ -194,8 +191,7 @@ def test_sells_come_before_buys_and_tell_the_shares_of_their_account() -> None:
 
 
 def test_after_the_orders_the_accounts_are_booked_and_the_list_is_empty() -> None:
-    portfolio = household()
-    after = listed(portfolio).after()
+    after = listed(household()).after()
     assert after.cash == pytest.approx(sum(account.cash for account in after.accounts), abs=0.005)
     np.testing.assert_array_equal(after.shares, sum(account.units for account in after.accounts))
     assert listed(after).empty
@@ -246,8 +242,7 @@ def test_a_line_that_is_not_sent_whole_says_by_how_much_and_why(desk: Any) -> No
     portfolio = desk([400.0, 30.0], [0, 14], 420.0, [1.0, 0.0], assets=["A", "B"], commission=0.0, half_spread=0.0)
     policy = Calendar(portfolio.strategic, "day")
     locked = replace(portfolio.market, instruments=portfolio.market.instruments.assign(trading=["", "locked"]))
-    halves = split(replace(portfolio, market=locked), [[0.5, 0.5]] * 2, [0.5, 0.5])
-    trades = trade_list(halves, policy)
+    trades = trade_list(split(replace(portfolio, market=locked), [[0.5, 0.5]] * 2, [0.5, 0.5]), policy)
     assert trades.empty
     assert "1 units of the list are not sent (cash of the accounts)" in trades.held.set_index("asset")["reason"]["A"]
 
@@ -279,8 +274,7 @@ def test_any_list_is_divided_within_the_limits_of_its_accounts(desks: Any, data:
                      max_size=len(portfolio.market.assets))  # fmt: skip
     shares = [data.draw(parts) for _ in range(count)]
     cash = data.draw(st.lists(st.sampled_from([0.0, 0.1, 0.3]), min_size=count, max_size=count))
-    prefers = {1: np.arange(len(portfolio.market.assets)) == 0}
-    accounts = split(portfolio, shares, cash, prefers=prefers)
+    accounts = split(portfolio, shares, cash, prefers={1: np.arange(len(portfolio.market.assets)) == 0})
     try:
         whole = trade_list(undivided(accounts), policy, greedy=True)
     except PolicyError:
@@ -293,8 +287,7 @@ def test_any_list_is_divided_within_the_limits_of_its_accounts(desks: Any, data:
     assert (found.each_cash >= 0.0).all()
     worse = np.abs(found.each_notional).sum(axis=1) + found.each_charges.sum(axis=(1, 2))
     assert (found.each_cash - portfolio.orders.adverse_move * worse >= -1e-9).all()
-    left = found.left
-    assert (left * whole.sized.units >= 0.0).all()
+    assert (found.left * whole.sized.units >= 0.0).all()
     if not found.division.why:
         np.testing.assert_array_equal(trades.sized.units, whole.sized.units)
     assert len(trades.orders) == int((found.parts != 0.0).sum())
@@ -333,8 +326,7 @@ def test_with_one_account_the_list_is_the_same_to_the_bit(desks: Any, data: Any)
     assert one.sized.after.weights.tobytes() == whole.sized.after.weights.tobytes()
     assert one.sized.cash == whole.sized.cash
     assert one.facts == whole.facts
-    same = one.orders.drop(columns="account")
-    assert same.to_csv() == whole.orders.to_csv()
+    assert one.orders.drop(columns="account").to_csv() == whole.orders.to_csv()
 
 
 # -- formats -----------------------------------------------------------------------------------------------------------

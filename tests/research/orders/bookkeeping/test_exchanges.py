@@ -67,8 +67,7 @@ def test_units_become_others_and_cash(
 
 def test_two_spin_offs_of_one_day_and_a_row_that_is_there_twice(two: Portfolio, book: Book, tmp_path: Path) -> None:
     row = f"A,{DAY},B,0.1,,,,0.2\n"
-    once = booked(book, two, tmp_path, INTO + row + row)
-    assert held(once)["B"] == held(book)["B"] + 60
+    assert held(booked(book, two, tmp_path, INTO + row + row))["B"] == held(book)["B"] + 60
 
 
 def test_an_order_for_what_is_gone_is_dropped(two: Portfolio, book: Book, tmp_path: Path) -> None:

@@ -64,8 +64,7 @@ def test_bound_in_small_lots_is_what_cash_in_parts_of_lots_leaves(part: float) -
     start, _ = search(problem)
     assert start is not None
     found, bound = branch(problem, start)
-    least = (1.0 + 0.9) * 5_000.0 / problem.position.nav
-    assert bound == pytest.approx(least, abs=0.5 * n * lot)
+    assert bound == pytest.approx((1.0 + 0.9) * 5_000.0 / problem.position.nav, abs=0.5 * n * lot)
     assert problem.objective(found) == pytest.approx(bound, abs=lot)
 
 

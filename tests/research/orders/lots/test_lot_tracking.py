@@ -53,8 +53,7 @@ def shuffled(problem: LotProblem, order: np.ndarray) -> LotProblem:
 
 def rounded(problem: LotProblem) -> np.ndarray:
     """(n,) units in the whole lots next to their points."""
-    lots = problem.position.lots
-    return np.rint((problem.goal - problem.value) / problem.lot) * lots
+    return np.rint((problem.goal - problem.value) / problem.lot) * problem.position.lots
 
 
 def test_thirty_lines_are_never_worse_than_rounding_and_the_nearest_lots_and_their_gap_is_small() -> None:

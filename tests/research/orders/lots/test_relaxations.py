@@ -51,8 +51,7 @@ def test_the_minimum_trade_is_lowered_to_the_least_that_gives_a_list() -> None:
 
 @pytest.mark.parametrize(("side", "option"), [("buy", "--buy-only"), ("sell", "--sell-only")])
 def test_an_option_of_one_side_is_left_out(side: str, option: str) -> None:
-    said = refusal(side=side)
-    assert said.endswith(f" leave out {option}.")
+    assert refusal(side=side).endswith(f" leave out {option}.")
     assert set(listed().orders["side"]) == {"buy", "sell"}
 
 

@@ -178,8 +178,7 @@ def test_fractional_line_is_traded_to_its_last_fraction(desk: Any) -> None:
 
 def test_lines_trade_in_their_own_lots(desk: Any) -> None:
     lots = desk([100.0, 50.0], [600, 700], 5_000.0, [0.5, 0.5], lots=[10.0, 25.0])
-    got = trade_list(lots, Threshold(lots.strategic, 0.02))
-    assert got.orders["units"].tolist() == [110.0, 300.0]
+    assert trade_list(lots, Threshold(lots.strategic, 0.02)).orders["units"].tolist() == [110.0, 300.0]
 
 
 def test_line_without_a_quote_trades_in_cents_and_shows_no_units(desk: Any) -> None:

@@ -86,8 +86,7 @@ def test_least_tax_is_not_an_order_of_classes() -> None:
     It sells long-term gains before all short-term ones; the least tax a unit is that of the tiny one.
     """
     lots = [lot("2012-01-03", 2_700, 240), lot("2022-12-28", 2_700, 295.9)]
-    method = rules("tax_minimal", rate=0.15, short_rate=0.37)
-    (sale,), kept = sell(lots, 2_700.0, 296.0, DAY, method)
+    (sale,), kept = sell(lots, 2_700.0, 296.0, DAY, rules("tax_minimal", rate=0.15, short_rate=0.37))
     assert (sale.lot, kept) == (lots[1], (lots[0],))
 
 
@@ -290,8 +289,7 @@ def test_nothing_is_washed_without_a_window() -> None:
 
 def test_a_policy_sees_the_tax_of_each_lot_in_the_order_of_sale() -> None:
     portfolio = load_portfolio("data/examples/orders_with_tax_lots.yaml")
-    price = np.array([400.0, 100.0, 170.0])
-    seen = sale_tax(portfolio, price, 1e6)
+    seen = sale_tax(portfolio, np.array([400.0, 100.0, 170.0]), 1e6)
     lots = np.array([[0.18, 0.52], [0.33, 0.0], [0.0, 0.0]])  # June's lot first: 450 x 400
     assert seen.sizes[:, :2] == pytest.approx(lots)
     assert seen.sizes[:, 2] == pytest.approx(np.maximum(portfolio.weights - lots.sum(axis=1), 0.0))  # without lots

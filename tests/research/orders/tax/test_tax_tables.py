@@ -141,8 +141,7 @@ def test_line_sold_at_a_loss_can_be_sold(two: Portfolio) -> None:
 def test_loss_that_a_wash_sale_disallows_is_named(taxed: Portfolio) -> None:
     assert taxed.tax_lots is not None
     lots = ((lot("2020-03-02", 570, 110), lot("2022-12-01", 30, 99)), taxed.tax_lots.lots[1])
-    made = replace(taxed, tax_lots=TaxLots(replace(RULES, wash_sale_days=30), lots))
-    got = listed(made)
+    got = listed(replace(taxed, tax_lots=TaxLots(replace(RULES, wash_sale_days=30), lots)))
     assert got.tax["disallowed"].tolist() == [300.0]
     assert (got.facts["gain_long"], got.facts["tax"]) == (-700.0, -140.0)
     assert "losses of 300.00 are disallowed" in repr(got)

@@ -93,8 +93,7 @@ def test_subtotals_of_classes_are_left_out_and_said_and_other_rows_without_a_sym
 ])  # fmt: skip
 def test_pence_are_hundredths_of_a_pound(tmp_path: Path, price: str, value: str, currency: str) -> None:
     rows = f"Symbol,Quantity,Price,Market Value,Currency\nVOD,100,{price},{value},{currency}\nCash,,,5,GBP\n"
-    got = reading(tmp_path, rows, "VOD")
-    assert [(row.price, row.value) for row in got.held] == [(0.855, 85.5)]
+    assert [(row.price, row.value) for row in reading(tmp_path, rows, "VOD").held] == [(0.855, 85.5)]
     assert reading(tmp_path, rows.replace("5,GBP", "2500,GBX"), "VOD").balances == {"GBP": 25.0}
 
 

@@ -216,8 +216,7 @@ def test_the_fingerprint_of_rows_is_that_of_facts_too(load: Load) -> None:
 
 def test_a_fact_fetched_after_the_prices_moves_the_moment_of_the_run(load: Load) -> None:
     keep("fred", "LATE", DAYS[:3], np.ones(3), np.full(3, LATER))
-    found = load("{store: fred, series: LATE, lag: 1}")
-    assert found.market.origin["known_on"] == f"{LATER}Z"
+    assert load("{store: fred, series: LATE, lag: 1}").market.origin["known_on"] == f"{LATER}Z"
     with pytest.raises(ConfigError, match=r"market\.facts\.fact: was not known on 2023-01-09.*LATE.*later moment"):
         load("{store: fred, series: LATE, lag: 1}", **{"source: yahoo,": "source: yahoo, known_on: 2023-01-09,"})
 

@@ -50,8 +50,7 @@ def test_inverse_volatility_of_equal_correlations_has_equal_contributions() -> N
 
 
 def test_a_hedge_adds_less_than_nothing() -> None:
-    covariance = 0.04 * np.array([[1.0, 0.9], [0.9, 1.0]])
-    assert risk_contributions([1.0, -0.2], covariance)[1] < 0.0
+    assert risk_contributions([1.0, -0.2], 0.04 * np.array([[1.0, 0.9], [0.9, 1.0]]))[1] < 0.0
 
 
 @given(st.integers(0, 10_000))

@@ -44,8 +44,7 @@ def test_no_other_uncorrelated_bets_are_nearer_to_the_lines() -> None:
 
 def test_lines_that_are_alike_in_pairs_of_equal_weight_are_as_many_bets() -> None:
     """Meucci, Santangelo, Deguest (2015), section 4: equal weights, equal volatilities, equal correlations give n."""
-    covariance = 0.04 * (0.7 + 0.3 * np.eye(5))
-    assert torsion_bets([0.2] * 5, covariance) == pytest.approx(5.0, abs=1e-9)
+    assert torsion_bets([0.2] * 5, 0.04 * (0.7 + 0.3 * np.eye(5))) == pytest.approx(5.0, abs=1e-9)
 
 
 def test_two_lines_by_hand() -> None:

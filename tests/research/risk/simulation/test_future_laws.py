@@ -77,8 +77,7 @@ def test_filtered_simulation_starts_from_the_volatility_of_today(market):
 
 def test_a_garch_that_simulated_a_line_is_found_again():
     law = Garch(np.array([0.05]), np.array([[0.04]]), 0.08, 0.90, 252.0)
-    returns = np.log1p(law.returns(1, 12_000, seed=4)[0])
-    found = fit_filtered(returns, ("A",))
+    found = fit_filtered(np.log1p(law.returns(1, 12_000, seed=4)[0]), ("A",))
     assert found.alpha[0] == pytest.approx(0.08, abs=0.02)
     assert found.beta[0] == pytest.approx(0.90, abs=0.03)
     assert abs(found.shocks.mean()) < 1e-12
@@ -86,9 +85,7 @@ def test_a_garch_that_simulated_a_line_is_found_again():
 
 
 def test_no_variance_to_come_exceeds_the_largest_of_the_past(market):
-    rng = np.random.default_rng(5)
-    series = 0.01 * rng.standard_t(2.5, (3_000, 1))
-    law = fit_filtered(series, ("A",))
+    law = fit_filtered(0.01 * np.random.default_rng(5).standard_t(2.5, (3_000, 1)), ("A",))
     drawn = np.log(np.concatenate([law.growths(block, 252, seed=1) for block in range(6)]))
     assert np.abs(drawn - law.mean).max() <= np.sqrt(law.largest[0]) * np.abs(law.shocks).max() * (1.0 + 1e-12)
     assert law.largest[0] >= law.variance[0]
@@ -102,8 +99,7 @@ def test_too_few_returns_are_refused(market):
 
 def test_a_line_that_has_left_is_refused(market):
     table = market.instruments.copy()
-    day = market.dates[-5]
-    left = table.assign(delisted=[day, None], delisting_return=[0.0, np.nan])
+    left = table.assign(delisted=[market.dates[-5], None], delisting_return=[0.0, np.nan])
     tradable, returns = market.tradable.copy(), market.returns.copy()
     tradable[-5:, 0], returns[-5:, 0] = False, 0.0
     gone = replace(market, instruments=left, tradable=tradable, returns=returns)

@@ -35,8 +35,7 @@ def test_one_line_has_the_likelihood_that_statsmodels_finds():
 
     returns = simulated(1_500, 2)[0][:, :1]
     found = fit_hidden_markov(returns, ("A",))
-    model = MarkovRegression(100.0 * returns[:, 0], k_regimes=2, switching_variance=True)
-    peer = model.fit(disp=False)
+    peer = MarkovRegression(100.0 * returns[:, 0], k_regimes=2, switching_variance=True).fit(disp=False)
     assert found.likelihood == pytest.approx(peer.llf + len(returns) * np.log(100.0), abs=0.05)
     turbulent = int(np.argmax([peer.params[-2], peer.params[-1]]))
     assert found.today[1] == pytest.approx(peer.filtered_marginal_probabilities[-1, turbulent], abs=0.02)

@@ -168,8 +168,7 @@ def test_all_lines_jump_at_the_same_time():
 
 def test_jumps_of_one_size_come_as_often_as_poisson_says():
     model = MertonJumps([0.0], [[0.0]], 126.0, [0.1], [[0.0]], 252)
-    drift = -126.0 * np.expm1(0.1) / 252
-    count = (logs(model, paths=1_000)[..., 0] - drift) / 0.1
+    count = (logs(model, paths=1_000)[..., 0] - (-126.0 * np.expm1(0.1) / 252)) / 0.1
     np.testing.assert_allclose(count, count.round(), atol=1e-9)
     for k, share in enumerate(np.exp(-0.5) * np.array([1.0, 0.5, 0.125, 0.125 / 6])):
         agrees((count.round() == k).mean(axis=1), share, sharp=0.05)
@@ -216,8 +215,7 @@ def test_returns_have_the_law_of_the_regime_of_their_day():
     log, bear = logs(model), model.regimes(400, 500, seed=1)
     for k, scale in enumerate((1.0, 4.0)):
         z = log - (model.means[k] - scale * np.diag(COVARIANCE) / 2) * D
-        mask = (bear == k)[..., None, None]
-        agrees((mask * (outer(z) - scale * COVARIANCE * D)).mean(axis=1), 0.0)
+        agrees(((bear == k)[..., None, None] * (outer(z) - scale * COVARIANCE * D)).mean(axis=1), 0.0)
     np.testing.assert_allclose(outer(log).mean(axis=(0, 1)) * 252, 1.75 * COVARIANCE, rtol=0.03)
 
 

@@ -34,8 +34,7 @@ def test_what_cannot_trade_keeps_its_mark() -> None:
 
 def test_rows_of_a_weekly_market_are_weeks_apart() -> None:
     market = load_market("multi_asset_daily")
-    after = market_after(market, np.zeros(len(market.assets)), 3, 52)
-    apart = np.diff(after.days[-4:]).astype(int)
+    apart = np.diff(market_after(market, np.zeros(len(market.assets)), 3, 52).days[-4:]).astype(int)
     assert ((apart >= 6) & (apart <= 9)).all()
 
 

@@ -68,8 +68,7 @@ def test_what_all_lines_of_a_portfolio_explain_is_everything() -> None:
     whole = propagated(Shock("all", {"us_equity": -0.2, "bonds": -0.05}), ASSETS, CLASSES, covariance, known)
     assert shock_effect(weights, whole).explained == pytest.approx(1.0, rel=1e-9)
     part = propagated(Shock("bonds", {"bonds": -0.05}), ASSETS, CLASSES, covariance, known)
-    joint = (covariance @ weights)[2]
-    expected = joint**2 / covariance[2, 2] / (weights @ covariance @ weights)
+    expected = (covariance @ weights)[2] ** 2 / covariance[2, 2] / (weights @ covariance @ weights)
     assert shock_effect(weights, part).explained == pytest.approx(expected, rel=1e-12)
 
 

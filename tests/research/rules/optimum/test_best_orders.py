@@ -155,8 +155,7 @@ def test_cash_that_is_not_worth_a_ticket_waits_and_is_owed(cash: float) -> None:
     target = np.array([0.4, 0.3, 0.3])
     costs = Costs(np.full(3, 1e-3), np.zeros(3), ticket=np.full(3, 5e-5))
     rule = PairRegion(FixedWeights(tuple(target)), G, covariance=(0.04 * np.eye(3)).tolist())
-    weights = target * (1.0 - cash)
-    assert isinstance(decided(rule, weights, target, costs), Hold)
+    assert isinstance(decided(rule, target * (1.0 - cash), target, costs), Hold)
 
 
 @pytest.mark.parametrize("cash", [0.2, -0.01])

@@ -220,8 +220,7 @@ def test_no_trade_pays_terms_more_than_its_tickets(event: float) -> None:
     traded = traded[traded.sum(axis=1) > 1]
     weights = np.where(traded[:, None, :], directions[kept], np.nan)
     moved = np.nanmax(weights, axis=2) > np.nanmin(weights, axis=2)
-    share_of = (moved @ fees) / (event + traded @ orders + 1e-20)
-    assert 0.999 < share_of.max() < 1.0 + 1e-9
+    assert 0.999 < ((moved @ fees) / (event + traded @ orders + 1e-20)).max() < 1.0 + 1e-9
     assert (fees > 0.0).sum() > 5
 
 

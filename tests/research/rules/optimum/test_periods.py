@@ -101,8 +101,7 @@ def test_the_plan_is_that_of_cvxpy(kind: str, seed: int) -> None:
     }[kind]  # fmt: skip
     one = limits_of(asked, covariance)
     plan = best_plan((one,) * 3, START, gain, 4.0 * covariance, centre, costs, YEARS)
-    expected = by_cvxpy(gain, 4.0 * covariance, centre, costs, stated)
-    assert np.abs(plan - expected).max() <= 1e-6
+    assert np.abs(plan - by_cvxpy(gain, 4.0 * covariance, centre, costs, stated)).max() <= 1e-6
 
 
 def test_one_period_without_returns_is_the_best_point() -> None:
