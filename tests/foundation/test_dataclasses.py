@@ -9,6 +9,7 @@ from functools import cached_property
 from typing import Any, ClassVar
 
 import pytest
+from cases import cases
 from pydantic import TypeAdapter
 
 from foundation.dataclasses import dataclass
@@ -95,43 +96,41 @@ def told(act: Callable[[], Any]) -> str:
         return f"{type(error).__name__}: {error}"
 
 
-@pytest.mark.parametrize(
+@cases(
     "act",
-    [
-        lambda of: of["Point"](1.0),
-        lambda of: of["Point"](3.0, y=4.0).length,
-        lambda of: of["Point"](-1.0),
-        lambda of: of["Point"](),
-        lambda of: of["Point"](1.0, z=2.0),
-        lambda of: inspect.signature(of["Point"]),
-        lambda of: of["Point"].__init__.__qualname__,
-        lambda of: of["Point"].__match_args__,
-        lambda of: of["Point"](1.0, 2.0, ["a"]) == of["Point"](1.0, 2.0, ["b"]),
-        lambda of: of["Point"](1.0) == of["Solid"](1.0),
-        lambda of: {of["Point"](1.0): "found"}[of["Point"](1.0)],
-        lambda of: of["Point"](1.0).names is of["Point"](1.0).names,
-        lambda of: setattr(of["Point"](1.0), "x", 2.0),
-        lambda of: setattr(of["Point"](1.0), "other", 2.0),
-        lambda of: delattr(of["Point"](1.0), "x"),
-        lambda of: replace(of["Solid"](1.0), y=2.0, z=3.0).y,
-        lambda of: of["Solid"](1.0),
-        lambda of: setattr(of["Solid"](1.0), "z", 2.0),
-        lambda of: of["Plain"](1.0),
-        lambda of: setattr(of["Plain"](1.0), "x", 2.0),
-        lambda of: vars(of["Plain"](1.0)) | {"set": setattr(of["Plain"](1.0), "other", 2.0)},
-        lambda of: of["Alone"](1.0) == of["Alone"](1.0),
-        lambda of: repr(of["Alone"](1.0)).partition(" at ")[0],
-        lambda of: of["Named"](y=2.0),
-        lambda of: of["Named"](1.0, 2.0),
-        lambda of: of["Ordered"](1.0) < of["Ordered"](2.0),
-        lambda of: of["Compared"](1.0) == of["Compared"](2.0),
-        lambda of: setattr(of["Open"](1.0), "x", 2.0),
-        lambda of: [[(f.name, f.kw_only, f.init) for f in fields(of[name])] for name in of],
-        lambda of: [is_dataclass(each) and each.__dataclass_params__.frozen for each in of.values()],
-        lambda of: asdict(of["Point"](1.0, names=["a"])),
-        lambda of: TypeAdapter(of["Point"]).validate_python({"x": 1.0, "names": ["a"]}),
-        lambda of: dataclasses.dataclass(frozen=True)(type("Own", (of["Point"],), {}))(2.0),
-    ],
+    lambda of: of["Point"](1.0),
+    lambda of: of["Point"](3.0, y=4.0).length,
+    lambda of: of["Point"](-1.0),
+    lambda of: of["Point"](),
+    lambda of: of["Point"](1.0, z=2.0),
+    lambda of: inspect.signature(of["Point"]),
+    lambda of: of["Point"].__init__.__qualname__,
+    lambda of: of["Point"].__match_args__,
+    lambda of: of["Point"](1.0, 2.0, ["a"]) == of["Point"](1.0, 2.0, ["b"]),
+    lambda of: of["Point"](1.0) == of["Solid"](1.0),
+    lambda of: {of["Point"](1.0): "found"}[of["Point"](1.0)],
+    lambda of: of["Point"](1.0).names is of["Point"](1.0).names,
+    lambda of: setattr(of["Point"](1.0), "x", 2.0),
+    lambda of: setattr(of["Point"](1.0), "other", 2.0),
+    lambda of: delattr(of["Point"](1.0), "x"),
+    lambda of: replace(of["Solid"](1.0), y=2.0, z=3.0).y,
+    lambda of: of["Solid"](1.0),
+    lambda of: setattr(of["Solid"](1.0), "z", 2.0),
+    lambda of: of["Plain"](1.0),
+    lambda of: setattr(of["Plain"](1.0), "x", 2.0),
+    lambda of: vars(of["Plain"](1.0)) | {"set": setattr(of["Plain"](1.0), "other", 2.0)},
+    lambda of: of["Alone"](1.0) == of["Alone"](1.0),
+    lambda of: repr(of["Alone"](1.0)).partition(" at ")[0],
+    lambda of: of["Named"](y=2.0),
+    lambda of: of["Named"](1.0, 2.0),
+    lambda of: of["Ordered"](1.0) < of["Ordered"](2.0),
+    lambda of: of["Compared"](1.0) == of["Compared"](2.0),
+    lambda of: setattr(of["Open"](1.0), "x", 2.0),
+    lambda of: [[(f.name, f.kw_only, f.init) for f in fields(of[name])] for name in of],
+    lambda of: [is_dataclass(each) and each.__dataclass_params__.frozen for each in of.values()],
+    lambda of: asdict(of["Point"](1.0, names=["a"])),
+    lambda of: TypeAdapter(of["Point"]).validate_python({"x": 1.0, "names": ["a"]}),
+    lambda of: dataclasses.dataclass(frozen=True)(type("Own", (of["Point"],), {}))(2.0),
 )
 def test_class_does_as_one_of_the_standard_library(act: Callable[[dict[str, Any]], Any]) -> None:
     assert told(lambda: act(OURS)) == told(lambda: act(THEIRS))

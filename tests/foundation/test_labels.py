@@ -6,6 +6,7 @@ from typing import Any
 import numpy as np
 import pandas as pd
 import pytest
+from cases import cases
 
 from backtests.engine.run import backtest
 from foundation.errors import ConfigError, PolicyError
@@ -59,9 +60,7 @@ def test_a_backtest_opens_in_the_assets_that_are_named(form: str, market: Market
     assert (named.ledger.units == plain.ledger.units).all()
 
 
-@pytest.mark.parametrize(
-    "wrapped", [lambda own: ConstantExposure(own, 0.5), lambda own: VolatilityTarget(own, 0.05, lookback=21)]
-)
+@cases("wrapped", lambda own: ConstantExposure(own, 0.5), lambda own: VolatilityTarget(own, 0.05, lookback=21))
 def test_what_wraps_an_allocation_reads_its_names(wrapped: Any, market: Market) -> None:
     plain, named = (target_path(wrapped(Own(found)), market, start=25).rows for found in (WEIGHTS, PERMUTED))
     assert np.array_equal(plain, named)
@@ -72,14 +71,12 @@ def test_a_rule_over_named_weights_trades_as_over_an_array(market: Market) -> No
     assert (named.ledger.nav == plain.ledger.nav).all()
 
 
-@pytest.mark.parametrize(
-    ("found", "said"),
-    [
-        (LABELLED.drop("GLD"), r"but not for each line once \(missing: GLD\). Give one for each of SPY, AGG, GLD"),
-        (LABELLED.rename({"GLD": "IAU"}), r"unknown: IAU; missing: GLD"),
-        (pd.concat([LABELLED, LABELLED[["SPY"]]]), r"given twice: SPY"),
-        (pd.Series(WEIGHTS, index=[2, 0, 1]), r"unknown: 2, 0, 1; missing: SPY, AGG, GLD"),
-    ],
+@cases(
+    "found, said",
+    (LABELLED.drop("GLD"), r"but not for each line once \(missing: GLD\). Give one for each of SPY, AGG, GLD"),
+    (LABELLED.rename({"GLD": "IAU"}), r"unknown: IAU; missing: GLD"),
+    (pd.concat([LABELLED, LABELLED[["SPY"]]]), r"given twice: SPY"),
+    (pd.Series(WEIGHTS, index=[2, 0, 1]), r"unknown: 2, 0, 1; missing: SPY, AGG, GLD"),
 )
 def test_names_that_are_unknown_missing_or_repeated_are_listed(found: pd.Series, said: str, market: Market) -> None:
     with pytest.raises(PolicyError, match=rf"(?s)weights of Own.* are given by name on 2022-03-01, .*{said}"):
@@ -88,14 +85,12 @@ def test_names_that_are_unknown_missing_or_repeated_are_listed(found: pd.Series,
         backtest(market, Never(Own(WEIGHTS)), Costs.bps(3), start_weights=found)
 
 
-@pytest.mark.parametrize(
+@cases(
     "make",
-    [
-        Trade.to,
-        lambda found: Trade(found, WEIGHTS),
-        lambda found: Trade(WEIGHTS, found),
-        lambda found: Trade(found.to_frame().T, WEIGHTS),
-    ],
+    Trade.to,
+    lambda found: Trade(found, WEIGHTS),
+    lambda found: Trade(WEIGHTS, found),
+    lambda found: Trade(found.to_frame().T, WEIGHTS),
 )
 def test_a_trade_takes_no_labels_even_in_the_markets_order(make: Any) -> None:
     """It does not know the market: whoever permutes the names later would buy other assets."""
@@ -136,18 +131,16 @@ def test_costs_of_a_function_are_those_of_their_names(market: Market) -> None:
         costs_from_function(market, cheap)
 
 
-@pytest.mark.parametrize(
+@cases(
     "make",
-    [
-        lambda found: Costs.bps(3, commission=found),
-        lambda found: Costs.bps(3, half_spread=found),
-        lambda found: Costs(found / 1e4, np.zeros(3)),
-        lambda found: Costs(np.zeros(3), found / 1e4),
-        lambda found: Costs(np.zeros(3), pd.DataFrame([found / 1e4] * 4)),
-        lambda found: Costs(np.zeros(3), np.zeros(3), ticket=found),
-        lambda found: Costs(np.zeros(3), np.zeros(3), borrow=found / 1e4),
-        lambda found: Costs(np.zeros(3), np.zeros(3), impact=Impact(found)),
-    ],
+    lambda found: Costs.bps(3, commission=found),
+    lambda found: Costs.bps(3, half_spread=found),
+    lambda found: Costs(found / 1e4, np.zeros(3)),
+    lambda found: Costs(np.zeros(3), found / 1e4),
+    lambda found: Costs(np.zeros(3), pd.DataFrame([found / 1e4] * 4)),
+    lambda found: Costs(np.zeros(3), np.zeros(3), ticket=found),
+    lambda found: Costs(np.zeros(3), np.zeros(3), borrow=found / 1e4),
+    lambda found: Costs(np.zeros(3), np.zeros(3), impact=Impact(found)),
 )
 def test_costs_take_no_labels(make: Any) -> None:
     for found in (LABELLED, PERMUTED):

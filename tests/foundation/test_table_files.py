@@ -4,6 +4,7 @@ import gzip
 from pathlib import Path
 
 import pytest
+from cases import cases
 from hypothesis import given
 from hypothesis import strategies as st
 
@@ -64,14 +65,12 @@ def test_a_file_that_is_too_large_is_refused_packed_or_not(tmp_path: Path) -> No
             read_bytes(tmp_path / name, 1_999)
 
 
-@pytest.mark.parametrize(
-    ("content", "said"),
-    [
-        (b"", "is empty"),
-        (b" \n\n", "is empty"),
-        (b"%PDF-1.7", "is a workbook or a PDF"),
-        (b"\xff\xfe\xff", "is no text"),
-    ],
+@cases(
+    "content, said",
+    (b"", "is empty"),
+    (b" \n\n", "is empty"),
+    (b"%PDF-1.7", "is a workbook or a PDF"),
+    (b"\xff\xfe\xff", "is no text"),
 )
 def test_what_is_no_table_is_refused(tmp_path: Path, content: bytes, said: str) -> None:
     (tmp_path / "t.csv").write_bytes(content)
@@ -105,9 +104,7 @@ def test_a_number_of_any_style_reads_back(value: object, decimal: str, group: st
     assert read.value == float(str(value))
 
 
-@pytest.mark.parametrize(
-    "text", ["1,00", "1.2.3", "--5", "(5", "5 %", "1_000", "nan", "inf", "0x10", "٣٤", "１２", "1,0000", "5 USD EUR"]
-)
+@cases("text", "1,00", "1.2.3", "--5", "(5", "5 %", "1_000", "nan", "inf", "0x10", "٣٤", "１２", "1,0000", "5 USD EUR")
 def test_what_is_no_number_is_refused(text: str) -> None:
     with pytest.raises(ValueError, match=r".+"):
         number(text)
@@ -147,16 +144,14 @@ def test_na_is_no_number_and_may_be_a_ticker() -> None:
         number("1e999")
 
 
-@pytest.mark.parametrize(
-    ("texts", "delimiter", "sign", "noted"),
-    [
-        (["1,5", "2,25"], ";", ",", False),
-        (["1,234.50", "1,234"], ";", ".", False),
-        (["1.234.567"], ";", ",", False),
-        (["1.5", "1,5"], ";", ".", False),
-        (["1,234"], ",", ".", True),
-        ([], ";", ".", False),
-    ],
+@cases(
+    "texts, delimiter, sign, noted",
+    (["1,5", "2,25"], ";", ",", False),
+    (["1,234.50", "1,234"], ";", ".", False),
+    (["1.234.567"], ";", ",", False),
+    (["1.5", "1,5"], ";", ".", False),
+    (["1,234"], ",", ".", True),
+    ([], ";", ".", False),
 )
 def test_the_decimal_sign_is_the_one_that_numbers_prove(
     texts: list[str], delimiter: str, sign: str, noted: bool

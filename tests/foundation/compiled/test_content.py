@@ -9,6 +9,7 @@ from types import ModuleType
 
 import numba
 import pytest
+from cases import cases
 
 from foundation.compiled import calls, forms, records
 from foundation.compiled import content as described
@@ -77,19 +78,17 @@ def tree(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Tree:
     return Tree(tmp_path / "first", monkeypatch)
 
 
-@pytest.mark.parametrize(
-    ("name", "old", "new"),
-    [
-        ("caller", "+ 1.0", "+ 2.0"),
-        ("caller", "+ 1.0", "+ 1"),
-        ("caller", "@compiled", "@linked"),
-        ("callee", "FACTOR * x", "FACTOR + x"),
-        ("callee", "FACTOR = 2", "FACTOR = 3"),
-        ("callee", "FACTOR = 2", "FACTOR = 2.0"),
-        ("callee", "FACTOR = 2", "import numpy as np\nFACTOR = np.array([2.0])"),
-        ("callee", "@compiled", "from foundation.compiled import inlined\n\n@inlined"),
-        ("callee", "def twice(x)", "def twice(x, y=1.0)"),
-    ],
+@cases(
+    "name, old, new",
+    ("caller", "+ 1.0", "+ 2.0"),
+    ("caller", "+ 1.0", "+ 1"),
+    ("caller", "@compiled", "@linked"),
+    ("callee", "FACTOR * x", "FACTOR + x"),
+    ("callee", "FACTOR = 2", "FACTOR = 3"),
+    ("callee", "FACTOR = 2", "FACTOR = 2.0"),
+    ("callee", "FACTOR = 2", "import numpy as np\nFACTOR = np.array([2.0])"),
+    ("callee", "@compiled", "from foundation.compiled import inlined\n\n@inlined"),
+    ("callee", "def twice(x)", "def twice(x, y=1.0)"),
 )
 def test_an_edit_of_what_is_compiled_changes_it(tree: Tree, name: str, old: str, new: str) -> None:
     """In whatever file: numba's own cache sees the caller's alone, and goes on with the callee's old machine code."""
@@ -98,17 +97,15 @@ def test_an_edit_of_what_is_compiled_changes_it(tree: Tree, name: str, old: str,
     assert tree.edit(name, new, old) == before
 
 
-@pytest.mark.parametrize(
-    ("name", "old", "new"),
-    [
-        ("callee", "def twice", "\n# a comment, further down\n\ndef twice"),
-        ("callee", "    return FACTOR", "    # as it says\n    return FACTOR"),
-        ("callee", "    return FACTOR", '    """A docstring."""\n    return FACTOR'),
-        ("callee", "def twice(x)", "def twice(x: float) -> float"),
-        ("callee", "    return x\n", "    return -x\n"),
-        ("callee", "FACTOR = 2", "FACTOR = 1 + 1\nANOTHER = 5"),
-        ("caller", "import compiled, linked", "import compiled"),
-    ],
+@cases(
+    "name, old, new",
+    ("callee", "def twice", "\n# a comment, further down\n\ndef twice"),
+    ("callee", "    return FACTOR", "    # as it says\n    return FACTOR"),
+    ("callee", "    return FACTOR", '    """A docstring."""\n    return FACTOR'),
+    ("callee", "def twice(x)", "def twice(x: float) -> float"),
+    ("callee", "    return x\n", "    return -x\n"),
+    ("callee", "FACTOR = 2", "FACTOR = 1 + 1\nANOTHER = 5"),
+    ("caller", "import compiled, linked", "import compiled"),
 )
 def test_an_edit_of_anything_else_does_not(tree: Tree, name: str, old: str, new: str) -> None:
     before = tree.content()

@@ -3,6 +3,7 @@
 from pathlib import Path
 
 import pytest
+from cases import cases
 
 from foundation.errors import ConfigError
 from foundation.paper import browser as module
@@ -39,16 +40,14 @@ def test_the_browser_can_be_named(monkeypatch: pytest.MonkeyPatch, tmp_path: Pat
         browser()
 
 
-@pytest.mark.parametrize(
+@cases(
     "place",
-    [
-        *("bin/chromium", "bin/google-chrome-stable", "bin/microsoft-edge"),
-        "Applications/Google Chrome.app/Contents/MacOS/Google Chrome",
-        "home/Applications/Microsoft Edge.app/Contents/MacOS/Microsoft Edge",
-        "home/.cache/ms-playwright/chromium-1208/chrome-linux64/chrome",
-        "home/Library/Caches/ms-playwright/chromium-1208/chrome-mac-arm64/Google Chrome for Testing.app/Contents/MacOS/"
-        "Google Chrome for Testing",
-    ],
+    *("bin/chromium", "bin/google-chrome-stable", "bin/microsoft-edge"),
+    "Applications/Google Chrome.app/Contents/MacOS/Google Chrome",
+    "home/Applications/Microsoft Edge.app/Contents/MacOS/Microsoft Edge",
+    "home/.cache/ms-playwright/chromium-1208/chrome-linux64/chrome",
+    "home/Library/Caches/ms-playwright/chromium-1208/chrome-mac-arm64/Google Chrome for Testing.app/Contents/MacOS/"
+    "Google Chrome for Testing",
 )
 def test_a_browser_is_found_where_its_installer_puts_it(place: str, tmp_path: Path) -> None:
     with pytest.raises(ConfigError, match=rf"this machine has none of them.*apt-get install.*{GIVEN}"):

@@ -4,6 +4,7 @@ from dataclasses import replace
 import numpy as np
 import pandas as pd
 import pytest
+from cases import cases
 
 from foundation.errors import ConfigError, DataError
 from research.accounting import Costs
@@ -154,10 +155,10 @@ def test_only_fractions_of_notional_are_proportional() -> None:
     assert [costs.cost_parameters().plain for costs in (plain, untaxed, taxed)] == [True, True, False]
 
 
-@pytest.mark.parametrize(
-    ("wrong", "said"),
-    [({"ticket": np.array([-1.0])}, "ticket of asset 1 of 1 is -1 currency"), ({"financing": 0.7}, "financing is 0.7"),
-     ({"borrow": np.array([np.nan])}, "borrow of asset 1 of 1 is nan"), ({"management_fee": -0.1}, "management_fee")],
+@cases(
+"wrong, said",
+({"ticket": np.array([-1.0])}, "ticket of asset 1 of 1 is -1 currency"), ({"financing": 0.7}, "financing is 0.7"),
+     ({"borrow": np.array([np.nan])}, "borrow of asset 1 of 1 is nan"), ({"management_fee": -0.1}, "management_fee"),
 )  # fmt: skip
 def test_amounts_and_yearly_costs_are_refused_by_name_and_value(wrong: dict[str, object], said: str) -> None:
     with pytest.raises(ConfigError, match=said):
@@ -179,36 +180,34 @@ def test_impact_and_tax_are_refused_where_they_make_no_sense() -> None:
         Tax(0.2, "last")  # type: ignore[arg-type]
 
 
-@pytest.mark.parametrize(
-    ("make", "said"),
-    [
-        (lambda: Costs("free", np.zeros(2)), "commission is 'free': give a fraction of notional an asset"),
-        (lambda: Costs([], []), r"commission is \[\]: give"),
-        (lambda: Costs(np.zeros(2), None), "half_spread is None: give a fraction"),
-        (lambda: Costs(np.zeros(2), [[0.1, 0.1], [0.1]]), "half_spread is .*: give a fraction"),
-        (lambda: Costs(np.zeros(2), np.zeros(2), ticket="5"), "ticket is '5': give currency"),
-        (lambda: Costs(np.zeros(2), np.zeros(2), minimum=[1.0, True]), r"minimum is \[1.0, True\]: give currency"),
-        (lambda: Costs(np.zeros(2), np.zeros(2), borrow=None), "borrow is None: give a fraction a year"),
-        (lambda: Costs(np.zeros(2), np.zeros(2), impact=0.5), "impact is 0.5: give Impact"),
-        (lambda: Costs(np.zeros(2), np.zeros(2), tax=0.2), "tax is 0.2: give Tax"),
-        (lambda: Costs(np.zeros(2), np.zeros(2), financing="1%"), "financing is '1%': it is a fraction a year"),
-        (lambda: Costs(np.zeros(2), np.zeros(2), management_fee=True), "management_fee is True"),
-        (lambda: Costs(np.zeros(2), np.zeros(2), cash_spread=np.nan), "cash_spread is nan"),
-        (lambda: Costs.bps("SPY"), "n is 'SPY': give the number of assets"),
-        (lambda: Costs.bps(0), "n is 0: give the number of assets"),
-        (lambda: Costs.bps(2, commission="1"), "commission is '1': give basis points, one number for all assets or 2"),
-        (lambda: Costs.bps(2, commission=[1, 2, 3]), r"commission is \[1, 2, 3\]: give .* or 2, one an asset"),
-        (lambda: Costs.bps(2, half_spread=None), "half_spread is None: give basis points"),
-        (lambda: Costs.bps(1).scaled("2"), "costs cannot be multiplied by '2'"),
-        (lambda: Impact("big"), "coefficient of impact is 'big'"),
-        (lambda: Impact(None), "coefficient of impact is None"),
-        (lambda: Impact(exponent="1.5"), "exponent of impact is '1.5'"),
-        (lambda: Impact(volume_window=2.5), "volume_window of impact is 2.5: give a whole number of sessions, 1"),
-        (lambda: Impact(volatility_window=1), "volatility_window of impact is 1: give a whole number of sessions, 2"),
-        (lambda: Tax("20%"), "rate of tax is '20%': it is a fraction of the gain"),
-        (lambda: Tax(False), "rate of tax is False"),
-        (lambda: Tax(0.2, ["first"]), r"lots of tax are \['first'\]: use one of average, highest, first"),
-    ],
+@cases(
+    "make, said",
+    (lambda: Costs("free", np.zeros(2)), "commission is 'free': give a fraction of notional an asset"),
+    (lambda: Costs([], []), r"commission is \[\]: give"),
+    (lambda: Costs(np.zeros(2), None), "half_spread is None: give a fraction"),
+    (lambda: Costs(np.zeros(2), [[0.1, 0.1], [0.1]]), "half_spread is .*: give a fraction"),
+    (lambda: Costs(np.zeros(2), np.zeros(2), ticket="5"), "ticket is '5': give currency"),
+    (lambda: Costs(np.zeros(2), np.zeros(2), minimum=[1.0, True]), r"minimum is \[1.0, True\]: give currency"),
+    (lambda: Costs(np.zeros(2), np.zeros(2), borrow=None), "borrow is None: give a fraction a year"),
+    (lambda: Costs(np.zeros(2), np.zeros(2), impact=0.5), "impact is 0.5: give Impact"),
+    (lambda: Costs(np.zeros(2), np.zeros(2), tax=0.2), "tax is 0.2: give Tax"),
+    (lambda: Costs(np.zeros(2), np.zeros(2), financing="1%"), "financing is '1%': it is a fraction a year"),
+    (lambda: Costs(np.zeros(2), np.zeros(2), management_fee=True), "management_fee is True"),
+    (lambda: Costs(np.zeros(2), np.zeros(2), cash_spread=np.nan), "cash_spread is nan"),
+    (lambda: Costs.bps("SPY"), "n is 'SPY': give the number of assets"),
+    (lambda: Costs.bps(0), "n is 0: give the number of assets"),
+    (lambda: Costs.bps(2, commission="1"), "commission is '1': give basis points, one number for all assets or 2"),
+    (lambda: Costs.bps(2, commission=[1, 2, 3]), r"commission is \[1, 2, 3\]: give .* or 2, one an asset"),
+    (lambda: Costs.bps(2, half_spread=None), "half_spread is None: give basis points"),
+    (lambda: Costs.bps(1).scaled("2"), "costs cannot be multiplied by '2'"),
+    (lambda: Impact("big"), "coefficient of impact is 'big'"),
+    (lambda: Impact(None), "coefficient of impact is None"),
+    (lambda: Impact(exponent="1.5"), "exponent of impact is '1.5'"),
+    (lambda: Impact(volume_window=2.5), "volume_window of impact is 2.5: give a whole number of sessions, 1"),
+    (lambda: Impact(volatility_window=1), "volatility_window of impact is 1: give a whole number of sessions, 2"),
+    (lambda: Tax("20%"), "rate of tax is '20%': it is a fraction of the gain"),
+    (lambda: Tax(False), "rate of tax is False"),
+    (lambda: Tax(0.2, ["first"]), r"lots of tax are \['first'\]: use one of average, highest, first"),
 )
 def test_what_is_of_another_kind_is_refused_in_a_sentence(make: Callable[[], object], said: str) -> None:
     with pytest.raises(ConfigError, match=said):

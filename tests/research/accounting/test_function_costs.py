@@ -4,6 +4,7 @@ from dataclasses import replace
 
 import numpy as np
 import pytest
+from cases import cases
 from simulated import world
 
 from foundation.errors import ConfigError
@@ -36,15 +37,13 @@ def test_one_number_is_for_all_lines_and_nan_is_not_known_yet():
     assert costs.known_from(world(days=5)) == 3
 
 
-@pytest.mark.parametrize(
-    ("found", "words"),
-    [
-        (-0.01, r"for A on 2020-01-01 is -0.01, or -100 bps: it is at least 0 and less than 0.5"),
-        ([0.0, 5.0, 0.0], r"for B on 2020-01-01 is 5, or 50,000 bps: .* Return a fraction of the notional"),
-        ([0.001, 0.001], r"on 2020-01-01 has shape \(2,\), and the market 3 assets, A, B, C. Return"),
-        ("1bp", r"on 2020-01-01 is '1bp'. Return a fraction of the notional, such as 0.0001"),
-        (np.inf, r"for A on 2020-01-01 is inf"),
-    ],
+@cases(
+    "found, words",
+    (-0.01, r"for A on 2020-01-01 is -0.01, or -100 bps: it is at least 0 and less than 0.5"),
+    ([0.0, 5.0, 0.0], r"for B on 2020-01-01 is 5, or 50,000 bps: .* Return a fraction of the notional"),
+    ([0.001, 0.001], r"on 2020-01-01 has shape \(2,\), and the market 3 assets, A, B, C. Return"),
+    ("1bp", r"on 2020-01-01 is '1bp'. Return a fraction of the notional, such as 0.0001"),
+    (np.inf, r"for A on 2020-01-01 is inf"),
 )
 def test_other_answers_are_refused_by_day_and_line(found, words):
     def mine(past):

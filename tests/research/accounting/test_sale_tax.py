@@ -2,6 +2,7 @@
 
 import numpy as np
 import pytest
+from cases import cases
 from hypothesis import given
 from hypothesis import strategies as st
 
@@ -112,12 +113,10 @@ def deferred(gain: float, rate: float, deferral: Deferral, own_rate: float | Non
     return float(of_sale.deferred(deferral).rates[0, 0]) * 1e4
 
 
-@pytest.mark.parametrize(
-    ("rate", "grown", "share", "kept", "forgiven", "yearly", "advantage"),
-    [
-        (0.20, 1.632678, 0.387509, 310.0, 800.0, 1.598133, 21.39),
-        (0.37, 1.498234, 0.332548, 492.2, 1480.0, 1.449228, 33.26),
-    ],
+@cases(
+    "rate, grown, share, kept, forgiven, yearly, advantage",
+    (0.20, 1.632678, 0.387509, 310.0, 800.0, 1.598133, 21.39),
+    (0.37, 1.498234, 0.332548, 492.2, 1480.0, 1.449228, 33.26),
 )
 def test_of_ten_years_at_six_per_cent_a_gain_of_forty_costs(
     rate: float, grown: float, share: float, kept: float, forgiven: float, yearly: float, advantage: float

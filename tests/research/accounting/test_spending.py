@@ -2,6 +2,7 @@
 
 import numpy as np
 import pytest
+from cases import cases
 
 from foundation.errors import ConfigError
 from research.accounting.spending import Spending, SpendingState, settle
@@ -60,10 +61,9 @@ def test_equal_parts_of_an_amount_are_settled_once_a_year():
     np.testing.assert_allclose(state.flows, [-2.0, -2.0, -2.0, -4.0])
 
 
-@pytest.mark.parametrize(
-    ("given", "told"),
-    [
-        ({"rule": "fixed", "amount": 1.0}, "rule of spending is 'fixed'"),
+@cases(
+"given, told",
+({"rule": "fixed", "amount": 1.0}, "rule of spending is 'fixed'"),
         ({"amount": -1.0}, "amount of spending is -1.0: the rule 'indexed' needs it, a number of 0 or more a year"),
         ({}, "amount of spending is None: the rule 'indexed' needs it"),
         ({"amount": np.nan}, "amount of spending is nan"),
@@ -72,7 +72,6 @@ def test_equal_parts_of_an_amount_are_settled_once_a_year():
         ({"rule": "share", "share": 0.04, "floor": 3.0, "ceiling": 2.0}, "0 <= floor <= ceiling"),
         ({"rule": "share", "share": 0.04, "floor": -3.0}, "0 <= floor <= ceiling"),
         ({"amount": 1.0, "floor": 3.0}, "floor and ceiling of spending are .* they are for the rule 'share'"),
-    ],
 )  # fmt: skip
 def test_a_wrong_rule_is_told_in_a_sentence(given, told):
     with pytest.raises(ConfigError, match=told):

@@ -7,6 +7,7 @@ from itertools import product
 import numpy as np
 import pandas as pd
 import pytest
+from cases import cases
 from hypothesis import given
 from hypothesis import strategies as st
 
@@ -22,16 +23,14 @@ RATE, SHORT_RATE = 0.20, 0.37
 AMOUNTS = st.sampled_from([-90.0, -40.0, -10.0, 0.0, 10.0, 40.0, 90.0])
 
 
-@pytest.mark.parametrize(
-    ("bought", "long"),
-    [
-        ("2009-02-05", "2010-02-06"),  # IRS Publication 550, Holding Period: sold on 5 February, it is short-term
-        ("2019-06-03", "2020-06-04"),
-        ("2019-12-31", "2021-01-01"),
-        ("2020-02-28", "2021-03-01"),  # the year begins on 29 February
-        ("2020-02-29", "2021-03-01"),
-        ("2019-02-28", "2020-03-01"),
-    ],
+@cases(
+    "bought, long",
+    ("2009-02-05", "2010-02-06"),  # IRS Publication 550, Holding Period: sold on 5 February, it is short-term
+    ("2019-06-03", "2020-06-04"),
+    ("2019-12-31", "2021-01-01"),
+    ("2020-02-28", "2021-03-01"),  # the year begins on 29 February
+    ("2020-02-29", "2021-03-01"),
+    ("2019-02-28", "2020-03-01"),
 )
 def test_units_are_long_term_from_the_day_after_a_year(bought: str, long: str) -> None:
     assert str(first_long_day(np.datetime64(bought), "year")) == long
@@ -172,13 +171,11 @@ def test_a_tax_states_its_rates_terms_and_limits() -> None:
         replace(Costs.bps(1), tax=Tax(RATE, short_rate=0.0)).cost_parameters()
 
 
-@pytest.mark.parametrize(
-    ("more", "message"),
-    [
-        ({"short_rate": 1.0}, "short_rate of tax is 1.0"), ({"long_after": -1}, "long_after of tax is -1"),
+@cases(
+"more, message",
+({"short_rate": 1.0}, "short_rate of tax is 1.0"), ({"long_after": -1}, "long_after of tax is -1"),
         ({"long_after": "month"}, "long_after of tax is 'month'"), ({"loss_limit": -1.0}, "loss_limit of tax is -1.0"),
         ({"at_end": "sell"}, "at_end of tax is 'sell'"),
-    ],
 )  # fmt: skip
 def test_a_tax_that_means_nothing_is_refused(more: dict[str, object], message: str) -> None:
     with pytest.raises(ConfigError, match=message):

@@ -4,6 +4,7 @@ from typing import Any
 import numpy as np
 import pandas as pd
 import pytest
+from cases import cases
 
 from foundation.errors import ConfigError, PolicyError
 from research.accounting import CASH_LINE, Costs, Hold, Trade, View, Why
@@ -14,39 +15,37 @@ NAMES = ("SPY", "BTC 100%")
 DAY = pd.Timestamp("2022-12-30")
 
 
-@pytest.mark.parametrize(
-    ("why", "sentence"),
-    [
-        (Why("band", 0, -0.0234, -0.02), "SPY is 2.34 points under target, past the 2.00 allowed"),
-        (Why("band", 1, 0.0150, 0.02), "BTC 100% is 1.50 points over target, within the 2.00 allowed"),
-        (Why("band", CASH_LINE, 0.021, 0.02), "cash is 2.10 points over target, past the 2.00 allowed"),
-        (Why("band", 0, -0.030004, 0.03), "SPY is 3.0004 points under target, past the 3.0000 allowed"),
-        (Why("band", 0, 0.0199999, 0.02), "SPY is 1.99999 points over target, within the 2.00000 allowed"),
-        (Why("band", 0, 0.02, 0.02), "SPY is 2.00 points over target, within the 2.00 allowed"),
-        (Why("band", 0, 0.02 + 1e-12, 0.02), "SPY is 2.00 points over target, within the 2.00 allowed"),
-        (Why("band", 0, 0.02 + 9e-7, 0.02), "SPY is 2.00 points over target, within the 2.00 allowed"),
-        (Why("band", 0, -0.02 - 9e-7, -0.02), "SPY is 2.00 points under target, within the 2.00 allowed"),
-        (Why("band", 0, 0.02 + 11e-7, 0.02), "SPY is 2.0001 points over target, past the 2.0000 allowed"),
-        (Why("best_point", 0, 0.02, 0.02 - 9e-7), "SPY is 2.00 points over target, inside the region of no trade"),
-        (Why("best_point", 0, 0.02, 0.02 - 2e-6), "SPY is 2.0000 points over target, to trade to 1.9998 over"),
-        (
-            Why("multi_period_taxed", 0, 0.05, 0.05),
-            "SPY is 5.00 points over target, inside the region of no trade; a sale of it is taxed",
-        ),
-        (
-            Why("multi_period_taxed", 0, 0.05, 0.02),
-            "SPY is 5.00 points over target, to trade to 2.00 over; a further sale is taxed",
-        ),
-        (
-            Why("tracking_error", None, 0.01 + 9e-7, 0.01),
-            "tracking error to target is 1.00 % a year, within the 1.00 % allowed",
-        ),
-        (Why("calendar", 0, -0.02, 0.02), "review due; SPY is 2.00 points under target"),
-        (Why("calendar", 0, -0.001), "review due; SPY is 0.10 points under target"),
-        (Why("calendar"), "no review is due today"),
-        (Why("never"), "this rule never trades"),
-        (Why("learned"), "learned: nothing to do"),
-    ],
+@cases(
+    "why, sentence",
+    (Why("band", 0, -0.0234, -0.02), "SPY is 2.34 points under target, past the 2.00 allowed"),
+    (Why("band", 1, 0.0150, 0.02), "BTC 100% is 1.50 points over target, within the 2.00 allowed"),
+    (Why("band", CASH_LINE, 0.021, 0.02), "cash is 2.10 points over target, past the 2.00 allowed"),
+    (Why("band", 0, -0.030004, 0.03), "SPY is 3.0004 points under target, past the 3.0000 allowed"),
+    (Why("band", 0, 0.0199999, 0.02), "SPY is 1.99999 points over target, within the 2.00000 allowed"),
+    (Why("band", 0, 0.02, 0.02), "SPY is 2.00 points over target, within the 2.00 allowed"),
+    (Why("band", 0, 0.02 + 1e-12, 0.02), "SPY is 2.00 points over target, within the 2.00 allowed"),
+    (Why("band", 0, 0.02 + 9e-7, 0.02), "SPY is 2.00 points over target, within the 2.00 allowed"),
+    (Why("band", 0, -0.02 - 9e-7, -0.02), "SPY is 2.00 points under target, within the 2.00 allowed"),
+    (Why("band", 0, 0.02 + 11e-7, 0.02), "SPY is 2.0001 points over target, past the 2.0000 allowed"),
+    (Why("best_point", 0, 0.02, 0.02 - 9e-7), "SPY is 2.00 points over target, inside the region of no trade"),
+    (Why("best_point", 0, 0.02, 0.02 - 2e-6), "SPY is 2.0000 points over target, to trade to 1.9998 over"),
+    (
+        Why("multi_period_taxed", 0, 0.05, 0.05),
+        "SPY is 5.00 points over target, inside the region of no trade; a sale of it is taxed",
+    ),
+    (
+        Why("multi_period_taxed", 0, 0.05, 0.02),
+        "SPY is 5.00 points over target, to trade to 2.00 over; a further sale is taxed",
+    ),
+    (
+        Why("tracking_error", None, 0.01 + 9e-7, 0.01),
+        "tracking error to target is 1.00 % a year, within the 1.00 % allowed",
+    ),
+    (Why("calendar", 0, -0.02, 0.02), "review due; SPY is 2.00 points under target"),
+    (Why("calendar", 0, -0.001), "review due; SPY is 0.10 points under target"),
+    (Why("calendar"), "no review is due today"),
+    (Why("never"), "this rule never trades"),
+    (Why("learned"), "learned: nothing to do"),
 )
 def test_a_reason_says_line_gap_and_limit(why: Why, sentence: str) -> None:
     assert why.sentence(NAMES) == sentence
@@ -124,9 +123,7 @@ def test_shorts_count_toward_leverage_and_open_bounds_do_not() -> None:
     check_trade(Trade(np.array([-np.inf, 0.9]), np.array([np.inf, 0.9]), Why("x")), 2, "Odd", DAY, NAMES, 1.0)
 
 
-@pytest.mark.parametrize(
-    "more", [{"fraction": 0.0}, {"fraction": 1.1}, {"fraction": np.nan}, {"cash_lower": 0.2, "cash_upper": 0.1}]
-)
+@cases("more", {"fraction": 0.0}, {"fraction": 1.1}, {"fraction": np.nan}, {"cash_lower": 0.2, "cash_upper": 0.1})
 def test_a_fraction_outside_its_range_and_a_cash_box_upside_down_are_refused(more: dict[str, float]) -> None:
     assert "fraction lies in (0, 1] and the box is ordered" in refused([0.1, 0.1], [0.5, 0.5], **more)
 

@@ -6,6 +6,7 @@ from dataclasses import replace
 import numpy as np
 import pandas as pd
 import pytest
+from cases import cases
 from sklearn.base import clone
 from sklearn.model_selection import GridSearchCV
 from sklearn.utils.estimator_checks import check_estimator
@@ -167,13 +168,11 @@ def test_an_allocation_as_an_estimator_is_an_allocation_again(noisy):
     assert there_and_back.target(past) == pytest.approx(HRP(window=60).target(past), abs=1e-12)
 
 
-@pytest.mark.parametrize(
-    ("returns", "error", "words"),
-    [
-        (np.full((5, 2), 0.01), ConfigError, r"X has 5 rows .*fewer than the window of HRP, 60"),
-        (np.full((80, 2), np.nan), ValueError, "contains NaN"),
-        (np.full((80, 2), -1.5), ValueError, r"impossible return for x0 .*found -1\.5"),
-    ],
+@cases(
+    "returns, error, words",
+    (np.full((5, 2), 0.01), ConfigError, r"X has 5 rows .*fewer than the window of HRP, 60"),
+    (np.full((80, 2), np.nan), ValueError, "contains NaN"),
+    (np.full((80, 2), -1.5), ValueError, r"impossible return for x0 .*found -1\.5"),
 )
 def test_other_returns_are_refused(returns, error, words):
     with pytest.raises(error, match=words):

@@ -8,6 +8,7 @@ import warnings
 import numpy as np
 import pandas as pd
 import pytest
+from cases import cases
 from sklearn.base import BaseEstimator
 from sklearn.cluster import KMeans
 from sklearn.linear_model import LinearRegression
@@ -155,9 +156,11 @@ def test_what_the_caller_changes_later_changes_nothing(noisy):
     assert not hasattr(held.estimator, "weights_")
 
 
-@pytest.mark.parametrize(
-    ("given", "expected"),
-    [([0.2, 0.2, 0.2, 0.2, 0.2 + 4e-7], 1.0), ([0.2, 0.2, 0.2, 0.2, 0.1], 0.9), ([0.5, 0.5, 0.5, -0.3, 0.1], 1.3)],
+@cases(
+    "given, expected",
+    ([0.2, 0.2, 0.2, 0.2, 0.2 + 4e-7], 1.0),
+    ([0.2, 0.2, 0.2, 0.2, 0.1], 0.9),
+    ([0.5, 0.5, 0.5, -0.3, 0.1], 1.3),
 )
 def test_only_what_a_solver_leaves_of_a_sum_is_scaled(given, expected, noisy):
     target = EstimatorAllocation(Gives(given), 60).target(noisy.past(200))
@@ -199,10 +202,9 @@ def test_a_fallback_of_skfolio_is_marked(noisy):
     )
 
 
-@pytest.mark.parametrize(
-    ("estimator", "words"),
-    [
-        (MeanRisk(min_weights={"A00": 0.7, "A01": 0.5}), r"A00 is at least 70\.00 % of NAV; A01 is at least 50\.00 %"),
+@cases(
+"estimator, words",
+(MeanRisk(min_weights={"A00": 0.7, "A01": 0.5}), r"A00 is at least 70\.00 % of NAV; A01 is at least 50\.00 %"),
         (MeanRisk(max_weights=[0.1, 0.2, 0.2, 0.2, 0.2]), r"raise max_weights of A00 from 10\.00 % to 20\.00 %"),
         (MeanRisk(budget=None, min_budget=0.9, max_weights=0.1), r"at least 90\.00 % of NAV.* change min_budget from"),
         (MeanRisk(linear_constraints=["A00 + A01 >= 0.8", "A00 <= 0.1", "A01 <= 0.2"]),
@@ -210,7 +212,6 @@ def test_a_fallback_of_skfolio_is_marked(noisy):
         (RiskBudgeting(groups={"A00": ["x"], "A01": ["x"]}, linear_constraints=["x >= 0.8"], max_weights=0.3),
          r"every asset is at most 30\.00 % of NAV; the linear constraint 'x >= 0\.8'\. .*raise max_weights from 30"),
         (MeanRisk(min_return=9.0), r"the solver found none with min_return 9\.0\. Widen it"),
-    ],
 )  # fmt: skip
 def test_a_programme_without_a_solution_names_the_limits_that_conflict(estimator, words, noisy):
     with pytest.raises(NotSolvedError, match=r"found no weights \(\w+\): ") as raised:
@@ -224,45 +225,41 @@ def test_no_weights_of_one_that_does_not_raise_are_no_solution(noisy):
         EstimatorAllocation(MeanRisk(min_return=9.0, raise_on_failure=False), 60).answer(noisy.past(200))
 
 
-@pytest.mark.parametrize(
-    ("estimator", "words"),
-    [
-        (KMeans(2, random_state=0), r"KMeans on 2018-09-28 has no weights_ after fit\. Give an estimator whose fit"),
-        (LinearRegression(), r"on 2018-09-28, and none before: LinearRegression found no weights \(TypeError: .*'y'"),
-        (BenchmarkTracker(), r"BenchmarkTracker found no weights \("),
-        (MeanRisk(min_weights="low"), r"MeanRisk found no weights .*Correct its settings"),
-        (Gives(np.ones((2, 5))), r"gave weights of shape \(2, 5\) for 5 assets"),
-        (Gives(np.ones(4)), r"gave weights of shape \(4,\) for 5 assets"),
-        (Gives({"SPY": 1.0}), r"Gives on 2018-09-28 gave a weight for 'SPY', but the columns are A00"),
-        (Gives([np.nan, 0.25, 0.25, 0.25, 0.25]), r"is not finite for 1 of 6 assets: A00 has .*nan"),
-    ],
+@cases(
+    "estimator, words",
+    (KMeans(2, random_state=0), r"KMeans on 2018-09-28 has no weights_ after fit\. Give an estimator whose fit"),
+    (LinearRegression(), r"on 2018-09-28, and none before: LinearRegression found no weights \(TypeError: .*'y'"),
+    (BenchmarkTracker(), r"BenchmarkTracker found no weights \("),
+    (MeanRisk(min_weights="low"), r"MeanRisk found no weights .*Correct its settings"),
+    (Gives(np.ones((2, 5))), r"gave weights of shape \(2, 5\) for 5 assets"),
+    (Gives(np.ones(4)), r"gave weights of shape \(4,\) for 5 assets"),
+    (Gives({"SPY": 1.0}), r"Gives on 2018-09-28 gave a weight for 'SPY', but the columns are A00"),
+    (Gives([np.nan, 0.25, 0.25, 0.25, 0.25]), r"is not finite for 1 of 6 assets: A00 has .*nan"),
 )
 def test_what_gives_no_weights_is_refused_by_name_and_date(estimator, words, noisy):
     with pytest.raises(PolicyError, match=words):
         target_path(EstimatorAllocation(estimator, 60), noisy.until(noisy.dates[200]), 200)
 
 
-@pytest.mark.parametrize(
-    ("settings", "words"),
-    [
-        ({"window": 1}, "window of EstimatorAllocation is 1"),
-        ({"schedule": "hourly"}, "schedule of EstimatorAllocation is 'hourly'"),
-        ({"estimator": MeanRisk}, "estimator of EstimatorAllocation is <class .*give an object with fit"),
-        ({"estimator": len}, "estimator of EstimatorAllocation is <built-in"),
-        ({"estimator": Draws()}, r"random_state of .*:Draws is None: give a whole number, such as 7"),
-        (
-            {"estimator": MeanRisk(prior_estimator=SyntheticData())},
-            r"prior_estimator__distribution_estimator of skfolio\.optimization\.MeanRisk is None",
-        ),
-        (
-            {"estimator": MeanRisk(prior_estimator=SyntheticData(VineCopula()))},
-            r"prior_estimator__distribution_estimator__random_state of .* is None: give a whole number",
-        ),
-        ({"estimator": Random()}, r"skfolio\.optimization\.Random draws weights that no seed determines"),
-        ({"estimator": StackingOptimization([("a", Random())])}, r"skfolio\.optimization\.Random draws"),
-        ({"benchmark": {}}, r"benchmark of EstimatorAllocation is \{\}"),
-        ({"benchmark": {"SPY": "all"}}, r"benchmark of EstimatorAllocation is"),
-    ],
+@cases(
+    "settings, words",
+    ({"window": 1}, "window of EstimatorAllocation is 1"),
+    ({"schedule": "hourly"}, "schedule of EstimatorAllocation is 'hourly'"),
+    ({"estimator": MeanRisk}, "estimator of EstimatorAllocation is <class .*give an object with fit"),
+    ({"estimator": len}, "estimator of EstimatorAllocation is <built-in"),
+    ({"estimator": Draws()}, r"random_state of .*:Draws is None: give a whole number, such as 7"),
+    (
+        {"estimator": MeanRisk(prior_estimator=SyntheticData())},
+        r"prior_estimator__distribution_estimator of skfolio\.optimization\.MeanRisk is None",
+    ),
+    (
+        {"estimator": MeanRisk(prior_estimator=SyntheticData(VineCopula()))},
+        r"prior_estimator__distribution_estimator__random_state of .* is None: give a whole number",
+    ),
+    ({"estimator": Random()}, r"skfolio\.optimization\.Random draws weights that no seed determines"),
+    ({"estimator": StackingOptimization([("a", Random())])}, r"skfolio\.optimization\.Random draws"),
+    ({"benchmark": {}}, r"benchmark of EstimatorAllocation is \{\}"),
+    ({"benchmark": {"SPY": "all"}}, r"benchmark of EstimatorAllocation is"),
 )
 def test_other_settings_are_refused(settings, words):
     with pytest.raises(ConfigError, match=words):

@@ -3,6 +3,7 @@
 import numpy as np
 import pandas as pd
 import pytest
+from cases import cases
 from pydantic import TypeAdapter
 
 from foundation.errors import ConfigError
@@ -70,17 +71,15 @@ def test_another_number_of_weights_than_lines_is_refused(market):
         FixedWeights((0.5, 0.5)).target(market.past(9))
 
 
-@pytest.mark.parametrize(
-    ("weights", "complaint"),
-    [
-        ({"SPY": float("nan")}, r"weight of 'SPY' in FixedWeights is nan"),
-        ({"SPY": "half"}, r"weight of 'SPY' in FixedWeights is 'half'"),
-        ((0.5, float("inf")), r"weight of asset 2 of 2 in FixedWeights is inf"),
-        ((("SPY", 0.5), ("SPY", 0.5)), r"'SPY' is named twice"),
-        ({}, r"no asset is named"),
-        ((), r"has no weights"),
-        (0.5, r"are 0.5. Give one an asset"),
-    ],
+@cases(
+    "weights, complaint",
+    ({"SPY": float("nan")}, r"weight of 'SPY' in FixedWeights is nan"),
+    ({"SPY": "half"}, r"weight of 'SPY' in FixedWeights is 'half'"),
+    ((0.5, float("inf")), r"weight of asset 2 of 2 in FixedWeights is inf"),
+    ((("SPY", 0.5), ("SPY", 0.5)), r"'SPY' is named twice"),
+    ({}, r"no asset is named"),
+    ((), r"has no weights"),
+    (0.5, r"are 0.5. Give one an asset"),
 )
 def test_weights_that_are_not_numbers_for_lines_are_refused(weights, complaint):
     with pytest.raises(ConfigError, match=complaint):

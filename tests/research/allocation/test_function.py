@@ -3,6 +3,7 @@
 import numpy as np
 import pandas as pd
 import pytest
+from cases import cases
 
 from foundation.errors import ConfigError, PolicyError
 from research.allocation import FunctionAllocation, InverseVolatility, target_path
@@ -37,28 +38,24 @@ def test_it_sees_the_window_of_the_lines_that_have_one_and_no_more(noisy):
     assert np.array_equal(seen[0].to_numpy(), noisy.returns[141:201, :5])
 
 
-@pytest.mark.parametrize(
+@cases(
     "found",
-    [
-        {"A04": 0.2, "A00": 0.8},
-        pd.Series({"A04": 0.2, "A00": 0.8}),
-        np.array([0.8, 0.0, 0.0, 0.0, 0.2]),
-        [0.8, 0, 0, 0, 0.2],
-    ],
+    {"A04": 0.2, "A00": 0.8},
+    pd.Series({"A04": 0.2, "A00": 0.8}),
+    np.array([0.8, 0.0, 0.0, 0.0, 0.2]),
+    [0.8, 0, 0, 0, 0.2],
 )
 def test_weights_come_by_name_or_in_the_order_of_the_columns(found, noisy):
     target = FunctionAllocation(lambda returns: found, window=60).target(noisy.past(200))
     assert target.tolist() == [0.8, 0.0, 0.0, 0.0, 0.2, 0.0]
 
 
-@pytest.mark.parametrize(
-    ("found", "words"),
-    [
-        ({"A09": 1.0}, r"2018-10-17 gave a weight for 'A09', but the columns are A00, A01, A02, A03, A04. Return"),
-        (np.ones(6), r"gave weights of shape \(6,\) for 5 assets, A00, A01, A02, A03, A04. Return a mapping"),
-        (None, r"gave None. Return a mapping or a Series by name, or one number a column"),
-        ({"A00": "half"}, r"gave \['half', 0.0, 0.0, 0.0, 0.0\]. Return"),
-    ],
+@cases(
+    "found, words",
+    ({"A09": 1.0}, r"2018-10-17 gave a weight for 'A09', but the columns are A00, A01, A02, A03, A04. Return"),
+    (np.ones(6), r"gave weights of shape \(6,\) for 5 assets, A00, A01, A02, A03, A04. Return a mapping"),
+    (None, r"gave None. Return a mapping or a Series by name, or one number a column"),
+    ({"A00": "half"}, r"gave \['half', 0.0, 0.0, 0.0, 0.0\]. Return"),
 )
 def test_other_answers_are_refused_by_name_and_date(found, words, noisy):
     def mine(returns):
@@ -75,13 +72,11 @@ def test_weights_that_are_not_finite_are_refused_where_all_are(noisy):
         target_path(allocation, noisy, start=70)
 
 
-@pytest.mark.parametrize(
-    ("settings", "words"),
-    [
-        ({"function": "hrp"}, "function of FunctionAllocation is 'hrp'. Give a function"),
-        ({"window": 1}, "window of FunctionAllocation is 1"),
-        ({"schedule": "hourly"}, "schedule of FunctionAllocation is 'hourly'. Use one of day"),
-    ],
+@cases(
+    "settings, words",
+    ({"function": "hrp"}, "function of FunctionAllocation is 'hrp'. Give a function"),
+    ({"window": 1}, "window of FunctionAllocation is 1"),
+    ({"schedule": "hourly"}, "schedule of FunctionAllocation is 'hourly'. Use one of day"),
 )
 def test_other_settings_are_refused(settings, words):
     with pytest.raises(ConfigError, match=words):

@@ -3,6 +3,7 @@
 import numpy as np
 import pandas as pd
 import pytest
+from cases import cases
 from simulated import world
 
 from foundation.arrays import Array
@@ -84,9 +85,7 @@ def test_an_allocation_without_limits_that_bind_moves_by_the_closed_form():
     assert found.weights == pytest.approx(inverse @ window.mean(axis=0) / AVERSION, rel=1e-4)
 
 
-@pytest.mark.parametrize(
-    ("kind", "of", "by"), [("mean", (1,), 2e-4), ("volatility", (2,), -1e-3), ("correlation", (0, 3), 0.07)]
-)
+@cases("kind, of, by", ("mean", (1,), 2e-4), ("volatility", (2,), -1e-3), ("correlation", (0, 3), 0.07))
 def test_one_sample_moment_is_another_and_the_others_are_as_they_were(kind, of, by):
     returns = drawn()
     new = changed(returns, kind, of, by)

@@ -5,6 +5,7 @@ from dataclasses import replace
 
 import numpy as np
 import pytest
+from cases import cases
 
 from foundation.errors import ConfigError
 from research.allocation import InverseVolatility, Momentum
@@ -43,14 +44,12 @@ def test_the_order_of_the_lines_changes_nothing(noisy: Market) -> None:
         assert held.target(other.past(300)) == pytest.approx(held.target(noisy.past(300))[order], abs=1e-15)
 
 
-@pytest.mark.parametrize(
-    ("settings", "said"),
-    [
-        ({"window": 1}, "window of Momentum is 1"),
-        ({"skip": 252}, "skip of Momentum is 252: give a whole number of returns, 0 to 251"),
-        ({"skip": -1}, "skip of Momentum is -1"),
-        ({"weights": "volatility"}, "weights of Momentum is 'volatility'"),
-    ],
+@cases(
+    "settings, said",
+    ({"window": 1}, "window of Momentum is 1"),
+    ({"skip": 252}, "skip of Momentum is 252: give a whole number of returns, 0 to 251"),
+    ({"skip": -1}, "skip of Momentum is -1"),
+    ({"weights": "volatility"}, "weights of Momentum is 'volatility'"),
 )
 def test_settings_with_no_sense_are_refused(settings: dict[str, object], said: str) -> None:
     with pytest.raises(ConfigError, match=said):

@@ -6,6 +6,7 @@ from pathlib import Path
 
 import numpy as np
 import pytest
+from cases import cases
 from simulated import every_day
 
 from backtests.engine import backtest
@@ -196,16 +197,14 @@ def test_scores_of_feeds_may_be_none_yet(market: Market, tmp_path: Path) -> None
         read_scores(tmp_path / "none.csv")
 
 
-@pytest.mark.parametrize(
-    ("row", "says"),
-    [
-        (ROW.replace(",0.5,", ",1.5,"), r"s\.csv, line 2: score: .* less than or equal to 1, not '1\.5'\. Correct it"),
-        (ROW.replace(",0.8,", ",nan,"), "confidence: .*, not 'nan'"),
-        (ROW.replace("+00:00", ""), "published: Input should have timezone info"),
-        (ROW.replace("2022-01-03T", "soon"), "line 2: published: Input should be a valid datetime"),
-        (ROW.replace(",A,", ",,"), "asset: String should have at least 1 character"),
-        (f"{ROW},more", "line 2: published: Field required"),
-    ],
+@cases(
+    "row, says",
+    (ROW.replace(",0.5,", ",1.5,"), r"s\.csv, line 2: score: .* less than or equal to 1, not '1\.5'\. Correct it"),
+    (ROW.replace(",0.8,", ",nan,"), "confidence: .*, not 'nan'"),
+    (ROW.replace("+00:00", ""), "published: Input should have timezone info"),
+    (ROW.replace("2022-01-03T", "soon"), "line 2: published: Input should be a valid datetime"),
+    (ROW.replace(",A,", ",,"), "asset: String should have at least 1 character"),
+    (f"{ROW},more", "line 2: published: Field required"),
 )
 def test_a_row_that_is_wrong_is_refused_with_its_place(tmp_path: Path, row: str, says: str) -> None:
     with pytest.raises(DataError, match=says):

@@ -3,6 +3,7 @@
 import numpy as np
 import pandas as pd
 import pytest
+from cases import cases
 from hypothesis import given
 from hypothesis import strategies as st
 from hypothesis.extra.numpy import arrays
@@ -59,9 +60,7 @@ def test_weights_within_all_limits_keep_every_bit(weights):
     assert moved == 0.0
 
 
-@pytest.mark.parametrize(
-    "weights", [[0.7, 0.5], [0.7, -0.1], [0.8, -0.2], [1.0 + 2.0 * SOLVER_NOISE, 0.0], [np.nan, 0.5], [0.0, 0.0]]
-)
+@cases("weights", [0.7, 0.5], [0.7, -0.1], [0.8, -0.2], [1.0 + 2.0 * SOLVER_NOISE, 0.0], [np.nan, 0.5], [0.0, 0.0])
 def test_what_misses_a_limit_by_more_is_as_it_was_given(weights):
     found, moved = without_noise(np.array(weights))
     np.testing.assert_array_equal(found, weights)

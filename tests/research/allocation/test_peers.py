@@ -3,6 +3,7 @@
 import numpy as np
 import pandas as pd
 import pytest
+from cases import cases
 from sklearn.base import clone
 
 from foundation.errors import ConfigError, PolicyError
@@ -78,10 +79,9 @@ def test_equal_parameters_are_one_allocation():
     assert EstimatorAllocation(Portfolio(obj="MinRisk")).estimator_text == "riskfolio.Portfolio(obj='MinRisk')"
 
 
-@pytest.mark.parametrize(
-    ("estimator", "error", "words"),
-    [
-        (EfficientFrontier(weight_bounds=(0, 0.1)), NotSolvedError,
+@cases(
+"estimator, error, words",
+(EfficientFrontier(weight_bounds=(0, 0.1)), NotSolvedError,
          r"EfficientFrontier found no weights \(NotSolvedError\): no weights keep .*every asset is at most 10\.00 % "
          r"of NAV.*raise weight_bounds\.most from 10\.00 % to 20\.00 %"),
         (Portfolio(upperlng=0.15, obj="MinRisk"), NotSolvedError, r"raise upperlng from 15\.00 % to 20\.00 %"),
@@ -89,7 +89,6 @@ def test_equal_parameters_are_one_allocation():
          "efficient_return: target_return must be lower than the maximum"),
         (EfficientFrontier("efficient_return"), PolicyError, "efficient_return needs target_return, a fraction a year"),
         (Portfolio(method_mu="x"), NotSolvedError, r"Portfolio found no weights \(\w+: "),
-    ],
 )  # fmt: skip
 def test_what_has_no_weights_says_why(estimator, error, words, noisy):
     with pytest.raises(error, match=words):
@@ -105,20 +104,18 @@ def test_bounds_that_conflict_are_not_solved_and_no_budget_is_offered(noisy, fra
     assert "change budget" not in str(found.value)  # of PyPortfolioOpt, which has none
 
 
-@pytest.mark.parametrize(
-    ("cls", "given", "words"),
-    [
-        (EfficientFrontier, {"method": "min_variance"}, "method of pypfopt.EfficientFrontier is 'min_variance'"),
-        (Portfolio, {"obj": "minrisk"}, "obj of riskfolio.Portfolio is 'minrisk'"),
-        (Portfolio, {"method": "hrp"}, "method of riskfolio.Portfolio is 'hrp'"),
-        (HCPortfolio, {"model": "hrp"}, "model of riskfolio.HCPortfolio is 'hrp'"),
-        (EfficientFrontier, {"risk_model": "ledoit"}, "risk_model of .* is 'ledoit': use one of .*ledoit_wolf"),
-        (EfficientFrontier, {"expected_returns": "mean"}, "expected_returns of pypfopt.EfficientFrontier is 'mean'"),
-        (Portfolio, {"rm": "CVAR"}, "rm of riskfolio.Portfolio is 'CVAR': use one of MV, .*CVaR"),
-        (Portfolio, {"method": "rp_optimization", "rm": "MDD"}, "rm of riskfolio.Portfolio is 'MDD'"),
-        (HCPortfolio, {"rm": "cvar"}, "rm of riskfolio.HCPortfolio is 'cvar'"),
-        (HCPortfolio, {"model": "NCO", "rm": "vol"}, "rm of riskfolio.HCPortfolio is 'vol'"),
-    ],
+@cases(
+    "cls, given, words",
+    (EfficientFrontier, {"method": "min_variance"}, "method of pypfopt.EfficientFrontier is 'min_variance'"),
+    (Portfolio, {"obj": "minrisk"}, "obj of riskfolio.Portfolio is 'minrisk'"),
+    (Portfolio, {"method": "hrp"}, "method of riskfolio.Portfolio is 'hrp'"),
+    (HCPortfolio, {"model": "hrp"}, "model of riskfolio.HCPortfolio is 'hrp'"),
+    (EfficientFrontier, {"risk_model": "ledoit"}, "risk_model of .* is 'ledoit': use one of .*ledoit_wolf"),
+    (EfficientFrontier, {"expected_returns": "mean"}, "expected_returns of pypfopt.EfficientFrontier is 'mean'"),
+    (Portfolio, {"rm": "CVAR"}, "rm of riskfolio.Portfolio is 'CVAR': use one of MV, .*CVaR"),
+    (Portfolio, {"method": "rp_optimization", "rm": "MDD"}, "rm of riskfolio.Portfolio is 'MDD'"),
+    (HCPortfolio, {"rm": "cvar"}, "rm of riskfolio.HCPortfolio is 'cvar'"),
+    (HCPortfolio, {"model": "NCO", "rm": "vol"}, "rm of riskfolio.HCPortfolio is 'vol'"),
 )
 def test_other_words_are_refused(cls, given, words):
     with pytest.raises(ConfigError, match=words):

@@ -7,6 +7,7 @@ from pathlib import Path
 import numpy as np
 import pandas as pd
 import pytest
+from cases import cases
 from hypothesis import given, settings
 from hypothesis import strategies as st
 from simulated import every_day
@@ -91,17 +92,15 @@ def test_a_row_of_a_day_without_a_session_is_known_at_the_next_close(market: Mar
 # -- scores ----------------------------------------------------------------------------------------------------------
 
 
-@pytest.mark.parametrize(
-    ("mapping", "scores", "wanted"),
-    [
-        ("positive", [3.0, -2.0, 1.0], [0.75, 0.0, 0.25]),
-        ("positive", [-3.0, 0.0, np.nan], [0.0, 0.0, 0.0]),
-        ("rank", [9.0, -2.0, 1.0], [3 / 6, 1 / 6, 2 / 6]),
-        ("rank", [5.0, 5.0, -1.0], [2.5 / 6, 2.5 / 6, 1 / 6]),
-        ("rank", [np.nan, -1.0, -2.0], [0.0, 2 / 3, 1 / 3]),
-        ("rank", [np.nan, np.nan, np.nan], [0.0, 0.0, 0.0]),
-        ("weights", [0.5, np.nan, -0.1], [0.5, 0.0, -0.1]),
-    ],
+@cases(
+    "mapping, scores, wanted",
+    ("positive", [3.0, -2.0, 1.0], [0.75, 0.0, 0.25]),
+    ("positive", [-3.0, 0.0, np.nan], [0.0, 0.0, 0.0]),
+    ("rank", [9.0, -2.0, 1.0], [3 / 6, 1 / 6, 2 / 6]),
+    ("rank", [5.0, 5.0, -1.0], [2.5 / 6, 2.5 / 6, 1 / 6]),
+    ("rank", [np.nan, -1.0, -2.0], [0.0, 2 / 3, 1 / 3]),
+    ("rank", [np.nan, np.nan, np.nan], [0.0, 0.0, 0.0]),
+    ("weights", [0.5, np.nan, -0.1], [0.5, 0.0, -0.1]),
 )
 def test_a_row_is_mapped_by_hand(market: Market, mapping: str, scores: list[float], wanted: list[float]) -> None:
     held = Signals(frame({"2020-01-02": scores}), mapping, empty="zero")  # type: ignore[arg-type]
@@ -140,16 +139,14 @@ def test_an_old_row_gives_no_target(market: Market) -> None:
         Signals(frame({"2099-01-01": [0.1, 0.2, 0.3]})).target(market.past(0))
 
 
-@pytest.mark.parametrize(
-    ("lines", "said"),
-    [
-        (["2019-01-02,60,40"], r"sum to 100 on 2019-01-02 \(signals\.csv, row 2\)\. Give fractions of NAV .* 0\.6 for"),
-        (["2019-01-02,0.6,x"], r"signals\.csv, row 2, column 'B': not a number: found 'x'\. Write it"),
-        (["2019-01-02,0.6,inf"], r"signals\.csv, row 2, column 'B': not a number: found 'inf'"),
-        (["01/02/2019,0.6,0.4"], r"row 2, column 'date': all dates read two ways"),
-        (["2019-01-02,0.6,0.4", "2019-01-02,0.5,0.5"], r"2019-01-02 appears twice in signals\.csv, row 3"),
-        ([], r"signals\.csv has 1 row of names above 0 rows"),
-    ],
+@cases(
+    "lines, said",
+    (["2019-01-02,60,40"], r"sum to 100 on 2019-01-02 \(signals\.csv, row 2\)\. Give fractions of NAV .* 0\.6 for"),
+    (["2019-01-02,0.6,x"], r"signals\.csv, row 2, column 'B': not a number: found 'x'\. Write it"),
+    (["2019-01-02,0.6,inf"], r"signals\.csv, row 2, column 'B': not a number: found 'inf'"),
+    (["01/02/2019,0.6,0.4"], r"row 2, column 'date': all dates read two ways"),
+    (["2019-01-02,0.6,0.4", "2019-01-02,0.5,0.5"], r"2019-01-02 appears twice in signals\.csv, row 3"),
+    ([], r"signals\.csv has 1 row of names above 0 rows"),
 )
 def test_a_mistake_of_a_file_has_its_place(tmp_path: Path, lines: list[str], said: str) -> None:
     path = tmp_path / "signals.csv"

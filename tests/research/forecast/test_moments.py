@@ -5,6 +5,7 @@ import pickle
 import numpy as np
 import pandas as pd
 import pytest
+from cases import cases
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
@@ -138,16 +139,14 @@ def test_moments_scale_to_a_horizon_and_come_back_from_a_pickle() -> None:
     assert repr(month) == "Moments of 2 assets over 21 periods, seen up to 2022-12-30"
 
 
-@pytest.mark.parametrize(
-    ("mean", "cov", "horizon", "error", "message"),
-    [
-        ([0.0, 0.0], np.eye(2), 1, DataError, r"moments of 3 assets have a mean of shape \(2,\)"),
-        ([0.0, np.nan, 0.0], np.eye(3), 1, DataError, "moments of B up to 2022-12-30 are not finite"),
-        ([0.0] * 3, np.diag([1.0, -1.0, 1.0]), 1, DataError, "variance of B is -1"),
-        ([0.0] * 3, np.eye(3) + np.eye(3, k=2), 1, DataError, "covariance of A and C is 1 one way and 0 the other"),
-        ([0.0] * 3, INDEFINITE, 1, DataError, r"not positive semi-definite: the least eigenvalue .* is -0\.8, and "),
-        ([0.0] * 3, np.eye(3), 0, ConfigError, "horizon of moments is 0: give a number of periods above 0"),
-    ],
+@cases(
+    "mean, cov, horizon, error, message",
+    ([0.0, 0.0], np.eye(2), 1, DataError, r"moments of 3 assets have a mean of shape \(2,\)"),
+    ([0.0, np.nan, 0.0], np.eye(3), 1, DataError, "moments of B up to 2022-12-30 are not finite"),
+    ([0.0] * 3, np.diag([1.0, -1.0, 1.0]), 1, DataError, "variance of B is -1"),
+    ([0.0] * 3, np.eye(3) + np.eye(3, k=2), 1, DataError, "covariance of A and C is 1 one way and 0 the other"),
+    ([0.0] * 3, INDEFINITE, 1, DataError, r"not positive semi-definite: the least eigenvalue .* is -0\.8, and "),
+    ([0.0] * 3, np.eye(3), 0, ConfigError, "horizon of moments is 0: give a number of periods above 0"),
 )
 def test_what_are_no_moments_is_refused(mean: list, cov: np.ndarray, horizon: float, error: type, message: str) -> None:
     with pytest.raises(error, match=message):
@@ -199,14 +198,12 @@ def test_a_line_that_does_not_vary_is_left_out() -> None:
         Estimated(window=30).predict(market_of(0.0 * returns).past(35))
 
 
-@pytest.mark.parametrize(
-    ("settings", "message"),
-    [
-        ({"mean": "median"}, "mean of Estimated is 'median': use one of historical, ewma"),
-        ({"covariance": "sampel"}, "covariance of Estimated is 'sampel': use one of sample, ewma"),
-        ({"window": 1}, "window of Estimated is 1"),
-        ({"half_life": 0.0}, r"half_life of Estimated is 0\.0: give a finite number above 0"),
-    ],
+@cases(
+    "settings, message",
+    ({"mean": "median"}, "mean of Estimated is 'median': use one of historical, ewma"),
+    ({"covariance": "sampel"}, "covariance of Estimated is 'sampel': use one of sample, ewma"),
+    ({"window": 1}, "window of Estimated is 1"),
+    ({"half_life": 0.0}, r"half_life of Estimated is 0\.0: give a finite number above 0"),
 )
 def test_a_setting_that_is_none_is_refused(settings: dict, message: str) -> None:
     with pytest.raises(ConfigError, match=message):

@@ -6,6 +6,7 @@ from functools import partial
 import gymnasium
 import numpy as np
 import pytest
+from cases import cases
 from gymnasium.utils.env_checker import check_env
 from learned import any_network, replayed
 
@@ -164,16 +165,14 @@ def test_a_seed_of_stable_baselines_is_that_of_the_worlds(days, standard):
         other.seed(-1)
 
 
-@pytest.mark.parametrize(
-    ("given", "said"),
-    [
-        ({"reward": 3}, "reward is 3: give Reward"),
-        ({"reward_scale": -1.0}, "reward_scale is -1.0: give a finite number above 0"),
-        ({"reward_scale": float("nan")}, "reward_scale is nan"),
-        ({"seed": -1}, "seed is -1: give a whole number, 0 or more"),
-        ({"seed": "a"}, "seed is 'a'"),
-        ({"seed": [1, -2]}, r"seed is \[1, -2\]"),
-    ],
+@cases(
+    "given, said",
+    ({"reward": 3}, "reward is 3: give Reward"),
+    ({"reward_scale": -1.0}, "reward_scale is -1.0: give a finite number above 0"),
+    ({"reward_scale": float("nan")}, "reward_scale is nan"),
+    ({"seed": -1}, "seed is -1: give a whole number, 0 or more"),
+    ({"seed": "a"}, "seed is 'a'"),
+    ({"seed": [1, -2]}, r"seed is \[1, -2\]"),
 )
 def test_what_is_no_reward_scale_or_seed_is_refused(given, said, days, standard):
     for make in (RebalancingEnv, partial(RebalancingWorlds, worlds=2)):

@@ -6,6 +6,7 @@ from dataclasses import dataclass, replace
 
 import numpy as np
 import pytest
+from cases import cases
 from learned import untrained
 
 from foundation.errors import ConfigError, DataError
@@ -119,13 +120,11 @@ def test_what_is_no_card_is_refused(saved, text):
         LearnedPolicy.load(saved)
 
 
-@pytest.mark.parametrize(
+@cases(
     "change",
-    [
-        {"assets": ("SPY", "AGG")},
-        {"schedule": "fortnight"},
-        {"card": {"seed": 0, "note": "no network of these assets"}, "assets": tuple("ABCDEFGHI")},
-    ],
+    {"assets": ("SPY", "AGG")},
+    {"schedule": "fortnight"},
+    {"card": {"seed": 0, "note": "no network of these assets"}, "assets": tuple("ABCDEFGHI")},
 )
 def test_numbers_of_another_shape_are_refused_though_sealed(policy, tmp_path, change):
     folder = replace(policy, **change).save(tmp_path)

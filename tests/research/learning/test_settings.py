@@ -5,6 +5,7 @@ from dataclasses import replace
 
 import numpy as np
 import pytest
+from cases import cases
 from pydantic import TypeAdapter, ValidationError
 
 from foundation.errors import ConfigError
@@ -19,23 +20,21 @@ def test_it_takes_targets_that_change_only_by_listing():
         Learned(HRP(schedule="month"))
 
 
-@pytest.mark.parametrize(
-    ("changed", "message"),
-    [
-        ({"steps": 0}, "steps of Learned is 0"),
-        ({"steps": 1e6}, "steps of Learned is 1000000.0: give a whole number"),
-        ({"steps": True}, "steps of Learned is True"),
-        ({"schedule": "quarter"}, "schedule of Learned is 'quarter': use one of day, week, month"),
-        ({"block": 0}, "block of Learned is 0"),
-        ({"episode": -1}, "episode of Learned is -1"),
-        ({"episode": 5_041}, "episode of Learned is 5041: give at most 5,040 decisions, a hundred years"),
-        ({"current_share": 0.0}, "current_share of Learned is 0.0: give a number above 0"),
-        ({"current_share": 1.1}, "current_share of Learned is 1.1"),
-        ({"seeds": ()}, "at least one whole number"),
-        ({"seeds": (1, 1)}, "a repeated seed"),
-        ({"seeds": (-1,)}, "from 0 to"),
-        ({"seeds": 5}, "seeds of Learned are 5"),
-    ],
+@cases(
+    "changed, message",
+    ({"steps": 0}, "steps of Learned is 0"),
+    ({"steps": 1e6}, "steps of Learned is 1000000.0: give a whole number"),
+    ({"steps": True}, "steps of Learned is True"),
+    ({"schedule": "quarter"}, "schedule of Learned is 'quarter': use one of day, week, month"),
+    ({"block": 0}, "block of Learned is 0"),
+    ({"episode": -1}, "episode of Learned is -1"),
+    ({"episode": 5_041}, "episode of Learned is 5041: give at most 5,040 decisions, a hundred years"),
+    ({"current_share": 0.0}, "current_share of Learned is 0.0: give a number above 0"),
+    ({"current_share": 1.1}, "current_share of Learned is 1.1"),
+    ({"seeds": ()}, "at least one whole number"),
+    ({"seeds": (1, 1)}, "a repeated seed"),
+    ({"seeds": (-1,)}, "from 0 to"),
+    ({"seeds": 5}, "seeds of Learned are 5"),
 )
 def test_a_setting_out_of_range_is_refused(changed, message):
     with pytest.raises(ConfigError, match=message):

@@ -11,6 +11,7 @@ from pathlib import Path
 import numpy as np
 import pandas as pd
 import pytest
+from cases import cases
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
@@ -33,19 +34,17 @@ def ends(text: str, every: str, calendar: str = "XNYS") -> bool:
     return bool(last_of(np.array([day(text)]), every, calendar)[0])
 
 
-@pytest.mark.parametrize(
-    ("today", "following"),
-    [
-        ("2022-12-23", "2022-12-27"),  # Christmas on a Sunday is kept on Monday
-        ("2022-12-30", "2023-01-03"),  # so is New Year's Day
-        ("2012-10-26", "2012-10-31"),  # hurricane Sandy closed New York for two days
-        ("2001-09-10", "2001-09-17"),
-        ("2006-12-29", "2007-01-03"),  # mourning for President Ford on a Tuesday after a holiday
-        ("2018-12-04", "2018-12-06"),  # and for President Bush
-        ("2022-06-17", "2022-06-21"),  # Juneteenth, a holiday since 2022
-        ("2021-06-17", "2021-06-18"),
-        ("2022-12-24", "2022-12-27"),  # from a day that is no session
-    ],
+@cases(
+    "today, following",
+    ("2022-12-23", "2022-12-27"),  # Christmas on a Sunday is kept on Monday
+    ("2022-12-30", "2023-01-03"),  # so is New Year's Day
+    ("2012-10-26", "2012-10-31"),  # hurricane Sandy closed New York for two days
+    ("2001-09-10", "2001-09-17"),
+    ("2006-12-29", "2007-01-03"),  # mourning for President Ford on a Tuesday after a holiday
+    ("2018-12-04", "2018-12-06"),  # and for President Bush
+    ("2022-06-17", "2022-06-21"),  # Juneteenth, a holiday since 2022
+    ("2021-06-17", "2021-06-18"),
+    ("2022-12-24", "2022-12-27"),  # from a day that is no session
 )
 def test_next_session_of_new_york(today: str, following: str) -> None:
     assert after(today) == following
@@ -74,22 +73,20 @@ def test_other_exchanges_keep_other_holidays() -> None:
     assert after("2019-12-31", "XTSE") == "2020-01-02"
 
 
-@pytest.mark.parametrize(
-    ("today", "every", "last"),
-    [
-        ("2012-10-31", "month", True),
-        ("2012-10-26", "month", False),  # two closed days follow, but the 31st is open
-        ("2012-10-26", "week", True),
-        ("2022-04-14", "week", True),  # Thursday before Good Friday
-        ("2022-04-13", "week", False),
-        ("2020-12-24", "week", True),
-        ("2018-03-29", "quarter", True),  # Good Friday was the 30th, Saturday the 31st
-        ("2021-05-28", "month", True),  # Memorial Day was Monday the 31st
-        ("2022-12-30", "year", True),
-        ("2022-12-29", "year", False),
-        ("2022-11-30", "quarter", False),
-        ("2022-11-23", "day", True),
-    ],
+@cases(
+    "today, every, last",
+    ("2012-10-31", "month", True),
+    ("2012-10-26", "month", False),  # two closed days follow, but the 31st is open
+    ("2012-10-26", "week", True),
+    ("2022-04-14", "week", True),  # Thursday before Good Friday
+    ("2022-04-13", "week", False),
+    ("2020-12-24", "week", True),
+    ("2018-03-29", "quarter", True),  # Good Friday was the 30th, Saturday the 31st
+    ("2021-05-28", "month", True),  # Memorial Day was Monday the 31st
+    ("2022-12-30", "year", True),
+    ("2022-12-29", "year", False),
+    ("2022-11-30", "quarter", False),
+    ("2022-11-23", "day", True),
 )
 def test_last_session_of_a_period(today: str, every: str, last: bool) -> None:
     assert ends(today, every) is last
@@ -128,22 +125,20 @@ def test_two_days_share_a_period_when_the_calendar_of_the_wall_says_so(first: dt
     assert {every: bool(np.equal(*period(both, every))) for every in EVERY} == same
 
 
-@pytest.mark.parametrize(
-    ("last_trade", "today", "every", "expected"),
-    [
-        ("2022-06-30", "2022-12-29", "quarter", True),  # 30 September lies between
-        ("2022-09-30", "2022-12-29", "quarter", False),
-        ("2022-09-30", "2022-12-30", "quarter", True),  # today is the last session itself
-        ("2022-12-30", "2022-12-30", "month", False),  # traded on it
-        ("2022-12-30", "2023-01-03", "year", False),
-        ("2022-12-29", "2022-12-31", "month", True),  # asked on a Saturday
-        ("2022-12-30", "2022-12-31", "day", False),  # no session since
-        ("2012-10-26", "2012-10-30", "day", False),  # New York was closed
-        ("2012-10-26", "2012-10-31", "month", True),
-        ("2022-04-13", "2022-04-14", "week", True),
-        ("2022-04-14", "2022-04-18", "week", False),
-        ("2022-12-29", "2022-06-30", "day", False),  # a trade in the future
-    ],
+@cases(
+    "last_trade, today, every, expected",
+    ("2022-06-30", "2022-12-29", "quarter", True),  # 30 September lies between
+    ("2022-09-30", "2022-12-29", "quarter", False),
+    ("2022-09-30", "2022-12-30", "quarter", True),  # today is the last session itself
+    ("2022-12-30", "2022-12-30", "month", False),  # traded on it
+    ("2022-12-30", "2023-01-03", "year", False),
+    ("2022-12-29", "2022-12-31", "month", True),  # asked on a Saturday
+    ("2022-12-30", "2022-12-31", "day", False),  # no session since
+    ("2012-10-26", "2012-10-30", "day", False),  # New York was closed
+    ("2012-10-26", "2012-10-31", "month", True),
+    ("2022-04-13", "2022-04-14", "week", True),
+    ("2022-04-14", "2022-04-18", "week", False),
+    ("2022-12-29", "2022-06-30", "day", False),  # a trade in the future
 )
 def test_calendar_is_due_when_a_last_session_lies_after_the_last_trade_and_not_after_today(
     last_trade: str, today: str, every: str, expected: bool
@@ -151,16 +146,14 @@ def test_calendar_is_due_when_a_last_session_lies_after_the_last_trade_and_not_a
     assert due(day(last_trade), day(today), every, "XNYS") is expected
 
 
-@pytest.mark.parametrize(
-    ("today", "calendar", "words"),
-    [
-        ("2020-01-01", "NOPE", "unknown exchange calendar 'NOPE'"),
-        ("1985-03-01", "XSHG", "years 1980 to 1989"),  # Shanghai opened in December 1990
-        ("1990-11-30", "XSHG", "does not reach 1990-11-30"),
-        ("2049-12-31", "XHKG", "does not reach 2049-12-31"),
-        ("2300-01-01", "XNYS", "no exchange calendar reaches 2300-01-01"),
-        ("0202-01-03", "24/7", "no exchange calendar reaches 0202-01-03"),
-    ],
+@cases(
+    "today, calendar, words",
+    ("2020-01-01", "NOPE", "unknown exchange calendar 'NOPE'"),
+    ("1985-03-01", "XSHG", "years 1980 to 1989"),  # Shanghai opened in December 1990
+    ("1990-11-30", "XSHG", "does not reach 1990-11-30"),
+    ("2049-12-31", "XHKG", "does not reach 2049-12-31"),
+    ("2300-01-01", "XNYS", "no exchange calendar reaches 2300-01-01"),
+    ("0202-01-03", "24/7", "no exchange calendar reaches 0202-01-03"),
 )
 def test_dates_that_a_calendar_does_not_know_are_refused(today: str, calendar: str, words: str) -> None:
     with pytest.raises(ConfigError, match=words):
@@ -209,14 +202,12 @@ def on_or_before(wanted: pd.DatetimeIndex) -> list[str]:
     return [str(one.date()) for one in found if FIRST <= day(str(one.date())) <= LAST]
 
 
-@pytest.mark.parametrize(
-    ("every", "wanted"),
-    [
-        ("month", pd.offsets.BMonthEnd()),
-        ("quarter", pd.offsets.BQuarterEnd()),
-        ("year", pd.offsets.BYearEnd()),
-        *((name, f"W-{name[:3].upper()}") for name in WEEKDAYS),
-    ],
+@cases(
+    "every, wanted",
+    ("month", pd.offsets.BMonthEnd()),
+    ("quarter", pd.offsets.BQuarterEnd()),
+    ("year", pd.offsets.BYearEnd()),
+    *((name, f"W-{name[:3].upper()}") for name in WEEKDAYS),
 )
 def test_schedules_are_the_dates_of_pandas_moved_back_to_a_session(every: str, wanted: pd.DateOffset | str) -> None:
     assert picks(every) == on_or_before(pd.date_range("1930-01-01", "2026-01-15", freq=wanted))
@@ -227,21 +218,19 @@ def test_eighty_four_years_have_1008_month_ends_and_336_quarter_ends() -> None:
     assert [int(scheduled(span, every, "XNYS").sum()) for every in ("month", "quarter", "year")] == [1008, 336, 84]
 
 
-@pytest.mark.parametrize(
-    ("every", "week", "expected"),
-    [
-        ("friday", "2008-03-21", "2008-03-20"),  # Good Friday was a third Friday
-        ("friday", "2014-04-18", "2014-04-17"),
-        ("friday", "2019-04-19", "2019-04-18"),
-        ("friday", "2022-04-15", "2022-04-14"),
-        ("monday", "2022-06-20", "2022-06-17"),  # Juneteenth
-        ("wednesday", "2019-12-25", "2019-12-24"),
-        ("tuesday", "2012-10-30", "2012-10-26"),  # hurricane Sandy
-        ("monday", "2001-09-17", "2001-09-17"),
-        ("tuesday", "2001-09-11", "2001-09-10"),
-        ("friday", "2001-09-14", "2001-09-10"),  # closed from Tuesday to Friday
-        ("thursday", "2001-09-13", "2001-09-10"),
-    ],
+@cases(
+    "every, week, expected",
+    ("friday", "2008-03-21", "2008-03-20"),  # Good Friday was a third Friday
+    ("friday", "2014-04-18", "2014-04-17"),
+    ("friday", "2019-04-19", "2019-04-18"),
+    ("friday", "2022-04-15", "2022-04-14"),
+    ("monday", "2022-06-20", "2022-06-17"),  # Juneteenth
+    ("wednesday", "2019-12-25", "2019-12-24"),
+    ("tuesday", "2012-10-30", "2012-10-26"),  # hurricane Sandy
+    ("monday", "2001-09-17", "2001-09-17"),
+    ("tuesday", "2001-09-11", "2001-09-10"),
+    ("friday", "2001-09-14", "2001-09-10"),  # closed from Tuesday to Friday
+    ("thursday", "2001-09-13", "2001-09-10"),
 )
 def test_weekday_that_is_a_holiday_falls_on_the_session_before(every: str, week: str, expected: str) -> None:
     of_week = sessions(day(week) - 6, day(week), "XNYS")
@@ -312,16 +301,14 @@ def test_schedule_of_a_few_rows_is_that_of_all(every: str | int, data: st.DataOb
     assert found[1:].tolist() == (np.diff(until) > 0).tolist()  # those between two rows are met by the later one
 
 
-@pytest.mark.parametrize(
-    ("every", "offset", "expected"),
-    [
-        ("month", 1, "2022-12-01"),  # the first session of a month
-        ("month", -2, "2022-12-28"),
-        ("month", 0, "2022-12-30"),
-        ("year", -1, "2022-12-29"),
-        ("quarter", 5, "2022-12-"),  # none: five sessions after September ended
-        ("friday", 1, "2022-12-27"),  # after Friday the 23rd comes Boxing Day's Tuesday
-    ],
+@cases(
+    "every, offset, expected",
+    ("month", 1, "2022-12-01"),  # the first session of a month
+    ("month", -2, "2022-12-28"),
+    ("month", 0, "2022-12-30"),
+    ("year", -1, "2022-12-29"),
+    ("quarter", 5, "2022-12-"),  # none: five sessions after September ended
+    ("friday", 1, "2022-12-27"),  # after Friday the 23rd comes Boxing Day's Tuesday
 )
 def test_offsets_in_december_2022(every: str, offset: int, expected: str) -> None:
     found = [one for one in picks(every, offset) if one.startswith("2022-12")]
@@ -334,20 +321,18 @@ def test_first_sessions_of_months_are_those_of_pandas() -> None:
     assert picks("month", -2)[:-1] == [str(one.iloc[-3].date()) for _, one in by_month][:-1]
 
 
-@pytest.mark.parametrize(
-    ("last_trade", "today", "every", "offset", "expected"),
-    [
-        ("2022-11-30", "2022-12-01", "month", 1, True),
-        ("2022-12-01", "2022-12-30", "month", 1, False),  # month end is not the first session of the next
-        ("2022-12-27", "2022-12-28", "month", -2, True),
-        ("2022-12-28", "2022-12-30", "month", -2, False),
-        ("2022-06-16", "2022-06-17", "monday", 0, True),  # Juneteenth is on Monday
-        ("2022-06-17", "2022-06-20", "monday", 0, False),
-        ("2022-12-01", "2022-12-02", 1, 0, True),
-        ("2000-01-03", "2000-01-06", 5, 0, False),
-        ("2000-01-03", "2000-01-07", 5, 0, True),
-        ("2000-01-07", "2000-01-10", 5, 1, True),
-    ],
+@cases(
+    "last_trade, today, every, offset, expected",
+    ("2022-11-30", "2022-12-01", "month", 1, True),
+    ("2022-12-01", "2022-12-30", "month", 1, False),  # month end is not the first session of the next
+    ("2022-12-27", "2022-12-28", "month", -2, True),
+    ("2022-12-28", "2022-12-30", "month", -2, False),
+    ("2022-06-16", "2022-06-17", "monday", 0, True),  # Juneteenth is on Monday
+    ("2022-06-17", "2022-06-20", "monday", 0, False),
+    ("2022-12-01", "2022-12-02", 1, 0, True),
+    ("2000-01-03", "2000-01-06", 5, 0, False),
+    ("2000-01-03", "2000-01-07", 5, 0, True),
+    ("2000-01-07", "2000-01-10", 5, 1, True),
 )
 def test_calendar_with_an_offset_is_due(
     last_trade: str, today: str, every: str | int, offset: int, expected: bool
@@ -355,31 +340,29 @@ def test_calendar_with_an_offset_is_due(
     assert due(day(last_trade), day(today), every, "XNYS", offset) is expected
 
 
-@pytest.mark.parametrize(
-    ("every", "offset", "words"),
-    [
-        (
-            "fortnight",
-            0,
-            "schedule is 'fortnight': no such calendar period. Use one of day, week, month, quarter, year, monday",
-        ),
-        ("wensday", 0, "schedule is 'wensday': no such calendar period. Did you mean 'wednesday'?"),
-        ("Month", 0, "schedule is 'Month': no such calendar period. Did you mean 'month'?"),
-        (True, 0, "schedule is True: no such calendar period"),
-        (2.0, 0, "schedule is 2.0: no such calendar period"),
-        (0, 0, "schedule is 0: a number of sessions is 1 to 100,000"),
-        (-5, 0, "schedule is -5: a number of sessions is 1 to 100,000"),
-        ("day", 1, "offset is 1: of every 'day' it is 0"),
-        (1, 1, "offset is 1: of every 1 it is 0"),
-        ("week", 5, "offset is 5: of every 'week' it is a whole number of sessions from -4 to 4"),
-        ("tuesday", -5, "offset is -5: of every 'tuesday' it is a whole number of sessions from -4 to 4"),
-        ("month", 21, "offset is 21: of every 'month'"),
-        ("quarter", -61, "offset is -61: of every 'quarter'"),
-        ("year", 251, "offset is 251: of every 'year'"),
-        (10, -10, "offset is -10: of every 10 it is a whole number of sessions from -9 to 9"),
-        ("month", True, "offset is True: of every 'month'"),
-        ("month", 1.0, "offset is 1.0: of every 'month'"),
-    ],
+@cases(
+    "every, offset, words",
+    (
+        "fortnight",
+        0,
+        "schedule is 'fortnight': no such calendar period. Use one of day, week, month, quarter, year, monday",
+    ),
+    ("wensday", 0, "schedule is 'wensday': no such calendar period. Did you mean 'wednesday'?"),
+    ("Month", 0, "schedule is 'Month': no such calendar period. Did you mean 'month'?"),
+    (True, 0, "schedule is True: no such calendar period"),
+    (2.0, 0, "schedule is 2.0: no such calendar period"),
+    (0, 0, "schedule is 0: a number of sessions is 1 to 100,000"),
+    (-5, 0, "schedule is -5: a number of sessions is 1 to 100,000"),
+    ("day", 1, "offset is 1: of every 'day' it is 0"),
+    (1, 1, "offset is 1: of every 1 it is 0"),
+    ("week", 5, "offset is 5: of every 'week' it is a whole number of sessions from -4 to 4"),
+    ("tuesday", -5, "offset is -5: of every 'tuesday' it is a whole number of sessions from -4 to 4"),
+    ("month", 21, "offset is 21: of every 'month'"),
+    ("quarter", -61, "offset is -61: of every 'quarter'"),
+    ("year", 251, "offset is 251: of every 'year'"),
+    (10, -10, "offset is -10: of every 10 it is a whole number of sessions from -9 to 9"),
+    ("month", True, "offset is True: of every 'month'"),
+    ("month", 1.0, "offset is 1.0: of every 'month'"),
 )
 def test_what_is_no_schedule_is_refused(every: str, offset: int, words: str) -> None:
     for ask in (
@@ -391,12 +374,10 @@ def test_what_is_no_schedule_is_refused(every: str, offset: int, words: str) -> 
         assert words in str(error.value)
 
 
-@pytest.mark.parametrize(
-    ("today", "calendar", "offset", "words"),
-    [
-        ("2049-12-20", "XHKG", -10, "does not reach 2049-12-20 and the session after it and 10 sessions after it"),
-        ("1960-01-07", "XHKG", 10, "does not reach 1960-01-07 and the session after it and 10 sessions before it"),
-    ],
+@cases(
+    "today, calendar, offset, words",
+    ("2049-12-20", "XHKG", -10, "does not reach 2049-12-20 and the session after it and 10 sessions after it"),
+    ("1960-01-07", "XHKG", 10, "does not reach 1960-01-07 and the session after it and 10 sessions before it"),
 )
 def test_offset_past_what_a_calendar_knows_is_refused(today: str, calendar: str, offset: int, words: str) -> None:
     assert not scheduled(np.array([day(today)]), "month", calendar)[0]
@@ -407,17 +388,15 @@ def test_offset_past_what_a_calendar_knows_is_refused(today: str, calendar: str,
 # -- the day of an exchange ------------------------------------------------------------------------------------------
 
 
-@pytest.mark.parametrize(
-    ("instant", "calendar", "expected"),
-    [
-        ("2022-12-30T04:59:59+00:00", "XNYS", "2022-12-29"),  # New York is five hours behind in winter
-        ("2022-12-30T05:00:00+00:00", "XNYS", "2022-12-30"),
-        ("2022-07-01T03:59:59+00:00", "XNYS", "2022-06-30"),  # and four in summer
-        ("2022-12-30T14:59:59+00:00", "XTKS", "2022-12-30"),
-        ("2022-12-30T15:00:00+00:00", "XTKS", "2022-12-31"),
-        ("2022-12-30T05:00:00+14:00", "XNYS", "2022-12-29"),  # in Kiritimati
-        ("2022-12-29T23:59:59+00:00", "24/7", "2022-12-29"),
-    ],
+@cases(
+    "instant, calendar, expected",
+    ("2022-12-30T04:59:59+00:00", "XNYS", "2022-12-29"),  # New York is five hours behind in winter
+    ("2022-12-30T05:00:00+00:00", "XNYS", "2022-12-30"),
+    ("2022-07-01T03:59:59+00:00", "XNYS", "2022-06-30"),  # and four in summer
+    ("2022-12-30T14:59:59+00:00", "XTKS", "2022-12-30"),
+    ("2022-12-30T15:00:00+00:00", "XTKS", "2022-12-31"),
+    ("2022-12-30T05:00:00+14:00", "XNYS", "2022-12-29"),  # in Kiritimati
+    ("2022-12-29T23:59:59+00:00", "24/7", "2022-12-29"),
 )
 def test_day_of_an_exchange_is_that_of_its_time_zone(instant: str, calendar: str, expected: str) -> None:
     assert str(calendars.day_at(dt.datetime.fromisoformat(instant), calendar)) == expected

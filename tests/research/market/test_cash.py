@@ -2,6 +2,7 @@
 
 import numpy as np
 import pytest
+from cases import cases
 from hypothesis import given
 from hypothesis import strategies as st
 
@@ -191,16 +192,11 @@ def test_a_yearly_rate_of_a_day_is_earned_from_its_close_on() -> None:
     assert earned.tolist() == [0.0, 1e-4, 2e-4, 8e-4]
 
 
-@pytest.mark.parametrize(
-    ("known", "said"),
-    [
-        (
-            ("2022-12-29", "2023-01-03"),
-            "the rates of cash, a file, begin on 2022-12-29, and are needed from 2022-12-28",
-        ),
-        (("2022-01-03", "2022-02-01"), "the rates of cash, a file, have none from 2022-02-01 to 2022-12-28"),
-        (("2022-09-18", "2023-01-04"), "the rates of cash, a file, have none from 2022-09-18 to 2022-12-28"),
-    ],
+@cases(
+    "known, said",
+    (("2022-12-29", "2023-01-03"), "the rates of cash, a file, begin on 2022-12-29, and are needed from 2022-12-28"),
+    (("2022-01-03", "2022-02-01"), "the rates of cash, a file, have none from 2022-02-01 to 2022-12-28"),
+    (("2022-09-18", "2023-01-04"), "the rates of cash, a file, have none from 2022-09-18 to 2022-12-28"),
 )
 def test_yearly_rates_that_do_not_reach_a_session_are_refused(known: tuple[str, ...], said: str) -> None:
     days = days_of("2022-12-28", "2022-12-29")

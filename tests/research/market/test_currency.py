@@ -6,6 +6,7 @@ from typing import Any
 import numpy as np
 import pandas as pd
 import pytest
+from cases import cases
 
 from foundation.errors import DataError
 from research.market import Market, delist, in_currency, market_from_frame
@@ -139,14 +140,12 @@ def test_what_is_to_come_does_not_change_what_was(mixed: Market) -> None:
         assert np.array_equal(cut.prices, whole.prices[:rows], equal_nan=True)
 
 
-@pytest.mark.parametrize(
-    ("columns", "currency", "words"),
-    [
-        ({}, {"SAP": "EUR"}, "no rate for SAP, which is quoted in EUR, on 2022-12-28 .* neither EURUSD nor USDEUR"),
-        ({"EURJPY": EURUSD}, {"SAP": "EUR", "EURJPY": "JPY"}, "no rate for SAP"),  # nor by way of the yen
-        ({"EURUSD": [1.0, 1.0, 1.1, NONE, 1.1]}, {"SAP": "EUR"}, "rate EURUSD missing for SAP.* in EUR, on 2022-12-30"),
-        ({"EURUSD": [1.0] * 5}, {"SAP": "EUR", "EURUSD": "EUR"}, "rate EURUSD in market 'frame' is quoted in 'EUR'"),
-    ],
+@cases(
+    "columns, currency, words",
+    ({}, {"SAP": "EUR"}, "no rate for SAP, which is quoted in EUR, on 2022-12-28 .* neither EURUSD nor USDEUR"),
+    ({"EURJPY": EURUSD}, {"SAP": "EUR", "EURJPY": "JPY"}, "no rate for SAP"),  # nor by way of the yen
+    ({"EURUSD": [1.0, 1.0, 1.1, NONE, 1.1]}, {"SAP": "EUR"}, "rate EURUSD missing for SAP.* in EUR, on 2022-12-30"),
+    ({"EURUSD": [1.0] * 5}, {"SAP": "EUR", "EURUSD": "EUR"}, "rate EURUSD in market 'frame' is quoted in 'EUR'"),
 )
 def test_rate_that_is_missing_or_misnamed_is_refused(
     columns: dict[str, list[float]], currency: dict[str, str], words: str

@@ -7,6 +7,7 @@ from typing import Any
 import numpy as np
 import pandas as pd
 import pytest
+from cases import cases
 
 from foundation.errors import DataError
 from research.market import SHUMWAY, Market, Past, delist, instruments_table, market_from_file, market_from_frame
@@ -51,9 +52,7 @@ def test_exit_is_booked_on_the_first_session_on_or_after_its_date(halted: Market
     assert np.array_equal(gone.returns[:, 1], halted.returns[:, 1])
 
 
-@pytest.mark.parametrize(
-    ("date", "row"), [("2022-12-30", 3), (pd.Timestamp("2022-12-30"), 3), (np.datetime64("2023-01-03"), 4)]
-)
+@cases("date, row", ("2022-12-30", 3), (pd.Timestamp("2022-12-30"), 3), (np.datetime64("2023-01-03"), 4))
 def test_date_that_is_a_session_is_the_day_of_booking(halted: Market, date: Any, row: int) -> None:
     gone = delist(halted, "GONE", date, 0.0)
     assert gone.exits[0] == row
@@ -171,33 +170,25 @@ def test_window_is_complete_until_the_line_leaves(halted: Market) -> None:
 # -- refused ---------------------------------------------------------------------------------------------------------
 
 
-@pytest.mark.parametrize(
-    ("change", "words"),
-    [
-        (
-            ("GONE", "2022-12-29", -0.3),
-            "delisted of GONE .* found 2022-12-29, and it trades until 2022-12-29. Give the",
-        ),
-        (("GONE", "2020-01-01", -0.3), "delisted of GONE .* found 2020-01-01, and it trades until 2022-12-29"),
-        (("STAYS", "2022-12-30", -0.3), "delisted of STAYS .* found 2022-12-30, and it trades until 2023-01-03"),
-        (("GONE", "2023-01-04", -0.3), "delisted of GONE .* found 2023-01-04, after its end, 2023-01-03"),
-        (("GONE", "soon", -0.3), "delisted of GONE in market 'frame': found 'soon'. Write the date as YYYY-MM-DD"),
-        (("GONE", "2022-12", -0.3), "delisted of GONE .* found '2022-12'"),
-        (("GONE", pd.Timestamp("2022-12-30 16:00"), -0.3), "delisted of GONE"),
-        (
-            ("GONE", "2022-12-30", -1.01),
-            "delisting_return of GONE in market 'frame': found -1.01. It is a fraction of the last mark",
-        ),
-        (
-            ("GONE", "2022-12-30", 5.0),
-            "delisting_return of GONE .* found 5.0. It is a fraction .* -0.3 is a loss of 30 %",
-        ),
-        (("GONE", "2022-12-30", "x"), "delisting_return of GONE .* found 'x'. It is a fraction of the last mark"),
-        (("GONE", "2022-12-30", np.inf), "delisting_return of GONE .* found inf"),
-        (("GONE", "2022-12-30", np.nan), "delisting_return of GONE .* found nan. A delisting needs the return"),
-        (("GONE", "2022-12-30"), "delisting_return of GONE .* found None. A delisting needs .* SHUMWAY = -0.30"),
-        (("GOEN", "2022-12-30", -0.3), "unknown asset 'GOEN' in market 'frame': it has GONE, STAYS"),
-    ],
+@cases(
+    "change, words",
+    (("GONE", "2022-12-29", -0.3), "delisted of GONE .* found 2022-12-29, and it trades until 2022-12-29. Give the"),
+    (("GONE", "2020-01-01", -0.3), "delisted of GONE .* found 2020-01-01, and it trades until 2022-12-29"),
+    (("STAYS", "2022-12-30", -0.3), "delisted of STAYS .* found 2022-12-30, and it trades until 2023-01-03"),
+    (("GONE", "2023-01-04", -0.3), "delisted of GONE .* found 2023-01-04, after its end, 2023-01-03"),
+    (("GONE", "soon", -0.3), "delisted of GONE in market 'frame': found 'soon'. Write the date as YYYY-MM-DD"),
+    (("GONE", "2022-12", -0.3), "delisted of GONE .* found '2022-12'"),
+    (("GONE", pd.Timestamp("2022-12-30 16:00"), -0.3), "delisted of GONE"),
+    (
+        ("GONE", "2022-12-30", -1.01),
+        "delisting_return of GONE in market 'frame': found -1.01. It is a fraction of the last mark",
+    ),
+    (("GONE", "2022-12-30", 5.0), "delisting_return of GONE .* found 5.0. It is a fraction .* -0.3 is a loss of 30 %"),
+    (("GONE", "2022-12-30", "x"), "delisting_return of GONE .* found 'x'. It is a fraction of the last mark"),
+    (("GONE", "2022-12-30", np.inf), "delisting_return of GONE .* found inf"),
+    (("GONE", "2022-12-30", np.nan), "delisting_return of GONE .* found nan. A delisting needs the return"),
+    (("GONE", "2022-12-30"), "delisting_return of GONE .* found None. A delisting needs .* SHUMWAY = -0.30"),
+    (("GOEN", "2022-12-30", -0.3), "unknown asset 'GOEN' in market 'frame': it has GONE, STAYS"),
 )
 def test_delisting_that_cannot_be_is_refused(halted: Market, change: tuple[Any, ...], words: str) -> None:
     with pytest.raises(DataError, match=words):
@@ -210,13 +201,11 @@ def test_line_that_has_left_cannot_leave_again(halted: Market) -> None:
         delist(gone, "GONE", "2022-12-30", SHUMWAY)
 
 
-@pytest.mark.parametrize(
-    ("columns", "words"),
-    [
-        ({"delisted": ["2022-12-30", None]}, "delisting_return of GONE .* found nan. A delisting needs .*Shumway 1997"),
-        ({"delisting_return": [-0.3, None]}, "delisting_return of GONE .* found -0.3. Give the date too"),
-        ({"delisted": ["2022-12-30", None], "delisting_return": ["much", None]}, "delisting_return of GONE .* 'much'"),
-    ],
+@cases(
+    "columns, words",
+    ({"delisted": ["2022-12-30", None]}, "delisting_return of GONE .* found nan. A delisting needs .*Shumway 1997"),
+    ({"delisting_return": [-0.3, None]}, "delisting_return of GONE .* found -0.3. Give the date too"),
+    ({"delisted": ["2022-12-30", None], "delisting_return": ["much", None]}, "delisting_return of GONE .* 'much'"),
 )
 def test_date_and_return_go_together(columns: dict[str, Any], words: str) -> None:
     with pytest.raises(DataError, match=words):
@@ -234,15 +223,13 @@ def change(market: Market, name: str, row: int, value: Any) -> Market:
     return replace(market, **{name: values})
 
 
-@pytest.mark.parametrize(
-    ("name", "row", "value", "words"),
-    [
-        ("returns", 3, -0.2, "return on the day of exit for GONE on 2022-12-30 .* found -0.2, .* say -0.3"),
-        ("returns", 3, np.nan, "return on the day of exit for GONE on 2022-12-30 .* found nan"),
-        ("returns", 4, 0.1, "return after an exit for GONE on 2023-01-03 .* found 0.1"),
-        ("returns", 2, -1.0, "impossible return for GONE on 2022-12-29 .* found -1.0"),
-        ("tradable", 4, True, "delisted of GONE .* found 2022-12-30, and it trades until 2023-01-03"),
-    ],
+@cases(
+    "name, row, value, words",
+    ("returns", 3, -0.2, "return on the day of exit for GONE on 2022-12-30 .* found -0.2, .* say -0.3"),
+    ("returns", 3, np.nan, "return on the day of exit for GONE on 2022-12-30 .* found nan"),
+    ("returns", 4, 0.1, "return after an exit for GONE on 2023-01-03 .* found 0.1"),
+    ("returns", 2, -1.0, "impossible return for GONE on 2022-12-29 .* found -1.0"),
+    ("tradable", 4, True, "delisted of GONE .* found 2022-12-30, and it trades until 2023-01-03"),
 )
 def test_market_must_agree_with_its_instruments(halted: Market, name: str, row: int, value: Any, words: str) -> None:
     gone = delist(halted, "GONE", "2022-12-30", SHUMWAY)

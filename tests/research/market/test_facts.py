@@ -5,6 +5,7 @@ from dataclasses import replace
 import numpy as np
 import pandas as pd
 import pytest
+from cases import cases
 
 from foundation.errors import DataError
 from research.market import Market, market_from_frame, with_facts
@@ -74,24 +75,19 @@ def test_facts_follow_the_market_into_its_parts_and_pickles(market: Market) -> N
     assert pickle.loads(pickle.dumps(known)).fingerprint == known.fingerprint
 
 
-@pytest.mark.parametrize(
-    ("facts", "message"),
-    [
-        (
-            {"cap": pd.DataFrame({"QQQ": [1.0]}, index=DAYS[:1])},
-            r"states cap of 'QQQ' \(row 0\), and market 'frame' has",
-        ),
-        ({"cap": pd.DataFrame({"SPY": [1.0, "big"]}, index=DAYS[:2])}, r"cap of SPY .*row 1\) is 'big', where others"),
-        ({"cap": pd.DataFrame({"SPY": [1.0, 2.0]}, index=DAYS[[0, 0]])}, r"SPY is stated twice for 2022-12-27"),
-        ({"cap": pd.DataFrame({"SPY": [np.inf]}, index=DAYS[:1])}, r"fact 'cap' .* holds numbers past 1e\+15"),
-        ({"cap": pd.DataFrame({"when": ["27.12."], "SPY": [1.0]})}, r"row 0, column 'when': no date: found '27\.12\.'"),
-        ({"cap": pd.DataFrame({"SPY": [np.nan]}, index=DAYS[:1])}, r"states no cap of any asset"),
-        ({"sector": {"SPY": "tech"}}, r"named 'sector', which every market has"),
-        ({"cap": {"SPY": 1.0, "AGG": "big"}}, r"cap of AGG \(the facts, AGG\) is 'big', where others are numbers"),
-        ({"cap": "caps.doc"}, r"fact 'cap': unknown kind of file caps\.doc: found '\.doc'\. Save it as"),
-        ({"cap": "caps.csv"}, r"fact 'cap': caps\.csv cannot be read \(no such file"),
-        ({"cap": pd.DataFrame({"date": ["2022-12-27"], "asset": ["SPY"], "a": [1], "b": [2]})}, r"date, asset and one"),
-    ],
+@cases(
+    "facts, message",
+    ({"cap": pd.DataFrame({"QQQ": [1.0]}, index=DAYS[:1])}, r"states cap of 'QQQ' \(row 0\), and market 'frame' has"),
+    ({"cap": pd.DataFrame({"SPY": [1.0, "big"]}, index=DAYS[:2])}, r"cap of SPY .*row 1\) is 'big', where others"),
+    ({"cap": pd.DataFrame({"SPY": [1.0, 2.0]}, index=DAYS[[0, 0]])}, r"SPY is stated twice for 2022-12-27"),
+    ({"cap": pd.DataFrame({"SPY": [np.inf]}, index=DAYS[:1])}, r"fact 'cap' .* holds numbers past 1e\+15"),
+    ({"cap": pd.DataFrame({"when": ["27.12."], "SPY": [1.0]})}, r"row 0, column 'when': no date: found '27\.12\.'"),
+    ({"cap": pd.DataFrame({"SPY": [np.nan]}, index=DAYS[:1])}, r"states no cap of any asset"),
+    ({"sector": {"SPY": "tech"}}, r"named 'sector', which every market has"),
+    ({"cap": {"SPY": 1.0, "AGG": "big"}}, r"cap of AGG \(the facts, AGG\) is 'big', where others are numbers"),
+    ({"cap": "caps.doc"}, r"fact 'cap': unknown kind of file caps\.doc: found '\.doc'\. Save it as"),
+    ({"cap": "caps.csv"}, r"fact 'cap': caps\.csv cannot be read \(no such file"),
+    ({"cap": pd.DataFrame({"date": ["2022-12-27"], "asset": ["SPY"], "a": [1], "b": [2]})}, r"date, asset and one"),
 )
 def test_what_is_no_fact_is_refused_with_its_place(market: Market, facts: dict, message: str) -> None:
     with pytest.raises(DataError, match=message):

@@ -5,6 +5,7 @@ from dataclasses import replace
 import numpy as np
 import pandas as pd
 import pytest
+from cases import cases
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
@@ -144,20 +145,18 @@ def by_pandas(closes: pd.DataFrame) -> dict[str, pd.DataFrame]:
     }
 
 
-@pytest.mark.parametrize(
-    ("name", "indicator"),
-    [
-        ("momentum", Momentum(252, 21)),
-        ("volatility", Volatility(63, 252)),
-        ("rsi", RSI()),
-        ("sma", SMA(50)),
-        ("ema", EMA(50)),
-        ("line", MACD()),
-        ("signal", MACD(output="signal")),
-        ("histogram", MACD(output="histogram")),
-        ("bollinger", Bollinger()),
-        ("drawdown", Drawdown()),
-    ],
+@cases(
+    "name, indicator",
+    ("momentum", Momentum(252, 21)),
+    ("volatility", Volatility(63, 252)),
+    ("rsi", RSI()),
+    ("sma", SMA(50)),
+    ("ema", EMA(50)),
+    ("line", MACD()),
+    ("signal", MACD(output="signal")),
+    ("histogram", MACD(output="histogram")),
+    ("bollinger", Bollinger()),
+    ("drawdown", Drawdown()),
 )
 def test_each_is_what_pandas_makes_of_its_formula(walk: np.ndarray, name: str, indicator: Indicator) -> None:
     wanted = by_pandas(pd.DataFrame(walk))[name].to_numpy()
@@ -272,33 +271,29 @@ def test_a_spread_is_the_difference_of_two_facts_and_knows_nothing_where_one_doe
 # -- refusals --------------------------------------------------------------------------------------------------------
 
 
-@pytest.mark.parametrize(
-    ("word", "given", "message"),
-    [
-        ("momentum", {"window": 21, "skip": 21}, r"window is 21: give a whole number, 22 or more"),
-        ("momentum", {"window": 21, "skip": -1}, r"skip is -1: give a whole number, 0 or more"),
-        ("volatility", {"window": 1}, r"window is 1: give a whole number, 2 or more"),
-        ("volatility", {"window": 9, "periods_per_year": 0}, r"periods_per_year is 0"),
-        ("rsi", {"window": 14.0}, r"window is 14\.0: give a whole number, 1 or more"),
-        ("sma", {"window": 0}, r"window is 0"),
-        ("ema", {"window": True}, r"window is True"),
-        ("macd", {"fast": 26}, r"slow is 26: give a whole number, 27 or more"),
-        ("macd", {"output": "bars"}, r"output is 'bars': use one of line, signal, histogram"),
-        ("bollinger", {"width": 0.0}, r"width is 0\.0: give a finite number above 0"),
-    ],
+@cases(
+    "word, given, message",
+    ("momentum", {"window": 21, "skip": 21}, r"window is 21: give a whole number, 22 or more"),
+    ("momentum", {"window": 21, "skip": -1}, r"skip is -1: give a whole number, 0 or more"),
+    ("volatility", {"window": 1}, r"window is 1: give a whole number, 2 or more"),
+    ("volatility", {"window": 9, "periods_per_year": 0}, r"periods_per_year is 0"),
+    ("rsi", {"window": 14.0}, r"window is 14\.0: give a whole number, 1 or more"),
+    ("sma", {"window": 0}, r"window is 0"),
+    ("ema", {"window": True}, r"window is True"),
+    ("macd", {"fast": 26}, r"slow is 26: give a whole number, 27 or more"),
+    ("macd", {"output": "bars"}, r"output is 'bars': use one of line, signal, histogram"),
+    ("bollinger", {"width": 0.0}, r"width is 0\.0: give a finite number above 0"),
 )
 def test_settings_without_sense_are_refused(word: str, given: dict, message: str) -> None:
     with pytest.raises(ConfigError, match=message):
         INDICATORS[word](**given)
 
 
-@pytest.mark.parametrize(
-    ("indicator", "message"),
-    [
-        (SMA(201), r"fact 'wanted' is not known on any day: SMA\(window=201\) needs more than the 200 sessions"),
-        (Spread("tag", "sma"), r"needs the fact 'tag', and facts by date that are numbers are: sma\. Correct"),
-        (Spread("sma", "wanted"), r"needs the fact 'wanted'"),
-    ],
+@cases(
+    "indicator, message",
+    (SMA(201), r"fact 'wanted' is not known on any day: SMA\(window=201\) needs more than the 200 sessions"),
+    (Spread("tag", "sma"), r"needs the fact 'tag', and facts by date that are numbers are: sma\. Correct"),
+    (Spread("sma", "wanted"), r"needs the fact 'wanted'"),
 )
 def test_an_indicator_that_cannot_be_known_is_refused(gapped: Market, indicator: Indicator, message: str) -> None:
     market = with_facts(replace(gapped, facts={"tag": np.full(gapped.shape, "a")}), {"sma": SMA(9)})

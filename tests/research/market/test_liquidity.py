@@ -8,6 +8,7 @@ from typing import Any
 import numpy as np
 import pandas as pd
 import pytest
+from cases import cases
 
 from foundation.errors import ConfigError, DataError
 from research.market import Market, delist
@@ -116,9 +117,7 @@ def slow_abdi_ranaldo(h: list[float], l: list[float], c: list[float]) -> float: 
     return math.sqrt(max(4.0 * (math.log(c[0]) - one) * (math.log(c[0]) - two), 0.0))
 
 
-@pytest.mark.parametrize(
-    ("method", "slow"), [("corwin_schultz", slow_corwin_schultz), ("abdi_ranaldo", slow_abdi_ranaldo)]
-)
+@cases("method, slow", ("corwin_schultz", slow_corwin_schultz), ("abdi_ranaldo", slow_abdi_ranaldo))
 def test_half_spread_of_funds_is_that_of_a_slow_loop(
     payers: Market, method: Any, slow: Callable[[list[float], list[float], list[float]], float]
 ) -> None:

@@ -11,6 +11,7 @@ from typing import Any
 import numpy as np
 import pandas as pd
 import pytest
+from cases import cases
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
@@ -189,9 +190,7 @@ def test_halted_asset_stays_listed(small: Market) -> None:
 # -- parts -----------------------------------------------------------------------------------------------------------
 
 
-@pytest.mark.parametrize(
-    ("date", "row"), [("2022-12-27", 0), ("2022-12-30", 3), ("2023-01-01", 3), ("2023-01-03", 4), ("2030-01-01", 4)]
-)
+@cases("date, row", ("2022-12-27", 0), ("2022-12-30", 3), ("2023-01-01", 3), ("2023-01-03", 4), ("2030-01-01", 4))
 def test_row_is_that_of_the_last_session_on_or_before_a_date(small: Market, date: str, row: int) -> None:
     assert small.row(date) == row == small.row(pd.Timestamp(date))
 
@@ -222,9 +221,7 @@ def test_selection_of_all_is_the_market_itself(small: Market) -> None:
     assert small.select(["OLD", "NEW"]) is small
 
 
-@pytest.mark.parametrize(
-    ("assets", "words"), [(["OLD", "XXX"], "unknown asset 'XXX'"), (["OLD", "OLD"], "appears twice"), ([], "0 assets")]
-)
+@cases("assets, words", (["OLD", "XXX"], "unknown asset 'XXX'"), (["OLD", "OLD"], "appears twice"), ([], "0 assets"))
 def test_selection_of_unknown_repeated_or_no_names_is_refused(small: Market, assets: list[str], words: str) -> None:
     with pytest.raises(DataError, match=words):
         small.select(assets)
@@ -348,26 +345,24 @@ def test_past_outside_the_market_is_refused(small: Market, row: int) -> None:
 # -- conventions -----------------------------------------------------------------------------------------------------
 
 
-@pytest.mark.parametrize(
-    ("name", "value", "words"),
-    [
-        ("returns", np.nan, "return missing for OLD on 2022-12-29 in market 'small': found nan"),
-        ("returns", np.inf, "return missing"),
-        ("returns", -1.0, "impossible return for OLD on 2022-12-29 in market 'small': found -1.0"),
-        ("prices", 0.0, "impossible price for OLD on 2022-12-29 in market 'small': found 0.0"),
-        ("prices", np.inf, "impossible price"),
-        ("volumes", -1.0, "impossible volume for OLD on 2022-12-29"),
-        ("dividends", -0.1, "impossible dividend"),
-        ("dividends", np.nan, "impossible dividend for OLD on 2022-12-29 in market 'small': found nan"),
-        ("splits", 0.0, "impossible split factor for OLD on 2022-12-29 in market 'small': found 0.0"),
-        ("splits", -2.0, "impossible split factor"),
-        ("splits", np.nan, "impossible split factor"),
-        ("splits", np.inf, "impossible split factor"),
-        ("open", -2.0, "impossible open"),
-        ("high", 1.0, "high below low for OLD on 2022-12-29 in market 'small': found 1.0"),
-        ("cash", np.nan, "impossible cash return on 2022-12-29 in market 'small': found nan"),
-        ("cash", -1.0, "impossible cash return"),
-    ],
+@cases(
+    "name, value, words",
+    ("returns", np.nan, "return missing for OLD on 2022-12-29 in market 'small': found nan"),
+    ("returns", np.inf, "return missing"),
+    ("returns", -1.0, "impossible return for OLD on 2022-12-29 in market 'small': found -1.0"),
+    ("prices", 0.0, "impossible price for OLD on 2022-12-29 in market 'small': found 0.0"),
+    ("prices", np.inf, "impossible price"),
+    ("volumes", -1.0, "impossible volume for OLD on 2022-12-29"),
+    ("dividends", -0.1, "impossible dividend"),
+    ("dividends", np.nan, "impossible dividend for OLD on 2022-12-29 in market 'small': found nan"),
+    ("splits", 0.0, "impossible split factor for OLD on 2022-12-29 in market 'small': found 0.0"),
+    ("splits", -2.0, "impossible split factor"),
+    ("splits", np.nan, "impossible split factor"),
+    ("splits", np.inf, "impossible split factor"),
+    ("open", -2.0, "impossible open"),
+    ("high", 1.0, "high below low for OLD on 2022-12-29 in market 'small': found 1.0"),
+    ("cash", np.nan, "impossible cash return on 2022-12-29 in market 'small': found nan"),
+    ("cash", -1.0, "impossible cash return"),
 )
 def test_value_that_breaks_a_convention_is_named(small: Market, name: str, value: float, words: str) -> None:
     with pytest.raises(DataError, match=words):
@@ -381,14 +376,12 @@ def test_return_or_dividend_before_listing_is_refused(small: Market) -> None:
         changed(small, "dividends", 0, 1, 0.2)
 
 
-@pytest.mark.parametrize(
-    ("column", "value", "words"),
-    [
-        ("lot", 0.0, "lot of NEW in the instruments: found 0.0"),
-        ("lot", "many", "lot of NEW in the instruments: found 'many'"),
-        ("asset_class", None, "asset_class of NEW"),
-        ("delisted", "soon", "delisted of NEW in the instruments: found 'soon'"),
-    ],
+@cases(
+    "column, value, words",
+    ("lot", 0.0, "lot of NEW in the instruments: found 0.0"),
+    ("lot", "many", "lot of NEW in the instruments: found 'many'"),
+    ("asset_class", None, "asset_class of NEW"),
+    ("delisted", "soon", "delisted of NEW in the instruments: found 'soon'"),
 )
 def test_instrument_of_the_wrong_kind_is_named(column: str, value: Any, words: str) -> None:
     good = instruments_table(["OLD"])[column].iloc[0]
@@ -421,20 +414,18 @@ def test_unknown_column_of_the_instruments_is_refused() -> None:
         instruments_table(["OLD"], **{"class": "equity"})
 
 
-@pytest.mark.parametrize(
-    ("change", "words"),
-    [
-        ({"dates": pd.RangeIndex(5)}, "are a RangeIndex"),
-        ({"dates": pd.date_range("2022-12-27", periods=5, tz="UTC")}, "carry a time or a zone"),
-        ({"dates": pd.date_range("2022-12-27 16:00", periods=5)}, "carry a time or a zone"),
-        ({"dates": pd.DatetimeIndex(["2022-12-27", "2022-12-27", "2022-12-28", "2022-12-29", "2022-12-30"])}, "twice"),
-        ({"dates": pd.date_range("2022-12-27", periods=5)[::-1]}, "stands after a later date"),
-        ({"assets": ("OLD", " ")}, "column 1 of market 'small' has no name"),
-        ({"assets": ("NEW", "OLD")}, "instruments of market 'small' must have a row for each of NEW, OLD"),
-        ({"returns": np.zeros((5, 3))}, r"returns of market 'small' have shape \(5, 3\)"),
-        ({"cash": np.zeros(4)}, r"cash of market 'small' has shape \(4,\)"),
-        ({"bars": {"close": np.ones((5, 2))}}, "bars of market 'small' are called close"),
-    ],
+@cases(
+    "change, words",
+    ({"dates": pd.RangeIndex(5)}, "are a RangeIndex"),
+    ({"dates": pd.date_range("2022-12-27", periods=5, tz="UTC")}, "carry a time or a zone"),
+    ({"dates": pd.date_range("2022-12-27 16:00", periods=5)}, "carry a time or a zone"),
+    ({"dates": pd.DatetimeIndex(["2022-12-27", "2022-12-27", "2022-12-28", "2022-12-29", "2022-12-30"])}, "twice"),
+    ({"dates": pd.date_range("2022-12-27", periods=5)[::-1]}, "stands after a later date"),
+    ({"assets": ("OLD", " ")}, "column 1 of market 'small' has no name"),
+    ({"assets": ("NEW", "OLD")}, "instruments of market 'small' must have a row for each of NEW, OLD"),
+    ({"returns": np.zeros((5, 3))}, r"returns of market 'small' have shape \(5, 3\)"),
+    ({"cash": np.zeros(4)}, r"cash of market 'small' has shape \(4,\)"),
+    ({"bars": {"close": np.ones((5, 2))}}, "bars of market 'small' are called close"),
 )
 def test_labels_and_shapes_that_do_not_fit_are_refused(small: Market, change: dict[str, Any], words: str) -> None:
     with pytest.raises(DataError, match=words):

@@ -3,7 +3,7 @@
 import json
 import pickle
 
-import pytest
+from cases import cases
 
 from research.market import Note
 
@@ -28,17 +28,15 @@ def test_plain_sentence_becomes_a_note_about_everything() -> None:
     assert Note.of(note) is note
 
 
-@pytest.mark.parametrize(
-    ("first", "last", "inside"),
-    [
-        (None, None, True),
-        ("2020-01-01", "2020-01-09", False),
-        ("2020-01-01", "2020-01-10", True),
-        ("2020-01-12", "2020-01-13", True),
-        ("2020-01-20", None, True),
-        ("2020-01-21", None, False),
-        (None, "2020-01-09", False),
-    ],
+@cases(
+    "first, last, inside",
+    (None, None, True),
+    ("2020-01-01", "2020-01-09", False),
+    ("2020-01-01", "2020-01-10", True),
+    ("2020-01-12", "2020-01-13", True),
+    ("2020-01-20", None, True),
+    ("2020-01-21", None, False),
+    (None, "2020-01-09", False),
 )
 def test_note_falls_into_days_that_it_shares(first: str | None, last: str | None, inside: bool) -> None:
     assert Note("Halted.", first="2020-01-10", last="2020-01-20").falls_in(first, last) is inside

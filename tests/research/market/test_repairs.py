@@ -6,6 +6,7 @@ from typing import Any
 import numpy as np
 import pandas as pd
 import pytest
+from cases import cases
 
 from foundation.errors import ConfigError, DataError
 from research.market.repairs import read_repairs, repair
@@ -77,16 +78,14 @@ def test_a_note_is_a_warning_about_its_asset_and_days() -> None:
     assert (note.warning, note.assets, str(note.first), str(note.last)) == (True, ("SPY",), "2020-01-03", "2020-01-06")
 
 
-@pytest.mark.parametrize(
-    ("given", "message"),
-    [
-        (("forward_fill", "2020-01-03..2020-01-08"), "found 4 sessions to fill, and `most` allows 3"),
-        (("forward_fill", "2020-01-02"), "there is no close before 2020-01-02"),
-        (("forward_fill", "2020-01-04..2020-01-05"), "found 0 sessions to fill"),
-        (("drop", "2020-01-07"), "2020-01-07 holds a split or dividend"),
-        (("drop", "2020-01-04"), "found no row"),
-        (("second_source",), "there is no second source"),
-    ],
+@cases(
+    "given, message",
+    (("forward_fill", "2020-01-03..2020-01-08"), "found 4 sessions to fill, and `most` allows 3"),
+    (("forward_fill", "2020-01-02"), "there is no close before 2020-01-02"),
+    (("forward_fill", "2020-01-04..2020-01-05"), "found 0 sessions to fill"),
+    (("drop", "2020-01-07"), "2020-01-07 holds a split or dividend"),
+    (("drop", "2020-01-04"), "found no row"),
+    (("second_source",), "there is no second source"),
 )
 def test_a_repair_that_cannot_be_made_is_refused(given: tuple[str, ...], message: str) -> None:
     rows = rows_of("SPY", [100.0, 101.0, 102.0, 103.0, 104.0], dividend=[0, 0, 0, 1, 0])
@@ -100,15 +99,13 @@ def test_a_second_source_must_have_each_close() -> None:
         repaired(rows_of("SPY", [1.0] * 5), "second_source", second=second)
 
 
-@pytest.mark.parametrize(
-    ("closes", "told", "message"),
-    [
-        ([100.0] * 5, {"currency": "EUR"}, "in EUR, not in USD"),
-        ([100.0] * 5, {"split": [1, 1, 1, 1, 1]}, "without the split or dividend of 2020-01-06"),
-        ([50.0] * 5, {}, "of another level: 50 on 2020-01-02, beside 100"),
-        ([100.0, 100.0, 100.0, 90.0, 90.0], {}, "of another level: 90 on 2020-01-07, beside 100"),
-        ([np.nan, 100.0, 100.0, np.nan, np.nan], {}, "without a close before or after these days"),
-    ],
+@cases(
+    "closes, told, message",
+    ([100.0] * 5, {"currency": "EUR"}, "in EUR, not in USD"),
+    ([100.0] * 5, {"split": [1, 1, 1, 1, 1]}, "without the split or dividend of 2020-01-06"),
+    ([50.0] * 5, {}, "of another level: 50 on 2020-01-02, beside 100"),
+    ([100.0, 100.0, 100.0, 90.0, 90.0], {}, "of another level: 90 on 2020-01-07, beside 100"),
+    ([np.nan, 100.0, 100.0, np.nan, np.nan], {}, "without a close before or after these days"),
 )
 def test_a_second_source_of_other_quotes_is_refused(closes: list[float], told: dict[str, Any], message: str) -> None:
     split = [1.0, 1.0, 2.0, 1.0, 1.0]
@@ -124,18 +121,16 @@ def test_an_asset_without_rows_is_refused() -> None:
         repaired(rows_of("AGG", [1.0] * 5), "drop")
 
 
-@pytest.mark.parametrize(
-    ("given", "message"),
-    [
-        ({"asset": "SPY"}, "repairs is"),
-        ([{"asset": "SPY"}], "repairs[0] is"),
-        (asked("mend"), "repairs[0].how is 'mend'"),
-        (asked("winsorise"), "no return may be cut there"),
-        (asked("drop", "2020-01-06..2020-01-02"), "write the first day before the last"),
-        (asked("drop", "soon"), "write a date as YYYY-MM-DD"),
-        (asked("forward_fill", most=0), "repairs[0].most is 0"),
-        (asked("forward_fill", much=3), "no other key"),
-    ],
+@cases(
+    "given, message",
+    ({"asset": "SPY"}, "repairs is"),
+    ([{"asset": "SPY"}], "repairs[0] is"),
+    (asked("mend"), "repairs[0].how is 'mend'"),
+    (asked("winsorise"), "no return may be cut there"),
+    (asked("drop", "2020-01-06..2020-01-02"), "write the first day before the last"),
+    (asked("drop", "soon"), "write a date as YYYY-MM-DD"),
+    (asked("forward_fill", most=0), "repairs[0].most is 0"),
+    (asked("forward_fill", much=3), "no other key"),
 )
 def test_a_repair_that_cannot_be_read_is_refused(given: object, message: str) -> None:
     with pytest.raises(ConfigError, match=re.escape(message)):

@@ -3,6 +3,7 @@
 import numpy as np
 import pandas as pd
 import pytest
+from cases import cases
 from hypothesis import given
 from hypothesis import strategies as st
 
@@ -47,14 +48,12 @@ def test_a_split_alone_earns_nothing(splits: list[float], data: st.DataObject):
     assert np.allclose(growth(close, split, np.zeros(len(split))), 1.0, rtol=1e-12)
 
 
-@pytest.mark.parametrize(
-    ("numbers", "said"),
-    [
-        ({"volume": -1.0}, "volume of AAPL on 2020-08-28 from made: found -1.0. A volume is zero or above."),
-        ({"dividend": np.nan}, "dividend of AAPL on 2020-08-28 from made: found nan"),
-        ({"split": [1.0, 0.0, 1.0]}, "split of AAPL on 2020-08-31 from made: found 0.0"),
-        ({"high": [1.0, 1.0, np.inf]}, "high of AAPL on 2020-09-01 from made: found inf"),
-    ],
+@cases(
+    "numbers, said",
+    ({"volume": -1.0}, "volume of AAPL on 2020-08-28 from made: found -1.0. A volume is zero or above."),
+    ({"dividend": np.nan}, "dividend of AAPL on 2020-08-28 from made: found nan"),
+    ({"split": [1.0, 0.0, 1.0]}, "split of AAPL on 2020-08-31 from made: found 0.0"),
+    ({"high": [1.0, 1.0, np.inf]}, "high of AAPL on 2020-09-01 from made: found inf"),
 )
 def test_a_wrong_number_is_refused_with_its_place(numbers: dict[str, object], said: str):
     with pytest.raises(DataError, match=said):

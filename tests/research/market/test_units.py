@@ -6,6 +6,7 @@ from typing import Any
 import numpy as np
 import pandas as pd
 import pytest
+from cases import cases
 from hypothesis import given
 from hypothesis import strategies as st
 
@@ -163,30 +164,16 @@ def test_line_that_does_not_trade_stays_at_its_mark(payers: Market) -> None:
 # -- refused ---------------------------------------------------------------------------------------------------------
 
 
-@pytest.mark.parametrize(
-    ("change", "of", "words"),
-    [
-        (
-            {"quotes": frame([NONE] * 5)},
-            "income",
-            "dividend without a quote before it for A on 2022-12-29 .* 0.5. Give",
-        ),
-        ({"quotes": frame([100.0, NONE, 50.0, 52.0, 52.0])}, "price_index", "dividend without a quote before it for A"),
-        ({"dividends": frame([0.5, 0.0, 0.0, 0.0, 0.0])}, "income", "without a quote before it for A on 2022-12-27"),
-        (
-            {"dividends": frame([0.0, 0.0, 55.0, 0.0, 0.0])},
-            "price_index",
-            "above what the unit .* A on 2022-12-29 .* 1.0",
-        ),
-        ({"bars": None}, "open_index", "market 'frame' has no opens, .* for A on 2022-12-27"),
-        ({"bars": {"high": frame([200.0] * 5)}}, "open_price_index", "market 'frame' has no opens"),
-        (
-            {"bars": {"open": frame([1.0, 1.0, 1.0, NONE, 1.0])}},
-            "open_index",
-            "open missing for A on 2022-12-30 .* nan",
-        ),
-        ({"quotes": frame([100.0, 101.0, 50.0, 52.0, NONE])}, "open_index", "quote missing for A on 2023-01-03"),
-    ],
+@cases(
+    "change, of, words",
+    ({"quotes": frame([NONE] * 5)}, "income", "dividend without a quote before it for A on 2022-12-29 .* 0.5. Give"),
+    ({"quotes": frame([100.0, NONE, 50.0, 52.0, 52.0])}, "price_index", "dividend without a quote before it for A"),
+    ({"dividends": frame([0.5, 0.0, 0.0, 0.0, 0.0])}, "income", "without a quote before it for A on 2022-12-27"),
+    ({"dividends": frame([0.0, 0.0, 55.0, 0.0, 0.0])}, "price_index", "above what the unit .* A on 2022-12-29 .* 1.0"),
+    ({"bars": None}, "open_index", "market 'frame' has no opens, .* for A on 2022-12-27"),
+    ({"bars": {"high": frame([200.0] * 5)}}, "open_price_index", "market 'frame' has no opens"),
+    ({"bars": {"open": frame([1.0, 1.0, 1.0, NONE, 1.0])}}, "open_index", "open missing for A on 2022-12-30 .* nan"),
+    ({"quotes": frame([100.0, 101.0, 50.0, 52.0, NONE])}, "open_index", "quote missing for A on 2023-01-03"),
 )
 def test_what_cannot_be_known_is_refused_when_it_is_asked_for(change: dict[str, Any], of: str, words: str) -> None:
     given: dict[str, Any] = {
@@ -200,13 +187,11 @@ def test_what_cannot_be_known_is_refused_when_it_is_asked_for(change: dict[str, 
         getattr(market, of)
 
 
-@pytest.mark.parametrize(
-    ("table", "value", "words"),
-    [
-        ("splits", 0.0, r"impossible split factor for A on 2022-12-29 \(frame \(splits\), row 2\): found 0.0"),
-        ("splits", -2.0, "impossible split factor for A"),
-        ("dividends", -0.5, r"impossible dividend for A on 2022-12-29 \(frame \(dividends\), row 2\): found -0.5"),
-    ],
+@cases(
+    "table, value, words",
+    ("splits", 0.0, r"impossible split factor for A on 2022-12-29 \(frame \(splits\), row 2\): found 0.0"),
+    ("splits", -2.0, "impossible split factor for A"),
+    ("dividends", -0.5, r"impossible dividend for A on 2022-12-29 \(frame \(dividends\), row 2\): found -0.5"),
 )
 def test_split_of_nothing_and_negative_dividend_are_refused(table: str, value: float, words: str) -> None:
     with pytest.raises(DataError, match=words):

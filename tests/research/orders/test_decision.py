@@ -6,6 +6,7 @@ from typing import Any
 import numpy as np
 import pandas as pd
 import pytest
+from cases import cases
 
 from foundation.errors import PolicyError
 from research.accounting import Hold, Trade, View, Why
@@ -37,22 +38,20 @@ def traded_on(portfolio: Portfolio, day: str) -> Portfolio:
     return replace(portfolio, last_trade=pd.Timestamp(day))
 
 
-@pytest.mark.parametrize(
-    ("every", "last_trade", "due"),
-    [
-        # D is Thursday 2022-12-29; the exchange is open on Friday the 30th, the last session of week, month and year
-        ("month", "2022-12-01", False),
-        ("month", "2022-11-29", True),
-        ("month", "2022-11-30", False),  # traded on the scheduled session itself
-        ("quarter", "2022-09-30", False),
-        ("quarter", "2022-09-29", True),
-        ("year", "2022-01-03", False),
-        ("year", "2021-12-30", True),
-        ("week", "2022-12-23", False),
-        ("week", "2022-12-22", True),
-        ("day", "2022-12-28", True),
-        ("day", "2022-12-29", False),
-    ],
+@cases(
+    "every, last_trade, due",
+    # D is Thursday 2022-12-29; the exchange is open on Friday the 30th, the last session of week, month and year
+    ("month", "2022-12-01", False),
+    ("month", "2022-11-29", True),
+    ("month", "2022-11-30", False),  # traded on the scheduled session itself
+    ("quarter", "2022-09-30", False),
+    ("quarter", "2022-09-29", True),
+    ("year", "2022-01-03", False),
+    ("year", "2021-12-30", True),
+    ("week", "2022-12-23", False),
+    ("week", "2022-12-22", True),
+    ("day", "2022-12-28", True),
+    ("day", "2022-12-29", False),
 )
 def test_calendar_is_due_when_a_session_lies_after_the_last_trade(
     two: Portfolio, every: Any, last_trade: str, due: bool

@@ -6,6 +6,7 @@ from typing import Any
 import numpy as np
 import pandas as pd
 import pytest
+from cases import cases
 
 from desk.tickets.review import Review
 from desk.tickets.ticket import make_ticket
@@ -22,17 +23,15 @@ def listed(portfolio: Portfolio, **given: Any) -> TradeList:
     return trade_list(portfolio, Threshold(portfolio.strategic, 0.02), "band", **given)
 
 
-@pytest.mark.parametrize(
-    ("today", "sessions"),
-    [
-        ("2022-12-29", 0),  # Thursday, the day of the last close
-        ("2022-12-30", 1),
-        ("2023-01-01", 1),  # Sunday
-        ("2023-01-02", 1),  # New York keeps New Year's Day on Monday
-        ("2023-01-03", 2),
-        ("2023-01-04", 3),
-        ("2026-12-29", 1_002),  # 1 of 2022, then 250, 252, 250 (9 January 2025 was one of mourning) and 249
-    ],
+@cases(
+    "today, sessions",
+    ("2022-12-29", 0),  # Thursday, the day of the last close
+    ("2022-12-30", 1),
+    ("2023-01-01", 1),  # Sunday
+    ("2023-01-02", 1),  # New York keeps New Year's Day on Monday
+    ("2023-01-03", 2),
+    ("2023-01-04", 3),
+    ("2026-12-29", 1_002),  # 1 of 2022, then 250, 252, 250 (9 January 2025 was one of mourning) and 249
 )
 def test_sessions_of_the_exchange_are_counted(two: Portfolio, today: str, sessions: int) -> None:
     ages = price_ages(two, pd.Timestamp(today))

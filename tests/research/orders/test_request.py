@@ -6,6 +6,7 @@ from typing import Any
 
 import numpy as np
 import pytest
+from cases import cases
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
@@ -156,9 +157,7 @@ def test_one_side_sends_the_buys_of_the_policy_or_its_sells(free: Portfolio) -> 
     assert sells.held["reason"].tolist() == ["15.00 points under target: only sells were asked for"]
 
 
-@pytest.mark.parametrize(
-    ("flow", "side", "order"), [(-8_000.0, "sell", ["sell", "A", 30.0]), (2_000.0, "buy", ["buy", "B", 40.0])]
-)
+@cases("flow, side, order", (-8_000.0, "sell", ["sell", "A", 30.0]), (2_000.0, "buy", ["buy", "B", 40.0]))
 def test_a_flow_with_the_side_that_it_needs_trades_no_more_than_it_whatever_the_policy_would_do(
     free: Portfolio, flow: float, side: str, order: list[object]
 ) -> None:

@@ -4,6 +4,7 @@ from dataclasses import replace
 from typing import Any
 
 import pytest
+from cases import cases
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
@@ -106,17 +107,15 @@ def test_a_sale_mirrors_a_buy(order: ObservedOrder) -> None:
     assert (one["spread"], one["fees"]) == (two["spread"], two["fees"])
 
 
-@pytest.mark.parametrize(
-    ("change", "words"),
-    [
-        ({"side": "short"}, "side is 'short'"),
-        ({"decision": float("nan")}, "decision is nan"),
-        ({"arrival": 0.0}, "arrival is 0.0"),
-        ({"wanted": 3_999.0}, "units filled is 4000.0"),
-        ({"fees": float("inf")}, "fees is inf"),
-        ({"fills": (ObservedFill(-1.0, 10.0),)}, "quantity of a fill is -1.0"),
-        ({"fills": (ObservedFill(1.0, 10.0, 10.0, -0.1),)}, "half_spread of a fill is -0.1"),
-    ],
+@cases(
+    "change, words",
+    ({"side": "short"}, "side is 'short'"),
+    ({"decision": float("nan")}, "decision is nan"),
+    ({"arrival": 0.0}, "arrival is 0.0"),
+    ({"wanted": 3_999.0}, "units filled is 4000.0"),
+    ({"fees": float("inf")}, "fees is inf"),
+    ({"fills": (ObservedFill(-1.0, 10.0),)}, "quantity of a fill is -1.0"),
+    ({"fills": (ObservedFill(1.0, 10.0, 10.0, -0.1),)}, "half_spread of a fill is -0.1"),
 )
 def test_an_order_that_cannot_be_is_refused(change: dict[str, Any], words: str) -> None:
     with pytest.raises(DataError, match=words):

@@ -4,6 +4,7 @@ from decimal import Decimal
 
 import numpy as np
 import pytest
+from cases import cases
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
@@ -147,23 +148,21 @@ def test_curve_of_volume_is_the_mean_of_each_sessions_parts() -> None:
     assert volume_curve(np.array([[10.0, 30.0], [300.0, 100.0]])) == (0.5, 0.5)
 
 
-@pytest.mark.parametrize(
-    ("make", "words"),
-    [
-        (lambda: TWAP(0), r"slices is 0: give a whole number from 1 to 1,000"),
-        (lambda: VWAP((0.0, 0.0)), r"curve is \(0\.0, 0\.0\)"),
-        (lambda: VWAP((1.0, float("nan"))), r"curve is \(1\.0, nan\)"),
-        (lambda: Participation(1.5), r"rate of participation is 1\.5"),
-        (lambda: AlmgrenChriss(-1.0), r"risk_aversion is -1\.0"),
-        (lambda: order("0"), r"quantity of an order is Decimal\('0'\)"),
-        (lambda: sliced(order("1"), Participation(0.1)), "participation needs the volume"),
-        (lambda: sliced(order("1"), AlmgrenChriss()), "needs its linear impact"),
-        (lambda: LinearImpact(0.0, 0.0, 1.0), "volatility is 0.0"),
-        (lambda: LinearImpact(1.0, -1.0, 1.0), r"half_spread of linear impact is -1\.0"),
-        (lambda: sliced(order("1", impact=LinearImpact(1.0, 0.0, 0.0)), AlmgrenChriss()), "temporary of linear impact"),
-        (lambda: volume_curve(np.array([[1.0, 2.0], [0.0, 0.0]])), "volume of session 1 .* is 0.0"),
-        (lambda: volume_curve(np.array([1.0, 2.0])), "volumes of intraday bars are"),
-    ],
+@cases(
+    "make, words",
+    (lambda: TWAP(0), r"slices is 0: give a whole number from 1 to 1,000"),
+    (lambda: VWAP((0.0, 0.0)), r"curve is \(0\.0, 0\.0\)"),
+    (lambda: VWAP((1.0, float("nan"))), r"curve is \(1\.0, nan\)"),
+    (lambda: Participation(1.5), r"rate of participation is 1\.5"),
+    (lambda: AlmgrenChriss(-1.0), r"risk_aversion is -1\.0"),
+    (lambda: order("0"), r"quantity of an order is Decimal\('0'\)"),
+    (lambda: sliced(order("1"), Participation(0.1)), "participation needs the volume"),
+    (lambda: sliced(order("1"), AlmgrenChriss()), "needs its linear impact"),
+    (lambda: LinearImpact(0.0, 0.0, 1.0), "volatility is 0.0"),
+    (lambda: LinearImpact(1.0, -1.0, 1.0), r"half_spread of linear impact is -1\.0"),
+    (lambda: sliced(order("1", impact=LinearImpact(1.0, 0.0, 0.0)), AlmgrenChriss()), "temporary of linear impact"),
+    (lambda: volume_curve(np.array([[1.0, 2.0], [0.0, 0.0]])), "volume of session 1 .* is 0.0"),
+    (lambda: volume_curve(np.array([1.0, 2.0])), "volumes of intraday bars are"),
 )
 def test_what_gives_no_schedule_is_refused_with_its_value(make: object, words: str) -> None:
     with pytest.raises(ConfigError, match=words):

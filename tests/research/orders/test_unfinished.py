@@ -6,6 +6,7 @@ from typing import Any
 
 import numpy as np
 import pytest
+from cases import cases
 from filled import exchanged, filled
 from hypothesis import HealthCheck, assume, given, settings
 from hypothesis import strategies as st
@@ -154,9 +155,10 @@ def test_a_list_that_raises_a_withdrawal_is_completed_by_the_rest_of_it(desk_tha
     assert second.facts["nav_before"] == pytest.approx(half.holdings.sum() + half.cash, abs=0.01)
 
 
-@pytest.mark.parametrize(
-    ("name", "account"), [("portfolios/sixty_forty", ""), ("examples/orders_in_two_currencies", "berlin"),
-                          ("examples/orders_of_accounts", "trust")]
+@cases(
+"name, account",
+("portfolios/sixty_forty", ""), ("examples/orders_in_two_currencies", "berlin"),
+                          ("examples/orders_of_accounts", "trust"),
 )  # fmt: skip
 def test_a_full_list_raises_what_is_pending_as_if_it_were_asked_now(name: str, account: str) -> None:
     portfolio = load_portfolio(f"data/{name}.yaml")

@@ -6,6 +6,7 @@ from typing import Any
 import numpy as np
 import pandas as pd
 import pytest
+from cases import cases
 from hypothesis import assume, given, settings
 from hypothesis import strategies as st
 from line_groups import members
@@ -36,20 +37,18 @@ def limited(*weights: WeightLimit, **others: Any) -> OrderLimits:
 # -- the point that keeps the limits ---------------------------------------------------------------------------------
 
 
-@pytest.mark.parametrize(
-    ("limits", "wanted"),
-    [
-        # A falls to 30 %; what it frees goes to B, which is five points under target, and not to C, which is over.
-        ([WeightLimit("range of A", members(3, 0), 0.0, 0.3)], [0.30, 0.14, 0.56]),
-        # A and C fall by ten points, first to their targets of 30 and 55 %: then B rises past its target as far as
-        # they fall under theirs, and cash with it.
-        ([WeightLimit("A and C", members(3, 0, 2), 0.0, 0.8)], [0.275, 0.175, 0.525]),
-        # Nothing is broken.
-        ([WeightLimit("A and C", members(3, 0, 2), 0.0, 0.95)], [0.34, 0.10, 0.56]),
-        # Outside at a price that is too low to trade for.
-        ([WeightLimit("range of A", members(3, 0), 0.0, 0.3, price=1.9)], [0.34, 0.10, 0.56]),
-        ([WeightLimit("range of A", members(3, 0), 0.0, 0.3, price=2.1)], [0.30, 0.14, 0.56]),
-    ],
+@cases(
+    "limits, wanted",
+    # A falls to 30 %; what it frees goes to B, which is five points under target, and not to C, which is over.
+    ([WeightLimit("range of A", members(3, 0), 0.0, 0.3)], [0.30, 0.14, 0.56]),
+    # A and C fall by ten points, first to their targets of 30 and 55 %: then B rises past its target as far as
+    # they fall under theirs, and cash with it.
+    ([WeightLimit("A and C", members(3, 0, 2), 0.0, 0.8)], [0.275, 0.175, 0.525]),
+    # Nothing is broken.
+    ([WeightLimit("A and C", members(3, 0, 2), 0.0, 0.95)], [0.34, 0.10, 0.56]),
+    # Outside at a price that is too low to trade for.
+    ([WeightLimit("range of A", members(3, 0), 0.0, 0.3, price=1.9)], [0.34, 0.10, 0.56]),
+    ([WeightLimit("range of A", members(3, 0), 0.0, 0.3, price=2.1)], [0.30, 0.14, 0.56]),
 )
 def test_least_trade_that_keeps_the_limits_goes_toward_targets(desk: Any, limits: Any, wanted: list[float]) -> None:
     three = desk([10.0] * 3, [3_400, 1_000, 5_600], 0.0, [0.3, 0.15, 0.55], orders=limited(*limits), **FREE)
@@ -356,14 +355,12 @@ def test_a_wash_sale_lock_is_kept_by_limits_of_weights(desk: Any) -> None:
 # -- leveraged and inverse exposures in a portfolio file -------------------------------------------------------------
 
 
-@pytest.mark.parametrize(
-    ("lines", "bounds", "reach"),
-    [
-        ({"SPY": 1, "AGG": -1}, [0.1, 0.15], (-1.0, 1.0)),
-        ({"SPY": -1, "AGG": 1}, [-0.15, -0.1], (-1.0, 1.0)),
-        ({"SPY": 3}, [0.0, 1.7], (0.0, 3.0)),
-        ({"SPY": -2, "AGG": 0.5}, [-1.1, -0.9], (-2.0, 1.0)),
-    ],
+@cases(
+    "lines, bounds, reach",
+    ({"SPY": 1, "AGG": -1}, [0.1, 0.15], (-1.0, 1.0)),
+    ({"SPY": -1, "AGG": 1}, [-0.15, -0.1], (-1.0, 1.0)),
+    ({"SPY": 3}, [0.0, 1.7], (0.0, 3.0)),
+    ({"SPY": -2, "AGG": 0.5}, [-1.1, -0.9], (-2.0, 1.0)),
 )
 def test_a_group_may_have_the_bounds_that_its_exposures_reach(
     lines: dict[str, float], bounds: list[float], reach: tuple[float, float]
@@ -379,9 +376,10 @@ def test_a_group_may_have_the_bounds_that_its_exposures_reach(
             load_portfolio("data/portfolios/sixty_forty.yaml", group)
 
 
-@pytest.mark.parametrize(
-    ("scale", "lots", "said"),
-    [(1, {}, ", and on to 44.88 % for the whole lots of the others"), (100, {"lines.AGG.lot": 0.001}, "")],
+@cases(
+    "scale, lots, said",
+    (1, {}, ", and on to 44.88 % for the whole lots of the others"),
+    (100, {"lines.AGG.lot": 0.001}, ""),
 )
 def test_an_order_goes_on_only_where_it_shows_and_says_for_what(scale: int, lots: dict[str, float], said: str) -> None:
     """A share more of SPY keeps its range, and AGG pays for it: no order is left out."""

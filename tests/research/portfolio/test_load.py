@@ -11,6 +11,7 @@ import numpy as np
 import pandas as pd
 import pytest
 import yaml
+from cases import cases
 
 from foundation.errors import ConfigError
 from foundation.files import ROOT
@@ -67,14 +68,12 @@ def test_policy_in_force_and_limits_may_be_left_out(write: Any) -> None:
     assert (got.limits.minimum_trade, got.limits.tracking_error, got.limits.max_days_outside) == (0.0, None, 0.05)
 
 
-@pytest.mark.parametrize(
-    ("written", "lot", "fractional"),
-    [
-        ("fractional: true", 1e-6, True),
-        ("fractional: false", 1.0, False),
-        ("lot: 0.5", 0.5, True),
-        ("lot: 100", 100.0, False),
-    ],
+@cases(
+    "written, lot, fractional",
+    ("fractional: true", 1e-6, True),
+    ("fractional: false", 1.0, False),
+    ("lot: 0.5", 0.5, True),
+    ("lot: 100", 100.0, False),
 )
 def test_line_trades_in_lots_or_fractions(write: Any, written: str, lot: float, fractional: bool) -> None:
     limits = load_portfolio(write("lot: 10", written)).limits
@@ -229,14 +228,12 @@ def of_days(tmp_path: Path, write: Any) -> Any:
     return written
 
 
-@pytest.mark.parametrize(
-    ("days", "calendar", "a_year"),
-    [
-        (pd.date_range("2020-01-02", "2022-10-06", freq="7D"), "24/7", 52),  # Thursdays
-        (pd.date_range("2020-01-02", "2022-10-06"), "24/7", 365),
-        (pd.date_range("2022-08-01", "2022-10-01"), "24/7", 365),
-        (pd.date_range("2012-01-31", "2022-10-31", freq="ME"), "24/7", 12),
-    ],
+@cases(
+    "days, calendar, a_year",
+    (pd.date_range("2020-01-02", "2022-10-06", freq="7D"), "24/7", 52),  # Thursdays
+    (pd.date_range("2020-01-02", "2022-10-06"), "24/7", 365),
+    (pd.date_range("2022-08-01", "2022-10-01"), "24/7", 365),
+    (pd.date_range("2012-01-31", "2022-10-31", freq="ME"), "24/7", 12),
 )
 def test_periods_a_year_are_those_of_the_market_and_no_others(
     of_days: Any, days: pd.DatetimeIndex, calendar: str, a_year: int
@@ -549,23 +546,19 @@ def test_rules_go_by_the_price_of_tracking_of_the_file_unless_they_state_their_o
 # -- names, and values that would silently mean something else -------------------------------------------------------
 
 
-@pytest.mark.parametrize(
+@cases(
     "name",
-    [
-        "../../../../escaped/evil",
-        "a\\b",
-        ".hidden",
-        " a",
-        '"a\\nb"',
-        '"\\e[31mred"',
-        "x" * 81,
-        "🚀" * 60,
-        '"a\\u2028b"',
-    ],
+    "../../../../escaped/evil",
+    "a\\b",
+    ".hidden",
+    " a",
+    '"a\\nb"',
+    '"\\e[31mred"',
+    "x" * 81,
+    "🚀" * 60,
+    '"a\\u2028b"',
 )
-@pytest.mark.parametrize(
-    ("where", "key"), [("  quarterly:", r"policies\."), ("  SPY:", r"lines\."), ("Two funds", "name")]
-)
+@cases("where, key", ("  quarterly:", r"policies\."), ("  SPY:", r"lines\."), ("Two funds", "name"))
 def test_what_is_no_name_is_refused_with_its_place(write: Any, where: str, key: str, name: str) -> None:
     written = name if name.startswith('"') else f"'{name}'"
     with pytest.raises(ConfigError, match=rf"^{key}.*\(.*desk\.yaml, line \d+\): found ") as error:
@@ -615,61 +608,51 @@ def test_a_file_whose_runs_could_not_be_named_after_it_is_refused(write: Any, na
     assert str(error.value).isprintable()
 
 
-@pytest.mark.parametrize(
-    ("old", "new", "message"),
-    [
-        (
-            "tracking_error: 0.01",
-            "tracking_error: 1.5",
-            r"limits\.tracking_error: out of bounds .*: found 1\.5\. .* at most 0\.25\. .* 1\.5 % is 0\.015",
-        ),
-        ("tracking_error: 0.01", "tracking_error: 1", r"limits\.tracking_error: out of bounds .*: found 1\. "),
-        (
-            "tracking_error: 0.01",
-            "tracking_error: ",
-            r"limits\.tracking_error: says nothing .*: found None\. Write a value",
-        ),
-        (
-            "tracking_error: 0.01",
-            "max_drawdown: 15",
-            r"limits\.max_drawdown: out of bounds .*: found 15\. .*A drawdown of 15 % is 0\.15",
-        ),
-        ("tracking_error: 0.01", "max_drawdown: -0.15", r"limits\.max_drawdown: out of bounds .* is 0\.15"),
-        ("limits: {minimum_trade: 250, tracking_error: 0.01}", "limits: ~", r"limits: says nothing"),
-        ("policy: band", "policy: null", r"policy: says nothing"),
-        ("    band: 0.03", "    band: ", r"policies\.band\.band: says nothing"),
-        ("[0.30, 0.45]", "[0.30, ~]", r"lines\.AGG\.range: a value is empty .*: found \[0\.3, None\]"),
-        ("lot: 10", "lot: 1e-320", r"lines\.AGG\.lot: not a number in bounds"),
-        ("lot: 10", "lot: 1e-10", r"lines\.AGG\.lot: out of bounds .*: found 1e-10\. .*at least 1e-09"),
-        (
-            "cash: 1_000.50",
-            f"cash: {'9' * 309}",
-            r"cash: not a finite number .*: found 9{197}\.\.\.\. Write a plain number",
-        ),
-        ("cash: 1_000.50", f"cash: {'9' * 5_000}", r"cash: not a finite number"),
-        ("cash: 1_000.50", "cash: 1e300", r"cash: not a number in bounds .*: found 1e\+300\. Give 0, or a number of"),
-        ("cash: 1_000.50", "cash: 1e-400", r"cash: too small a number .*: found 1e-400\. Write 0"),
-        (
-            "shares: 100",
-            "shares: 1e14",
-            r"lines\.SPY\.shares: SPY is worth .*: found 1000.*\. Give units that are worth",
-        ),
-        ("target_cash: 0.02", "target_cash: 0.02\ntracking_penalty: 1e8", r"tracking_penalty: out of bounds"),
-        ("    band: 0.03", "    band: 0.03\n    turnover_cap: 10", r"policies\.band .*turnover_cap of Threshold is 10"),
-        (
-            "2022-09-30",
-            "0001-01-01",
-            r"last_trade: out of bounds .*: found '0001-01-01'\. Give a date in the years 1800 to",
-        ),
-        ("2022-09-30", "9999-12-31", r"last_trade: out of bounds"),
-        ("multi_asset_daily", '"a\\0.csv"', r"market: has characters that are not printed .*: found 'a\\x00\.csv'"),
-        (
-            "basis: USD",
-            f"basis: {'[' * 400}{']' * 400}",
-            r"not YAML .*: lists and mappings are more than 32 levels deep",
-        ),
-        ("basis: USD", "basis: USD\nx: 1\n- a", r"not YAML"),
-    ],
+@cases(
+    "old, new, message",
+    (
+        "tracking_error: 0.01",
+        "tracking_error: 1.5",
+        r"limits\.tracking_error: out of bounds .*: found 1\.5\. .* at most 0\.25\. .* 1\.5 % is 0\.015",
+    ),
+    ("tracking_error: 0.01", "tracking_error: 1", r"limits\.tracking_error: out of bounds .*: found 1\. "),
+    (
+        "tracking_error: 0.01",
+        "tracking_error: ",
+        r"limits\.tracking_error: says nothing .*: found None\. Write a value",
+    ),
+    (
+        "tracking_error: 0.01",
+        "max_drawdown: 15",
+        r"limits\.max_drawdown: out of bounds .*: found 15\. .*A drawdown of 15 % is 0\.15",
+    ),
+    ("tracking_error: 0.01", "max_drawdown: -0.15", r"limits\.max_drawdown: out of bounds .* is 0\.15"),
+    ("limits: {minimum_trade: 250, tracking_error: 0.01}", "limits: ~", r"limits: says nothing"),
+    ("policy: band", "policy: null", r"policy: says nothing"),
+    ("    band: 0.03", "    band: ", r"policies\.band\.band: says nothing"),
+    ("[0.30, 0.45]", "[0.30, ~]", r"lines\.AGG\.range: a value is empty .*: found \[0\.3, None\]"),
+    ("lot: 10", "lot: 1e-320", r"lines\.AGG\.lot: not a number in bounds"),
+    ("lot: 10", "lot: 1e-10", r"lines\.AGG\.lot: out of bounds .*: found 1e-10\. .*at least 1e-09"),
+    (
+        "cash: 1_000.50",
+        f"cash: {'9' * 309}",
+        r"cash: not a finite number .*: found 9{197}\.\.\.\. Write a plain number",
+    ),
+    ("cash: 1_000.50", f"cash: {'9' * 5_000}", r"cash: not a finite number"),
+    ("cash: 1_000.50", "cash: 1e300", r"cash: not a number in bounds .*: found 1e\+300\. Give 0, or a number of"),
+    ("cash: 1_000.50", "cash: 1e-400", r"cash: too small a number .*: found 1e-400\. Write 0"),
+    ("shares: 100", "shares: 1e14", r"lines\.SPY\.shares: SPY is worth .*: found 1000.*\. Give units that are worth"),
+    ("target_cash: 0.02", "target_cash: 0.02\ntracking_penalty: 1e8", r"tracking_penalty: out of bounds"),
+    ("    band: 0.03", "    band: 0.03\n    turnover_cap: 10", r"policies\.band .*turnover_cap of Threshold is 10"),
+    (
+        "2022-09-30",
+        "0001-01-01",
+        r"last_trade: out of bounds .*: found '0001-01-01'\. Give a date in the years 1800 to",
+    ),
+    ("2022-09-30", "9999-12-31", r"last_trade: out of bounds"),
+    ("multi_asset_daily", '"a\\0.csv"', r"market: has characters that are not printed .*: found 'a\\x00\.csv'"),
+    ("basis: USD", f"basis: {'[' * 400}{']' * 400}", r"not YAML .*: lists and mappings are more than 32 levels deep"),
+    ("basis: USD", "basis: USD\nx: 1\n- a", r"not YAML"),
 )
 def test_a_value_without_sense_is_refused(write: Any, old: str, new: str, message: str) -> None:
     with pytest.raises(ConfigError, match=message) as error:

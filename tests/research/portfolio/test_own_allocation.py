@@ -7,6 +7,7 @@ from typing import Any
 import numpy as np
 import pytest
 import yaml
+from cases import cases
 
 from backtests.engine import backtest
 from foundation.errors import ConfigError
@@ -129,24 +130,16 @@ def test_bounds_by_name_are_written_by_name() -> None:
     assert allocation_settings(FixedWeights((0.5, 0.5))) == {"kind": "strategic", "unlisted": "pro_rata"}
 
 
-@pytest.mark.parametrize(
-    ("allocation", "message"),
-    [
-        (
-            {"kind": "own:Plain"},
-            r"allocation\.kind: Plain is no allocation .* Make it a frozen dataclass with a method",
-        ),
-        ({"kind": "own:Mutable"}, r"allocation\.kind: Mutable is no allocation"),
-        ({"kind": "own:None"}, r"allocation\.kind: module \w+ has no class None"),
-        ({"kind": "own:Momentum", "windows": 3}, r"allocation\.windows: unknown key .*Did you mean 'window'"),
-        ({"kind": "own:Momentum", "code": "f00"}, r"allocation\.code: the source of \w+:Momentum has another sha256"),
-        ({"kind": "own:Mean"}, r"allocation\.of: missing .*Add `of:`"),
-        ({"kind": "own:Mean", "of": {"kind": "equal"}}, r"allocation\.of: not a list"),
-        (
-            {"kind": "own:Mean", "of": [{"kind": "equal"}, {"kind": "hpr"}]},
-            r"allocation\.of\.1\.kind: unknown kind .*hpr",
-        ),
-    ],
+@cases(
+    "allocation, message",
+    ({"kind": "own:Plain"}, r"allocation\.kind: Plain is no allocation .* Make it a frozen dataclass with a method"),
+    ({"kind": "own:Mutable"}, r"allocation\.kind: Mutable is no allocation"),
+    ({"kind": "own:None"}, r"allocation\.kind: module \w+ has no class None"),
+    ({"kind": "own:Momentum", "windows": 3}, r"allocation\.windows: unknown key .*Did you mean 'window'"),
+    ({"kind": "own:Momentum", "code": "f00"}, r"allocation\.code: the source of \w+:Momentum has another sha256"),
+    ({"kind": "own:Mean"}, r"allocation\.of: missing .*Add `of:`"),
+    ({"kind": "own:Mean", "of": {"kind": "equal"}}, r"allocation\.of: not a list"),
+    ({"kind": "own:Mean", "of": [{"kind": "equal"}, {"kind": "hpr"}]}, r"allocation\.of\.1\.kind: unknown kind .*hpr"),
 )
 def test_what_is_no_allocation_is_refused_with_its_place(desk: Any, allocation: dict, message: str) -> None:
     with pytest.raises(ConfigError, match=message):

@@ -7,6 +7,7 @@ from typing import Any
 
 import pytest
 import yaml
+from cases import cases
 from commanded import rebalance
 
 from backtests.comparison.comparison import compare
@@ -136,17 +137,15 @@ def test_without_trust_no_code_runs(desk: Any, tmp_path: Path, monkeypatch: pyte
     assert not ran.exists()
 
 
-@pytest.mark.parametrize(
-    ("module", "rule", "said"),
-    [
-        ("raise ValueError('no')", "Wide", r"cannot be imported \(ValueError: no\)"),
-        ("import sys; sys.exit(3)", "Wide", r"cannot be imported \(SystemExit: 3\)"),
-        ("import research.trading", "Wide", r"No module named 'research\.trading'[\s\S]*docs/moved\.md says where"),
-        (OWN, "Narrow", "has no class Narrow"),
-        (OWN, "np", "has no class np"),
-        (OWN, "Plain", "Plain is no rule .* Make it a frozen dataclass"),
-        (OWN, "Wide.decide", "not an import path"),
-    ],
+@cases(
+    "module, rule, said",
+    ("raise ValueError('no')", "Wide", r"cannot be imported \(ValueError: no\)"),
+    ("import sys; sys.exit(3)", "Wide", r"cannot be imported \(SystemExit: 3\)"),
+    ("import research.trading", "Wide", r"No module named 'research\.trading'[\s\S]*docs/moved\.md says where"),
+    (OWN, "Narrow", "has no class Narrow"),
+    (OWN, "np", "has no class np"),
+    (OWN, "Plain", "Plain is no rule .* Make it a frozen dataclass"),
+    (OWN, "Wide.decide", "not an import path"),
 )
 def test_what_is_no_rule_is_refused_with_its_place(desk: Any, module: str, rule: str, said: str) -> None:
     with pytest.raises(ConfigError, match=rf"policies\.mine\.rule: .*{said}"):

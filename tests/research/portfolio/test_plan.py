@@ -7,6 +7,7 @@ from typing import Any
 import numpy as np
 import pandas as pd
 import pytest
+from cases import cases
 
 from foundation.errors import ConfigError
 from research.accounting.spending import Spending
@@ -77,33 +78,31 @@ def test_a_payment_has_the_income_of_the_days_until_the_next_one(every: Any, par
         np.testing.assert_allclose(income[rows], [19_900.0, 36_500.0, 36_500.0 * 62 / 366], rtol=1e-12)
 
 
-@pytest.mark.parametrize(
-    ("plan", "told"),
-    [
-        ("spending: {amount: 1_000}, inflation: 3", "plan.inflation: out of bounds (.*): found 3. .* 2.5 % is 0.025"),
-        (f"{FIXED}, probability: 5", "plan.probability: out of bounds (.*): found 5. .* 5 % is 0.05"),
-        ("spending: {amount: 1_000}", "plan.inflation: missing"),
-        (
-            f"{FIXED}, income: [{{amount: 1_000, begins: 2030-01-01, ends: 2029-12-31}}]",
-            "plan.income.0.ends: before it begins, on 2030-01-01",
-        ),
-        ("spending: {amount: -4}, inflation: 0.02", "plan.spending: amount of spending is -4.0"),
-        ("spending: {rule: share, share: 4}, inflation: 0", "plan.spending: share of spending is 4.0: .* at most 1"),
-        (
-            "spending: {rule: share, share: 0.1, floor: 3, ceiling: 2}, inflation: 0",
-            "plan.spending: floor and ceiling of spending are (3.0, 2.0): .* 0 <= floor <= ceiling",
-        ),
-        ("spending: {amount: 4, when: later}, inflation: 0", "plan.spending.when: unknown key (.*): found 'when'. Use"),
-        (f"{FIXED}, horizon: 3", "plan.horizon: unknown key (.*): found 'horizon'. Use years, spending, saving"),
-        (f"{FIXED}, years: 61", "plan.years: out of bounds (.*): found 61. .* at most 60"),
-        (f"{FIXED}, every: week", "plan.every: not one of its words (.*): found 'week'. Use month, quarter, year"),
-        (f"{FIXED}, left: -1", "plan.left: out of bounds (.*): found -1"),
-        (
-            f"{FIXED}, years: 10, saving: {{amount: 1, years: 10}}",
-            "plan.saving: as long as the plan, which has 10 .* Give fewer years of saving, or a longer plan",
-        ),
-        (f"{FIXED}, once: {{soon: 4}}", "plan.once.soon: not a date (.*): found 'soon'"),
-    ],
+@cases(
+    "plan, told",
+    ("spending: {amount: 1_000}, inflation: 3", "plan.inflation: out of bounds (.*): found 3. .* 2.5 % is 0.025"),
+    (f"{FIXED}, probability: 5", "plan.probability: out of bounds (.*): found 5. .* 5 % is 0.05"),
+    ("spending: {amount: 1_000}", "plan.inflation: missing"),
+    (
+        f"{FIXED}, income: [{{amount: 1_000, begins: 2030-01-01, ends: 2029-12-31}}]",
+        "plan.income.0.ends: before it begins, on 2030-01-01",
+    ),
+    ("spending: {amount: -4}, inflation: 0.02", "plan.spending: amount of spending is -4.0"),
+    ("spending: {rule: share, share: 4}, inflation: 0", "plan.spending: share of spending is 4.0: .* at most 1"),
+    (
+        "spending: {rule: share, share: 0.1, floor: 3, ceiling: 2}, inflation: 0",
+        "plan.spending: floor and ceiling of spending are (3.0, 2.0): .* 0 <= floor <= ceiling",
+    ),
+    ("spending: {amount: 4, when: later}, inflation: 0", "plan.spending.when: unknown key (.*): found 'when'. Use"),
+    (f"{FIXED}, horizon: 3", "plan.horizon: unknown key (.*): found 'horizon'. Use years, spending, saving"),
+    (f"{FIXED}, years: 61", "plan.years: out of bounds (.*): found 61. .* at most 60"),
+    (f"{FIXED}, every: week", "plan.every: not one of its words (.*): found 'week'. Use month, quarter, year"),
+    (f"{FIXED}, left: -1", "plan.left: out of bounds (.*): found -1"),
+    (
+        f"{FIXED}, years: 10, saving: {{amount: 1, years: 10}}",
+        "plan.saving: as long as the plan, which has 10 .* Give fewer years of saving, or a longer plan",
+    ),
+    (f"{FIXED}, once: {{soon: 4}}", "plan.once.soon: not a date (.*): found 'soon'"),
 )
 def test_a_mistake_is_told_in_a_sentence(write: Any, plan: str, told: str) -> None:
     pattern = re.escape(told).replace(r"\.\*", ".*").replace(r"\ ", " ")

@@ -8,6 +8,7 @@ import pytest
 import riskfolio.src.RiskFunctions as riskfolio
 import scipy.stats
 import skfolio.measures as skfolio
+from cases import cases
 from hypothesis import given
 from hypothesis import strategies as st
 from recorded_returns import BACON, fat_tailed
@@ -142,20 +143,18 @@ def test_tail_table_shows_a_reason_where_a_figure_is_missing() -> None:
     assert not table.isin([np.nan]).any(axis=None) or table["0.99"].map(lambda v: v is None or v > 0.0).all()
 
 
-@pytest.mark.parametrize(
-    ("asked", "words"),
-    [
-        (lambda: skewness([0.01] * 30), "skewness is not defined: all 30 returns are 0.01"),
-        (lambda: excess_kurtosis([0.01] * 30), "kurtosis is not defined"),
-        (lambda: omega([0.02] * 30, [0.01] * 30), "none of 30 returns is below cash"),
-        (lambda: tail_ratio([0.01] * 30), "tail ratio is not defined"),
-        (lambda: tail_ratio([0.01, -0.01]), "2 observations where 20 are needed"),
-        (lambda: cornish_fisher_var([0.01] * 30), "skewness is not defined"),
-        (lambda: cornish_fisher_cvar([0.0] * 300 + [-0.5]), "does not order losses"),
-        (lambda: gaussian_var([0.01]), "1 observations where 2 are needed"),
-        (lambda: skewness([0.01, np.nan, 0.02]), "row 1 of 3 is not a number"),
-        (lambda: hit_rate([]), "0 observations where 1 are needed"),
-    ],
+@cases(
+    "asked, words",
+    (lambda: skewness([0.01] * 30), "skewness is not defined: all 30 returns are 0.01"),
+    (lambda: excess_kurtosis([0.01] * 30), "kurtosis is not defined"),
+    (lambda: omega([0.02] * 30, [0.01] * 30), "none of 30 returns is below cash"),
+    (lambda: tail_ratio([0.01] * 30), "tail ratio is not defined"),
+    (lambda: tail_ratio([0.01, -0.01]), "2 observations where 20 are needed"),
+    (lambda: cornish_fisher_var([0.01] * 30), "skewness is not defined"),
+    (lambda: cornish_fisher_cvar([0.0] * 300 + [-0.5]), "does not order losses"),
+    (lambda: gaussian_var([0.01]), "1 observations where 2 are needed"),
+    (lambda: skewness([0.01, np.nan, 0.02]), "row 1 of 3 is not a number"),
+    (lambda: hit_rate([]), "0 observations where 1 are needed"),
 )
 def test_a_figure_that_a_series_does_not_have_is_refused_with_its_reason(
     asked: Callable[[], float], words: str

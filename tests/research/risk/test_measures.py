@@ -6,6 +6,7 @@ import warnings
 import numpy as np
 import pandas as pd
 import pytest
+from cases import cases
 from hypothesis import assume, given, settings
 from hypothesis import strategies as st
 from hypothesis.extra.numpy import arrays
@@ -246,45 +247,41 @@ def test_the_loss_is_its_cost_plus_its_distance_and_the_mean_of_its_days(
 # the door
 
 
-@pytest.mark.parametrize(
-    ("call", "says"),
-    [
-        (lambda: volatility([0.01], 252), "1 observations where 2"),
-        (lambda: volatility([[0.01, 0.02]], 252), r"shape \(1, 2\)"),
-        (lambda: volatility([0.01, math.nan], 252), "row 1 of 2"),
-        (lambda: tracking_error([0.01], 252), "where 2 are needed"),
-        (lambda: sharpe([0.01, 0.02], [0.0] * 3, 252), "returns has 2 observations and cash 3"),
-        (lambda: sharpe([0.1 + 0.2, 0.3], [0.0, 0.0], 252), "not defined"),
-        (lambda: sortino([0.01, 0.02], [0.0, 0.0], 252), "not defined"),
-        (lambda: nav_path([0.1, -1.0]), "row 1 of 2"),
-        (lambda: growth([1.0], 365), "where 2 are needed"),
-        (lambda: growth([1.0, 0.0], 365), "not positive"),
-        (lambda: max_drawdown([]), "0 observations"),
-        (lambda: drawdown([1.0, -1.0]), "not positive"),
-        (lambda: var([0.01] * 19), "0.95 observations in the tail"),
-        (lambda: cvar([0.01] * 19), "0.95 observations in the tail"),
-        (lambda: daily_loss([-0.1], [0.0], 5.0, 252), "negative"),
-        (lambda: daily_loss([0.0, -0.1], [0.0, 0.0], 5.0, 252, [0.1, 0.05]), "negative"),
-        (lambda: calendar_years(np.array(["2020-01-02"] * 2, dtype="datetime64[D]"), [0.0, 0.0]), "increasing"),
-        (lambda: calendar_months(np.array(["2020-01-02"] * 2, dtype="datetime64[D]"), [0.0, 0.0]), "calendar months"),
-        (lambda: calendar_years(np.array(["2020-01-02", "NaT"], dtype="datetime64[D]"), [0.0, 0.0]), "increasing"),
-    ],
+@cases(
+    "call, says",
+    (lambda: volatility([0.01], 252), "1 observations where 2"),
+    (lambda: volatility([[0.01, 0.02]], 252), r"shape \(1, 2\)"),
+    (lambda: volatility([0.01, math.nan], 252), "row 1 of 2"),
+    (lambda: tracking_error([0.01], 252), "where 2 are needed"),
+    (lambda: sharpe([0.01, 0.02], [0.0] * 3, 252), "returns has 2 observations and cash 3"),
+    (lambda: sharpe([0.1 + 0.2, 0.3], [0.0, 0.0], 252), "not defined"),
+    (lambda: sortino([0.01, 0.02], [0.0, 0.0], 252), "not defined"),
+    (lambda: nav_path([0.1, -1.0]), "row 1 of 2"),
+    (lambda: growth([1.0], 365), "where 2 are needed"),
+    (lambda: growth([1.0, 0.0], 365), "not positive"),
+    (lambda: max_drawdown([]), "0 observations"),
+    (lambda: drawdown([1.0, -1.0]), "not positive"),
+    (lambda: var([0.01] * 19), "0.95 observations in the tail"),
+    (lambda: cvar([0.01] * 19), "0.95 observations in the tail"),
+    (lambda: daily_loss([-0.1], [0.0], 5.0, 252), "negative"),
+    (lambda: daily_loss([0.0, -0.1], [0.0, 0.0], 5.0, 252, [0.1, 0.05]), "negative"),
+    (lambda: calendar_years(np.array(["2020-01-02"] * 2, dtype="datetime64[D]"), [0.0, 0.0]), "increasing"),
+    (lambda: calendar_months(np.array(["2020-01-02"] * 2, dtype="datetime64[D]"), [0.0, 0.0]), "calendar months"),
+    (lambda: calendar_years(np.array(["2020-01-02", "NaT"], dtype="datetime64[D]"), [0.0, 0.0]), "increasing"),
 )
 def test_data_that_cannot_give_the_number_is_refused(call, says: str) -> None:
     with pytest.raises(DataError, match=says):
         call()
 
 
-@pytest.mark.parametrize(
+@cases(
     "call",
-    [
-        lambda: volatility([0.01, 0.02], 0),
-        lambda: volatility([0.01, 0.02], math.nan),
-        lambda: growth([1.0, 2.0], 0),
-        lambda: var([0.01] * 20, level=1.0),
-        lambda: cvar([0.01] * 20, level=95),
-        lambda: loss([0.0], [0.0], -1.0, 252),
-    ],
+    lambda: volatility([0.01, 0.02], 0),
+    lambda: volatility([0.01, 0.02], math.nan),
+    lambda: growth([1.0, 2.0], 0),
+    lambda: var([0.01] * 20, level=1.0),
+    lambda: cvar([0.01] * 20, level=95),
+    lambda: loss([0.0], [0.0], -1.0, 252),
 )
 def test_a_setting_that_makes_no_sense_is_refused(call) -> None:
     with pytest.raises(ConfigError):

@@ -3,6 +3,7 @@
 import numpy as np
 import pandas as pd
 import pytest
+from cases import cases
 from statsmodels.regression.rolling import RollingOLS
 
 from foundation.errors import ConfigError, DataError
@@ -45,15 +46,13 @@ def test_a_calm_year_after_a_wild_one_keeps_its_digits() -> None:
     assert rolling_volatility(returns, 252, 252)[-1] == pytest.approx(volatility(returns[-252:], 252), rel=1e-12)
 
 
-@pytest.mark.parametrize(
-    ("call", "error", "says"),
-    [
-        (lambda: rolling_volatility(RETURNS[:100], 252, 252), DataError, "a window of 252 returns .* found 100"),
-        (lambda: rolling_tracking_error(RETURNS[:9], 10, 252), DataError, "a window of 10 active returns .* found 9"),
-        (lambda: rolling_volatility(RETURNS, 1, 252), ConfigError, "two returns or more: found 1"),
-        (lambda: rolling_sharpe(CASH, CASH, 10, 252), DataError, "the 10 excess returns up to row 9 are all 0"),
-        (lambda: rolling_volatility([0.0, np.nan, 0.1], 2, 252), DataError, "row 1 of 3 is not a number"),
-    ],
+@cases(
+    "call, error, says",
+    (lambda: rolling_volatility(RETURNS[:100], 252, 252), DataError, "a window of 252 returns .* found 100"),
+    (lambda: rolling_tracking_error(RETURNS[:9], 10, 252), DataError, "a window of 10 active returns .* found 9"),
+    (lambda: rolling_volatility(RETURNS, 1, 252), ConfigError, "two returns or more: found 1"),
+    (lambda: rolling_sharpe(CASH, CASH, 10, 252), DataError, "the 10 excess returns up to row 9 are all 0"),
+    (lambda: rolling_volatility([0.0, np.nan, 0.1], 2, 252), DataError, "row 1 of 3 is not a number"),
 )
 def test_what_is_not_defined_is_refused(call, error, says) -> None:
     with pytest.raises(error, match=says):

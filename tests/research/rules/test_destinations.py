@@ -5,6 +5,7 @@ from collections.abc import Callable
 import cvxpy as cp
 import numpy as np
 import pytest
+from cases import cases
 from hypothesis import given, settings
 from hypothesis import strategies as st
 from point_of_box import point_of_box
@@ -218,26 +219,22 @@ def test_a_payer_whose_target_is_zero_is_not_raised() -> None:
     assert goal == pytest.approx([0.4, 0.25 * (1.0 + 0.1 / 0.48), 0.23 * (1.0 + 0.1 / 0.48), 0.02], abs=1e-15)
 
 
-@pytest.mark.parametrize(
-    ("payer", "goal"),
-    [
-        # A goes from 0.50 to 0.40 and 0.01 of the 0.10 pays cash back: B and C, with 0.51, have the 0.09.
-        (PRO_RATA, [0.4, 0.3 * (1.0 + 0.09 / 0.51), 0.21 * (1.0 + 0.09 / 0.51)]),
-        (1, [0.4, 0.39, 0.21]),
-        (BY_CASH, [0.4, 0.3 * (1.0 + 0.09 / 0.51), 0.21 * (1.0 + 0.09 / 0.51)]),
-    ],
+@cases(
+    "payer, goal",
+    # A goes from 0.50 to 0.40 and 0.01 of the 0.10 pays cash back: B and C, with 0.51, have the 0.09.
+    (PRO_RATA, [0.4, 0.3 * (1.0 + 0.09 / 0.51), 0.21 * (1.0 + 0.09 / 0.51)]),
+    (1, [0.4, 0.39, 0.21]),
+    (BY_CASH, [0.4, 0.3 * (1.0 + 0.09 / 0.51), 0.21 * (1.0 + 0.09 / 0.51)]),
 )
 def test_a_sale_pays_back_cash_that_fees_have_overdrawn_first(payer: int, goal: list[float]) -> None:
     assert breaching([0.5, 0.3, 0.21], [0.4, 0.35, 0.25], 0.07, payer, (0.0, 0.0)) == pytest.approx(goal, abs=1e-15)
 
 
-@pytest.mark.parametrize(
-    ("payer", "goal"),
-    [
-        # A goes from 0.30 to 0.40, and cash lacks 0.01: B and C, with 0.71, pay 0.11.
-        (PRO_RATA, [0.4, 0.4 * (1.0 - 0.11 / 0.71), 0.31 * (1.0 - 0.11 / 0.71)]),
-        (1, [0.4, 0.29, 0.31]),
-    ],
+@cases(
+    "payer, goal",
+    # A goes from 0.30 to 0.40, and cash lacks 0.01: B and C, with 0.71, pay 0.11.
+    (PRO_RATA, [0.4, 0.4 * (1.0 - 0.11 / 0.71), 0.31 * (1.0 - 0.11 / 0.71)]),
+    (1, [0.4, 0.29, 0.31]),
 )
 def test_what_pays_for_a_purchase_pays_back_overdrawn_cash_too(payer: int, goal: list[float]) -> None:
     assert breaching([0.3, 0.4, 0.31], [0.4, 0.35, 0.25], 0.07, payer, (0.0, 0.0)) == pytest.approx(goal, abs=1e-15)

@@ -5,6 +5,7 @@ from itertools import permutations
 
 import numpy as np
 import pytest
+from cases import cases
 from scipy.interpolate import RegularGridInterpolator
 
 from backtests.laboratory.learned.known_optimum import region_losses
@@ -72,9 +73,7 @@ def test_the_order_of_the_lines_changes_nothing() -> None:
 
 
 @pytest.mark.parametrize("ticket", [0.0, 1 * BP])
-@pytest.mark.parametrize(
-    ("name", "other"), [("POINTS", {1: 641, 2: 121}), ("REACH", 6.0), ("QUADRATURE_NODES", {1: 31, 2: 11})]
-)
+@cases("name, other", ("POINTS", {1: 641, 2: 121}), ("REACH", 6.0), ("QUADRATURE_NODES", {1: 31, 2: 11}))
 def test_neither_step_nor_width_of_the_grid_moves_the_loss(
     monkeypatch: pytest.MonkeyPatch, name: str, other: object, ticket: float
 ) -> None:
@@ -159,16 +158,14 @@ def test_played_by_the_engine_it_loses_the_same_and_less_than_the_best_plain_ban
     assert 1.005 < play(lab, Threshold(holding, 0.028, "edge")).loss.mean() / played.mean() < 1.03
 
 
-@pytest.mark.parametrize(
-    ("target", "message"),
-    [
-        (
-            [0.3, 0.3, 0.2],
-            "target of optimal_region has 3 assets that sum to 0.8: a grid is made for one or two beside cash, or for",
-        ),
-        ([0.3, 0.3, 0.2, 0.2], "target of optimal_region has 4 assets"),
-        ([1.0], r"target of optimal_region is \[1.0\]: leave something to cash, or give a second line"),
-    ],
+@cases(
+    "target, message",
+    (
+        [0.3, 0.3, 0.2],
+        "target of optimal_region has 3 assets that sum to 0.8: a grid is made for one or two beside cash, or for",
+    ),
+    ([0.3, 0.3, 0.2, 0.2], "target of optimal_region has 4 assets"),
+    ([1.0], r"target of optimal_region is \[1.0\]: leave something to cash, or give a second line"),
 )
 def test_more_lines_than_a_grid_holds_are_refused(target: list[float], message: str) -> None:
     n = len(target)

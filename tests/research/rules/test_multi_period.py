@@ -4,6 +4,7 @@ from dataclasses import dataclass, replace
 
 import numpy as np
 import pytest
+from cases import cases
 
 from backtests.engine import backtest
 from foundation.errors import ConfigError
@@ -204,14 +205,12 @@ def test_a_policy_sees_the_tax_that_the_accounting_charges_for_what_it_sells(lot
     assert charged >= 10
 
 
-@pytest.mark.parametrize(
-    ("settings", "message"),
-    [
-        ({"horizon": 0}, "horizon of MultiPeriod is 0: give a number of periods, 1 to 52"),
-        ({"half_life": -1.0}, "half_life of MultiPeriod is -1.0: give a number of periods above 0"),
-        ({"tracking_penalty": 0.0}, "tracking_penalty of MultiPeriod is 0.0"),
-        ({"returns": 1}, "returns of MultiPeriod is 1"),
-    ],
+@cases(
+    "settings, message",
+    ({"horizon": 0}, "horizon of MultiPeriod is 0: give a number of periods, 1 to 52"),
+    ({"half_life": -1.0}, "half_life of MultiPeriod is -1.0: give a number of periods above 0"),
+    ({"tracking_penalty": 0.0}, "tracking_penalty of MultiPeriod is 0.0"),
+    ({"returns": 1}, "returns of MultiPeriod is 1"),
 )
 def test_settings_outside_their_range_are_refused(settings, message):
     with pytest.raises(ConfigError, match=message):

@@ -3,6 +3,7 @@
 import numpy as np
 import pandas as pd
 import pytest
+from cases import cases
 
 from foundation.errors import ConfigError
 from research.allocation import EqualWeights, target_path
@@ -107,15 +108,13 @@ def test_an_absolute_band_is_the_same_for_all() -> None:
     assert rows["cash"][0] == pytest.approx([0.18, 0.22, 0.1825, 0.2175], abs=1e-15)
 
 
-@pytest.mark.parametrize(
-    ("settings", "message"),
-    [
-        ({"kind": "percent"}, "kind of Threshold is 'percent': a band is 'absolute', 'relative' or 'volatility'"),
-        ({"cap": 0.05}, "cap of Threshold is 0.05 of an absolute band of 0.2: it caps a relative one"),
-        ({"kind": "relative", "cap": 0.0}, "cap of Threshold is 0.0: it is a half-width above 0"),
-        ({"kind": "relative", "cap": "5"}, "cap of Threshold is '5': give a plain number"),
-        ({"kind": "relative", "to": Within(0.3)}, "destination 0.3 lies outside the band of 0.2"),
-    ],
+@cases(
+    "settings, message",
+    ({"kind": "percent"}, "kind of Threshold is 'percent': a band is 'absolute', 'relative' or 'volatility'"),
+    ({"cap": 0.05}, "cap of Threshold is 0.05 of an absolute band of 0.2: it caps a relative one"),
+    ({"kind": "relative", "cap": 0.0}, "cap of Threshold is 0.0: it is a half-width above 0"),
+    ({"kind": "relative", "cap": "5"}, "cap of Threshold is '5': give a plain number"),
+    ({"kind": "relative", "to": Within(0.3)}, "destination 0.3 lies outside the band of 0.2"),
 )
 def test_a_band_of_no_kind_is_refused(settings: dict[str, object], message: str) -> None:
     with pytest.raises(ConfigError, match=message):
@@ -132,61 +131,50 @@ def test_forty_thresholds_are_tried_by_default() -> None:
     assert {round(rule.destination / rule.band, 9) for rule in tried} == {0.0, 0.25, 0.5, 1.0}
 
 
-@pytest.mark.parametrize(
-    ("make", "message"),
-    [
-        (lambda: Calendar(EQUAL, "fortnight"), "Calendar: schedule is 'fortnight': no such calendar period"),
-        (
-            lambda: Threshold(EQUAL, review_schedule="fortnight"),
-            "Threshold: review_schedule is 'fortnight': no such calendar period",
-        ),
-        (
-            lambda: Threshold(EQUAL, schedule="wensday"),
-            "Threshold: schedule is 'wensday': .* Did you mean 'wednesday'?",
-        ),
-        (
-            lambda: Threshold(EQUAL, review_schedule=0),
-            "Threshold: review_schedule is 0: a number of sessions is 1 to 100,000",
-        ),
-        (lambda: Calendar(EQUAL, "month", fraction=0.0), "fraction of Calendar is 0.0"),
-        (lambda: Threshold(EQUAL, -0.01), "band of Threshold is -0.01"),
-        (lambda: Threshold(EQUAL, float("nan")), "band of Threshold is nan"),
-        (lambda: Threshold(EQUAL, 0.02, "middle"), "to of Threshold is 'middle': use 'target', 'edge' or Within"),
-        (lambda: Threshold(EQUAL, 0.02, Within(0.03)), "destination 0.03 lies outside the band of 0.02"),
-        (lambda: Threshold(EQUAL, 0.02, Within(-0.01)), "destination -0.01 lies outside"),
-        (lambda: Threshold(EQUAL, 0.02, fraction=1.5), "fraction of Threshold is 1.5"),
-        (lambda: Threshold(EQUAL, "x"), "band of Threshold is 'x': give a plain number, such as 0.02"),
-        (lambda: Threshold(EQUAL, True), "band of Threshold is True: give a plain number"),
-        (lambda: Threshold(EQUAL, None), "band of Threshold is None: give a plain number"),
-        (lambda: Threshold(EQUAL, 0.02, 0.01), "to of Threshold is 0.01: use 'target', 'edge' or Within"),
-        (lambda: Threshold(EQUAL, 0.02, fraction="all"), "fraction of Threshold is 'all': it is more than 0"),
-        (lambda: Calendar(EQUAL, "month", fraction="all"), "fraction of Calendar is 'all': it is more than 0"),
-        (lambda: Calendar(EQUAL, 0), "schedule is 0: "),
-        (lambda: Within("x"), "half_width is 'x': give a plain number"),
-        (
-            lambda: TunedThreshold(EQUAL, bands=()),
-            r"bands of TunedThreshold is \(\): give a tuple of at least one number",
-        ),
-        (lambda: TunedThreshold(EQUAL, to=()), r"to of TunedThreshold is \(\): give a tuple of at least one number"),
-        (lambda: TunedThreshold(EQUAL, bands=0.02), "bands of TunedThreshold is 0.02: give a tuple"),
-        (lambda: TunedThreshold(EQUAL, bands=("x",)), "bands of TunedThreshold is 'x': give a plain number"),
-        (
-            lambda: TunedThreshold(EQUAL, bands=(0.01, -0.01)),
-            "try band -0.01 with to 0.0 of it: band of Threshold is -0.01",
-        ),
-        (
-            lambda: TunedThreshold(EQUAL, bands=(float("nan"),)),
-            "try band nan with to 0.0 of it: band of Threshold is nan",
-        ),
-        (
-            lambda: TunedThreshold(EQUAL, to=(0.0, 2.0)),
-            "to 2.0 of it: to of Threshold is .*: destination 0.01 lies outside the band of 0.005",
-        ),
-        (
-            lambda: TunedThreshold(EQUAL, to=(-0.5,)),
-            "to -0.5 of it: to of Threshold is .*: destination -0.0025 lies outside",
-        ),
-    ],
+@cases(
+    "make, message",
+    (lambda: Calendar(EQUAL, "fortnight"), "Calendar: schedule is 'fortnight': no such calendar period"),
+    (
+        lambda: Threshold(EQUAL, review_schedule="fortnight"),
+        "Threshold: review_schedule is 'fortnight': no such calendar period",
+    ),
+    (lambda: Threshold(EQUAL, schedule="wensday"), "Threshold: schedule is 'wensday': .* Did you mean 'wednesday'?"),
+    (
+        lambda: Threshold(EQUAL, review_schedule=0),
+        "Threshold: review_schedule is 0: a number of sessions is 1 to 100,000",
+    ),
+    (lambda: Calendar(EQUAL, "month", fraction=0.0), "fraction of Calendar is 0.0"),
+    (lambda: Threshold(EQUAL, -0.01), "band of Threshold is -0.01"),
+    (lambda: Threshold(EQUAL, float("nan")), "band of Threshold is nan"),
+    (lambda: Threshold(EQUAL, 0.02, "middle"), "to of Threshold is 'middle': use 'target', 'edge' or Within"),
+    (lambda: Threshold(EQUAL, 0.02, Within(0.03)), "destination 0.03 lies outside the band of 0.02"),
+    (lambda: Threshold(EQUAL, 0.02, Within(-0.01)), "destination -0.01 lies outside"),
+    (lambda: Threshold(EQUAL, 0.02, fraction=1.5), "fraction of Threshold is 1.5"),
+    (lambda: Threshold(EQUAL, "x"), "band of Threshold is 'x': give a plain number, such as 0.02"),
+    (lambda: Threshold(EQUAL, True), "band of Threshold is True: give a plain number"),
+    (lambda: Threshold(EQUAL, None), "band of Threshold is None: give a plain number"),
+    (lambda: Threshold(EQUAL, 0.02, 0.01), "to of Threshold is 0.01: use 'target', 'edge' or Within"),
+    (lambda: Threshold(EQUAL, 0.02, fraction="all"), "fraction of Threshold is 'all': it is more than 0"),
+    (lambda: Calendar(EQUAL, "month", fraction="all"), "fraction of Calendar is 'all': it is more than 0"),
+    (lambda: Calendar(EQUAL, 0), "schedule is 0: "),
+    (lambda: Within("x"), "half_width is 'x': give a plain number"),
+    (lambda: TunedThreshold(EQUAL, bands=()), r"bands of TunedThreshold is \(\): give a tuple of at least one number"),
+    (lambda: TunedThreshold(EQUAL, to=()), r"to of TunedThreshold is \(\): give a tuple of at least one number"),
+    (lambda: TunedThreshold(EQUAL, bands=0.02), "bands of TunedThreshold is 0.02: give a tuple"),
+    (lambda: TunedThreshold(EQUAL, bands=("x",)), "bands of TunedThreshold is 'x': give a plain number"),
+    (
+        lambda: TunedThreshold(EQUAL, bands=(0.01, -0.01)),
+        "try band -0.01 with to 0.0 of it: band of Threshold is -0.01",
+    ),
+    (lambda: TunedThreshold(EQUAL, bands=(float("nan"),)), "try band nan with to 0.0 of it: band of Threshold is nan"),
+    (
+        lambda: TunedThreshold(EQUAL, to=(0.0, 2.0)),
+        "to 2.0 of it: to of Threshold is .*: destination 0.01 lies outside the band of 0.005",
+    ),
+    (
+        lambda: TunedThreshold(EQUAL, to=(-0.5,)),
+        "to -0.5 of it: to of Threshold is .*: destination -0.0025 lies outside",
+    ),
 )
 def test_settings_that_make_no_sense_are_refused(make: object, message: str) -> None:
     with pytest.raises(ConfigError, match=message):

@@ -4,6 +4,7 @@ from dataclasses import replace
 
 import numpy as np
 import pytest
+from cases import cases
 
 from backtests.engine import backtest
 from research.accounting import Costs, Tax
@@ -21,9 +22,12 @@ def upper_of(rule, at, line=0):
     return rule.decide(at).upper[line]
 
 
-@pytest.mark.parametrize(
-    ("rate", "deferral", "times"),
-    [(0.20, TEN_YEARS, 2.55), (0.37, TEN_YEARS, 2.95), (0.20, FORGIVEN, 3.45), (0.37, FORGIVEN, 4.22)],
+@cases(
+    "rate, deferral, times",
+    (0.20, TEN_YEARS, 2.55),
+    (0.37, TEN_YEARS, 2.95),
+    (0.20, FORGIVEN, 3.45),
+    (0.37, FORGIVEN, 4.22),
 )
 def test_a_gain_of_forty_per_cent_makes_the_band_so_many_times_as_wide(rate, deferral, times):
     """The cube root of (20 bp + tax) / 20 bp: 310.0, 492.2, 800 and 1,480 bp."""

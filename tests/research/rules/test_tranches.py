@@ -2,6 +2,7 @@
 
 import numpy as np
 import pytest
+from cases import cases
 from simulated import world
 
 from backtests.engine import backtest
@@ -77,14 +78,12 @@ def test_timing_luck_falls_and_turnover_stays() -> None:
     assert scatter(4) < 0.6 * scatter(1)
 
 
-@pytest.mark.parametrize(
-    ("settings", "message"),
-    [
-        ({"tranches": 0}, "tranches of Calendar is 0: give a whole number from 1 to 21"),
-        ({"tranches": 22}, "tranches of Calendar is 22"),
-        ({"tranches": 2, "fraction": 0.5}, "fraction of Calendar is 0.5: its 2 tranches go all the way"),
-        ({"tranches": 2, "offset": 15}, "offset is 25"),
-    ],
+@cases(
+    "settings, message",
+    ({"tranches": 0}, "tranches of Calendar is 0: give a whole number from 1 to 21"),
+    ({"tranches": 22}, "tranches of Calendar is 22"),
+    ({"tranches": 2, "fraction": 0.5}, "fraction of Calendar is 0.5: its 2 tranches go all the way"),
+    ({"tranches": 2, "offset": 15}, "offset is 25"),
 )
 def test_tranches_that_make_no_sense_are_refused(settings: dict[str, float], message: str) -> None:
     with pytest.raises(ConfigError, match=message):

@@ -6,6 +6,7 @@ import new_york
 import numpy as np
 import pandas as pd
 import pytest
+from cases import cases
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
@@ -81,9 +82,7 @@ def test_one_step_as_large_as_one_over_the_multiplier_reaches_the_floor() -> Non
     assert broken.iloc[-1] == pytest.approx(0.76, abs=1e-15)
 
 
-@pytest.mark.parametrize(
-    "rule", [CPPI(TARGET, floor=0.0), DrawdownFloor(TARGET, limit=1.0, multiplier=1.0), StopLoss(TARGET, limit=1.0)]
-)
+@cases("rule", CPPI(TARGET, floor=0.0), DrawdownFloor(TARGET, limit=1.0, multiplier=1.0), StopLoss(TARGET, limit=1.0))
 @pytest.mark.parametrize("lag", [0, 1])
 def test_without_a_floor_it_is_the_plain_rule(rule: WealthRule, lag: int) -> None:
     market = market_of(np.random.default_rng(3).normal(0.0, 0.03, (200, 2)), 1e-4)
@@ -158,18 +157,16 @@ def test_a_desk_that_knows_no_history_is_refused() -> None:
         CPPI(TARGET).decide(view)
 
 
-@pytest.mark.parametrize(
-    ("kind", "given", "said"),
-    [
-        (CPPI, {"floor": 1.0}, "floor of CPPI is 1.0"),
-        (CPPI, {"multiplier": 0.5}, "multiplier of CPPI is 0.5"),
-        (DrawdownFloor, {"limit": 0.0}, "limit of DrawdownFloor is 0.0"),
-        (DrawdownFloor, {"multiplier": float("nan")}, "multiplier of DrawdownFloor is nan"),
-        (StopLoss, {"limit": 1.5}, "limit of StopLoss is 1.5"),
-        (StopLoss, {"wait": 0}, "wait of StopLoss is 0"),
-        (StopLoss, {"band": 3.0}, "band of Threshold is 3.0"),
-        (CPPI, {"schedule": "monthly"}, "Threshold: schedule is 'monthly'"),
-    ],
+@cases(
+    "kind, given, said",
+    (CPPI, {"floor": 1.0}, "floor of CPPI is 1.0"),
+    (CPPI, {"multiplier": 0.5}, "multiplier of CPPI is 0.5"),
+    (DrawdownFloor, {"limit": 0.0}, "limit of DrawdownFloor is 0.0"),
+    (DrawdownFloor, {"multiplier": float("nan")}, "multiplier of DrawdownFloor is nan"),
+    (StopLoss, {"limit": 1.5}, "limit of StopLoss is 1.5"),
+    (StopLoss, {"wait": 0}, "wait of StopLoss is 0"),
+    (StopLoss, {"band": 3.0}, "band of Threshold is 3.0"),
+    (CPPI, {"schedule": "monthly"}, "Threshold: schedule is 'monthly'"),
 )
 def test_settings_with_no_sense_are_refused(kind: type, given: dict[str, object], said: str) -> None:
     with pytest.raises(ConfigError, match=said):

@@ -5,6 +5,7 @@ import pickle
 
 import numpy as np
 import pytest
+from cases import cases
 
 from foundation.errors import ConfigError
 from research.allocation.constraints.builder import build
@@ -43,55 +44,53 @@ def outside(asked, weights):
     }
 
 
-@pytest.mark.parametrize(
-    ("asked", "weights", "missed"),
-    [
-        ({}, [0.4, 0.3, 0.4, -0.1], {"every_line.least": 0.1}),
-        ({}, [0.4, 0.3, 0.1, 0.1], {"net": 0.1}),
-        ({"net": Bounds(least=0.8, most=1.0)}, [0.4, 0.3, 0.1, 0.1], {}),
-        ({"every_line": Bounds(least=0.0, most=0.3)}, [0.4, 0.2, 0.2, 0.2], {"every_line.most": 0.1}),
-        ({"lines": {"AGG": Bounds(least=0.3, most=0.3)}}, [0.4, 0.3, 0.2, 0.1], {"lines.AGG": 0.1}),
-        (
-            {"groups": {"us stocks": Group(where={"region": "us", "kind": "stock"}, most=0.5)}},
-            [0.4, 0.3, 0.2, 0.1],
-            {"groups.us stocks.most": 0.2},
-        ),
-        (
-            {"groups": {"safe": Group(where={"kind": ("bond", "gold")}, least=0.5, most=0.6)}},
-            [0.4, 0.3, 0.2, 0.1],
-            {"groups.safe.least": 0.2},
-        ),
-        ({"exclude": Exclusions(where={"kind": "gold"}, lines=("QQQ",))}, [0.4, 0.3, 0.2, 0.1], {"exclude.most": 0.3}),
-        ({"exposures": {"esg": Exposure(column="esg", least=6.0)}}, [0.25] * 4, {"exposures.esg.least": 1.0}),
-        ({"exposures": {"size": Exposure(values={"SPY": 2.0}, most=0.4)}}, [0.25] * 4, {"exposures.size.most": 0.1}),
-        (
-            {"exposures": {"beta": Exposure(to={"SPY": 1.0}, least=0.5)}},
-            [0.3, 0.7, 0.0, 0.0],
-            {"exposures.beta.least": 0.2},
-        ),
-        ({"gross": Most(most=1.5)}, [0.8, 0.6, -0.2, -0.2], {"gross.most": 0.3}),
-        ({"turnover": Most(most=0.2)}, [0.4, 0.3, 0.2, 0.1], {"turnover.most": 0.2}),
-        ({"turnover": Most(most=0.2), "net": Bounds(least=0.0)}, [0.2, 0.1, 0.2, 0.0], {"turnover.most": 0.4}),
-        ({"cardinality": Cardinality(most=2)}, [0.5, 0.3, 0.2, 0.0], {"cardinality.most": 1.0}),
-        ({"cardinality": Cardinality(if_held=0.2)}, [0.5, 0.45, 0.05, 0.0], {"cardinality.if_held": 0.15}),
-        (
-            {"liquidity": Liquidity(days=2.0, nav=8e6)},
-            [0.25] * 4,
-            {"liquidity.QQQ": 0.2, "liquidity.AGG": 0.15, "liquidity.GLD": 0.23},
-        ),
-        ({"volatility": Most(most=0.1)}, [1.0, 0.0, 0.0, 0.0], {"volatility.most": 0.1}),
-        (
-            {"tracking_error": TrackingErrorLimit(most=0.1, benchmark={"SPY": 1.0})},
-            [0.0, 1.0, 0.0, 0.0],
-            {"tracking_error.most": 0.13**0.5 - 0.1},
-        ),
-        ({"cvar": CVaRLimit(most=0.01, level=0.5)}, [0.0, 1.0, 0.0, 0.0], {"cvar.most": 0.025}),
-        (
-            {"cvar": CVaRLimit(most=0.01, level=0.7)},
-            [0.0, 1.0, 0.0, 0.0],
-            {"cvar.most": (0.04 * 0.25 + 0.03 * 0.05) / 0.3 - 0.01},
-        ),
-    ],
+@cases(
+    "asked, weights, missed",
+    ({}, [0.4, 0.3, 0.4, -0.1], {"every_line.least": 0.1}),
+    ({}, [0.4, 0.3, 0.1, 0.1], {"net": 0.1}),
+    ({"net": Bounds(least=0.8, most=1.0)}, [0.4, 0.3, 0.1, 0.1], {}),
+    ({"every_line": Bounds(least=0.0, most=0.3)}, [0.4, 0.2, 0.2, 0.2], {"every_line.most": 0.1}),
+    ({"lines": {"AGG": Bounds(least=0.3, most=0.3)}}, [0.4, 0.3, 0.2, 0.1], {"lines.AGG": 0.1}),
+    (
+        {"groups": {"us stocks": Group(where={"region": "us", "kind": "stock"}, most=0.5)}},
+        [0.4, 0.3, 0.2, 0.1],
+        {"groups.us stocks.most": 0.2},
+    ),
+    (
+        {"groups": {"safe": Group(where={"kind": ("bond", "gold")}, least=0.5, most=0.6)}},
+        [0.4, 0.3, 0.2, 0.1],
+        {"groups.safe.least": 0.2},
+    ),
+    ({"exclude": Exclusions(where={"kind": "gold"}, lines=("QQQ",))}, [0.4, 0.3, 0.2, 0.1], {"exclude.most": 0.3}),
+    ({"exposures": {"esg": Exposure(column="esg", least=6.0)}}, [0.25] * 4, {"exposures.esg.least": 1.0}),
+    ({"exposures": {"size": Exposure(values={"SPY": 2.0}, most=0.4)}}, [0.25] * 4, {"exposures.size.most": 0.1}),
+    (
+        {"exposures": {"beta": Exposure(to={"SPY": 1.0}, least=0.5)}},
+        [0.3, 0.7, 0.0, 0.0],
+        {"exposures.beta.least": 0.2},
+    ),
+    ({"gross": Most(most=1.5)}, [0.8, 0.6, -0.2, -0.2], {"gross.most": 0.3}),
+    ({"turnover": Most(most=0.2)}, [0.4, 0.3, 0.2, 0.1], {"turnover.most": 0.2}),
+    ({"turnover": Most(most=0.2), "net": Bounds(least=0.0)}, [0.2, 0.1, 0.2, 0.0], {"turnover.most": 0.4}),
+    ({"cardinality": Cardinality(most=2)}, [0.5, 0.3, 0.2, 0.0], {"cardinality.most": 1.0}),
+    ({"cardinality": Cardinality(if_held=0.2)}, [0.5, 0.45, 0.05, 0.0], {"cardinality.if_held": 0.15}),
+    (
+        {"liquidity": Liquidity(days=2.0, nav=8e6)},
+        [0.25] * 4,
+        {"liquidity.QQQ": 0.2, "liquidity.AGG": 0.15, "liquidity.GLD": 0.23},
+    ),
+    ({"volatility": Most(most=0.1)}, [1.0, 0.0, 0.0, 0.0], {"volatility.most": 0.1}),
+    (
+        {"tracking_error": TrackingErrorLimit(most=0.1, benchmark={"SPY": 1.0})},
+        [0.0, 1.0, 0.0, 0.0],
+        {"tracking_error.most": 0.13**0.5 - 0.1},
+    ),
+    ({"cvar": CVaRLimit(most=0.01, level=0.5)}, [0.0, 1.0, 0.0, 0.0], {"cvar.most": 0.025}),
+    (
+        {"cvar": CVaRLimit(most=0.01, level=0.7)},
+        [0.0, 1.0, 0.0, 0.0],
+        {"cvar.most": (0.04 * 0.25 + 0.03 * 0.05) / 0.3 - 0.01},
+    ),
 )
 def test_a_constraint_says_what_its_name_says(asked, weights, missed):
     assert outside(Constraints(**asked), weights) == missed
@@ -196,46 +195,44 @@ def test_a_number_of_a_line_that_may_not_be_held_need_not_be_known(more):
         build(Constraints(**asked, exclude=Exclusions(lines=("QQQ",), price=0.1)), bare)
 
 
-@pytest.mark.parametrize(
-    ("make", "message"),
-    [
-        (lambda: Bounds(), "neither `least` nor `most`"),
-        (lambda: Bounds(least=0.3, most=0.2), "least is 0.3, above most, 0.2"),
-        (lambda: Bounds(least="x"), "least is 'x': give a number"),
-        (lambda: Bounds(most=1.0, price=0.0), "price is 0.0: give a number above 0"),
-        (lambda: Bounds(most=1.0, price=1.0, gives_way=1), "a price and a place in the order"),
-        (lambda: Bounds(most=1.0, gives_way=0), "gives_way is 0: give a whole number"),
-        (lambda: Group(most=0.1), "neither `where` nor `lines`"),
-        (lambda: Group(most=0.1, where={"a": "b"}, lines=("SPY",)), "`where` and `lines`: keep one"),
-        (lambda: Group(most=0.1, where={"a": ()}), "where.a has no words"),
-        (lambda: Exposure(most=0.1), "its numbers by none"),
-        (lambda: Exposure(most=0.1, column="a", to={"SPY": 1.0}), "its numbers by column and to"),
-        (lambda: Most(most=-1.0), "most is -1.0: give a number above 0"),
-        (lambda: CVaRLimit(most=0.1, level=1.0), "level is 1.0"),
-        (lambda: TrackingErrorLimit(most=0.1, benchmark={}), "benchmark has no assets"),
-        (lambda: Exposure(most=0.1, values={"A": np.nan, "B": "x"}), "values is nan for A, 'x' for B: give a number"),
-        (lambda: Exposure(most=0.1, to={"A": np.inf}), "to is inf for A: give a number"),
-        (lambda: TrackingErrorLimit(most=0.1, benchmark={"A": np.nan}), "benchmark is nan for A: give a number"),
-        (lambda: Cardinality(), "neither `most` nor `if_held`"),
-        (lambda: Cardinality(most=0), "most is 0: give a whole number of assets"),
-        (lambda: Cardinality(least=2), "least is 2 without `if_held`"),
-        (lambda: Cardinality(least=3, most=2, if_held=0.1), "least is 3, above most, 2"),
-        (lambda: Liquidity(days=0.0, nav=1.0), "days is 0.0: give a number above 0"),
-        (lambda: Exclusions(), "neither `where` nor `lines`"),
-        (lambda: Constraints(every_line=Bounds(least=-0.1)), "every_line.least is -0.1, so the asset may be short"),
-        (lambda: Constraints(net=Bounds(most=1.3)), "net.most is 1.3, which is leverage"),
-        (
-            lambda: Constraints(volatility=Most(most=12)),
-            "volatility.most is 12, which is 1,200 %: give a fraction, such as 0.12",
-        ),
-        (lambda: Constraints(turnover=Most(most=10)), "turnover.most is 10, which is 1,000 %"),
-        (lambda: Constraints(groups={"us": Group(lines=("A",), most=30)}), "groups.us.most is 30, which is 3,000 %"),
-        (
-            lambda: Constraints(gross=Most(most=1.3), lines={"A": Bounds(least=-20)}),
-            "lines.A.least is -20, which is −2,000 %",
-        ),
-        (lambda: Constraints(gross=Most(most=1.5), cardinality=Cardinality(if_held=0.1)), "known for long assets only"),
-    ],
+@cases(
+    "make, message",
+    (lambda: Bounds(), "neither `least` nor `most`"),
+    (lambda: Bounds(least=0.3, most=0.2), "least is 0.3, above most, 0.2"),
+    (lambda: Bounds(least="x"), "least is 'x': give a number"),
+    (lambda: Bounds(most=1.0, price=0.0), "price is 0.0: give a number above 0"),
+    (lambda: Bounds(most=1.0, price=1.0, gives_way=1), "a price and a place in the order"),
+    (lambda: Bounds(most=1.0, gives_way=0), "gives_way is 0: give a whole number"),
+    (lambda: Group(most=0.1), "neither `where` nor `lines`"),
+    (lambda: Group(most=0.1, where={"a": "b"}, lines=("SPY",)), "`where` and `lines`: keep one"),
+    (lambda: Group(most=0.1, where={"a": ()}), "where.a has no words"),
+    (lambda: Exposure(most=0.1), "its numbers by none"),
+    (lambda: Exposure(most=0.1, column="a", to={"SPY": 1.0}), "its numbers by column and to"),
+    (lambda: Most(most=-1.0), "most is -1.0: give a number above 0"),
+    (lambda: CVaRLimit(most=0.1, level=1.0), "level is 1.0"),
+    (lambda: TrackingErrorLimit(most=0.1, benchmark={}), "benchmark has no assets"),
+    (lambda: Exposure(most=0.1, values={"A": np.nan, "B": "x"}), "values is nan for A, 'x' for B: give a number"),
+    (lambda: Exposure(most=0.1, to={"A": np.inf}), "to is inf for A: give a number"),
+    (lambda: TrackingErrorLimit(most=0.1, benchmark={"A": np.nan}), "benchmark is nan for A: give a number"),
+    (lambda: Cardinality(), "neither `most` nor `if_held`"),
+    (lambda: Cardinality(most=0), "most is 0: give a whole number of assets"),
+    (lambda: Cardinality(least=2), "least is 2 without `if_held`"),
+    (lambda: Cardinality(least=3, most=2, if_held=0.1), "least is 3, above most, 2"),
+    (lambda: Liquidity(days=0.0, nav=1.0), "days is 0.0: give a number above 0"),
+    (lambda: Exclusions(), "neither `where` nor `lines`"),
+    (lambda: Constraints(every_line=Bounds(least=-0.1)), "every_line.least is -0.1, so the asset may be short"),
+    (lambda: Constraints(net=Bounds(most=1.3)), "net.most is 1.3, which is leverage"),
+    (
+        lambda: Constraints(volatility=Most(most=12)),
+        "volatility.most is 12, which is 1,200 %: give a fraction, such as 0.12",
+    ),
+    (lambda: Constraints(turnover=Most(most=10)), "turnover.most is 10, which is 1,000 %"),
+    (lambda: Constraints(groups={"us": Group(lines=("A",), most=30)}), "groups.us.most is 30, which is 3,000 %"),
+    (
+        lambda: Constraints(gross=Most(most=1.3), lines={"A": Bounds(least=-20)}),
+        "lines.A.least is -20, which is −2,000 %",
+    ),
+    (lambda: Constraints(gross=Most(most=1.5), cardinality=Cardinality(if_held=0.1)), "known for long assets only"),
 )
 def test_a_constraint_without_sense_is_refused_with_a_mend(make, message):
     with pytest.raises(ConfigError, match=message):

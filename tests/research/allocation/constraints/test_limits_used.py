@@ -5,6 +5,7 @@ from dataclasses import replace
 import numpy as np
 import pandas as pd
 import pytest
+from cases import cases
 
 from foundation.errors import ConfigError
 from research.allocation.constraints.builder import build
@@ -169,10 +170,7 @@ def test_where_limits_give_way_there_is_no_price_and_solving_again_says_what_roo
     assert found.table().loc["first ≤ 30 %", "firm"] == "gives way, 1"
 
 
-@pytest.mark.parametrize(
-    ("bounds", "weight", "share"),
-    [({"most": 0.5}, 0.25, 0.5), ({"least": 0.1}, 0.25, 0.4), ({"least": 0.0}, 0.25, np.nan)],
-)
+@cases("bounds, weight, share", ({"most": 0.5}, 0.25, 0.5), ({"least": 0.1}, 0.25, 0.4), ({"least": 0.0}, 0.25, np.nan))
 def test_the_share_of_a_bound(bounds, weight, share):
     asked = programme(
         Constraints(lines={"A": Bounds(least=weight, most=weight)}, groups={"a": Group(lines=("A",), **bounds)})

@@ -2,6 +2,7 @@
 
 import numpy as np
 import pytest
+from cases import cases
 
 from foundation.errors import ConfigError, DataError
 from research.allocation import HERC
@@ -127,18 +128,16 @@ def test_a_measure_that_is_not_positive_is_refused(stocks, past_of):
         ours(rising, past_of, risk="cvar")
 
 
-@pytest.mark.parametrize(
-    ("setting", "complaint"),
-    [
-        ({"risk": "sharpe"}, "risk of HERC is 'sharpe': use one of variance"),
-        ({"clusters": 0}, "clusters of HERC is 0: use one of gap, silhouette, or give a number"),
-        ({"clusters": "elbow"}, "clusters of HERC is 'elbow'"),
-        ({"memory": 1.0}, "memory of HERC is 1.0: give a weight from 0 to below 1"),
-        ({"recluster": "fortnight"}, "recluster of HERC is 'fortnight': use one of day"),
-        ({"covariance": "robust"}, "covariance of HERC is 'robust'"),
-        ({"upper": 2.0}, "upper of HERC is 2.0: give a fraction of NAV"),
-        ({"window": 1}, "window of HERC is 1"),
-    ],
+@cases(
+    "setting, complaint",
+    ({"risk": "sharpe"}, "risk of HERC is 'sharpe': use one of variance"),
+    ({"clusters": 0}, "clusters of HERC is 0: use one of gap, silhouette, or give a number"),
+    ({"clusters": "elbow"}, "clusters of HERC is 'elbow'"),
+    ({"memory": 1.0}, "memory of HERC is 1.0: give a weight from 0 to below 1"),
+    ({"recluster": "fortnight"}, "recluster of HERC is 'fortnight': use one of day"),
+    ({"covariance": "robust"}, "covariance of HERC is 'robust'"),
+    ({"upper": 2.0}, "upper of HERC is 2.0: give a fraction of NAV"),
+    ({"window": 1}, "window of HERC is 1"),
 )
 def test_a_setting_outside_its_choices_is_refused(setting, complaint):
     with pytest.raises(ConfigError, match=complaint):

@@ -5,6 +5,7 @@ import random
 
 import numpy as np
 import pytest
+from cases import cases
 from hypothesis import assume, given, settings
 from hypothesis import strategies as st
 

@@ -2,6 +2,7 @@
 
 import numpy as np
 import pytest
+from cases import cases
 from scipy.cluster import hierarchy
 
 from research.allocation import HERC, HRP, NCO, Schur, target_path
@@ -47,9 +48,7 @@ def test_the_order_of_columns_moves_no_tree(stocks, past_of, distance):
         assert one.cluster.tolist() == other.cluster.tolist()
 
 
-@pytest.mark.parametrize(
-    "risk", ["standard_deviation", "mean_absolute_deviation", "semi_deviation", "cvar", "max_drawdown"]
-)
+@cases("risk", "standard_deviation", "mean_absolute_deviation", "semi_deviation", "cvar", "max_drawdown")
 def test_hrp_by_other_measures_is_that_of_two_libraries(stocks, past_of, risk):
     import riskfolio
     from skfolio import RiskMeasure

@@ -3,6 +3,7 @@
 import numpy as np
 import pandas as pd
 import pytest
+from cases import cases
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
@@ -74,10 +75,7 @@ def test_bounds_that_hold_already_move_not_a_bit():
     assert nearest(np.array([0.6, 0.3, 0.1]), limits_of(np.eye(3), [0.1] * 3, [0.6] * 3)) is None
 
 
-@pytest.mark.parametrize(
-    ("weights", "lower", "upper"),
-    [([0.6, 0.3, 0.1], 0.0, 0.3), ([0.6, 0.4, 0.0], 0.0, 0.3), ([0.6, 0.3, 0.1], 0.5, 0.6)],
-)
+@cases("weights, lower, upper", ([0.6, 0.3, 0.1], 0.0, 0.3), ([0.6, 0.4, 0.0], 0.0, 0.3), ([0.6, 0.3, 0.1], 0.5, 0.6))
 def test_bounds_that_no_weights_keep_are_told(weights, lower, upper):
     with pytest.raises(NotSolvedError, match=r"no weights keep these constraints together: .*To make weights possible"):
         box(weights, [lower] * 3, [upper] * 3)

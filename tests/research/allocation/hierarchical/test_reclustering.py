@@ -5,6 +5,7 @@ from itertools import pairwise
 
 import numpy as np
 import pytest
+from cases import cases
 
 from research.allocation import HERC, HRP, target_path
 from research.allocation.hierarchical.model import blended, clustering_rows, estimated
@@ -122,9 +123,7 @@ def test_windows_in_which_a_line_stands_still_are_not_remembered(make_market):
     assert min(rows) < 160
 
 
-@pytest.mark.parametrize(
-    "settings", [{"recluster": "quarter"}, {"memory": 0.6}, {"recluster": "quarter", "memory": 0.6}]
-)
+@cases("settings", {"recluster": "quarter"}, {"memory": 0.6}, {"recluster": "quarter", "memory": 0.6})
 def test_a_longer_market_leaves_the_past_bit_equal(make_market, settings):
     market, model = make_market(blocks(400, 9)), HERC(window=40, **settings)
     one, other = target_path(model, market, 60), target_path(model, market.until(market.dates[300]), 60)

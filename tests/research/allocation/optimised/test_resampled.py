@@ -4,6 +4,7 @@ from dataclasses import replace
 
 import numpy as np
 import pytest
+from cases import cases
 
 from foundation.errors import ConfigError
 from research.allocation import MeanVariance, Resampled
@@ -50,16 +51,14 @@ def test_a_long_window_leaves_the_best_weights_themselves():
         assert mine / mine.sum() == pytest.approx(least / least.sum(), abs=0.01)
 
 
-@pytest.mark.parametrize(
-    ("given", "message"),
-    [
-        ({"allocation": 3}, "allocation of Resampled is 3: give one of the kind mean_variance"),
-        ({"draws": 0}, "draws of Resampled is 0: give a whole number, at least 1"),
-        (
-            {"allocation": MeanVariance(constraints=Constraints(cardinality=Cardinality(most=2)))},
-            "limit of the number of assets",
-        ),
-    ],
+@cases(
+    "given, message",
+    ({"allocation": 3}, "allocation of Resampled is 3: give one of the kind mean_variance"),
+    ({"draws": 0}, "draws of Resampled is 0: give a whole number, at least 1"),
+    (
+        {"allocation": MeanVariance(constraints=Constraints(cardinality=Cardinality(most=2)))},
+        "limit of the number of assets",
+    ),
 )
 def test_a_setting_that_is_none_is_refused(given, message):
     with pytest.raises(ConfigError, match=message):

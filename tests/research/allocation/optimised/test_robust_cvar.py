@@ -3,6 +3,7 @@
 import cvxpy as cp
 import numpy as np
 import pytest
+from cases import cases
 
 from foundation.errors import ConfigError, DataError
 from research.allocation import RobustCVaR
@@ -62,13 +63,11 @@ def test_the_allocation_keeps_its_bounds_and_says_what_binds(noisy):
     assert "A00 is at most 20.00 % of NAV" in [one.limit for one in answer.binding]
 
 
-@pytest.mark.parametrize(
-    ("given", "said"),
-    [
-        ({"level": 1.0}, "level of RobustCVaR is 1.0"),
-        ({"radius": -1.0}, "radius"),
-        ({"window": 5}, r"window of RobustCVaR is 5, of which the worst 0\.05 are not more than one return"),
-    ],
+@cases(
+    "given, said",
+    ({"level": 1.0}, "level of RobustCVaR is 1.0"),
+    ({"radius": -1.0}, "radius"),
+    ({"window": 5}, r"window of RobustCVaR is 5, of which the worst 0\.05 are not more than one return"),
 )
 def test_a_setting_that_is_none_is_refused(given, said):
     with pytest.raises(ConfigError, match=said):

@@ -4,6 +4,7 @@ from itertools import combinations
 
 import numpy as np
 import pytest
+from cases import cases
 from scipy.optimize import nnls
 
 from foundation.errors import ConfigError, DataError
@@ -103,13 +104,11 @@ def test_where_the_known_lines_of_a_benchmark_have_another_sign_there_are_no_pro
         held.answer(noisy.past(100))
 
 
-@pytest.mark.parametrize(
-    ("given", "said"),
-    [
-        ({}, "BenchmarkTracking has neither of benchmark and column"),
-        ({"benchmark": {"A": 1.0}, "column": "cap"}, "BenchmarkTracking has both of benchmark and column"),
-        ({"benchmark": {"A": "x"}}, "benchmark of BenchmarkTracking for A is 'x'"),
-    ],
+@cases(
+    "given, said",
+    ({}, "BenchmarkTracking has neither of benchmark and column"),
+    ({"benchmark": {"A": 1.0}, "column": "cap"}, "BenchmarkTracking has both of benchmark and column"),
+    ({"benchmark": {"A": "x"}}, "benchmark of BenchmarkTracking for A is 'x'"),
 )
 def test_a_setting_that_is_none_is_refused(given, said):
     with pytest.raises(ConfigError, match=said):

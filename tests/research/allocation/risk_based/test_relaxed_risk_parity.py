@@ -2,6 +2,7 @@
 
 import numpy as np
 import pytest
+from cases import cases
 
 from foundation.errors import ConfigError
 from research.allocation import RelaxedRiskParity, RiskParity
@@ -65,9 +66,7 @@ def test_a_goal_of_return_binds_and_has_a_price(noisy):
     assert any(said.startswith("the expected return is at least") for said in words)
 
 
-@pytest.mark.parametrize(
-    ("given", "said"), [({"goal": "x"}, "goal of RelaxedRiskParity"), ({"penalty": -1.0}, "penalty of RelaxedRiskP")]
-)
+@cases("given, said", ({"goal": "x"}, "goal of RelaxedRiskParity"), ({"penalty": -1.0}, "penalty of RelaxedRiskP"))
 def test_a_setting_that_is_none_is_refused(given, said):
     with pytest.raises(ConfigError, match=said):
         RelaxedRiskParity(**given)

@@ -2,6 +2,7 @@
 
 import numpy as np
 import pytest
+from cases import cases
 
 from foundation.errors import ConfigError
 from research.allocation import NotSolvedError, RiskParity, target_path
@@ -180,26 +181,22 @@ def test_the_allocation_holds_each_line_once_it_has_a_window_and_says_what_binds
     assert (rows > 0.0).sum(axis=1).tolist() == sorted((rows > 0.0).sum(axis=1).tolist())
 
 
-@pytest.mark.parametrize(
-    ("given", "said"),
-    [
-        ({"budgets": {"A": 0.7, "B": 0.6}}, "budgets of RiskParity sum to 1.3"),
-        ({"budgets": {"A": 0.0}}, "budgets of RiskParity for A is 0.0: give a share of the risk above 0"),
-        ({"constraints": Constraints(cardinality=Cardinality(most=3))}, "cardinality limits their number"),
-        ({"schedule": "listing"}, "schedule of RiskParity"),
-    ],
+@cases(
+    "given, said",
+    ({"budgets": {"A": 0.7, "B": 0.6}}, "budgets of RiskParity sum to 1.3"),
+    ({"budgets": {"A": 0.0}}, "budgets of RiskParity for A is 0.0: give a share of the risk above 0"),
+    ({"constraints": Constraints(cardinality=Cardinality(most=3))}, "cardinality limits their number"),
+    ({"schedule": "listing"}, "schedule of RiskParity"),
 )
 def test_a_setting_that_is_none_is_refused(given, said):
     with pytest.raises(ConfigError, match=said):
         RiskParity(**given)
 
 
-@pytest.mark.parametrize(
-    ("budgets", "said"),
-    [
-        ({"SPX": 0.5}, "budgets of RiskParity: unknown asset 'SPX'"),
-        ({f"A0{i}": 0.1 for i in range(6)}, "name every asset and sum to 0.6"),
-    ],
+@cases(
+    "budgets, said",
+    ({"SPX": 0.5}, "budgets of RiskParity: unknown asset 'SPX'"),
+    ({f"A0{i}": 0.1 for i in range(6)}, "name every asset and sum to 0.6"),
 )
 def test_budgets_are_held_against_the_lines_of_the_market(noisy, budgets, said):
     with pytest.raises(ConfigError, match=said):

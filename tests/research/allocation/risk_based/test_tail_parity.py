@@ -2,6 +2,7 @@
 
 import numpy as np
 import pytest
+from cases import cases
 
 from foundation.errors import ConfigError, DataError
 from research.allocation import NotSolvedError, TailParity
@@ -100,13 +101,11 @@ def test_fewer_returns_than_lines_are_refused(make_market):
         TailParity(window=25).answer(wide.past(50))
 
 
-@pytest.mark.parametrize(
-    ("given", "said"),
-    [
-        ({"level": 1.0}, "level of TailParity is 1.0"),
-        ({"window": 10}, "window of TailParity is 10, of which the worst 0.05 are not more than one return"),
-        ({"budgets": {"A": -0.1}}, "budgets of TailParity for A is -0.1"),
-    ],
+@cases(
+    "given, said",
+    ({"level": 1.0}, "level of TailParity is 1.0"),
+    ({"window": 10}, "window of TailParity is 10, of which the worst 0.05 are not more than one return"),
+    ({"budgets": {"A": -0.1}}, "budgets of TailParity for A is -0.1"),
 )
 def test_a_setting_that_is_none_is_refused(given, said):
     with pytest.raises(ConfigError, match=said):

@@ -4,6 +4,7 @@ from collections.abc import Callable
 
 import numpy as np
 import pytest
+from cases import cases
 
 from foundation.errors import ConfigError
 from research.allocation import (
@@ -69,16 +70,14 @@ def test_reasons_are_those_of_the_parts(noisy: Market) -> None:
     assert (both.solver, both.status, both.objective, both.binding) == (solved.solver, "optimal", "", ())
 
 
-@pytest.mark.parametrize(
-    ("make", "said"),
-    [
-        (lambda: Average((ONE,)), "allocations of Average are .*: give two or more"),
-        (lambda: Average((ONE, OTHER), (0.5, 0.6)), r"weights of Average are \(0.5, 0.6\): give 2 numbers"),
-        (lambda: Average((ONE, OTHER), (1.5, -0.5)), "weights of Average are"),
-        (lambda: Average((ONE, OTHER), (1.0,)), "weights of Average are"),
-        (lambda: Shrunk(ONE, 1.1), "share of Shrunk is 1.1"),
-        (lambda: Reserve(ONE, "SPY", -0.1), "fraction of Reserve is -0.1"),
-    ],
+@cases(
+    "make, said",
+    (lambda: Average((ONE,)), "allocations of Average are .*: give two or more"),
+    (lambda: Average((ONE, OTHER), (0.5, 0.6)), r"weights of Average are \(0.5, 0.6\): give 2 numbers"),
+    (lambda: Average((ONE, OTHER), (1.5, -0.5)), "weights of Average are"),
+    (lambda: Average((ONE, OTHER), (1.0,)), "weights of Average are"),
+    (lambda: Shrunk(ONE, 1.1), "share of Shrunk is 1.1"),
+    (lambda: Reserve(ONE, "SPY", -0.1), "fraction of Reserve is -0.1"),
 )
 def test_settings_with_no_sense_are_refused(make: Callable[[], Allocation], said: str) -> None:
     with pytest.raises(ConfigError, match=said):

@@ -5,6 +5,7 @@ from dataclasses import dataclass, replace
 
 import numpy as np
 import pytest
+from cases import cases
 
 from foundation.errors import ConfigError
 from research.allocation import (
@@ -105,13 +106,11 @@ def test_reasons_are_those_of_the_portfolio_today(noisy: Market) -> None:
         assert not np.allclose(answer.weights, solved.weights)
 
 
-@pytest.mark.parametrize(
-    ("make", "said"),
-    [
-        (lambda: Smoothed(InverseVolatility(), 0.0), "half_life of Smoothed is 0.0"),
-        (lambda: CappedTurnover(InverseVolatility(), 0.0), "most of CappedTurnover is 0.0"),
-        (lambda: CappedTurnover(InverseVolatility(), 0.1, "listing"), "schedule of CappedTurnover is 'listing'"),
-    ],
+@cases(
+    "make, said",
+    (lambda: Smoothed(InverseVolatility(), 0.0), "half_life of Smoothed is 0.0"),
+    (lambda: CappedTurnover(InverseVolatility(), 0.0), "most of CappedTurnover is 0.0"),
+    (lambda: CappedTurnover(InverseVolatility(), 0.1, "listing"), "schedule of CappedTurnover is 'listing'"),
 )
 def test_settings_with_no_sense_are_refused(make: Callable[[], object], said: str) -> None:
     with pytest.raises(ConfigError, match=said):

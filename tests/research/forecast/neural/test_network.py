@@ -8,6 +8,7 @@ from pathlib import Path
 import numpy as np
 import pandas as pd
 import pytest
+from cases import cases
 from simulated import every_day
 
 from foundation.errors import ConfigError, DataError
@@ -235,16 +236,14 @@ def test_a_line_that_was_not_trained_on_is_left_out(learned: FittedNetwork) -> N
         learned.importance(more.past(410))
 
 
-@pytest.mark.parametrize(
-    ("wrong", "says"),
-    [
-        ({"architecture": "lstm"}, "architecture of Network is 'lstm'"),
-        ({"history": 1}, "history of Network is 1: give a whole number, at least 2"),
-        ({"dropout": 1.0}, r"dropout of Network is 1\.0"),
-        ({"learning_rate": 0.0}, "learning_rate of Network is"),
-        ({"levels": (0.1, 0.5, 0.8)}, "levels of Network are"),
-        ({"device": "gpu"}, "device of Network is 'gpu'"),
-    ],
+@cases(
+    "wrong, says",
+    ({"architecture": "lstm"}, "architecture of Network is 'lstm'"),
+    ({"history": 1}, "history of Network is 1: give a whole number, at least 2"),
+    ({"dropout": 1.0}, r"dropout of Network is 1\.0"),
+    ({"learning_rate": 0.0}, "learning_rate of Network is"),
+    ({"levels": (0.1, 0.5, 0.8)}, "levels of Network are"),
+    ({"device": "gpu"}, "device of Network is 'gpu'"),
 )
 def test_settings_out_of_range_are_refused(wrong: dict[str, object], says: str) -> None:
     with pytest.raises(ConfigError, match=says):

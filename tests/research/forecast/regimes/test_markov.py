@@ -5,6 +5,7 @@ from itertools import pairwise, product
 import numpy as np
 import pandas as pd
 import pytest
+from cases import cases
 from hypothesis import given, settings
 from hypothesis import strategies as st
 from scipy.stats import norm
@@ -175,19 +176,17 @@ def test_a_fit_sees_nothing_that_comes_after_it_and_repeats_to_the_bit() -> None
     assert one == MarkovSwitching("S1", states=3, seed=5).fit(market.until(market.dates[600]).past(600))
 
 
-@pytest.mark.parametrize(
-    ("changed", "said"),
-    [
-        ({"deviations": (0.02, 0.01)}, "deviations of MarkovRegimes are"),
-        ({"deviations": (0.0, 0.01)}, "deviations of MarkovRegimes are"),
-        ({"transition": ((1.0, 0.0), (0.5, 0.5))}, "probabilities of staying in a regime are"),
-        ({"transition": ((0.9, 0.2), (0.5, 0.5))}, "from regime 0 has probabilities that sum to 1.1"),
-        ({"transition": ((0.9, 0.1),)}, "give 2 rows of 2 probabilities"),
-        ({"transition": ((0.9, 0.1), (1.0,))}, "a row of the transition of MarkovRegimes is"),
-        ({"means": (0.0,)}, "means of MarkovRegimes are"),
-        ({"means": (0.0, float("nan"))}, "means of MarkovRegimes are"),
-        ({"names": ("calm",)}, "names of MarkovRegimes are"),
-    ],
+@cases(
+    "changed, said",
+    ({"deviations": (0.02, 0.01)}, "deviations of MarkovRegimes are"),
+    ({"deviations": (0.0, 0.01)}, "deviations of MarkovRegimes are"),
+    ({"transition": ((1.0, 0.0), (0.5, 0.5))}, "probabilities of staying in a regime are"),
+    ({"transition": ((0.9, 0.2), (0.5, 0.5))}, "from regime 0 has probabilities that sum to 1.1"),
+    ({"transition": ((0.9, 0.1),)}, "give 2 rows of 2 probabilities"),
+    ({"transition": ((0.9, 0.1), (1.0,))}, "a row of the transition of MarkovRegimes is"),
+    ({"means": (0.0,)}, "means of MarkovRegimes are"),
+    ({"means": (0.0, float("nan"))}, "means of MarkovRegimes are"),
+    ({"names": ("calm",)}, "names of MarkovRegimes are"),
 )
 def test_a_law_with_no_sense_is_refused(changed: dict[str, object], said: str) -> None:
     numbers = {"means": (0.0, 0.0), "deviations": (0.01, 0.02), "transition": MOVES[2], "line": "A", "seen": SEEN}

@@ -5,6 +5,7 @@ from dataclasses import replace
 import numpy as np
 import pandas as pd
 import pytest
+from cases import cases
 from simulated import every_day
 
 from foundation.errors import ConfigError, DataError
@@ -81,16 +82,14 @@ def test_later_days_change_nothing_to_the_bit(facts_market: Market, row: int) ->
     assert one.covariance.tobytes() == other.covariance.tobytes()
 
 
-@pytest.mark.parametrize(
-    ("settings", "message"),
-    [
-        ({"horizon": 0}, "horizon of SignalBlend is 0"),
-        ({"momentum": (0,)}, "momentum of SignalBlend is"),
-        ({"reversion": ((5, 5),)}, "reversion of SignalBlend is"),
-        ({"averages": (-1.0,)}, "averages of SignalBlend are"),
-        ({"momentum": (), "reversion": (), "averages": ()}, "no signal left"),
-        ({"estimate": 1}, "window of SignalBlend is 1"),
-    ],
+@cases(
+    "settings, message",
+    ({"horizon": 0}, "horizon of SignalBlend is 0"),
+    ({"momentum": (0,)}, "momentum of SignalBlend is"),
+    ({"reversion": ((5, 5),)}, "reversion of SignalBlend is"),
+    ({"averages": (-1.0,)}, "averages of SignalBlend are"),
+    ({"momentum": (), "reversion": (), "averages": ()}, "no signal left"),
+    ({"estimate": 1}, "window of SignalBlend is 1"),
 )
 def test_settings_outside_these_are_refused(settings: dict[str, object], message: str) -> None:
     with pytest.raises(ConfigError, match=message):

@@ -5,6 +5,7 @@ from dataclasses import dataclass, replace
 import numpy as np
 import pandas as pd
 import pytest
+from cases import cases
 from hypothesis import given
 from hypothesis import strategies as st
 
@@ -246,16 +247,14 @@ def test_a_view_about_a_combination_without_risk_is_refused() -> None:
         update(prior, rows)
 
 
-@pytest.mark.parametrize(
-    ("settings", "said"),
-    [
-        ({"tau": -0.1}, "tau of BlackLitterman is -0.1"),
-        ({"tau": 0.0, "views": (InvestorView(TEXT, uncertainty=0.02),)}, "give a tau above 0"),
-        ({"periods_per_year": 0}, "periods_per_year of BlackLitterman is 0"),
-        ({"views": "A beats B by 3%"}, "a view of BlackLitterman is 'A beats B by 3%': give InvestorView"),
-        ({"views": {"A": 0.08}}, "a view of BlackLitterman is 'A': give InvestorView"),
-        ({"prior": 0.05}, "prior of BlackLitterman is 0.05: give a forecast"),
-    ],
+@cases(
+    "settings, said",
+    ({"tau": -0.1}, "tau of BlackLitterman is -0.1"),
+    ({"tau": 0.0, "views": (InvestorView(TEXT, uncertainty=0.02),)}, "give a tau above 0"),
+    ({"periods_per_year": 0}, "periods_per_year of BlackLitterman is 0"),
+    ({"views": "A beats B by 3%"}, "a view of BlackLitterman is 'A beats B by 3%': give InvestorView"),
+    ({"views": {"A": 0.08}}, "a view of BlackLitterman is 'A': give InvestorView"),
+    ({"prior": 0.05}, "prior of BlackLitterman is 0.05: give a forecast"),
 )
 def test_settings_without_sense_are_refused(settings: dict[str, object], said: str) -> None:
     with pytest.raises(ConfigError, match=said):

@@ -4,6 +4,7 @@ from dataclasses import dataclass
 
 import numpy as np
 import pytest
+from cases import cases
 from hypothesis import given
 from hypothesis import strategies as st
 
@@ -189,15 +190,13 @@ def test_a_single_line_is_not_pooled(past: Past) -> None:
         EntropyPooling((), OfOneLine(), 252).predict(past)
 
 
-@pytest.mark.parametrize(
-    ("make", "said"),
-    [
-        (lambda: pooling(InvestorView(SPY.view, uncertainty=0.02)), "give pooled views a confidence"),
-        (lambda: pooling(scenarios=1), "window of EntropyPooling is 1"),
-        (lambda: Opinion("a", 1.2, ()), "probability of opinion 'a' is 1.2"),
-        (lambda: OpinionPooling((Opinion("a", 0.6, ()), Opinion("b", 0.6, ()))), "they sum to 1.2"),
-        (lambda: OpinionPooling(method="mean"), "method of OpinionPooling is 'mean'"),
-    ],
+@cases(
+    "make, said",
+    (lambda: pooling(InvestorView(SPY.view, uncertainty=0.02)), "give pooled views a confidence"),
+    (lambda: pooling(scenarios=1), "window of EntropyPooling is 1"),
+    (lambda: Opinion("a", 1.2, ()), "probability of opinion 'a' is 1.2"),
+    (lambda: OpinionPooling((Opinion("a", 0.6, ()), Opinion("b", 0.6, ()))), "they sum to 1.2"),
+    (lambda: OpinionPooling(method="mean"), "method of OpinionPooling is 'mean'"),
 )
 def test_settings_without_sense_are_refused(make: object, said: str) -> None:
     with pytest.raises(ConfigError, match=said):

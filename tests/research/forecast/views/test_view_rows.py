@@ -3,6 +3,7 @@
 import numpy as np
 import pandas as pd
 import pytest
+from cases import cases
 
 from foundation.errors import DataError
 from research.forecast.views.posterior import check_views, view_rows
@@ -68,15 +69,13 @@ def test_a_view_on_a_group_of_another_day_is_set_aside_and_one_of_no_day_is_refu
         check_views([InvestorView("equally weighted hit returns 5% a year")], tagged.past(799))
 
 
-@pytest.mark.parametrize(
-    ("text", "said"),
-    [
-        ("SPX returns 7% a year", "no asset and no group is called 'SPX'. Did you mean 'SPY'"),
-        ("equity returns 7% a year", "'cap-weighted equity' or 'equally weighted equity'"),
-        ("cap-weighted equities returns 7% a year", "no group is called 'equities'. Did you mean 'equity'"),
-        ("cap-weighted SPY returns 7% a year", "Leave out 'cap-weighted'"),
-        ("equally weighted us beats equally weighted us by 1% a year", "itself"),
-    ],
+@cases(
+    "text, said",
+    ("SPX returns 7% a year", "no asset and no group is called 'SPX'. Did you mean 'SPY'"),
+    ("equity returns 7% a year", "'cap-weighted equity' or 'equally weighted equity'"),
+    ("cap-weighted equities returns 7% a year", "no group is called 'equities'. Did you mean 'equity'"),
+    ("cap-weighted SPY returns 7% a year", "Leave out 'cap-weighted'"),
+    ("equally weighted us beats equally weighted us by 1% a year", "itself"),
 )
 def test_a_name_that_is_not_clear_is_refused_with_the_nearest_one(facts_market: Market, text: str, said: str) -> None:
     with pytest.raises(ValueError, match="view") as error:

@@ -3,6 +3,7 @@
 import math
 
 import pytest
+from cases import cases
 from hypothesis import given
 from hypothesis import strategies as st
 
@@ -13,19 +14,17 @@ NAMES = st.text("ABCDEFGHIJKLMNOPQRSTUVWXYZ.-0123456789", min_size=1, max_size=6
 RATES = st.integers(0, 5_000).map(lambda number: number / 100)
 
 
-@pytest.mark.parametrize(
-    ("text", "said"),
-    [
-        ("SPY returns 7% a year", Sentence(Side("SPY"), None, 0.07)),
-        ("SPY returns -2.5 % a year", Sentence(Side("SPY"), None, -0.025)),
-        ("SPY returns 1% a month over cash", Sentence(Side("SPY"), None, 0.12, True)),
-        ("VEA beats VWO by 2% a year", Sentence(Side("VEA"), Side("VWO"), 0.02)),
-        ("BRK B  beats US small caps by 0.5 % a quarter", Sentence(Side("BRK B"), Side("US small caps"), 0.02)),
-        (
-            "cap-weighted equity beats equally weighted bond by 3% a year",
-            Sentence(Side("equity", "cap-weighted"), Side("bond", "equally weighted"), 0.03),
-        ),
-    ],
+@cases(
+    "text, said",
+    ("SPY returns 7% a year", Sentence(Side("SPY"), None, 0.07)),
+    ("SPY returns -2.5 % a year", Sentence(Side("SPY"), None, -0.025)),
+    ("SPY returns 1% a month over cash", Sentence(Side("SPY"), None, 0.12, True)),
+    ("VEA beats VWO by 2% a year", Sentence(Side("VEA"), Side("VWO"), 0.02)),
+    ("BRK B  beats US small caps by 0.5 % a quarter", Sentence(Side("BRK B"), Side("US small caps"), 0.02)),
+    (
+        "cap-weighted equity beats equally weighted bond by 3% a year",
+        Sentence(Side("equity", "cap-weighted"), Side("bond", "equally weighted"), 0.03),
+    ),
 )
 def test_a_view_says_whose_return_and_how_much_a_year(text: str, said: Sentence) -> None:
     found = read_view(text)
@@ -42,20 +41,18 @@ def test_any_two_names_and_rate_are_read_as_written(one: str, other: str, rate: 
     assert found.rate == pytest.approx(rate / 100.0)
 
 
-@pytest.mark.parametrize(
-    ("text", "said"),
-    [
-        ("SPY gains 7% a year", "no verb"),
-        ("VEA beats VWO 2% a year", "by how much"),
-        ("VEA beats VWO by 2 a year", "no number with a per cent sign"),
-        ("VEA beats VWO by 2%", "does not end with a number and its period"),
-        ("VEA beats VWO by 2% a year or so", "does not end with"),
-        ("VEA beats VWO by 2% a year over cash", "says nothing"),
-        ("VEA beats VWO by 2% a day", "a quarter or a month"),
-        ("VEA beats VWO by -2% a year", "write 'VWO beats VEA by 2% a year'"),
-        ("VEA beats VEA by 2% a year", "with itself"),
-        (7, "a view is 7"),
-    ],
+@cases(
+    "text, said",
+    ("SPY gains 7% a year", "no verb"),
+    ("VEA beats VWO 2% a year", "by how much"),
+    ("VEA beats VWO by 2 a year", "no number with a per cent sign"),
+    ("VEA beats VWO by 2%", "does not end with a number and its period"),
+    ("VEA beats VWO by 2% a year or so", "does not end with"),
+    ("VEA beats VWO by 2% a year over cash", "says nothing"),
+    ("VEA beats VWO by 2% a day", "a quarter or a month"),
+    ("VEA beats VWO by -2% a year", "write 'VWO beats VEA by 2% a year'"),
+    ("VEA beats VEA by 2% a year", "with itself"),
+    (7, "a view is 7"),
 )
 def test_what_is_no_view_is_refused_with_what_it_lacks(text: str, said: str) -> None:
     with pytest.raises(ConfigError, match="view") as error:
@@ -70,19 +67,17 @@ def test_a_confidence_is_a_fraction_or_a_percentage_and_half_where_none_is_given
     ]  # fmt: skip
 
 
-@pytest.mark.parametrize(
-    ("settings", "said"),
-    [
-        ({"confidence": 1.2}, "is 1.2: give a number from 0 to 1"),
-        ({"confidence": 60}, "60 per cent is written 60%"),
-        ({"confidence": -0.1}, "is -0.1"),
-        ({"confidence": "140%"}, "is '140%'"),
-        ({"confidence": "high"}, "such as 0.6"),
-        ({"confidence": float("nan")}, "is nan"),
-        ({"confidence": True}, "is True"),
-        ({"uncertainty": 0.0}, "above 0"),
-        ({"uncertainty": "2%", "confidence": 0.5}, "both say one thing"),
-    ],
+@cases(
+    "settings, said",
+    ({"confidence": 1.2}, "is 1.2: give a number from 0 to 1"),
+    ({"confidence": 60}, "60 per cent is written 60%"),
+    ({"confidence": -0.1}, "is -0.1"),
+    ({"confidence": "140%"}, "is '140%'"),
+    ({"confidence": "high"}, "such as 0.6"),
+    ({"confidence": float("nan")}, "is nan"),
+    ({"confidence": True}, "is True"),
+    ({"uncertainty": 0.0}, "above 0"),
+    ({"uncertainty": "2%", "confidence": 0.5}, "both say one thing"),
 )
 def test_a_confidence_outside_zero_and_one_is_refused(settings: dict[str, object], said: str) -> None:
     with pytest.raises(ConfigError, match="SPY returns 7% a year") as error:

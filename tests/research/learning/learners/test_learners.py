@@ -12,6 +12,7 @@ from shutil import copytree
 
 import numpy as np
 import pytest
+from cases import cases
 from learned import COSTS, PENALTY, TARGET, YEAR, two_lines
 
 from foundation.errors import ConfigError, DataError
@@ -190,9 +191,11 @@ FAST = {
 }
 
 
-@pytest.mark.parametrize(
-    ("by", "action", "steps"),
-    [("ppo", "hold_or_trade", 100_000), ("dqn", "hold_or_trade", 80_000), ("cross_entropy", "gate", 800_000)],
+@cases(
+    "by, action, steps",
+    ("ppo", "hold_or_trade", 100_000),
+    ("dqn", "hold_or_trade", 80_000),
+    ("cross_entropy", "gate", 800_000),
 )
 def test_it_learns_to_trade_seldom_where_a_trade_has_a_ticket(by, action, steps, past):
     """Neither to trade every week nor never: it loses less than four fifths of the better of the two."""
@@ -221,18 +224,16 @@ def test_a_seed_that_no_longer_gains_stops_and_keeps_its_best(past):
 # -- what is refused -------------------------------------------------------------------------------------------------
 
 
-@pytest.mark.parametrize(
-    ("changed", "said"),
-    [
-        ({"learner": "dqn"}, "learner 'dqn' needs a discrete action, but action is 'bands': use 'hold_or_trade'"),
-        ({"learner": "sac", "action": "hold_or_trade"}, "'hold_or_trade' is discrete: use learner 'ppo' or 'dqn'"),
-        ({"learner": "gradient", "action": "gate"}, "learner 'gradient' minimises the loss directly and needs bands"),
-        ({"action": "gamble"}, "action of Learned is 'gamble': use one of bands, edges, hold_or_trade"),
-        ({"patience": -1}, "patience of Learned is -1"),
-        ({"device": "tpu"}, "device of Learned is 'tpu': use one of cpu, cuda"),
-        ({"steps": 0}, "steps of Learned is 0: give a whole number, 1 or more"),
-        ({"gradient": OWN["gradient"]}, r"gradient of Learned is GradientSettings\(.*\), but its learner is 'ppo'"),
-    ],
+@cases(
+    "changed, said",
+    ({"learner": "dqn"}, "learner 'dqn' needs a discrete action, but action is 'bands': use 'hold_or_trade'"),
+    ({"learner": "sac", "action": "hold_or_trade"}, "'hold_or_trade' is discrete: use learner 'ppo' or 'dqn'"),
+    ({"learner": "gradient", "action": "gate"}, "learner 'gradient' minimises the loss directly and needs bands"),
+    ({"action": "gamble"}, "action of Learned is 'gamble': use one of bands, edges, hold_or_trade"),
+    ({"patience": -1}, "patience of Learned is -1"),
+    ({"device": "tpu"}, "device of Learned is 'tpu': use one of cpu, cuda"),
+    ({"steps": 0}, "steps of Learned is 0: give a whole number, 1 or more"),
+    ({"gradient": OWN["gradient"]}, r"gradient of Learned is GradientSettings\(.*\), but its learner is 'ppo'"),
 )
 def test_a_learner_that_cannot_learn_the_action_is_refused(changed, said):
     with pytest.raises(ConfigError, match=said):
@@ -260,14 +261,12 @@ def test_a_window_longer_than_the_history_is_refused(past):
         training_days(replace(QUICK, block=9_000), past, COSTS, PENALTY, YEAR)
 
 
-@pytest.mark.parametrize(
-    ("settings", "said"),
-    [
-        (lambda: SACSettings(buffer=10), "buffer of SACSettings is 10: give 64 or more"),
-        (lambda: DQNSettings(exploration=2.0), "exploration of DQNSettings is 2.0"),
-        (lambda: CrossEntropySettings(elite=24), "elite of CrossEntropySettings is 24: give 2 or more, and fewer"),
-        (lambda: CrossEntropySettings(worlds=0), "worlds of CrossEntropySettings is 0"),
-    ],
+@cases(
+    "settings, said",
+    (lambda: SACSettings(buffer=10), "buffer of SACSettings is 10: give 64 or more"),
+    (lambda: DQNSettings(exploration=2.0), "exploration of DQNSettings is 2.0"),
+    (lambda: CrossEntropySettings(elite=24), "elite of CrossEntropySettings is 24: give 2 or more, and fewer"),
+    (lambda: CrossEntropySettings(worlds=0), "worlds of CrossEntropySettings is 0"),
 )
 def test_a_setting_out_of_range_is_refused(settings, said):
     with pytest.raises(ConfigError, match=said):

@@ -8,6 +8,7 @@ from dataclasses import replace
 import numpy as np
 import pytest
 import torch
+from cases import cases
 from learned import COSTS, two_lines
 
 from backtests.engine import backtest
@@ -241,16 +242,14 @@ def test_a_known_covariance_is_gone_by_from_the_first_day():
         backtest(market, replace(rule, covariance=np.eye(3)), COSTS, start=market.dates[1])
 
 
-@pytest.mark.parametrize(
-    ("settings", "message"),
-    [
-        ({"tracking_penalty": 0.0}, "tracking_penalty of Universal is 0.0"),
-        ({"schedule": "fortnight"}, "Universal: schedule is 'fortnight'"),
-        ({"returns": 1}, "returns of Universal is 1"),
-        ({"periods_per_year": -1}, "periods_per_year of Universal is -1"),
-        ({"covariance": ((1.0, 2.0),)}, "covariance of Universal is"),
-        ({"covariance": ((1.0, 2.0), (2.0, 1.0))}, "covariance of Universal is not positive semi-definite"),
-    ],
+@cases(
+    "settings, message",
+    ({"tracking_penalty": 0.0}, "tracking_penalty of Universal is 0.0"),
+    ({"schedule": "fortnight"}, "Universal: schedule is 'fortnight'"),
+    ({"returns": 1}, "returns of Universal is 1"),
+    ({"periods_per_year": -1}, "periods_per_year of Universal is -1"),
+    ({"covariance": ((1.0, 2.0),)}, "covariance of Universal is"),
+    ({"covariance": ((1.0, 2.0), (2.0, 1.0))}, "covariance of Universal is not positive semi-definite"),
 )
 def test_a_setting_out_of_range_is_refused(settings, message):
     with pytest.raises(ConfigError, match=message):

@@ -4,6 +4,7 @@ from dataclasses import replace
 
 import numpy as np
 import pytest
+from cases import cases
 
 from foundation.errors import ConfigError
 from research.learning import Reward
@@ -89,14 +90,12 @@ def test_all_decisions_are_paid_alike_and_none_for_staying_in_cash(name):
     assert np.abs(all_cash).mean() < 0.2 * size[-1]  # what cash earns is nobody's merit
 
 
-@pytest.mark.parametrize(
-    ("wrong", "said"),
-    [
-        ({"objective": 0.0}, "no term of Reward has a weight"),
-        ({"drawdown": -1.0}, "drawdown of Reward is -1.0"),
-        ({"utility": float("nan")}, "utility of Reward is nan"),
-        ({"memory": 0.0}, "memory of Reward is 0.0"),
-    ],
+@cases(
+    "wrong, said",
+    ({"objective": 0.0}, "no term of Reward has a weight"),
+    ({"drawdown": -1.0}, "drawdown of Reward is -1.0"),
+    ({"utility": float("nan")}, "utility of Reward is nan"),
+    ({"memory": 0.0}, "memory of Reward is 0.0"),
 )
 def test_a_reward_that_says_nothing_is_refused(wrong, said):
     with pytest.raises(ConfigError, match=said):

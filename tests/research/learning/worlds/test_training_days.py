@@ -5,6 +5,7 @@ from dataclasses import replace
 import numpy as np
 import pandas as pd
 import pytest
+from cases import cases
 
 from foundation.errors import ConfigError, DataError
 from research.accounting import Costs
@@ -67,13 +68,11 @@ def test_earlier_lines_of_too_few_days_are_left_out(real, costs):
     assert len(shares) == 2
 
 
-@pytest.mark.parametrize(
-    ("allocation", "message"),
-    [
-        (FixedWeights({"SPY": 1.2, "AGG": -0.2}), "AGG has -0.2000.*needs long weights"),
-        (FixedWeights({"SPY": 0.9, "AGG": 0.3}), "they sum to 1.2000"),
-        (FixedWeights({"SPY": 0.0}), "holds nothing"),
-    ],
+@cases(
+    "allocation, message",
+    (FixedWeights({"SPY": 1.2, "AGG": -0.2}), "AGG has -0.2000.*needs long weights"),
+    (FixedWeights({"SPY": 0.9, "AGG": 0.3}), "they sum to 1.2000"),
+    (FixedWeights({"SPY": 0.0}), "holds nothing"),
 )
 def test_only_long_targets_can_be_learned(real, costs, allocation, message):
     with pytest.raises(ConfigError, match=message):

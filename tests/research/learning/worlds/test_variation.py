@@ -5,6 +5,7 @@ from dataclasses import replace
 import numpy as np
 import pytest
 import torch
+from cases import cases
 from learned import COSTS, PENALTY, TARGET, YEAR, two_lines
 from torch_loss import at_target, days_of
 
@@ -125,13 +126,11 @@ def test_a_line_cannot_lose_more_than_all(market: Market) -> None:
         training_days(Learned(TARGET, variation=Variation(volatility=2.5)), crashed, COSTS, PENALTY, YEAR)
 
 
-@pytest.mark.parametrize(
-    ("given", "said"),
-    [
-        ({"volatility": 0.5}, "volatility of Variation is 0.5: give a number from 1"),
-        ({"correlation": 1.0}, "correlation of Variation is 1.0: give a number from 0"),
-        ({"cost": float("nan")}, "cost of Variation is nan"),
-    ],
+@cases(
+    "given, said",
+    ({"volatility": 0.5}, "volatility of Variation is 0.5: give a number from 1"),
+    ({"correlation": 1.0}, "correlation of Variation is 1.0: give a number from 0"),
+    ({"cost": float("nan")}, "cost of Variation is nan"),
 )
 def test_a_range_that_is_none_is_refused(given: dict[str, float], said: str) -> None:
     with pytest.raises(ConfigError, match=said):

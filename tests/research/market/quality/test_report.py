@@ -4,6 +4,7 @@ import re
 
 import numpy as np
 import pytest
+from cases import cases
 from clean_rows import clean_rows
 
 from foundation.errors import ConfigError, DataError
@@ -53,9 +54,12 @@ def test_the_line_names_what_the_worst_asset_lost_points_for() -> None:
     assert check(few([10.0, 11.0, 10.5, 10.0, 11.0])).line() == "1 asset, no findings."
 
 
-@pytest.mark.parametrize(
-    ("first", "classes", "points"),
-    [(120.0, None, 70.0), (120.0, {"A": "cash"}, 100.0), (120.0, {"A": "bonds"}, 70.0), (1.0, None, 100.0)],
+@cases(
+    "first, classes, points",
+    (120.0, None, 70.0),
+    (120.0, {"A": "cash"}, 100.0),
+    (120.0, {"A": "bonds"}, 70.0),
+    (1.0, None, 100.0),
 )
 def test_a_price_that_never_changes_is_stuck_unless_it_is_cash(
     first: float, classes: dict[str, str] | None, points: float

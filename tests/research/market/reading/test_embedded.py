@@ -5,6 +5,7 @@ from pathlib import Path
 import numpy as np
 import pandas as pd
 import pytest
+from cases import cases
 
 from foundation.errors import ConfigError, DataError
 from research.market import EMBEDDED, Market, load_market
@@ -85,15 +86,13 @@ def test_first_returns_by_hand(multi: Market) -> None:
     assert multi.returns[1, line(multi, "COM")] == pytest.approx(42.144521 / 41.762689 - 1.0, abs=1e-15)
 
 
-@pytest.mark.parametrize(
-    ("asset", "year", "published"),
-    [
-        ("SPY", 2008, -0.3679),
-        ("SPY", 2013, 0.3231),
-        ("SPY", 2019, 0.3122),
-        ("SPY", 2021, 0.2873),
-        ("GLD", 2013, -0.2833),
-    ],
+@cases(
+    "asset, year, published",
+    ("SPY", 2008, -0.3679),
+    ("SPY", 2013, 0.3231),
+    ("SPY", 2019, 0.3122),
+    ("SPY", 2021, 0.2873),
+    ("GLD", 2013, -0.2833),
 )
 def test_calendar_years_are_the_total_returns_published_for_the_funds(
     multi: Market, asset: str, year: int, published: float
@@ -173,9 +172,7 @@ def test_funds_are_cut_on_the_last_day_of_all_and_say_so(etfs: Market) -> None:
     assert any("cut on 2023-02-27" in note and "goes on for AGG, BSV, IEMG" in note for note in etfs.notes)
 
 
-@pytest.mark.parametrize(
-    ("asset", "first"), [("SPY", "1993-01-29"), ("QQQ", "1999-03-10"), ("GLD", "2004-11-18"), ("IEMG", "2012-10-24")]
-)
+@cases("asset, first", ("SPY", "1993-01-29"), ("QQQ", "1999-03-10"), ("GLD", "2004-11-18"), ("IEMG", "2012-10-24"))
 def test_funds_are_listed_on_the_day_that_their_issuers_name(etfs: Market, asset: str, first: str) -> None:
     assert listing(etfs, asset) == first
 

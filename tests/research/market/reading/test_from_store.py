@@ -7,6 +7,7 @@ from typing import Any
 import numpy as np
 import pandas as pd
 import pytest
+from cases import cases
 
 from foundation.errors import ConfigError, DataError
 from foundation.files import DATA
@@ -349,13 +350,11 @@ def repaired(
     return market(store, {"A": "XNYS", "B": "XNYS"}, repairs=told, second=second, known_on=known_on)
 
 
-@pytest.mark.parametrize(
-    ("how", "price", "tradable", "said"),
-    [
-        ("drop", NAN, False, "closes 50 became none"),
-        ("forward_fill", 10.0, True, "closes 50 became 10"),
-        ("second_source", 10.2, True, "closes 50 became 10.2"),
-    ],
+@cases(
+    "how, price, tradable, said",
+    ("drop", NAN, False, "closes 50 became none"),
+    ("forward_fill", 10.0, True, "closes 50 became 10"),
+    ("second_source", 10.2, True, "closes 50 became 10.2"),
 )
 def test_a_repair_reaches_the_market_and_its_notes_and_leaves_the_store(
     store: PriceStore, tmp_path: Path, how: str, price: float, tradable: bool, said: str
@@ -431,23 +430,17 @@ def test_prices_whose_adjustment_is_not_stated_are_used_with_a_warning(tmp_path:
     assert told.startswith("The quotes of mine are taken from closes adjusted for dividends: nobody could trade")
 
 
-@pytest.mark.parametrize(
-    ("calendars", "options", "said"),
-    [
-        ({"X": "XNYS"}, {}, r"store 'made' has no prices of X\. Fetch or import them\."),
-        ({"ONE": "XNYS"}, {}, r"has rows of ONE on 1 session of 'XNYS' from 2022-12-29 to 2022-12-29: two at least"),
-        ({"A": "XNYS", "X": "XNYS"}, {}, r"store 'made' has no prices of 'X'"),
-        (
-            {"A": "XNYS"},
-            {"first": np.datetime64("2030-01-02")},
-            r"`first` is 2030-01-02, later than the last row of store 'made', 2022-12-29: correct it",
-        ),
-        (
-            {"A": "XNYS", "OLD": "XNYS"},
-            {"first": np.datetime64("2022-12-20")},
-            r"OLD has no bar on the 7 sessions from",
-        ),
-    ],
+@cases(
+    "calendars, options, said",
+    ({"X": "XNYS"}, {}, r"store 'made' has no prices of X\. Fetch or import them\."),
+    ({"ONE": "XNYS"}, {}, r"has rows of ONE on 1 session of 'XNYS' from 2022-12-29 to 2022-12-29: two at least"),
+    ({"A": "XNYS", "X": "XNYS"}, {}, r"store 'made' has no prices of 'X'"),
+    (
+        {"A": "XNYS"},
+        {"first": np.datetime64("2030-01-02")},
+        r"`first` is 2030-01-02, later than the last row of store 'made', 2022-12-29: correct it",
+    ),
+    ({"A": "XNYS", "OLD": "XNYS"}, {"first": np.datetime64("2022-12-20")}, r"OLD has no bar on the 7 sessions from"),
 )
 def test_what_gives_no_market_is_refused(
     store: PriceStore, calendars: dict[str, str], options: dict[str, Any], said: str

@@ -6,6 +6,7 @@ from pathlib import Path
 
 import pandas as pd
 import pytest
+from cases import cases
 
 from foundation.errors import DataError
 from research.market.reading.grids import read_grid
@@ -46,20 +47,18 @@ def test_of_several_sheets_the_first_that_is_not_empty_is_read_and_the_others_ar
     assert grid.levels == (("Date", "SPY"),)
 
 
-@pytest.mark.parametrize(
-    ("name", "content", "refusal"),
-    [
-        ("p.xls", b"x", r"unknown kind of file .*p\.xls: found '\.xls'\. Save it as \.csv"),
-        ("p.xlsx", b"x", r"p\.xlsx cannot be read as \.xlsx: found .*\. Save it anew"),
-        ("p.xlsx", b"PK\x03\x04" + b"x" * 50, r"p\.xlsx cannot be read as \.xlsx: found .*\. Save it anew"),
-        ("p.parquet", b"PAR1xxxxPAR1", r"p\.parquet cannot be read as \.parquet: found .*\. Save it anew"),
-        ("p.feather", b"x", r"p\.feather cannot be read as \.feather: found .*\. Save it anew"),
-        ("p.csv", b"", r"p\.csv is empty"),
-        ("p.csv", b"PK\x03\x04", r"p\.csv is a workbook or a PDF"),
-        ("p.csv", b"Date,SPY\n", r"1 row of names above 0 rows with dates and prices"),
-        ("p.csv", b'Date,SPY\n2020-01-02,"1\n', r"p\.csv is no CSV file with ',' between its cells"),
-        ("p.csv", b"55,7168\n54488,30\n", r"row 1: no header above the first date: found '55, 7168'"),
-    ],
+@cases(
+    "name, content, refusal",
+    ("p.xls", b"x", r"unknown kind of file .*p\.xls: found '\.xls'\. Save it as \.csv"),
+    ("p.xlsx", b"x", r"p\.xlsx cannot be read as \.xlsx: found .*\. Save it anew"),
+    ("p.xlsx", b"PK\x03\x04" + b"x" * 50, r"p\.xlsx cannot be read as \.xlsx: found .*\. Save it anew"),
+    ("p.parquet", b"PAR1xxxxPAR1", r"p\.parquet cannot be read as \.parquet: found .*\. Save it anew"),
+    ("p.feather", b"x", r"p\.feather cannot be read as \.feather: found .*\. Save it anew"),
+    ("p.csv", b"", r"p\.csv is empty"),
+    ("p.csv", b"PK\x03\x04", r"p\.csv is a workbook or a PDF"),
+    ("p.csv", b"Date,SPY\n", r"1 row of names above 0 rows with dates and prices"),
+    ("p.csv", b'Date,SPY\n2020-01-02,"1\n', r"p\.csv is no CSV file with ',' between its cells"),
+    ("p.csv", b"55,7168\n54488,30\n", r"row 1: no header above the first date: found '55, 7168'"),
 )
 def test_what_is_no_table_is_refused(tmp_path: Path, name: str, content: bytes, refusal: str) -> None:
     (tmp_path / name).write_bytes(content)

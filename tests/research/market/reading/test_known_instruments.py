@@ -5,6 +5,7 @@ from pathlib import Path
 import numpy as np
 import pandas as pd
 import pytest
+from cases import cases
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
@@ -78,39 +79,35 @@ def test_a_class_of_shares_is_found_however_it_is_written(written: str) -> None:
     assert found.asset_id == "BRK-B"
 
 
-@pytest.mark.parametrize(
-    ("written", "asset"),
-    [
-        ("FB", "META"),
-        ("QQQQ", "QQQ"),
-        ("BTC-USD", "BTC"),
-        ("btcusd", "BTC"),
-        ("BTC/USD", "BTC"),
-        ("EURUSD=X", "EURUSD"),
-        ("^GSPC", "SPX"),
-    ],
+@cases(
+    "written, asset",
+    ("FB", "META"),
+    ("QQQQ", "QQQ"),
+    ("BTC-USD", "BTC"),
+    ("btcusd", "BTC"),
+    ("BTC/USD", "BTC"),
+    ("EURUSD=X", "EURUSD"),
+    ("^GSPC", "SPX"),
 )
 def test_former_symbols_and_those_of_sources_are_found(written: str, asset: str) -> None:
     assert KNOWN.find(written) is KNOWN.by_id[asset]
 
 
-@pytest.mark.parametrize(
-    ("asset", "source", "symbol"),
-    [
-        ("SPY", "yahoo", "SPY"),
-        ("SPY", "stooq", "spy.us"),
-        ("BRK-B", "stooq", "brk-b.us"),
-        ("BTC", "yahoo", "BTC-USD"),
-        ("UNI", "yahoo", "UNI7083-USD"),
-        ("EURUSD", "yahoo", "EURUSD=X"),
-        ("EURUSD", "stooq", "eurusd"),
-        ("BTC", "alpha_vantage", "BTC-USD"),
-        ("EURUSD", "alpha_vantage", "EURUSD"),
-        ("SPX", "yahoo", "^GSPC"),
-        ("DTB3", "fred", "DTB3"),
-        ("BTC", "coinbase", "BTC/USD"),
-        ("ETH", "kraken", "ETH/USD"),
-    ],
+@cases(
+    "asset, source, symbol",
+    ("SPY", "yahoo", "SPY"),
+    ("SPY", "stooq", "spy.us"),
+    ("BRK-B", "stooq", "brk-b.us"),
+    ("BTC", "yahoo", "BTC-USD"),
+    ("UNI", "yahoo", "UNI7083-USD"),
+    ("EURUSD", "yahoo", "EURUSD=X"),
+    ("EURUSD", "stooq", "eurusd"),
+    ("BTC", "alpha_vantage", "BTC-USD"),
+    ("EURUSD", "alpha_vantage", "EURUSD"),
+    ("SPX", "yahoo", "^GSPC"),
+    ("DTB3", "fred", "DTB3"),
+    ("BTC", "coinbase", "BTC/USD"),
+    ("ETH", "kraken", "ETH/USD"),
 )
 def test_a_source_has_its_own_symbol(asset: str, source: str, symbol: str) -> None:
     assert KNOWN.symbol_at(KNOWN.by_id[asset], source) == symbol
@@ -160,20 +157,18 @@ def test_a_fund_has_a_minimum_purchase_and_a_cut_off(own: Path) -> None:
             known_instruments()
 
 
-@pytest.mark.parametrize(
-    ("row", "column", "said"),
-    [
-        ("SPY,etf,USD,1,US78462F1031,,,", "isin", "check digit"),
-        ("SPY,fonds,USD,1,,,,", "kind", "Use one of etf, stock, fund"),
-        ("SPY,etf,dollar,1,,,,", "currency", "Write its code"),
-        ("SPY,etf,USD,0,,,,", "lot", "above zero"),
-        ("SPY,etf,USD,one,,,,", "lot", "above zero"),
-        ("SPY,etf,USD,1,,29.01.1993,,", "listed", "YYYY-MM-DD"),
-        ("SPY,etf,USD,1,,,2022-10-28,", "delisting_return", "Give delisted and delisting_return, or neither"),
-        ("SPY,etf,USD,1,,,2022-10-28,-30", "delisting_return", "-30 % is -0.3"),
-        ("../SPY,etf,USD,1,,,,", "asset_id", "has a slash"),
-        (",etf,USD,1,,,,", "asset_id", "is empty"),
-    ],
+@cases(
+    "row, column, said",
+    ("SPY,etf,USD,1,US78462F1031,,,", "isin", "check digit"),
+    ("SPY,fonds,USD,1,,,,", "kind", "Use one of etf, stock, fund"),
+    ("SPY,etf,dollar,1,,,,", "currency", "Write its code"),
+    ("SPY,etf,USD,0,,,,", "lot", "above zero"),
+    ("SPY,etf,USD,one,,,,", "lot", "above zero"),
+    ("SPY,etf,USD,1,,29.01.1993,,", "listed", "YYYY-MM-DD"),
+    ("SPY,etf,USD,1,,,2022-10-28,", "delisting_return", "Give delisted and delisting_return, or neither"),
+    ("SPY,etf,USD,1,,,2022-10-28,-30", "delisting_return", "-30 % is -0.3"),
+    ("../SPY,etf,USD,1,,,,", "asset_id", "has a slash"),
+    (",etf,USD,1,,,,", "asset_id", "is empty"),
 )
 def test_a_mistake_is_told_with_row_column_value_and_fix(own: Path, row: str, column: str, said: str) -> None:
     own.write_text(f"asset_id,kind,currency,lot,isin,listed,delisted,delisting_return\n{row}\n")
@@ -195,9 +190,11 @@ def test_a_second_row_of_an_id_is_refused(own: Path) -> None:
         known_instruments()
 
 
-@pytest.mark.parametrize(
-    ("header", "said"),
-    [("asset_id,clas", "no such column: found 'clas'"), ("kind,kind,asset_id", "none twice"), ("kind", "asset_id")],
+@cases(
+    "header, said",
+    ("asset_id,clas", "no such column: found 'clas'"),
+    ("kind,kind,asset_id", "none twice"),
+    ("kind", "asset_id"),
 )
 def test_a_header_that_is_wrong_is_refused(own: Path, header: str, said: str) -> None:
     own.write_text(f"{header}\nA,B\n")

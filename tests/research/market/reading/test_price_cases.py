@@ -7,6 +7,7 @@ from pathlib import Path
 import numpy as np
 import pandas as pd
 import pytest
+from cases import cases
 
 from backtests.engine import backtest
 from foundation.errors import DataError
@@ -113,13 +114,11 @@ def test_a_stated_order_of_day_and_month_is_taken() -> None:
     assert [str(understood.bars.days.min()), str(understood.bars.days.max())] == ["2024-01-02", "2024-05-07"]
 
 
-@pytest.mark.parametrize(
-    ("case", "said"),
-    [
-        ("raw_closes_split", "a split of 4:1 that its row does not state"),
-        ("bad_tick_and_stuck_price", "ORRA on 2023-08-09 moves by"),
-        ("bad_tick_and_stuck_price", "for 201 sessions, from 2023-05-26 to 2024-03-13"),
-    ],
+@cases(
+    "case, said",
+    ("raw_closes_split", "a split of 4:1 that its row does not state"),
+    ("bad_tick_and_stuck_price", "ORRA on 2023-08-09 moves by"),
+    ("bad_tick_and_stuck_price", "for 201 sessions, from 2023-05-26 to 2024-03-13"),
 )
 def test_what_looks_wrong_is_said_at_the_import_and_with_every_result(case: str, said: str) -> None:
     understood: Understood = understand(path_of(case))

@@ -14,6 +14,7 @@ import mutated_tables as m
 import numpy as np
 import pandas as pd
 import pytest
+from cases import cases
 from mutated_tables import Sheet
 
 from foundation.errors import ConfigError, DataError
@@ -172,18 +173,16 @@ def test_the_text_says_what_was_inferred_with_the_first_and_the_last_rows(tmp_pa
     ]
 
 
-@pytest.mark.parametrize(
-    ("header", "cell", "options", "currency", "close"),
-    [
-        ("VOD.L (GBp)", "123.45", {}, "GBP", 1.2345),
-        ("VOD.L", "123.45p", {}, "GBP", 1.2345),
-        ("VOD.L", "123.45", {"currency": "GBX"}, "GBP", 1.2345),
-        ("VOD.L", "£1.25", {}, "GBP", 1.25),
-        ("VOD.L [EUR]", "1 234.50 €", {}, "EUR", 1234.5),
-        ("VOD.L", "$1,234.50", {}, "", 1234.5),
-        ("VOD.L", "$1,234.50", {"currency": "CAD"}, "CAD", 1234.5),
-        ("VOD.L", "US$12.5", {}, "USD", 12.5),
-    ],
+@cases(
+    "header, cell, options, currency, close",
+    ("VOD.L (GBp)", "123.45", {}, "GBP", 1.2345),
+    ("VOD.L", "123.45p", {}, "GBP", 1.2345),
+    ("VOD.L", "123.45", {"currency": "GBX"}, "GBP", 1.2345),
+    ("VOD.L", "£1.25", {}, "GBP", 1.25),
+    ("VOD.L [EUR]", "1 234.50 €", {}, "EUR", 1234.5),
+    ("VOD.L", "$1,234.50", {}, "", 1234.5),
+    ("VOD.L", "$1,234.50", {"currency": "CAD"}, "CAD", 1234.5),
+    ("VOD.L", "US$12.5", {}, "USD", 12.5),
 )
 def test_units_beside_names_and_numbers_are_understood(
     write: Callable[..., Path], header: str, cell: str, options: dict[str, str], currency: str, close: float
@@ -196,10 +195,9 @@ def test_units_beside_names_and_numbers_are_understood(
 BARS = ("Date,Open,High,Low,Close,Adj Close,Volume", "2020-01-02,1,3,1,2,2,7", "2020-01-03,2,4,2,3,3,8")
 
 
-@pytest.mark.parametrize(
-    ("lines", "options", "refusal"),
-    [
-        (["d,A", "03/04/2020,1", "04/05/2020,2"], {}, "row 2, .*all dates read two ways.*State dmy or mdy as `dates` "),
+@cases(
+"lines, options, refusal",
+(["d,A", "03/04/2020,1", "04/05/2020,2"], {}, "row 2, .*all dates read two ways.*State dmy or mdy as `dates` "),
         (["d,A", "13/04/2020,1", "04/13/2020,2"], {}, "row 3, .*day and month stand in another order.*'04/13/2020'"),
         (["d,A", "13/04/2020,1"], {"dates": "mdy"}, "row 2, column 'd': no date as month/day/year: found '13/04/2020'"),
         (["d,A", "2020-01-02,1", "03.01.2020,2"], {}, "row 3, column 'd': a date of another form than the first"),
@@ -222,7 +220,6 @@ BARS = ("Date,Open,High,Low,Close,Adj Close,Volume", "2020-01-02,1,3,1,2,2,7", "
         (["d,A", "2020-01-02,1"], {"currency": "dollars"}, "currency is 'dollars': write a code"),
         (["d,A", "2020-01-02,1"], {"dates": "ymd"}, "dates is 'ymd': use one of dmy, mdy"),
         (["one"], {}, "row 1: no table with dates and prices: found 'one'"),
-    ],
 )  # fmt: skip
 def test_contradictions_and_what_is_no_table_are_refused_in_a_sentence(
     write: Callable[..., Path], lines: Sequence[str], options: dict[str, str], refusal: str

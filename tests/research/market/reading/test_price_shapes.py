@@ -4,6 +4,7 @@ from collections.abc import Callable, Sequence
 from pathlib import Path
 
 import pytest
+from cases import cases
 
 from foundation.errors import DataError
 from research.market.reading.price_import import understand
@@ -94,17 +95,15 @@ def test_two_columns_that_may_be_the_close_are_refused_and_the_usual_name_is_tak
     assert bars.numbers["close"].tolist() == [2.0]
 
 
-@pytest.mark.parametrize(
+@cases(
     "names",
-    [
-        ("SPY", "High Yield", "Gold"),
-        ("Small Value", "Small High", "Big Value", "Big High"),
-        ("MSCI World", "MSCI World Low", "World ex US"),
-        ("Value", "Growth", "Momentum"),
-        ("rate", "beta", "gold"),
-        ("Strategy 60%", "Strategy 40%"),
-        ("Market",),
-    ],
+    ("SPY", "High Yield", "Gold"),
+    ("Small Value", "Small High", "Big Value", "Big High"),
+    ("MSCI World", "MSCI World Low", "World ex US"),
+    ("Value", "Growth", "Momentum"),
+    ("rate", "beta", "gold"),
+    ("Strategy 60%", "Strategy 40%"),
+    ("Market",),
 )
 def test_names_that_are_words_are_assets(write: Callable[..., Path], names: Sequence[str]) -> None:
     rows = (

@@ -7,6 +7,7 @@ from typing import Any
 import numpy as np
 import pandas as pd
 import pytest
+from cases import cases
 from hypothesis import given
 from hypothesis import strategies as st
 
@@ -147,17 +148,11 @@ def test_quotes_volumes_and_bars_are_put_under_their_names(days: pd.DatetimeInde
     ]
 
 
-@pytest.mark.parametrize(
-    ("option", "table", "words"),
-    [
-        ("quotes", {"Z": [1.0] * 5}, r"frame \(quotes\) has a column that frame lacks: found 'Z'"),
-        (
-            "quotes",
-            {"A": [1.0, 1.0, 0.0, 1.0, 1.0]},
-            r"impossible price for A on 2022-12-29 \(frame \(quotes\), row 2\)",
-        ),
-        ("volumes", {"A": [1.0, 1.0, -2.0, 1.0, 1.0]}, r"impossible volume for A on 2022-12-29 .*: found -2.0"),
-    ],
+@cases(
+    "option, table, words",
+    ("quotes", {"Z": [1.0] * 5}, r"frame \(quotes\) has a column that frame lacks: found 'Z'"),
+    ("quotes", {"A": [1.0, 1.0, 0.0, 1.0, 1.0]}, r"impossible price for A on 2022-12-29 \(frame \(quotes\), row 2\)"),
+    ("volumes", {"A": [1.0, 1.0, -2.0, 1.0, 1.0]}, r"impossible volume for A on 2022-12-29 .*: found -2.0"),
 )
 def test_what_stands_beside_the_prices_is_checked(
     make: Callable[..., Market], days: pd.DatetimeIndex, option: str, table: dict[str, list[float]], words: str
@@ -182,15 +177,13 @@ def test_instruments_are_taken_by_name_and_filled_with_neutral_values(make: Call
     assert market.instruments["currency"].tolist() == ["USD", "USD"]
 
 
-@pytest.mark.parametrize(
-    ("table", "words"),
-    [
-        (pd.DataFrame({"lot": [1.0]}, index=["A"]), "found A. Correct 'B'"),
-        (pd.DataFrame({"lot": [1.0] * 3}, index=["A", "B", "C"]), "found A, B, C. Correct 'C'"),
-        (pd.DataFrame({"lot": [1.0] * 3}, index=["A", "B", "B"]), "found A, B, B. Correct 'B'"),
-        (pd.DataFrame({"class": ["x", "y"]}, index=["A", "B"]), "unknown column of instruments: found 'class'"),
-        (pd.DataFrame({"delisted": ["x", None]}, index=["A", "B"]), "delisted of A in the instruments: found 'x'"),
-    ],
+@cases(
+    "table, words",
+    (pd.DataFrame({"lot": [1.0]}, index=["A"]), "found A. Correct 'B'"),
+    (pd.DataFrame({"lot": [1.0] * 3}, index=["A", "B", "C"]), "found A, B, C. Correct 'C'"),
+    (pd.DataFrame({"lot": [1.0] * 3}, index=["A", "B", "B"]), "found A, B, B. Correct 'B'"),
+    (pd.DataFrame({"class": ["x", "y"]}, index=["A", "B"]), "unknown column of instruments: found 'class'"),
+    (pd.DataFrame({"delisted": ["x", None]}, index=["A", "B"]), "delisted of A in the instruments: found 'x'"),
 )
 def test_instruments_that_do_not_fit_are_named(make: Callable[..., Market], table: pd.DataFrame, words: str) -> None:
     with pytest.raises(DataError, match=words):

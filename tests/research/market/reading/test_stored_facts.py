@@ -2,7 +2,7 @@
 
 import numpy as np
 import pandas as pd
-import pytest
+from cases import cases
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
@@ -30,10 +30,7 @@ def known(values: list[tuple[str, float, str]], day: str, lag: int | None = None
     return float(known_values(rows_of(values), np.array([day], "datetime64[D]"), lag)[0])
 
 
-@pytest.mark.parametrize(
-    ("day", "value"),
-    [("2022-01-12", 278.880), ("2022-01-13", 280.126), ("2022-02-10", 280.126), ("2022-02-11", 281.933)],
-)
+@cases("day, value", ("2022-01-12", 278.880), ("2022-01-13", 280.126), ("2022-02-10", 280.126), ("2022-02-11", 281.933))
 def test_a_month_is_known_from_the_session_after_its_publication(day: str, value: float) -> None:
     assert known(CPI, day) == value
 

@@ -7,6 +7,7 @@ from pathlib import Path
 import numpy as np
 import pandas as pd
 import pytest
+from cases import cases
 
 from foundation.errors import DataError
 from research.market.reading.tables import Table, read_table, table_of
@@ -58,53 +59,49 @@ def test_empty_cells_are_nan_and_wait_for_someone_who_needs_them(write: WriteTex
     assert np.isnan(table.cells).tolist() == [[True, False], [False, True], [False, True]]
 
 
-@pytest.mark.parametrize(
-    ("lines", "words"),
-    [
-        ([], r"prices.csv is empty. Export it anew"),
-        (["date,SPY"], r"prices.csv has 1 row of names above 0 rows"),
-        (GOOD[:2], r"prices.csv has too few rows of data: found 1. Give two"),
-        (["date", "2022-12-28", "2022-12-29"], r"row 1: no table with dates and prices: found 'date'"),
-        (["date,SPY,SPY", *GOOD[1:]], r"two columns of prices.csv have one name: found 'SPY' as column 1 and column 2"),
-        (["date,SPY,", *GOOD[1:]], r"row 2: another number of cells than the header: found 3. Give 2"),
-        (["date,SPY,Unnamed: 2", *GOOD[1:]], r"column 2 after the dates has no name"),
-        ([*GOOD[:3], "2022-13-30,1,2"], r"row 4, column 'date': no date as year-month-day: found '2022-13-30'"),
-        ([*GOOD[:3], "30/12/2022,1,2"], r"row 4, column 'date': a date of another form than the first: found '30/12"),
-        ([*GOOD[:3], "2022-12,1,2"], r"row 4, column 'date': a month or a quarter, and no day: found '2022-12'"),
-        ([*GOOD, GOOD[-1]], r"date 2022-12-30 appears twice in prices.csv, row 5"),
-        ([*GOOD[:2], GOOD[3], GOOD[2]], r"date 2022-12-29 stands after a later date in prices.csv, row 4. Sort"),
-        ([*GOOD[:3], "2022-12-30,382.43,n/q"], r"prices.csv, row 4, column 'QQQ': not a number: found 'n/q'. Write"),
-        ([GOOD[0], "2022-12-28,True,1", "2022-12-29,False,2"], r"row 2, column 'SPY': not a number: found .*True"),
-        ([*GOOD[:3], "2022-12-30,inf,1"], r"row 4, column 'SPY': not a number: found 'inf'"),
-        ([*GOOD[:3], "2022-12-30,1,2,3"], r"row 4: another number of cells than the header: found 4. Give 3"),
-        ([GOOD[0], *(line + ",3" for line in GOOD[1:])], r"row 2: another number of cells than the header: found 4"),
-        ([*GOOD[:3], "2022-12-30,266.28"], r"row 4: another number of cells than the header: found 2"),
-        ([GOOD[0], "2022-12-28,1,5", f"2022-12-29,{'9' * 400},5"], r"row 3, column 'SPY': too large a number"),
-    ],
+@cases(
+    "lines, words",
+    ([], r"prices.csv is empty. Export it anew"),
+    (["date,SPY"], r"prices.csv has 1 row of names above 0 rows"),
+    (GOOD[:2], r"prices.csv has too few rows of data: found 1. Give two"),
+    (["date", "2022-12-28", "2022-12-29"], r"row 1: no table with dates and prices: found 'date'"),
+    (["date,SPY,SPY", *GOOD[1:]], r"two columns of prices.csv have one name: found 'SPY' as column 1 and column 2"),
+    (["date,SPY,", *GOOD[1:]], r"row 2: another number of cells than the header: found 3. Give 2"),
+    (["date,SPY,Unnamed: 2", *GOOD[1:]], r"column 2 after the dates has no name"),
+    ([*GOOD[:3], "2022-13-30,1,2"], r"row 4, column 'date': no date as year-month-day: found '2022-13-30'"),
+    ([*GOOD[:3], "30/12/2022,1,2"], r"row 4, column 'date': a date of another form than the first: found '30/12"),
+    ([*GOOD[:3], "2022-12,1,2"], r"row 4, column 'date': a month or a quarter, and no day: found '2022-12'"),
+    ([*GOOD, GOOD[-1]], r"date 2022-12-30 appears twice in prices.csv, row 5"),
+    ([*GOOD[:2], GOOD[3], GOOD[2]], r"date 2022-12-29 stands after a later date in prices.csv, row 4. Sort"),
+    ([*GOOD[:3], "2022-12-30,382.43,n/q"], r"prices.csv, row 4, column 'QQQ': not a number: found 'n/q'. Write"),
+    ([GOOD[0], "2022-12-28,True,1", "2022-12-29,False,2"], r"row 2, column 'SPY': not a number: found .*True"),
+    ([*GOOD[:3], "2022-12-30,inf,1"], r"row 4, column 'SPY': not a number: found 'inf'"),
+    ([*GOOD[:3], "2022-12-30,1,2,3"], r"row 4: another number of cells than the header: found 4. Give 3"),
+    ([GOOD[0], *(line + ",3" for line in GOOD[1:])], r"row 2: another number of cells than the header: found 4"),
+    ([*GOOD[:3], "2022-12-30,266.28"], r"row 4: another number of cells than the header: found 2"),
+    ([GOOD[0], "2022-12-28,1,5", f"2022-12-29,{'9' * 400},5"], r"row 3, column 'SPY': too large a number"),
 )
 def test_what_is_wrong_with_a_csv_file_is_named(write: WriteText, lines: list[str], words: str) -> None:
     with pytest.raises(DataError, match=words):
         read_table(write(*lines))
 
 
-@pytest.mark.parametrize(
-    ("name", "content", "words"),
-    [
-        ("prices.xls", b"", "unknown kind of file .*prices.xls: found '.xls'. Save it as"),
-        ("prices", b"", "unknown kind of file"),
-        ("prices.csv", b"date,SPY\n2022-12-28,1\n2022-12-29,2\x81\n", "is no text in UTF-8"),
-        ("prices.csv.gz", b"no archive", r"prices.csv.gz cannot be read \(not a gzipped file"),
-        ("prices.csv.gz", gzip.compress("\n".join(GOOD).encode(), mtime=0)[:-12], r"prices.csv.gz cannot be read \("),
-        ("prices.csv", b"date,SPY\n2022-12-28,1\n2022-12-29,38\x0044\n", "prices.csv, line 3: a control character"),
-        (
-            "prices.csv",
-            b"date,SPY\x1b[31m\n2022-12-28,1\n2022-12-29,2\n",
-            r"line 1: a control character or another one that is not printed: found '.x1b'",
-        ),
-        ("prices.csv.gz", gzip.compress(b"date,SPY\n2022-12-28,\x011\n", mtime=0), "line 2: a control character"),
-        ("prices.parquet", b"no table", "cannot be read as .parquet"),
-        ("prices.parquet", b"", "prices.parquet is empty"),
-    ],
+@cases(
+    "name, content, words",
+    ("prices.xls", b"", "unknown kind of file .*prices.xls: found '.xls'. Save it as"),
+    ("prices", b"", "unknown kind of file"),
+    ("prices.csv", b"date,SPY\n2022-12-28,1\n2022-12-29,2\x81\n", "is no text in UTF-8"),
+    ("prices.csv.gz", b"no archive", r"prices.csv.gz cannot be read \(not a gzipped file"),
+    ("prices.csv.gz", gzip.compress("\n".join(GOOD).encode(), mtime=0)[:-12], r"prices.csv.gz cannot be read \("),
+    ("prices.csv", b"date,SPY\n2022-12-28,1\n2022-12-29,38\x0044\n", "prices.csv, line 3: a control character"),
+    (
+        "prices.csv",
+        b"date,SPY\x1b[31m\n2022-12-28,1\n2022-12-29,2\n",
+        r"line 1: a control character or another one that is not printed: found '.x1b'",
+    ),
+    ("prices.csv.gz", gzip.compress(b"date,SPY\n2022-12-28,\x011\n", mtime=0), "line 2: a control character"),
+    ("prices.parquet", b"no table", "cannot be read as .parquet"),
+    ("prices.parquet", b"", "prices.parquet is empty"),
 )
 def test_file_that_is_broken_or_of_another_kind_is_named(tmp_path: Path, name: str, content: bytes, words: str) -> None:
     (tmp_path / name).write_bytes(content)
@@ -129,39 +126,31 @@ def test_folder_in_place_of_a_file_is_refused(tmp_path: Path) -> None:
 DAYS = pd.DatetimeIndex(["2022-12-28", "2022-12-29"])
 
 
-@pytest.mark.parametrize(
-    ("frame", "words"),
-    [
-        (pd.DataFrame({"A": [1.0, 2.0]}), r"frame has one column, and no dates: found \['A'\]"),
-        (pd.DataFrame({"A": [1.0, 2.0], "B": [2.0, 3.0]}), r"frame, row 0, column 'A': no date: found 1.0"),
-        (
-            pd.DataFrame({"A": [1.0, 2.0]}, index=DAYS.insert(1, pd.NaT)[:2]),
-            "row 1, column 'index': no date: found NaT",
-        ),
-        (
-            pd.DataFrame({"A": [1.0] * 3}, index=DAYS[[1, 0, 1]]),
-            "date 2022-12-28 stands after a later date in frame, row 1",
-        ),
-        (
-            pd.DataFrame([[1.0, 2.0]] * 2, index=DAYS, columns=["A", "A"]),
-            "two columns of frame have one name: found 'A'",
-        ),
-        (
-            pd.DataFrame([[1.0, 2.0]] * 2, index=DAYS),
-            r"the name of column 1 after the dates is no text in frame: found 0\. .*frame\.rename\(columns=str\)",
-        ),
-        (
-            pd.DataFrame([[1.0, 2.0]] * 2, index=DAYS, columns=["A", None]),
-            "column 2 after the dates has no name in frame: found ''",
-        ),
-        (
-            pd.DataFrame({"A": [1.0, 2.0]}, index=DAYS.to_period("M")),
-            r"a month or a quarter, and no day: found .*last_sessions\(frame\.index\)",
-        ),
-        (pd.DataFrame(index=DAYS), "frame has one column"),
-        (pd.DataFrame({"A": ["1", "x"]}, index=DAYS), r"frame, row 1, column 'A': not a number: found 'x'"),
-        (pd.DataFrame({"A": DAYS}, index=DAYS), r"frame, row 0, column 'A': not a number: found Timestamp"),
-    ],
+@cases(
+    "frame, words",
+    (pd.DataFrame({"A": [1.0, 2.0]}), r"frame has one column, and no dates: found \['A'\]"),
+    (pd.DataFrame({"A": [1.0, 2.0], "B": [2.0, 3.0]}), r"frame, row 0, column 'A': no date: found 1.0"),
+    (pd.DataFrame({"A": [1.0, 2.0]}, index=DAYS.insert(1, pd.NaT)[:2]), "row 1, column 'index': no date: found NaT"),
+    (
+        pd.DataFrame({"A": [1.0] * 3}, index=DAYS[[1, 0, 1]]),
+        "date 2022-12-28 stands after a later date in frame, row 1",
+    ),
+    (pd.DataFrame([[1.0, 2.0]] * 2, index=DAYS, columns=["A", "A"]), "two columns of frame have one name: found 'A'"),
+    (
+        pd.DataFrame([[1.0, 2.0]] * 2, index=DAYS),
+        r"the name of column 1 after the dates is no text in frame: found 0\. .*frame\.rename\(columns=str\)",
+    ),
+    (
+        pd.DataFrame([[1.0, 2.0]] * 2, index=DAYS, columns=["A", None]),
+        "column 2 after the dates has no name in frame: found ''",
+    ),
+    (
+        pd.DataFrame({"A": [1.0, 2.0]}, index=DAYS.to_period("M")),
+        r"a month or a quarter, and no day: found .*last_sessions\(frame\.index\)",
+    ),
+    (pd.DataFrame(index=DAYS), "frame has one column"),
+    (pd.DataFrame({"A": ["1", "x"]}, index=DAYS), r"frame, row 1, column 'A': not a number: found 'x'"),
+    (pd.DataFrame({"A": DAYS}, index=DAYS), r"frame, row 0, column 'A': not a number: found Timestamp"),
 )
 def test_what_is_wrong_with_a_frame_is_named(frame: pd.DataFrame, words: str) -> None:
     with pytest.raises(DataError, match=words):
@@ -180,17 +169,15 @@ def test_frame_is_left_as_it_was() -> None:
     pd.testing.assert_frame_equal(frame, before)
 
 
-@pytest.mark.parametrize(
+@cases(
     "lines",
-    [
-        [line.replace(",", ";").replace(".", ",") for line in GOOD],
-        ["date, SPY ,QQQ", *GOOD[1:]],
-        [*GOOD[:2], "", *GOOD[2:], ""],
-        [GOOD[0], *GOOD[:0:-1]],
-        [*GOOD[:3], GOOD[3].replace("30,", "30 15:12:07,")],
-        [*GOOD, "Average,380.84,264.27"],
-        [f"{k},{line}" if k else f",{line}" for k, line in enumerate(GOOD)],
-    ],
+    [line.replace(",", ";").replace(".", ",") for line in GOOD],
+    ["date, SPY ,QQQ", *GOOD[1:]],
+    [*GOOD[:2], "", *GOOD[2:], ""],
+    [GOOD[0], *GOOD[:0:-1]],
+    [*GOOD[:3], GOOD[3].replace("30,", "30 15:12:07,")],
+    [*GOOD, "Average,380.84,264.27"],
+    [f"{k},{line}" if k else f",{line}" for k, line in enumerate(GOOD)],
 )
 def test_what_people_write_otherwise_is_read(write: WriteText, lines: list[str]) -> None:
     assert_is_the_good_one(read_table(write(*lines)))

@@ -11,6 +11,7 @@ from typing import Any
 import jsonschema
 import numpy as np
 import pytest
+from cases import cases
 from hypothesis import assume, given, settings
 from hypothesis import strategies as st
 
@@ -82,10 +83,9 @@ def test_holdings_and_cash_are_the_sums_of_the_accounts() -> None:
     assert "cash" not in portfolio.settings
 
 
-@pytest.mark.parametrize(
-    ("change", "said"),
-    [
-        ({"accounts.ira.kind": "roth"}, r"accounts\.ira\.kind: not one of its words .*'roth'\. .*taxable, sheltered"),
+@cases(
+"change, said",
+({"accounts.ira.kind": "roth"}, r"accounts\.ira\.kind: not one of its words .*'roth'\. .*taxable, sheltered"),
         ({"accounts.ira.cash": -1.0}, r"accounts\.ira\.cash: out of bounds"),
         ({"accounts.ira.shares.SPX": 3}, r"accounts\.ira\.shares\.SPX: no asset .*Did you mean 'SPY'"),
         ({"accounts.ira.shares.SPY": -3}, r"accounts\.ira\.shares\.SPY: out of bounds"),
@@ -96,7 +96,6 @@ def test_holdings_and_cash_are_the_sums_of_the_accounts() -> None:
         ({"cash": 5}, r"cash: stands beside `accounts` .*found 5\. .* leave it out"),
         ({"ticket.account": "U1"}, r"ticket\.account: stands beside `accounts`"),
         ({"lines.SPY.shares": 5, "lines.AGG.holdings": 7}, r"(?s)SPY\.shares: .*\n.*lines\.AGG\.holdings: stands"),
-    ],
 )  # fmt: skip
 def test_a_mistake_in_the_accounts_is_a_sentence(change: Any, said: str) -> None:
     with pytest.raises(ConfigError, match=said):

@@ -6,6 +6,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from cases import cases
 
 from foundation.errors import DataError
 from research.orders import trade_list
@@ -240,9 +241,10 @@ def test_activities_of_alpaca(tmp_path: Path, portfolio: Portfolio) -> None:
     ]
 
 
-@pytest.mark.parametrize(("text", "quantity", "moment"), [
-    (DEGIRO, 133, at(15, 15)), (GERMAN, 1_133, at(15, 15, 32)),
-])  # fmt: skip
+@cases(
+"text, quantity, moment",
+(DEGIRO, 133, at(15, 15)), (GERMAN, 1_133, at(15, 15, 32)),
+)  # fmt: skip
 def test_local_formats(tmp_path: Path, portfolio: Portfolio, text: str, quantity: int, moment: datetime) -> None:
     """Commas before decimals, the day first, and a time zone that the user states."""
     got = read(tmp_path, text, portfolio, Reading(zone="Europe/Amsterdam"))
@@ -349,10 +351,11 @@ def test_a_row_whose_numbers_do_not_fit_is_listed_with_the_column_that_may_be_a_
 CASH = "Trade ID,Date,Type,Symbol,Amount\n"
 
 
-@pytest.mark.parametrize(("words", "amount"), [
-    ("Margin Interest", -5), ("Interest Charged", -5), ("Overdraft Interest", -5), ("Credit Interest", 5),
+@cases(
+"words, amount",
+("Margin Interest", -5), ("Interest Charged", -5), ("Overdraft Interest", -5), ("Credit Interest", 5),
     ("Wire Out", -5), ("Transfer Out", -5), ("Wire In", 5), ("Dividend Paid on Short", -5), ("Fee Rebate", 5),
-])  # fmt: skip
+)  # fmt: skip
 def test_unsigned_money_goes_or_comes_by_its_words(
     tmp_path: Path, portfolio: Portfolio, words: str, amount: int
 ) -> None:
@@ -369,11 +372,12 @@ def test_interest_that_may_have_come_or_gone_is_listed(tmp_path: Path, portfolio
 TRADE = "Trade ID,Date,Symbol,Side,Quantity,"
 
 
-@pytest.mark.parametrize(("header", "row"), [
-    ("Filled,Price,Commission", "200,100,149.00,5"),
+@cases(
+"header, row",
+("Filled,Price,Commission", "200,100,149.00,5"),
     ("Filled Qty,Price,Avg Fill Price,Commission", "200,100,150.00,149.00,5"),
     ("Price,Execution Price,Filled Quantity,Commission", "200,150.00,149.00,100,5"),
-])  # fmt: skip
+)  # fmt: skip
 def test_what_was_filled_goes_before_what_was_ordered(
     tmp_path: Path, portfolio: Portfolio, header: str, row: str
 ) -> None:
@@ -381,11 +385,12 @@ def test_what_was_filled_goes_before_what_was_ordered(
     assert (fill.quantity, fill.price, sum(fill.fees.values())) == (100, 149, 5)
 
 
-@pytest.mark.parametrize(("header", "row", "said"), [
-    ("Price,Booked Amount", "100,149.00,-14903.00", "may be the amount: where it is, say so: --columns amount='Booked"),
+@cases(
+"header, row, said",
+("Price,Booked Amount", "100,149.00,-14903.00", "may be the amount: where it is, say so: --columns amount='Booked"),
     ("Price,Commission (bps)", "100,149.00,5", "a cost that is no amount of money"),
     ("Price,Commission %", "100,149.00,0.05", "a cost that is no amount of money"),
-])  # fmt: skip
+)  # fmt: skip
 def test_a_trade_beside_an_amount_or_a_rate_of_cost_is_listed(
     tmp_path: Path, portfolio: Portfolio, header: str, row: str, said: str
 ) -> None:
@@ -415,9 +420,10 @@ def test_debits_and_credits_are_amounts(tmp_path: Path, portfolio: Portfolio) ->
     assert found.doubts == {}
 
 
-@pytest.mark.parametrize(("debit", "credit", "amount"), [
-    ("--", "5", 5), ("$0.00", "$5.00", 5), ("n/a", "5.00", 5), ("$5.00", "0", -5), ("(5.00)", "", -5), ("-5", "-", -5),
-])  # fmt: skip
+@cases(
+"debit, credit, amount",
+("--", "5", 5), ("$0.00", "$5.00", 5), ("n/a", "5.00", 5), ("$5.00", "0", -5), ("(5.00)", "", -5), ("-5", "-", -5),
+)  # fmt: skip
 def test_an_empty_debit_or_credit_hides_no_other(
     tmp_path: Path, portfolio: Portfolio, debit: str, credit: str, amount: int
 ) -> None:

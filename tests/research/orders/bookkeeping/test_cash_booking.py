@@ -7,6 +7,7 @@ from decimal import Decimal
 import numpy as np
 import pytest
 from booked import later
+from cases import cases
 
 from foundation.errors import DataError
 from research.orders.booking import events_since, open_book, with_event, without_event
@@ -99,10 +100,11 @@ def test_a_dividend_that_never_comes_is_dismissed_and_the_brokers_amount_still_c
     assert without_event(book, market, "another") is None
 
 
-@pytest.mark.parametrize("entry", [
-    replace(PAID, asset="B"), replace(PAID, asset=""), replace(PAID, kind="tax"), replace(PAID, day=date(2023, 1, 2)),
+@cases(
+"entry",
+replace(PAID, asset="B"), replace(PAID, asset=""), replace(PAID, kind="tax"), replace(PAID, day=date(2023, 1, 2)),
     replace(PAID, day=date(2023, 4, 4)),
-])  # fmt: skip
+)  # fmt: skip
 def test_another_amount_leaves_the_dividend_proposed(market: Portfolio, book: Book, entry: CashEntry) -> None:
     paid = with_entry(book, market, entry)
     assert (usd(paid), [event.name for event in events_since(paid, market)]) == (Decimal("5257.55"), [EVENT])
@@ -156,13 +158,11 @@ def test_a_deposit_of_a_list_and_of_the_broker_is_booked_once_in_either_order(tw
     assert [each.entry_id for each in stated(first, two, STATED).entries] == ["ib:9"]
 
 
-@pytest.mark.parametrize(
+@cases(
     "entry",
-    [
-        replace(STATED, amount=Decimal(701)),
-        replace(STATED, day=date(2023, 1, 10)),  # 11 days after the closes of the list
-        replace(STATED, kind="interest"),
-    ],
+    replace(STATED, amount=Decimal(701)),
+    replace(STATED, day=date(2023, 1, 10)),  # 11 days after the closes of the list
+    replace(STATED, kind="interest"),
 )
 def test_another_amount_of_the_broker_is_booked_beside_that_of_a_list(
     two: Portfolio, book: Book, entry: CashEntry

@@ -10,6 +10,7 @@ from typing import Any
 import pandas as pd
 import pytest
 from booked import ledger_of
+from cases import cases
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
@@ -45,14 +46,12 @@ def held(book: Book) -> dict[str, float]:
     return {of: float(amount) for of, amount in (*holder.units.items(), *holder.cash.items())}
 
 
-@pytest.mark.parametrize(
-    ("row", "units", "cash"),
-    [
-        (f"A,{DAY},B,1,,,,", {"A": 0, "B": 600}, 0),  # a renaming
-        (f"A,{DAY},B,0.5,2.5,USD,40,", {"A": 0, "B": 300}, 1_500),  # a merger
-        (f"A,{DAY},,,0.07,,,", {"A": 0, "B": 0}, 42),  # a delisting
-        (f"A,{DAY},B,0.1,,,,0.2", {"A": 600, "B": 60}, 0),  # a spin-off
-    ],
+@cases(
+    "row, units, cash",
+    (f"A,{DAY},B,1,,,,", {"A": 0, "B": 600}, 0),  # a renaming
+    (f"A,{DAY},B,0.5,2.5,USD,40,", {"A": 0, "B": 300}, 1_500),  # a merger
+    (f"A,{DAY},,,0.07,,,", {"A": 0, "B": 0}, 42),  # a delisting
+    (f"A,{DAY},B,0.1,,,,0.2", {"A": 600, "B": 60}, 0),  # a spin-off
 )
 def test_units_become_others_and_cash(
     two: Portfolio, book: Book, tmp_path: Path, row: str, units: dict[str, float], cash: float
@@ -84,27 +83,25 @@ def test_units_from_elsewhere_come_with_their_cost_and_day(two: Portfolio, book:
     assert booked(after, two, tmp_path, f"{CAME}A,{DAY},40,2021-03-01,75.5,,,t1\n") == after
 
 
-@pytest.mark.parametrize(
-    ("table", "words"),
-    [
-        (f"{INTO}C,{DAY},B,1,,,,\n", "asset is 'C', which book desk does not hold"),
-        (f"{INTO}A,{DAY},C,1,,,,\n", "into is 'C', no asset of the portfolio: add it to `lines`"),
-        (f"{INTO}A,{DAY},A,2,,,,\n", "a split comes from the market's data"),
-        (f"{INTO}A,{DAY},B,,,,,\n", "units are those of `into` for one"),
-        (f"{INTO}A,{DAY},,,,,,\n", "neither `into` nor cash"),
-        (f"{INTO}A,{DAY},B,1,2,,,\n", "cash beside B, without its price"),
-        (f"{INTO}A,{DAY},B,1,,,,1.5\n", "cost_share is above 0, at most 1"),
-        (f"{INTO}A,{DAY},B,x,,,,\n", "units is 'x'. Write a plain number"),
-        (f"{INTO}A,30.12.2022,B,1,,,,\n", "date is '30.12.2022'. Write it as YYYY-MM-DD"),
-        (f"{INTO}A,2020-01-02,B,1,,,,\n", "have it in them"),
-        (f"{INTO}A,{DAY},,,1,EUR,,\n", "currency is 'EUR'. The book has cash in USD"),
-        (f"{CAME}A,{DAY},5,2021-03-01,,,,\n", "no price: write what a unit that came had cost"),
-        (f"{CAME}A,{DAY},5,2021-03-01,75.5,,,t\nA,{DAY},6,2021-03-01,75.5,,,t\n", "id t is there twice"),
-        (f"{CAME}A,{DAY},0,2021-03-01,75.5,,,\n", "units that are none"),
-        (f"{CAME}A,{DAY},5,2023-03-01,75.5,,,\n", "acquired after they came"),
-        (f"{CAME}A,{DAY},5,2021-03-01,75.5,own,,\n", "account is 'own'"),
-        (f"{CAME}A,{DAY},-5000,2021-03-01,75.5,,,\n", "fills sell"),
-    ],
+@cases(
+    "table, words",
+    (f"{INTO}C,{DAY},B,1,,,,\n", "asset is 'C', which book desk does not hold"),
+    (f"{INTO}A,{DAY},C,1,,,,\n", "into is 'C', no asset of the portfolio: add it to `lines`"),
+    (f"{INTO}A,{DAY},A,2,,,,\n", "a split comes from the market's data"),
+    (f"{INTO}A,{DAY},B,,,,,\n", "units are those of `into` for one"),
+    (f"{INTO}A,{DAY},,,,,,\n", "neither `into` nor cash"),
+    (f"{INTO}A,{DAY},B,1,2,,,\n", "cash beside B, without its price"),
+    (f"{INTO}A,{DAY},B,1,,,,1.5\n", "cost_share is above 0, at most 1"),
+    (f"{INTO}A,{DAY},B,x,,,,\n", "units is 'x'. Write a plain number"),
+    (f"{INTO}A,30.12.2022,B,1,,,,\n", "date is '30.12.2022'. Write it as YYYY-MM-DD"),
+    (f"{INTO}A,2020-01-02,B,1,,,,\n", "have it in them"),
+    (f"{INTO}A,{DAY},,,1,EUR,,\n", "currency is 'EUR'. The book has cash in USD"),
+    (f"{CAME}A,{DAY},5,2021-03-01,,,,\n", "no price: write what a unit that came had cost"),
+    (f"{CAME}A,{DAY},5,2021-03-01,75.5,,,t\nA,{DAY},6,2021-03-01,75.5,,,t\n", "id t is there twice"),
+    (f"{CAME}A,{DAY},0,2021-03-01,75.5,,,\n", "units that are none"),
+    (f"{CAME}A,{DAY},5,2023-03-01,75.5,,,\n", "acquired after they came"),
+    (f"{CAME}A,{DAY},5,2021-03-01,75.5,own,,\n", "account is 'own'"),
+    (f"{CAME}A,{DAY},-5000,2021-03-01,75.5,,,\n", "fills sell"),
 )
 def test_a_mistake_is_refused_with_its_row(two: Portfolio, book: Book, tmp_path: Path, table: str, words: str) -> None:
     with pytest.raises(DataError, match="(?s)" + words.replace(".", r"\.").replace("'", "['\"]")):

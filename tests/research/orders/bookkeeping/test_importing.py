@@ -9,6 +9,7 @@ from typing import Any
 import pandas as pd
 import pytest
 from booked import later, ledger_of, of_book
+from cases import cases
 from filled import filled
 from hypothesis import given, settings
 from hypothesis import strategies as st
@@ -241,15 +242,13 @@ def test_a_fill_is_matched_by_the_venues_id_else_by_rule_and_marked(sent: Portfo
     ]
 
 
-@pytest.mark.parametrize(
-    ("stray", "why"),
-    [
-        (fill("buy", 301, 50, "f", order_id=""), "The order is for 300, and 0 of it were filled before"),
-        (fill("buy", 1, 50, "f", order_id="20221130-00000000000000000000"), "Nobody sent the order to buy B"),
-        (Fill("A", "buy", 1, 100, "USD", FRIDAY, "f", "v"), "Nobody sent the order to buy A"),  # type: ignore[arg-type]
-        (Fill("X", "buy", 1, 100, "USD", FRIDAY, "f", "v"), "asset is 'X'"),  # type: ignore[arg-type]
-        (fill("buy", 1, 50, "f", account="U9"), "account is 'U9'. The portfolio has no accounts"),
-    ],
+@cases(
+    "stray, why",
+    (fill("buy", 301, 50, "f", order_id=""), "The order is for 300, and 0 of it were filled before"),
+    (fill("buy", 1, 50, "f", order_id="20221130-00000000000000000000"), "Nobody sent the order to buy B"),
+    (Fill("A", "buy", 1, 100, "USD", FRIDAY, "f", "v"), "Nobody sent the order to buy A"),  # type: ignore[arg-type]
+    (Fill("X", "buy", 1, 100, "USD", FRIDAY, "f", "v"), "asset is 'X'"),  # type: ignore[arg-type]
+    (fill("buy", 1, 50, "f", account="U9"), "account is 'U9'. The portfolio has no accounts"),
 )
 def test_what_fits_no_order_stays_listed_until_it_is_resolved(
     sent: Portfolio, book: Book, stray: Fill, why: str
@@ -352,13 +351,14 @@ def half(name: str, units: int = 20, price: str = "50.1", **more: Any) -> Fill:
     return fill("buy", units, price, name, **more)
 
 
-@pytest.mark.parametrize("stated", [
-    half("7", venue="ib"),
+@cases(
+"stated",
+half("7", venue="ib"),
     half("7", venue="ib", order_id=""),  # of the only open order of its asset and side
     half("7", venue="ib", price="50.10"),
     half("7", venue="ib", price="50"),  # to the digits that the file has
     half("7", venue="ib", units=40, price="50.05"),  # both fills of the day in a row
-])  # fmt: skip
+)  # fmt: skip
 def test_a_fill_that_another_venue_may_have_told_is_kept_for_a_person(
     sent: Portfolio, book: Book, stated: Fill
 ) -> None:
@@ -379,10 +379,11 @@ def test_a_person_books_a_fill_that_was_in_doubt(sent: Portfolio, book: Book) ->
     assert with_item(after, of_book(sent, after), "ib:7", "two").holders[0].units["B"] == 740
 
 
-@pytest.mark.parametrize("other", [
-    half("7"), half("7", venue="ib", units=19), half("7", venue="ib", price="50.2"),
+@cases(
+"other",
+half("7"), half("7", venue="ib", units=19), half("7", venue="ib", price="50.2"),
     replace(half("7", venue="ib"), moment=datetime(2023, 1, 3, 15, 0, tzinfo=UTC)),
-])  # fmt: skip
+)  # fmt: skip
 def test_another_fill_of_an_order_is_booked(sent: Portfolio, book: Book, other: Fill) -> None:
     after = imported(sent, book, Activity((half("1"),)), Activity((other,)))
     assert (after.open_items, after.holders[0].units["B"]) == ((), 720 + other.quantity)

@@ -5,6 +5,7 @@ from typing import Any
 
 import numpy as np
 import pytest
+from cases import cases
 from hypothesis import assume, given, settings
 from hypothesis import strategies as st
 
@@ -59,18 +60,16 @@ def test_the_orders_of_a_policy_given_by_a_person_are_the_same(desks: Any, data:
     assert after[0] == after[1]
 
 
-@pytest.mark.parametrize(
-    ("units", "limits", "told"),
-    [
-        ({"Q": 1.0}, {}, "orders has 'Q': Use A, B."),
-        ({"A": 0.5}, {}, "the order of A is 0.5: give a multiple of its lot, which is 1 units."),
-        ({"A": -601.0}, {}, "the order of A is -601.0: 600 units are held: sell at most these."),
-        ({"A": 0.0}, {}, "the orders have no units"),
-        ({"B": 100.0}, {}, "cash does not pay the orders to buy B: 5.00 USD are missing"),
-        ({"B": 95.0}, {"reserve": 0.01, "adverse_move": 0.0}, "754.75 USD are missing, with their costs, the reserve"),
-        ({"A": -10.0, "B": 10.0}, {"most": 1}, "there are 2 orders, and folder/by_hand.yaml allows 1"),
-        ({"A": -100.0}, {"turnover": 0.05}, "the turnover of the orders is 10.00 % of NAV, and folder/by_hand.yaml"),
-    ],
+@cases(
+    "units, limits, told",
+    ({"Q": 1.0}, {}, "orders has 'Q': Use A, B."),
+    ({"A": 0.5}, {}, "the order of A is 0.5: give a multiple of its lot, which is 1 units."),
+    ({"A": -601.0}, {}, "the order of A is -601.0: 600 units are held: sell at most these."),
+    ({"A": 0.0}, {}, "the orders have no units"),
+    ({"B": 100.0}, {}, "cash does not pay the orders to buy B: 5.00 USD are missing"),
+    ({"B": 95.0}, {"reserve": 0.01, "adverse_move": 0.0}, "754.75 USD are missing, with their costs, the reserve"),
+    ({"A": -10.0, "B": 10.0}, {"most": 1}, "there are 2 orders, and folder/by_hand.yaml allows 1"),
+    ({"A": -100.0}, {"turnover": 0.05}, "the turnover of the orders is 10.00 % of NAV, and folder/by_hand.yaml"),
 )
 def test_what_cannot_be_ordered_says_why_and_what_to_do(
     two: Portfolio, units: dict[str, float], limits: dict[str, float], told: str

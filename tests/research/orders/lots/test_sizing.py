@@ -6,6 +6,7 @@ from typing import Any
 import numpy as np
 import pandas as pd
 import pytest
+from cases import cases
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
@@ -242,9 +243,10 @@ def test_cash_below_the_reserve_pays_for_nothing_and_sales_bring_it_back(two: Po
     assert trade_list(buying, Threshold(buying.strategic, 0.0)).sized.cash >= 10.0
 
 
-@pytest.mark.parametrize(
-    ("limits", "orders", "kept"),
-    [(OrderLimits(0.0, 0.0, most=2), 2, "limit of 2 orders"), (OrderLimits(0.0, 0.0, turnover=0.1), 4, "")],
+@cases(
+    "limits, orders, kept",
+    (OrderLimits(0.0, 0.0, most=2), 2, "limit of 2 orders"),
+    (OrderLimits(0.0, 0.0, turnover=0.1), 4, ""),
 )
 def test_orders_keep_the_stated_limits(desk: Any, limits: OrderLimits, orders: int, kept: str) -> None:
     """Four assets at 40, 30, 20 and 10 %, each to be 25 %."""

@@ -7,6 +7,7 @@ from typing import Any
 import numpy as np
 import pandas as pd
 import pytest
+from cases import cases
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
@@ -129,16 +130,14 @@ def test_loss_that_a_purchase_in_a_sheltered_account_disallows_is_lost() -> None
 # -- by hand ---------------------------------------------------------------------------------------------------------
 
 
-@pytest.mark.parametrize(
-    ("bought", "last_short"),
-    [
-        ("2019-06-03", "2020-06-03"),  # 366 days
-        ("2021-12-29", "2022-12-29"),  # 365
-        ("2019-02-28", "2020-02-29"),  # the year begins on 1 March
-        ("2020-02-28", "2021-02-28"),  # it begins on 29 February
-        ("2020-02-29", "2021-02-28"),
-        ("2021-12-31", "2022-12-31"),
-    ],
+@cases(
+    "bought, last_short",
+    ("2019-06-03", "2020-06-03"),  # 366 days
+    ("2021-12-29", "2022-12-29"),  # 365
+    ("2019-02-28", "2020-02-29"),  # the year begins on 1 March
+    ("2020-02-28", "2021-02-28"),  # it begins on 29 February
+    ("2020-02-29", "2021-02-28"),
+    ("2021-12-31", "2022-12-31"),
 )
 def test_lot_is_long_term_after_more_than_a_year(bought: str, last_short: str) -> None:
     """IRS, Publication 550: counting begins on the next day, and the same date of a later month begins a month."""

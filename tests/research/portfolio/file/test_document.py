@@ -7,6 +7,7 @@ from typing import Annotated, Any
 
 import pandas as pd
 import pytest
+from cases import cases
 from pydantic import Field
 
 from foundation.arguments import did_you_mean
@@ -48,13 +49,11 @@ def document(tmp_path: Path) -> Any:
     return made
 
 
-@pytest.mark.parametrize(
+@cases(
     "overrides",
-    [
-        {"tracking_penalty": 2.0, "policies.rl.steps": 10},
-        {"tracking_penalty": 2.0, "policies": {"rl": {"steps": 10}}},
-        {"tracking_penalty": 2.0, "policies": {"rl.steps": 10}},
-    ],
+    {"tracking_penalty": 2.0, "policies.rl.steps": 10},
+    {"tracking_penalty": 2.0, "policies": {"rl": {"steps": 10}}},
+    {"tracking_penalty": 2.0, "policies": {"rl.steps": 10}},
 )
 def test_override_replaces_one_value_and_leaves_its_neighbours(document: Any, overrides: dict[str, Any]) -> None:
     tree = document(**overrides).tree
@@ -84,15 +83,13 @@ def test_place_names_the_line_or_the_override(document: Any) -> None:
     assert made.place(("absent",)).endswith("file.yaml")
 
 
-@pytest.mark.parametrize(
-    ("overrides", "message"),
-    [
-        (
-            {"tracking_penalty.deep": 1},
-            r"tracking_penalty: a key is given below a value that is not a mapping \(.*line 1\): found 5",
-        ),
-        ({"tracking_penalty": float("nan")}, r"tracking_penalty: not a finite number \(.*\): found nan"),
-    ],
+@cases(
+    "overrides, message",
+    (
+        {"tracking_penalty.deep": 1},
+        r"tracking_penalty: a key is given below a value that is not a mapping \(.*line 1\): found 5",
+    ),
+    ({"tracking_penalty": float("nan")}, r"tracking_penalty: not a finite number \(.*\): found nan"),
 )
 def test_impossible_override_is_refused(document: Any, overrides: dict[str, Any], message: str) -> None:
     with pytest.raises(ConfigError, match=message):

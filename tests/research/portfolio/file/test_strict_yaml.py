@@ -4,6 +4,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from cases import cases
 
 from foundation.errors import ConfigError
 from research.portfolio.file.strict_yaml import read_yaml
@@ -15,28 +16,26 @@ def read(tmp_path: Path, text: str) -> Any:
     return read_yaml(str(path))
 
 
-@pytest.mark.parametrize(
-    ("written", "value"),
-    [
-        ("1", 1),
-        ("-3", -3),
-        ("1_250.50", 1250.5),
-        ("1e-3", 0.001),
-        (".5", 0.5),
-        ("012", 12),  # not an octal number
-        ("1:30", "1:30"),  # not ninety
-        ("2022-06-30", "2022-06-30"),  # not a date
-        ("no", "no"),  # not false
-        ("true", True),
-        ("False", False),
-        ("~", None),
-        ("", None),
-        ("'0.5'", "0.5"),
-        ('"true"', "true"),
-        ("[1, a, [2]]", [1, "a", [2]]),
-        ("{x: 1}", {"x": 1}),
-        ("1.2.3", "1.2.3"),
-    ],
+@cases(
+    "written, value",
+    ("1", 1),
+    ("-3", -3),
+    ("1_250.50", 1250.5),
+    ("1e-3", 0.001),
+    (".5", 0.5),
+    ("012", 12),  # not an octal number
+    ("1:30", "1:30"),  # not ninety
+    ("2022-06-30", "2022-06-30"),  # not a date
+    ("no", "no"),  # not false
+    ("true", True),
+    ("False", False),
+    ("~", None),
+    ("", None),
+    ("'0.5'", "0.5"),
+    ('"true"', "true"),
+    ("[1, a, [2]]", [1, "a", [2]]),
+    ("{x: 1}", {"x": 1}),
+    ("1.2.3", "1.2.3"),
 )
 def test_value_is_read_as_written(tmp_path: Path, written: str, value: Any) -> None:
     found = read(tmp_path, f"key: {written}\n")[0]["key"]
@@ -54,27 +53,22 @@ def test_each_key_knows_its_line(tmp_path: Path) -> None:
     assert lines == {("a",): 1, ("a", "b"): 2, ("a", "c"): 4, ("a", "c", "d"): 4}
 
 
-@pytest.mark.parametrize(
-    ("text", "message"),
-    [
-        (
-            "a: 1\nb:\n  c: 1\n  c: 2\n",
-            r"b\.c: the key appears twice \(.*file\.yaml, lines 3 and 4\): found 'c'\. Keep",
-        ),
-        ("a: &x 1\nb: *x\n", r"not YAML \(.*file\.yaml, line 2, column 4\): an alias is not read"),
-        ("a: !!python/object:os.system x\n", r"a: a tag is not read \(.*line 1\): found .*os\.system\. Remove it"),
-        ("a: !!int 3\n", r"a: a tag is not read"),
-        ("a: 1\nb: .nan\n", r"b: not a finite number \(.*line 2\): found \.nan\. Write a plain number"),
-        ("a: 1\nb: 1e999\n", r"b: not a finite number \(.*line 2\): found 1e999\. Write a plain number"),
-        ("a: [1, -.inf]\n", r"a\.1: not a finite number \(.*line 1\): found -\.inf"),
-        ("a: [1\nb: 2\n", r"not YAML \(.*file\.yaml, line 2, column \d\): .*Correct the syntax there"),
-        ("a: 1\n\tb: 2\n", r"not YAML \(.*file\.yaml, line 2, column 1\)"),
-        ("? [a]\n: 1\n", r"a key is not text \(.*line 1\)"),
-        ("a: 1\n---\nb: 2\n", r"not YAML \(.*line 2"),
-        ("", r"file\.yaml holds no keys: found None\. Write `name: \.\.\.`"),
-        ("- a\n", r"file\.yaml holds no keys: found \['a'\]"),
-        ("a: \x00\n", r"not YAML \(.*file\.yaml"),
-    ],
+@cases(
+    "text, message",
+    ("a: 1\nb:\n  c: 1\n  c: 2\n", r"b\.c: the key appears twice \(.*file\.yaml, lines 3 and 4\): found 'c'\. Keep"),
+    ("a: &x 1\nb: *x\n", r"not YAML \(.*file\.yaml, line 2, column 4\): an alias is not read"),
+    ("a: !!python/object:os.system x\n", r"a: a tag is not read \(.*line 1\): found .*os\.system\. Remove it"),
+    ("a: !!int 3\n", r"a: a tag is not read"),
+    ("a: 1\nb: .nan\n", r"b: not a finite number \(.*line 2\): found \.nan\. Write a plain number"),
+    ("a: 1\nb: 1e999\n", r"b: not a finite number \(.*line 2\): found 1e999\. Write a plain number"),
+    ("a: [1, -.inf]\n", r"a\.1: not a finite number \(.*line 1\): found -\.inf"),
+    ("a: [1\nb: 2\n", r"not YAML \(.*file\.yaml, line 2, column \d\): .*Correct the syntax there"),
+    ("a: 1\n\tb: 2\n", r"not YAML \(.*file\.yaml, line 2, column 1\)"),
+    ("? [a]\n: 1\n", r"a key is not text \(.*line 1\)"),
+    ("a: 1\n---\nb: 2\n", r"not YAML \(.*line 2"),
+    ("", r"file\.yaml holds no keys: found None\. Write `name: \.\.\.`"),
+    ("- a\n", r"file\.yaml holds no keys: found \['a'\]"),
+    ("a: \x00\n", r"not YAML \(.*file\.yaml"),
 )
 def test_what_yaml_would_guess_or_drop_is_refused(tmp_path: Path, text: str, message: str) -> None:
     with pytest.raises(ConfigError, match=message):

@@ -11,6 +11,7 @@ from random import Random
 
 import numpy as np
 import pytest
+from cases import cases
 from hypothesis import given, settings
 from hypothesis import strategies as st
 from jsonschema import Draft202012Validator
@@ -153,15 +154,13 @@ def without_triggers(path: Path, change: str) -> None:
         rows.execute(change)
 
 
-@pytest.mark.parametrize(
+@cases(
     "change",
-    [
-        "UPDATE rows SET content = replace(content, '3799.25', '3799.26')",
-        "UPDATE rows SET day = '2022-12-29' WHERE day = '2022-12-30'",
-        "UPDATE rows SET known = '2022-12-28T21:00:00.000000Z'",
-        "DELETE FROM rows WHERE sequence = 3",
-        "UPDATE rows SET sequence = sequence + 1000",
-    ],
+    "UPDATE rows SET content = replace(content, '3799.25', '3799.26')",
+    "UPDATE rows SET day = '2022-12-29' WHERE day = '2022-12-30'",
+    "UPDATE rows SET known = '2022-12-28T21:00:00.000000Z'",
+    "DELETE FROM rows WHERE sequence = 3",
+    "UPDATE rows SET sequence = sequence + 1000",
 )
 def test_a_book_that_another_hand_changed_is_refused(whole: Book, change: str) -> None:
     without_triggers(write_book(whole, at(0)), change)
@@ -294,12 +293,10 @@ def test_a_json_file_is_read_and_put_aside_when_rows_take_its_place(whole: Book)
     assert (read_book("desk"), path.exists(), path.with_name("desk.converted.json").exists()) == (done, False, True)
 
 
-@pytest.mark.parametrize(
-    ("change", "told"),
-    [
-        (lambda text: text.replace("2022-12-30", "2022-12-31"), r"its fingerprint is of another content"),
-        (lambda text: text[:100], "is no JSON"),
-    ],
+@cases(
+    "change, told",
+    (lambda text: text.replace("2022-12-30", "2022-12-31"), r"its fingerprint is of another content"),
+    (lambda text: text[:100], "is no JSON"),
 )
 def test_a_json_file_that_another_hand_changed_is_refused(whole: Book, change: Callable[[str], str], told: str) -> None:
     as_json(whole, change)

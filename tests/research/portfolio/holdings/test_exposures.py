@@ -4,6 +4,7 @@ from typing import Any
 
 import numpy as np
 import pytest
+from cases import cases
 
 from foundation.errors import ConfigError
 from research.orders.decision import _into_limits
@@ -79,10 +80,9 @@ def test_exposures_by_currency_are_those_of_the_lines() -> None:
     assert np.sum(list(got.exposures("asset_class").values()), axis=0).tolist() == [1.0, 1.0]
 
 
-@pytest.mark.parametrize(
-    ("split", "words"),
-    [
-        ({"us_equity": 0.6, "bonds": 0.3}, "fractions that sum to 0.9, not to 1"),
+@cases(
+"split, words",
+({"us_equity": 0.6, "bonds": 0.3}, "fractions that sum to 0.9, not to 1"),
         ({"us_equity": 0.6, "bonds": 0.6, "total": 1.5}, "fractions that sum to 1.2, not to 1.5"),
         ({"us_equity": "all"}, "not a number"),
         ({"total": 0.0}, "split over nothing"),
@@ -90,7 +90,6 @@ def test_exposures_by_currency_are_those_of_the_lines() -> None:
         ([0.6, 0.4], "not a mapping"),
         ({"sector": {"tech": 1.0}, "bonds": 1.0}, "unknown key"),
         ({"sector": "tech"}, "not a mapping"),
-    ],
 )  # fmt: skip
 def test_each_mistake_has_a_sentence(split: Any, words: str) -> None:
     with pytest.raises(ConfigError, match=words) as raised:

@@ -6,6 +6,7 @@ from typing import Any
 import numpy as np
 import pytest
 import yaml
+from cases import cases
 
 from desk.tickets.ticket import make_ticket
 from foundation.errors import ConfigError
@@ -90,19 +91,14 @@ def test_a_price_file_values_the_holdings(write: Any) -> None:
     assert got.market.fingerprint == load_portfolio(path).market.fingerprint  # history is what it was
 
 
-@pytest.mark.parametrize(
-    ("overrides", "said"),
-    [
-        ({"positions.fil": "x"}, "positions.fil: unknown key"),
-        ({"positions.columns": {"assets": "Symbol"}}, "positions.columns.assets: no field of positions"),
-        (
-            {"positions.symbols": {"X": "QQQ"}},
-            "positions.symbols.X: neither an asset of the portfolio nor cash or ignore",
-        ),
-        ({"positions.decimal": ";"}, "positions.decimal: no decimal sign"),
-        ({"positions.file": "nowhere.csv"}, "nowhere.csv cannot be read (no such file or directory)"),
-        ({"prices": "nowhere.csv"}, "prices, or --prices (given beside desk.yaml): nowhere.csv cannot be read"),
-    ],
+@cases(
+    "overrides, said",
+    ({"positions.fil": "x"}, "positions.fil: unknown key"),
+    ({"positions.columns": {"assets": "Symbol"}}, "positions.columns.assets: no field of positions"),
+    ({"positions.symbols": {"X": "QQQ"}}, "positions.symbols.X: neither an asset of the portfolio nor cash or ignore"),
+    ({"positions.decimal": ";"}, "positions.decimal: no decimal sign"),
+    ({"positions.file": "nowhere.csv"}, "nowhere.csv cannot be read (no such file or directory)"),
+    ({"prices": "nowhere.csv"}, "prices, or --prices (given beside desk.yaml): nowhere.csv cannot be read"),
 )
 def test_wrong_keys_are_named(
     write: Any, overrides: dict[str, Any], said: str, monkeypatch: pytest.MonkeyPatch

@@ -7,6 +7,7 @@ from typing import Any
 import numpy as np
 import pandas as pd
 import pytest
+from cases import cases
 
 from backtests.engine import backtest
 from foundation.arrays import Array
@@ -41,18 +42,16 @@ def test_of_the_last_close_only_the_flow_is_read(portfolio: Portfolio) -> None:
     assert without.flows.tolist() == [0.0] * 4
 
 
-@pytest.mark.parametrize(
-    ("frame", "said"),
-    [
-        (history(DAYS, value=[1.0] * 3), "other columns than a nav_history: found value beside the dates"),
-        (history(DAYS, nav=[1.0] * 3, fees=[1.0] * 3), "other columns than a nav_history: found nav, fees"),
-        (history(DAYS, nav=[1.0, 0.0, 1.0]), r"no NAV above zero for nav on 2022-12-27 \(frame, row 1\): found 0.0"),
-        (history(DAYS, nav=[1.0, np.nan, 1.0]), r"no NAV above zero for nav on 2022-12-27 \(frame, row 1\): found nan"),
-        (history(["2022-12-23", "2022-12-24"], nav=[1.0] * 2), "row 1: 2022-12-24 is no session of market"),
-        (history(["2022-12-28", "2022-12-30"], nav=[1.0] * 2), "row 1: 2022-12-30 is no session of market"),
-        (history(["2022-12-23", "2022-12-28"], nav=[1.0] * 2), "frame has no row of 2022-12-27. Give one for each"),
-        (history(["2022-12-22", "2022-12-23"], nav=[1.0] * 2), "frame has no row of 2022-12-27, 2022-12-28"),
-    ],
+@cases(
+    "frame, said",
+    (history(DAYS, value=[1.0] * 3), "other columns than a nav_history: found value beside the dates"),
+    (history(DAYS, nav=[1.0] * 3, fees=[1.0] * 3), "other columns than a nav_history: found nav, fees"),
+    (history(DAYS, nav=[1.0, 0.0, 1.0]), r"no NAV above zero for nav on 2022-12-27 \(frame, row 1\): found 0.0"),
+    (history(DAYS, nav=[1.0, np.nan, 1.0]), r"no NAV above zero for nav on 2022-12-27 \(frame, row 1\): found nan"),
+    (history(["2022-12-23", "2022-12-24"], nav=[1.0] * 2), "row 1: 2022-12-24 is no session of market"),
+    (history(["2022-12-28", "2022-12-30"], nav=[1.0] * 2), "row 1: 2022-12-30 is no session of market"),
+    (history(["2022-12-23", "2022-12-28"], nav=[1.0] * 2), "frame has no row of 2022-12-27. Give one for each"),
+    (history(["2022-12-22", "2022-12-23"], nav=[1.0] * 2), "frame has no row of 2022-12-27, 2022-12-28"),
 )
 def test_what_is_no_history_is_refused_where_it_stands(portfolio: Portfolio, frame: pd.DataFrame, said: str) -> None:
     with pytest.raises(DataError, match=said):

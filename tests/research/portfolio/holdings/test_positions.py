@@ -10,6 +10,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from cases import cases
 from hypothesis import given, settings
 from hypothesis import strategies as st
 from injections import INJECTIONS
@@ -108,16 +109,14 @@ def refused(folder: Path, text: str | bytes, **given: Any) -> str:
 # -- four brokers ----------------------------------------------------------------------------------------------------
 
 
-@pytest.mark.parametrize(
-    ("text", "symbols"),
-    [
-        (SCHWAB, ("SPY", "AGG")),
-        (SCHWAB_ALL, ("SPY",)),
-        (FIDELITY, ("SPY",)),
-        (VANGUARD, ("AGG",)),
-        (INTERACTIVE, ("BRK B", "SPY")),
-        (FLEX, ("SPY", "AGG")),
-    ],
+@cases(
+    "text, symbols",
+    (SCHWAB, ("SPY", "AGG")),
+    (SCHWAB_ALL, ("SPY",)),
+    (FIDELITY, ("SPY",)),
+    (VANGUARD, ("AGG",)),
+    (INTERACTIVE, ("BRK B", "SPY")),
+    (FLEX, ("SPY", "AGG")),
 )
 def test_the_symbols_that_are_held_are_known_before_the_lines_are(
     tmp_path: Path, text: str, symbols: tuple[str, ...]
@@ -304,22 +303,20 @@ def test_two_rows_of_one_account_are_refused_and_of_two_added(tmp_path: Path) ->
     assert reading(tmp_path, header + "A,SPY,1\nB,SPY,2\n").units == {"SPY": 3.0}
 
 
-@pytest.mark.parametrize(
-    ("text", "said"),
-    [
-        ("Nr,Titel,Stück\n1,SPY,3\n", "no row names a column of asset and one of units: found 'Nr', 'Titel', 'Stück'"),
-        (
-            '"Date","Action","Symbol","Description","Quantity","Price"\n"12/27/2022","Buy","SPY","x","3","4"\n',
-            "row 1: a list of transactions, not of positions: found 'Date', 'Action'",
-        ),
-        ("Symbol,Quantity,Shares\nSPY,1,2\n", "row 1: two columns may hold the units: found 'Quantity' and 'Shares'."),
-        ("Symbol,Quantity,Quantity\nSPY,1,2\n", "two columns may hold the units: found 'Quantity' and 'Quantity'"),
-        ("", "positions.csv is empty"),
-        (b"PK\x03\x04 a workbook", "is a workbook or a PDF. Export it as CSV."),
-        (b"Symbol,Quantity\n\x81\x8d", "is no text in UTF-8, UTF-16 or Windows-1252"),
-        ('Symbol,Quantity\n"SPY,3\n', "is no CSV file with ',' between its cells: unexpected end of data, in the row "),
-        ('Symbol,Quantity\nSPY,"3\n', "in the row that begins at line 2. Correct its quotes"),
-    ],
+@cases(
+    "text, said",
+    ("Nr,Titel,Stück\n1,SPY,3\n", "no row names a column of asset and one of units: found 'Nr', 'Titel', 'Stück'"),
+    (
+        '"Date","Action","Symbol","Description","Quantity","Price"\n"12/27/2022","Buy","SPY","x","3","4"\n',
+        "row 1: a list of transactions, not of positions: found 'Date', 'Action'",
+    ),
+    ("Symbol,Quantity,Shares\nSPY,1,2\n", "row 1: two columns may hold the units: found 'Quantity' and 'Shares'."),
+    ("Symbol,Quantity,Quantity\nSPY,1,2\n", "two columns may hold the units: found 'Quantity' and 'Quantity'"),
+    ("", "positions.csv is empty"),
+    (b"PK\x03\x04 a workbook", "is a workbook or a PDF. Export it as CSV."),
+    (b"Symbol,Quantity\n\x81\x8d", "is no text in UTF-8, UTF-16 or Windows-1252"),
+    ('Symbol,Quantity\n"SPY,3\n', "is no CSV file with ',' between its cells: unexpected end of data, in the row "),
+    ('Symbol,Quantity\nSPY,"3\n', "in the row that begins at line 2. Correct its quotes"),
 )
 def test_a_file_of_another_kind_is_refused(tmp_path: Path, text: str | bytes, said: str) -> None:
     assert said in refused(tmp_path, text)
@@ -439,9 +436,7 @@ def test_any_table_reads_back_exactly(
 # -- numbers that nothing reads --------------------------------------------------------------------------------------
 
 
-@pytest.mark.parametrize(
-    ("cash", "found"), [("Cash,,,421350", "421350"), ("Margin debt,,,(90000.00)", "(90000.00)"), ("USD,0,0,5", "5")]
-)
+@cases("cash, found", ("Cash,,,421350", "421350"), ("Margin debt,,,(90000.00)", "(90000.00)"), ("USD,0,0,5", "5"))
 def test_money_in_a_column_that_is_not_read_is_refused(cash: str, found: str, tmp_path: Path) -> None:
     said = refused(tmp_path, f"Symbol,Quantity,Value,Worth today\nSPY,10,3834.40,3834.40\n{cash}\n")
     assert f"has a number in a column that is not read, 'Worth today': found '{found}'" in said

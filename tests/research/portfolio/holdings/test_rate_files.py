@@ -5,6 +5,7 @@ from pathlib import Path
 
 import numpy as np
 import pytest
+from cases import cases
 
 from foundation.errors import DataError
 from research.portfolio.holdings.rate_files import read_rate_file
@@ -40,17 +41,15 @@ def test_all_mistakes_of_a_file_are_told_at_once(tmp_path: Path) -> None:
         read_rate_file(path)
 
 
-@pytest.mark.parametrize(
-    ("content", "said"),
-    [
-        (b"", "rates.csv is empty. Export it anew."),
-        (b"\xef\xbb\xbf", "rates.csv is empty. Export it anew."),
-        (b"\xff\xfe", "rates.csv is empty. Export it anew."),
-        (b"\xef\xbb\xbf\xef\xbb\xbf\n", "rates.csv is empty. Export it anew."),
-        (b",,\n", "rates.csv, row 1: no header of rates: found ''"),
-        (b"\n\nday\n", "rates.csv, row 3: no header of rates: found 'day'"),
-        (b"date,EURUSD\n", "rates.csv has no rate"),
-    ],
+@cases(
+    "content, said",
+    (b"", "rates.csv is empty. Export it anew."),
+    (b"\xef\xbb\xbf", "rates.csv is empty. Export it anew."),
+    (b"\xff\xfe", "rates.csv is empty. Export it anew."),
+    (b"\xef\xbb\xbf\xef\xbb\xbf\n", "rates.csv is empty. Export it anew."),
+    (b",,\n", "rates.csv, row 1: no header of rates: found ''"),
+    (b"\n\nday\n", "rates.csv, row 3: no header of rates: found 'day'"),
+    (b"date,EURUSD\n", "rates.csv has no rate"),
 )
 def test_a_file_without_rates_is_refused(tmp_path: Path, content: bytes, said: str) -> None:
     path = tmp_path / "rates.csv"

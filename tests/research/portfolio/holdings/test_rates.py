@@ -7,6 +7,7 @@ from typing import Any
 import numpy as np
 import pandas as pd
 import pytest
+from cases import cases
 
 from backtests.engine.run import backtest
 from backtests.sweeps.setup import Setup
@@ -148,13 +149,11 @@ def test_rates_stand_in_the_market_or_in_the_file_and_either_way(made: Made) -> 
     assert both.prices.per_unit[1] == both.currencies.prices[1] * 1.5
 
 
-@pytest.mark.parametrize(
-    ("fx", "files"),
-    [
-        ("fx: {USDEUR: 0.5}", {}),
-        ("fx: rates.csv", {"rates.csv": "date,USDEUR\n2022-12-29,0.5\n"}),
-        ("fx: rates.csv", {"rates.csv": history(np.full(len(DAYS), 0.5), "USDEUR")}),
-    ],
+@cases(
+    "fx, files",
+    ("fx: {USDEUR: 0.5}", {}),
+    ("fx: rates.csv", {"rates.csv": "date,USDEUR\n2022-12-29,0.5\n"}),
+    ("fx: rates.csv", {"rates.csv": history(np.full(len(DAYS), 0.5), "USDEUR")}),
 )
 def test_the_file_stands_before_the_market_whichever_way_it_quotes(made: Made, fx: str, files: Any) -> None:
     portfolio = load_portfolio(made(fx, columns={"EURUSD": RATES}, files=files))
@@ -167,14 +166,12 @@ def test_the_file_stands_before_the_market_whichever_way_it_quotes(made: Made, f
     assert portfolio.market.prices[0, 1] == pytest.approx(first, rel=1e-15)
 
 
-@pytest.mark.parametrize(
-    ("fx", "files", "columns"),
-    [
-        ("fx: {EURUSD: 1.05, USDEUR: 0.5}", {}, {}),
-        ("fx: rates.csv", {"rates.csv": "date,EURUSD,USDEUR\n2022-12-29,1.05,0.5\n"}, {}),
-        ("", {}, {"EURUSD": RATES, "USDEUR": 1.0 / RATES}),
-        ("", {}, {"EURUSD": np.where(np.arange(len(RATES)) == len(RATES) - 1, np.nan, RATES), "USDEUR": 1.0 / RATES}),
-    ],
+@cases(
+    "fx, files, columns",
+    ("fx: {EURUSD: 1.05, USDEUR: 0.5}", {}, {}),
+    ("fx: rates.csv", {"rates.csv": "date,EURUSD,USDEUR\n2022-12-29,1.05,0.5\n"}, {}),
+    ("", {}, {"EURUSD": RATES, "USDEUR": 1.0 / RATES}),
+    ("", {}, {"EURUSD": np.where(np.arange(len(RATES)) == len(RATES) - 1, np.nan, RATES), "USDEUR": 1.0 / RATES}),
 )
 def test_a_source_that_quotes_a_currency_both_ways_is_refused(made: Made, fx: str, files: Any, columns: Any) -> None:
     path = made(fx, columns=columns, files=files)
@@ -228,15 +225,13 @@ def test_each_missing_rate_is_named_with_its_line_day_and_mend(made: Made) -> No
     assert cash.startswith("cash: there is cash in GBP, and there is no rate GBPUSD")
 
 
-@pytest.mark.parametrize(
-    ("fx", "said"),
-    [
-        ("fx: {EURGBP: 0.86}", "fx.EURGBP: a pair without USD, the basis; no rate is made of two others"),
-        ("fx: {EUR: 1.1}", "fx.EUR: no pair of currencies"),
-        ("fx: {EURUSD: 0}", "fx.EURUSD: out of bounds"),
-        ("fx: {EURUSD: high}", "fx.EURUSD: not a number"),
-        ("fx: other.csv", "other.csv cannot be read"),
-    ],
+@cases(
+    "fx, said",
+    ("fx: {EURGBP: 0.86}", "fx.EURGBP: a pair without USD, the basis; no rate is made of two others"),
+    ("fx: {EUR: 1.1}", "fx.EUR: no pair of currencies"),
+    ("fx: {EURUSD: 0}", "fx.EURUSD: out of bounds"),
+    ("fx: {EURUSD: high}", "fx.EURUSD: not a number"),
+    ("fx: other.csv", "other.csv cannot be read"),
 )
 def test_a_value_that_is_no_rate_is_refused(made: Made, fx: str, said: str) -> None:
     with pytest.raises(ConfigError) as error:
@@ -258,16 +253,11 @@ def test_all_mistakes_of_a_mapping_are_told_at_once(made: Made) -> None:
     assert [line.split(":")[0] for line in str(error.value).splitlines()] == ["fx.EUR", "fx.GBPUSD"]
 
 
-@pytest.mark.parametrize(
-    ("cash", "said"),
-    [
-        (
-            "cash: {USD: 100, EUR: -350}",
-            "cash: the cash of all currencies is negative, which a portfolio does not hold",
-        ),
-        ("cash: {Euro: 5}", "cash.Euro: no currency"),
-        ("cash: -5", "cash: out of bounds"),
-    ],
+@cases(
+    "cash, said",
+    ("cash: {USD: 100, EUR: -350}", "cash: the cash of all currencies is negative, which a portfolio does not hold"),
+    ("cash: {Euro: 5}", "cash.Euro: no currency"),
+    ("cash: -5", "cash: out of bounds"),
 )
 def test_cash_that_is_none_is_refused(made: Made, cash: str, said: str) -> None:
     with pytest.raises(ConfigError) as error:
@@ -346,17 +336,15 @@ def test_a_rate_of_the_broker_that_is_another_is_noted(made: Made) -> None:
 ROWS = "Symbol,Quantity,Price,Market Value,Currency\nSPY,100,383,38300,USD\nSAP,200,94,18800,EUR\nUSD,5000,1,5000,USD\n"
 
 
-@pytest.mark.parametrize(
-    ("row", "amount", "said"),
-    [
-        ("Cash,1000,1,1066.4,EUR", 1_000.0, "the value of Cash is 1,066.40, and its units are worth 1,000.00 EUR"),
-        ("Cash,10,100,1000,EUR", 1_000.0, ""),
-        ("Cash,1000,1,,EUR", 1_000.0, ""),
-        ("Cash,,,1000,EUR", 1_000.0, ""),
-        ("Cash,0,1,1000,EUR", 1_000.0, ""),
-        ("Cash,1000,,1000,EUR", 1_000.0, ""),
-        ("EUR,1000,1.0664,1066.4,EUR", 1_000.0, "the value of EUR is 1,066.40, and its units are worth 1,000.00 EUR"),
-    ],
+@cases(
+    "row, amount, said",
+    ("Cash,1000,1,1066.4,EUR", 1_000.0, "the value of Cash is 1,066.40, and its units are worth 1,000.00 EUR"),
+    ("Cash,10,100,1000,EUR", 1_000.0, ""),
+    ("Cash,1000,1,,EUR", 1_000.0, ""),
+    ("Cash,,,1000,EUR", 1_000.0, ""),
+    ("Cash,0,1,1000,EUR", 1_000.0, ""),
+    ("Cash,1000,,1000,EUR", 1_000.0, ""),
+    ("EUR,1000,1.0664,1066.4,EUR", 1_000.0, "the value of EUR is 1,066.40, and its units are worth 1,000.00 EUR"),
 )
 def test_foreign_cash_is_its_units_and_not_a_value_in_the_basis(made: Made, row: str, amount: float, said: str) -> None:
     fx = "fx: {EURUSD: 1.0664}\npositions: {file: positions.csv}"
@@ -366,12 +354,10 @@ def test_foreign_cash_is_its_units_and_not_a_value_in_the_basis(made: Made, row:
     assert [said in note for note in portfolio.notes if "the value of" in note] == ([True] if said else [])
 
 
-@pytest.mark.parametrize(
-    ("row", "said"),
-    [
-        ("Cash,1000,,1066.4,EUR", r"row 5, column 'Market Value': the units of Cash are 1,000\.00 .* found 1066\.4"),
-        ("Cash,1000,$1.07,1000,EUR", r"row 5, column 'Price': Cash is not in the currency of its asset"),
-    ],
+@cases(
+    "row, said",
+    ("Cash,1000,,1066.4,EUR", r"row 5, column 'Market Value': the units of Cash are 1,000\.00 .* found 1066\.4"),
+    ("Cash,1000,$1.07,1000,EUR", r"row 5, column 'Price': Cash is not in the currency of its asset"),
 )
 def test_foreign_cash_of_two_amounts_is_refused(made: Made, row: str, said: str) -> None:
     fx = "fx: {EURUSD: 1.0664}\npositions: {file: positions.csv}"

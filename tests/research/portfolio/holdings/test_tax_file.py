@@ -6,6 +6,7 @@ from typing import Any
 import pandas as pd
 import pytest
 import yaml
+from cases import cases
 
 from foundation.errors import ConfigError
 from research.accounting import Tax
@@ -107,31 +108,29 @@ def test_lots_that_are_not_the_holding_and_late_ones_are_told_at_once(write: Any
     assert second.startswith("lines.AGG.tax_lots.0.date: lies after the session that follows the last prices")
 
 
-@pytest.mark.parametrize(
-    ("overrides", "said"),
-    [
-        ({"lines.SPY.tax_lots": SPY}, "lines.SPY.tax_lots: lots without a tax rate"),
-        ({"lines.AGG.tax_lots": SPY, "tax.rate": 0.2}, "lines.AGG.tax_lots: AGG states holdings and no shares"),
-        ({"lines.SPY.tax_lots": 5, "tax.rate": 0.2}, "lines.SPY.tax_lots: not a list ("),
-        ({"tax": TAX | {"lots": "lowest"}}, "Use average, highest, first, tax_minimal"),
-        ({"tax": TAX | {"short_rate": 1.5}}, "tax.short_rate: out of bounds"),
-        ({"tax": TAX | {"gain_budget": -1}}, "tax.gain_budget: out of bounds"),
-        ({"tax": {"rate": 0.2, "realised": 5}}, "tax.realised: gains of this year without a budget"),
-        ({"tax": {"rate": 0.2, "sold_at_loss": {"SPY": "2022-12-01"}}}, "sales at a loss without a window"),
-        ({"tax": TAX | {"sold_at_loss": {"SPX": "2022-12-01"}}}, "tax.sold_at_loss.SPX: no asset of the portfolio"),
-        ({"tax": TAX | {"sold_at_loss": {"SPY": "2023-12-01"}}}, "lies after the session that follows the last prices"),
-        ({"tax": TAX | {"substitutes": {"SPX": "VTI"}}}, "tax.substitutes.SPX: no asset of the portfolio"),
-        ({"tax": TAX | {"substitutes": {"SPY": "SPY"}}}, "an asset in place of itself"),
-        ({"tax": TAX | {"long_after": "month"}}, "Use year, or write a whole number"),
-        ({"lines.SPY.tax_lots": [SPY[0] | {"account": "ira"}], "tax.rate": 0.2}, "the portfolio has no accounts"),
-        ({"tax": TAX | {"wash_sale_days": 0}}, "tax.wash_sale_days: out of bounds"),
-        ({"tax": {"rates": 0.2}}, "tax.rates: unknown key"),
-        ({"tax": {"harvest": 100}}, "tax.rate: missing"),
-        ({"tax": {"harvest_above": 0.05}}, "tax.rate: missing"),
-        ({"tax": TAX | {"harvest_above": 1.0}}, "tax.harvest_above: out of bounds"),
-        ({"tax": TAX | {"harvest_above": 0}}, "tax.harvest_above: out of bounds"),
-        ({"tax": {"rate": 0, "harvest_above": 0.05}}, "tax.harvest_above: harvests of losses that save no tax"),
-    ],
+@cases(
+    "overrides, said",
+    ({"lines.SPY.tax_lots": SPY}, "lines.SPY.tax_lots: lots without a tax rate"),
+    ({"lines.AGG.tax_lots": SPY, "tax.rate": 0.2}, "lines.AGG.tax_lots: AGG states holdings and no shares"),
+    ({"lines.SPY.tax_lots": 5, "tax.rate": 0.2}, "lines.SPY.tax_lots: not a list ("),
+    ({"tax": TAX | {"lots": "lowest"}}, "Use average, highest, first, tax_minimal"),
+    ({"tax": TAX | {"short_rate": 1.5}}, "tax.short_rate: out of bounds"),
+    ({"tax": TAX | {"gain_budget": -1}}, "tax.gain_budget: out of bounds"),
+    ({"tax": {"rate": 0.2, "realised": 5}}, "tax.realised: gains of this year without a budget"),
+    ({"tax": {"rate": 0.2, "sold_at_loss": {"SPY": "2022-12-01"}}}, "sales at a loss without a window"),
+    ({"tax": TAX | {"sold_at_loss": {"SPX": "2022-12-01"}}}, "tax.sold_at_loss.SPX: no asset of the portfolio"),
+    ({"tax": TAX | {"sold_at_loss": {"SPY": "2023-12-01"}}}, "lies after the session that follows the last prices"),
+    ({"tax": TAX | {"substitutes": {"SPX": "VTI"}}}, "tax.substitutes.SPX: no asset of the portfolio"),
+    ({"tax": TAX | {"substitutes": {"SPY": "SPY"}}}, "an asset in place of itself"),
+    ({"tax": TAX | {"long_after": "month"}}, "Use year, or write a whole number"),
+    ({"lines.SPY.tax_lots": [SPY[0] | {"account": "ira"}], "tax.rate": 0.2}, "the portfolio has no accounts"),
+    ({"tax": TAX | {"wash_sale_days": 0}}, "tax.wash_sale_days: out of bounds"),
+    ({"tax": {"rates": 0.2}}, "tax.rates: unknown key"),
+    ({"tax": {"harvest": 100}}, "tax.rate: missing"),
+    ({"tax": {"harvest_above": 0.05}}, "tax.rate: missing"),
+    ({"tax": TAX | {"harvest_above": 1.0}}, "tax.harvest_above: out of bounds"),
+    ({"tax": TAX | {"harvest_above": 0}}, "tax.harvest_above: out of bounds"),
+    ({"tax": {"rate": 0, "harvest_above": 0.05}}, "tax.harvest_above: harvests of losses that save no tax"),
 )
 def test_wrong_value_is_refused(write: Any, overrides: dict[str, Any], said: str) -> None:
     with pytest.raises(ConfigError) as told:
@@ -171,12 +170,13 @@ def test_lots_are_those_of_their_accounts(write: Any) -> None:
     assert got.lots[1] == got.sheltered[1] == ()
 
 
-@pytest.mark.parametrize(("units", "shares", "scaled"), [
-    ((60.06, 40.063), 100.1234, (60.06023993527961, 40.06316006472039)),  # by 0.0004, and the last digit is 0.001
+@cases(
+"units, shares, scaled",
+((60.06, 40.063), 100.1234, (60.06023993527961, 40.06316006472039)),  # by 0.0004, and the last digit is 0.001
     ((60.06, 40.063), 100.1226, (60.05976006, 40.06283994)),
     ((60.06, 40.063), 100.124, None),
     ((60.0, 40.0), 100.4, None),  # whole units are not rounded
-])  # fmt: skip
+)  # fmt: skip
 def test_lots_that_miss_the_units_by_less_than_their_last_digit_are_scaled_and_noted(
     write: Any, units: tuple[float, float], shares: float, scaled: tuple[float, float] | None
 ) -> None:
@@ -201,16 +201,14 @@ def test_lots_of_the_only_taxable_account_that_holds_a_line_need_not_name_it(wri
     assert [lot.account for lot in loaded(write, lots_of("", ""), one).lots[0]] == ["t1", "t1"]
 
 
-@pytest.mark.parametrize(
-    ("lots", "said"),
-    [
-        (lots_of("", ""), ["0: of the taxable accounts t1 60 and t2 40 hold SPY, and the lot does not say which",
+@cases(
+"lots, said",
+(lots_of("", ""), ["0: of the taxable accounts t1 60 and t2 40 hold SPY, and the lot does not say which",
                            "1: of the taxable accounts t1 60 and t2 40 hold SPY, and the lot does not say which"]),
         (lots_of("t1", "t3"), ["1.account: no account of the portfolio"]),
         (lots_of("t2", "t1"), ["the lots of SPY in t1 sum to 40 units, and its shares are 60",
                                "the lots of SPY in t2 sum to 60 units, and its shares are 40"]),
         (lots_of("t1", "t2", "ira", units=11), ["the lots of SPY in ira sum to 11 units, and its shares are 10"]),
-    ],
 )  # fmt: skip
 def test_lots_of_no_account_or_of_another_are_refused(write: Any, lots: Any, said: list[str]) -> None:
     with pytest.raises(ConfigError) as told:

@@ -7,6 +7,7 @@ from typing import Any
 import numpy as np
 import pytest
 import yaml
+from cases import cases
 
 from foundation.errors import ConfigError
 from research.accounting import Impact
@@ -38,16 +39,10 @@ def test_a_spread_of_a_class_is_estimated_by_the_day_beside_one_that_is_stated(w
     assert (got[:, 1] == np.array([3.0]) * 1e-4).all()
 
 
-@pytest.mark.parametrize(
-    ("old", "new", "by_day"),
-    [
-        ("half_spread_bps: 3", "half_spread: {estimate: corwin_schultz}", True),  # of the asset, its class states one
-        (
-            "half_spread_bps: 1}",
-            "half_spread: {estimate: corwin_schultz}}",
-            False,
-        ),  # of the class, its asset states one
-    ],
+@cases(
+    "old, new, by_day",
+    ("half_spread_bps: 3", "half_spread: {estimate: corwin_schultz}", True),  # of the asset, its class states one
+    ("half_spread_bps: 1}", "half_spread: {estimate: corwin_schultz}}", False),  # of the class, its asset states one
 )
 def test_a_line_has_its_own_spread_of_either_kind_in_place_of_its_classs(
     write: Any, old: str, new: str, by_day: bool
@@ -115,16 +110,14 @@ def test_error_names_file_line_key_value_and_mend(
     assert mend in message.partition("found")[2]
 
 
-@pytest.mark.parametrize(
-    ("given", "said"),
-    [
-        ("exponent: 1", r" \(PLACE\): exponent of impact is 1\.0: it is more than 1 and at most 3"),
-        ("exponent: 3.5", r" \(PLACE\): exponent of impact is 3\.5: it is more than 1 and at most 3"),
-        ("power: 2", r"\.power: unknown key \(PLACE\): found 'power'\. Use exponent, volume_window, volatility_window"),
-        ("volume_window: 0", r"\.volume_window: out of bounds \(PLACE\): found 0\. .* at least 1"),
-        ("volatility_window: 1", r"\.volatility_window: out of bounds \(PLACE\): found 1\. .* at least 2"),
-        ("volume_window: 2.5", r"\.volume_window: not a whole number \(PLACE\): found 2\.5"),
-    ],
+@cases(
+    "given, said",
+    ("exponent: 1", r" \(PLACE\): exponent of impact is 1\.0: it is more than 1 and at most 3"),
+    ("exponent: 3.5", r" \(PLACE\): exponent of impact is 3\.5: it is more than 1 and at most 3"),
+    ("power: 2", r"\.power: unknown key \(PLACE\): found 'power'\. Use exponent, volume_window, volatility_window"),
+    ("volume_window: 0", r"\.volume_window: out of bounds \(PLACE\): found 0\. .* at least 1"),
+    ("volatility_window: 1", r"\.volatility_window: out of bounds \(PLACE\): found 1\. .* at least 2"),
+    ("volume_window: 2.5", r"\.volume_window: not a whole number \(PLACE\): found 2\.5"),
 )
 def test_an_error_of_impact_names_file_line_key_value_and_mend(write: Any, given: str, said: str) -> None:
     path = write("limits:", f"impact: {{{given}}}\nlimits:")

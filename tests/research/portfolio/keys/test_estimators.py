@@ -5,6 +5,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from cases import cases
 
 from foundation.errors import ConfigError
 from foundation.files import sha256_of
@@ -125,55 +126,47 @@ def test_settings_state_every_default() -> None:
     }  # fmt: skip
 
 
-@pytest.mark.parametrize(
-    ("written", "message"),
-    [
-        (
-            f"{{{KIND}.RiskBudgetting}}",
-            r"held\.kind: skfolio\.optimization has no class RiskBudgetting \(.*line 1\): found .*Did you mean 'Risk",
-        ),
-        ("{kind: skfolio.optimisation.MeanRisk}", r"skfolio has no module optimisation .*Did you mean 'optimization'"),
-        (
-            "{kind: pypfopt.HRPOp}",
-            r"held\.kind: unknown optimiser \(.*found 'pypfopt\.HRPOp'\. Did you mean 'pypfopt\.HRPO",
-        ),
-        (
-            "{kind: riskfolio.Portfolio, obj: Sharp}",
-            r"obj of riskfolio\.Portfolio is 'Sharp': use one of MinRisk, Utility",
-        ),
-        ("{kind: skfolio.MeanRisk}", r"held\.kind: not a class of skfolio .*Write it as skfolio\.optimization\.MeanR"),
-        ("{kind: skfolio._constants.MeanRisk}", r"skfolio has no module _constants"),
-        (f"{{{KIND}.BaseOptimization}}", r"held\.kind: BaseOptimization is no estimator"),
-        (f"{{{KIND}.ObjectiveFunction}}", r"held\.kind: ObjectiveFunction is no estimator"),
-        ("{kind: skfolio.prior.EmpiricalPrior}", r"EmpiricalPrior has no weights_ .*Name an optimiser, such as skf"),
-        ("{kind: sklearn.cluster.KMeans}", r"held\.kind: unknown kind .*found 'sklearn\.cluster\.KMeans'\. Use str"),
-        (f"{{{KIND}.MeanRisk, risk_mesure: CVAR}}", r"held\.risk_mesure: unknown key .*Did you mean 'risk_measure'"),
-        (
-            f"{{{KIND}.MeanRisk, risk_measure: CVARR}}",
-            r"held\.risk_measure: not a RiskMeasure .*'CVARR'\. Did you mean 'CV",
-        ),
-        (
-            f"{{{KIND}.MeanRisk, l2_coef: high}}",
-            r"held\.l2_coef: not a number \(.*\): found 'high'\. Write a plain number",
-        ),
-        (f"{{{KIND}.MeanRisk, save_problem: 1}}", r"held\.save_problem: not true or false .*found 1"),
-        (f"{{{KIND}.MeanRisk, window: long}}", r"held\.window: not a whole number .*found 'long'"),
-        (f"{{{KIND}.MeanRisk, window: 1}}", r"held \(.*line 1\): window of EstimatorAllocation is 1"),
-        (f"{{{KIND}.StackingOptimization, window: 21}}", r"held\.estimators: missing .*Add `estimators:`"),
-        (f"{{{KIND}.Random}}", r"held \(.*\): skfolio\.optimization\.Random draws weights that no seed determines"),
-        (
-            f"{{{KIND}.MeanRisk, prior_estimator: {{kind: skfolio.prior.EmpiricPrior}}}}",
-            r"held\.prior_estimator\.kind: skfolio\.prior has no class EmpiricPrior .*Did you mean 'EmpiricalPrior'",
-        ),
-        (
-            f"{{{KIND}.MeanRisk, prior_estimator: {{kind: my_module:Prior}}}}",
-            r"held\.prior_estimator\.kind: not a class of skfolio .*found 'my_module:Prior'",
-        ),
-        (
-            f"{{{KIND}.MeanRisk, prior_estimator: {{kind: skfolio.prior.EmpiricalPrior, mu: 1}}}}",
-            r"held\.prior_estimator\.mu: unknown key .*Use kind, mu_estimator",
-        ),
-    ],
+@cases(
+    "written, message",
+    (
+        f"{{{KIND}.RiskBudgetting}}",
+        r"held\.kind: skfolio\.optimization has no class RiskBudgetting \(.*line 1\): found .*Did you mean 'Risk",
+    ),
+    ("{kind: skfolio.optimisation.MeanRisk}", r"skfolio has no module optimisation .*Did you mean 'optimization'"),
+    (
+        "{kind: pypfopt.HRPOp}",
+        r"held\.kind: unknown optimiser \(.*found 'pypfopt\.HRPOp'\. Did you mean 'pypfopt\.HRPO",
+    ),
+    ("{kind: riskfolio.Portfolio, obj: Sharp}", r"obj of riskfolio\.Portfolio is 'Sharp': use one of MinRisk, Utility"),
+    ("{kind: skfolio.MeanRisk}", r"held\.kind: not a class of skfolio .*Write it as skfolio\.optimization\.MeanR"),
+    ("{kind: skfolio._constants.MeanRisk}", r"skfolio has no module _constants"),
+    (f"{{{KIND}.BaseOptimization}}", r"held\.kind: BaseOptimization is no estimator"),
+    (f"{{{KIND}.ObjectiveFunction}}", r"held\.kind: ObjectiveFunction is no estimator"),
+    ("{kind: skfolio.prior.EmpiricalPrior}", r"EmpiricalPrior has no weights_ .*Name an optimiser, such as skf"),
+    ("{kind: sklearn.cluster.KMeans}", r"held\.kind: unknown kind .*found 'sklearn\.cluster\.KMeans'\. Use str"),
+    (f"{{{KIND}.MeanRisk, risk_mesure: CVAR}}", r"held\.risk_mesure: unknown key .*Did you mean 'risk_measure'"),
+    (
+        f"{{{KIND}.MeanRisk, risk_measure: CVARR}}",
+        r"held\.risk_measure: not a RiskMeasure .*'CVARR'\. Did you mean 'CV",
+    ),
+    (f"{{{KIND}.MeanRisk, l2_coef: high}}", r"held\.l2_coef: not a number \(.*\): found 'high'\. Write a plain number"),
+    (f"{{{KIND}.MeanRisk, save_problem: 1}}", r"held\.save_problem: not true or false .*found 1"),
+    (f"{{{KIND}.MeanRisk, window: long}}", r"held\.window: not a whole number .*found 'long'"),
+    (f"{{{KIND}.MeanRisk, window: 1}}", r"held \(.*line 1\): window of EstimatorAllocation is 1"),
+    (f"{{{KIND}.StackingOptimization, window: 21}}", r"held\.estimators: missing .*Add `estimators:`"),
+    (f"{{{KIND}.Random}}", r"held \(.*\): skfolio\.optimization\.Random draws weights that no seed determines"),
+    (
+        f"{{{KIND}.MeanRisk, prior_estimator: {{kind: skfolio.prior.EmpiricPrior}}}}",
+        r"held\.prior_estimator\.kind: skfolio\.prior has no class EmpiricPrior .*Did you mean 'EmpiricalPrior'",
+    ),
+    (
+        f"{{{KIND}.MeanRisk, prior_estimator: {{kind: my_module:Prior}}}}",
+        r"held\.prior_estimator\.kind: not a class of skfolio .*found 'my_module:Prior'",
+    ),
+    (
+        f"{{{KIND}.MeanRisk, prior_estimator: {{kind: skfolio.prior.EmpiricalPrior, mu: 1}}}}",
+        r"held\.prior_estimator\.mu: unknown key .*Use kind, mu_estimator",
+    ),
 )
 def test_mistakes_are_told_with_key_value_and_mend(read: Any, written: str, message: str) -> None:
     with pytest.raises(ConfigError, match=message):

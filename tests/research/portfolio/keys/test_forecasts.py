@@ -5,6 +5,7 @@ from typing import Any
 
 import pytest
 import yaml
+from cases import cases
 
 from foundation.errors import ConfigError
 from research.allocation import FixedWeights, MeanVariance, target_path
@@ -122,46 +123,44 @@ def test_periods_a_year_of_the_file_are_those_of_its_views() -> None:
     assert dict(held.prior.weights) == {"SPY": 0.6, "AGG": 0.4}
 
 
-@pytest.mark.parametrize(
-    ("written", "message"),
-    [
-        ("guess", r"mine\.forecast: unknown forecast \(.*line 4\): found 'guess'\. Use estimated, market_cap"),
-        ("{kind: black_litterman, view: []}", r"mine\.forecast\.view: unknown key .*Did you mean 'views'"),
-        ("{kind: black_litterman, priors: x}", r"mine\.forecast\.priors: unknown key .*Did you mean 'prior'"),
-        ("{kind: black_litterman, prior: cap}", r"mine\.forecast\.prior: unknown prior .*found 'cap'"),
-        ("{kind: black_litterman, tau: -1}", r"mine\.forecast \(.*line 4\): tau of BlackLitterman is -1"),
-        (
-            "{kind: black_litterman, views: [{view: SPY gains 4% a year}]}",
-            r"mine\.forecast\.views\.0.*\(.*line 4\): found .*",
-        ),
-        (
-            "{kind: black_litterman, views: [{view: SPY returns 4% a year, confidence: 60}]}",
-            r"mine\.forecast\.views.*: confidence of view 'SPY returns 4% a year' is 60.*60 per cent is written 60%",
-        ),
-        ("{kind: black_litterman, views: [SPY returns 4% a year]}", r"mine\.forecast\.views\.0: not a mapping"),
-        (
-            "{kind: opinion_pooling, opinions: [{name: a, probability: 2, views: []}]}",
-            r"mine\.forecast\.opinions.*probability of opinion 'a' is 2",
-        ),
-        ("refitted", r"mine\.forecast: not a mapping .*Write `model:` below it"),
-        ("forecast_views", r"mine\.forecast: no forecast any more .*Write `allocation: \{kind: tilted"),
-        ("{kind: forecast_views, forecast: har}", r"mine\.forecast\.kind: no forecast any more"),
-        ("{kind: refitted}", r"mine\.forecast\.model: missing"),
-        ("{kind: refitted, model: hat}", r"mine\.forecast\.model: unknown model .*Did you mean 'har'"),
-        ("{kind: refitted, model: {window: 800}}", r"mine\.forecast\.model\.kind: missing"),
-        ("{kind: har, horizon: 0}", r"mine\.forecast \(.*line 4\): horizon of HARVolatility is 0"),
-        ("{kind: har, schedule: yearly}", r"mine\.forecast\.schedule: not one of its words"),
-        ("{kind: har, leverage: true}", r"mine\.forecast\.leverage: unknown key"),
-        ("{kind: refitted, model: bosted}", r"mine\.forecast\.model: unknown model .*Did you mean 'boosted'"),
-        (
-            "{kind: refitted, model: {kind: boosted, monotone: {carry_252: 2}}}",
-            r"mine\.forecast\.model\.monotone\.carry_252.*found 2",
-        ),
-        (
-            "{kind: refitted, model: {kind: boosted, window: 400}}",
-            r"mine\.forecast\.model \(.*line 4\): window of Boosted is 400: a horizon of 21 needs 438",
-        ),
-    ],
+@cases(
+    "written, message",
+    ("guess", r"mine\.forecast: unknown forecast \(.*line 4\): found 'guess'\. Use estimated, market_cap"),
+    ("{kind: black_litterman, view: []}", r"mine\.forecast\.view: unknown key .*Did you mean 'views'"),
+    ("{kind: black_litterman, priors: x}", r"mine\.forecast\.priors: unknown key .*Did you mean 'prior'"),
+    ("{kind: black_litterman, prior: cap}", r"mine\.forecast\.prior: unknown prior .*found 'cap'"),
+    ("{kind: black_litterman, tau: -1}", r"mine\.forecast \(.*line 4\): tau of BlackLitterman is -1"),
+    (
+        "{kind: black_litterman, views: [{view: SPY gains 4% a year}]}",
+        r"mine\.forecast\.views\.0.*\(.*line 4\): found .*",
+    ),
+    (
+        "{kind: black_litterman, views: [{view: SPY returns 4% a year, confidence: 60}]}",
+        r"mine\.forecast\.views.*: confidence of view 'SPY returns 4% a year' is 60.*60 per cent is written 60%",
+    ),
+    ("{kind: black_litterman, views: [SPY returns 4% a year]}", r"mine\.forecast\.views\.0: not a mapping"),
+    (
+        "{kind: opinion_pooling, opinions: [{name: a, probability: 2, views: []}]}",
+        r"mine\.forecast\.opinions.*probability of opinion 'a' is 2",
+    ),
+    ("refitted", r"mine\.forecast: not a mapping .*Write `model:` below it"),
+    ("forecast_views", r"mine\.forecast: no forecast any more .*Write `allocation: \{kind: tilted"),
+    ("{kind: forecast_views, forecast: har}", r"mine\.forecast\.kind: no forecast any more"),
+    ("{kind: refitted}", r"mine\.forecast\.model: missing"),
+    ("{kind: refitted, model: hat}", r"mine\.forecast\.model: unknown model .*Did you mean 'har'"),
+    ("{kind: refitted, model: {window: 800}}", r"mine\.forecast\.model\.kind: missing"),
+    ("{kind: har, horizon: 0}", r"mine\.forecast \(.*line 4\): horizon of HARVolatility is 0"),
+    ("{kind: har, schedule: yearly}", r"mine\.forecast\.schedule: not one of its words"),
+    ("{kind: har, leverage: true}", r"mine\.forecast\.leverage: unknown key"),
+    ("{kind: refitted, model: bosted}", r"mine\.forecast\.model: unknown model .*Did you mean 'boosted'"),
+    (
+        "{kind: refitted, model: {kind: boosted, monotone: {carry_252: 2}}}",
+        r"mine\.forecast\.model\.monotone\.carry_252.*found 2",
+    ),
+    (
+        "{kind: refitted, model: {kind: boosted, window: 400}}",
+        r"mine\.forecast\.model \(.*line 4\): window of Boosted is 400: a horizon of 21 needs 438",
+    ),
 )
 def test_what_is_wrong_is_said_with_its_place(read: Any, written: str, message: str) -> None:
     with pytest.raises(ConfigError, match=message):
@@ -177,26 +176,24 @@ def test_a_view_about_an_unknown_line_is_refused_with_its_place_before_anything_
         load_portfolio(FILE, {"policies.mine": policy})
 
 
-@pytest.mark.parametrize(
-    ("forecast", "message"),
-    [
-        (
-            {"kind": "black_litterman", "prior": {"kind": "benchmark", "weights": {"SPX": 1.0}}},
-            r"forecast\.prior \(.*\): the benchmark holds 'SPX'",
-        ),
-        (
-            {
-                "kind": "opinion_pooling",
-                "prior": "benchmark",
-                "opinions": [{"name": "a", "probability": 1, "views": [{"view": "bond returns 1% a year"}]}],
-            },
-            r"forecast \(.*\): view 'bond returns 1% a year': no asset .*Did you mean 'bonds'",
-        ),
-        (
-            {"kind": "entropy_pooling", "views": [{"view": "cap-weighted bonds returns 1% a year"}]},
-            r"forecast \(.*\): weights by market capitalisation need the fact 'market_cap' of AGG",
-        ),
-    ],
+@cases(
+    "forecast, message",
+    (
+        {"kind": "black_litterman", "prior": {"kind": "benchmark", "weights": {"SPX": 1.0}}},
+        r"forecast\.prior \(.*\): the benchmark holds 'SPX'",
+    ),
+    (
+        {
+            "kind": "opinion_pooling",
+            "prior": "benchmark",
+            "opinions": [{"name": "a", "probability": 1, "views": [{"view": "bond returns 1% a year"}]}],
+        },
+        r"forecast \(.*\): view 'bond returns 1% a year': no asset .*Did you mean 'bonds'",
+    ),
+    (
+        {"kind": "entropy_pooling", "views": [{"view": "cap-weighted bonds returns 1% a year"}]},
+        r"forecast \(.*\): weights by market capitalisation need the fact 'market_cap' of AGG",
+    ),
 )
 def test_what_the_market_does_not_have_is_named_with_its_place(forecast: Any, message: str) -> None:
     policy = {"rule": "never", "allocation": {"kind": "mean_variance", "forecast": forecast}}

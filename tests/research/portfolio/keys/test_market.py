@@ -5,6 +5,7 @@ from typing import Any
 
 import numpy as np
 import pytest
+from cases import cases
 
 from foundation.errors import ConfigError
 from research.market import load_market, with_facts
@@ -49,40 +50,33 @@ def indicated(settings: str) -> str:
     return f"market: {{file: multi_asset_daily, facts: {{rsi: {settings}}}}}"
 
 
-@pytest.mark.parametrize(
-    ("settings", "message"),
-    [
-        ("{indicator: rsj}", r"market\.facts\.rsi\.indicator: unknown indicator \(.*line 2\): .*Did you mean 'rsi'\?"),
-        ("{window: 14}", r"market\.facts\.rsi\.indicator: missing"),
-        ("{indicator: rsi, windw: 14}", r"market\.facts\.rsi\.windw: unknown key .*Did you mean 'window'\?"),
-        ("{indicator: sma}", r"market\.facts\.rsi\.window: missing"),
-        ("{indicator: rsi, window: 14.5}", r"market\.facts\.rsi\.window: not a whole number .*found 14\.5"),
-        (
-            "{indicator: rsi, window: 0}",
-            r"market\.facts\.rsi \(.*line 2\): window is 0: give a whole number, 1 or more",
-        ),
-        ("{indicator: macd, output: bar}", r"market\.facts\.rsi\.output: not one of its words"),
-        ("{indicator: sma, window: 99999}", r"market \(.*line 2\): fact 'rsi' is not known on any day: SMA"),
-        ("{indicator: spread, of: a, less: b}", r"market \(.*\): a spread needs the fact 'a', .* are: none"),
-        ("14", r"market\.facts\.rsi: not text .*found 14.*\n.*facts\.rsi: not a mapping"),
-    ],
+@cases(
+    "settings, message",
+    ("{indicator: rsj}", r"market\.facts\.rsi\.indicator: unknown indicator \(.*line 2\): .*Did you mean 'rsi'\?"),
+    ("{window: 14}", r"market\.facts\.rsi\.indicator: missing"),
+    ("{indicator: rsi, windw: 14}", r"market\.facts\.rsi\.windw: unknown key .*Did you mean 'window'\?"),
+    ("{indicator: sma}", r"market\.facts\.rsi\.window: missing"),
+    ("{indicator: rsi, window: 14.5}", r"market\.facts\.rsi\.window: not a whole number .*found 14\.5"),
+    ("{indicator: rsi, window: 0}", r"market\.facts\.rsi \(.*line 2\): window is 0: give a whole number, 1 or more"),
+    ("{indicator: macd, output: bar}", r"market\.facts\.rsi\.output: not one of its words"),
+    ("{indicator: sma, window: 99999}", r"market \(.*line 2\): fact 'rsi' is not known on any day: SMA"),
+    ("{indicator: spread, of: a, less: b}", r"market \(.*\): a spread needs the fact 'a', .* are: none"),
+    ("14", r"market\.facts\.rsi: not text .*found 14.*\n.*facts\.rsi: not a mapping"),
 )
 def test_what_is_no_indicator_is_refused_at_its_place(write: Any, settings: str, message: str) -> None:
     with pytest.raises(ConfigError, match=message):
         load_portfolio(write("market: multi_asset_daily", indicated(settings)))
 
 
-@pytest.mark.parametrize(
-    ("old", "new", "message"),
-    [
-        ("target: 0.60, ", "target: 0.60, facts: {sector: tech}, ", r"lines \(.*line 7\): a fact is named 'sector'"),
-        (
-            "target: 0.60, ",
-            "target: 0.60, facts: {held: true}, ",
-            r"lines\.SPY\.facts\.held: not a number and not text .*True",
-        ),
-        ("market: multi_asset_daily", WITH_FILE, r"market \(.*line 2\): fact 'cap': .*caps\.csv cannot be read"),
-    ],
+@cases(
+    "old, new, message",
+    ("target: 0.60, ", "target: 0.60, facts: {sector: tech}, ", r"lines \(.*line 7\): a fact is named 'sector'"),
+    (
+        "target: 0.60, ",
+        "target: 0.60, facts: {held: true}, ",
+        r"lines\.SPY\.facts\.held: not a number and not text .*True",
+    ),
+    ("market: multi_asset_daily", WITH_FILE, r"market \(.*line 2\): fact 'cap': .*caps\.csv cannot be read"),
 )
 def test_what_is_no_fact_is_refused_at_its_place(write: Any, old: str, new: str, message: str) -> None:
     with pytest.raises(ConfigError, match=message):

@@ -7,6 +7,7 @@ import numpy as np
 import pandas as pd
 import pytest
 import yaml
+from cases import cases
 
 from backtests.studies.audits.portfolio_audit import audit_policy
 from foundation.errors import ConfigError
@@ -224,24 +225,22 @@ def test_a_fact_fetched_after_the_prices_moves_the_moment_of_the_run(load: Load)
 # -- refusals --------------------------------------------------------------------------------------------------------
 
 
-@pytest.mark.parametrize(
-    ("fact", "said"),
-    [
-        ("{store: fred, series: DGS5}", r"no series of store 'fred' .*found 'DGS5'\. Run `rebalance data fetch .*desk"),
-        ("{store: fred, series: DGS10, minus: DGS5}", r"no series of store 'fred' .*found 'DGS5'"),
-        ("{store: mine, series: DGS10}", r"no series of store 'mine' .*Use alpha_vantage, fred, yahoo"),
-        ("{store: fred}", r"states no values of the store.*Give one of `series`, `indicator` and `overview`"),
-        ("{store: fred, series: DGS10, overview: EPS}", "states series and overview"),
-        ("{store: fred, indicator: RSI, window: 14}", "indicator.*: is of alpha_vantage alone"),
-        ("{store: alpha_vantage, indicator: RSI}", "indicator.*: has no window.*window: 14"),
-        ("{store: alpha_vantage, indicator: rsi, window: 14}", r"market\.facts\.fact\.indicator"),
-        ("{store: alpha_vantage, indicator: RSI, window: 9}", r"no series of store .*AAPL:RSI:9.*rebalance data fetch"),
-        ("{store: alpha_vantage, overview: EPS, lag: 1}", "lag.*: has no meaning with `overview`"),
-        ("{store: fred, series: DGS10, window: 14}", "window.*: has no meaning with `series`"),
-        ("{store: fred, series: DGS10, lag: -1}", r"market\.facts\.fact\.lag"),
-        ("{store: fred, sries: DGS10}", r"sries: unknown key .*Did you mean 'series'\?"),
-        ("{store: ../fred, series: DGS10}", r"market\.facts\.fact\.store"),
-    ],
+@cases(
+    "fact, said",
+    ("{store: fred, series: DGS5}", r"no series of store 'fred' .*found 'DGS5'\. Run `rebalance data fetch .*desk"),
+    ("{store: fred, series: DGS10, minus: DGS5}", r"no series of store 'fred' .*found 'DGS5'"),
+    ("{store: mine, series: DGS10}", r"no series of store 'mine' .*Use alpha_vantage, fred, yahoo"),
+    ("{store: fred}", r"states no values of the store.*Give one of `series`, `indicator` and `overview`"),
+    ("{store: fred, series: DGS10, overview: EPS}", "states series and overview"),
+    ("{store: fred, indicator: RSI, window: 14}", "indicator.*: is of alpha_vantage alone"),
+    ("{store: alpha_vantage, indicator: RSI}", "indicator.*: has no window.*window: 14"),
+    ("{store: alpha_vantage, indicator: rsi, window: 14}", r"market\.facts\.fact\.indicator"),
+    ("{store: alpha_vantage, indicator: RSI, window: 9}", r"no series of store .*AAPL:RSI:9.*rebalance data fetch"),
+    ("{store: alpha_vantage, overview: EPS, lag: 1}", "lag.*: has no meaning with `overview`"),
+    ("{store: fred, series: DGS10, window: 14}", "window.*: has no meaning with `series`"),
+    ("{store: fred, series: DGS10, lag: -1}", r"market\.facts\.fact\.lag"),
+    ("{store: fred, sries: DGS10}", r"sries: unknown key .*Did you mean 'series'\?"),
+    ("{store: ../fred, series: DGS10}", r"market\.facts\.fact\.store"),
 )
 def test_a_fact_that_no_store_has_is_refused_at_its_place(load: Load, fact: str, said: str) -> None:
     with pytest.raises(ConfigError, match=said):

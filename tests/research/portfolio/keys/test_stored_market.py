@@ -9,6 +9,7 @@ from typing import Any
 import numpy as np
 import pytest
 import yaml
+from cases import cases
 
 from foundation.errors import ConfigError, DataError
 from foundation.home import STORES
@@ -248,14 +249,12 @@ def test_a_market_without_cash_earns_nothing_and_says_so(load: Load) -> None:
     assert any("Cash earns nothing" in note for note in found.notes)
 
 
-@pytest.mark.parametrize(
-    ("market", "basis", "said"),
-    [
-        ("{source: yahoo}", "USD", "one as `cash` of the market, such as 0.02, or `bill`, the three-month US bill."),
-        ("{source: yahoo}", "GBP", "Give a yearly one as `cash` of the market, such as 0.02."),
-        ("{source: yahoo, cash: bill}", "USD", ""),
-        ("{source: yahoo, cash: bill}", "GBP", "Cash in GBP earns the three-month US bill: give a rate of its own"),
-    ],
+@cases(
+    "market, basis, said",
+    ("{source: yahoo}", "USD", "one as `cash` of the market, such as 0.02, or `bill`, the three-month US bill."),
+    ("{source: yahoo}", "GBP", "Give a yearly one as `cash` of the market, such as 0.02."),
+    ("{source: yahoo, cash: bill}", "USD", ""),
+    ("{source: yahoo, cash: bill}", "GBP", "Cash in GBP earns the three-month US bill: give a rate of its own"),
 )
 def test_the_dollar_bill_is_for_cash_in_dollars(load: Load, market: str, basis: str, said: str) -> None:
     keep("fred", "DTB3", DAYS, 4.25)
@@ -263,16 +262,14 @@ def test_the_dollar_bill_is_for_cash_in_dollars(load: Load, market: str, basis: 
     assert [said in note for note in notes] == [True] * bool(said)
 
 
-@pytest.mark.parametrize(
-    ("cash", "said"),
-    [
-        ("absent.csv", r"market\.cash: cannot be read: .*absent\.csv.* \(.*line 2\)"),
-        ("{series: SOFR}", rf"market\.cash\.series: no series of store 'fred' \(.*\): found 'SOFR'\. {FETCH}"),
-        ("{series: SP, store: yahoo}", r"market\.cash\.series: no series of store 'yahoo' .*Did you mean 'SPY'\?"),
-        ("{series: SOFR, sotre: fred}", r"market\.cash\.sotre: unknown key .*Did you mean 'store'\?"),
-        ("3", r"market\.cash"),
-        ("bills", r"market\.cash: cannot be read: .*Write `bill`, a yearly rate such as 0\.03"),
-    ],
+@cases(
+    "cash, said",
+    ("absent.csv", r"market\.cash: cannot be read: .*absent\.csv.* \(.*line 2\)"),
+    ("{series: SOFR}", rf"market\.cash\.series: no series of store 'fred' \(.*\): found 'SOFR'\. {FETCH}"),
+    ("{series: SP, store: yahoo}", r"market\.cash\.series: no series of store 'yahoo' .*Did you mean 'SPY'\?"),
+    ("{series: SOFR, sotre: fred}", r"market\.cash\.sotre: unknown key .*Did you mean 'store'\?"),
+    ("3", r"market\.cash"),
+    ("bills", r"market\.cash: cannot be read: .*Write `bill`, a yearly rate such as 0\.03"),
 )
 def test_what_is_no_cash_is_refused_at_its_place(load: Load, cash: str, said: str) -> None:
     with pytest.raises(ConfigError, match=said):
@@ -425,24 +422,22 @@ def test_a_list_names_its_rows_as_the_key_market_takes_them(load: Load) -> None:
         load(f"{{source: yahoo, rows: '{found.market.origin['rows']}'}}")
 
 
-@pytest.mark.parametrize(
-    ("market", "said"),
-    [
-        ("{source: yahoo, file: prices.csv}", "states file and source"),
-        ("{source: yahoo, store: mine}", "states source and store"),
-        ("{cash: bill}", "states no origin of prices.*Give `file: prices.csv`, `source: yahoo`, or `store:`"),
-        ("{source: yahoo, quotes: prices.csv}", r"market\.quotes.*: has no meaning with `source`.*Leave it out"),
-        ("{store: mine, currency: EUR}", r"market\.currency.*: has no meaning with `store`"),
-        ("{file: multi_asset_daily, known_on: 2023-01-01}", r"market\.known_on.*: has no meaning with `file`"),
-        ("{file: multi_asset_daily, first: 2010-01-01}", r"market\.first.*: has no meaning with `file`"),
-        ("{source: yahoo, frist: 2010-01-01}", r"market\.frist: unknown key .*Did you mean 'first'\?"),
-        ("{source: yahoo, first: soon}", r"market\.first"),
-        ("{source: ../yahoo}", r"market\.source"),
-        ("{source: yaho}", r"market\.source: not one of its words .*found 'yaho'\. Did you mean 'yahoo'\?"),
-        ("{source: yahoo, missing: fill}", r"market \(.*\): unknown treatment of missing prices: .*missing='fill'"),
-        ("{source: yahoo, calendar: XNIS}", r"market \(.*\): .*XNIS"),
-        ("{source: yahoo, first: 2023-01-20}", r"market \(.*\): store 'yahoo' has rows of SPY and AGG on 1 session"),
-    ],
+@cases(
+    "market, said",
+    ("{source: yahoo, file: prices.csv}", "states file and source"),
+    ("{source: yahoo, store: mine}", "states source and store"),
+    ("{cash: bill}", "states no origin of prices.*Give `file: prices.csv`, `source: yahoo`, or `store:`"),
+    ("{source: yahoo, quotes: prices.csv}", r"market\.quotes.*: has no meaning with `source`.*Leave it out"),
+    ("{store: mine, currency: EUR}", r"market\.currency.*: has no meaning with `store`"),
+    ("{file: multi_asset_daily, known_on: 2023-01-01}", r"market\.known_on.*: has no meaning with `file`"),
+    ("{file: multi_asset_daily, first: 2010-01-01}", r"market\.first.*: has no meaning with `file`"),
+    ("{source: yahoo, frist: 2010-01-01}", r"market\.frist: unknown key .*Did you mean 'first'\?"),
+    ("{source: yahoo, first: soon}", r"market\.first"),
+    ("{source: ../yahoo}", r"market\.source"),
+    ("{source: yaho}", r"market\.source: not one of its words .*found 'yaho'\. Did you mean 'yahoo'\?"),
+    ("{source: yahoo, missing: fill}", r"market \(.*\): unknown treatment of missing prices: .*missing='fill'"),
+    ("{source: yahoo, calendar: XNIS}", r"market \(.*\): .*XNIS"),
+    ("{source: yahoo, first: 2023-01-20}", r"market \(.*\): store 'yahoo' has rows of SPY and AGG on 1 session"),
 )
 def test_keys_that_do_not_fit_are_refused(load: Load, market: str, said: str) -> None:
     with pytest.raises(ConfigError, match=said):

@@ -6,6 +6,7 @@ from typing import Any
 import pandas as pd
 import pytest
 import yaml
+from cases import cases
 
 from foundation.errors import ConfigError
 from research.portfolio import load_portfolio
@@ -50,34 +51,29 @@ def test_another_file_takes_the_place_of_the_house_and_settings_give_it_again(wr
     assert again.stress == got.stress
 
 
-@pytest.mark.parametrize(
-    ("stress", "said"),
-    [
-        ("[]", r"stress: not a mapping \(.*desk\.yaml, line 16\): found \[\]"),
-        ("ours.yaml", r"stress: not a mapping .*line 16\): found 'ours\.yaml'"),
-        ("{episode: {}}", r"stress\.episode: unknown key .*Did you mean 'episodes'\?"),
-        ("{file: nowhere.yaml}", r"stress\.file \(.*line 16\): no file .*nowhere\.yaml"),
-        ("{episodes: {Taper: {first: 2013-05-22}}}", r"stress\.episodes\.Taper\.last: missing .*line 16"),
-        (
-            "{episodes: {Taper: {first: 2013-06-24, last: 2013-05-22}}}",
-            r"stress\.episodes\.Taper\.last: the episode ends before it begins .*found '2013-05-22'\. Give a day that "
-            "is not before 2013-06-24",
-        ),
-        (
-            "{episodes: {Taper: {first: 2013-02-30, last: 2013-05-22}}}",
-            r"Taper\.first: not a date .*found '2013-02-30'\. Write it as YYYY-MM-DD",
-        ),
-        ("{episodes: {Taper: {first: 2013-05-22, last: 2013-06-24, from: x}}}", r"Taper\.from: unknown key"),
-        ("{episodes: {Taper: 2013}}", r"stress\.episodes\.Taper: not a mapping .*found 2013"),
-        ("{shocks: {Fall: {us_equity: -20}}}", r"Fall\.us_equity: out of bounds .*found -20\. Give a .*-0\.20"),
-        ("{shocks: {Fall: {us_equity: much}}}", r"Fall\.us_equity: not a number .*found 'much'"),
-        (
-            "{shocks: {Fall: {us_equities: -0.2}}}",
-            r"Fall\.us_equities: neither an asset nor an asset class .*Did you mean",
-        ),
-        ("{shocks: {Fall: -0.2}}", r"stress\.shocks\.Fall: not a mapping .*found -0\.2"),
-        (f"{{shocks: {{{'x' * 61}: {{SPY: -0.2}}}}}}", r"no name of an episode or a shock .*1 to 60 characters"),
-    ],
+@cases(
+    "stress, said",
+    ("[]", r"stress: not a mapping \(.*desk\.yaml, line 16\): found \[\]"),
+    ("ours.yaml", r"stress: not a mapping .*line 16\): found 'ours\.yaml'"),
+    ("{episode: {}}", r"stress\.episode: unknown key .*Did you mean 'episodes'\?"),
+    ("{file: nowhere.yaml}", r"stress\.file \(.*line 16\): no file .*nowhere\.yaml"),
+    ("{episodes: {Taper: {first: 2013-05-22}}}", r"stress\.episodes\.Taper\.last: missing .*line 16"),
+    (
+        "{episodes: {Taper: {first: 2013-06-24, last: 2013-05-22}}}",
+        r"stress\.episodes\.Taper\.last: the episode ends before it begins .*found '2013-05-22'\. Give a day that "
+        "is not before 2013-06-24",
+    ),
+    (
+        "{episodes: {Taper: {first: 2013-02-30, last: 2013-05-22}}}",
+        r"Taper\.first: not a date .*found '2013-02-30'\. Write it as YYYY-MM-DD",
+    ),
+    ("{episodes: {Taper: {first: 2013-05-22, last: 2013-06-24, from: x}}}", r"Taper\.from: unknown key"),
+    ("{episodes: {Taper: 2013}}", r"stress\.episodes\.Taper: not a mapping .*found 2013"),
+    ("{shocks: {Fall: {us_equity: -20}}}", r"Fall\.us_equity: out of bounds .*found -20\. Give a .*-0\.20"),
+    ("{shocks: {Fall: {us_equity: much}}}", r"Fall\.us_equity: not a number .*found 'much'"),
+    ("{shocks: {Fall: {us_equities: -0.2}}}", r"Fall\.us_equities: neither an asset nor an asset class .*Did you mean"),
+    ("{shocks: {Fall: -0.2}}", r"stress\.shocks\.Fall: not a mapping .*found -0\.2"),
+    (f"{{shocks: {{{'x' * 61}: {{SPY: -0.2}}}}}}", r"no name of an episode or a shock .*1 to 60 characters"),
 )
 def test_a_wrong_key_or_value_is_refused_with_its_line(write: Any, stress: str, said: str) -> None:
     path = write(BEFORE, f"stress: {stress}\ntest_start")

@@ -6,6 +6,7 @@ from typing import Any
 
 import pytest
 import yaml
+from cases import cases
 from hypothesis import given
 from hypothesis import strategies as st
 
@@ -58,15 +59,13 @@ def test_the_limits_of_sending_are_read(write: Any) -> None:
     assert limits == SendingLimits(3.0, "spreads", 1_000.0, None, None, 50.0, ("TSLA",), {"DU12": "paper"})
 
 
-@pytest.mark.parametrize(
-    ("sending", "said"),
-    [
-        ("{collar_unit: spreads}", r"ticket\.sending.*a unit without a collar .*Add `collar:`, a number of them"),
-        ("{collar: 0}", r"ticket\.sending\.collar: .*line \d+.*found 0"),
-        ("{order_notional: -5}", r"ticket\.sending\.order_notional: .*line \d+.*found -5"),
-        ("{do_not_trade: []}", r"ticket\.sending\.do_not_trade: .*line \d+"),
-        ("{stop: 5}", r"ticket\.sending.*stop"),
-    ],
+@cases(
+    "sending, said",
+    ("{collar_unit: spreads}", r"ticket\.sending.*a unit without a collar .*Add `collar:`, a number of them"),
+    ("{collar: 0}", r"ticket\.sending\.collar: .*line \d+.*found 0"),
+    ("{order_notional: -5}", r"ticket\.sending\.order_notional: .*line \d+.*found -5"),
+    ("{do_not_trade: []}", r"ticket\.sending\.do_not_trade: .*line \d+"),
+    ("{stop: 5}", r"ticket\.sending.*stop"),
 )
 def test_wrong_limits_of_sending_are_refused_with_their_place(write: Any, sending: str, said: str) -> None:
     with pytest.raises(ConfigError, match=said):
@@ -86,10 +85,9 @@ def test_settings_give_the_same_ticket_again(write: Any, tmp_path: Path, ticket:
     assert again.ticket == first.ticket
 
 
-@pytest.mark.parametrize(
-    ("ticket", "said"),
-    [
-        ("{order: limit}", r"ticket\.order: unknown key \(.*line 16\): found 'order'\. Did you mean"),
+@cases(
+"ticket, said",
+("{order: limit}", r"ticket\.order: unknown key \(.*line 16\): found 'order'\. Did you mean"),
         ("{order_type: moc}", r"ticket\.order_type: not one of its words \(.*line 16\): found 'moc'\. .*Use market, "),
         ("{order_type: limit}", r"ticket\.order_type: a limit order needs a collar .*found 'limit'\. Add"),
         ("{collar_bps: 50}", r"ticket\.collar_bps: an order type of market has no limit price .*found 50\."),
@@ -113,7 +111,6 @@ def test_settings_give_the_same_ticket_again(write: Any, tmp_path: Path, ticket:
         ("{slicing: {kind: participation, rate: 2}}", r"slicing\.rate: out of bounds .*found 2\. "),
         ("{order_type: market_on_close, slicing: {kind: twap}}", r"slicing: an order for the close is filled at one"),
         ("{symbols: {SPY: }}", r"ticket\.symbols\.SPY: says nothing .*found None"),
-    ],
 )  # fmt: skip
 def test_what_is_wrong_is_refused(write: Any, ticket: str, said: str) -> None:
     with pytest.raises(ConfigError, match=said):
@@ -128,13 +125,11 @@ def test_a_limit_price_is_the_close_with_the_collar_rounded_toward_the_close() -
     assert TicketTerms().limit_price(97.45, "USD", buys=True) is None
 
 
-@pytest.mark.parametrize(
-    ("close", "currency", "buy", "sell"),
-    [
-        (2_001.0, "JPY", 2_011.0, 1_991.0),  # 2,011.005 and 1,990.995, in whole yen
-        (0.842, "GBP", 0.8462, 0.8378),  # 0.84621 and 0.83779, in hundredths of a penny
-        (12.345, "KWD", 12.406, 12.284),  # 12.406725 and 12.283275, in thousandths of a dinar
-    ],
+@cases(
+    "close, currency, buy, sell",
+    (2_001.0, "JPY", 2_011.0, 1_991.0),  # 2,011.005 and 1,990.995, in whole yen
+    (0.842, "GBP", 0.8462, 0.8378),  # 0.84621 and 0.83779, in hundredths of a penny
+    (12.345, "KWD", 12.406, 12.284),  # 12.406725 and 12.283275, in thousandths of a dinar
 )
 def test_a_limit_price_is_in_the_ticks_of_its_currency(close: float, currency: str, buy: float, sell: float) -> None:
     terms = TicketTerms("limit", collar_bps=50.0)

@@ -2,6 +2,7 @@
 
 import numpy as np
 import pytest
+from cases import cases
 from hypothesis import given
 from hypothesis import strategies as st
 
@@ -80,14 +81,12 @@ def test_groups_keep_their_order_and_their_sum() -> None:
     assert list(summed_by(np.array([1.0, 2.0, 3.0]), ["b", "a", "b"]).items()) == [("b", 4.0), ("a", 2.0)]
 
 
-@pytest.mark.parametrize(
-    ("weights", "covariance", "words"),
-    [
-        ([0.0, 0.0], np.eye(2), "no risk"),
-        ([1.0, -1.0], np.ones((2, 2)), "no risk"),
-        ([0.5, np.nan], np.eye(2), "weights in row 1"),
-        ([0.5, 0.5], np.eye(3), r"2 by 2: found shape \(3, 3\)"),
-    ],
+@cases(
+    "weights, covariance, words",
+    ([0.0, 0.0], np.eye(2), "no risk"),
+    ([1.0, -1.0], np.ones((2, 2)), "no risk"),
+    ([0.5, np.nan], np.eye(2), "weights in row 1"),
+    ([0.5, 0.5], np.eye(3), r"2 by 2: found shape \(3, 3\)"),
 )
 def test_what_has_no_contributions_is_refused(weights, covariance, words) -> None:
     with pytest.raises(DataError, match=words):

@@ -5,6 +5,7 @@ import re
 import numpy as np
 import pytest
 from arch.univariate import GARCH
+from cases import cases
 from laws import (
     BULL_BEAR,
     COVARIANCE,
@@ -81,9 +82,7 @@ def test_every_day_grows_by_the_mean_whatever_else_happens(law):
     agrees(law().returns(2_000, 200, seed=2).mean(axis=1), np.expm1(MEAN * D))
 
 
-@pytest.mark.parametrize(
-    ("name", "value"), [("paths", 0), ("days", 0), ("days", 2.0), ("seed", -1), ("seed", None), ("first", -1)]
-)
+@cases("name, value", ("paths", 0), ("days", 0), ("days", 2.0), ("seed", -1), ("seed", None), ("first", -1))
 def test_a_simulation_refuses_numbers_out_of_range(model, name, value):
     arguments = {"paths": 2, "days": 3, "seed": 1, "first": 0} | {name: value}
     with pytest.raises(ConfigError, match=f"{name} of a simulation is {value}: give a whole number of . or more"):
@@ -294,10 +293,9 @@ def test_without_alpha_and_beta_the_law_is_gbm():
 # -- what they refuse ------------------------------------------------------------------------------------------------
 
 
-@pytest.mark.parametrize(
-    ("make", "message"),
-    [
-        (lambda: gbm(covariance=[[0.04, 0.07], [0.07, 0.09]]), "covariance of GBM is not positive semi-definite: "
+@cases(
+"make, message",
+(lambda: gbm(covariance=[[0.04, 0.07], [0.07, 0.09]]), "covariance of GBM is not positive semi-definite: "
          "assets 0 and 1, of variances 0.04 and 0.09, have the covariances 0.07 and 0.07. Two assets covary by"),
         (lambda: gbm(covariance=[[0.04, 0.01], [0.02, 0.09]]), "covariance of GBM is not symmetric: assets 0 and 1, of "
          "variances 0.04 and 0.09, have the covariances 0.01 and 0.02. Give both"),
@@ -324,7 +322,6 @@ def test_without_alpha_and_beta_the_law_is_gbm():
         (lambda: garch([0.1, 0.3], [0.8, 0.75]), "alpha + beta of Garch is 1.05 for asset 1 (alpha 0.3, beta 0.75)"),
         (lambda: garch(alpha=[0.1, -0.2]), "alpha of Garch is -0.2 for asset 1: it is zero or more."),
         (lambda: garch(beta=[0.1]), "beta of Garch has shape (1,): give (2,)."),
-    ],
 )  # fmt: skip
 def test_parameters_that_cannot_be_are_refused_in_a_sentence(make, message):
     with pytest.raises(ConfigError, match=re.escape(message)):

@@ -3,6 +3,7 @@
 import numpy as np
 import pandas as pd
 import pytest
+from cases import cases
 
 from foundation.errors import ConfigError
 from research.market import load_market
@@ -16,24 +17,25 @@ def episode(first: str, last: str) -> Episode:
     return Episode("made", pd.Timestamp(first), pd.Timestamp(last))
 
 
-@pytest.mark.parametrize(
-    ("first", "last", "coverage", "base", "end"),
-    [
-        ("2020-02-01", "2020-02-09", "whole", "2020-01-31", "2020-02-07"),  # from a Saturday to a Sunday
-        ("2020-01-02", "2020-01-10", "whole", "2020-01-01", "2020-01-10"),
-        ("2020-01-01", "2020-01-10", "part", "2020-01-01", "2020-01-10"),  # no close before its first day
-        ("2019-12-01", "2020-01-10", "part", "2020-01-01", "2020-01-10"),
-        ("2020-03-02", "2020-04-05", "whole", "2020-02-28", "2020-03-31"),  # ends within a week of the data
-        ("2020-03-02", "2020-05-29", "part", "2020-02-28", "2020-03-31"),
-    ],
+@cases(
+    "first, last, coverage, base, end",
+    ("2020-02-01", "2020-02-09", "whole", "2020-01-31", "2020-02-07"),  # from a Saturday to a Sunday
+    ("2020-01-02", "2020-01-10", "whole", "2020-01-01", "2020-01-10"),
+    ("2020-01-01", "2020-01-10", "part", "2020-01-01", "2020-01-10"),  # no close before its first day
+    ("2019-12-01", "2020-01-10", "part", "2020-01-01", "2020-01-10"),
+    ("2020-03-02", "2020-04-05", "whole", "2020-02-28", "2020-03-31"),  # ends within a week of the data
+    ("2020-03-02", "2020-05-29", "part", "2020-02-28", "2020-03-31"),
 )
 def test_what_is_covered(first: str, last: str, coverage: str, base: str, end: str) -> None:
     span = span_of(episode(first, last), DAYS)
     assert (span.coverage, str(DAYS[span.base]), str(DAYS[span.last])) == (coverage, base, end)
 
 
-@pytest.mark.parametrize(("first", "last"), [("1998-07-18", "1998-10-08"), ("2020-04-05", "2020-06-30"),
-                                             ("2020-03-31", "2020-06-30"), ("2019-06-01", "2020-01-02")])  # fmt: skip
+@cases(
+"first, last",
+("1998-07-18", "1998-10-08"), ("2020-04-05", "2020-06-30"),
+                                             ("2020-03-31", "2020-06-30"), ("2019-06-01", "2020-01-02"),
+)  # fmt: skip
 def test_less_than_two_returns_are_none(first: str, last: str) -> None:
     assert span_of(episode(first, last), DAYS).coverage == "none"
 

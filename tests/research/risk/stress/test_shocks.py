@@ -2,6 +2,7 @@
 
 import numpy as np
 import pytest
+from cases import cases
 from hypothesis import given
 from hypothesis import strategies as st
 from scipy.stats import linregress
@@ -154,14 +155,12 @@ def test_shocks_of_other_portfolios_are_left_out_and_named() -> None:
     ]
 
 
-@pytest.mark.parametrize(
-    ("moves", "said"),
-    [
-        ({}, "moves nothing"),
-        ({"SPY": -20.0}, r"moves SPY by -20\.0: give a fraction from -0\.99 to 10, such as -0\.2"),
-        ({"SPY": float("nan")}, "moves SPY by nan"),
-        ({"SPY": True}, "moves SPY by True"),
-    ],
+@cases(
+    "moves, said",
+    ({}, "moves nothing"),
+    ({"SPY": -20.0}, r"moves SPY by -20\.0: give a fraction from -0\.99 to 10, such as -0\.2"),
+    ({"SPY": float("nan")}, "moves SPY by nan"),
+    ({"SPY": True}, "moves SPY by True"),
 )
 def test_a_shock_out_of_bounds_is_refused(moves: dict[str, float], said: str) -> None:
     with pytest.raises(ConfigError, match=said):

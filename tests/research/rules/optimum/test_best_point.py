@@ -6,6 +6,7 @@ import cvxpy as cp
 import numpy as np
 import pytest
 from best_weights import best_weights
+from cases import cases
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
@@ -297,13 +298,11 @@ PAIR = np.array([0.5, 0.5]), np.array([0.6, 0.4]), np.diag([0.04, 0.04]), np.arr
 FREE = np.full(2, -np.inf), np.full(2, np.inf), 0.0, 0.0
 
 
-@pytest.mark.parametrize(
-    ("bounds", "said"),
-    [
-        ((np.full(2, 0.6), FREE[1], 0.0, 0.0), TOO_HIGH),
-        ((np.full(2, 0.45), FREE[1], 0.2, 0.3), TOO_HIGH),
-        ((FREE[0], np.full(2, 0.4), 0.0, 0.1), TOO_LOW),
-    ],
+@cases(
+    "bounds, said",
+    ((np.full(2, 0.6), FREE[1], 0.0, 0.0), TOO_HIGH),
+    ((np.full(2, 0.45), FREE[1], 0.2, 0.3), TOO_HIGH),
+    ((FREE[0], np.full(2, 0.4), 0.0, 0.1), TOO_LOW),
 )
 def test_bounds_that_cannot_be_met_have_no_best_point(bounds: tuple[Any, ...], said: int) -> None:
     assert best_point(*PAIR, *bounds, scratch_for(2), np.empty(2)) == said

@@ -6,6 +6,7 @@ from typing import Any
 
 import numpy as np
 import pytest
+from cases import cases
 from scipy.ndimage import map_coordinates
 
 from backtests.laboratory.learned.known_optimum import region_losses
@@ -335,30 +336,28 @@ def test_the_cheapest_place_is_that_of_a_search_over_all() -> None:
     )
 
 
-@pytest.mark.parametrize(
-    ("given", "message"),
-    [
-        (
-            {"target": [0.3, 0.3, 0.3]},
-            "target of optimal_region has 3 assets that sum to .*: a grid is made for one or two",
-        ),
-        ({"target": [0.5, 0.0]}, r"target of optimal_region is \[0.5, 0.0\]: give each asset a weight above 0"),
-        ({"target": [0.6, 0.5]}, r"target of optimal_region is \[0.6, 0.5\]: weights sum to one, or to less"),
-        ({"target": [[0.6, 0.3]]}, r"target of optimal_region has shape \(1, 2\)"),
-        ({"mean": [0.05]}, r"mean of optimal_region has shape \(1,\): give \(2,\)"),
-        ({"mean": [0.05, float("nan")]}, "mean of optimal_region is .* give finite numbers"),
-        ({"covariance": [[0.04, 0.06], [0.06, 0.0625]]}, "covariance of optimal_region is not positive semi-definite"),
-        ({"covariance": [[0.04, 0.0], [0.0, 0.0]]}, "covariance of optimal_region is .* a variance above 0"),
-        (
-            {"covariance": [[0.04, 0.04], [0.04, 0.04]]},
-            "found no policy .* The correlation of the two assets in covariance is 1, .* make them one asset, or give",
-        ),
-        ({"cost": [0.001, 0.0]}, r"cost of optimal_region is \[0.001, 0.0\]: give a fraction of the notional above 0"),
-        ({"cost": "cheap"}, "cost of optimal_region is 'cheap'"),
-        ({"tracking_penalty": 0.0}, "tracking_penalty is 0.0: give a finite number above 0"),
-        ({"interval": -1.0}, "interval is -1.0"),
-        ({"ticket": -1e-4}, "ticket is -0.0001: give a fraction of NAV for an event"),
-    ],
+@cases(
+    "given, message",
+    (
+        {"target": [0.3, 0.3, 0.3]},
+        "target of optimal_region has 3 assets that sum to .*: a grid is made for one or two",
+    ),
+    ({"target": [0.5, 0.0]}, r"target of optimal_region is \[0.5, 0.0\]: give each asset a weight above 0"),
+    ({"target": [0.6, 0.5]}, r"target of optimal_region is \[0.6, 0.5\]: weights sum to one, or to less"),
+    ({"target": [[0.6, 0.3]]}, r"target of optimal_region has shape \(1, 2\)"),
+    ({"mean": [0.05]}, r"mean of optimal_region has shape \(1,\): give \(2,\)"),
+    ({"mean": [0.05, float("nan")]}, "mean of optimal_region is .* give finite numbers"),
+    ({"covariance": [[0.04, 0.06], [0.06, 0.0625]]}, "covariance of optimal_region is not positive semi-definite"),
+    ({"covariance": [[0.04, 0.0], [0.0, 0.0]]}, "covariance of optimal_region is .* a variance above 0"),
+    (
+        {"covariance": [[0.04, 0.04], [0.04, 0.04]]},
+        "found no policy .* The correlation of the two assets in covariance is 1, .* make them one asset, or give",
+    ),
+    ({"cost": [0.001, 0.0]}, r"cost of optimal_region is \[0.001, 0.0\]: give a fraction of the notional above 0"),
+    ({"cost": "cheap"}, "cost of optimal_region is 'cheap'"),
+    ({"tracking_penalty": 0.0}, "tracking_penalty is 0.0: give a finite number above 0"),
+    ({"interval": -1.0}, "interval is -1.0"),
+    ({"ticket": -1e-4}, "ticket is -0.0001: give a fraction of NAV for an event"),
 )
 def test_numbers_out_of_range_are_refused(given: dict[str, object], message: str) -> None:
     with pytest.raises(ConfigError, match=message):

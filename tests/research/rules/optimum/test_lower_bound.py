@@ -8,6 +8,7 @@ from dataclasses import replace
 import cvxpy as cp
 import numpy as np
 import pytest
+from cases import cases
 
 from backtests.laboratory.fully_invested import families_without_cash
 from backtests.laboratory.learned.known_optimum import region_losses
@@ -275,9 +276,8 @@ def test_terms_never_take_more_than_a_trade_costs_or_a_gap_is_charged(whole: boo
     assert 0.99 < charged.max() < 1.0 + 1e-9
 
 
-@pytest.mark.parametrize(
-    ("name", "horizon", "below"),
-    [("two clusters of five, 10 bp", 0.2, 0.02), ("six stocks and four bonds, 10 bp", 0.5, 0.06)],
+@cases(
+    "name, horizon, below", ("two clusters of five, 10 bp", 0.2, 0.02), ("six stocks and four bonds, 10 bp", 0.5, 0.06)
 )
 def test_where_assets_cluster_it_is_near_a_rule_that_knows_it(name: str, horizon: float, below: float) -> None:
     """A sum over assets alone is 0.75 bp where two clusters of five lose 2.0."""
@@ -368,17 +368,15 @@ def test_ten_lines_are_bounded_within_a_tenth_of_a_plain_band() -> None:
     assert 1.0 < losses.mean() / lower_bound(*market).value < 1.1
 
 
-@pytest.mark.parametrize(
-    ("given", "message"),
-    [
-        ({"covariance": np.full((2, 2), 0.04)}, r"covariance of lower_bound is .* give one that is not singular"),
-        ({"covariance": np.array([[0.04, 0.03], [0.0, 0.04]])}, "covariance of lower_bound"),
-        ({"target": [0.8, 0.8]}, r"target of lower_bound is \[0.8, 0.8\]: weights sum to one, or to less"),
-        ({"mean": [0.0]}, r"mean of lower_bound has shape \(1,\): give \(2,\)"),
-        ({"cost": [0.0, 0.0]}, r"cost of lower_bound is \[0.0, 0.0\]: give a fraction of the notional above 0"),
-        ({"ticket": -1.0}, "ticket is -1.0: give a fraction of NAV"),
-        ({"interval": float("nan")}, "interval is nan"),
-    ],
+@cases(
+    "given, message",
+    ({"covariance": np.full((2, 2), 0.04)}, r"covariance of lower_bound is .* give one that is not singular"),
+    ({"covariance": np.array([[0.04, 0.03], [0.0, 0.04]])}, "covariance of lower_bound"),
+    ({"target": [0.8, 0.8]}, r"target of lower_bound is \[0.8, 0.8\]: weights sum to one, or to less"),
+    ({"mean": [0.0]}, r"mean of lower_bound has shape \(1,\): give \(2,\)"),
+    ({"cost": [0.0, 0.0]}, r"cost of lower_bound is \[0.0, 0.0\]: give a fraction of the notional above 0"),
+    ({"ticket": -1.0}, "ticket is -1.0: give a fraction of NAV"),
+    ({"interval": float("nan")}, "interval is nan"),
 )
 def test_numbers_out_of_range_are_refused(given: dict[str, object], message: str) -> None:
     problem = {"target": [0.4, 0.3], "mean": [0.0, 0.0], "covariance": 0.04 * np.eye(2), "cost": [BP, BP]}

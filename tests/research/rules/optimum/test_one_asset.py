@@ -3,6 +3,7 @@
 import math
 
 import pytest
+from cases import cases
 
 from foundation.errors import ConfigError
 from research.rules.optimum.one_asset import OVERSHOOT, Stray, best_half_width, reviewed, to_edge, to_target
@@ -68,17 +69,15 @@ def test_the_overshoot_is_that_of_a_random_walk() -> None:
     assert pytest.approx(1.4603545 / math.sqrt(2 * math.pi), abs=5e-5) == OVERSHOOT
 
 
-@pytest.mark.parametrize(
-    ("make", "message"),
-    [
-        (lambda: best_half_width(1.0, COST, G), "p is 1.0: give a target weight between 0 and 1"),
-        (lambda: best_half_width(P, 0.0, G), "cost is 0.0: give a finite number above 0"),
-        (lambda: best_half_width(P, COST, G, sigma=SIGMA, interval=10.0), "interval is 10.0: checks so far apart"),
-        (lambda: to_edge(P, SIGMA, -0.01), "h is -0.01"),
-        (lambda: to_target(P, -1.0, 0.01), "sigma is -1.0"),
-        (lambda: reviewed(P, SIGMA, 0.0), "interval is 0.0"),
-        (lambda: to_edge(P, SIGMA, 0.01, -1.0), "interval is -1.0: give years between two looks"),
-    ],
+@cases(
+    "make, message",
+    (lambda: best_half_width(1.0, COST, G), "p is 1.0: give a target weight between 0 and 1"),
+    (lambda: best_half_width(P, 0.0, G), "cost is 0.0: give a finite number above 0"),
+    (lambda: best_half_width(P, COST, G, sigma=SIGMA, interval=10.0), "interval is 10.0: checks so far apart"),
+    (lambda: to_edge(P, SIGMA, -0.01), "h is -0.01"),
+    (lambda: to_target(P, -1.0, 0.01), "sigma is -1.0"),
+    (lambda: reviewed(P, SIGMA, 0.0), "interval is 0.0"),
+    (lambda: to_edge(P, SIGMA, 0.01, -1.0), "interval is -1.0: give years between two looks"),
 )
 def test_numbers_out_of_range_are_refused(make, message: str) -> None:
     with pytest.raises(ConfigError, match=message):

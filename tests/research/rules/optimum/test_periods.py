@@ -7,6 +7,7 @@ import cvxpy as cp
 import numpy as np
 import pytest
 from best_weights import best_weights
+from cases import cases
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
@@ -190,15 +191,13 @@ def test_the_plan_with_tax_is_that_of_cvxpy(seed: int) -> None:
     assert np.abs(plan - untaxed).max() > 1e-3
 
 
-@pytest.mark.parametrize(
-    ("rate", "free", "expected"),
-    [
-        (0.00, 0.0, 0.40 + 0.001 / 0.1),  # curvature x gap = (cost + tax) / years
-        (0.01, 0.0, 0.40 + 0.011 / 0.1),
-        (0.02, 0.0, 0.60),  # the tax is more than the gap is worth
-        (0.02, 0.05, 0.55),  # of a lot without a gain as much is sold as there is
-        (0.02, 0.30, 0.41),  # or as much as without tax
-    ],
+@cases(
+    "rate, free, expected",
+    (0.00, 0.0, 0.40 + 0.001 / 0.1),  # curvature x gap = (cost + tax) / years
+    (0.01, 0.0, 0.40 + 0.011 / 0.1),
+    (0.02, 0.0, 0.60),  # the tax is more than the gap is worth
+    (0.02, 0.05, 0.55),  # of a lot without a gain as much is sold as there is
+    (0.02, 0.30, 0.41),  # or as much as without tax
 )
 def test_an_asset_is_sold_until_the_gap_is_worth_no_more_than_cost_and_tax(
     rate: float, free: float, expected: float

@@ -4,6 +4,7 @@ from dataclasses import replace
 
 import numpy as np
 import pytest
+from cases import cases
 
 from foundation.arrays import Array
 from foundation.compiled import compiled
@@ -30,15 +31,13 @@ def sent(region: Region, *gap: float) -> list[float]:
     return out.tolist()
 
 
-@pytest.mark.parametrize(
-    ("gap", "to"),
-    [
-        ((0.01, 0.005), (0.01, 0.005)),
-        ((0.1, 0.0), (0.02, 0.0)),  # one asset moves, and the other has room where that leaves it
-        ((0.1, 0.1), (0.04 / 3, 0.04 / 3)),  # both at their upper end: x = 0.02 - x / 2
-        ((0.05, -0.05), (0.04, -0.04)),  # and at the opposite ones: x = 0.02 + x / 2
-        ((9.0, 9.0), (0.04 / 3, 0.04 / 3)),  # beyond the grid
-    ],
+@cases(
+    "gap, to",
+    ((0.01, 0.005), (0.01, 0.005)),
+    ((0.1, 0.0), (0.02, 0.0)),  # one asset moves, and the other has room where that leaves it
+    ((0.1, 0.1), (0.04 / 3, 0.04 / 3)),  # both at their upper end: x = 0.02 - x / 2
+    ((0.05, -0.05), (0.04, -0.04)),  # and at the opposite ones: x = 0.02 + x / 2
+    ((9.0, 9.0), (0.04 / 3, 0.04 / 3)),  # beyond the grid
 )
 def test_a_trade_of_two_lines_ends_where_both_intervals_agree(
     gap: tuple[float, float], to: tuple[float, float]
