@@ -5,7 +5,7 @@ from typing import Any, NamedTuple
 
 import numpy as np
 import pytest
-from hypothesis import given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 from hypothesis.extra import numpy as arrays
 from numba import typeof
@@ -73,7 +73,6 @@ records = st.builds(
 )  # fmt: skip
 
 
-@settings(deadline=None)
 @given(record=records, j=st.integers(0, 3))
 def test_every_field_is_told_as_python_tells_it(record: Outer, j: int) -> None:
     copy = record._replace(table=record.table.copy())

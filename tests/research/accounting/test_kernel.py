@@ -199,7 +199,7 @@ def placed(b: Drawn) -> tuple[np.ndarray, float]:
     return point(b.weights, b.lower, b.upper, b.cash, b.cost, b.tradable, b.target)
 
 
-@settings(max_examples=200, deadline=None, derandomize=True)
+@settings(max_examples=200)
 @given(seed=seeds)
 def test_the_point_is_in_its_box_and_goes_toward_targets_before_it_goes_past_them(seed: int) -> None:
     b = box(seed)
@@ -223,7 +223,6 @@ def test_the_point_is_in_its_box_and_goes_toward_targets_before_it_goes_past_the
         assert (np.abs(out - b.target)[kept] <= np.abs(b.clamped - b.target)[kept] + 1e-14).all()
 
 
-@settings(max_examples=100, deadline=None, derandomize=True)
 @given(seed=seeds)
 def test_no_line_inside_its_box_ends_further_from_its_target_while_others_have_a_way_to_go(seed: int) -> None:
     """Fully invested, all tradable, targets inside their boxes: targets can always take what is freed."""
@@ -240,7 +239,6 @@ def test_no_line_inside_its_box_ends_further_from_its_target_while_others_have_a
     assert (np.abs(out - target) <= width + 1e-14).all()
 
 
-@settings(max_examples=100, deadline=None, derandomize=True)
 @given(seed=seeds)
 def test_no_other_way_toward_targets_leaves_less_squared_gap_per_cost(seed: int) -> None:
     """Karush, Kuhn, Tucker: assets on their way have one gap per cost; one that stays has less, one at its end more."""
@@ -289,7 +287,6 @@ def test_the_sum_of_squared_gap_per_cost_is_that_of_a_quadratic_programme() -> N
     assert tried >= 50, "too few of these boxes leave something to place"
 
 
-@settings(max_examples=100, deadline=None, derandomize=True)
 @given(seed=seeds)
 def test_the_point_does_not_depend_on_the_order_of_lines(seed: int) -> None:
     b = box(seed)
@@ -298,7 +295,6 @@ def test_the_point_does_not_depend_on_the_order_of_lines(seed: int) -> None:
     assert placed(other)[0] == pytest.approx(placed(b)[0][order], abs=1e-14)
 
 
-@settings(max_examples=100, deadline=None, derandomize=True)
 @given(seed=seeds)
 def test_the_point_of_a_point_is_itself(seed: int) -> None:
     b = box(seed)
@@ -307,7 +303,6 @@ def test_the_point_of_a_point_is_itself(seed: int) -> None:
     assert again == pytest.approx(out, abs=1e-13)
 
 
-@settings(max_examples=100, deadline=None, derandomize=True)
 @given(seed=seeds)
 def test_nearly_equal_costs_give_nearly_the_same_point(seed: int) -> None:
     """One part in a billion of a cost moves no weight by more than a billionth, whichever asset is the cheaper."""
@@ -318,7 +313,6 @@ def test_nearly_equal_costs_give_nearly_the_same_point(seed: int) -> None:
     assert other == pytest.approx(out, abs=1e-9)
 
 
-@settings(max_examples=100, deadline=None, derandomize=True)
 @given(seed=seeds)
 def test_one_line_beside_cash_goes_to_its_nearest_bound_and_no_further(seed: int) -> None:
     rng = np.random.default_rng(seed)
@@ -329,7 +323,6 @@ def test_one_line_beside_cash_goes_to_its_nearest_bound_and_no_further(seed: int
     assert cash == 1.0 - out[0]
 
 
-@settings(max_examples=100, deadline=None, derandomize=True)
 @given(seed=seeds)
 def test_tracking_error_is_never_above_that_of_the_point_nearest_to_the_weights(seed: int) -> None:
     """Fully invested, with equal costs, volatilities and correlations: squared tracking goes with the sum of gap^2.
@@ -348,7 +341,7 @@ def test_tracking_error_is_never_above_that_of_the_point_nearest_to_the_weights(
     assert ((out - target) ** 2).sum() <= ((nearest - target) ** 2).sum() + 1e-14
 
 
-@settings(max_examples=150, deadline=None, derandomize=True)
+@settings(max_examples=150)
 @given(seed=seeds)
 def test_the_point_is_that_of_another_method(seed: int) -> None:
     b = box(seed)
@@ -498,7 +491,6 @@ def test_a_kept_line_does_not_pay_for_the_others() -> None:
     assert charges[0, 0] == pytest.approx(0.1 * (50.0 - y), abs=1e-12)
 
 
-@settings(max_examples=100, deadline=None, derandomize=True)
 @given(seed=seeds, width=st.sampled_from([0.0, 0.02, 0.1]), part=st.sampled_from([1.0, 0.5]))
 def test_wealth_after_is_wealth_before_less_costs(seed: int, width: float, part: float) -> None:
     p = held(seed)
@@ -510,7 +502,6 @@ def test_wealth_after_is_wealth_before_less_costs(seed: int, width: float, part:
     assert done.cash == pytest.approx(p.cash - done.trades.sum() - done.charges.sum(), rel=1e-9, abs=1e-12 * before)
 
 
-@settings(max_examples=100, deadline=None, derandomize=True)
 @given(seed=seeds, invested=st.sampled_from([1.0, 0.9]))
 def test_the_same_target_twice_trades_nothing_the_second_time(seed: int, invested: float) -> None:
     goal = target(seed, invested=invested)
@@ -519,7 +510,6 @@ def test_the_same_target_twice_trades_nothing_the_second_time(seed: int, investe
     assert twice.trades.tolist() == [0.0] * 5
 
 
-@settings(max_examples=100, deadline=None, derandomize=True)
 @given(seed=seeds, width=st.sampled_from([0.02, 0.1]), invested=st.sampled_from([1.0, 0.9]))
 def test_after_a_trade_the_weights_leave_the_box_by_no_more_than_the_costs(
     seed: int, width: float, invested: float
@@ -532,7 +522,6 @@ def test_after_a_trade_the_weights_leave_the_box_by_no_more_than_the_costs(
     assert outside.sum() <= done.charges.sum() / done.nav + 1e-14
 
 
-@settings(max_examples=100, deadline=None, derandomize=True)
 @given(seed=seeds, width=st.sampled_from([0.0, 0.05]))
 def test_the_order_of_the_lines_changes_nothing(seed: int, width: float) -> None:
     p, goal = held(seed), target(seed)
@@ -543,7 +532,6 @@ def test_the_order_of_the_lines_changes_nothing(seed: int, width: float) -> None
     assert other.trades == pytest.approx(done.trades[order], abs=1e-12 * done.nav)
 
 
-@settings(max_examples=100, deadline=None, derandomize=True)
 @given(seed=seeds, factor=st.sampled_from([1e-6, 3.0, 1e9]))
 def test_a_larger_portfolio_trades_and_pays_in_proportion(seed: int, factor: float) -> None:
     p, goal = held(seed), target(seed)
@@ -552,7 +540,6 @@ def test_a_larger_portfolio_trades_and_pays_in_proportion(seed: int, factor: flo
     assert other.charges == pytest.approx(done.charges * factor, rel=1e-9, abs=1e-12 * factor * done.nav)
 
 
-@settings(max_examples=100, deadline=None, derandomize=True)
 @given(seed=seeds)
 def test_without_cost_the_target_is_reached_and_nothing_is_lost(seed: int) -> None:
     p, goal = held(seed), target(seed)
@@ -561,7 +548,6 @@ def test_without_cost_the_target_is_reached_and_nothing_is_lost(seed: int) -> No
     assert done.units * p.prices / done.nav == pytest.approx(goal, abs=1e-14)
 
 
-@settings(max_examples=100, deadline=None, derandomize=True)
 @given(seed=seeds)
 def test_with_short_lines_the_cost_equation_is_solved_as_scipy_solves_it(seed: int) -> None:
     """Weights of either sign, past the whole wealth in sum; some assets keep their units."""

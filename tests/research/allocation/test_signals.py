@@ -107,7 +107,7 @@ def test_a_row_is_mapped_by_hand(market: Market, mapping: str, scores: list[floa
     assert held.target(market.past(30)).tolist() == pytest.approx(wanted, abs=1e-15)
 
 
-@settings(max_examples=30, deadline=None)
+@settings(max_examples=30)
 @given(st.lists(st.integers(-50, 50), min_size=3, max_size=3), st.integers(1, 9))
 def test_what_scores_are_measured_in_does_not_matter(market: Market, scores: list[int], unit: int) -> None:
     def target(values: list[float], mapping: str) -> np.ndarray:

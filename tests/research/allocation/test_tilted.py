@@ -81,7 +81,7 @@ def test_ranges_and_groups_hold_it_back_as_a_peer_solves_it(market: Market) -> N
     assert "tilt.sum" not in {one.key for one in tilt.binding}
 
 
-@settings(max_examples=25, deadline=None)
+@settings(max_examples=25)
 @given(st.lists(st.floats(-0.01, 0.01), min_size=5, max_size=5), st.floats(0.0, 1.0), st.floats(0.001, 0.2))
 def test_the_sum_stays_the_budget_is_kept_and_no_weight_goes_further_out(
     means: list[float], confidence: float, budget: float

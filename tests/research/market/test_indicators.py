@@ -245,7 +245,7 @@ def test_the_first_values_come_with_the_last_row_of_their_window(known: Market) 
     }
 
 
-@settings(max_examples=25, deadline=None)
+@settings(max_examples=25)
 @given(row=st.integers(25, 198), seed=st.integers(0, 99), mirrored=st.booleans())
 def test_no_later_row_changes_an_earlier_one_to_the_bit(
     gapped: Market, known: Market, row: int, seed: int, mirrored: bool

@@ -12,7 +12,7 @@ import numpy as np
 import pandas as pd
 import pytest
 from cases import cases
-from hypothesis import given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 
 from foundation.errors import ConfigError, DataError
@@ -278,7 +278,6 @@ def same(one: Any, other: Any) -> bool:
     return one.equals(other) if isinstance(one, pd.Index) else one == other
 
 
-@settings(deadline=None)
 @given(st.integers(0, 3), st.integers(0, 2**32 - 1))
 def test_past_knows_nothing_of_what_follows(small: Market, row: int, seed: int) -> None:
     rng = np.random.default_rng(seed)

@@ -87,7 +87,7 @@ def test_an_unknown_asset_is_refused_with_the_nearest(store: PriceStore):
         store.read(["SPX"])
 
 
-@settings(max_examples=8, deadline=None)
+@settings(max_examples=8)
 @given(
     st.lists(st.tuples(st.sampled_from("ABC"), st.integers(0, 9), st.integers(1, 3)), min_size=1, max_size=8),
     st.sampled_from([1, 3, 1_000]),

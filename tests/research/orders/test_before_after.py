@@ -91,7 +91,7 @@ def test_columns_of_the_cost_sum_to_it(known: Portfolio) -> None:
         assert sum(state.charges.values()) == pytest.approx(found.figures[name].cost)
 
 
-@settings(max_examples=60, deadline=None)
+@settings(max_examples=60)
 @given(
     weights=st.lists(st.floats(0.05, 1.0), min_size=2, max_size=5),
     target=st.lists(st.floats(0.05, 1.0), min_size=5, max_size=5),

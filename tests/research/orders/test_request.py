@@ -202,7 +202,7 @@ class TestAnyDesk:
             return None
 
     @given(st.data(), st.floats(0.001, 2.0))
-    @settings(max_examples=30, deadline=None)
+    @settings(max_examples=30)
     def test_deposit_is_invested_once_and_trades_only_what_the_policy_asks(self, data: Any, part: float) -> None:
         got = self.listed(data, part)
         assert got is not None
@@ -213,7 +213,7 @@ class TestAnyDesk:
         assert trade_list(got.after(), self.policy).empty
 
     @given(st.data(), st.floats(0.001, 0.9))
-    @settings(max_examples=30, deadline=None)
+    @settings(max_examples=30)
     def test_withdrawal_is_paid_also_after_the_adverse_move(self, data: Any, part: float) -> None:
         got = self.listed(data, -part)
         if got is None:
@@ -224,7 +224,7 @@ class TestAnyDesk:
             assert not got.sized.buys
 
     @given(st.data(), st.sampled_from(["buy", "sell"]), st.sampled_from([0.0, 0.1]))
-    @settings(max_examples=30, deadline=None)
+    @settings(max_examples=30)
     def test_one_side_only_is_that_side_only(self, data: Any, side: str, part: float) -> None:
         got = self.listed(data, part, side=side)
         assert got is not None

@@ -83,7 +83,7 @@ def test_what_was_not_observed_is_unknown_and_not_zero() -> None:
     assert (nothing.total, nothing.unknown, nothing.trading) == (None, None, 1_000.0)
 
 
-@settings(max_examples=200, deadline=None)
+@settings(max_examples=200)
 @given(orders())
 def test_known_parts_and_the_unknown_one_add_up_to_the_total_of_both_conventions(order: ObservedOrder) -> None:
     wagner, filled = shortfall(order), shortfall(order, "filled")
@@ -96,7 +96,6 @@ def test_known_parts_and_the_unknown_one_add_up_to_the_total_of_both_conventions
             assert found.unknown == 0.0 or len(known) < len(PARTS)
 
 
-@settings(max_examples=100, deadline=None)
 @given(orders())
 def test_a_sale_mirrors_a_buy(order: ObservedOrder) -> None:
     """Its moves of the price have the other sign; spread and fees have none."""

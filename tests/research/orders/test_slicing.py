@@ -80,7 +80,7 @@ KINDS = st.one_of(
 )
 
 
-@settings(max_examples=1_000, deadline=None)
+@settings(max_examples=1_000)
 @given(KINDS, st.integers(1, 10**9), st.sampled_from(["1", "100", "0.00000001", "0.01", "7"]), st.booleans())
 def test_slices_add_up_to_the_order_in_whole_lots_never_half_a_lot_from_the_schedule(
     slicing: Slicing, lots: int, lot: str, odd: bool

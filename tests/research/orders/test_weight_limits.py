@@ -58,7 +58,7 @@ def test_least_trade_that_keeps_the_limits_goes_toward_targets(desk: Any, limits
 
 
 @given(st.integers(0, 10_000))
-@settings(max_examples=30, deadline=None)
+@settings(max_examples=30)
 def test_limits_are_kept_where_a_linear_programme_finds_them_feasible(seed: int) -> None:
     """And the trade past the point is the least that keeps them."""
     rng = np.random.default_rng(seed)
@@ -215,7 +215,7 @@ class TestAnyDesk:
             raise
 
     @given(st.data())
-    @settings(max_examples=30, deadline=None)
+    @settings(max_examples=30)
     def test_limits_that_bind_are_kept_by_what_is_held_afterwards(self, data: Any) -> None:
         got = self.listed(data)
         assert got is not None
@@ -314,7 +314,7 @@ def with_trading(portfolio: Portfolio, words: list[str]) -> Portfolio:
 
 
 @given(st.integers(0, 10_000))
-@settings(max_examples=30, deadline=None)
+@settings(max_examples=30)
 def test_no_limit_trades_a_locked_line_or_turns_a_one_sided_list(desk: Any, seed: int) -> None:
     """With costs: an asset that the step leaves alone stays where it may not be traded, whatever a limit asks for."""
     rng = np.random.default_rng(seed)

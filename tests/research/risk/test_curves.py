@@ -66,7 +66,7 @@ def curves(count: int, days: int, seed: int) -> tuple[np.ndarray, np.ndarray, np
     return nav, cash, np.cumsum(rng.integers(1, 4, days + 1)).astype(float)
 
 
-@settings(max_examples=30, deadline=None)
+@settings(max_examples=30)
 @given(st.integers(1, 70), st.integers(3, 200), st.integers(0, 10_000))
 def test_every_curve_has_the_figures_of_the_plain_measures(count: int, days: int, seed: int) -> None:
     nav, cash, day = curves(count, days, seed)

@@ -7,7 +7,7 @@ import numpy as np
 import pandas as pd
 import pytest
 from cases import cases
-from hypothesis import assume, given, settings
+from hypothesis import assume, given
 from hypothesis import strategies as st
 from hypothesis.extra.numpy import arrays
 
@@ -106,7 +106,6 @@ def test_sortino_of_normal_returns_has_its_closed_form() -> None:
     assert sortino(normal + 1e-5, np.zeros(200_000), 1) == pytest.approx(1e-5 / (0.01 * math.sqrt(0.5)), rel=2e-3)
 
 
-@settings(deadline=None)
 @given(series(), st.floats(0.1, 3.0), st.floats(-0.01, 0.01))
 def test_sharpe_is_blind_to_leverage_funded_at_cash_and_to_what_cash_pays(
     r: np.ndarray, leverage: float, rate: float
@@ -148,7 +147,6 @@ def test_drawdowns_agree_with_libraries() -> None:
         assert -max_drawdown(nav_path(RETURNS)).depth == pytest.approx(float(riskfolio.MDD_Rel(RETURNS)), rel=1e-12)
 
 
-@settings(deadline=None)
 @given(series(least=1, low=-0.9))
 def test_the_deepest_fall_is_the_worst_of_all_pairs_of_rows(r: np.ndarray) -> None:
     nav = nav_path(r)
@@ -184,7 +182,6 @@ def test_tails_agree_with_skfolio_and_riskfolio(level: float, rows: int) -> None
     assert var(r, level) == pytest.approx(measures.value_at_risk(r, beta=level), rel=TINY)
 
 
-@settings(deadline=None)
 @given(series(least=20), st.sampled_from([0.5, 0.8, 0.9, 0.95]))
 def test_cvar_is_the_minimum_of_rockafellar_and_uryasev(r: np.ndarray, level: float) -> None:
     """The minimum over c of c + mean(max(loss - c, 0)) / (1 - level) is at one of the losses; `var` is one such c."""
@@ -193,7 +190,6 @@ def test_cvar_is_the_minimum_of_rockafellar_and_uryasev(r: np.ndarray, level: fl
     assert objective[var(r, level)] == pytest.approx(cvar(r, level), abs=1e-12)
 
 
-@settings(deadline=None)
 @given(series(least=20), st.sampled_from([0.5, 0.8, 0.9, 0.95]))
 def test_var_is_the_smallest_loss_that_is_rarely_exceeded(r: np.ndarray, level: float) -> None:
     losses = np.sort(-r)
@@ -201,7 +197,6 @@ def test_var_is_the_smallest_loss_that_is_rarely_exceeded(r: np.ndarray, level: 
     assert cvar(r, level) >= var(r, level) - TINY
 
 
-@settings(deadline=None)
 @given(arrays(float, (2, 30), elements=st.floats(-0.5, 0.5)), st.floats(0.1, 5.0), st.floats(-0.1, 0.1))
 def test_cvar_is_coherent(pair: np.ndarray, scale: float, gain: float) -> None:
     one, two = pair
@@ -230,7 +225,6 @@ def test_a_refund_of_tax_lowers_the_loss() -> None:
     assert found == pytest.approx([4.0, 1.5], rel=TINY)
 
 
-@settings(deadline=None)
 @given(arrays(float, (2, 20), elements=st.floats(0.0, 0.1)), st.floats(0.0, 50.0))
 def test_the_loss_is_its_cost_plus_its_distance_and_the_mean_of_its_days(
     pair: np.ndarray, tracking_penalty: float

@@ -126,7 +126,7 @@ def test_of_the_correlations_themselves_it_is_the_best_point_where_cost_over_wid
 # -- the optimum and its invariants ----------------------------------------------------------------------------------
 
 
-@settings(max_examples=40, deadline=None)
+@settings(max_examples=40)
 @given(st.integers(0, 2**32 - 1), st.floats(0.01, 0.4), st.sampled_from([0.0, 0.25, 0.5, 1.0]))
 def test_after_a_trade_no_pair_is_worth_both_costs_and_before_it_one_was(
     seed: int, spread: float, power: float
@@ -145,7 +145,7 @@ def test_after_a_trade_no_pair_is_worth_both_costs_and_before_it_one_was(
     assert worth or not moved.any(), "nothing trades inside the region"
 
 
-@settings(max_examples=25, deadline=None)
+@settings(max_examples=25)
 @given(st.integers(0, 2**32 - 1), st.floats(0.05, 0.4))
 def test_a_second_application_holds_and_the_order_of_assets_changes_nothing(seed: int, spread: float) -> None:
     case = drawn(seed, spread)

@@ -45,7 +45,7 @@ def nav_of(rule: WealthRule | Threshold, market: Market, opened: float = 1.0, **
 # -- laws --------------------------------------------------------------------------------------------------------------
 
 
-@settings(max_examples=60, deadline=None)
+@settings(max_examples=60)
 @given(
     moves=st.lists(st.tuples(*[st.floats(-0.99, 3.0)] * 2), min_size=5, max_size=40),
     multiplier=st.sampled_from([1.0, 2.0, 4.0, 10.0]),
@@ -61,7 +61,7 @@ def test_cppi_never_breaks_its_floor_by_steps_that_lose_less_than_one_over_its_m
     assert (nav.to_numpy() >= floor * np.cumprod(1.0 + market.cash) - 1e-12).all()
 
 
-@settings(max_examples=60, deadline=None)
+@settings(max_examples=60)
 @given(
     moves=st.lists(st.tuples(*[st.floats(-0.99, 3.0)] * 2), min_size=5, max_size=40),
     multiplier=st.sampled_from([2.0, 5.0, 10.0]),

@@ -314,7 +314,7 @@ def by_side(event: LotTrade) -> tuple[Any, ...]:
 
 
 @given(histories(), st.sampled_from(["first", "highest"]), st.sampled_from([0, 30]), st.randoms())
-@settings(max_examples=200, deadline=None)
+@settings(max_examples=200)
 def test_the_ledger_is_that_of_each_unit_in_any_order_of_arrival(
     history: tuple[list[TaxLot], list[LotEvent]], method: Any, days: int, chance: Any
 ) -> None:
@@ -351,7 +351,7 @@ def test_the_ledger_is_that_of_each_unit_in_any_order_of_arrival(
 @given(
     histories(), st.sampled_from(["first", "tax_minimal"]), st.sampled_from([0, 5, 30]), st.sets(st.integers(0, 400))
 )
-@settings(max_examples=200, deadline=None)
+@settings(max_examples=200)
 def test_a_ledger_that_goes_on_from_days_on_which_it_was_closed_is_the_same_to_the_bit(
     history: tuple[list[TaxLot], list[LotEvent]], method: Any, days: int, cuts: set[int]
 ) -> None:

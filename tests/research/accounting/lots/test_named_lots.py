@@ -51,7 +51,7 @@ def test_units_that_go_elsewhere_are_those_that_were_bought_on_the_day_stated() 
 
 
 @given(st.lists(st.tuples(st.integers(0, 2), st.integers(1, 12)), max_size=5), st.integers(1, 30))
-@settings(max_examples=200, deadline=None)
+@settings(max_examples=200)
 def test_what_is_named_is_sold_as_far_as_it_is_there(names: list[tuple[int, int]], units: int) -> None:
     """By units: each named one that is left is taken in turn, then the first bought."""
     pool = {k: 10 for k in range(3)}

@@ -6,7 +6,7 @@ import random
 import numpy as np
 import pytest
 from cases import cases
-from hypothesis import assume, given, settings
+from hypothesis import assume, given
 from hypothesis import strategies as st
 
 from foundation.errors import ConfigError
@@ -131,7 +131,6 @@ def test_the_choices_are_different_weights(stocks, make_market):
 # -- invariants --------------------------------------------------------------------------------------------------------
 
 
-@settings(deadline=None)
 @given(cov=covariances(), choice=choices())
 def test_weights_are_positive_and_sum_to_one(cov, choice):
     weights = of_covariance(cov, **choice)
@@ -139,13 +138,11 @@ def test_weights_are_positive_and_sum_to_one(cov, choice):
     assert weights.sum() == pytest.approx(1.0, abs=1e-12)
 
 
-@settings(deadline=None)
 @given(cov=covariances(), choice=choices(), scale=st.floats(1e-6, 1e6))
 def test_scaling_the_covariance_moves_nothing(cov, choice, scale):
     assert of_covariance(scale * cov, **choice) == pytest.approx(of_covariance(cov, **choice), abs=1e-12)
 
 
-@settings(deadline=None)
 @given(lines=st.integers(2, 10), choice=choices(), scale=st.floats(1e-6, 1e6))
 def test_scaling_breaks_no_tie_between_equal_correlations(lines, choice, scale):
     volatility = np.linspace(0.05, 0.3, lines)
@@ -153,14 +150,12 @@ def test_scaling_breaks_no_tie_between_equal_correlations(lines, choice, scale):
     assert of_covariance(scale * cov, **choice) == pytest.approx(of_covariance(cov, **choice), abs=1e-12)
 
 
-@settings(deadline=None)
 @given(variance=st.lists(st.floats(1e-6, 1.0), min_size=1, max_size=12), choice=choices())
 def test_a_diagonal_covariance_gives_inverse_variance(variance, choice):
     inverse = 1.0 / np.array(variance)
     assert of_covariance(np.diag(variance), **choice) == pytest.approx(inverse / inverse.sum(), rel=1e-12)
 
 
-@settings(deadline=None)
 @given(cov=covariances(), choice=choices(orders=["optimal"]), seed=st.integers(0, 2**32 - 1))
 def test_the_order_of_columns_moves_nothing(cov, choice, seed):
     order = np.random.default_rng(seed).permutation(len(cov))
@@ -187,7 +182,6 @@ def test_equal_distances_and_variances_are_told_apart_by_name(make_market):
     assert len({tuple(sorted(target.items())) for target in targets.values()}) == 1
 
 
-@settings(deadline=None)
 @given(
     lines=st.integers(2, 7),
     seed=st.integers(0, 2**32 - 1),

@@ -34,7 +34,7 @@ def test_one_leaf_is_a_list():
     assert ordered_leaves(single_linkage(apart), apart, True).tolist() == [0]
 
 
-@settings(deadline=None, max_examples=300)
+@settings(max_examples=300)
 @given(apart=distances(), linkage=st.sampled_from(LINKAGES), optimal=st.booleans())
 def test_trees_and_orders_are_scipys(apart, linkage, optimal):
     pairs = squareform(apart)

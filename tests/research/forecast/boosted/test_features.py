@@ -90,7 +90,7 @@ def test_a_line_has_a_number_once_it_was_listed_before_the_whole_window(market: 
 
 
 @given(row=st.integers(0, 2800), later=st.integers(0, 300), back=st.lists(st.integers(0, 400), max_size=5))
-@settings(max_examples=60, deadline=None)
+@settings(max_examples=60)
 def test_a_later_past_and_other_days_leave_each_number_to_the_bit(
     market: Market, row: int, later: int, back: list[int]
 ) -> None:

@@ -87,7 +87,7 @@ def test_filtered_probabilities_are_those_of_statsmodels_on_every_truncated_seri
     np.testing.assert_allclose(ours, theirs.smoothed_marginal_probabilities, atol=1e-11, rtol=0)
 
 
-@settings(max_examples=30, deadline=None)
+@settings(max_examples=30)
 @given(k=st.sampled_from([2, 3, 4]), stop=st.integers(1, 499), seed=st.integers(0, 10**6))
 def test_a_day_never_changes_when_later_days_come(returns: np.ndarray, k: int, stop: int, seed: int) -> None:
     changed = np.append(returns[:stop], np.random.default_rng(seed).normal(0.0, 0.05, 40))

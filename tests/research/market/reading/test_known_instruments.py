@@ -202,7 +202,7 @@ def test_a_header_that_is_wrong_is_refused(own: Path, header: str, said: str) ->
         known_instruments()
 
 
-@settings(max_examples=150, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
+@settings(max_examples=150, suppress_health_check=[HealthCheck.function_scoped_fixture])
 @given(st.data())
 def test_a_mangled_table_is_read_or_refused_in_a_sentence(own: Path, data: st.DataObject) -> None:
     rows = (DATA / "instruments.csv").read_bytes().splitlines(keepends=True)

@@ -79,7 +79,7 @@ drawn = st.lists(
 )
 
 
-@settings(deadline=None, max_examples=40)
+@settings(max_examples=40)
 @given(drawn)
 def test_values_are_those_of_a_slow_search(values: list[tuple[str, float, str]]) -> None:
     found = known_values(rows_of(values), DAYS)
@@ -87,7 +87,7 @@ def test_values_are_those_of_a_slow_search(values: list[tuple[str, float, str]])
         np.testing.assert_equal(found[row], slow(values, day))
 
 
-@settings(deadline=None, max_examples=40)
+@settings(max_examples=40)
 @given(drawn, st.integers(1, 50), st.floats(-99.0, 99.0))
 def test_what_is_known_later_changes_and_may_be_cut_off_without_a_trace(
     values: list[tuple[str, float, str]], t: int, other: float

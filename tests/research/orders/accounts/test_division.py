@@ -235,7 +235,7 @@ def test_accounts_bear_the_impact_of_the_whole_order_by_their_shares(desk: Any) 
 # -- laws --------------------------------------------------------------------------------------------------------------
 
 
-@settings(max_examples=15, deadline=None)
+@settings(max_examples=15)
 @given(seed=st.integers(1_000, 10**6), accounts=st.integers(1, 4), lines=st.integers(1, 5), data=st.data())
 def test_accounts_keep_their_limits_and_their_order_does_not_matter(
     desk: Any, seed: int, accounts: int, lines: int, data: Any

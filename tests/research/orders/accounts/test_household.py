@@ -264,7 +264,7 @@ def quoted(drawn: Any) -> bool:
     return not np.isnan(drawn[0].shares).any()
 
 
-@settings(max_examples=12, deadline=None)
+@settings(max_examples=12)
 @given(data=st.data())
 def test_any_list_is_divided_within_the_limits_of_its_accounts(desks: Any, data: Any) -> None:
     portfolio, policy = data.draw(desks.filter(quoted))
@@ -293,7 +293,7 @@ def test_any_list_is_divided_within_the_limits_of_its_accounts(desks: Any, data:
     assert float(trades.facts["cash_after"]) == pytest.approx(float(found.each_cash.sum()), abs=0.01)
 
 
-@settings(max_examples=20, deadline=None)
+@settings(max_examples=20)
 @given(data=st.data())
 def test_no_account_is_left_below_zero_whatever_comes_to_it_or_leaves(desks: Any, data: Any) -> None:
     portfolio, policy = data.draw(desks.filter(quoted))
@@ -311,7 +311,7 @@ def test_no_account_is_left_below_zero_whatever_comes_to_it_or_leaves(desks: Any
     assert all((account.units >= -1e-9).all() for account in after.accounts)
 
 
-@settings(max_examples=12, deadline=None)
+@settings(max_examples=12)
 @given(data=st.data())
 def test_with_one_account_the_list_is_the_same_to_the_bit(desks: Any, data: Any) -> None:
     portfolio, policy = data.draw(desks.filter(quoted))

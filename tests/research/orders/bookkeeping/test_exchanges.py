@@ -164,7 +164,7 @@ def folded(events: list[Event]) -> tuple[dict[str, Fraction], Fraction]:
 
 
 @given(histories(), st.randoms())
-@settings(max_examples=200, deadline=None)
+@settings(max_examples=200)
 def test_a_book_is_an_independent_fold_in_any_order_of_arrival(events: list[Event], chance: Any) -> None:
     units, cash = folded(events)
     arrived = list(events)

@@ -118,7 +118,7 @@ def independent(
 
 
 @given(histories(), st.data())
-@settings(max_examples=60, deadline=None)
+@settings(max_examples=60)
 def test_any_order_and_any_overlap_of_files_gives_the_independent_sum(sent: Portfolio, history: Any, data: Any) -> None:
     fills, corrections, entries = history
     book = open_book(sent, "desk")

@@ -307,7 +307,7 @@ class TestAnyDesk:
         request.cls.desks = desks
 
     @given(st.data())
-    @settings(max_examples=50, deadline=None)
+    @settings(max_examples=50)
     def test_orders_balance_can_be_sent_keep_limits_are_executed_as_listed_and_leave_nothing_to_trade(
         self, data: st.DataObject
     ) -> None:
@@ -352,7 +352,7 @@ class TestAnyDesk:
         assert len(orders) + len(got.held) == len(got.portfolio.market.assets)
 
     @given(st.data())
-    @settings(max_examples=40, deadline=None)
+    @settings(max_examples=40)
     def test_cash_stays_on_each_day_on_which_orders_settle(self, data: st.DataObject) -> None:
         """Before the last, it is not below its floor, or what there was; and asked again the list is empty."""
         portfolio, policy = data.draw(self.desks)  # type: ignore[attr-defined]
@@ -399,7 +399,7 @@ class TestAnyDesk:
         assert 0.0 <= left < 20.0
 
     @given(st.data(), st.sampled_from([1.0, 10.0, 100.0]), st.floats(0.0, 0.3))
-    @settings(max_examples=40, deadline=None)
+    @settings(max_examples=40)
     def test_cash_that_is_left_does_not_pay_for_another_lot_of_a_line_that_was_cut_for_cash(
         self, data: st.DataObject, lots: float, deposit: float
     ) -> None:

@@ -81,7 +81,7 @@ def test_losses_of_the_list_are_set_against_its_gains(desk: Any) -> None:
 # -- against a linear programme --------------------------------------------------------------------------------------
 
 
-@settings(max_examples=80, deadline=None)
+@settings(max_examples=80)
 @given(data=st.data())
 def test_no_other_choice_sells_more_where_gains_rise(data: st.DataObject) -> None:
     lines = data.draw(
@@ -137,7 +137,7 @@ def desks(draw: Any, desk: Any) -> Portfolio:
     return taxed(made, lots, **rules)
 
 
-@settings(max_examples=30, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
+@settings(max_examples=30, suppress_health_check=[HealthCheck.function_scoped_fixture])
 @given(data=st.data(), budget=st.integers(0, 4_000))
 def test_budget_is_never_exceeded_and_an_infinite_one_changes_nothing(
     desk: Any, data: st.DataObject, budget: int
@@ -159,7 +159,7 @@ def test_budget_is_never_exceeded_and_an_infinite_one_changes_nothing(
     assert trade_list(got.after(), policy).empty
 
 
-@settings(max_examples=30, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
+@settings(max_examples=30, suppress_health_check=[HealthCheck.function_scoped_fixture])
 @given(data=st.data(), budget=st.integers(0, 4_000))
 def test_budget_is_that_of_the_taxable_accounts_however_the_list_is_divided(
     desk: Any, data: st.DataObject, budget: int
@@ -195,7 +195,7 @@ def test_budget_is_that_of_the_taxable_accounts_however_the_list_is_divided(
         assert left == pytest.approx(account.units.tolist(), abs=1e-6)
 
 
-@settings(max_examples=20, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
+@settings(max_examples=20, suppress_health_check=[HealthCheck.function_scoped_fixture])
 @given(data=st.data())
 def test_lots_of_a_list_make_up_its_orders_and_what_is_held_after(desk: Any, data: st.DataObject) -> None:
     portfolio = data.draw(desks(desk))
@@ -210,7 +210,7 @@ def test_lots_of_a_list_make_up_its_orders_and_what_is_held_after(desk: Any, dat
     assert held == pytest.approx(after.shares.tolist(), abs=1e-6)
 
 
-@settings(max_examples=20, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
+@settings(max_examples=20, suppress_health_check=[HealthCheck.function_scoped_fixture])
 @given(data=st.data())
 def test_no_line_that_was_sold_at_a_loss_is_bought_and_what_is_executed_is_not_asked_again(
     desk: Any, data: st.DataObject

@@ -232,7 +232,7 @@ lots_drawn = st.lists(
 rates = st.tuples(st.floats(0.0, 0.6), st.floats(0.0, 0.6))
 
 
-@settings(max_examples=150, deadline=None)
+@settings(max_examples=150)
 @given(lots=lots_drawn, part=st.floats(0.0, 1.0), price=st.floats(1.0, 20.0), rate=rates)
 def test_tax_minimal_is_the_least_of_all_choices(
     lots: list[TaxLot], part: float, price: float, rate: tuple[float, float]
@@ -249,7 +249,7 @@ def test_tax_minimal_is_the_least_of_all_choices(
     assert got == pytest.approx(least, abs=1e-9)
 
 
-@settings(max_examples=150, deadline=None)
+@settings(max_examples=150)
 @given(
     lots=lots_drawn,
     part=st.floats(0.0, 1.0),

@@ -126,7 +126,7 @@ items = st.lists(st.tuples(st.sampled_from("xyz"), st.sampled_from(["", "booked"
 )
 
 
-@settings(max_examples=60, deadline=None)
+@settings(max_examples=60)
 @given(st.lists(st.tuples(entries, items, st.integers(0, 2)), min_size=1, max_size=6))
 def test_any_history_of_changes_is_read_back_at_each_of_its_moments(
     tmp_path_factory: pytest.TempPathFactory, history: list[tuple[tuple[CashEntry, ...], tuple[BookItem, ...], int]]

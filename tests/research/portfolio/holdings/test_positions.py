@@ -342,7 +342,7 @@ def test_a_holding_that_lots_do_not_divide_is_said() -> None:
 
 
 @given(st.sampled_from([SCHWAB, SCHWAB_ALL, FIDELITY, VANGUARD, INTERACTIVE, FLEX]), st.data())
-@settings(max_examples=200, deadline=None)
+@settings(max_examples=200)
 def test_a_damaged_file_is_read_or_refused_in_sentences(
     tmp_path_factory: pytest.TempPathFactory, sample: str, data: st.DataObject
 ) -> None:
@@ -406,7 +406,7 @@ def shown(number: Any, d: dict[str, Any], sign: str = "{}") -> str:
              unique_by=lambda row: row[:2], max_size=6),
     st.decimals(min_value="-9999", max_value="9999999", places=4),
 )  # fmt: skip
-@settings(max_examples=150, deadline=None)
+@settings(max_examples=150)
 def test_any_table_reads_back_exactly(
     tmp_path_factory: pytest.TempPathFactory, d: dict[str, Any], rows: list[Any], cash: Any
 ) -> None:

@@ -78,7 +78,7 @@ def test_the_search_finds_the_best_of_all_sets_of_orders_nearly_always() -> None
     assert sum(missed) < 0.01 * sum(saved)
 
 
-@settings(max_examples=40, deadline=None)
+@settings(max_examples=40)
 @given(st.integers(0, 2**32 - 1), st.floats(1e-7, 1e-3))
 def test_no_order_that_is_sent_could_be_spared_and_all_together_are_worth_their_tickets(
     seed: int, ticket: float
@@ -138,7 +138,7 @@ def test_the_half_width_of_both_costs_is_within_five_per_cent_of_the_solution(co
     assert width == pytest.approx(solved_width(cost, fee, spread), rel=0.05)
 
 
-@settings(max_examples=25, deadline=None)
+@settings(max_examples=25)
 @given(st.integers(0, 2**32 - 1), st.floats(0.05, 0.4))
 def test_where_tickets_are_next_to_nothing_the_region_is_that_without(seed: int, spread: float) -> None:
     case = drawn(seed, spread)

@@ -205,7 +205,6 @@ def test_five_hundred_lines_of_a_sample_covariance_leave_nothing_to_save(days: i
     assert saving_left(found, *problem) < 1e-13 * kappa
 
 
-@settings(max_examples=100)
 @given(seeds, st.integers(1, 20))
 def test_it_is_no_worse_than_staying_than_the_target_and_than_any_point_inside(seed: int, n: int) -> None:
     rng = np.random.default_rng(seed)
