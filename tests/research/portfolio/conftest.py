@@ -4,6 +4,9 @@ from collections.abc import Callable
 from pathlib import Path
 
 import pytest
+import yaml
+
+from research.portfolio import Portfolio, load_portfolio
 
 GOOD = """\
 name: Two funds
@@ -49,3 +52,17 @@ def write(tmp_path: Path) -> Write:
         return path
 
     return written
+
+
+@pytest.fixture
+def again(tmp_path: Path) -> Callable[[Portfolio], Portfolio]:
+    """Loads the portfolio that the settings of another give as a file: its settings are the same."""
+
+    def loaded(first: Portfolio) -> Portfolio:
+        path = tmp_path / "again.yaml"
+        path.write_text(yaml.safe_dump(first.settings, sort_keys=False), encoding="utf-8")
+        second = load_portfolio(path)
+        assert second.settings == first.settings
+        return second
+
+    return loaded

@@ -6,7 +6,6 @@ from typing import Any
 
 import numpy as np
 import pytest
-import yaml
 from cases import cases
 
 from foundation.errors import ConfigError
@@ -65,15 +64,12 @@ def test_impact_has_the_exponent_and_windows_of_the_file_or_those_of_python(writ
     assert one.settings["impact"] == {"exponent": 1.5, "volume_window": 5, "volatility_window": 63}
 
 
-def test_settings_give_the_same_costs_again(write: Any, tmp_path: Any) -> None:
+def test_settings_give_the_same_costs_again(write: Any, again: Any) -> None:
     file = write("half_spread_bps: 1.5", f"{ESTIMATED}, impact: 1.2")
     first = load_portfolio(file, BARS | {"impact": {"exponent": 1.4}})
-    path = tmp_path / "again.yaml"
-    path.write_text(yaml.safe_dump(first.settings, sort_keys=False))
-    again = load_portfolio(path)
-    assert again.settings == first.settings
-    assert again.costs.impact == first.costs.impact
-    assert again.costs.half_spread.tobytes() == first.costs.half_spread.tobytes()
+    second = again(first)
+    assert second.costs.impact == first.costs.impact
+    assert second.costs.half_spread.tobytes() == first.costs.half_spread.tobytes()
 
 
 # Text of the good file, what stands there instead, and of the message: key, asset, what, the value found, the mend.

@@ -5,7 +5,6 @@ from typing import Any
 
 import pandas as pd
 import pytest
-import yaml
 
 from foundation.errors import ConfigError
 from research.accounting import Flows
@@ -40,15 +39,9 @@ def test_a_file_without_flows_has_none(write: Any) -> None:
 
 
 @pytest.mark.parametrize("flows", ["{every: year, amount: 100}", "{dates: {2016-03-31: 500}, use: cash}"])
-def test_settings_give_the_same_flows_again(write: Any, tmp_path: Any, flows: str) -> None:
+def test_settings_give_the_same_flows_again(write: Any, again: Any, flows: str) -> None:
     first = load_portfolio(write(BEFORE, f"flows: {flows}\ntest_start"))
-    path = tmp_path / "again.yaml"
-    path.write_text(yaml.safe_dump(first.settings, sort_keys=False))
-    again = load_portfolio(path)
-    assert again.settings == first.settings
-    assert first.flows is not None
-    assert again.flows is not None
-    assert again.flows.settings == first.flows.settings
+    assert again(first).flows.settings == first.flows.settings
     assert first.beside_costs == ("flows",)
 
 

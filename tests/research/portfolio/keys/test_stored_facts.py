@@ -2,11 +2,11 @@
 
 from collections.abc import Callable
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pandas as pd
 import pytest
-import yaml
 from cases import cases
 
 from backtests.studies.audits.portfolio_audit import audit_policy
@@ -15,7 +15,7 @@ from foundation.home import STORES
 from research.market.calendars import sessions
 from research.market.rows import price_rows
 from research.market.store import named_store
-from research.portfolio import Portfolio, load_portfolio
+from research.portfolio import Portfolio
 
 FILE = """\
 name: Stored
@@ -131,7 +131,7 @@ def test_a_number_of_an_overview_is_known_from_its_fetch_on_of_companies_alone(l
     assert note.warning
 
 
-def test_a_fact_of_a_store_joins_a_market_of_files_and_indicators(load: Load, tmp_path: Path) -> None:
+def test_a_fact_of_a_store_joins_a_market_of_files_and_indicators(load: Load, tmp_path: Path, again: Any) -> None:
     rows = "".join(f"{day},{100 + k * k % 11},{90 + k * k % 13},{80 + k % 7}\n" for k, day in enumerate(DAYS))
     (tmp_path / "prices.csv").write_text(f"date,AAPL,MSFT,SPY\n{rows}")
     facts = "{two: {store: fred, series: DGS2}, fact: {indicator: spread, of: ten, less: two}, ten: " + TEN + "}"
@@ -141,9 +141,8 @@ def test_a_fact_of_a_store_joins_a_market_of_files_and_indicators(load: Load, tm
     )
     assert fact_of(found)[3:].tolist() == fact_of(load(TWO))[3:].tolist()
     assert found.market.origin["known_on"] == f"{SERIES['DGS10'][2][-1]}Z"
-    (tmp_path / "again.yaml").write_text(yaml.safe_dump(found.settings, sort_keys=False))
-    again = load_portfolio(tmp_path / "again.yaml")
-    assert (again.market.fingerprint, again.market.origin) == (found.market.fingerprint, found.market.origin)
+    second = again(found)
+    assert (second.market.fingerprint, second.market.origin) == (found.market.fingerprint, found.market.origin)
 
 
 # -- dated honestly --------------------------------------------------------------------------------------------------
@@ -197,13 +196,12 @@ def test_a_policy_on_facts_of_a_store_passes_the_audit_of_look_ahead(load: Load)
 
 
 @pytest.mark.parametrize("fact", [TWO, RSI])
-def test_settings_give_the_same_facts_after_revisions_and_later_values(load: Load, tmp_path: Path, fact: str) -> None:
+def test_settings_give_the_same_facts_after_revisions_and_later_values(load: Load, again: Any, fact: str) -> None:
     found = load(fact)
     for store, name in (("fred", "DGS2"), ("alpha_vantage", "MSFT:RSI:14")):
         keep(store, name, DAYS[[-2, 40]], np.array([9.0, 8.0]), np.full(2, LATER))
-    (tmp_path / "again.yaml").write_text(yaml.safe_dump(found.settings, sort_keys=False))
-    again = load_portfolio(tmp_path / "again.yaml")
-    assert (again.market.fingerprint, again.market.origin) == (found.market.fingerprint, found.market.origin)
+    second = again(found)
+    assert (second.market.fingerprint, second.market.origin) == (found.market.fingerprint, found.market.origin)
 
 
 def test_the_fingerprint_of_rows_is_that_of_facts_too(load: Load) -> None:

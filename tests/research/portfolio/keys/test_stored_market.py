@@ -8,7 +8,6 @@ from typing import Any
 
 import numpy as np
 import pytest
-import yaml
 from cases import cases
 
 from foundation.errors import ConfigError, DataError
@@ -18,7 +17,7 @@ from research.market.cash import bill_return, embedded_rates
 from research.market.rows import price_rows
 from research.market.store import PriceStore, named_store
 from research.orders import trade_list
-from research.portfolio import Portfolio, load_portfolio
+from research.portfolio import Portfolio
 from research.portfolio.file.document import read_document
 from research.portfolio.file.known_on import KNOWN_ON
 from research.portfolio.file.settings import names_of
@@ -338,16 +337,14 @@ def test_the_fingerprint_of_rows_guards_them(load: Load) -> None:
     assert load(f"{{source: yahoo, rows: {rows}, known_on: 2023-01-21}}").market.origin["rows"] == rows
 
 
-def test_settings_read_back_give_the_same_portfolio_after_a_revision_too(load: Load, tmp_path: Path) -> None:
+def test_settings_read_back_give_the_same_portfolio_after_a_revision_too(load: Load, again: Any) -> None:
     first = load("{source: yahoo, cash: 0.03, first: 2022-10-10}", **{AGG: "BRK: {symbol: brk/b, "})
     revise()
     keep("yahoo", "BRK-B", np.array(["2023-01-23"], "M8[D]"), [311.0], LATER)
-    (tmp_path / "again.yaml").write_text(yaml.safe_dump(first.settings, sort_keys=False))
-    again = load_portfolio(tmp_path / "again.yaml")
-    assert again.settings == first.settings
-    assert again.market.fingerprint == first.market.fingerprint
-    assert again.nav == first.nav
-    assert again.settings["market"]["known_on"] == "2023-01-21T06:00:00.000000Z"
+    second = again(first)
+    assert second.market.fingerprint == first.market.fingerprint
+    assert second.nav == first.nav
+    assert second.settings["market"]["known_on"] == "2023-01-21T06:00:00.000000Z"
 
 
 # -- repairs ---------------------------------------------------------------------------------------------------------
