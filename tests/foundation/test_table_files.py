@@ -100,7 +100,6 @@ def test_a_number_of_any_style_reads_back(value: object, decimal: str, group: st
     group = ",."[decimal == ","] if group == "x" else group
     text = f"{abs(float(str(value))):,.4f}".replace(",", "G").replace(".", decimal).replace("G", group)
     read = number((minus if float(str(value)) < 0 else "{}").format(unit.format(text)), decimal)
-    assert read is not None
     assert read.value == float(str(value))
 
 

@@ -59,7 +59,6 @@ class Tree:
     def load(self, name: str) -> ModuleType:
         path = self.folder / f"{name}.py"
         spec = importlib.util.spec_from_file_location(name, path)
-        assert spec is not None
         assert spec.loader is not None
         module = importlib.util.module_from_spec(spec)
         self.patch.setitem(sys.modules, name, module)

@@ -173,7 +173,6 @@ def test_of_processes_that_need_a_kernel_at_once_one_compiles_it(tmp_path: Path)
         for _ in range(2)
     ]
     for one in both:
-        assert one.stdin is not None
         one.stdin.write("\n")
         one.stdin.flush()
     assert sorted(one.communicate()[0].strip() for one in both) == ["7.0 0 0", "7.0 1 1"]

@@ -44,7 +44,6 @@ def test_return_is_the_local_one_and_that_of_the_rate(mixed: Market) -> None:
     assert dollars.returns[:, 0].tolist() == pytest.approx([0.0, 0.0, 0.01, 0.10, 0.10], rel=1e-14)
     assert dollars.prices[:, 0].tolist() == pytest.approx([NONE, 110.0, 111.1, NONE, 134.431], nan_ok=True)
     assert (dollars.bars or {})["open"][1:3, 0].tolist() == pytest.approx([108.9, 110.0])
-    assert dollars.dividends is not None
     assert dollars.dividends[:, 0].tolist() == pytest.approx([0.0, 0.0, 2.2, 0.0, 0.0])
     assert dollars.instruments["currency"].tolist() == ["USD"] * 3
     assert "SAP, quoted in EUR, is converted to USD at EURUSD." in dollars.notes

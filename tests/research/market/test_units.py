@@ -41,7 +41,6 @@ def market() -> Market:
 
 
 def test_split_and_dividend_of_one_day_by_hand(market: Market) -> None:
-    assert market.splits is not None
     assert market.splits.tolist() == [[1.0, 1.0], [1.0, 1.0], [2.0, 1.0], [1.0, 1.0], [1.0, 1.0]]
     # 1 in currency buys 0.01 units of 100, which become 0.02 of 50 each and are paid 0.5 each
     assert market.price_index[:, 0].tolist() == pytest.approx([1.0, 1.01, 1.0, 1.04, 1.04], rel=1e-15)

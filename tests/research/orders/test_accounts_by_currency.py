@@ -156,7 +156,6 @@ def test_the_rate_of_cash_that_the_model_itself_does_not_hold_is_that_of_its_fil
     file = file_of(tmp_path, "a,m,1000,200,10,20", header="account,model,cash,cash_EUR,SPY,AGG")
     _, portfolio = account_of(file, next(file.rows()), lambda _: made)
     assert portfolio.cash == 1_213.28
-    assert portfolio.currencies is not None
     assert dict(portfolio.currencies.cash) == {"USD": 1_000.0, "EUR": 200.0}
 
 
@@ -191,7 +190,6 @@ def test_cash_in_the_basis_may_be_below_zero_where_other_currencies_cover_it(abr
     alone = load_portfolio(SIXTY_FORTY, IN_EUROS | beside)
     listed = trade_list(alone, found.policy, "band", greedy=True)
     pd.testing.assert_frame_equal(found.trades(portfolio).fx, listed.fx)
-    assert portfolio.currencies is not None
     assert dict(portfolio.currencies.cash) == {"EUR": -350.5, "USD": 2_000.0}
     with pytest.raises(ConfigError, match=r"column 'cash': negative cash of all currencies: found -69"):
         account_of(file, owing, lambda _: abroad)

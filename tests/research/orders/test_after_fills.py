@@ -116,7 +116,6 @@ def test_lots_are_sold_at_the_prices_of_the_fills_and_bought_on_their_days(two: 
         Fill("A", "sell", 60, 101, "USD", FRIDAY, "1"), Fill("A", "sell", 40, 101, "USD", TUESDAY, "2"),
         Fill("B", "buy", 50, 49, "USD", FRIDAY, "3"), Fill("B", "buy", 50, 51, "USD", FRIDAY, "4"),
     ]).tax_lots  # fmt: skip
-    assert after is not None
     assert after.rules.realised == pytest.approx(660.0)
     assert [(lot.units, lot.price) for lot in after.lots[0]] == [(500.0, 90.0)]
     bought = after.lots[1][-1]
@@ -217,6 +216,5 @@ def test_fills_without_any_orders_are_refused(two: Portfolio) -> None:
 def test_cash_of_a_sale_comes_a_session_later(listed: TradeList) -> None:
     """Friday's sale settles on Tuesday: Monday is a holiday."""
     blotter = listed.after([Fill("A", "sell", 10, 100, "USD", FRIDAY, "1", fees="0.5")]).blotter
-    assert blotter is not None
     assert blotter.unsettled(date(2023, 1, 2)) == {("", "USD"): Decimal("999.50")}
     assert blotter.unsettled(date(2023, 1, 3)) == {}

@@ -150,7 +150,6 @@ def test_each_account_keeps_the_units_that_it_traded_since_a_split(taxed: Portfo
         Account("ira", "U2", False, np.array([200.0, 0.0]), 0.0, none),
     )
     lot = TaxLot(pd.Timestamp("2020-01-02"), 400.0, 90.0, "own")
-    assert taxed.tax_lots is not None
     tax = TaxLots(taxed.tax_lots.rules, ((lot,), ()), sheltered=((replace(lot, units=200.0, account="ira"),), ()))
     orders = tuple(
         SentOrder(f"{side}{name}", name, "A", side, Decimal(100)) for side, name in (("sell", "own"), ("buy", "ira"))

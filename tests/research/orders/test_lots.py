@@ -106,7 +106,6 @@ def test_lots_are_the_best_of_all_vectors() -> None:
         losses, kept = every_vector(problem)
         best = losses[kept].min()
         solved = solve_lots(problem)
-        assert solved is not None
         assert not problem.broken(solved.units)
         assert solved.objective == pytest.approx(best, abs=1e-9), count
         assert solved.how == "exact"
@@ -131,7 +130,6 @@ def test_lots_that_share_the_cash_are_the_best_of_all_vectors() -> None:
         problem = replace(free, unpaid=np.where(free.way > 0.0, part * (free.goal - free.value), 0.0))
         losses, kept = every_vector(problem)
         solved, near = solve_lots(problem), solve_lots(problem.shared)
-        assert solved is not None
         assert near is not None
         assert solved.objective == pytest.approx(losses[kept].min(), abs=1e-9), count
         assert solved.how == "exact"
@@ -152,7 +150,6 @@ def test_lots_have_the_least_tracking_error_and_costs_of_all_vectors() -> None:
         problem = replace(nearest, position=replace(nearest.position, covariance=252.0 * np.cov(returns, rowvar=False)))
         losses, kept = every_vector(problem)
         solved, by_distance = solve_lots(problem), solve_lots(nearest)
-        assert solved is not None
         assert by_distance is not None
         assert not problem.broken(solved.units)
         assert solved.objective == pytest.approx(losses[kept].min(), abs=1e-9), count
@@ -188,7 +185,6 @@ def test_lots_keep_groups_of_which_funds_are_a_part_best_of_all_vectors() -> Non
         losses, kept = losses + 1.5 * past[1], kept & (past[0] <= 1e-9)
         bound += int(not (past[0] <= 1e-9).all())
         solved = solve_lots(problem)
-        assert solved is not None
         assert solved.objective == pytest.approx(losses[kept].min(), abs=1e-8), count
     assert bound > 25
 
@@ -242,7 +238,5 @@ def test_equal_settlement_dates_change_nothing() -> None:
         count += 1
         alike = replace(free, position=replace(free.position, settles=np.full(len(free.way), 2.0)))
         ours, theirs, greedy = solve_lots(alike), solve_lots(free), search(alike)[0]
-        assert ours is not None
-        assert theirs is not None
         assert ours.units.tolist() == theirs.units.tolist()
         assert np.array_equal(greedy, search(free)[0])

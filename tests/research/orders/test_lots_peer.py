@@ -44,7 +44,6 @@ def problem_of(weights: dict[str, float], closes: pd.Series, wealth: float) -> L
 
 def ours(problem: LotProblem) -> Array:
     solved = solve_lots(problem)
-    assert solved is not None
     assert solved.how == "exact"
     assert not problem.broken(solved.units)
     return solved.units

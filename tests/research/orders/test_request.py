@@ -205,7 +205,6 @@ class TestAnyDesk:
     @settings(max_examples=30)
     def test_deposit_is_invested_once_and_trades_only_what_the_policy_asks(self, data: Any, part: float) -> None:
         got = self.listed(data, part)
-        assert got is not None
         assert got.sized.cash >= 0.0
         if got.why.trigger == "flow":
             assert not got.sized.sells
@@ -227,7 +226,6 @@ class TestAnyDesk:
     @settings(max_examples=30)
     def test_one_side_only_is_that_side_only(self, data: Any, side: str, part: float) -> None:
         got = self.listed(data, part, side=side)
-        assert got is not None
         assert set(got.orders["side"]) <= {side}
 
 

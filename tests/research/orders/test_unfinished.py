@@ -214,7 +214,6 @@ def test_in_accounts_currencies_and_lots_the_next_list_is_what_is_left(name: str
     assert not first.empty
     half = first.after([*filled(first, HALF), *exchanged(first)])
     second, left = trade_list(half, rule), Unfinished.of(half)
-    assert left is not None
     np.testing.assert_allclose(second.sized.parts, left.left, rtol=1e-12)
     done = second.after(filled(second, name="g"))
     for one, whole in zip(done.accounts, first.after().accounts, strict=True):

@@ -426,7 +426,6 @@ def test_wrong_override_is_refused_as_one(write: Any) -> None:
 def test_simulated_prices_are_those_that_the_script_draws() -> None:
     path = Path(__file__).parents[3] / ".ci" / "simulated_prices.py"
     spec = importlib.util.spec_from_file_location("simulated_prices", path)
-    assert spec is not None
     assert spec.loader is not None
     script = importlib.util.module_from_spec(spec)
     spec.loader.exec_module(script)
@@ -494,14 +493,12 @@ def test_the_guide_to_portfolio_files_is_one(tmp_path: Path) -> None:
     file.write_text(guide.split("```yaml\n")[1].split("```")[0], encoding="utf-8")
     found = load_portfolio(file)
     assert found.costs.per_unit.tolist() == [0.005, 0.0]
-    assert found.costs.impact is not None
     assert found.costs.impact.coefficient == (1.0, 0.0)
     assert found.costs.tax == Tax(
         0.20, "highest", short_rate=0.37, long_after="year", loss_limit=3_000.0, at_end="keep"
     )
     assert found.costs.financing == pytest.approx(0.015)
     assert found.execution == Execution(participation=0.1)
-    assert found.flows is not None
     assert (set(found.flows.amounts.values()), found.flows.use) == ({5_000.0}, "rebalance")
 
 

@@ -107,7 +107,6 @@ def test_the_band_in_force_stays_within_its_bounds_and_is_the_one_that_today_say
     bands = rule.no_trade_bands(market, target_path(HELD, market))
     for t in (1, 2):
         today, k = rule.today(market.past(t), age), bands.in_force(t, age)
-        assert today is not None
         assert floor <= today.half_width <= ceiling
         assert bands.cash[k, 1] == today.half_width
         expected = 0.06 if t == 1 else np.clip(0.02 * factor * (raised if age <= 3 else 1.0), floor, ceiling)

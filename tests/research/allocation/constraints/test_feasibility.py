@@ -94,7 +94,6 @@ def test_the_named_set_conflicts_each_part_of_it_does_not_and_the_relaxation_wor
     asked, known, sides = drawn(np.random.default_rng(seed))
     n, limits = len(known.assets), build(asked, known)
     found = conflict(limits)
-    assert found is not None
     assert found.exact
     named = {key: sides.get(key, []) for key in found.keys}
 
@@ -159,7 +158,6 @@ def test_lines_that_are_counted_conflict_exactly() -> None:
     known = Known(("A", "B", "C", "D"))
     asked = Constraints(every_line=Bounds(least=0.0, most=0.3), cardinality=Cardinality(most=3))
     found = conflict(build(asked, known))
-    assert found is not None
     assert found.exact
     assert found.keys == ("every_line.most", "net", "cardinality.most")
     assert [round(mend.amount, 6) for mend in found.mends] == [0.033333, 0.1, 1.0]
@@ -169,7 +167,6 @@ def test_lines_that_are_counted_conflict_exactly() -> None:
 def test_a_least_weight_of_held_lines_and_a_least_number_conflict() -> None:
     asked = Constraints(cardinality=Cardinality(least=3, if_held=0.4))
     found = conflict(build(asked, Known(("A", "B", "C", "D"))))
-    assert found is not None
     assert set(found.keys) == {"net", "cardinality.least", "cardinality.if_held"}
 
 
@@ -179,7 +176,6 @@ def test_a_volatility_limit_conflicts_by_trial_and_its_least_relaxation_is_the_l
         volatility=Most(most=0.1), exposures={"loading": Exposure(values={"A": 1.0, "B": 1.0}, most=2.0)}
     )
     found = conflict(build(asked, Known(("A", "B"), covariance=covariance)))
-    assert found is not None
     assert not found.exact
     assert found.sentence.endswith(" %. Volatility is not linear: the conflict was found by trial.")
     assert set(found.keys) == {"net", "volatility.most"}
@@ -195,7 +191,6 @@ def test_rows_that_conflict_are_named_before_a_risk_that_conflicts_too() -> None
         volatility=Most(most=0.01),
     )
     found = conflict(build(asked, Known(names, covariance=0.04 * np.eye(3))))
-    assert found is not None
     assert set(found.keys) == {"groups.bonds.least", "groups.us.most", "every_line.least"}  # B would have to be short
     assert not found.mends  # volatility conflicts too, so that no change alone suffices
     assert "volatility.most" in {mend.key for mend in found.together}
@@ -210,7 +205,6 @@ def test_a_conflict_of_rows_speaks_of_no_norm_that_gives_way() -> None:
     for most in (Most(most=0.1, price=1.0), Most(most=0.1, gives_way=1)):
         known = Known(("A", "B", "C"), covariance=0.04 * np.eye(3))
         found = conflict(build(Constraints(volatility=most, **rows), known))
-        assert found is not None
         assert (found.exact, found.sentence) == (True, alone.sentence)
 
 
@@ -228,6 +222,5 @@ def test_no_change_is_offered_that_needs_leverage_where_none_is_stated() -> None
 def test_turnover_and_a_group_conflict_from_where_the_target_was() -> None:
     known = Known(("A", "B"), previous=np.array([1.0, 0.0]))
     found = conflict(build(Constraints(turnover=Most(most=0.2), lines={"B": Bounds(least=0.5)}), known))
-    assert found is not None
     assert set(found.keys) == {"lines.B.least", "turnover.most"}
     assert [round(mend.amount, 6) for mend in found.mends] == [0.3, 0.3]

@@ -204,8 +204,6 @@ def test_both_sets_tell_the_same_of_the_funds_that_they_share(multi: Market, etf
     rows = slice(theirs.row("2007-07-26") + 1, None)
     assert np.abs(mine.returns[1:] - theirs.returns[rows]).max() < 1.1e-7  # their prices are stored in 32 bits
     assert np.allclose(mine.prices[1:], theirs.prices[rows], rtol=3e-8, atol=0.0)
-    assert mine.volumes is not None
-    assert theirs.volumes is not None
     assert np.array_equal(mine.volumes[1:], theirs.volumes[rows])
 
 

@@ -138,7 +138,6 @@ def test_quotes_volumes_and_bars_are_put_under_their_names(days: pd.DatetimeInde
     market = market_from_frame(prices, quotes=quotes, volumes=volumes, bars={"open": quotes})
     assert np.array_equal(market.prices[:, 1], quotes["B"], equal_nan=True)
     assert np.isnan(market.prices[:, 0]).all()
-    assert market.volumes is not None
     assert market.volumes.tolist() == [[0.0, 5.0]] * 5
     assert np.array_equal((market.bars or {})["open"], market.prices, equal_nan=True)
     assert market.tradable.all()  # a quote serves tickets; its absence halts nothing
@@ -299,7 +298,6 @@ def test_file_may_be_its_own_quotes(write: WriteText) -> None:
     volumes = write("date,NEW", *(f"{line[:10]},5" for line in LINES[1:]), name="volumes.csv")
     market = load_market(path, quotes=path, volumes=volumes)
     assert market.prices[1:].tolist() == [[101.3, 20.7], [99.9, 21.1]]
-    assert market.volumes is not None
     assert market.volumes[:, 1].tolist() == [5.0, 5.0, 5.0]
 
 

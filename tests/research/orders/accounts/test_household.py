@@ -163,7 +163,6 @@ def test_four_accounts_on_eight_lines_send_the_whole_list(seed: int) -> None:
     beside = {"cash": None} | {f"lines.{name}.{key}": None for name in names for key in ("shares", "holdings")}
     portfolio = load_portfolio(file, beside | {"accounts": accounts})
     made = divided(trade_list(portfolio, portfolio.policies["threshold"], request=TO_TARGET))
-    assert made.division is not None
     assert (made.division.why, made.left.any(), made.swapped.any()) == ("", False, False)
     np.testing.assert_array_equal(made.parts.sum(axis=0), listed(undivided(portfolio)).sized.units)
 
@@ -280,7 +279,6 @@ def test_any_list_is_divided_within_the_limits_of_its_accounts(desks: Any, data:
         assume(False)
     trades = trade_list(accounts, policy, greedy=True)
     found = divided(trades)
-    assert found.problem is not None
     assert found.division is not None
     assert not found.problem.broken(found.parts)
     assert (found.each_cash >= 0.0).all()
@@ -371,7 +369,6 @@ def workbook_sheets(content: bytes) -> bytes:
 def test_reserve_and_adverse_move_hold_in_each_account() -> None:
     portfolio = household(orders={"reserve_bps": 50, "adverse_move": 0.02})
     found = divided(listed(portfolio))
-    assert found.problem is not None
     wealth = found.problem.held @ found.position.prices + found.problem.cash
     assert (found.each_cash >= np.minimum(0.005 * wealth, found.problem.cash) - 1e-9).all()
     assert (found.each_cash >= 0.02 * np.abs(found.each_notional).sum(axis=1) - 1e-9).all()

@@ -210,7 +210,6 @@ def test_transactions_of_schwab(tmp_path: Path, portfolio: Portfolio) -> None:
     assert trades(got) == [bought, bought, (*SOLD, {"fees": "5.1"})]
     assert len({fill.key for fill in got.fills}) == 3
     (bust,) = got.corrections
-    assert bust.like is not None
     assert (bust.corrects, bust.fill, bust.like.quantity, bust.like.side) == ("", None, 400, "buy")
     assert amounts(got.proposals) == [
         ("dividend", 31, "SPY", "5806.46", "USD"),

@@ -191,11 +191,9 @@ def test_a_ticket_that_cash_cannot_pay_is_part_of_the_conflict(one: Position) ->
     """12 % of 9,950 are 194 for 19.4 units: 20 are bought, and 8,750 are left."""
     assert conflict(one, 8_750.0) is None
     found = conflict(one, 8_755.0)
-    assert found is not None
     assert [name.split(" (")[0] for name in found.names] == ["whole lots", "cash of at least 8,755.00", "range of A"]
     assert found.mends[0] == "let cash fall to 8,750.00"
     without = conflict(one, 8_757.0)
-    assert without is not None
     assert WHOLE_LOTS not in without.names
 
 
@@ -215,7 +213,6 @@ def test_what_mends_a_conflict_is_the_least_that_does(one: Position) -> None:
     """Without costs: 12 % are 20 units, and 8,800 are left."""
     free = one.cost_parameters._replace(ticket=np.zeros(1))
     found = conflict(replace(one, cost_parameters=free), 8_900.0)
-    assert found is not None
     assert found.mends == ("let cash fall to 8,800.00", "widen the range of A by 1.00 % of NAV")
 
 
@@ -229,7 +226,6 @@ def test_no_cash_is_borrowed_to_mend_a_conflict(one: Position) -> None:
         limits=OrderLimits(0.0, 0.0, weights=(WeightLimit("range of A", members(2, 0), 0.12, 0.14),)),
     )  # fmt: skip
     found = conflict(two, 0.0)
-    assert found is not None
     assert found.mends == ("widen the range of A by 2.00 % of NAV",)
 
 
@@ -260,7 +256,6 @@ def test_a_sale_that_settles_after_a_purchase_is_part_of_the_conflict(one: Posit
         settles=np.array([1.0, 2.0]),
     )  # fmt: skip
     found = conflict(late, 0.0)
-    assert found is not None
     assert [name.split(" (")[0] for name in found.names] == [
         "cash of at least 0.00 where orders settle after 1 session", "range of A",
     ]  # fmt: skip
@@ -290,7 +285,6 @@ def test_thirty_groups_on_a_hundred_lines_are_searched_to_the_end() -> None:
     limits += [WeightLimit("first half", members(n, *range(50)), 0.55, 1.0),
                WeightLimit("second half", members(n, *range(50, n)), 0.55, 1.0)]  # fmt: skip
     found = conflict(replace(position, limits=OrderLimits(0.001, 0.01, weights=tuple(limits))), 0.001 * nav)
-    assert found is not None
     assert [name.split(" (")[0] for name in found.names] == ["cash of at least 2,000.00", "first half", "second half"]
     assert (found.complete, found.searched) == (True, True)
     assert [mend.split(" by ")[0] for mend in found.mends] == ["widen the first half", "widen the second half"]

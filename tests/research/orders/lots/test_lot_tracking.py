@@ -63,9 +63,7 @@ def test_thirty_lines_are_never_worse_than_rounding_and_the_nearest_lots_and_the
         solved = solve_lots(problem)
         by_distance = solve_lots(replace(problem, position=replace(problem.position, covariance=None)))
         greedy = solve_lots(problem, greedy=True)
-        assert solved is not None
         assert by_distance is not None
-        assert greedy is not None
         assert not problem.broken(solved.units)
         assert greedy.how in ("greedy", "exact")
         assert solved.bound <= solved.objective
@@ -85,8 +83,6 @@ def test_lots_do_not_depend_on_the_order_of_the_lines() -> None:
         problem = problem_of(rng, 8, turnover=0.2)
         order = rng.permutation(8)
         here, there = solve_lots(problem), solve_lots(shuffled(problem, order))
-        assert here is not None
-        assert there is not None
         assert here.how == there.how == "exact"
         np.testing.assert_array_equal(here.units[order], there.units)
 
@@ -106,7 +102,6 @@ def test_bound_is_that_of_the_continuous_problem() -> None:
         found = minimize(worth, 1e-3 * rng.normal(size=4), method="Nelder-Mead", options=options)
         least = min(worth(np.zeros(4)), found.fun)
         solved = solve_lots(problem, greedy=True)
-        assert solved is not None
         assert solved.bound == pytest.approx(least, abs=1e-9)
 
 
@@ -135,7 +130,6 @@ def test_lines_divided_at_will_reach_their_points() -> None:
     for _ in range(10):
         problem = problem_of(rng, 10, lots=1e-6)
         solved = solve_lots(problem)
-        assert solved is not None
         assert not problem.broken(solved.units)
         assert solved.objective - solved.bound < 1e-6
         assert problem.tracking_error(solved.units) < 1e-6

@@ -139,14 +139,12 @@ def test_line_sold_at_a_loss_can_be_sold(two: Portfolio) -> None:
 
 
 def test_loss_that_a_wash_sale_disallows_is_named(taxed: Portfolio) -> None:
-    assert taxed.tax_lots is not None
     lots = ((lot("2020-03-02", 570, 110), lot("2022-12-01", 30, 99)), taxed.tax_lots.lots[1])
     got = listed(replace(taxed, tax_lots=TaxLots(replace(RULES, wash_sale_days=30), lots)))
     assert got.tax["disallowed"].tolist() == [300.0]
     assert (got.facts["gain_long"], got.facts["tax"]) == (-700.0, -140.0)
     assert "losses of 300.00 are disallowed" in repr(got)
     after = got.after()
-    assert after.tax_lots is not None
     assert after.tax_lots.sold_at_loss == {"A": after.trade_day}
     assert (
         replace(lot("2022-12-01", 30, 109), tacked=1_033, borne=10.0) in after.tax_lots.lots[0]
@@ -167,7 +165,6 @@ def test_terms_and_locks_are_those_of_the_session_on_which_orders_trade(desk: An
     assert got.tax["term"].tolist() == ["long"]
     assert got.harvest.set_index("asset")["term"].to_dict() == {"A": "long", "B": "short"}
     after = got.after().tax_lots
-    assert after is not None
     assert after.sold_at_loss == {"A": pd.Timestamp("2023-01-03")}
     assert after.lots[1][-1].date == pd.Timestamp("2023-01-03")
     assert "Tax is reckoned for 2023-01-03, the day on which orders are expected to trade." in got.notes
@@ -275,7 +272,6 @@ def test_purchase_of_a_sheltered_account_disallows_a_loss() -> None:
 
 
 def test_what_was_not_known_is_said_exactly(two: Portfolio, taxed: Portfolio) -> None:
-    assert taxed.tax_lots is not None
     unknown = replace(taxed, tax_lots=replace(taxed.tax_lots, lots=((), taxed.tax_lots.lots[1])))
     assert listed(taxed).left_out == ()
     assert listed(unknown).left_out == ("tax on gains of A (no tax_lots)",)

@@ -106,7 +106,6 @@ def test_a_book_of_version_2_has_the_lots_and_gains_that_it_kept(version_2: dict
     """The sale of Friday, 30 December, is of 2022, in whichever year the next list is."""
     written(version_2)
     tax = load_portfolio(_path("orders_with_tax_lots"), POSITIONS).tax_lots
-    assert tax is not None
     assert tax.rules.realised == pytest.approx(version_2["realised"]["2022"], abs=1e-9)
     kept = {(each["asset"], each["date"], each["units"], each["price"]) for each in version_2["lots"]}
     assets = load_portfolio(_path("orders_with_tax_lots")).market.assets
@@ -140,8 +139,6 @@ def test_a_gain_of_version_2_stays_whatever_is_sold_later(version_2: dict[str, A
                   worth=Decimal(-47_200), cash=Decimal(47_200), moment="2023-02-01T15:00:00.000000Z")  # fmt: skip
     write_book(with_rows(book, [row]), NOW)
     later = load_portfolio(_path("orders_with_tax_lots"), POSITIONS).tax_lots
-    assert tax is not None
-    assert later is not None
     assert later.gains == tax.gains | {"2023": pytest.approx(118 * 20.8)}
 
 

@@ -70,7 +70,6 @@ def test_a_broken_group_counts_the_fund() -> None:
     """60 % of SPY and a quarter of the rest are far above 50 %."""
     got = load({"us_equity": 0.25, "bonds": 0.75})
     trade, held = _into_limits(Position.of(got)), got.weights
-    assert trade is not None
     assert f"at {100.0 * (held[0] + 0.25 * held[1]):.2f} %" in trade.why.sentence(got.market.assets)
 
 

@@ -73,7 +73,6 @@ RATES = 1.0 + 0.001 * (np.arange(len(DAYS)) % 30)
 def test_a_history_converts_the_market_once(made: Made) -> None:
     portfolio = load_portfolio(made("fx: rates.csv", files={"rates.csv": history(RATES)}))
     market, currencies = portfolio.market, portfolio.currencies
-    assert currencies is not None
     assert currencies.converted
     assert market.currency == ("USD", "USD")
     assert currencies.lines == ("USD", "EUR")
@@ -91,7 +90,6 @@ def test_a_history_converts_the_market_once(made: Made) -> None:
 def test_todays_value_leaves_the_history_as_it_is_quoted_and_refuses_backtests(made: Made) -> None:
     whole = load_portfolio(made("fx: rates.csv", files={"rates.csv": history(RATES)}))
     today = load_portfolio(made(f"fx: {{EURUSD: {RATES[-1]:.6f}}}"))
-    assert today.currencies is not None
     assert not today.currencies.converted
     assert today.market.currency == ("USD", "EUR")
     one, other = listed(whole), listed(today)
@@ -107,7 +105,6 @@ def test_todays_value_leaves_the_history_as_it_is_quoted_and_refuses_backtests(m
 def test_rates_given_today_stand_before_the_history_and_leave_it(made: Made, given: Any) -> None:
     file = made("fx: rates.csv", files={"rates.csv": history(RATES), "today.csv": "date,EURUSD\n2022-12-29,1.25\n"})
     usual, today = load_portfolio(file), load_portfolio(file, {"fx_today": given})
-    assert today.currencies is not None
     assert usual.currencies is not None
     assert today.currencies.converted
     assert today.currencies.rates.today["EUR"].value == 1.25
@@ -139,10 +136,8 @@ def test_rates_stand_in_the_market_or_in_the_file_and_either_way(made: Made) -> 
     rows = load_portfolio(made("fx: rates.csv", files={"rates.csv": long}))
     for other in (inverse, rows):
         np.testing.assert_allclose(direct.market.prices, other.market.prices, rtol=1e-5)
-    assert direct.currencies is not None
     assert direct.currencies.rates.today["EUR"].source == "market"
     both = load_portfolio(made("fx: {EURUSD: 1.5}", columns={"EURUSD": RATES}))
-    assert both.currencies is not None
     assert both.currencies.converted  # by the history of the market
     assert both.currencies.rates.rate("EUR") == 1.5
     assert both.holdings[1] == 200 * both.currencies.prices[1] * 1.5
@@ -158,7 +153,6 @@ def test_rates_stand_in_the_market_or_in_the_file_and_either_way(made: Made) -> 
 def test_the_file_stands_before_the_market_whichever_way_it_quotes(made: Made, fx: str, files: Any) -> None:
     portfolio = load_portfolio(made(fx, columns={"EURUSD": RATES}, files=files))
     currencies = portfolio.currencies
-    assert currencies is not None
     assert currencies.rates.rate("EUR") == 2.0
     assert currencies.rates.today["EUR"].pair == "USDEUR"
     whole = len(files.get("rates.csv", "").splitlines()) > 2
@@ -183,7 +177,6 @@ def test_a_source_that_quotes_a_currency_both_ways_is_refused(made: Made, fx: st
 def test_the_rate_is_of_the_day_of_the_prices_and_a_later_one_is_told(made: Made) -> None:
     rows = f"{history(np.full(len(DAYS), 1.2))}2022-12-30,1.3\n2023-01-03,1.4\n"
     portfolio = load_portfolio(made("fx: rates.csv", files={"rates.csv": rows}))
-    assert portfolio.currencies is not None
     rate = portfolio.currencies.rates.today["EUR"]
     assert (rate.value, str(rate.day)) == (1.2, "2022-12-29")
     told = (
@@ -192,10 +185,8 @@ def test_the_rate_is_of_the_day_of_the_prices_and_a_later_one_is_told(made: Made
     assert told in portfolio.notes
     files = {"rates.csv": rows, "given.csv": "asset,price,date\nSAP,100,2022-12-30\n"}
     priced = load_portfolio(made("fx: rates.csv\nprices: given.csv", files=files)).currencies
-    assert priced is not None
     assert priced.rates.rate("EUR") == 1.3
     later = load_portfolio(made("fx: rates.csv", files={"rates.csv": "date,EURUSD\n2022-12-30,1.3\n"}))
-    assert later.currencies is not None
     assert later.currencies.rates.rate("EUR") == 1.3
     told = "rates.csv has no rate EURUSD of 2022-12-29, the day of the prices, or earlier: that of 2022-12-30 is taken."
     assert told in later.notes
@@ -317,7 +308,6 @@ def test_a_broker_file_has_cash_and_positions_in_their_currencies(made: Made, br
     fx = "fx: {EURUSD: 1.06}\npositions: {file: positions.csv}"
     portfolio = load_portfolio(made(fx, "", spy="lot: 1", sap="", files=files))
     assert portfolio.shares.tolist() == [100.0, 200.0]
-    assert portfolio.currencies is not None
     assert portfolio.currencies.cash == {"USD": 5_000.0, "EUR": -350.0}
     assert portfolio.cash == 4_629.0
     assert not any("check" in note for note in portfolio.notes)
@@ -349,7 +339,6 @@ ROWS = "Symbol,Quantity,Price,Market Value,Currency\nSPY,100,383,38300,USD\nSAP,
 def test_foreign_cash_is_its_units_and_not_a_value_in_the_basis(made: Made, row: str, amount: float, said: str) -> None:
     fx = "fx: {EURUSD: 1.0664}\npositions: {file: positions.csv}"
     portfolio = load_portfolio(made(fx, "", spy="lot: 1", sap="", files={"positions.csv": f"{ROWS}{row}\n"}))
-    assert portfolio.currencies is not None
     assert portfolio.currencies.cash == {"USD": 5_000.0, "EUR": amount}
     assert [said in note for note in portfolio.notes if "the value of" in note] == ([True] if said else [])
 
@@ -372,7 +361,6 @@ def test_accounts_hold_cash_by_currency(made: Made) -> None:
     )
     portfolio = load_portfolio(made("fx: {EURUSD: 1.2}", accounts, spy="lot: 1", sap=""))
     assert [account.cash for account in portfolio.accounts] == [3_400.0, 1_000.0]
-    assert portfolio.currencies is not None
     assert portfolio.currencies.cash == {"USD": 5_000.0, "EUR": -500.0}
     assert portfolio.settings["accounts"]["tax"]["cash"] == {"USD": 4_000.0, "EUR": -500.0}
     with pytest.raises(ConfigError, match=r"accounts\.tax: negative cash of this account .*found -200\.0"):

@@ -37,7 +37,6 @@ def test_every_value_is_where_it_belongs(write: Any) -> None:
     whole = load_portfolio(write(), {"tax": {"rate": 0.2, "loss_limit": 3_000, "at_end": "liquidate"}})
     assert (whole.tax_lots, whole.costs.tax) == (None, Tax(0.2, loss_limit=3_000.0, at_end="liquidate"))
     both = load_portfolio(write(), {"lines.SPY.tax_lots": SPY, "tax": TAX | {"harvest_above": 0.05}})
-    assert both.tax_lots is not None
     assert both.tax_lots.rules == replace(got.tax_lots.rules, harvest_above=0.05)
     assert both.costs.tax == Tax(0.2, "tax_minimal", 0.37, 366, harvest_above=0.05, harvest=500.0, wash_sale_days=30)
     alone = load_portfolio(write(), {"tax": {"rate": 0.2, "harvest_above": 0.05}})
@@ -46,7 +45,6 @@ def test_every_value_is_where_it_belongs(write: Any) -> None:
 
 def test_rules_have_defaults(write: Any) -> None:
     got = load_portfolio(write(), {"lines.SPY.tax_lots": SPY, "tax": {"rate": 0.25}})
-    assert got.tax_lots is not None
     assert got.tax_lots.rules == TaxRules(rate=0.25, short_rate=0.25)
 
 

@@ -22,7 +22,6 @@ ESTIMATED = "half_spread: {estimate: abdi_ranaldo, window: 30}"
 
 def test_a_spread_by_the_day_that_is_none_is_refused_with_its_asset_and_file(write: Any) -> None:
     file, market = write("half_spread_bps: 3", ESTIMATED), load_market("us_etf_ohlcv").select(["SPY", "AGG"])
-    assert market.bars is not None
     deep = replace(market, bars={**market.bars, "low": market.bars["low"] * [1.0, 0.01]})
     lines = [("SPY", "us_equity", {}), ("AGG", "bonds", {"half_spread": {"estimate": "abdi_ranaldo", "window": 30}})]
     with pytest.raises(

@@ -21,7 +21,6 @@ def test_a_path_is_read_from_the_portfolios_folder_and_its_settings_give_the_sam
     path = write("policy: band", "policy: band\nfactors: factors.csv")
     frame.to_csv(path.parent / "factors.csv")
     portfolio = load_portfolio(path)
-    assert portfolio.factors is not None
     assert portfolio.factors.names == ("equity", "bonds")
     (path.parent / "again.yaml").write_text(yaml.safe_dump(portfolio.settings), encoding="utf-8")
     assert load_portfolio(path.parent / "again.yaml").settings == portfolio.settings

@@ -26,7 +26,6 @@ def test_flows_on_given_days_rebalance_unless_told_otherwise(write: Any) -> None
     got = load_portfolio(
         write(BEFORE, "flows:\n  dates:\n    2016-03-31: 500\n    2017-01-01: -20.5\ntest_start")
     ).flows
-    assert got is not None
     assert got.amounts == {pd.Timestamp("2016-03-31"): 500.0, pd.Timestamp("2017-01-01"): -20.5}
     assert got.use == "rebalance"
 
@@ -53,7 +52,6 @@ def test_a_key_of_flows_that_says_nothing_is_refused(write: Any) -> None:
 def test_orders_in_whole_lots_take_contributions_in_cash(write: Any) -> None:
     lots = "execution: {sizing: units}\nflows: {every: month, amount: 100, use: cash}\ntest_start"
     found = load_portfolio(write(BEFORE, lots)).flows
-    assert found is not None
     assert (found.use, set(found.amounts.values())) == ("cash", {100.0})
     with pytest.raises(ConfigError, match=r"flows \(.*desk\.yaml, line 17\): orders in whole lots .*use='cash'"):
         load_portfolio(write(BEFORE, lots.replace(", use: cash", "")))

@@ -145,7 +145,6 @@ def test_a_line_that_left_the_market_leaves_this_one_with_its_return(stores: Pat
 
 def test_facts_are_computed_from_the_market_of_a_store(load: Load) -> None:
     found = load("{source: yahoo, facts: {mom: {indicator: momentum, window: 20, skip: 0}}}").market
-    assert found.facts is not None
     assert found.facts["mom"][-1] == pytest.approx(found.index[-1] / found.index[-21] - 1.0, rel=1e-12)
 
 
@@ -177,7 +176,6 @@ def test_a_benchmark_that_is_an_instrument_is_read_and_not_held(load: Load) -> N
     assert found.market.assets == ("SPY", "AGG")
     assert (found.benchmark.kind, found.benchmark.name) == ("series", "QQQ")
     close = closes("yahoo", "QQQ")
-    assert found.benchmark.returns is not None
     assert found.benchmark.returns[1:] == pytest.approx(close[1:] / close[:-1] - 1.0, abs=1e-15)
     with pytest.raises(ConfigError, match=rf"^benchmark: no prices of it in store 'yahoo'.*line 13.*'VTI'.*{FETCH}"):
         load(**{"policy: quarterly": "policy: quarterly\nbenchmark: VTI"})

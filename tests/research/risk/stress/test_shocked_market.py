@@ -17,7 +17,6 @@ def test_the_past_stays_and_the_new_rows_have_the_shock_and_nothing_else() -> No
     np.testing.assert_array_equal(after.returns[days], moves)
     assert not after.returns[days + 1 :].any()
     np.testing.assert_allclose(after.prices[days:], np.tile(market.prices[-1] * (1 + moves), (5, 1)))
-    assert after.volumes is not None
     assert (after.volumes[days:] > 0.0).all()
     next_days = sessions(market.days[-1] + 1, market.days[-1] + 20, "XNYS")[:5]
     np.testing.assert_array_equal(after.days[days:], next_days)
