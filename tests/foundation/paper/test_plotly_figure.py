@@ -53,8 +53,7 @@ def test_a_figure_shows_as_plotly_and_as_an_image_with_its_words() -> None:
 
 
 def test_the_image_has_the_numbers_of_the_figure() -> None:
-    found = traces_picture(lines())
-    assert found.data.groupby("name")["y"].last().to_dict() == {"up": 3.0, "flat": 1.0}
+    assert traces_picture(lines()).data.groupby("name")["y"].last().to_dict() == {"up": 3.0, "flat": 1.0}
     changed = traces_picture(lines().update_traces(y=np.full(500, 7.0)))
     assert changed.data["y"].eq(7.0).all()
     assert "up 7.00" in changed.alt

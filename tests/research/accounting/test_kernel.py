@@ -583,8 +583,7 @@ def test_with_short_lines_the_cost_equation_is_solved_as_scipy_solves_it(seed: i
 
 def test_costs_that_leave_no_wealth_are_refused_and_nothing_moves() -> None:
     """Two for one: 3.0 long and 2.0 short at 25 % would cost 1.25 of the wealth."""
-    p = Held(np.array([0.0, 0.0]), 1.0, np.ones(2), np.full((2, 2), 0.125))
-    done = bring(p, np.array([3.0, -2.0]))
+    done = bring(Held(np.array([0.0, 0.0]), 1.0, np.ones(2), np.full((2, 2), 0.125)), np.array([3.0, -2.0]))
     assert done.status == REFUSED
     assert done.nav == 1.0
     assert done.units.tolist() == [0.0, 0.0]

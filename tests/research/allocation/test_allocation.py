@@ -355,8 +355,7 @@ def test_what_was_meant_for_it_goes_to_its_class(leaving):
 def test_an_estimate_is_made_anew_without_it_on_the_day_of_its_exit(kind, leaving):
     allocation = kind(window=60)
     target = target_path(allocation, leaving, start=70).at(GONE)
-    others = [line for line in leaving.assets if line != "A02"]
-    alone = allocation.target(leaving.select(others).past(GONE))
+    alone = allocation.target(leaving.select([line for line in leaving.assets if line != "A02"]).past(GONE))
     assert target[[0, 1, 3, 4, 5]] == pytest.approx(alone, abs=1e-12)
 
 
@@ -426,8 +425,7 @@ CLASSES = ("equity", "equity", "bond", "crypto")
 
 def test_the_target_of_an_unlisted_line_goes_to_its_class_in_proportion():
     classes = ["equity", "equity", "equity", "bond"]
-    listed = np.array([True, True, False, True])
-    spread = spread_unlisted(np.array([0.3, 0.1, 0.2, 0.4]), listed, classes)
+    spread = spread_unlisted(np.array([0.3, 0.1, 0.2, 0.4]), np.array([True, True, False, True]), classes)
     assert spread == pytest.approx([0.45, 0.15, 0.0, 0.4], abs=1e-15)
 
 

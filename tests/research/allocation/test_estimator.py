@@ -281,7 +281,6 @@ def test_a_benchmark_of_unknown_or_new_lines(noisy):
 
 
 def test_entropy_pooling_is_fitted_too(noisy):
-    prior = EntropyPooling(mean_views=["A00 >= 0.001"])
-    held = EstimatorAllocation(MeanRisk(prior_estimator=prior), 60)
+    held = EstimatorAllocation(MeanRisk(prior_estimator=EntropyPooling(mean_views=["A00 >= 0.001"])), 60)
     theirs = MeanRisk(prior_estimator=EntropyPooling(mean_views=["A00 >= 0.001"])).fit(window_of(noisy, 200)).weights_
     assert held.target(noisy.past(200))[:5] == pytest.approx(theirs, abs=1e-12)

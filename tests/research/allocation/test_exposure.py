@@ -40,8 +40,7 @@ def test_a_volatility_target_holds_what_has_that_volatility(make_market: Callabl
     """Twenty moves of ±1 % have the deviation sqrt(20/19) %; a target of half of that holds half."""
     market = swinging(make_market, [0.01, 0.04])
     year = 252.0
-    level = 0.5 * 0.01 * np.sqrt(20 / 19 * year)
-    aim = VolatilityTarget(HALF, level, lookback=20, periods_per_year=year)
+    aim = VolatilityTarget(HALF, 0.5 * 0.01 * np.sqrt(20 / 19 * year), lookback=20, periods_per_year=year)
     assert aim.target(market.past(20)) == pytest.approx([0.25, 0.25], rel=1e-12)
     assert aim.target(market.past(40)) == pytest.approx([0.0625, 0.0625], rel=1e-12)
 
@@ -81,8 +80,7 @@ def test_a_line_that_the_forecast_does_not_know_counts_as_the_others(make_market
 @pytest.mark.parametrize("net", [0.0, 1.0, -1.0])
 def test_a_volatility_target_is_met_whatever_the_net_of_a_portfolio(net: float, noisy: Market) -> None:
     past = noisy.past(300)
-    long_short = FixedWeights({"A02": 5.0, "A00": net - 5.0})
-    held = VolatilityTarget(long_short, 0.01, lookback=60).target(past)
+    held = VolatilityTarget(FixedWeights({"A02": 5.0, "A00": net - 5.0}), 0.01, lookback=60).target(past)
     assert (past.returns[-60:] @ held).std(ddof=1) * 252.0**0.5 == pytest.approx(0.01, rel=1e-9)
 
 

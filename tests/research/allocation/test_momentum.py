@@ -33,8 +33,7 @@ def test_shares_by_inverse_volatility_are_those_of_all_lines(make_market: Callab
 def test_it_is_compared_with_cash_over_the_same_days(make_market: Callable[..., Market]) -> None:
     market = make_market(np.column_stack([RISING, FALLING]))  # grows by 1.02² x 0.99² - 1 = 1.97 %
     for rate, held in ((0.0048, [0.5, 0.0]), (0.0050, [0.0, 0.0])):  # four days of cash: 1.93 %, and 2.02 %
-        rich = replace(market, cash=np.full(5, rate))
-        assert Momentum(window=4).target(rich.past(4)).tolist() == held
+        assert Momentum(window=4).target(replace(market, cash=np.full(5, rate)).past(4)).tolist() == held
 
 
 def test_the_order_of_the_lines_changes_nothing(noisy: Market) -> None:

@@ -38,8 +38,7 @@ def test_a_fill_forward_keeps_the_last_close_before() -> None:
 
 
 def test_a_fill_forward_makes_the_rows_of_missing_sessions_and_of_no_other_day() -> None:
-    rows = rows_of("SPY", [100.0, 103.0, 104.0], [SESSIONS[0], *SESSIONS[3:]])
-    new, _ = repaired(rows, "forward_fill")
+    new, _ = repaired(rows_of("SPY", [100.0, 103.0, 104.0], [SESSIONS[0], *SESSIONS[3:]]), "forward_fill")
     assert new["session"].dt.strftime("%Y-%m-%d").tolist() == SESSIONS  # not the weekend
     assert new["volume"].iloc[1:3].tolist() == [0.0, 0.0]
 

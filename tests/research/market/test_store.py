@@ -51,8 +51,7 @@ def test_a_changed_past_keeps_both_numbers(store: PriceStore):
     store.add(rows_of("SPY", np.full(40, 100.0)))
     later = np.full(40, 100.0)
     later[3] = 101.0
-    kept = store.add(rows_of("SPY", later, moment=1))
-    assert kept["session"].tolist() == [pd.Timestamp("2020-01-04")]
+    assert store.add(rows_of("SPY", later, moment=1))["session"].tolist() == [pd.Timestamp("2020-01-04")]
     assert closes(store, "SPY")[3] == 101.0
     assert closes(store, "SPY", moment=0)[3] == 100.0
     revision = store.revisions().iloc[0]

@@ -187,8 +187,7 @@ def test_cash_in_the_basis_may_be_below_zero_where_other_currencies_cover_it(abr
     covered, owing = file.rows()
     found, portfolio = account_of(file, covered, lambda _: abroad)
     beside = {"cash": None, "cash.EUR": -350.5, "cash.USD": 2_000, "lines.SPY.shares": 10, "lines.AGG.shares": 20}
-    alone = load_portfolio(SIXTY_FORTY, IN_EUROS | beside)
-    listed = trade_list(alone, found.policy, "band", greedy=True)
+    listed = trade_list(load_portfolio(SIXTY_FORTY, IN_EUROS | beside), found.policy, "band", greedy=True)
     pd.testing.assert_frame_equal(found.trades(portfolio).fx, listed.fx)
     assert dict(portfolio.currencies.cash) == {"EUR": -350.5, "USD": 2_000.0}
     with pytest.raises(ConfigError, match=r"column 'cash': negative cash of all currencies: found -69"):

@@ -177,8 +177,7 @@ def test_what_is_left_of_an_order_moves_with_a_split_and_what_was_filled_since_d
 
 def test_what_a_split_adds_and_a_dividend_pays_counts_fills_since_it_as_they_are(taxed: Portfolio) -> None:
     """100 were bought on the day of the split: it adds 600, and (600 × 2 + 100) × 0.505 = 656.50 are paid then."""
-    book = filled(taxed, open_book(taxed, "desk"), fill("buy", 100))
-    split, dividend = events_since(book, later(taxed))
+    split, dividend = events_since(filled(taxed, open_book(taxed, "desk"), fill("buy", 100)), later(taxed))
     assert (split.units, dividend.cash) == ({"": 600}, {"": Decimal("656.50")})
 
 

@@ -184,8 +184,7 @@ def test_lots_keep_groups_of_which_funds_are_a_part_best_of_all_vectors() -> Non
         past = [np.maximum(values @ parts[j] / (problem.position.nav - costs) - top[j], 0.0) for j in range(2)]
         losses, kept = losses + 1.5 * past[1], kept & (past[0] <= 1e-9)
         bound += int(not (past[0] <= 1e-9).all())
-        solved = solve_lots(problem)
-        assert solved.objective == pytest.approx(losses[kept].min(), abs=1e-8), count
+        assert solve_lots(problem).objective == pytest.approx(losses[kept].min(), abs=1e-8), count
     assert bound > 25
 
 

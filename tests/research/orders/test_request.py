@@ -225,8 +225,7 @@ class TestAnyDesk:
     @given(st.data(), st.sampled_from(["buy", "sell"]), st.sampled_from([0.0, 0.1]))
     @settings(max_examples=30)
     def test_one_side_only_is_that_side_only(self, data: Any, side: str, part: float) -> None:
-        got = self.listed(data, part, side=side)
-        assert set(got.orders["side"]) <= {side}
+        assert set(self.listed(data, part, side=side).orders["side"]) <= {side}
 
 
 def test_a_calendar_that_is_due_takes_the_deposit_to_target(free: Portfolio) -> None:

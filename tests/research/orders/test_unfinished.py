@@ -64,8 +64,7 @@ def test_the_next_list_is_what_is_left_of_this_one_and_then_nothing(desks: Any, 
     except PolicyError:
         assume(False)
     assume(not first.empty)
-    part = data.draw(st.sampled_from([Decimal("0.2"), HALF, Decimal("0.9")]))
-    half = first.after(filled(first, part))
+    half = first.after(filled(first, data.draw(st.sampled_from([Decimal("0.2"), HALF, Decimal("0.9")]))))
     second = trade_list(half, policy, greedy=True)
     left = {order.asset: float(order.left) for order in half.blotter.open}  # type: ignore[union-attr]
     sent = dict(zip(portfolio.market.assets, np.abs(second.sized.units).tolist(), strict=True))

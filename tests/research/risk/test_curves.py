@@ -62,8 +62,7 @@ def curves(count: int, days: int, seed: int) -> tuple[np.ndarray, np.ndarray, np
     """NAV (days + 1, count), cash (days,) and day numbers (days + 1,)."""
     rng = np.random.default_rng(seed)
     nav = 100.0 * np.cumprod(1.0 + 0.0003 + 0.01 * rng.standard_t(5, (days + 1, count)), axis=0)
-    cash = 0.0001 + 0.00002 * rng.random(days)
-    return nav, cash, np.cumsum(rng.integers(1, 4, days + 1)).astype(float)
+    return nav, 0.0001 + 0.00002 * rng.random(days), np.cumsum(rng.integers(1, 4, days + 1)).astype(float)
 
 
 @settings(max_examples=30)

@@ -63,8 +63,7 @@ def test_calendar_months_and_years_are_those_of_pandas() -> None:
 
 
 def test_calendar_years_compound_to_the_whole() -> None:
-    days = np.arange("2018-11-05", "2020-12-21", dtype="datetime64[D]")
-    years, values = calendar_years(days, RETURNS)
+    years, values = calendar_years(np.arange("2018-11-05", "2020-12-21", dtype="datetime64[D]"), RETURNS)
     assert years.tolist() == [2018, 2019, 2020]
     assert values[0] == pytest.approx(np.prod(1 + RETURNS[:57]) - 1, rel=TINY)  # 26 days of November, 31 of December
     assert np.prod(1 + values) == pytest.approx(nav_path(RETURNS)[-1], rel=TINY)

@@ -104,8 +104,7 @@ def test_the_cheapest_place_is_that_of_a_search_over_all() -> None:
 def test_a_trade_goes_where_a_search_over_the_grid_goes() -> None:
     """Assets at 5, 10 and 30 bp: the loss of the destination, with the cost of the way, is the least on the grid."""
     region = worked(unequal=True)
-    problem = _problem(UNEQUAL)
-    solution = dynamic_programming._solved(problem, region.axes, np.zeros(region.advantage.shape))
+    solution = dynamic_programming._solved(_problem(UNEQUAL), region.axes, np.zeros(region.advantage.shape))
     first, second = region.axes
     i, j = np.meshgrid(first, second, indexing="ij")
     between = RegularGridInterpolator(region.axes, solution.after, method="cubic")

@@ -90,8 +90,7 @@ def test_impact_trades_a_part_at_first_and_more_of_it_the_dearer_the_gap():
         MultiPeriod(HELD, 4, penalty).decide(view([0.6, 0.3, 0.1], costs, nav=1e10)).lower[0] for penalty in (5.0, 50.0)
     ]
     assert 0.5 < moved[1] < moved[0] < 0.6 - 1e-4
-    small = MultiPeriod(HELD, 4, 5.0).decide(view([0.6, 0.3, 0.1], costs, nav=1e5))
-    assert 0.5 < small.lower[0] < moved[0]
+    assert 0.5 < MultiPeriod(HELD, 4, 5.0).decide(view([0.6, 0.3, 0.1], costs, nav=1e5)).lower[0] < moved[0]
 
 
 def test_a_utility_without_costs_is_the_allocation_itself():

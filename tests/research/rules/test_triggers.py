@@ -330,8 +330,7 @@ def test_a_turnover_cap_takes_the_largest_moves_first(market: Market) -> None:
 @pytest.mark.parametrize("seed", range(5))
 def test_a_turnover_cap_is_never_exceeded_and_leaves_cash_between_here_and_there(market: Market, seed: int) -> None:
     for target, weights in cases(seed, 4, 40, 0.05):
-        rule = rule_of(Threshold, target, 0.01, turnover_cap=0.03)
-        answer = rule.decide(see(market, target, weights))
+        answer = rule_of(Threshold, target, 0.01, turnover_cap=0.03).decide(see(market, target, weights))
         if isinstance(answer, Hold):
             continue
         goal = np.where(np.isfinite(answer.lower), answer.lower, weights)

@@ -90,8 +90,7 @@ def test_the_record_says_what_is_held_and_why(stocks, past_of, name):
     assert parts[["weight", "unbounded", "risk"]].sum().to_numpy() == pytest.approx(np.ones(3), abs=1e-9)
     assert parts["lines"].sum() == 20
     assert (np.diff(record.cluster) >= 0).all()
-    drawn = hierarchy.leaves_list(record.linkage)
-    assert tuple(record.leaf_names[leaf] for leaf in drawn) == record.assets
+    assert tuple(record.leaf_names[leaf] for leaf in hierarchy.leaves_list(record.linkage)) == record.assets
     assert record.correlation == pytest.approx(stocks[list(record.assets)].corr().to_numpy(), abs=0.15)
     assert str(record).startswith("20 assets in ")
 
@@ -121,8 +120,7 @@ def test_bounds_without_room_keep_the_weights_before(noisy):
     # From row 330 on there are six assets; until 220 four, of which each may hold 0.26.
     path = target_path(HRP(window=100, upper=0.26, schedule="month"), noisy, 200)
     assert not any(answer.fallback for answer in path.answers)
-    tight = target_path(HRP(window=100, lower=0.2, schedule="month"), noisy, 200)
-    assert tight.answers[-1].fallback == ""
+    assert target_path(HRP(window=100, lower=0.2, schedule="month"), noisy, 200).answers[-1].fallback == ""
     with_six = target_path(HRP(window=40, lower=0.2, schedule="month"), noisy, 200)
     assert with_six.answers[-1].fallback == "previous weights"
     assert "lower the least of every asset from 20.00 % to 16.66 %" in with_six.answers[-1].why

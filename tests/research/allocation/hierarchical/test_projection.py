@@ -212,8 +212,7 @@ def test_the_number_of_lines_and_what_gives_way_are_kept_as_by_optimisers(stocks
     soft = Constraints(lines={past.assets[nothing]: Bounds(least=0.1, price=100.0)})
     assert NCO(window=252).target(past)[nothing] == 0.0
     assert NCO(window=252, constraints=soft).target(past)[nothing] == pytest.approx(0.1, abs=1e-8)
-    gives = Constraints(every_line=Bounds(most=0.1, gives_way=1))
-    answer = HRP(window=252, constraints=gives).answer(past)
+    answer = HRP(window=252, constraints=Constraints(every_line=Bounds(most=0.1, gives_way=1))).answer(past)
     assert answer.weights == pytest.approx(np.full(8, 0.125), abs=1e-6)
     assert "gave way" in answer.notes[0]
 

@@ -43,8 +43,7 @@ def test_an_allocation_without_limits_gives_nothing_up():
 
 def test_turnover_is_limited_against_the_target_before():
     previous = np.array([0.35, 0.35, 0.2, 0.05, 0.05])
-    pair = frontier_pair(MODEL, PAST, 5, previous)
-    turned = np.maximum(pair.limited.weights - previous, 0.0).sum(axis=1)
+    turned = np.maximum(frontier_pair(MODEL, PAST, 5, previous).limited.weights - previous, 0.0).sum(axis=1)
     assert turned.max() <= 0.2 + 1e-8
     assert turned.max() > 0.19
 

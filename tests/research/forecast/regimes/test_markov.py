@@ -30,8 +30,7 @@ def law(k: int) -> MarkovRegimes:
 
 @pytest.fixture(scope="module")
 def returns() -> np.ndarray:
-    rng = np.random.default_rng(3)
-    return rng.standard_t(4, 500) * np.repeat([0.006, 0.02, 0.01, 0.008, 0.03], 100)
+    return np.random.default_rng(3).standard_t(4, 500) * np.repeat([0.006, 0.02, 0.01, 0.008, 0.03], 100)
 
 
 def peers(one: MarkovRegimes, returns: np.ndarray):  # type: ignore[no-untyped-def]

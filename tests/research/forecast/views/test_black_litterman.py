@@ -97,8 +97,7 @@ def test_certain_views_are_met_whatever_the_others_say(seed: int, confidence: fl
     prior = prior_of(seed)
     rows = rows_of(seed, prior, 1.0, confidence, 1.0)
     posterior = update(prior, rows)
-    met = rows.picks @ posterior.moments.mean
-    assert met[[0, 2]] == pytest.approx(rows.expected[[0, 2]], abs=1e-10)
+    assert (rows.picks @ posterior.moments.mean)[[0, 2]] == pytest.approx(rows.expected[[0, 2]], abs=1e-10)
     left = rows.picks @ posterior.mean_doubt @ rows.picks.T
     assert np.diag(left)[[0, 2]] == pytest.approx(0.0, abs=1e-10)
 

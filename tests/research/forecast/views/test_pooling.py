@@ -113,8 +113,7 @@ def test_scenarios_take_the_means_of_another_prior(past: Past) -> None:
 
 @pytest.mark.parametrize("confidence", [0.0, 0.25, 0.6, 1.0])
 def test_one_view_moves_its_combination_by_its_confidence(past: Past, confidence: float) -> None:
-    views = pooling(InvestorView("VEA beats VWO by 2% a year", confidence)).posterior(past).views()
-    row = views.iloc[0]
+    row = pooling(InvestorView("VEA beats VWO by 2% a year", confidence)).posterior(past).views().iloc[0]
     assert row["posterior"] == pytest.approx(row["prior"] + confidence * (0.02 - row["prior"]), abs=1e-8)
 
 

@@ -64,8 +64,7 @@ def test_a_line_listed_late_makes_the_days_too_few(real, costs, spec):
 
 def test_earlier_lines_of_too_few_days_are_left_out(real, costs):
     """A listing 100 days after the market's beginning leaves enough days for both; one 253 days before its end, not."""
-    shares = training_days(Learned(EqualWeights()), real.until("2014-05-01"), costs, 5.0, 252).share
-    assert len(shares) == 2
+    assert len(training_days(Learned(EqualWeights()), real.until("2014-05-01"), costs, 5.0, 252).share) == 2
 
 
 @cases(

@@ -74,8 +74,7 @@ def test_no_two_instruments_have_one_spelling() -> None:
 
 @pytest.mark.parametrize("written", ["BRK-B", "BRK.B", "BRK/B", "brk.b", "BRK B", " brk/b ", "BRKB", "brk-b.us"])
 def test_a_class_of_shares_is_found_however_it_is_written(written: str) -> None:
-    found = KNOWN.find(written)
-    assert found.asset_id == "BRK-B"
+    assert KNOWN.find(written).asset_id == "BRK-B"
 
 
 @cases(

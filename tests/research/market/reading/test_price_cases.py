@@ -219,8 +219,7 @@ def nav(market: Market, signals: Signals, start: str) -> float:
 
 def test_a_column_named_as_told_is_left_out_of_the_prices() -> None:
     frame = pd.read_csv(path_of("three_shares"), index_col=0, parse_dates=True)
-    rng = np.random.default_rng(3)
-    beside = frame.assign(x=np.round(1e6 * np.exp(rng.normal(0.0, 0.5, len(frame)))))
+    beside = frame.assign(x=np.round(1e6 * np.exp(np.random.default_rng(3).normal(0.0, 0.5, len(frame)))))
     with pytest.raises(DataError, match=r"the column 'x' is no price of an asset") as refusal:
         market_from_frame(beside)
     [named] = re.findall(r"as '([^']+)' names a volume", str(refusal.value))

@@ -153,15 +153,13 @@ def test_an_account_takes_what_it_prefers_first_and_sells_it_last(desk: Any) -> 
         desk, [10.0, 10.0], [4.0, -3.0], [[0, 5], [0, 5]], [100.0, 30.0],
         prefers=np.array([[False, True], [True, False]]),
     )  # fmt: skip
-    made = divide(found)
-    assert made.parts.tolist() == [[0.0, 0.0], [4.0, -3.0]]
+    assert divide(found).parts.tolist() == [[0.0, 0.0], [4.0, -3.0]]
 
 
 def test_a_sale_is_made_where_it_is_not_taxed(desk: Any) -> None:
     lots = ((((5.0, 3.0),), ()), ((), ()))
     found = problem(desk, [10.0, 10.0], [-5.0, 0.0], [[5, 0], [5, 0]], [0.0, 0.0], taxes=lots)
-    made = divide(found)
-    assert made.parts.tolist() == [[0.0, 0.0], [-5.0, 0.0]]
+    assert divide(found).parts.tolist() == [[0.0, 0.0], [-5.0, 0.0]]
     loss = divide(replace(found, taxes=((((5.0, -3.0),), ()), ((), ()))))
     assert loss.parts.tolist() == [[-5.0, 0.0], [0.0, 0.0]]
 
@@ -186,8 +184,7 @@ def test_what_is_left_out_names_the_limit_that_leaves_it_out(desk: Any) -> None:
     few = problem(desk, prices, [-12.0, 0.0], held, [0.0, 0.0], most=1, **never)
     odd = problem(desk, prices, [-4.0, 0.0], [[3, 0], [3, 0]], [0.0, 0.0], lots=[4.0, 1.0], **never)
     for found, why in ((small, MINIMUM), (few, ORDERS_LIMIT), (odd, LOTS)):
-        made = divide(found)
-        assert made.why == why
+        assert divide(found).why == why
 
 
 def test_odd_lots_are_sold_where_they_are(desk: Any) -> None:
@@ -247,5 +244,4 @@ def test_accounts_keep_their_limits_and_their_order_does_not_matter(
 @pytest.mark.parametrize("seed", range(300, 315))
 def test_an_account_that_may_not_sell_in_a_swap_sells_no_more_than_the_list(desk: Any, seed: int) -> None:
     found = replace(drawn(desk, seed, 2, 3), swap_from=np.array([False, True]))
-    made = divide(found)
-    assert (np.maximum(-made.parts[0], 0.0) <= np.maximum(-found.orders, 0.0)).all()
+    assert (np.maximum(-divide(found).parts[0], 0.0) <= np.maximum(-found.orders, 0.0)).all()

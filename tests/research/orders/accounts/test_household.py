@@ -247,8 +247,7 @@ def test_a_line_that_is_not_sent_whole_says_by_how_much_and_why(desk: Any) -> No
 
 def test_a_swap_is_declared_on_both_of_its_orders(desk: Any) -> None:
     portfolio = desk([400.0, 20.0, 20.0], [0, 50, 50], 420.0, [0.175, 0.4125, 0.4125], commission=0.0, half_spread=0.0)
-    halves = split(portfolio, [[0.5] * 3] * 2, [0.5, 0.5])
-    trades = trade_list(halves, Calendar(portfolio.strategic, "day"))
+    trades = trade_list(split(portfolio, [[0.5] * 3] * 2, [0.5, 0.5]), Calendar(portfolio.strategic, "day"))
     swaps = trades.orders[trades.orders["reason"] == SWAP]
     assert sorted(swaps["side"]) == ["buy", "sell"]
     assert trades.sized.units.tolist() == [1.0, 0.0, 0.0]

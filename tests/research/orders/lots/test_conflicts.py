@@ -193,8 +193,7 @@ def test_a_ticket_that_cash_cannot_pay_is_part_of_the_conflict(one: Position) ->
     found = conflict(one, 8_755.0)
     assert [name.split(" (")[0] for name in found.names] == ["whole lots", "cash of at least 8,755.00", "range of A"]
     assert found.mends[0] == "let cash fall to 8,750.00"
-    without = conflict(one, 8_757.0)
-    assert WHOLE_LOTS not in without.names
+    assert WHOLE_LOTS not in conflict(one, 8_757.0).names
 
 
 def test_a_minimum_purchase_that_a_range_has_no_place_for_is_part_of_the_conflict(one: Position) -> None:
@@ -225,8 +224,7 @@ def test_no_cash_is_borrowed_to_mend_a_conflict(one: Position) -> None:
         tradable=np.array([True, False]), cash=0.0, cost_parameters=free, assets=("A", "B"),
         limits=OrderLimits(0.0, 0.0, weights=(WeightLimit("range of A", members(2, 0), 0.12, 0.14),)),
     )  # fmt: skip
-    found = conflict(two, 0.0)
-    assert found.mends == ("widen the range of A by 2.00 % of NAV",)
+    assert conflict(two, 0.0).mends == ("widen the range of A by 2.00 % of NAV",)
 
 
 def test_impact_that_no_cash_pays_is_counted_by_its_tangents() -> None:

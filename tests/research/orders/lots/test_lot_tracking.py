@@ -101,8 +101,7 @@ def test_bound_is_that_of_the_continuous_problem() -> None:
         options = {"xatol": 1e-12, "fatol": 1e-13, "maxiter": 4_000}
         found = minimize(worth, 1e-3 * rng.normal(size=4), method="Nelder-Mead", options=options)
         least = min(worth(np.zeros(4)), found.fun)
-        solved = solve_lots(problem, greedy=True)
-        assert solved.bound == pytest.approx(least, abs=1e-9)
+        assert solve_lots(problem, greedy=True).bound == pytest.approx(least, abs=1e-9)
 
 
 def test_limits_of_weights_are_kept_and_soft_ones_have_their_price() -> None:

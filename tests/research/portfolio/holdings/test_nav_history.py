@@ -38,8 +38,7 @@ def test_of_the_last_close_only_the_flow_is_read(portfolio: Portfolio) -> None:
     assert portfolio.market.dates[found.opened] == pd.Timestamp("2022-12-23")
     assert found.nav.tolist() == [100.0, 110.0, 90.0]
     assert found.flows.tolist() == [0.0, 5.0, 0.0, -7.0]
-    without = nav_history_of(table_of(frame[["nav"]].iloc[:3]), portfolio.market)
-    assert without.flows.tolist() == [0.0] * 4
+    assert nav_history_of(table_of(frame[["nav"]].iloc[:3]), portfolio.market).flows.tolist() == [0.0] * 4
 
 
 @cases(

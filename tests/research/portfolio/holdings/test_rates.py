@@ -265,8 +265,7 @@ def test_an_embedded_market_says_itself_what_its_lines_are_quoted_in() -> None:
 
 
 def test_the_age_of_a_rate_is_checked_like_that_of_a_price(made: Made) -> None:
-    rates = "date,EURUSD\n2022-12-23,1.06\n"
-    portfolio = load_portfolio(made("fx: rates.csv", files={"rates.csv": rates}))
+    portfolio = load_portfolio(made("fx: rates.csv", files={"rates.csv": "date,EURUSD\n2022-12-23,1.06\n"}))
     with pytest.raises(
         DataError, match=r"exchange rates are too old .* EURUSD of 2022-12-23, 3 sessions ago; at most 2"
     ):

@@ -69,8 +69,7 @@ def test_a_short_position_in_words_is_refused_and_the_term_of_a_lot_is_none(
 
 
 def test_totals_of_accounts_and_tables_of_orders_and_closed_positions_are_not_held(tmp_path: Path) -> None:
-    rows = "Account,Symbol,Quantity\nU1,SPY,1\nU2,SPY,2\nAll accounts,SPY,3\nU1,Cash,5\n"
-    got = reading(tmp_path, rows)
+    got = reading(tmp_path, "Account,Symbol,Quantity\nU1,SPY,1\nU2,SPY,2\nAll accounts,SPY,3\nU1,Cash,5\n")
     assert (got.units, got.balances) == ({"SPY": 3.0}, {"USD": 5.0})
     held = "Symbol,Quantity\nSPY,3\nCash,5\n\n"
     for more in ("Open orders\nSymbol,Quantity,Side\nSPY,300,Buy\n", "Symbol,Quantity,Limit Price\nSPY,300,150\n",

@@ -410,8 +410,7 @@ def test_a_moment_of_the_command_line_that_is_none_is_refused_as_its_option(
 def test_a_list_names_its_rows_as_the_key_market_takes_them(load: Load) -> None:
     found = load()
     [note] = [n for n in trade_list(found, found.policies["quarterly"]).notes if n.startswith("Rows of the store")]
-    again = load(f"{{source: yahoo, {note.split('`')[1]}}}")
-    assert again.market.fingerprint == found.market.fingerprint
+    assert load(f"{{source: yahoo, {note.split('`')[1]}}}").market.fingerprint == found.market.fingerprint
     keep("yahoo", "SPY", DAYS[-1:], [400.0], LATER)
     with pytest.raises(ConfigError, match=r"market\.rows: not the rows of store 'yahoo'"):
         load(f"{{source: yahoo, rows: '{found.market.origin['rows']}'}}")

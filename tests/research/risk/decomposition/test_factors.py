@@ -30,8 +30,7 @@ def test_coefficients_and_intervals_are_those_of_statsmodels_and_of_newey_and_we
     for lag in range(1, lags + 1):
         between = scores[lag:].T @ scores[:-lag]
         long_run += (1.0 - lag / (lags + 1.0)) * (between + between.T)
-    errors = np.sqrt(np.diag(inverse @ long_run @ inverse) * 900 / (900 - 3))
-    half = stats.t.ppf(0.975, 900 - 3) * errors
+    half = stats.t.ppf(0.975, 900 - 3) * np.sqrt(np.diag(inverse @ long_run @ inverse) * 900 / (900 - 3))
     assert found.alpha_interval == pytest.approx((found.alpha - half[0], found.alpha + half[0]), rel=1e-9)
     assert found.beta_intervals[:, 1] - found.betas == pytest.approx(half[1:], rel=1e-9)
     assert found.residuals.sum() == pytest.approx(0.0, abs=1e-12)

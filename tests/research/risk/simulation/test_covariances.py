@@ -24,7 +24,6 @@ def test_a_singular_covariance_has_a_root_and_so_has_none_at_all():
 
 
 def test_a_root_does_not_depend_on_the_order_of_the_lines():
-    x = np.random.default_rng(1).normal(size=(40, 5))
-    covariance, order = np.cov(x, rowvar=False), [3, 0, 4, 1, 2]
+    covariance, order = np.cov(np.random.default_rng(1).normal(size=(40, 5)), rowvar=False), [3, 0, 4, 1, 2]
     root, other = (taken_apart(c, "covariance")[1] for c in (covariance, covariance[np.ix_(order, order)]))
     np.testing.assert_allclose(other, root[np.ix_(order, order)], atol=1e-12)

@@ -258,8 +258,7 @@ def test_shocks_are_those_of_arch_from_the_same_normals():
     e, h = shocks(model, 1, 300)
     for i in range(2):
         z, start = (e / np.sqrt(h))[0, :, i], COVARIANCE[i, i] * D
-        omega = (1 - model.alpha[i] - model.beta[i]) * start
-        parameters = np.array([omega, model.alpha[i], model.beta[i]])
+        parameters = np.array([(1 - model.alpha[i] - model.beta[i]) * start, model.alpha[i], model.beta[i]])
         theirs, variance = GARCH().simulate(parameters, 300, lambda size, z=z: z[:size], burn=0, initial_value=start)
         np.testing.assert_allclose(theirs, e[0, :, i], rtol=1e-9)
         np.testing.assert_allclose(variance, h[0, :, i], rtol=1e-9)

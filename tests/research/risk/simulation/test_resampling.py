@@ -21,8 +21,7 @@ def block_lengths(rows, first, stop):
 
 
 def test_all_lines_of_a_day_stay_together_and_so_do_the_days_of_a_block():
-    rng = np.random.default_rng(0)
-    rows = resampled(rng, np.full(400, 100), np.full(400, 600), (400, 1_000), block=25)
+    rows = resampled(np.random.default_rng(0), np.full(400, 100), np.full(400, 600), (400, 1_000), block=25)
     assert rows.min() == 100
     assert rows.max() == 599
     goes_on = (np.diff(rows, axis=1) == 1) | ((rows[:, :-1] == 599) & (rows[:, 1:] == 100))
@@ -60,8 +59,7 @@ def test_block_lengths_are_geometric_with_the_mean_that_was_asked(mean_block):
     model = StationaryBootstrap(world(days=401, n=2), mean_block)
     first, stop = model.span
     assert (first, stop) == (1, 401)
-    rows = model.rows(40, 5_000, seed=1)
-    lengths = np.concatenate([block_lengths(path, first, stop) for path in rows])
+    lengths = np.concatenate([block_lengths(path, first, stop) for path in model.rows(40, 5_000, seed=1)])
     ends = (1 - 1 / 400) / mean_block  # a new block that happens to go on by one day cannot be told from the old
     assert lengths.mean() == pytest.approx(1 / ends, abs=4 * np.sqrt(1 - ends) / ends / np.sqrt(len(lengths)))
     kinds = np.arange(1, 4 * int(mean_block) + 2)
