@@ -379,161 +379,126 @@ def test_every_name_has_an_example() -> None:
 @cases(
     "written, message",
     ("{schedule: month}", r"policies\.mine\.rule: missing \(.*line 2\): found None\. Add `rule:`"),
-    ("{rule: calender}", r"policies\.mine\.rule: unknown rule \(.*\): found 'calender'\. Did you mean 'calendar'\?"),
     ("calendar", r"policies\.mine: not a mapping \(.*line 2\): found 'calendar'"),
-    (
-        "{rule: calendar, schedul: month}",
-        r"mine\.schedul: unknown key \(.*\): found 'schedul'\. Did you mean 'schedule'\?",
-    ),
-    ("{rule: never, band: 0.02}", r"mine\.band: unknown key .*Use rule, allocation"),
-    (
-        "{rule: calendar, schedule: monthly}",
-        r"mine\.schedule: not one of its words .*found 'monthly'\. Did you mean 'month'",
-    ),
-    ("{rule: threshold, band: wide}", r"mine\.band: not a number \(.*\): found 'wide'\. Write a plain number"),
-    ("{rule: threshold, band: true}", r"mine\.band: not a number \(.*\): found True"),
-    ("{rule: threshold, band: '0.02'}", r"mine\.band: not a number \(.*\): found '0\.02'"),
-    ("{rule: threshold, band: 3%}", r"mine\.band: not a number \(.*line 2\): found '3%'\. Write a plain number"),
-    (
-        "{rule: threshold, band: -0.02}",
-        r"policies\.mine \(.*line 2\): band of Threshold is -0\.02: a half-width is at least 0",
-    ),
-    (
-        "{rule: never, allocation: {kind: exposure, exposure: 0.5, of: {kind: hrpp}}}",
-        r"mine\.allocation\.of\.kind: unknown kind \(.*line 2\): found 'hrpp'\. Did you mean 'hrp'\?",
-    ),
-    (
-        "{rule: never, allocation: {kind: exposure, exposure: 0.5, allocation: {kind: hrp}}}",
-        r"mine\.allocation\.allocation: unknown key .*Use kind, of, exposure",
-    ),
-    ("{rule: never, allocation: {kind: exposure}}", r"mine\.allocation\.exposure: missing"),
-    (
-        "{rule: never, allocation: {kind: volatility_target, volatility: 0, of: {kind: equal}}}",
-        r"mine\.allocation \(.*line 2\): volatility of VolatilityTarget is 0",
-    ),
-    (
-        "{rule: never, allocation: {kind: mean_variance, upper: {SPY: big}}}",
-        r"mine\.allocation\.upper\.SPY: not a number \(.*line 2\): found 'big'",
-    ),
-    (
-        "{rule: never, allocation: {kind: mean_variance, upper: 30}}",
-        r"mine\.allocation \(.*\): upper of MeanVariance is 30.*: give a fraction of NAV",
-    ),
-    (
-        "{rule: never, allocation: {kind: mean_variance, forecast: {covariance: ledoit}}}",
-        r"mine\.allocation\.forecast\.covariance: not one of its words .*'ledoit'",
-    ),
-    (
-        "{rule: never, allocation: {kind: mean_variance, forecast: {kind: guess}}}",
-        r"mine\.allocation\.forecast\.kind: unknown kind .*'guess'\. Use estimated",
-    ),
-    (
-        "{rule: never, allocation: {kind: regime_exposure, regimes: {line: SPY, means: [0, 0], deviations: [1, 2], "
-        "transition: [[0.9, 0.1], [0.1, 0.9]], seen: soon}}}",
-        r"mine\.allocation\.regimes\.seen: not a date \(.*found 'soon'\. Write it as YYYY-MM-DD",
-    ),
-    (
-        "{rule: never, allocation: {kind: regime_exposure, regimes: {kind: markow, line: SPY}}}",
-        r"mine\.allocation\.regimes\.kind: unknown kind .*'markow'\. Did you mean 'markov'",
-    ),
-    (
-        "{rule: never, allocation: {kind: regime_exposure, regimes: {kind: jump, line: SPY, states: 1}}}",
-        r"mine\.allocation\.regimes .*states of JumpModel is 1: give a whole number from 2 to 6",
-    ),
-    ("{rule: never, allocation: {kind: regime_exposure}}", r"mine\.allocation\.regimes: missing"),
-    (
-        "{rule: threshold, to: middle}",
-        r"mine\.to: not one of its words .*found 'middle'\. Use target, edge, or write a ",
-    ),
-    ("{rule: threshold, to: 0.5}", r"mine\.to: .*found 0\.5\. Use 'target' or 'edge', or .* \{half_width: 0\.01\}\.$"),
-    ("{rule: threshold, to: {half_width: wide}}", r"mine\.to\.half_width: not a number .*found 'wide'"),
-    ("{rule: threshold, to: {half_widht: 0.01}}", r"mine\.to\.half_widht: unknown key .*Did you mean 'half_width'"),
-    ("{rule: threshold, to: {}}", r"mine\.to\.half_width: missing \(.*found None\. Add `half_width:`"),
-    (
-        "{rule: threshold, to: {half_width: 0.01, x: 1}}",
-        r"mine\.to\.x: unknown key \(.*line 2\): found 'x'\. Use half_width",
-    ),
-    (
-        "{rule: threshold, to: {half_width: 0.5}}",
-        r"policies\.mine \(.*\): to of Threshold is .*: destination 0\.5 lies outside the band",
-    ),
-    ("{rule: never, allocation: {window: 5}}", r"mine\.allocation\.kind: missing .*Add `kind:`"),
-    ("{rule: never, allocation: {kind: hpr}}", r"allocation\.kind: unknown kind .*found 'hpr'\. Did you mean 'hrp'\?"),
-    (
-        "{rule: never, allocation: {kind: hrp, window: 252.5}}",
-        r"allocation\.window: not a whole number .*found 252\.5\. Write one",
-    ),
-    (
-        "{rule: never, allocation: {kind: herc, clusters: elbow}}",
-        r"allocation\.clusters: not one of its words .*found 'elbow'\. Use gap, silhouette, or write a whole",
-    ),
-    (
-        "{rule: never, allocation: {kind: herc, constraints: {groups: {us: {where: {region: US}}}}}}",
-        r"allocation\.constraints\.groups\.us: it has neither `least` nor `most`: give one of them",
-    ),
-    ("{rule: never, allocation: {kind: hrp, window: 1}}", r"mine\.allocation \(.*\): window of HRP is 1"),
-    ("{rule: never, allocation: {kind: strategic, weights: [1]}}", r"allocation\.weights: unknown key"),
-    ("{rule: learned, seeds: [1, 1]}", r"policies\.mine \(.*line 2\): seeds of Learned are \(1, 1\)"),
-    ("{rule: learned, learner: ppo, ppo: {words: 3}}", r"mine\.ppo\.words: unknown key .*Did you mean 'worlds'"),
-    ("{rule: learned, allocation: {kind: hrp}}", r"policies\.mine \(.*\): Learned "),
-    ("{rule: tuned, bands: []}", r"policies\.mine \(.*line 2\): bands of TunedThreshold is \(\): give a tuple of at"),
-    ("{rule: tuned, to: []}", r"policies\.mine \(.*line 2\): to of TunedThreshold is \(\)"),
-    ("{rule: tuned, bands: [0.01, -0.02]}", r"policies\.mine \(.*line 2\): .* try band -0\.02 .*at least 0"),
-    (
-        "{rule: tuned, bands: [0.01], to: [2.0]}",
-        r"mine \(.*line 2\): .* with to 2\.0 of it: to of Threshold is .*: destination 0\.02 lies",
-    ),
-    ("{rule: tuned, bands: [0.01, wide]}", r"mine\.bands\.1: not a number .*found 'wide'"),
-    (
-        "{rule: calendar, schedule: 2.5}",
-        r"mine\.schedule: not one of its words .*found 2\.5\. .*or write a whole number, such as 10",
-    ),
-    (
-        "{rule: calendar, schedule: 0}",
-        r"policies\.mine \(.*line 2\): Calendar: schedule is 0: a number of sessions is 1 to",
-    ),
-    ("{rule: calendar, offset: 99}", r"policies\.mine \(.*line 2\): Calendar: offset is 99: of every 'quarter'"),
-    (
-        "{rule: threshold, review_schedule: never}",
-        r"mine\.review_schedule: not one of its words .*found 'never'\. Use day",
-    ),
-    ("{rule: threshold, cooldown: -1}", r"mine \(.*line 2\): cooldown of Threshold is -1: give a whole number"),
-    ("{rule: threshold, turnover_cap: 0}", r"mine \(.*line 2\): turnover_cap of Threshold is 0\.0: give a fraction"),
-    ("{rule: threshold, turnover_cap: 5%}", r"mine\.turnover_cap: not a number \(.*\): found '5%'"),
-    ("{rule: threshold, kind: percent}", r"mine\.kind: not one of its words .*'percent'\. Use absolute, rel"),
-    ("{rule: threshold, payer: cash}", r"mine \(.*\): payer of Threshold is 'cash' where all assets move"),
-    ("{rule: threshold, cap: 0.05}", r"mine \(.*\): cap of Threshold is 0\.05 of an absolute band"),
-    ("{rule: group_threshold, by: country}", r"mine\.by: not one of its words .*'country'\. Use asset_class, s"),
-    ("{rule: group_threshold, band: 5}", r"mine\.band: a band is a fraction of NAV .*found 5\."),
-    ("{rule: group_threshold, lines: -0.02}", r"mine \(.*line 2\): lines of GroupThreshold is -0\.02: a half-width"),
-    (
-        "{rule: group_threshold, band: 0.0150, to: {half_width: 0.0175}}",
-        r"mine \(.*\): to of GroupThreshold is Within\(half_width=0\.0175\): destination 0\.0175 lies",
-    ),
-    ("{rule: tracking_error, limit: 0}", r"mine \(.*line 2\): limit of TrackingError is 0\.0: give a finite number"),
-    ("{rule: tracking_error, returns: 1}", r"mine \(.*line 2\): returns of TrackingError is 1: give a whole number"),
-    ("{rule: cost_benefit, horizon: -1}", r"mine \(.*line 2\): horizon of CostBenefit is -1\.0: give a finite"),
-    (
-        "{rule: no_trade_region, schedule: fortnight}",
-        r"mine\.schedule: not one of its words .*found 'fortnight'\. Use day",
-    ),
-    (
-        "{rule: best_point, tracking_penalty: 0}",
-        r"mine \(.*line 2\): tracking_penalty of BestPoint is 0\.0: give a finite number above 0",
-    ),
-    (
-        "{rule: best_point, band: 0.02}",
-        r"mine\.band: unknown key .*Use rule, allocation, fraction, .*, tracking_penalty, horizon",
-    ),
-    (
-        "{rule: learned, learner: ppo, ppo: {worlds: -1}}",
-        r"mine\.ppo: worlds of PPOSettings is -1: give a whole number",
-    ),
-    ("{rule: tuned, bands: 0.01}", r"mine\.bands: not a list .*found 0\.01\. Write its values in brackets"),
 )
-def test_wrong_policy_is_refused_at_its_key(read: Any, written: str, message: str) -> None:
+def test_a_policy_that_names_no_rule_is_refused(read: Any, written: str, message: str) -> None:
     with pytest.raises(ConfigError, match=message):
         read(written)
+
+
+@cases(
+    "rule, message",
+    ("calender", r"\.rule: unknown rule \(.*\): found 'calender'\. Did you mean 'calendar'\?"),
+    ("calendar, schedul: month", r"\.schedul: unknown key \(.*\): found 'schedul'\. Did you mean 'schedule'\?"),
+    ("never, band: 0.02", r"\.band: unknown key .*Use rule, allocation"),
+    ("calendar, schedule: monthly", r"\.schedule: not one of its words .*found 'monthly'\. Did you mean 'month'"),
+    ("threshold, band: wide", r"\.band: not a number \(.*\): found 'wide'\. Write a plain number"),
+    ("threshold, band: true", r"\.band: not a number \(.*\): found True"),
+    ("threshold, band: '0.02'", r"\.band: not a number \(.*\): found '0\.02'"),
+    ("threshold, band: 3%", r"\.band: not a number \(.*line 2\): found '3%'\. Write a plain number"),
+    ("threshold, band: -0.02", r" \(.*line 2\): band of Threshold is -0\.02: a half-width is at least 0"),
+    ("threshold, to: middle", r"\.to: not one of its words .*found 'middle'\. Use target, edge, or write a "),
+    ("threshold, to: 0.5", r"\.to: .*found 0\.5\. Use 'target' or 'edge', or .* \{half_width: 0\.01\}\.$"),
+    ("threshold, to: {half_width: wide}", r"\.to\.half_width: not a number .*found 'wide'"),
+    ("threshold, to: {half_widht: 0.01}", r"\.to\.half_widht: unknown key .*Did you mean 'half_width'"),
+    ("threshold, to: {}", r"\.to\.half_width: missing \(.*found None\. Add `half_width:`"),
+    ("threshold, to: {half_width: 0.01, x: 1}", r"\.to\.x: unknown key \(.*line 2\): found 'x'\. Use half_width"),
+    ("threshold, to: {half_width: 0.5}", r" \(.*\): to of Threshold is .*: destination 0\.5 lies outside the band"),
+    ("learned, seeds: [1, 1]", r" \(.*line 2\): seeds of Learned are \(1, 1\)"),
+    ("learned, learner: ppo, ppo: {words: 3}", r"\.ppo\.words: unknown key .*Did you mean 'worlds'"),
+    ("learned, allocation: {kind: hrp}", r" \(.*\): Learned "),
+    ("tuned, bands: []", r" \(.*line 2\): bands of TunedThreshold is \(\): give a tuple of at"),
+    ("tuned, to: []", r" \(.*line 2\): to of TunedThreshold is \(\)"),
+    ("tuned, bands: [0.01, -0.02]", r" \(.*line 2\): .* try band -0\.02 .*at least 0"),
+    (
+        "tuned, bands: [0.01], to: [2.0]",
+        r" \(.*line 2\): .* with to 2\.0 of it: to of Threshold is .*: destination 0\.02 lies",
+    ),
+    ("tuned, bands: [0.01, wide]", r"\.bands\.1: not a number .*found 'wide'"),
+    (
+        "calendar, schedule: 2.5",
+        r"\.schedule: not one of its words .*found 2\.5\. .*or write a whole number, such as 10",
+    ),
+    ("calendar, schedule: 0", r" \(.*line 2\): Calendar: schedule is 0: a number of sessions is 1 to"),
+    ("calendar, offset: 99", r" \(.*line 2\): Calendar: offset is 99: of every 'quarter'"),
+    ("threshold, review_schedule: never", r"\.review_schedule: not one of its words .*found 'never'\. Use day"),
+    ("threshold, cooldown: -1", r" \(.*line 2\): cooldown of Threshold is -1: give a whole number"),
+    ("threshold, turnover_cap: 0", r" \(.*line 2\): turnover_cap of Threshold is 0\.0: give a fraction"),
+    ("threshold, turnover_cap: 5%", r"\.turnover_cap: not a number \(.*\): found '5%'"),
+    ("threshold, kind: percent", r"\.kind: not one of its words .*'percent'\. Use absolute, rel"),
+    ("threshold, payer: cash", r" \(.*\): payer of Threshold is 'cash' where all assets move"),
+    ("threshold, cap: 0.05", r" \(.*\): cap of Threshold is 0\.05 of an absolute band"),
+    ("group_threshold, by: country", r"\.by: not one of its words .*'country'\. Use asset_class, s"),
+    ("group_threshold, band: 5", r"\.band: a band is a fraction of NAV .*found 5\."),
+    ("group_threshold, lines: -0.02", r" \(.*line 2\): lines of GroupThreshold is -0\.02: a half-width"),
+    (
+        "group_threshold, band: 0.0150, to: {half_width: 0.0175}",
+        r" \(.*\): to of GroupThreshold is Within\(half_width=0\.0175\): destination 0\.0175 lies",
+    ),
+    ("tracking_error, limit: 0", r" \(.*line 2\): limit of TrackingError is 0\.0: give a finite number"),
+    ("tracking_error, returns: 1", r" \(.*line 2\): returns of TrackingError is 1: give a whole number"),
+    ("cost_benefit, horizon: -1", r" \(.*line 2\): horizon of CostBenefit is -1\.0: give a finite"),
+    ("no_trade_region, schedule: fortnight", r"\.schedule: not one of its words .*found 'fortnight'\. Use day"),
+    (
+        "best_point, tracking_penalty: 0",
+        r" \(.*line 2\): tracking_penalty of BestPoint is 0\.0: give a finite number above 0",
+    ),
+    ("best_point, band: 0.02", r"\.band: unknown key .*Use rule, allocation, fraction, .*, tracking_penalty, horizon"),
+    ("learned, learner: ppo, ppo: {worlds: -1}", r"\.ppo: worlds of PPOSettings is -1: give a whole number"),
+    ("tuned, bands: 0.01", r"\.bands: not a list .*found 0\.01\. Write its values in brackets"),
+)
+def test_wrong_policy_is_refused_at_its_key(read: Any, rule: str, message: str) -> None:
+    with pytest.raises(ConfigError, match=rf"policies\.mine{message}"):
+        read(f"{{rule: {rule}}}")
+
+
+@cases(
+    "held, message",
+    (
+        "kind: exposure, exposure: 0.5, of: {kind: hrpp}",
+        r"\.of\.kind: unknown kind \(.*line 2\): found 'hrpp'\. Did you mean 'hrp'\?",
+    ),
+    ("kind: exposure, exposure: 0.5, allocation: {kind: hrp}", r"\.allocation: unknown key .*Use kind, of, exposure"),
+    ("kind: exposure", r"\.exposure: missing"),
+    (
+        "kind: volatility_target, volatility: 0, of: {kind: equal}",
+        r" \(.*line 2\): volatility of VolatilityTarget is 0",
+    ),
+    ("kind: mean_variance, upper: {SPY: big}", r"\.upper\.SPY: not a number \(.*line 2\): found 'big'"),
+    ("kind: mean_variance, upper: 30", r" \(.*\): upper of MeanVariance is 30.*: give a fraction of NAV"),
+    ("kind: mean_variance, forecast: {covariance: ledoit}", r"\.forecast\.covariance: not one of its words .*'ledoit'"),
+    ("kind: mean_variance, forecast: {kind: guess}", r"\.forecast\.kind: unknown kind .*'guess'\. Use estimated"),
+    (
+        "kind: regime_exposure, regimes: {line: SPY, means: [0, 0], deviations: [1, 2], "
+        "transition: [[0.9, 0.1], [0.1, 0.9]], seen: soon}",
+        r"\.regimes\.seen: not a date \(.*found 'soon'\. Write it as YYYY-MM-DD",
+    ),
+    (
+        "kind: regime_exposure, regimes: {kind: markow, line: SPY}",
+        r"\.regimes\.kind: unknown kind .*'markow'\. Did you mean 'markov'",
+    ),
+    (
+        "kind: regime_exposure, regimes: {kind: jump, line: SPY, states: 1}",
+        r"\.regimes .*states of JumpModel is 1: give a whole number from 2 to 6",
+    ),
+    ("kind: regime_exposure", r"\.regimes: missing"),
+    ("window: 5", r"\.kind: missing .*Add `kind:`"),
+    ("kind: hpr", r"\.kind: unknown kind .*found 'hpr'\. Did you mean 'hrp'\?"),
+    ("kind: hrp, window: 252.5", r"\.window: not a whole number .*found 252\.5\. Write one"),
+    (
+        "kind: herc, clusters: elbow",
+        r"\.clusters: not one of its words .*found 'elbow'\. Use gap, silhouette, or write a whole",
+    ),
+    (
+        "kind: herc, constraints: {groups: {us: {where: {region: US}}}}",
+        r"\.constraints\.groups\.us: it has neither `least` nor `most`: give one of them",
+    ),
+    ("kind: hrp, window: 1", r" \(.*\): window of HRP is 1"),
+    ("kind: strategic, weights: [1]", r"\.weights: unknown key"),
+)
+def test_wrong_allocation_is_refused_at_its_key(read: Any, held: str, message: str) -> None:
+    with pytest.raises(ConfigError, match=rf"policies\.mine\.allocation{message}"):
+        read(f"{{rule: never, allocation: {{{held}}}}}")
 
 
 def test_setting_without_a_default_must_be_given(read: Any, monkeypatch: pytest.MonkeyPatch) -> None:
