@@ -5,7 +5,7 @@ from collections.abc import Callable, Mapping
 from dataclasses import replace
 from decimal import Decimal
 from pathlib import Path
-from typing import Any
+from typing import Any, NamedTuple
 
 from desk.exchange.execute import Execution, Sent
 from desk.exchange.moment import Moment, Place, moment_of
@@ -66,6 +66,50 @@ def execution(document: Mapping[str, Any], journal: Journal, venue: Any, **how: 
 def sent(document: Mapping[str, Any], journal: Journal, venue: Any, **how: Any) -> list[Sent]:
     """What became of the orders of a ticket."""
     return list(execution(document, journal, venue, **how)[1].run())
+
+
+class Case(NamedTuple):
+    """A ticket, the journal of its sending, and a paper venue that may lose answers."""
+
+    document: dict[str, Any]
+    journal: Journal
+    venue: BadLine
+
+    def moment(self) -> Moment:
+        """What is known of the ticket."""
+        return moment_of(*self, PLACE)
+
+    def execution(self, **how: Any) -> tuple[Moment, Execution]:
+        """What is known of the ticket, and its sending, which never waits."""
+        return execution(*self, **how)
+
+    def sent(self, **how: Any) -> list[Sent]:
+        """What became of the orders of the ticket."""
+        return sent(*self, **how)
+
+
+Cases = Callable[..., Case]
+
+
+class Killed(BaseException):
+    """The end of a process."""
+
+
+def counted(call: Callable[..., Any], left: list[int]) -> Callable[..., Any]:
+    """A call before and after which a process ends where no more points are left."""
+
+    def point() -> None:
+        left[0] -= 1
+        if left[0] == -1:
+            raise Killed
+
+    def run(*given: Any) -> Any:
+        point()
+        answer = call(*given)
+        point()
+        return answer
+
+    return run
 
 
 def replayed(journal: Journal) -> tuple[dict[str, Decimal], Decimal]:

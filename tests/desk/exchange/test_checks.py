@@ -1,19 +1,17 @@
 """The checks before a ticket is sent: each finds its fault, and says order, field, value and fix."""
 
 import re
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from dataclasses import replace
 from datetime import UTC, datetime
 from decimal import Decimal
-from pathlib import Path
 from typing import Any
 
 import pytest
-from executed import PLACE, document_of, execution, paper_for, sent
+from executed import PLACE, BadLine, Case, Cases, document_of, paper_for
 
 from desk.exchange.checks import checked
 from desk.exchange.moment import Day, Moment, moment_of
-from desk.exchange.paper import PaperVenue
 from desk.exchange.venue import SymbolRules
 from desk.journal import Journal, list_event
 from desk.journal.records import Quote
@@ -26,7 +24,7 @@ LIMITS = SendingLimits(
     do_not_trade=("TSLA",), venues={"U1": "paper"},
 )  # fmt: skip
 ANEW = "Make the list anew: rebalance trades desk.yaml --out trades.json"
-MONDAY = datetime(2023, 1, 2, 15, 0, tzinfo=UTC)  # a holiday
+OWN = PLACE._replace(sha256={"by_hand.yaml": "a" * 64})  # the place of the portfolio file as it was
 
 
 @pytest.fixture(scope="module")
@@ -36,17 +34,11 @@ def document(desk: Any) -> dict[str, Any]:
     return document_of(made, TicketTerms(account="U1", sending=LIMITS), file_sha256="a" * 64)
 
 
-@pytest.fixture
-def journal(tmp_path: Path) -> Iterator[Journal]:
-    with Journal(tmp_path, user="anna") as opened:
-        yield opened
-
-
 @pytest.fixture(scope="module")
 def moment(document: dict[str, Any], tmp_path_factory: pytest.TempPathFactory) -> Moment:
     folder = tmp_path_factory.mktemp("home")
     with paper_for(document, folder) as venue, Journal(folder, user="anna") as journal:
-        return moment_of(document, journal, venue, PLACE._replace(sha256={"by_hand.yaml": "a" * 64}))
+        return moment_of(document, journal, venue, OWN)
 
 
 def faults(moment: Moment) -> dict[str, list[str]]:
@@ -238,7 +230,7 @@ CASES: dict[str, tuple[str, Callable[[Moment], Moment], str]] = {
     ),
     "holiday": (
         "market open",
-        lambda m: replace(m, now=MONDAY),
+        lambda m: replace(m, now=datetime(2023, 1, 2, 15, 0, tzinfo=UTC)),  # a holiday
         r"paper is closed: 2023-01-02 is no session of XNYS\. Send the list on one: the next is 2023-01-03\.",
     ),
     "closed": (
@@ -256,32 +248,32 @@ def test_each_fault_is_found_and_said(moment: Moment, case: str) -> None:
     assert re.fullmatch(said, found[0]), found
 
 
-def test_a_price_that_is_no_number_is_no_quote(document: dict[str, Any], journal: Journal, tmp_path: Path) -> None:
-    class NotANumber(PaperVenue):
-        def quotes(self, symbols: Any) -> dict[str, Quote]:
-            return {symbol: Quote(float("nan"), 0.0, float("inf"), "paper") for symbol in symbols}
+class NotANumber(BadLine):
+    """A venue whose quotes have no price."""
 
-    with NotANumber.for_ticket(document, folder=tmp_path) as venue:
-        moment = moment_of(document, journal, venue, PLACE._replace(sha256={"by_hand.yaml": "a" * 64}))
+    def quotes(self, symbols: Any) -> dict[str, Quote]:
+        return {symbol: Quote(float("nan"), 0.0, float("inf"), "paper") for symbol in symbols}
+
+
+def test_a_price_that_is_no_number_is_no_quote(document: dict[str, Any], case_of: Cases) -> None:
+    moment = moment_of(*case_of(document, NotANumber), OWN)
     assert set(moment.quotes.values()) == {Quote(source="paper")}
     assert [fault.partition(": ")[2] for fault in faults(moment)["quotes in the collar"]] == [
         "quote is without price. The collar cannot be checked: ask again when there is one."
     ] * 2
 
 
-def test_approvals_and_refusals_of_the_journal_count(
-    document: dict[str, Any], journal: Journal, tmp_path: Path
-) -> None:
+def test_approvals_and_refusals_of_the_journal_count(case: Case) -> None:
+    document, journal, _ = case
     journal.append([list_event(document | {"approvals": 1})])
-    with paper_for(document, tmp_path) as venue:
-        look = lambda: faults(moment_of(document, journal, venue, PLACE._replace(sha256={"by_hand.yaml": "a" * 64})))  # noqa: E731
-        assert "approved" in look()
-        judge(journal, document, "")
-        assert look() == {}
-        judge(journal, document, "", "prices moved")
-        assert look()["approved"][0].startswith("The ticket was refused. Approved by nobody. It asks for 1: 1 more")
-        judge(journal, document, "")
-        assert look() == {}
+    look = lambda: faults(moment_of(*case, OWN))  # noqa: E731
+    assert "approved" in look()
+    judge(journal, document, "")
+    assert look() == {}
+    judge(journal, document, "", "prices moved")
+    assert look()["approved"][0].startswith("The ticket was refused. Approved by nobody. It asks for 1: 1 more")
+    judge(journal, document, "")
+    assert look() == {}
 
 
 def test_holdings_are_compared_to_the_digits_of_a_ticket(moment: Moment) -> None:
@@ -292,12 +284,9 @@ def test_holdings_are_compared_to_the_digits_of_a_ticket(moment: Moment) -> None
     assert faults(replace(moment, units={"U1": {"A": nearly, "B": Decimal(200)}})) == {}
 
 
-def test_a_resumed_ticket_is_not_checked_against_what_it_changed_itself(
-    document: dict[str, Any], journal: Journal, tmp_path: Path
-) -> None:
-    with paper_for(document, tmp_path) as venue:
-        sent(document, journal, venue)
-        moment, _ = execution(document, journal, venue)
+def test_a_resumed_ticket_is_not_checked_against_what_it_changed_itself(case: Case) -> None:
+    case.sent()
+    moment = case.moment()
     assert moment.state.sent
     assert [check.name for check in checked(moment)] == [
         "version", "not expired", "approved", "not stopped", "limits of the day", "market open", "quotes in the collar",
@@ -313,114 +302,90 @@ def test_an_account_that_lacks_cash_may_sell_and_may_not_buy(moment: Moment, way
     assert faults(lacking).keys() == names
 
 
-def test_of_a_resumed_ticket_cash_is_that_of_what_is_left(
-    document: dict[str, Any], journal: Journal, tmp_path: Path
-) -> None:
+def test_of_a_resumed_ticket_cash_is_that_of_what_is_left(document: dict[str, Any], case_of: Cases) -> None:
     """100 of 400 A are sold, and B waits for the cash of the rest, which counts while it is open."""
-    quotes = tmp_path / "quotes.csv"
-    quotes.write_text("symbol,last,volume\nA,100,100\nB,50,9999\n")
-    with paper_for(document, tmp_path, quotes=quotes) as venue:
-        _, sending = execution(document, journal, venue)
-        list(sending.run())
-        moment, _ = execution(document, journal, venue)
-        assert [(each.item, each.quantity) for each in moment.due] == [("A", 300.0), ("B", 798.0)]
-        assert faults(moment) == {}
-        venue.cancel(moment.orders[0].venue_id)
-        moment, _ = execution(document, journal, venue)
+    case = case_of(document, quotes="symbol,last,volume\nA,100,100\nB,50,9999\n")
+    case.sent()
+    moment = case.moment()
+    assert [(each.item, each.quantity) for each in moment.due] == [("A", 300.0), ("B", 798.0)]
+    assert faults(moment) == {}
+    case.venue.cancel(moment.orders[0].venue_id)
+    moment = case.moment()
     (said,) = faults(moment)["cash on settlement"]
     assert [(each.item, each.quantity) for each in moment.due] == [("B", 798.0)]
     assert re.match(r"Cash of account U1 would be -29,9\d\d\.\d\d USD on 2023-01-03: ", said)
 
 
 def test_an_order_that_the_venue_took_before_a_kill_takes_no_cash_again(
-    document: dict[str, Any], journal: Journal, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+    case: Case, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """The buy of 39,900 is filled, and 10,061 are left: nothing stands against the list, and its answer is taken."""
-    with paper_for(document, tmp_path) as venue:
-        _, sending = execution(document, journal, venue)
-        running = sending.run()
-        next(running)
+    _, sending = case.execution()
+    running = sending.run()
+    next(running)
 
-        def is_killed(*_: object) -> None:
-            raise KeyboardInterrupt
+    def is_killed(*_: object) -> None:
+        raise KeyboardInterrupt
 
-        with monkeypatch.context() as patched:
-            patched.setattr(sending, "_journal_answer", is_killed)
-            with pytest.raises(KeyboardInterrupt):
-                list(running)
-        moment, again = execution(document, journal, venue)
-        assert [(each.item, each.quantity) for each in moment.left] == [("B", 798.0)]
-        assert moment.cash["U1"]["USD"] < 39_900
-        assert (moment.due, faults(moment)) == ((), {})
-        assert {each.state.status for each in again.run() if each.state} == {"filled"}
-        assert len(list(journal.entries(kind="fill"))) == 2
+    monkeypatch.setattr(sending, "_journal_answer", is_killed)
+    with pytest.raises(KeyboardInterrupt):
+        list(running)
+    moment, again = case.execution()
+    assert [(each.item, each.quantity) for each in moment.left] == [("B", 798.0)]
+    assert moment.cash["U1"]["USD"] < 39_900
+    assert (moment.due, faults(moment)) == ((), {})
+    assert {each.state.status for each in again.run() if each.state} == {"filled"}
+    assert len(list(case.journal.entries(kind="fill"))) == 2
 
 
-def test_an_order_that_was_never_sent_is_checked_by_itself_when_the_ticket_is_resumed(
-    document: dict[str, Any], journal: Journal, tmp_path: Path
-) -> None:
-    with paper_for(document, tmp_path) as venue:
-        moment, sending = execution(document, journal, venue)
-        sending.orders = moment.orders[:1]
-        list(sending.run())
-        resumed, _ = execution(document, journal, venue)
+def test_an_order_that_was_never_sent_is_checked_by_itself_when_the_ticket_is_resumed(case: Case) -> None:
+    moment, sending = case.execution()
+    sending.orders = moment.orders[:1]
+    list(sending.run())
+    resumed = case.moment()
     assert faults(resumed) == {}
     found = faults(limited(day_notional=79_899.0)(replace(resumed, rules={})))
     assert found.keys() == {"limits of the day", "known to the venue"}
     assert [fault.split(":")[0] for fault in found["known to the venue"]] == ["O" + moment.orders[1].text[1:]]
 
 
-def test_the_collar_is_checked_again_for_what_is_left(
-    document: dict[str, Any], journal: Journal, tmp_path: Path
-) -> None:
-    quotes = tmp_path / "quotes.csv"
-    quotes.write_text("symbol,last\nA,102\nB,51\n")
-    with paper_for(document, tmp_path) as venue:
-        next(execution(document, journal, venue)[1].run())
-    with paper_for(document, tmp_path, quotes=quotes) as venue:
-        (found,) = faults(execution(document, journal, venue)[0])["quotes in the collar"]
+def test_the_collar_is_checked_again_for_what_is_left(case: Case, case_of: Cases) -> None:
+    next(case.execution()[1].run())
+    (found,) = faults(case_of(case.document, quotes="symbol,last\nA,102\nB,51\n").moment())["quotes in the collar"]
     assert re.match(f"{B}quote is 51, 200 bp ", found)
 
 
-def test_a_list_that_is_not_finished_stands_before_the_next(desk: Any, journal: Journal, tmp_path: Path) -> None:
+def test_a_list_that_is_not_finished_stands_before_the_next(desk: Any, case_of: Cases) -> None:
     """The first was killed once its sell was filled, or its buy is open; the book would forget its orders."""
     terms = TicketTerms("limit", account="U1", collar_bps=50.0)
     first = document_of(desk((100.0, 50.0), (900, 200), 0.0, (0.4, 0.5)), terms)
     second = document_of(desk((100.0, 50.0), (100, 2_000), 0.0, (0.5, 0.5)), terms)
-    look = lambda venue: moment_of(second, journal, venue, PLACE).unfinished  # noqa: E731
-    quotes = tmp_path / "quotes.csv"
-    quotes.write_text("symbol,last\nA,100\nB,51\n")
-    with paper_for(first, tmp_path, quotes=quotes) as venue:
-        assert look(venue) == ""
-        moment, sending = execution(first, journal, venue)
-        next(iter(sending.run()))
-        assert look(venue) == first["hash"]
-        assert [each.state and each.state.status for each in sent(first, journal, venue)] == ["filled", "open"]
-        assert look(venue) == first["hash"]
-        venue.cancel(moment.orders[1].venue_id)
-        assert look(venue) == ""
+    case = case_of(first, quotes="symbol,last\nA,100\nB,51\n")
+    look = lambda: case._replace(document=second).moment().unfinished  # noqa: E731
+    assert look() == ""
+    moment, sending = case.execution()
+    next(iter(sending.run()))
+    assert look() == first["hash"]
+    assert [each.state and each.state.status for each in case.sent()] == ["filled", "open"]
+    assert look() == first["hash"]
+    case.venue.cancel(moment.orders[1].venue_id)
+    assert look() == ""
 
 
-def test_the_day_counts_what_was_sent_and_what_fills_lost(
-    document: dict[str, Any], journal: Journal, tmp_path: Path
-) -> None:
+def test_the_day_counts_what_was_sent_and_what_fills_lost(document: dict[str, Any], case_of: Cases) -> None:
     """400 A are sold at 101 and 798 B bought at 50.50; they were sized at 100 and 50. Fees are those of the list."""
-    quotes = tmp_path / "quotes.csv"
-    quotes.write_text("symbol,last\nA,101\nB,50.5\n")
-    journal.append([list_event(document)])
-    with paper_for(document, tmp_path, quotes=quotes) as venue:
-        sent(document, journal, venue)
-        day = moment_of(document, journal, venue, PLACE).day
-    fees = sum(row["cost"] for row in document["orders"])
+    case = case_of(document, quotes="symbol,last\nA,101\nB,50.5\n")
+    case.journal.append([list_event(document)])
+    case.sent()
+    day, fees = case.moment().day, sum(row["cost"] for row in document["orders"])
     assert day.notional == 400 * 100 + 798 * 50
     assert day.loss == pytest.approx(-400 * 1.0 + 798 * 0.5 + fees, abs=0.01)
 
 
-def test_the_day_is_that_of_the_exchange(document: dict[str, Any], journal: Journal, tmp_path: Path) -> None:
+def test_the_day_is_that_of_the_exchange(document: dict[str, Any], case_of: Cases) -> None:
     """Sydney trades from 23:00 UTC of the day before."""
-    document["sending"]["calendar"] = "XASX"
-    with paper_for(document, tmp_path) as venue:
-        assert venue.now() == datetime(2022, 12, 29, 23, 0, tzinfo=UTC)
-        sent(document, journal, venue)
-        venue.wait(datetime(2022, 12, 30, 2, 0, tzinfo=UTC))
-        assert moment_of(document, journal, venue, PLACE).day.notional == 400 * 100 + 798 * 50
+    sydney = case_of(document | {"sending": document["sending"] | {"calendar": "XASX"}})
+    assert sydney.venue.now() == datetime(2022, 12, 29, 23, 0, tzinfo=UTC)
+    sydney.sent()
+    sydney.venue.wait(datetime(2022, 12, 30, 2, 0, tzinfo=UTC))
+    assert sydney.moment().day.notional == 400 * 100 + 798 * 50
