@@ -9,16 +9,21 @@
 Each test begins with an empty folder, and may open the venue in it again, as after a kill.
 """
 
+import logging
+from collections.abc import Iterator
+from contextlib import AbstractContextManager
 from datetime import UTC, timedelta
 from decimal import Decimal
 from pathlib import Path
-from typing import ClassVar
+from typing import Any, ClassVar
 
 import pytest
 
-from desk.exchange.venue import OrderState, Venue
+from desk.exchange.venue import NotKnown, OrderState, Venue
 from desk.exchange.venue_ids import venue_id
+from desk.feeds import transport
 from desk.tickets.ticket import Order
+from foundation.errors import DataError
 from research.portfolio.holdings.blotter import SIGN_OF_SIDE
 
 
@@ -185,3 +190,86 @@ class PartialFillConformance(VenueConformance):
         assert sum(fill.quantity for fill in venue.fills()) == state.filled
         cancelled = venue.cancel(state.client_id)
         assert (cancelled.status, cancelled.filled) == ("cancelled", state.filled)
+
+
+class ServedConformance(PartialFillConformance):
+    """Tests of a venue behind a server of this machine, faults included.
+
+    having : what its server is given, so that the orders above end as they should.
+    faults : answers to an order after which it is not known whether it was taken.
+    adds   : number of the request of placing that adds the order.
+    unread : faults of an answer that is not needed, since the order is asked for.
+    refuses_ids : true where an order is posted again at once, since an id that it has is refused.
+    secrets : what no message and no log may hold.
+    """
+
+    having: ClassVar[dict[str, Any]]
+    faults: ClassVar[str]
+    adds: ClassVar[int] = 0
+    unread: ClassVar[str] = ""
+    refuses_ids: ClassVar[bool] = False
+    secrets: ClassVar[tuple[str, ...]] = ()
+
+    def serving(self, **having: Any) -> AbstractContextManager[Any]:
+        """A server while the block lasts."""
+        raise NotImplementedError
+
+    def at(self, served: Any) -> Venue:
+        """The venue at a server."""
+        raise NotImplementedError
+
+    @pytest.fixture(autouse=True)
+    def _served(self) -> Iterator[None]:
+        with self.serving(**self.having) as self.served:
+            yield
+
+    def open_venue(self, folder: Path) -> Venue:
+        return self.at(self.served)
+
+    def pytest_generate_tests(self, metafunc: pytest.Metafunc) -> None:
+        if "fault" in metafunc.fixturenames:
+            metafunc.parametrize("fault", self.faults.split())
+
+    @pytest.mark.parametrize("taken", [True, False])
+    def test_an_open_outcome_is_not_known_and_the_client_id_tells_it(
+        self, venue: Venue, fault: str, taken: bool, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
+    ) -> None:
+        monkeypatch.setattr(transport, "CONNECT", 0.5)
+        monkeypatch.setattr(transport, "ANSWER", 0.3 if fault == "slow" else 5.0)
+        caplog.set_level(logging.DEBUG)
+        self.served.faults, told = {self.adds: f"{'taken:' * taken}{fault}"}, ""
+        if not taken or fault not in self.unread.split():
+            with pytest.raises(NotKnown, match=rf"^{venue.name}|answer of {venue.name}") as caught:
+                venue.place(self.filled, "id1")
+            told = repr(caught.value)
+            assert self.served.posts == 1 or self.adds  # where questions are counted too
+            assert (venue.state("id1") is not None) == taken
+        assert venue.place(self.filled, "id1").status == "filled"
+        assert len(self.served.orders) == 1
+        assert self.served.posts == 2 or not self.refuses_ids
+        assert not any(secret in f"{told} {caplog.text}" for secret in self.secrets)
+
+
+class KeyedConformance(ServedConformance):
+    """Tests of a venue that asks for keys of the environment. keys : one that is refused, and one that has to be there.
+
+    refusal : what the venue says of a wrong key.
+    """
+
+    keys: ClassVar[tuple[str, str]]
+    refusal: ClassVar[str] = "refuses the keys"
+
+    def test_an_id_is_not_placed_again_though_the_exchange_would_take_it(self, venue: Venue) -> None:
+        first = venue.place(self.filled, "id1")
+        assert venue.place(self.filled, "id1") == self.at(self.served).place(self.filled, "id1") == first
+        assert len(self.served.orders) == 1
+
+    def test_wrong_and_absent_keys_are_told_without_them(self, monkeypatch: pytest.MonkeyPatch) -> None:
+        wrong, absent = self.keys
+        monkeypatch.setenv(wrong, "wrong-key")
+        with pytest.raises(DataError, match=self.refusal) as told:
+            self.at(self.served).cash(self.filled.account)
+        assert "wrong-key" not in str(told.value)
+        monkeypatch.delenv(absent)
+        with pytest.raises(DataError, match=f"environment variable {absent} has none"):
+            self.at(self.served)

@@ -6,12 +6,24 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from alpaca_server import KEYS
+from binance_server import KEY, SECRET
 from by_hand import desk, desks, evil, two
 from executed import BadLine, Case, Cases
+from kraken_server import KRAKEN_KEY, KRAKEN_SECRET
 
 from desk.journal import Journal
 
 __all__ = ["desk", "desks", "evil", "two"]
+
+
+@pytest.fixture(autouse=True)
+def _keys(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Keys of the servers of this machine."""
+    keys = {name.replace("-", "_"): key for name, key in KEYS.items()}
+    keys |= {"BINANCE_API_KEY": KEY, "BINANCE_API_SECRET": SECRET}
+    for name, key in (keys | {"KRAKEN_API_KEY": KRAKEN_KEY, "KRAKEN_API_SECRET": KRAKEN_SECRET}).items():
+        monkeypatch.setenv(name, key)
 
 
 @pytest.fixture

@@ -1,23 +1,21 @@
 """Alpaca as a venue, against a server of this machine that speaks its format, faults included."""
 
-import logging
 from collections.abc import Iterator
+from contextlib import AbstractContextManager
 from dataclasses import replace
 from datetime import UTC, date, datetime, timedelta
 from decimal import Decimal
-from pathlib import Path
-from typing import Any
+from typing import Any, ClassVar
 
 import pytest
 from alpaca_server import ACCOUNT, KEYS, Alpaca, alpaca_server
 from provider_server import Time
-from venue_conformance import PartialFillConformance, market_buy
+from venue_conformance import KeyedConformance, market_buy
 from venue_server import shared_clock
 
 from desk.exchange import alpaca
 from desk.exchange.alpaca import AlpacaVenue, check_coins
 from desk.exchange.venue import NotKnown, OrderState, SymbolRules
-from desk.feeds import transport
 from desk.journal.records import Quote
 from desk.tickets.exchange_orders import ExchangeOrder
 from foundation.errors import ConfigError, DataError
@@ -27,15 +25,13 @@ TIME = Time("2022-12-30T15:00:00")
 ORDER = market_buy("SPY", 12.0, 4_596.0, "USD", account=ACCOUNT)
 
 
-@pytest.fixture(autouse=True)
-def keys(monkeypatch: pytest.MonkeyPatch) -> None:
-    for name, key in KEYS.items():
-        monkeypatch.setenv(name.replace("-", "_"), key)
+def serving(**having: Any) -> AbstractContextManager[Alpaca]:
+    return alpaca_server(QUOTES, **having)
 
 
 @pytest.fixture
 def served() -> Iterator[Alpaca]:
-    with alpaca_server(QUOTES) as found:
+    with serving() as found:
         yield found
 
 
@@ -47,10 +43,10 @@ def venue(served: Alpaca) -> Iterator[AlpacaVenue]:
 
 
 def at(served: Alpaca) -> AlpacaVenue:
-    return AlpacaVenue(trading=served.address, data=served.address, clock=TIME.clock)
+    return AlpacaVenue("alpaca", served.address, served.address, shared_clock(TIME, served))
 
 
-class TestConformance(PartialFillConformance):
+class TestConformance(KeyedConformance):
     """Alpaca does what a venue must do."""
 
     filled = ORDER
@@ -58,14 +54,13 @@ class TestConformance(PartialFillConformance):
     partial = replace(ORDER, symbol="AGG", client_order_id="c")
     refused = replace(ORDER, symbol="WHOLE", client_order_id="d")
 
-    @pytest.fixture(autouse=True)
-    def server(self) -> Iterator[None]:
-        with alpaca_server(QUOTES, parts=3, thin=("AGG",), halted=("WHOLE",)) as self.served:
-            yield
-
-    def open_venue(self, folder: Path) -> AlpacaVenue:
-        clock = shared_clock(TIME, self.served)
-        return AlpacaVenue("alpaca", self.served.address, self.served.address, clock)
+    having: ClassVar = {"parts": 3, "thin": ("AGG",), "halted": ("WHOLE",)}
+    refuses_ids = True
+    faults = "slow drop 429 503 504 HTML cut list other"
+    secrets = (*KEYS.values(),)
+    keys = ("APCA_API_SECRET_KEY", "APCA_API_SECRET_KEY")
+    refusal = r"alpaca \(GET /v2/account\) answers 401, .*unauthorized.*refuses the keys"
+    serving, at = staticmethod(serving), staticmethod(at)
 
 
 def test_an_order_is_placed_filled_and_found_by_its_client_id(venue: AlpacaVenue, served: Alpaca) -> None:
@@ -78,44 +73,6 @@ def test_an_order_is_placed_filled_and_found_by_its_client_id(venue: AlpacaVenue
     assert fill.moment == served.moment
     assert venue.cash(ACCOUNT) == {"USD": 100_000 - 12 * Decimal("383.50")}
     assert venue.units("") == {"SPY": 12}
-
-
-def test_an_id_that_is_taken_gives_the_order_that_is_there(venue: AlpacaVenue, served: Alpaca) -> None:
-    assert venue.place(ORDER, "id1") == venue.place(ORDER, "id1")
-    assert (len(served.orders), len(served.fills)) == (1, 1)
-
-
-@pytest.mark.parametrize("fault", ["slow", "drop", "429", "503", "504", "HTML", "cut", "list", "other"])
-@pytest.mark.parametrize("taken", [True, False])
-def test_an_open_outcome_is_not_known_and_the_client_id_tells_it(
-    fault: str, taken: bool, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
-) -> None:
-    monkeypatch.setattr(transport, "CONNECT", 0.5)
-    monkeypatch.setattr(transport, "ANSWER", 0.3 if fault == "slow" else 5.0)
-    caplog.set_level(logging.DEBUG)
-    with alpaca_server(QUOTES, faults={0: f"{'taken:' * taken}{fault}"}) as served:
-        venue = at(served)
-        with pytest.raises(NotKnown, match=r"^alpaca|answer of alpaca") as caught:
-            venue.place(ORDER, "id1")
-        assert served.posts == 1
-        assert (venue.state("id1") is not None) == taken
-        assert venue.place(ORDER, "id1").status == "filled"
-        assert len(served.orders) == 1
-        venue.close()
-    told = f"{caught.value!r} {caplog.text}"
-    assert not any(key in told for key in KEYS.values())
-
-
-def test_keys_that_are_refused_are_told_without_them(monkeypatch: pytest.MonkeyPatch, served: Alpaca) -> None:
-    monkeypatch.setenv("APCA_API_SECRET_KEY", "wrong-secret")
-    with pytest.raises(
-        DataError, match=r"alpaca \(GET /v2/clock\) answers 401, .*unauthorized.*refuses the keys"
-    ) as told:
-        at(served).now()
-    assert "wrong-secret" not in str(told.value)
-    monkeypatch.delenv("APCA_API_SECRET_KEY")
-    with pytest.raises(DataError, match="environment variable APCA_API_SECRET_KEY has none"):
-        at(served)
 
 
 def test_a_redirection_is_not_followed(served: Alpaca) -> None:

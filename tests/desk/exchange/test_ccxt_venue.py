@@ -1,24 +1,24 @@
 """Binance as a venue through ccxt, against a server of this machine that speaks its format, faults included."""
 
 from collections.abc import Iterator, Sequence
+from contextlib import AbstractContextManager
 from dataclasses import replace
 from decimal import Decimal
 from pathlib import Path
-from typing import Any
+from typing import Any, ClassVar
 
 import pytest
 from binance_server import KEY, SECRET, Binance
 from executed import PLACE, document_of
 from provider_server import Time
-from venue_conformance import PartialFillConformance, market_buy
+from venue_conformance import KeyedConformance, market_buy
 from venue_server import serving_venue, shared_clock
 
 from desk.exchange.ccxt_venue import TRADES_A_PAGE, CcxtVenue
 from desk.exchange.checks import checked
 from desk.exchange.execute import Execution
 from desk.exchange.moment import moment_of
-from desk.exchange.venue import NotKnown, SymbolRules
-from desk.feeds import transport
+from desk.exchange.venue import SymbolRules
 from desk.journal import Journal
 from foundation.errors import DataError
 from research.portfolio import TicketTerms
@@ -30,19 +30,13 @@ TIME = Time("2022-12-30T15:00:00")
 ORDER = market_buy("BTC/EUR", 0.6, 9_300.0, "EUR", client_order_id="a")
 
 
-@pytest.fixture(autouse=True)
-def keys(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setenv("BINANCE_API_KEY", KEY)
-    monkeypatch.setenv("BINANCE_API_SECRET", SECRET)
-
-
-def server(**having: Any) -> Binance:
-    return Binance(QUOTES, free={"EUR": Decimal(50_000)}, **having)
+def serving(**having: Any) -> AbstractContextManager[Binance]:
+    return serving_venue(Binance(QUOTES, free={"EUR": Decimal(50_000)}, **having))
 
 
 @pytest.fixture
 def served() -> Iterator[Binance]:
-    with serving_venue(server()) as found:
+    with serving() as found:
         yield found
 
 
@@ -51,7 +45,7 @@ def at(served: Binance, pairs: Sequence[str] = PAIRS) -> CcxtVenue:
     return CcxtVenue("binance", pairs, address=served.address, clock=shared_clock(TIME, served))
 
 
-class TestConformance(PartialFillConformance):
+class TestConformance(KeyedConformance):
     """Binance does what a venue must do, where its fees are in euros."""
 
     filled = ORDER
@@ -59,41 +53,11 @@ class TestConformance(PartialFillConformance):
     partial = replace(ORDER, symbol="ETH/EUR", client_order_id="c")
     refused = replace(ORDER, symbol="XRP/EUR", client_order_id="d")
 
-    @pytest.fixture(autouse=True)
-    def start(self) -> Iterator[None]:
-        with serving_venue(server(parts=3, thin=("ETHEUR",), halted=("XRPEUR",))) as self.served:
-            yield
-
-    def open_venue(self, folder: Path) -> CcxtVenue:
-        return at(self.served)
-
-
-def test_an_id_is_not_placed_again_though_binance_would_take_it(served: Binance) -> None:
-    venue = at(served)
-    first = venue.place(ORDER, "id1")
-    assert venue.place(ORDER, "id1") == first
-    assert at(served).place(ORDER, "id1") == first
-    assert len(served.orders) == 1
-
-
-@pytest.mark.parametrize(
-    "fault", ["slow", "drop", "429", "418", "504", "-1007", "-1006", "HTML", "cut", "empty", "list"]
-)
-@pytest.mark.parametrize("taken", [True, False])
-def test_an_open_outcome_is_not_known_and_the_client_id_tells_it(
-    fault: str, taken: bool, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    monkeypatch.setattr(transport, "ANSWER", 0.3 if fault == "slow" else 5.0)
-    with serving_venue(server(faults={0: f"{'taken:' * taken}{fault}"})) as served:
-        venue = at(served)
-        with pytest.raises(NotKnown, match=r"^binance") as told:
-            venue.place(ORDER, "id1")
-        assert served.posts == 1
-        assert (venue.state("id1") is not None) == taken
-        assert venue.place(ORDER, "id1").status == "filled"
-        assert len(served.orders) == 1
-    assert KEY not in str(told.value)
-    assert SECRET not in str(told.value)
+    having: ClassVar = {"parts": 3, "thin": ("ETHEUR",), "halted": ("XRPEUR",)}
+    faults = "slow drop 429 418 504 -1007 -1006 HTML cut empty list"
+    secrets = (KEY, SECRET)
+    keys = ("BINANCE_API_KEY", "BINANCE_API_SECRET")
+    serving, at = staticmethod(serving), staticmethod(at)
 
 
 def test_refusals_are_told_in_the_words_of_the_exchange(served: Binance) -> None:
@@ -164,16 +128,6 @@ def test_trades_of_more_than_a_page_come_once(served: Binance, monkeypatch: pyte
     assert [fill.order_id for fill in fills] == [f"id{k}" for k in range(4) for _ in range(3)]
     assert len({fill.fill_id for fill in fills}) == 12
     assert TRADES_A_PAGE == 1_000
-
-
-def test_wrong_and_absent_keys_are_told_without_them(served: Binance, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setenv("BINANCE_API_KEY", "wrong-key")
-    with pytest.raises(DataError, match="refuses the keys") as told:
-        at(served).cash("")
-    assert "wrong-key" not in str(told.value)
-    monkeypatch.delenv("BINANCE_API_SECRET")
-    with pytest.raises(DataError, match="environment variable BINANCE_API_SECRET has none"):
-        at(served)
 
 
 def test_rules_are_the_steps_of_the_exchange(served: Binance) -> None:

@@ -2,22 +2,22 @@
 
 import re
 from collections.abc import Iterator
+from contextlib import AbstractContextManager
 from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 from decimal import Decimal
 from pathlib import Path
-from typing import Any
+from typing import Any, ClassVar
 
 import pytest
 from interactive_brokers_server import API, PAPER_ACCOUNT, InteractiveBrokers, interactive_brokers_server
 from provider_server import Time, own_certificate
-from venue_conformance import PartialFillConformance, market_buy
+from venue_conformance import ServedConformance, market_buy
 from venue_server import serving_venue, shared_clock
 
 from desk.exchange.interactive_brokers import InteractiveBrokersVenue
-from desk.exchange.venue import NotKnown, OrderState, SymbolRules
+from desk.exchange.venue import NotKnown, SymbolRules
 from desk.exchange.venues import venue_of
-from desk.feeds import transport
 from desk.journal.records import Quote
 from desk.tickets.exchange_orders import ExchangeOrder
 from foundation.errors import ConfigError, DataError
@@ -36,9 +36,13 @@ def environment(monkeypatch: pytest.MonkeyPatch) -> None:
         monkeypatch.delenv(name, raising=False)
 
 
+def serving(**having: Any) -> AbstractContextManager[InteractiveBrokers]:
+    return interactive_brokers_server(QUOTES, moment=TIME.clock.now(), **having)
+
+
 @pytest.fixture
 def served() -> Iterator[InteractiveBrokers]:
-    with interactive_brokers_server(QUOTES, moment=TIME.clock.now()) as found:
+    with serving() as found:
         yield found
 
 
@@ -56,7 +60,7 @@ def venue(served: InteractiveBrokers) -> Iterator[InteractiveBrokersVenue]:
     found.close()
 
 
-class TestConformance(PartialFillConformance):
+class TestConformance(ServedConformance):
     """Interactive Brokers does what a venue must do; it keeps no order that it asked about in vain."""
 
     filled = ORDER
@@ -65,14 +69,10 @@ class TestConformance(PartialFillConformance):
     refused = replace(ORDER, symbol="ODD", client_order_id="d")
     keeps_refused = False
 
-    @pytest.fixture(autouse=True)
-    def start(self) -> Iterator[None]:
-        having: dict[str, Any] = {"parts": 3, "thin": ("AGG",), "questions": {"ODD": ("o2137",)}}
-        with interactive_brokers_server(QUOTES, moment=TIME.clock.now(), **having) as self.served:
-            yield
-
-    def open_venue(self, folder: Path) -> InteractiveBrokersVenue:
-        return at(self.served)
+    having: ClassVar = {"parts": 3, "thin": ("AGG",), "questions": {"ODD": ("o2137",)}}
+    refuses_ids = True
+    faults = "slow drop 429 503 504 HTML cut list other"
+    serving, at = staticmethod(serving), staticmethod(at)
 
 
 # -- orders ------------------------------------------------------------------------------------------------------------
@@ -123,24 +123,6 @@ def test_the_questions_of_the_guide_are_confirmed_and_their_neighbours_are_not(s
         venue.place(replace(ORDER, quantity=1.0), f"id{number}")
     assert [number for number, confirmed in zip(asked, served.replies, strict=True) if confirmed] == sorted(named)
     assert [row["order_ref"] for row in served.orders] == [f"id{number}" for number in sorted(named)]
-
-
-@pytest.mark.parametrize("fault", ["slow", "drop", "429", "503", "504", "HTML", "cut", "list", "other"])
-@pytest.mark.parametrize("taken", [True, False])
-def test_an_open_outcome_is_not_known_and_the_id_is_not_placed_twice(
-    fault: str, taken: bool, monkeypatch: pytest.MonkeyPatch, served: InteractiveBrokers
-) -> None:
-    """Interactive Brokers refuses the id that it has: "Local order ID=id1 is already registered"."""
-    monkeypatch.setattr(transport, "CONNECT", 0.5)
-    monkeypatch.setattr(transport, "ANSWER", 0.3 if fault == "slow" else 5.0)
-    venue = at(served)
-    served.faults = {0: f"{'taken:' * taken}{fault}"}
-    with pytest.raises(NotKnown, match=r"^interactive_brokers|answer of interactive_brokers"):
-        venue.place(ORDER, "id1")
-    assert served.posts == 1
-    assert venue.place(ORDER, "id1").status == "filled"
-    assert (venue.state("id1") or OrderState("", "open")).status == "filled"
-    assert (served.posts, len(served.orders)) == (2, 1)
 
 
 @pytest.mark.parametrize("fault", ["taken:503", "503"])

@@ -1,21 +1,19 @@
 """Kraken as a venue through ccxt, against a server of this machine that speaks its format, faults included."""
 
 from collections.abc import Iterator
+from contextlib import AbstractContextManager
 from dataclasses import replace
 from decimal import Decimal
-from pathlib import Path
-from typing import Any
+from typing import Any, ClassVar
 
 import pytest
 from kraken_server import KRAKEN_KEY, KRAKEN_SECRET, Kraken
 from provider_server import Time
-from venue_conformance import PartialFillConformance, market_buy
+from venue_conformance import KeyedConformance, market_buy
 from venue_server import serving_venue, shared_clock
 
 from desk.exchange.kraken import ROWS_A_PAGE, KrakenVenue
 from desk.exchange.venue import Depth, NotKnown, SymbolRules
-from desk.feeds import transport
-from foundation.errors import DataError
 
 QUOTES = {"XBTEUR": ("15500.00", "15510.00"), "ETHEUR": ("1100.00", "1101.00"), "XRPEUR": ("0.33", "0.34")}
 PAIRS = ("BTC/EUR", "ETH/EUR", "XRP/EUR")
@@ -23,19 +21,13 @@ TIME = Time("2022-12-30T15:00:00")
 ORDER = market_buy("BTC/EUR", 0.6, 9_300.0, "EUR", client_order_id="a")
 
 
-@pytest.fixture(autouse=True)
-def keys(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setenv("KRAKEN_API_KEY", KRAKEN_KEY)
-    monkeypatch.setenv("KRAKEN_API_SECRET", KRAKEN_SECRET)
-
-
-def server(**having: Any) -> Kraken:
-    return Kraken(QUOTES, {"ZEUR": Decimal(50_000)}, **having)
+def serving(**having: Any) -> AbstractContextManager[Kraken]:
+    return serving_venue(Kraken(QUOTES, {"ZEUR": Decimal(50_000)}, **having))
 
 
 @pytest.fixture
 def served() -> Iterator[Kraken]:
-    with serving_venue(server()) as found:
+    with serving() as found:
         yield found
 
 
@@ -44,7 +36,7 @@ def at(served: Kraken) -> KrakenVenue:
     return KrakenVenue("kraken_live", PAIRS, live=True, address=served.address, clock=shared_clock(TIME, served))
 
 
-class TestConformance(PartialFillConformance):
+class TestConformance(KeyedConformance):
     """Kraken does what a venue must do; it keeps no order that it refused."""
 
     filled = ORDER
@@ -53,20 +45,12 @@ class TestConformance(PartialFillConformance):
     refused = replace(ORDER, quantity=100.0, client_order_id="d")
     keeps_refused = False
 
-    @pytest.fixture(autouse=True)
-    def start(self) -> Iterator[None]:
-        with serving_venue(server(parts=3, thin=("ETHEUR",))) as self.served:
-            yield
-
-    def open_venue(self, folder: Path) -> KrakenVenue:
-        return at(self.served)
-
-
-def test_an_id_is_not_placed_again_though_kraken_would_take_it(served: Kraken) -> None:
-    venue = at(served)
-    first = venue.place(ORDER, "id1")
-    assert venue.place(ORDER, "id1") == at(served).place(ORDER, "id1") == first
-    assert len(served.orders) == 1
+    having: ClassVar = {"parts": 3, "thin": ("ETHEUR",)}
+    faults, unread = "slow drop rate busy internal nonce 520 HTML cut empty list", "empty list"
+    adds = 2  # after the questions for open and closed orders
+    secrets = (KRAKEN_KEY, KRAKEN_SECRET)
+    keys = ("KRAKEN_API_KEY", "KRAKEN_API_SECRET")
+    serving, at = staticmethod(serving), staticmethod(at)
 
 
 def test_an_order_that_lists_do_not_show_yet_is_open_by_its_answer_and_not_placed_again(served: Kraken) -> None:
@@ -78,32 +62,8 @@ def test_an_order_that_lists_do_not_show_yet_is_open_by_its_answer_and_not_place
     served.lags = False
     assert [venue.state(name).status for name in ("id1", "id2")] == ["filled", "open"]  # type: ignore[union-attr]
     assert len(served.orders) == 2
-    with serving_venue(server(faults={3: "busy"})) as busy:  # the first question after the order
+    with serving(faults={3: "busy"}) as busy:  # the first question after the order
         assert at(busy).place(ORDER, "id1").status == "open"
-
-
-@pytest.mark.parametrize(
-    "fault", ["slow", "drop", "rate", "busy", "internal", "nonce", "520", "HTML", "cut", "empty", "list"]
-)
-@pytest.mark.parametrize("taken", [True, False])
-def test_an_open_outcome_is_not_known_and_the_client_id_tells_it(
-    fault: str, taken: bool, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    """The third request of placing adds the order, after the questions for open and closed ones."""
-    monkeypatch.setattr(transport, "CONNECT", 0.5)
-    monkeypatch.setattr(transport, "ANSWER", 0.3 if fault == "slow" else 5.0)
-    with serving_venue(server(faults={2: f"{'taken:' * taken}{fault}"})) as served:
-        venue = at(served)
-        if taken and fault in ("empty", "list"):  # whose content is not needed: the order is asked for
-            assert venue.place(ORDER, "id1").status == "filled"
-            return
-        with pytest.raises(NotKnown, match=r"^kraken_live") as told:
-            venue.place(ORDER, "id1")
-        assert (venue.state("id1") is not None) == taken
-        assert venue.place(ORDER, "id1").status == "filled"
-        assert len(served.orders) == 1
-    assert KRAKEN_KEY not in str(told.value)
-    assert KRAKEN_SECRET not in str(told.value)
 
 
 def test_refusals_are_told_in_the_words_of_the_exchange(served: Kraken) -> None:
@@ -161,10 +121,3 @@ def test_rules_and_books_are_those_of_the_exchange(served: Kraken) -> None:
     assert venue.depth(["BTC/EUR"]) == {
         "BTC/EUR": Depth(((Decimal(15_500), one),), ((Decimal(15_510), one),), Decimal("0.004"))
     }
-
-
-def test_wrong_keys_are_told_without_them(served: Kraken, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setenv("KRAKEN_API_KEY", "wrong-key")
-    with pytest.raises(DataError, match="refuses the keys") as told:
-        at(served).cash("")
-    assert "wrong-key" not in str(told.value)

@@ -3,11 +3,10 @@
 from collections.abc import Iterator
 from contextlib import ExitStack
 from decimal import Decimal
-from pathlib import Path
 from typing import Any
 
 import pytest
-from binance_server import KEY, SECRET, Binance
+from binance_server import Binance
 from executed import PLACE, document_of
 from provider_server import Time
 from venue_server import serving_venue
@@ -31,10 +30,8 @@ FAR = ([["16499.00", "0.5"], ["16400.00", "5"]], [["16520.00", "1"], ["100000.00
 
 
 @pytest.fixture
-def servers(monkeypatch: pytest.MonkeyPatch) -> Iterator[list[Binance]]:
+def servers() -> Iterator[list[Binance]]:
     """Two exchanges, which have 1.2 and 0.8 of a coin."""
-    for name in ("BINANCE_API_KEY", "BINANCE_API_SECRET"):
-        monkeypatch.setenv(name, KEY if name.endswith("KEY") else SECRET)
     made = [Binance(QUOTES, {"BTCUSDT": book}, {"BTC": Decimal(units)}, fee_in="")
             for book, units in ((NEAR, "1.2"), (FAR, "0.8"))]  # fmt: skip
     with ExitStack() as stack:
@@ -65,56 +62,54 @@ def send(document: dict[str, Any], journal: Journal, venue: CcxtVenue, found: Ro
 
 
 def test_an_order_is_split_where_that_is_cheaper_and_goes_on_after_a_kill(
-    servers: list[Binance], document: dict[str, Any], tmp_path: Path
+    servers: list[Binance], document: dict[str, Any], journal: Journal
 ) -> None:
     """The best level of each, 0.3 and 0.5, and the next one of the first, 16,490, which is above that of the other."""
-    with Journal(tmp_path, user="anna") as journal:
-        near, far = venues_of(servers)
-        found = routing(document, journal, [near, far])
-        assert parts(found) == {"near": [0.5], "far": [0.5]}
-        [choice] = found.choices
-        cost = sum(route.cost for route in choice.routes)
-        fees = Decimal("0.001") * (Decimal(16_500) - Decimal("2.5"))
-        assert cost == pytest.approx(Decimal("0.2") * 10 + Decimal("0.5") * 1 + fees)
-        assert set(choice.alone) == {"near"}  # the other has 0.8 coins, and the order is of one
-        assert cost < choice.alone["near"]
-        ids = [order.venue_id for orders in found.orders.values() for order in orders]
-        assert len(set(ids)) == 2
+    near, far = venues_of(servers)
+    found = routing(document, journal, [near, far])
+    assert parts(found) == {"near": [0.5], "far": [0.5]}
+    [choice] = found.choices
+    cost = sum(route.cost for route in choice.routes)
+    fees = Decimal("0.001") * (Decimal(16_500) - Decimal("2.5"))
+    assert cost == pytest.approx(Decimal("0.2") * 10 + Decimal("0.5") * 1 + fees)
+    assert set(choice.alone) == {"near"}  # the other has 0.8 coins, and the order is of one
+    assert cost < choice.alone["near"]
+    ids = [order.venue_id for orders in found.orders.values() for order in orders]
+    assert len(set(ids)) == 2
 
-        send(document, journal, near, found)  # and here the command is killed
-        servers[0].books = {"BTCUSDT": ([["16490.00", "4.8"]], NEAR[1])}
-        again = routing(document, journal, venues_of(servers))
-        assert parts(again) == {"near": [0.5], "far": [0.5]}
-        assert [order.venue_id for orders in again.orders.values() for order in orders] == ids
-        for venue in venues_of(servers):
-            send(document, journal, venue, again)
-        assert [[order["origQty"] for order in server.orders] for server in servers] == [["0.5"], ["0.5"]]
-        whole = routing(document, journal, venues_of(servers))
-        assert whole.choices == ()
-        assert sum(entry.record.quantity for entry in journal.entries(kind="fill")) == 1.0
+    send(document, journal, near, found)  # and here the command is killed
+    servers[0].books = {"BTCUSDT": ([["16490.00", "4.8"]], NEAR[1])}
+    again = routing(document, journal, venues_of(servers))
+    assert parts(again) == {"near": [0.5], "far": [0.5]}
+    assert [order.venue_id for orders in again.orders.values() for order in orders] == ids
+    for venue in venues_of(servers):
+        send(document, journal, venue, again)
+    assert [[order["origQty"] for order in server.orders] for server in servers] == [["0.5"], ["0.5"]]
+    whole = routing(document, journal, venues_of(servers))
+    assert whole.choices == ()
+    assert sum(entry.record.quantity for entry in journal.entries(kind="fill")) == 1.0
 
 
 def test_units_of_a_part_that_is_not_filled_yet_are_not_sold_twice(
-    servers: list[Binance], document: dict[str, Any], tmp_path: Path
+    servers: list[Binance], document: dict[str, Any], journal: Journal
 ) -> None:
     """Half a coin is about to be sold at the first, and the half that is left fits neither."""
-    with Journal(tmp_path, user="anna") as journal:
-        near, far = venues_of(servers)
-        found = routing(document, journal, [near, far])
-        moment = moment_of(document, journal, near, PLACE, found.orders["near"])
-        stop = iter(("", "killed")).__next__
-        list(Execution(journal, near, document, moment.slices, moment.quotes, stop).run())
-        assert servers[0].orders == []
-        for server, units in zip(servers, ("1.0", "0"), strict=True):
-            server.free["BTC"] = Decimal(units)
-        assert routing(document, journal, [near, far]).faults == ()
-        servers[0].free["BTC"] = Decimal("0.9")
-        [said] = routing(document, journal, [near, far]).faults
+    near, far = venues_of(servers)
+    found = routing(document, journal, [near, far])
+    moment = moment_of(document, journal, near, PLACE, found.orders["near"])
+    stop = iter(("", "killed")).__next__
+    list(Execution(journal, near, document, moment.slices, moment.quotes, stop).run())
+    assert servers[0].orders == []
+    for server, units in zip(servers, ("1.0", "0"), strict=True):
+        server.free["BTC"] = Decimal(units)
+    assert routing(document, journal, [near, far]).faults == ()
+    servers[0].free["BTC"] = Decimal("0.9")
+    [said] = routing(document, journal, [near, far]).faults
     assert said.startswith(f"No venue takes order {document['orders'][0]['client_order_id']} to sell 0.5 BTC/USDT, ")
 
 
 def test_a_buy_is_of_the_cash_that_is_there_and_not_of_the_last_price_of_a_book(
-    servers: list[Binance], desk: Any, tmp_path: Path
+    servers: list[Binance], desk: Any, journal: Journal
 ) -> None:
     """0.99 coins for 20,000 dollars, all of which one of the two has; the other book is cheaper."""
     terms = TicketTerms(symbols={"A": "BTC/USDT"})
@@ -122,26 +117,24 @@ def test_a_buy_is_of_the_cash_that_is_there_and_not_of_the_last_price_of_a_book(
     for server, coins, money, ask in zip(servers, "10", ("20000", "0"), ("16510.00", "16501.00"), strict=True):
         server.free = {"BTC": Decimal(coins), "USDT": Decimal(money)}
         server.books = {"BTCUSDT": ([["16500.00", "1"]], [[ask, "1"], ["100000.00", "1"]])}
-    with Journal(tmp_path, user="anna") as journal:
-        found = routing(document, journal, venues_of(servers))
-        [[bought], []] = parts(found).values()
-        assert bought == document["orders"][0]["quantity"] > 0.9
-        send(document, journal, venues_of(servers)[0], found)
+    found = routing(document, journal, venues_of(servers))
+    [[bought], []] = parts(found).values()
+    assert bought == document["orders"][0]["quantity"] > 0.9
+    send(document, journal, venues_of(servers)[0], found)
 
 
 def test_what_a_venue_does_not_take_goes_to_the_other_and_holdings_are_those_of_both(
-    servers: list[Binance], document: dict[str, Any], tmp_path: Path
+    servers: list[Binance], document: dict[str, Any], journal: Journal
 ) -> None:
     limits = document["sending"]["limits"]
-    with Journal(tmp_path) as journal:
-        limits["venues"] = {"": "near"}
-        assert parts(routing(document, journal, venues_of(servers))) == {"near": [1.0], "far": []}
-        del limits["venues"]
-        servers[1].free["BTC"] = Decimal("0.7")
-        with pytest.raises(ConfigError, match=r"The venues have 1\.9 BTC/USDT together, and the list was made with 2:"):
-            routing(document, journal, venues_of(servers))
-        with pytest.raises(ConfigError, match="without slices of orders"):
-            routing(document | {"slices": {}}, journal, venues_of(servers))
+    limits["venues"] = {"": "near"}
+    assert parts(routing(document, journal, venues_of(servers))) == {"near": [1.0], "far": []}
+    del limits["venues"]
+    servers[1].free["BTC"] = Decimal("0.7")
+    with pytest.raises(ConfigError, match=r"The venues have 1\.9 BTC/USDT together, and the list was made with 2:"):
+        routing(document, journal, venues_of(servers))
+    with pytest.raises(ConfigError, match="without slices of orders"):
+        routing(document | {"slices": {}}, journal, venues_of(servers))
 
 
 def test_a_book_is_sorted_by_its_prices_and_quotes_are_books_of_one_level(servers: list[Binance]) -> None:
