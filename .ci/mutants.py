@@ -1,8 +1,8 @@
-"""Change the code of decisions and costs in 60 places, one at a time, and see whether the tests of its room notice.
+"""Change the code of decisions and costs in 60 places, one at a time, and see whether the test beside it notices.
 
 `python .ci/mutants.py` changes a comparison, an operator, a number or a word of logic in a copy of the code, and runs
-the tests that stand beside it. A change that no test notices is a survivor: it is listed with its line, and the command
-fails unless it is among `SAME`, changes after which the code does the same.
+the near test of the changed module, the file of tests of its name. A change that it does not notice is a survivor: it
+is listed with its line, and the command fails unless it is among `SAME`, changes after which the code does the same.
 """
 
 import ast
@@ -20,19 +20,17 @@ from pathlib import Path
 ROOT = Path(__file__).parent.parent
 COUNT, SEED, LIMIT = 60, 1, 600  # mutants; of their draw; seconds of a run of tests
 LEFT_OUT = (".git", ".venv", ".cache", "reports", "site", "__pycache__", ".mypy_cache", ".ruff_cache", ".pytest_cache")
-ROOMS = {  # code: the tests of its room, the quickest first
-    "backtests/comparison/recommendation.py": ("comparison/test_recommendation.py", "comparison/test_comparison.py"),
-    "backtests/comparison/belief.py": ("comparison/test_belief.py", "comparison/test_comparison.py"),
-    "backtests/comparison/simulated_tests.py": ("comparison/test_simulated_tests.py", "comparison/test_belief.py"),
-    "backtests/comparison/verdict.py": ("comparison/test_comparison.py", "sheets/pages/test_tearsheet.py"),
-    "backtests/comparison/descriptions/stability.py": (
-        "comparison/descriptions/test_stability.py",
-        "comparison/test_comparison.py",
-    ),
-    "backtests/inference/long_run.py": ("inference/test_long_run.py", "comparison/test_simulated_tests.py"),
-    "backtests/evaluation/limits_in_force.py": ("evaluation/test_limits_in_force.py",),
-    "research/accounting/costs.py": ("../research/accounting/test_costs.py", "../research/accounting/test_kernel.py"),
-}
+ROOMS = (  # files, and folders of which all modules are drawn that have a near test
+    "backtests/comparison/belief.py", "backtests/comparison/descriptions/stability.py",
+    "backtests/comparison/recommendation.py", "backtests/comparison/simulated_tests.py",
+    "backtests/comparison/verdict.py", "backtests/evaluation/limits_in_force.py", "backtests/inference/long_run.py",
+    "desk/cycle", "desk/exchange", "desk/tca", "desk/tickets", "research/orders/tax",
+    "research/accounting/costs.py", "research/accounting/sale_tax.py", "research/accounting/tax.py",
+    "research/accounting/tax_lots.py",
+)  # fmt: skip
+OTHERWISE = {
+    "backtests/comparison/verdict.py": "tests/backtests/comparison/test_comparison.py"
+}  # near, by another name
 COMPARED: dict[type[ast.cmpop], type[ast.cmpop]] = {
     ast.Lt: ast.GtE, ast.LtE: ast.Lt, ast.Gt: ast.LtE, ast.GtE: ast.Gt, ast.Eq: ast.NotEq, ast.NotEq: ast.Eq,
     ast.In: ast.NotIn, ast.NotIn: ast.In, ast.Is: ast.IsNot, ast.IsNot: ast.Is,
@@ -98,13 +96,25 @@ def _name(operation: ast.AST) -> str:
     return type(operation).__name__
 
 
+def near_test(name: str) -> Path:
+    """The file of tests of a module, which need not exist."""
+    module = Path(name)
+    return Path(OTHERWISE.get(name, Path("tests") / module.parent / f"test_{module.name}"))
+
+
+def modules() -> list[str]:
+    """The files of `ROOMS` that have a near test."""
+    files = (file for room in ROOMS for file in (sorted((ROOT / room).rglob("*.py")) or [ROOT / room]))
+    return [name for file in files if (ROOT / near_test(name := str(file.relative_to(ROOT)))).exists()]
+
+
 def chosen() -> list[tuple[str, int]]:
     """(file, number of the place) of each mutant, drawn over all files in proportion to their places.
 
     By a hash of the change and its line of code, so an edit leaves the draw of other lines as it was.
     """
     whole = {}
-    for name in ROOMS:
+    for name in modules():
         text, seen = (ROOT / name).read_text(encoding="utf-8"), Counter[str]()
         for k, (line, words, _) in enumerate(places(ast.parse(text))):
             place = f"{name}: {words}: {text.splitlines()[line - 1].strip()}"
@@ -130,9 +140,8 @@ def survives(folder: Path, name: str, number: int) -> Change | None:
 
 
 def run_tests(folder: Path, name: str) -> int:
-    """The exit status of the tests beside a file, in a copy of the code: 0 or 1. Raises SystemExit for another."""
-    tests = [os.path.normpath(Path("tests/backtests") / test) for test in ROOMS[name]]
-    command = [str(ROOT / ".venv/bin/pytest"), "-x", "-q", *tests]
+    """The exit status of the near test of a file, in a copy of the code: 0 or 1. Raises SystemExit for another."""
+    command = [str(ROOT / ".venv/bin/pytest"), "-x", "-q", str(near_test(name))]
     try:
         found = subprocess.run(
             command, cwd=folder, env=os.environ | {"PYTHONPATH": str(folder)}, capture_output=True, timeout=LIMIT
@@ -150,7 +159,8 @@ def main() -> int:
         folders = [Path(place) / str(k) for k in range(os.cpu_count() or 1)]
         for folder in folders:
             shutil.copytree(ROOT, folder, ignore=shutil.ignore_patterns(*LEFT_OUT), symlinks=True)
-        if broken := [name for name in ROOMS if run_tests(folders[0], name)]:
+        mutants = chosen()
+        if broken := [name for name in sorted({name for name, _ in mutants}) if run_tests(folders[0], name)]:
             print(f"The tests of {', '.join(broken)} fail on the code as it is.")
             return 1
         free = list(folders)
@@ -164,7 +174,7 @@ def main() -> int:
 
         with ThreadPoolExecutor(len(folders)) as pool:
             found = []
-            for k, survivor in enumerate(pool.map(tried, mutants := chosen()), 1):
+            for k, survivor in enumerate(pool.map(tried, mutants), 1):
                 print(f"{k} of {len(mutants)}: {': '.join(survivor or ('noticed',))}", flush=True)
                 found += [survivor] if survivor else []
     odd = [": ".join(one) for one in found if one not in SAME]

@@ -82,7 +82,7 @@ def effect(made: Decision, name: str) -> str | None:
 # -- controls ----------------------------------------------------------------------------------------------------------
 
 
-def acts(blotter: Blotter | None = NONE_OPEN, band: float = TRADES, **terms: float) -> dict[str, Any]:
+def acts(blotter: Blotter | None = NONE_OPEN, band: float = TRADES, **terms: Any) -> dict[str, Any]:
     return {"cycle": {"acts": replace(ACTS, **terms)}, "blotter": blotter, "band": band}
 
 
@@ -161,11 +161,16 @@ def test_a_loss_escalates_from_its_critical_level_on_after_orders_or_without(des
     trades = replace(trades, portfolio=long_term)
     held = {TRADES: trades.sized.after.weights[0], HOLDS: 0.6}[band]
     loss = trades.before_after.figures["after" if band == TRADES else "before"].var["one day"]
+    assert loss is not None
     assert loss == pytest.approx(0.02 * held)  # each second day
     for level, found in ((loss, "escalates"), (np.nextafter(loss, 1.0), "passes")):
         terms = replace(long_term.cycle, var=LossLevels(warning=0.001, critical=level))
-        assert effect(decision(replace(trades, portfolio=replace(long_term, cycle=terms))), "VaR") == found
-    assert effect(decision(listed(desk, band)), "VaR") == "passes"  # three days tell of no loss
+        made = decision(replace(trades, portfolio=replace(long_term, cycle=terms)))
+        assert effect(made, "VaR") == found
+    said = [
+        each.sentence for one in (made, decision(listed(desk, band))) for each in one.controls if each.name == "VaR"
+    ]
+    assert said == ["VaR 95 is below its limit", "VaR 95 is not known, and not controlled"]  # of three days
 
 
 @pytest.mark.parametrize(("day", "age", "fails"), [("2022-12-30", 0, "vetoes"), ("2022-12-30", 1, "passes")])
@@ -329,7 +334,7 @@ def test_the_choice_is_told_beside_the_least_loss_or_the_next(
     desk: Desk, by: str, losses: dict[str, float], chosen: str, sure: bool, words: str
 ) -> None:
     trades = listed(desk, cycle={"decides": by}, materiality=0.5)
-    made = decision(trades, analysis(trades, **losses))
+    made = decision(trades, analysis(trades, None, **losses))
     assert (made.by, made.chosen, made.confidence is not None) == (by, chosen, sure)
     assert made.reasons[0].startswith("Trigger: the policy trades: B is 15.00 points under target")
     assert words in made.reasons
