@@ -8,20 +8,8 @@ from dataclasses import replace
 from functools import partial
 from pathlib import Path
 
+from backtests.runs import tasks
 from backtests.runs.folder import staged
-from backtests.runs.tasks import (
-    as_they_finish,
-    check_worker,
-    cluster,
-    code_here,
-    in_processes,
-    is_gone,
-    path_here,
-    path_sent,
-    refuse_own_threads,
-    refuse_threads,
-    threads_of,
-)
 from backtests.runs.verify import verify
 from desk.commands.batch.plan import Job, notebook_named
 from desk.commands.batch.run import TRIES, Outcome, failed, outcome
@@ -43,7 +31,7 @@ def run_all(work: Callable[[Job], Outcome], asked: Sequence[Job], workers: int) 
     left, deaths = list(asked), Counter[Job]()
     while left:
         try:
-            for job, became in in_processes(work, left, workers):
+            for job, became in tasks.in_processes(work, left, workers):
                 left = [each for each in left if each != job]
                 yield job, became
         except ConfigError:  # a worker died; the jobs themselves raise nothing
@@ -71,7 +59,7 @@ def on_cluster(
     Raises   : ConfigError where no cluster answers, its workers have several threads, or it goes away.
     """
     if names:
-        make = partial(make_there, code_here(), notebook.stem, retrain)
+        make = partial(make_there, tasks.code_here(), notebook.stem, retrain)
         for job, (became, files) in _answers(make, list(names), address):
             yield job, _received(job, reports / names[job], became, files)
 
@@ -83,20 +71,22 @@ def _answers(
     from distributed import KilledWorker
 
     left = list(asked)
-    with cluster(address) as client:
-        refuse_threads(client, address, ONE_NOTEBOOK)
+    with tasks.cluster(address) as client:
+        tasks.refuse_threads(client, address, ONE_NOTEBOOK)
         while left:
             keys = dict[str, Job]()
 
             def submit(job: Job, keys: dict[str, Job] = keys) -> Future[tuple[Outcome, Files]]:
                 future: Future[tuple[Outcome, Files]] = client.submit(
-                    make, replace(job, file=path_sent(job.file)), pure=False
+                    make, replace(job, file=tasks.path_sent(job.file)), pure=False
                 )
                 keys[future.key] = job  # type: ignore[attr-defined]
                 return future
 
             try:
-                for job, answer in as_they_finish(submit, list(left), threads_of(client), lambda: is_gone(client)):
+                for job, answer in tasks.as_they_finish(
+                    submit, list(left), tasks.threads_of(client), lambda: tasks.is_gone(client)
+                ):
                     left.remove(job)
                     yield job, answer
             except KilledWorker as error:
@@ -115,9 +105,9 @@ def make_there(wanted: Mapping[str, str], notebook: str, retrain: bool, job: Job
     """
     began = time.monotonic()
     try:
-        check_worker(wanted)
-        here = replace(job, file=path_here(job.file))
-        refuse_own_threads(ONE_NOTEBOOK)
+        tasks.check_worker(wanted)
+        here = replace(job, file=tasks.path_here(job.file))
+        tasks.refuse_own_threads(ONE_NOTEBOOK)
         with work_folder() as folder:
             became = outcome(here, notebook=notebook_named(notebook), reports=folder, retrain=retrain)
             made = folder / became.run

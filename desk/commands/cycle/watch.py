@@ -11,17 +11,8 @@ from contextlib import ExitStack
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
-from desk.commands.cycle import PERSON_ASKED
+from desk.commands.cycle import PERSON_ASKED, heartbeat
 from desk.commands.cycle.cycle import Ran, make_cycle
-from desk.commands.cycle.heartbeat import (
-    WATCH_LOCK,
-    end_life,
-    is_held,
-    last_sign,
-    notify_manager,
-    show_life,
-    watch_lock,
-)
 from desk.commands.cycle.history import history_text
 from desk.commands.cycle.news import fetch_news
 from desk.commands.data import delays_of, fetch_data, fetch_quotes, quote_source
@@ -175,11 +166,11 @@ class Watcher:
 
     def _show_life(self) -> None:
         """Say that this watcher works, and what it watches; that it cannot be written is told once."""
-        notify_manager("READY=1\nWATCHDOG=1")
+        heartbeat.notify_manager("READY=1\nWATCHDOG=1")
         works, self._works = self._works, True
         try:
             for name, file in self._held.items():
-                show_life(name, file, self._clock.now())
+                heartbeat.show_life(name, file, self._clock.now())
         except OSError as error:
             self._works = False
             what = f"nothing can be written, and no cycle is kept: {_sentence(error)}"
@@ -201,7 +192,7 @@ class Watcher:
     def _end(self) -> None:
         """End on purpose."""
         for name in self._held:
-            end_life(name)
+            heartbeat.end_life(name)
 
     def _ends(self) -> bool:
         return self._is_ended() or bool(stop_file())
@@ -255,14 +246,14 @@ class Watcher:
             raise ConfigError(f"{self._held[name]} has the name {name!r}, too. Name one of them otherwise.")
         if name not in self._held:
             with ExitStack() as lock:
-                if not lock.enter_context(locked(watch_lock(name), wait=False)):
+                if not lock.enter_context(locked(heartbeat.watch_lock(name), wait=False)):
                     if not each.is_others:
                         self._say(f"{name}: another process watches it; this one takes over when that ends.")
                     each.name, each.is_others = name, True
                     return False
                 self._locks.push(lock.pop_all())
             self._held[name] = each.file
-            if before := last_sign(name):
+            if before := heartbeat.last_sign(name):
                 what = f"its watcher was killed after {before}, or the machine stopped"
                 self._tell(each, what, "Nothing: another one goes on.", level=WARNING)
             self._show_life()
@@ -478,7 +469,7 @@ def switched(word: str) -> str:
 
 def standing(folder: Path) -> tuple[str, dict[str, str]]:
     """A sentence on what cycles of a home send, and by portfolio another one: its last cycle and its open orders."""
-    watched = {path.name: is_held(path) for path in sorted(folder.glob(f"*{WATCH_LOCK}"))}
+    watched = {path.name: heartbeat.is_held(path) for path in sorted(folder.glob(f"*{heartbeat.WATCH_LOCK}"))}
     head = "Cycles run, and send what their files allow."
     if path := pause_file(folder):
         head = f"Cycles run, and nothing is sent: {path}. To go on: {RESUME}"
@@ -493,7 +484,7 @@ def standing(folder: Path) -> tuple[str, dict[str, str]]:
         states = {name: execution_status(journal, one.ticket) or one.record.status for name, one in newest.items()}
         orders = read_orders(journal).table
     for name in dict.fromkeys([*newest, *orders["portfolio"]]):
-        is_watched = "watched" if watched.get(f".{name}{WATCH_LOCK}") else "not watched"
+        is_watched = "watched" if watched.get(f".{name}{heartbeat.WATCH_LOCK}") else "not watched"
         cycle = f"last cycle of {newest[name].record.session}, {states[name]}" if name in newest else "no cycle"
         mine = orders[(orders["portfolio"] == name) & (orders["state"] == "open")].to_dict("records")
         left = [f"{row['side']} {row['wanted'] - row['filled']:g} {row['asset']} at {row['venue']}" for row in mine]

@@ -16,22 +16,9 @@ from desk.commands.orders.execute import Asked, Ready, ready
 from desk.commands.orders.execute_text import after_text, has_failed, progress_text
 from desk.commands.orders.fill_entries import journal_fills, order_ids
 from desk.commands.orders.trades import save_trades
+from desk.cycle import reality
 from desk.cycle.cycle import Cycle
 from desk.cycle.decision import Control, control
-from desk.cycle.reality import (
-    Reality,
-    at_venue,
-    differences,
-    not_shown,
-    reality_of,
-    resting,
-    stray_activity,
-    stray_cash,
-    unshown_splits,
-    with_shown_dividends,
-    with_shown_splits,
-    without_choices,
-)
 from desk.exchange.paper import PaperVenue
 from desk.exchange.stops import RESUME, alone, pause_file, stop_file
 from desk.exchange.venue import NotKnown
@@ -143,7 +130,7 @@ def finish(desk: Desk, journal: Journal, held: str) -> Iterator[str]:
 
 def compared(
     desk: Desk, load: Callable[[], Portfolio], journal: Journal, day: pd.Timestamp
-) -> tuple[Reality, Portfolio]:
+) -> tuple[reality.Reality, Portfolio]:
     """The book beside its venue, and the portfolio as the book has it then.
 
     What the venue shows of a difference is listed in the book, to be booked by name. Nobody else writes the book
@@ -160,33 +147,33 @@ def compared(
             with venue_of(desk.venue, document, given="cycle: acts: venue is") as venue:
                 if isinstance(venue, PaperVenue):
                     venue.take_events(portfolio, book)
-                there, today = at_venue(venue, portfolio, book), day_at(venue.now(), portfolio.market.calendar)
+                there, today = reality.at_venue(venue, portfolio, book), day_at(venue.now(), portfolio.market.calendar)
         except NotKnown as error:
             silent = f"{desk.venue} gives no answer, and was not compared with book {desk.book}: {error}"
-            return Reality(silent, False), portfolio
+            return reality.Reality(silent, False), portfolio
         later = "" if desk.venue == PaperVenue.name or np.datetime64(day, "D") >= today else f"{today}"
         known = order_ids(journal, book)  # by the ids that the venue has
         ended = frozenset(known.values()) - {known.get(each, each) for each in there.open}
-        before, book = book, book if later else without_choices(book, desk.venue)
-        book = with_shown_dividends(with_shown_splits(book, portfolio, there), portfolio, there)
-        if found := differences(book, portfolio, there):
+        before, book = book, book if later else reality.without_choices(book, desk.venue)
+        book = reality.with_shown_dividends(reality.with_shown_splits(book, portfolio, there), portfolio, there)
+        if found := reality.differences(book, portfolio, there):
             sent = journal.entries(kind=OrderSent.kind)
             others = {entry.record.venue_id for entry in sent if entry.portfolio != desk.portfolio}
-            strays = stray_activity(found, there, others)
+            strays = reality.stray_activity(found, there, others)
             write_book(book := with_activity(book, portfolio, strays, known).book, utc_now())
-            found = differences(book, portfolio := load(), there)
+            found = reality.differences(book, portfolio := load(), there)
             if not later:
-                book = with_activity(book, portfolio, stray_cash(found, desk.venue, day.date()), known).book
+                book = with_activity(book, portfolio, reality.stray_cash(found, desk.venue, day.date()), known).book
             journal_fills(journal, book, strays.fills)
         if book != before:
             write_book(book, utc_now())
-            found = differences(book, portfolio := load(), there)
+            found = reality.differences(book, portfolio := load(), there)
         ended &= {order.order_id for order in book.blotter.open}
-        unshown = unshown_splits(book, portfolio)
-        rests = resting(unshown, portfolio)
-        found = (*found, *(not_shown(each, desk.book, desk.venue) for each in unshown if each not in rests))
+        unshown = reality.unshown_splits(book, portfolio)
+        rests = reality.resting(unshown, portfolio)
+        found = (*found, *(reality.not_shown(each, desk.book, desk.venue) for each in unshown if each not in rests))
         portfolio = _at_rest(portfolio, {each.asset for each in rests})
-        return replace(reality_of(found, desk.book, desk.venue, later, rests), ended=ended), portfolio
+        return replace(reality.reality_of(found, desk.book, desk.venue, later, rests), ended=ended), portfolio
 
 
 def _at_rest(portfolio: Portfolio, assets: Collection[str]) -> Portfolio:

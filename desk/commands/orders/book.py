@@ -16,27 +16,10 @@ from desk.tickets.order_ids import list_id
 from foundation.canonical import decimal
 from foundation.errors import ConfigError, DataError, all_mistakes
 from foundation.files import from_workbench, locked
+from research.orders import booking
 from research.orders.after_fills import match_fills
-from research.orders.booking import (
-    GAINS,
-    check_units,
-    open_book,
-    portfolio_of,
-    with_event,
-    with_gains,
-    with_rows,
-    without_event,
-)
+from research.orders.bookkeeping import importing
 from research.orders.bookkeeping.cash_booking import with_flow
-from research.orders.bookkeeping.importing import (
-    fill_of_item,
-    seen_by,
-    with_clear_items,
-    with_doubts,
-    with_item,
-    with_waiting_flows,
-    without_item,
-)
 from research.orders.fills import Fill
 from research.portfolio import Portfolio, load_portfolio
 from research.portfolio.file.document import read_document as read_file
@@ -73,7 +56,7 @@ def open_from(
         if has_book(name):
             raise ConfigError(f"book {name!r} is open already ({book_path(name)}): choose another name, --as.")
         kept = FileReading(symbols=named_symbols(file))
-        book = replace(open_book(portfolio, name), file=str(Path(portfolio.file).absolute()), reading=kept)
+        book = replace(booking.open_book(portfolio, name), file=str(Path(portfolio.file).absolute()), reading=kept)
         write_book(book, utc_now())
     return book, portfolio.notes
 
@@ -100,7 +83,7 @@ def send(name: str, ticket: Mapping[str, Any]) -> Book:
         book = read_book(name, since=date.max)
         if book.blotter.ticket == ticket["hash"]:
             return book
-        portfolio = portfolio_of(book)
+        portfolio = booking.portfolio_of(book)
         flows = _flows(ticket, _names(portfolio))
         book = read_book(name, since=first_day(portfolio, (), flows, book.open_items))
         write_book(book := with_sent(book, portfolio, ticket), utc_now())
@@ -114,7 +97,7 @@ def with_sent(book: Book, portfolio: Portfolio, ticket: Mapping[str, Any]) -> Bo
     made = with_orders(book, portfolio, ticket)
     for flow in _flows(ticket, _names(portfolio)):
         made = with_flow(made, flow)
-    return with_waiting_flows(made, portfolio)
+    return importing.with_waiting_flows(made, portfolio)
 
 
 def with_orders(book: Book, portfolio: Portfolio, ticket: Mapping[str, Any]) -> Book:
@@ -181,16 +164,16 @@ def book_fills(name: str, fills: Iterable[Fill]) -> Book:
         fills, recent = list(fills), read_book(name, since=date.max)
         if {fill.key for fill in fills} <= recent.blotter.fill_ids:
             return recent
-        portfolio = portfolio_of(recent)
+        portfolio = booking.portfolio_of(recent)
         before = read_book(name, since=first_day(portfolio, fills, (), recent.open_items))
-        book, new = with_doubts(before, portfolio, fills)
+        book, new = importing.with_doubts(before, portfolio, fills)
         if new:
-            _, rows, unmatched = match_fills(seen_by(book, portfolio), new)
+            _, rows, unmatched = match_fills(importing.seen_by(book, portfolio), new)
             if unmatched:
                 raise DataError(all_mistakes("the list of fills", [why for _, why in unmatched]))
-            book = with_rows(book, rows)
-            check_units(book, portfolio, before)
-            book = with_waiting_flows(book, seen_by(book, portfolio))
+            book = booking.with_rows(book, rows)
+            booking.check_units(book, portfolio, before)
+            book = importing.with_waiting_flows(book, importing.seen_by(book, portfolio))
         if book != before:
             write_book(book, utc_now())
     return book
@@ -205,7 +188,7 @@ def first_day(
     """
     items = list(items)
     days = [split.day for split in (portfolio.blotter or Blotter()).splits if split.assumed]
-    days += [fill.moment.date() for fill in (*fills, *filter(None, map(fill_of_item, items)))]
+    days += [fill.moment.date() for fill in (*fills, *filter(None, map(importing.fill_of_item, items)))]
     days += [entry.day for entry in (*cash, *(each.entry for each in items)) if entry]
     return min(days, default=date.max) - OTHER_DAY
 
@@ -228,22 +211,26 @@ def resolve(name: str, items: Sequence[str], order: str = "", *, dismiss: bool =
     """
     with Journal() as journal, writing(name):
         recent = read_book(name, since=date.max)
-        portfolio = portfolio_of(recent)
+        portfolio = booking.portfolio_of(recent)
         book = read_book(name, since=_since(recent, portfolio, items))
-        fills = [fill for each in book.open_items if each.name in items and (fill := fill_of_item(each))]
+        fills = [fill for each in book.open_items if each.name in items and (fill := importing.fill_of_item(each))]
         for item in items:
             if dismiss and item in {each.name for each in book.with_splits_of(portfolio.quoted).splits}:
                 raise DataError(
                     f"{item} is of the market's data, and is not dismissed: correct these, `rebalance data`."
                 )
             if dismiss:
-                book = without_event(book, portfolio, item) or without_item(book, item)
+                book = booking.without_event(book, portfolio, item) or importing.without_item(book, item)
             elif item in {each.name for each in book.open_items}:
-                book = with_item(book, portfolio_of(book), item, order)
+                book = importing.with_item(book, booking.portfolio_of(book), item, order)
             elif item in {each.order_id for each in book.blotter.open}:
                 book = replace(book, sent=tuple(each for each in book.sent if each.order_id != item))
             else:
-                book = with_gains(book, portfolio) if item == GAINS else with_event(book, portfolio, item)
+                book = (
+                    booking.with_gains(book, portfolio)
+                    if item == booking.GAINS
+                    else booking.with_event(book, portfolio, item)
+                )
             write_book(book, utc_now())
         journal_fills(journal, book, fills)
     return book
@@ -257,10 +244,10 @@ def settle(name: str, *, dry_run: bool = False) -> tuple[tuple[str, ...], tuple[
     """
     with Journal() as journal, writing(name):
         recent = read_book(name, since=date.max)
-        portfolio = portfolio_of(recent)
+        portfolio = booking.portfolio_of(recent)
         before = read_book(name, since=_since(recent, portfolio, [each.name for each in recent.open_items]))
-        book, booked, left = with_clear_items(before, portfolio)
-        fills = [fill for each in booked if (fill := fill_of_item(each))]
+        book, booked, left = importing.with_clear_items(before, portfolio)
+        fills = [fill for each in booked if (fill := importing.fill_of_item(each))]
         if booked and not dry_run:
             write_book(book, utc_now())
             journal_fills(journal, book, fills)
@@ -270,7 +257,7 @@ def settle(name: str, *, dry_run: bool = False) -> tuple[tuple[str, ...], tuple[
 
 def _settled_words(item: BookItem) -> str:
     """An item that is settled, in words."""
-    if fill := fill_of_item(item):
+    if fill := importing.fill_of_item(item):
         what = f"{fill.side} {fill.quantity.normalize():f} {fill.asset} at {fill.price.normalize():f} {fill.currency}"
         return f"{what} on {fill.moment:%Y-%m-%d}, of no order"
     return f"{item.entry.text if item.entry else ''}, as the market's data have it"

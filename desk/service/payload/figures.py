@@ -15,18 +15,8 @@ from backtests.inference.sharpe_inference import FEWEST_OBSERVATIONS, sharpe_wit
 from desk.service.payload.answer import Figure, Metrics
 from foundation.arrays import Array, Rows
 from foundation.errors import DataError
+from research import risk
 from research.market.calendars import DAYS_PER_YEAR
-from research.risk import (
-    cvar,
-    gaussian_cvar,
-    gaussian_var,
-    max_drawdown,
-    nav_path,
-    sharpe,
-    tracking_error,
-    var,
-    volatility,
-)
 from research.risk.simulation.future_laws import MEAN_BLOCK
 from research.risk.simulation.long_run_variance import newey_west, newey_west_lags
 from research.risk.simulation.resampling import resampled
@@ -53,15 +43,17 @@ def metrics(returns: Array, active: Array, periods_per_year: int, paths: Rows | 
         few = Figure(reason=f"{FEWEST_RETURNS} returns or more of all assets are needed: there are {len(returns)}.")
         return Metrics(**dict.fromkeys(Metrics.model_fields, few))
     enough = len(returns) >= FEWEST_HISTORICAL
-    at_risk, beyond, method = (var, cvar, HISTORICAL) if enough else (gaussian_var, gaussian_cvar, NORMAL)
+    at_risk, beyond, method = (
+        (risk.var, risk.cvar, HISTORICAL) if enough else (risk.gaussian_var, risk.gaussian_cvar, NORMAL)
+    )
     return Metrics(
         volatility=_volatility(returns, periods_per_year),
         expected_annual_return=_mean(returns, periods_per_year),
         sharpe=_sharpe(returns, periods_per_year),
-        max_drawdown=Figure(value=max_drawdown(nav_path(returns)).depth, method=HISTORICAL),
+        max_drawdown=Figure(value=risk.max_drawdown(risk.nav_path(returns)).depth, method=HISTORICAL),
         var_95=Figure(value=at_risk(returns, TAIL), method=method),
         cvar_95=Figure(value=beyond(returns, TAIL), method=method),
-        tracking_error=Figure(value=tracking_error(active, periods_per_year), method=HISTORICAL),
+        tracking_error=Figure(value=risk.tracking_error(active, periods_per_year), method=HISTORICAL),
         **_simulated(np.prod(1.0 + returns[paths], axis=1) - 1.0),
     )
 
@@ -84,7 +76,7 @@ def _volatility(returns: Array, periods_per_year: int) -> Figure:
         found = risk_with_error(returns, periods_per_year)["volatility"]
         return _between("three cosine waves (Müller 2014)", found.value, found.lower, found.upper)
     except DataError:
-        value, freedom = volatility(returns, periods_per_year), len(returns) - 1
+        value, freedom = risk.volatility(returns, periods_per_year), len(returns) - 1
         lower, upper = (value * math.sqrt(freedom / chdtri(freedom, p)) for p in (LOW, HIGH))
         return _between(NORMAL, value, lower, upper)
 
@@ -103,7 +95,7 @@ def _mean(returns: Array, periods_per_year: int) -> Figure:
 def _sharpe(returns: Array, periods_per_year: int) -> Figure:
     """By Lo (2002), annualised by √periods_per_year as tables have it; else by the noncentral t distribution."""
     try:
-        value, count = sharpe(returns, np.zeros_like(returns), periods_per_year), len(returns)
+        value, count = risk.sharpe(returns, np.zeros_like(returns), periods_per_year), len(returns)
         if count >= FEWEST_OBSERVATIONS:
             found = sharpe_with_error(returns, periods_per_year)
             plain = found.times(math.sqrt(periods_per_year) / found.scale)

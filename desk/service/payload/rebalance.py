@@ -10,17 +10,7 @@ from importlib.metadata import version
 import numpy as np
 from numpy.typing import ArrayLike
 
-from desk.service.payload.answer import (
-    Action,
-    AssetOrder,
-    ClassOrders,
-    HoldingOrder,
-    Metadata,
-    Metrics,
-    Orders,
-    RebalanceAnswer,
-    TargetWeight,
-)
+from desk.service.payload import answer
 from desk.service.payload.figures import metrics, simulated_rows
 from desk.service.payload.model import AssetInput, HoldingInput, RebalanceRequest
 from desk.service.payload.portfolio import PAYLOAD_POLICY, portfolio_of, request_of
@@ -41,7 +31,7 @@ NO_FORECAST = "fewer than two returns"
 SUMMED = ("weight_before", "weight_after", "target_weight", "units", "notional", "cost")  # over the assets of a class
 
 
-def answer_to(payload: RebalanceRequest, moment: datetime) -> RebalanceAnswer:
+def answer_to(payload: RebalanceRequest, moment: datetime) -> answer.RebalanceAnswer:
     """The answer to a payload.
 
     moment : time that the metadata state, UTC.
@@ -55,7 +45,7 @@ def answer_to(payload: RebalanceRequest, moment: datetime) -> RebalanceAnswer:
     )
     orders = orders_of(payload, listed)
     now, after, used = _metrics(listed)
-    return RebalanceAnswer(
+    return answer.RebalanceAnswer(
         orders=orders,
         targets=targets,
         ensemble=list(forecast.members),
@@ -65,7 +55,7 @@ def answer_to(payload: RebalanceRequest, moment: datetime) -> RebalanceAnswer:
         asset_drilldown=_drilldown(payload, orders.assets, [each.predicted_return for each in targets]),
         notes=[*portfolio.notes, *_short_histories(payload, used)],
         disclaimer=DISCLAIMER,
-        metadata=Metadata(
+        metadata=answer.Metadata(
             time=f"{moment:%Y-%m-%dT%H:%M:%S}Z",
             version=VERSION,
             input_sha256=hashlib.sha256(payload.model_dump_json().encode()).hexdigest(),
@@ -85,7 +75,7 @@ def _listed(payload: RebalanceRequest, portfolio: Portfolio) -> TradeList:
         return make()
 
 
-def orders_of(payload: RebalanceRequest, listed: TradeList) -> Orders:
+def orders_of(payload: RebalanceRequest, listed: TradeList) -> answer.Orders:
     """The decision, and the order of each asset."""
     sized, position, moves = listed.sized, listed.sized.position, listed.sized.moved.tolist()
     reasons = Reasons(listed.portfolio, listed.target, sized, listed.wanted, listed.limit, listed.holds)
@@ -103,7 +93,7 @@ def orders_of(payload: RebalanceRequest, listed: TradeList) -> Orders:
     }
     rows = zip(*(column.tolist() for column in columns.values()), strict=True)
     cost = round(float(sized.charges.sum()), 2)
-    return Orders(
+    return answer.Orders(
         action="rebalance" if any(moves) else "hold",
         reason=listed.reason,
         drift=float(_clean(0.5 * apart.sum())),
@@ -122,7 +112,7 @@ def orders_of(payload: RebalanceRequest, listed: TradeList) -> Orders:
         cash_after=sized.cash,
         value_after=round(sized.nav_after, 2),
         assets=[
-            AssetOrder(
+            answer.AssetOrder(
                 asset=given.asset,
                 asset_class=given.class_name,
                 price=given.price,
@@ -135,7 +125,7 @@ def orders_of(payload: RebalanceRequest, listed: TradeList) -> Orders:
     )
 
 
-def _metrics(listed: TradeList) -> tuple[Metrics, Metrics, int]:
+def _metrics(listed: TradeList) -> tuple[answer.Metrics, answer.Metrics, int]:
     """The figures of the weights before the orders and after them, and the number of returns that all assets have."""
     market, year = listed.portfolio.market, listed.portfolio.periods_per_year
     first, stop = common_rows(market, np.ones(len(market.assets), dtype=bool))
@@ -150,12 +140,12 @@ def _metrics(listed: TradeList) -> tuple[Metrics, Metrics, int]:
 
 def _targets(
     payload: RebalanceRequest, target: Array, yearly: Sequence[float | None], score: Array
-) -> list[TargetWeight]:
+) -> list[answer.TargetWeight]:
     """The plain targets and those that the ensemble would move, with its forecast of each asset."""
     targets = (_clean(each).tolist() for each in (target, moved(target, score)))
     columns = (payload.assets, *targets, yearly, np.abs(score).tolist())
     return [
-        TargetWeight(
+        answer.TargetWeight(
             asset=given.asset,
             plain=plain,
             moved=tilted,
@@ -168,8 +158,8 @@ def _targets(
 
 
 def _drilldown(
-    payload: RebalanceRequest, orders: Sequence[AssetOrder], yearly: Sequence[float | None]
-) -> dict[str, ClassOrders]:
+    payload: RebalanceRequest, orders: Sequence[answer.AssetOrder], yearly: Sequence[float | None]
+) -> dict[str, answer.ClassOrders]:
     """The orders by class, and by security inside each asset."""
     groups: dict[str, list[int]] = {}
     for i, given in enumerate(payload.assets):
@@ -177,7 +167,7 @@ def _drilldown(
     found = {}
     for name, rows in groups.items():
         sums = {key: round(sum(getattr(orders[i], key) for i in rows), 10) for key in SUMMED}
-        found[name] = ClassOrders(
+        found[name] = answer.ClassOrders(
             **sums,
             action=_action(sums["notional"]),
             predicted_return=_class_prediction([(orders[i].target_weight, yearly[i]) for i in rows]),
@@ -195,12 +185,14 @@ def _itself(asset: AssetInput) -> HoldingInput:
     return HoldingInput.model_construct(symbol=asset.asset, weight=1.0, price=asset.price, historical_returns=[])
 
 
-def _security(payload: RebalanceRequest, one: HoldingInput, order: AssetOrder, yearly: float | None) -> HoldingOrder:
+def _security(
+    payload: RebalanceRequest, one: HoldingInput, order: answer.AssetOrder, yearly: float | None
+) -> answer.HoldingOrder:
     """The part of an asset's order that falls on a security. yearly : forecast of the asset."""
     history, exact = one.historical_returns, order.units * order.price * one.weight / one.price
     units = math.copysign(math.floor(abs(exact) + LOT), exact) + 0.0  # no negative zero
     notional = round(units * one.price, 2)
-    return HoldingOrder(
+    return answer.HoldingOrder(
         symbol=one.symbol,
         asset=order.asset,
         weight=one.weight,
@@ -226,7 +218,7 @@ def _clean(fractions: ArrayLike) -> Array:
     return np.asarray(fractions).round(DIGITS) + 0.0  # no negative zero
 
 
-def _action(amount: float) -> Action:
+def _action(amount: float) -> answer.Action:
     return "buy" if amount > 0.0 else "sell" if amount < 0.0 else "hold"
 
 

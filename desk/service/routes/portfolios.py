@@ -12,21 +12,7 @@ from starlette.datastructures import UploadFile
 from backtests.today.risk_paths import PATHS
 from desk.service.bodies import JSON, PRINTED, Body, JsonRoute, Moment
 from desk.service.caller import Caller, InService, needs
-from desk.service.portfolios import figures
-from desk.service.portfolios.stored import (
-    MOST_TEXT,
-    changed,
-    checked,
-    content_of,
-    created,
-    deleted,
-    found_content,
-    found_portfolio,
-    from_broker,
-    owned,
-    seen,
-    seen_by,
-)
+from desk.service.portfolios import figures, stored
 from desk.service.portfolios.validation import POSITIONS, look_at_positions
 from desk.service.problems import Problem
 from desk.service.store.tables import Note, PortfolioVersion, Share, StoredPortfolio, User
@@ -133,7 +119,7 @@ class PositionsBody(Body):
     """
 
     name: str = Field(min_length=1, max_length=80, pattern=PRINTED)
-    positions: str = Field(min_length=1, max_length=MOST_TEXT)
+    positions: str = Field(min_length=1, max_length=stored.MOST_TEXT)
     client: str = Field("", max_length=128, pattern=PRINTED)
     profile: str = Field("", max_length=40, description="conservative, moderate (the default) or aggressive.")
     prices: str = Field("yahoo", max_length=80, pattern=PRINTED)
@@ -228,7 +214,7 @@ def list_portfolios(
     offset: Offset = 0,
 ) -> list[ClientPortfolios]:
     """List your portfolios and those that are shared with you, by client."""
-    wanted = [seen_by(caller), *([] if client is None else [StoredPortfolio.client == client])]
+    wanted = [stored.seen_by(caller), *([] if client is None else [StoredPortfolio.client == client])]
     wanted += [] if with_deleted else [StoredPortfolio.deleted.is_(None)]
     rows = heads_of(caller).where(*wanted).order_by(StoredPortfolio.client, StoredPortfolio.name)
     groups = dict[str, list[PortfolioHead]]()
@@ -249,7 +235,9 @@ def create_portfolio(
     """Store a portfolio: YAML, the same mapping as JSON, or a form with the files that it names."""
     if body.text is None:
         raise Problem(400, "The form has no `portfolio`: add its YAML.")
-    portfolio = created(service, caller, client, checked(service, caller, body.text, body.is_yaml, body.files))
+    portfolio = stored.created(
+        service, caller, client, stored.checked(service, caller, body.text, body.is_yaml, body.files)
+    )
     response.headers["Location"] = f"{router.prefix}/{portfolio}"
     return record_of(service, caller, portfolio, None, response)
 
@@ -257,9 +245,9 @@ def create_portfolio(
 @router.post("/from-positions", status_code=201, responses=TAKEN)
 def import_positions(service: InService, caller: Writer, response: Response, body: PositionsBody) -> PortfolioRecord:
     """Store a new portfolio with a broker's positions: targets, ranges, limits and policies by a risk profile."""
-    text = from_broker(service, caller, body.name, body.positions, body.asked)["text"]
-    content = checked(service, caller, text, True, {POSITIONS: body.positions.encode()})
-    portfolio = created(service, caller, body.client, content)
+    text = stored.from_broker(service, caller, body.name, body.positions, body.asked)["text"]
+    content = stored.checked(service, caller, text, True, {POSITIONS: body.positions.encode()})
+    portfolio = stored.created(service, caller, body.client, content)
     response.headers["Location"] = f"{router.prefix}/{portfolio}"
     return record_of(service, caller, portfolio, None, response)
 
@@ -267,7 +255,9 @@ def import_positions(service: InService, caller: Writer, response: Response, bod
 @router.post("/from-positions/preview")
 def preview_positions(service: InService, caller: Writer, body: PositionsBody) -> PositionsPreview:
     """Give the portfolio that a broker's positions make, and each row as it is read; nothing is stored."""
-    return PositionsPreview(**from_broker(service, caller, body.name, body.positions, body.asked, look_at_positions))
+    return PositionsPreview(
+        **stored.from_broker(service, caller, body.name, body.positions, body.asked, look_at_positions)
+    )
 
 
 @router.get("/{portfolio}", responses={200: {"content": {YAML: {"schema": {"type": "string"}}}}})
@@ -279,7 +269,7 @@ def show_portfolio(
     response.headers["Vary"] = "Accept"
     if not request.headers.get("accept", "").startswith((YAML, "application/yaml")):
         return record
-    content = found_content(service, caller, portfolio, record.number)
+    content = stored.found_content(service, caller, portfolio, record.number)
     headers = {"ETag": _tag(record.number, YAML), "Vary": "Accept"}
     return Response(content.text, media_type=YAML, headers=headers)  # type: ignore[return-value]  # as it was written
 
@@ -290,25 +280,25 @@ def change_portfolio(
 ) -> PortfolioRecord:
     """Store the next version of a portfolio, unless nothing changed; files stay where none of their name is sent."""
     version = matched(service, caller, portfolio, if_match)
-    before = found_content(service, caller, portfolio, version)
+    before = stored.found_content(service, caller, portfolio, version)
     text, is_yaml = (before.text, True) if body.text is None else (body.text, body.is_yaml)
-    content = checked(service, caller, text, is_yaml, {**before.files, **body.files})
+    content = stored.checked(service, caller, text, is_yaml, {**before.files, **body.files})
     if content != before:
-        version = changed(service, caller, portfolio, version, content)
+        version = stored.changed(service, caller, portfolio, version, content)
     return record_of(service, caller, portfolio, version, response)
 
 
 @router.delete("/{portfolio}", status_code=204, responses=IF_MATCHED)
 def delete_portfolio(service: InService, caller: Writer, portfolio: Id, if_match: IfMatch = None) -> None:
     """Mark a portfolio deleted; its versions can still be read."""
-    deleted(service, caller, portfolio, matched(service, caller, portfolio, if_match))
+    stored.deleted(service, caller, portfolio, matched(service, caller, portfolio, if_match))
 
 
 @router.put("/{portfolio}/shares/{user}", status_code=204, responses=GONE)
 def share_portfolio(service: InService, caller: Writer, portfolio: Id, user: Colleague, body: ShareBody) -> None:
     """Share a portfolio with a user of your tenant, by id or e-mail."""
     with service.sessions.begin() as session:
-        owned(session, caller, portfolio)
+        stored.owned(session, caller, portfolio)
         session.merge(Share(portfolio=portfolio, user=_colleague(session, caller, user).id, writes=body.writes))
 
 
@@ -316,7 +306,7 @@ def share_portfolio(service: InService, caller: Writer, portfolio: Id, user: Col
 def unshare_portfolio(service: InService, caller: Writer, portfolio: Id, user: Colleague) -> None:
     """Share a portfolio with a user no longer."""
     with service.sessions.begin() as session:
-        owned(session, caller, portfolio)
+        stored.owned(session, caller, portfolio)
         share = session.get(Share, (portfolio, _colleague(session, caller, user).id))
         if share is None:
             raise Problem(404, "The portfolio is not shared with this user.")
@@ -329,7 +319,7 @@ def list_notes(
 ) -> list[NoteRecord]:
     """List the notes on a portfolio, the newest first."""
     with service.sessions() as session:
-        seen(session, caller, portfolio)
+        stored.seen(session, caller, portfolio)
         wanted = select(Note, User.name).join(User, User.id == Note.author).where(Note.portfolio == portfolio)
         found = session.execute(wanted.order_by(Note.created.desc(), Note.id).limit(limit).offset(offset)).all()
     return [_note(note, name, service.keys.unseal(note.sealed).decode()) for note, name in found]
@@ -341,7 +331,7 @@ def add_note(service: InService, caller: Writer, portfolio: Id, body: NoteBody) 
     sealed = service.keys.seal(body.text.encode())
     note = Note(portfolio=portfolio, kind=body.kind, subject=body.subject, sealed=sealed, author=caller.user)
     with service.sessions.begin() as session:
-        seen(session, caller, portfolio)
+        stored.seen(session, caller, portfolio)
         session.add(note)
     return _note(note, caller.name, body.text)
 
@@ -371,7 +361,7 @@ def drift(service: InService, caller: Reader, portfolio: Id, version: Version = 
 def history(service: InService, caller: Reader, portfolio: Id, limit: Limit = 100) -> figures.History:
     """Give the newest versions, decision cycles and journal entries of a portfolio."""
     with service.sessions() as session:
-        stored = seen(session, caller, portfolio)
+        found = stored.seen(session, caller, portfolio)
         wanted = select(PortfolioVersion, User.name).join(User, User.id == PortfolioVersion.author)
         of = wanted.where(PortfolioVersion.portfolio == portfolio).order_by(PortfolioVersion.number.desc())
         rows = session.execute(of.limit(limit)).all()
@@ -379,7 +369,7 @@ def history(service: InService, caller: Reader, portfolio: Id, limit: Limit = 10
         figures.VersionHead(number=each.number, author=name, written=each.created, sha256=each.sha256)
         for each, name in rows
     ]
-    return figures.history(service.root(caller.tenant), stored.name, versions, limit)
+    return figures.history(service.root(caller.tenant), found.name, versions, limit)
 
 
 # -- parts -------------------------------------------------------------------------------------------------------------
@@ -396,7 +386,7 @@ def heads_of(caller: Caller) -> Select[str, str, str, str, int, datetime, dateti
 
 def portfolios_of(service: InService, caller: Caller) -> list[PortfolioHead]:
     """All portfolios that a caller sees, by client and name."""
-    wanted = heads_of(caller).where(seen_by(caller), StoredPortfolio.deleted.is_(None))
+    wanted = heads_of(caller).where(stored.seen_by(caller), StoredPortfolio.deleted.is_(None))
     with service.sessions() as session:
         rows = session.execute(wanted.order_by(StoredPortfolio.client, StoredPortfolio.name))
         return [PortfolioHead(**row._mapping) for row in rows]
@@ -407,10 +397,10 @@ def record_of(
 ) -> PortfolioRecord:
     """A version of a portfolio, by default the newest.  response : answer into which its ETag is written."""
     with service.sessions() as session:
-        stored = seen(session, caller, portfolio)
-        kept, content = content_of(service, session, stored, version)
+        found = stored.seen(session, caller, portfolio)
+        kept, content = stored.content_of(service, session, found, version)
         users = select(Share, User.name).join(User, User.id == Share.user).where(Share.portfolio == portfolio)
-        shares = session.execute(users).all() if stored.owner == caller.user else []
+        shares = session.execute(users).all() if found.owner == caller.user else []
         record = PortfolioRecord(
             **session.execute(heads_of(caller).where(StoredPortfolio.id == portfolio)).one()._mapping,
             number=kept.number,
@@ -433,7 +423,7 @@ def _tag(version: int, kind: str) -> str:
 
 def matched(service: InService, caller: Caller, portfolio: str, if_match: str | None) -> int:
     """The newest version of a portfolio, which the caller has read. Raises Problem 428 without If-Match, and 412."""
-    newest = found_portfolio(service, caller, portfolio, for_change=True).version
+    newest = stored.found_portfolio(service, caller, portfolio, for_change=True).version
     if if_match is None:
         raise Problem(428, "Send `If-Match` with the ETag of the version that you have read.")
     given = {tag.strip() for tag in if_match.split(",")}

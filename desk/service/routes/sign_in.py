@@ -15,17 +15,9 @@ from desk.service.pages.page import problem_page, shown
 from desk.service.problems import Problem
 from desk.service.settings import OpenIdProvider
 from desk.service.store.tables import OneTimeSecret, User
-from desk.service.users import accounts, passkeys
+from desk.service.users import accounts, passkeys, tokens
 from desk.service.users.one_time import OPENID, redeem, sha256_of
 from desk.service.users.openid import CALLBACK, STATE_LIFE, link, linked_user, reached
-from desk.service.users.tokens import (
-    SESSION_LIFE,
-    SessionTokens,
-    begin_browser_session,
-    begin_session,
-    end_session,
-    refresh_session,
-)
 from foundation.dataclasses import dataclass
 
 router = APIRouter(prefix="/api/users", tags=["users"], route_class=JsonRoute)
@@ -115,9 +107,9 @@ class Exchange:
         self.request.state.caller = Caller(user.id, user.name, user.tenant, user.role)
         self.request.state.signs_in = True
         if in_cookie:
-            self._set_cookie(SESSION_COOKIE, begin_browser_session(session, user), SESSION_LIFE, "strict")
+            self._set_cookie(SESSION_COOKIE, tokens.begin_browser_session(session, user), tokens.SESSION_LIFE, "strict")
             return Tokens()
-        return _stated(begin_session(session, self.service.signer, user))
+        return _stated(tokens.begin_session(session, self.service.signer, user))
 
     def keep_state(self, state: str) -> None:
         """Bind a sign-in at a provider to this browser: nobody can finish his own in the browser of another."""
@@ -165,7 +157,7 @@ def recover(body: Recovery, service: InService, exchange: InExchange) -> Tokens:
 def refresh(body: Refresh, service: InService) -> Tokens:
     """Exchange a refresh token for the next tokens; one that comes twice ends its session."""
     with service.sessions.begin() as session:
-        found = refresh_session(session, service.signer, body.refresh_token)
+        found = tokens.refresh_session(session, service.signer, body.refresh_token)
     if found is None:
         raise Problem(401, "The session has ended: sign in.", headers={"WWW-Authenticate": "Bearer"})
     return _stated(found)
@@ -175,7 +167,7 @@ def refresh(body: Refresh, service: InService) -> Tokens:
 def logout(body: Refresh, service: InService, response: Response, cookie: SessionCookie = "") -> None:
     """End the session of a refresh token, or that of the browser."""
     with service.sessions.begin() as session:
-        end_session(session, body.refresh_token, cookie)
+        tokens.end_session(session, body.refresh_token, cookie)
     response.delete_cookie(SESSION_COOKIE, secure=True, httponly=True, samesite="strict")
     response.headers.update(FORGET)
 
@@ -224,13 +216,13 @@ def openid_callback(
     """
     is_browser = HTML in exchange.request.headers.get("accept", "")
     try:
-        tokens, begun = _openid_session(service, exchange, state, code, browser)
+        made, begun = _openid_session(service, exchange, state, code, browser)
     except Problem as problem:
         if is_browser:
             return problem_page(exchange.request, problem)  # type: ignore[return-value]  # as HTML is accepted
         raise
-    if not is_browser or tokens.token is not None:
-        return tokens
+    if not is_browser or made.token is not None:
+        return made
     page = shown(exchange.request, "signed_in.html.j2", next="/" if begun.user is None else "/account")
     page.raw_headers += exchange.response.raw_headers  # the cookie
     return page  # type: ignore[return-value]  # as HTML is accepted
@@ -257,8 +249,8 @@ def _openid_session(
     raise Problem(401, "No user has linked this account of the provider: sign in, then link it.")
 
 
-def _stated(tokens: SessionTokens) -> Tokens:
-    return Tokens(token=tokens.token, expires=tokens.expires, refresh_token=tokens.refresh)
+def _stated(made: tokens.SessionTokens) -> Tokens:
+    return Tokens(token=made.token, expires=made.expires, refresh_token=made.refresh)
 
 
 def provider_of(service: Service) -> OpenIdProvider:
