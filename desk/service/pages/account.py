@@ -22,19 +22,12 @@ Writer = Annotated[Caller, Depends(needs("manager", "portfolios"))]
 @router.get("/account")
 def account(request: Request, service: InService, caller: Person) -> Response:
     """Show the account of the caller."""
-    return shown(
-        request,
-        "account.html.j2",
-        caller,
-        profile=api.profile(caller, service),
-        passkeys=api.list_passkeys(caller, service),
-        tokens=api.tokens(caller, service),
-        scopes=SCOPES,
-        roles=ROLE_OPTIONS[: ROLES.index(caller.role) + 1],
-        longest=api.TOKEN_DAYS,
-        has_openid=service.settings.openid is not None,
-        **message_choices(service, caller),
-    )
+    content = {
+        "profile": api.profile(caller, service), "passkeys": api.list_passkeys(caller, service),
+        "tokens": api.tokens(caller, service), "scopes": SCOPES, "longest": api.TOKEN_DAYS,
+        "roles": ROLE_OPTIONS[: ROLES.index(caller.role) + 1], "has_openid": service.settings.openid is not None,
+    }  # fmt: skip
+    return shown(request, "account.html.j2", caller, **content, **message_choices(service, caller))
 
 
 @router.get("/passkey")

@@ -17,6 +17,7 @@ from foundation.paper.wording import counted, grouped, listed
 
 router = APIRouter(include_in_schema=False, route_class=PageRoute)
 Reader = Annotated[Caller, Depends(needs("viewer", "portfolios"))]
+Name = Annotated[str, Query(max_length=128)]
 Only = Annotated[str, Query(max_length=20, description="Only portfolios that have this kind of need.")]
 EACH = 3  # needs of a kind that are told one by one: more are one sentence
 TICKETS, JOBS = 100, 100  # newest ones that are looked through
@@ -50,13 +51,7 @@ KINDS = {  # of needs, in the order in which they are told, with what several po
 
 
 @router.get("/")
-def home(
-    request: Request,
-    service: InService,
-    caller: Reader,
-    name: Annotated[str, Query(max_length=128)] = "",
-    only: Only = "",
-) -> Response:
+def home(request: Request, service: InService, caller: Reader, name: Name = "", only: Only = "") -> Response:
     """Show what needs a person, and the portfolios whose name or client holds `name`."""
     rows = overview_rows(service, caller)
     found = needs_of(service, caller, rows)

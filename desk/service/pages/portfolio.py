@@ -60,18 +60,9 @@ def today(request: Request, portfolio: Id, service: InService, caller: OrderRead
     notes = {note.subject: note for note in list_notes(service, caller, portfolio)[::-1] if note.kind == "line"}
     newest = tickets_of(service.root(caller.tenant), [found["ticket"]["portfolio"]], 1, None)
     step = next_step(portfolio, found, newest[0][1] if newest else None)
-    figures = {"headline": _headline(found), "columns": [{"name": found["ticket"]["portfolio"]}]}
-    return shown(
-        request,
-        "portfolio_today.html.j2",
-        caller,
-        portfolio=portfolio,
-        found=found,
-        step=step,
-        sheet=figures,
-        notes=notes,
-        age=age_of(found["ticket"]["as_of"]),
-    )
+    sheet = {"headline": _headline(found), "columns": [{"name": found["ticket"]["portfolio"]}]}
+    content = {"found": found, "step": step, "sheet": sheet, "notes": notes, "age": age_of(found["ticket"]["as_of"])}
+    return shown(request, "portfolio_today.html.j2", caller, portfolio=portfolio, **content)
 
 
 @router.get("/portfolios/{portfolio}/risk")

@@ -2,7 +2,7 @@
 
 from typing import Annotated, Any
 
-from fastapi import APIRouter, Depends, Query, Request, Response
+from fastapi import APIRouter, Depends, Request, Response
 from sqlalchemy import select
 
 from desk.commands.orders.tca import cost_report
@@ -13,7 +13,7 @@ from desk.service.caller import APPROVALS, Caller, InService, Service, needs, si
 from desk.service.orders import TicketHead
 from desk.service.pages.page import PageRoute, shown
 from desk.service.portfolios.stored import seen_by
-from desk.service.routes.orders import TicketId, names_of
+from desk.service.routes.orders import Before, TicketId, names_of
 from desk.service.store.tables import Passkey, StoredPortfolio
 from desk.tca.page import table_block
 
@@ -47,9 +47,7 @@ def _is_maker(service: Service, head: TicketHead, caller: Caller) -> bool:
 
 
 @router.get("")
-def tickets(
-    request: Request, service: InService, caller: Reader, before: Annotated[int | None, Query(ge=1, le=2**53)] = None
-) -> Response:
+def tickets(request: Request, service: InService, caller: Reader, before: Before = None) -> Response:
     """Show the tickets of the portfolios that the caller sees, by state."""
     found = orders.tickets_of(service.root(caller.tenant), names_of(service, caller), SHOWN, before)
     groups: dict[str, list[TicketHead]] = {state: [] for state in STATES}
@@ -69,22 +67,14 @@ def ticket(request: Request, ticket: TicketId, service: InService, caller: Reade
         wanted = select(StoredPortfolio.id).where(seen_by(caller), StoredPortfolio.name == head.portfolio)
         portfolio = session.scalars(wanted.limit(1)).one_or_none()
         has_passkey = session.scalar(select(Passkey.credential).where(Passkey.user == caller.user).limit(1)) is not None
-    return shown(
-        request,
-        "ticket.html.j2",
-        caller,
-        ticket=head,
-        document=orders.document_of(root, names, head.hash),
-        state=state_of(service, head, caller),
-        states=STATES,
-        is_maker=_is_maker(service, head, caller),
-        entries=entries,
-        sent=[each for each in entries[::-1] if each.kind == "order"],
-        fills=[each for each in entries[::-1] if each.kind == "fill"],
-        portfolio=portfolio,
-        has_passkey=has_passkey,
-        is_paused=bool(pause_file(root) or stop_file(root)),
-    )
+    sent, fills = ([each for each in entries[::-1] if each.kind == kind] for kind in ("order", "fill"))
+    content = {
+        "ticket": head, "document": orders.document_of(root, names, head.hash), "entries": entries, "sent": sent,
+        "fills": fills, "state": state_of(service, head, caller), "states": STATES, "portfolio": portfolio,
+        "is_maker": _is_maker(service, head, caller), "has_passkey": has_passkey,
+        "is_paused": bool(pause_file(root) or stop_file(root)),
+    }  # fmt: skip
+    return shown(request, "ticket.html.j2", caller, **content)
 
 
 @router.get("/{ticket}/costs")

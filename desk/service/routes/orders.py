@@ -36,6 +36,7 @@ TicketId = Annotated[str, Path(pattern="^[0-9a-f]{12,64}$", description="The beg
 Version = Annotated[int | None, Query(ge=1, le=2**31 - 1, description="Number of a version; the newest by default.")]
 Limit = Annotated[int, Query(ge=1, le=500)]
 Before = Annotated[int | None, Query(ge=1, le=2**53, description="`next` of the page before.")]
+Form = Annotated[str, Query(alias="format", json_schema_extra={"enum": [each[1:] for each in FORMATS]})]
 KINDS = {"html": "text/html", "fix": "text/plain", "csv": "text/csv", "json": "application/json"}
 BINARY = "application/octet-stream"
 
@@ -171,12 +172,7 @@ def tickets(caller: Reader, service: InService, limit: Limit = 50, before: Befor
 
 
 @router.get("/tickets/{ticket}", response_class=FileResponse)
-def ticket(
-    ticket: TicketId,
-    caller: Reader,
-    service: InService,
-    form: Annotated[str, Query(alias="format", json_schema_extra={"enum": [each[1:] for each in FORMATS]})] = "json",
-) -> FileResponse:
+def ticket(ticket: TicketId, caller: Reader, service: InService, form: Form = "json") -> FileResponse:
     """Give a ticket in a format, byte for byte as it was issued."""
     path = orders.file_of(service.root(caller.tenant), names_of(service, caller), ticket, form)
     return FileResponse(path, filename=path.name, media_type=KINDS.get(form.rpartition(".")[2], BINARY))

@@ -31,6 +31,7 @@ Paths = Annotated[int, Query(ge=16, le=PATHS, description="Simulated futures of 
 Limit = Annotated[int, Query(ge=1, le=500)]
 Pair = Annotated[str, StringConstraints(max_length=160, pattern=r"^[^=\x00-\x1f]+=[^=\x00-\x1f]+$")]
 Offset = Annotated[int, Query(ge=0, le=2**31 - 1)]
+Client = Annotated[str, Query(max_length=128, pattern=PRINTED, description="Client whose it is.")]
 IfMatch = Annotated[str | None, Header(description="ETag of the version that you have read.")]
 Answers = dict[int | str, dict[str, Any]]  # that a route gives besides those of all
 TAKEN: Answers = {409: {"description": "Another portfolio of your tenant has this name."}}
@@ -226,11 +227,7 @@ def list_portfolios(
 
 @router.post("", status_code=201, openapi_extra=BODY, responses=TAKEN)
 def create_portfolio(
-    service: InService,
-    caller: Writer,
-    response: Response,
-    body: SentBody,
-    client: Annotated[str, Query(max_length=128, pattern=PRINTED, description="Client whose it is.")] = "",
+    service: InService, caller: Writer, response: Response, body: SentBody, client: Client = ""
 ) -> PortfolioRecord:
     """Store a portfolio: YAML, the same mapping as JSON, or a form with the files that it names."""
     if body.text is None:

@@ -24,6 +24,7 @@ from foundation.errors import DataError
 
 router = APIRouter(prefix="/api/runs", tags=["runs"])
 Name = Annotated[str, Path(max_length=255, pattern=PRINTED)]
+OfPortfolio = Annotated[Id | None, Query(description="Id of a portfolio.")]
 GONE: Answers = {410: {}}
 
 
@@ -66,11 +67,7 @@ class RunVerified(BaseModel):
 
 @router.get("")
 def runs(
-    caller: Reader,
-    service: InService,
-    portfolio: Annotated[Id | None, Query(description="Id of a portfolio.")] = None,
-    limit: Limit = 20,
-    offset: Offset = 0,
+    caller: Reader, service: InService, portfolio: OfPortfolio = None, limit: Limit = 20, offset: Offset = 0
 ) -> RunList:
     """List the runs of the portfolios that you see, the newest first."""
     wanted = _runs(caller)
