@@ -46,25 +46,14 @@ def trades(
     """
     of_one = {"FILE": file, "--positions": positions, "--prices": prices, "--quotes": quotes, "--prices-ok": prices_ok,
               "--not-held": not_held, "--cash": cash is not None, "--deploy": deploy, "--withdraw": withdraw,
-              "--account": account,
-              "--buy-only": buy_only, "--sell-only": sell_only, "--to-target": to_target,
+              "--account": account, "--buy-only": buy_only, "--sell-only": sell_only, "--to-target": to_target,
               "--review": review}  # fmt: skip
     if accounts is not None:
         if asked := [name for name, value in of_one.items() if value]:
             raise ConfigError(f"--accounts excludes {', '.join(asked)}: a row names its portfolio file.")
-        _trades_of_accounts(
-            accounts,
-            out or (),
-            exact=exact,
-            workers=1 if workers is None else workers,
-            cluster=cluster or "",
-            lots=lots,
-            reports=reports,
-            as_of=as_of,
-            stale_ok=stale_ok,
-            fx=fx,
-            trust_code=trust_code,
-        )
+        how: dict[str, Any] = {"exact": exact, "workers": 1 if workers is None else workers, "cluster": cluster or ""}
+        how |= {"lots": lots, "reports": reports, "as_of": as_of, "stale_ok": stale_ok, "fx": fx}
+        _trades_of_accounts(accounts, out or (), trust_code=trust_code, **how)
         return
     if file is None or exact or workers is not None or cluster or lots:
         raise ConfigError(
@@ -93,12 +82,8 @@ def trades(
 
         prices = fetch_quotes(file, quotes)
     with bar(None, "reading prices") as progress:
-        portfolio = load_portfolio(
-            file,
-            replaced_files(positions, prices, fx, prices_ok, not_held, cash),
-            trust_code=trust_code,
-            as_of=as_of or None,
-        )
+        instead = replaced_files(positions, prices, fx, prices_ok, not_held, cash)
+        portfolio = load_portfolio(file, instead, trust_code=trust_code, as_of=as_of or None)
         progress.stage("making the trade list")
         listed = trades_now(portfolio, reports=reports, request=request, as_of=as_of, stale_ok=stale_ok)
     saved = f"\n{save_trades(listed, out, reports)}" if out else ""  # before anybody stops reading
