@@ -259,12 +259,11 @@ class Checked:
         return "\n\n".join([*tables, *([wrapped(self.cash)] if self.cash else [])])
 
 
-def check_data(named: str, against: str | None = None, clock: Clock | None = None) -> Checked:
+def check_data(named: str, against: str | None = None) -> Checked:
     """The quality of what a portfolio file reads, as of its moment and with its repairs, or of what a store has.
 
     named   : path of a portfolio file, or name of a store.
     against : name of another store, whose closes of the same assets are compared; None for none.
-    clock   : that of the system by default; series are due up to its day.
     Raises  : ConfigError for what is neither, and for a file whose store lacks an asset.
     """
     _check_named(named)
@@ -273,7 +272,7 @@ def check_data(named: str, against: str | None = None, clock: Clock | None = Non
         codes = dict(zip(ids := store.assets(), store.read(ids, ()).currency, strict=True))
         series = [asset for asset, code in codes.items() if named in ADAPTERS and not code]  # nobody's price
         prices = [asset for asset in ids if asset not in series]
-        today = np.datetime64((clock or Clock()).now().date(), "D")
+        today = np.datetime64(Clock().now().date(), "D")  # up to which series are due
         of_series = check_series(store.read(series, ()), today) if series else None
         of = {asset: known_instruments().find(asset) or Instrument(asset) for asset in prices}
         if of_series and not prices and against is None:
