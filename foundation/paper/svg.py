@@ -18,42 +18,25 @@ from foundation.arrays import Mask
 
 # The page's colours: --ink, --soft and so on. Lines are 3:1 against the paper at least, words 4.5:1. Any two of ink and
 # the ten hues are 18 apart or more in CIELAB, for normal eyes and with each of the three colour blindnesses.
-LIGHT = {
-    "ink": "#1b1d21",
-    "soft": "#5d6168",
-    "rule": "#e2e0d9",
-    "wash": "#f2f0e9",
-    "paper": "#fffefb",
-    "accent": "#882255",
-    "sky": "#2a93d5",
-    "orange": "#e06a10",
-    "green": "#117733",
-    "violet": "#5b3fa6",
-    "wine": "#882255",
-    "pink": "#cc79a7",
-    "blue": "#0046fa",
-    "stone": "#a08c78",
-    "red": "#e6003c",
-    "brown": "#461e00",
+TOKENS = {  # of a light page, and of a dark one
+    "ink": ("#1b1d21", "#eceae4"),
+    "soft": ("#5d6168", "#a5a8ae"),
+    "rule": ("#e2e0d9", "#2f3237"),
+    "wash": ("#f2f0e9", "#212429"),
+    "paper": ("#fffefb", "#15171b"),
+    "accent": ("#882255", "#f29bb8"),
+    "sky": ("#2a93d5", "#6cc4f2"),
+    "orange": ("#e06a10", "#ff9440"),
+    "green": ("#117733", "#2fa35c"),
+    "violet": ("#5b3fa6", "#9a86e8"),
+    "wine": ("#882255", "#b8436a"),
+    "pink": ("#cc79a7", "#cc79a7"),
+    "blue": ("#0046fa", "#286efa"),
+    "stone": ("#a08c78", "#beb4a0"),
+    "red": ("#e6003c", "#c81e1e"),
+    "brown": ("#461e00", "#fac896"),
 }
-DARK = {
-    "ink": "#eceae4",
-    "soft": "#a5a8ae",
-    "rule": "#2f3237",
-    "wash": "#212429",
-    "paper": "#15171b",
-    "accent": "#f29bb8",
-    "sky": "#6cc4f2",
-    "orange": "#ff9440",
-    "green": "#2fa35c",
-    "violet": "#9a86e8",
-    "wine": "#b8436a",
-    "pink": "#cc79a7",
-    "blue": "#286efa",
-    "stone": "#beb4a0",
-    "red": "#c81e1e",
-    "brown": "#fac896",
-}
+LIGHT, DARK = ({name: colours[k] for name, colours in TOKENS.items()} for k in (0, 1))
 HUES = ("sky", "orange", "green", "violet", "wine", "pink", "blue", "stone", "red", "brown")
 
 SMALL = 12.0  # size of type, px at the picture's own width

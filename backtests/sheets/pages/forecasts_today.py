@@ -7,8 +7,7 @@ from pathlib import Path
 from backtests.inference.estimates import INTERVAL_LEVEL, Estimate, NotAvailable, why_not
 from backtests.sheets.pages.forecast_worth import worth_numbers, worth_parts, worth_words
 from backtests.sheets.parts import Filled, Folded, Part, Words, section_blocks
-from backtests.sheets.pictures.comparison.forecasts import forecasts_picture
-from backtests.sheets.pictures.today import history_picture, intervals_picture
+from backtests.sheets.pictures.today import forecasts_picture, history_picture, intervals_picture
 from backtests.sheets.render import render, write_report
 from backtests.sheets.sections.conventions import settings_text
 from backtests.sheets.sections.forecasts import WORDS, lines_table, measures_table, numbers_of

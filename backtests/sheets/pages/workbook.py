@@ -10,7 +10,7 @@ from backtests.comparison import Comparison
 from backtests.evaluation.backtest_figures import comparison_figures, metric_groups
 from backtests.evaluation.metrics import CURRENCY, METRICS, Column
 from backtests.runs.origin import Origin, identity_numbers
-from backtests.sheets.pictures.comparison.episodes import episode_table
+from backtests.sheets.pictures.comparison.stress import episode_table
 from backtests.sheets.sections.played import COSTS_SHOWN, costs_of
 from backtests.sheets.sections.returns import returns_numbers
 from foundation.paper.cells import BOOK_OPTIONS, write_cell

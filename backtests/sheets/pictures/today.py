@@ -12,7 +12,7 @@ from backtests.today.targets_today import TargetsToday
 from foundation.paper.charts.curves import Curve, curves
 from foundation.paper.charts.interval_rows import Row, axis_of_rows, heights, interval_rows, row_names
 from foundation.paper.charts.panel import Axis, Panel, Side, day_numbers, one_panel, plotted
-from foundation.paper.layout import AXIS, KEY_ROW, NAMES, TITLE
+from foundation.paper.layout import AXIS, KEY_ROW, NAMES, ROW_HEIGHT, ROW_ROOM, TITLE
 from foundation.paper.picture import Format, Picture, picture
 from foundation.paper.styles import LineStyle
 from foundation.paper.svg import Canvas
@@ -25,6 +25,7 @@ MARKS = (("target", "o", "sky", "", 5.5), ("held", "o", "ink", "paper", 9.5))  #
 SIMPLE = (("|", "soft"), ("D", "stone"), ("v", "green"), ("^", "violet"))  # marks of the strategic target and controls
 NARROW_NAMES = 120.0  # px
 HEIGHT = 220.0  # px of a history
+NUMBERS = ["expected", "lower", "upper", "mean so far"]
 
 
 def weights_picture(found: TargetsToday) -> Picture:
@@ -135,3 +136,29 @@ def history_picture(path: ForecastPath, line: str, name: str) -> Picture:
 
     table = data.rename_axis("date").reset_index()
     return picture(f"history_{i}", f"{line}: what {name} expected, and what came", caption, caption, table, draw)
+
+
+def forecasts_picture(table: pd.DataFrame, model: str, horizon: str) -> Picture:
+    """A row an asset: the expected return with its interval, and the mean so far as a stroke.
+
+    table   : of the champion, see `backtests.studies.forecasts.today.ForecastsToday.table`.
+    model   : its name.
+    horizon : in words, such as "21 days".
+    """
+    data = table[NUMBERS].rename_axis("line").reset_index()
+    said = [f"{line} {percent(mean, 2)}" for line, mean in zip(data["line"], data["expected"], strict=True)]
+    caption = (
+        f"Expected return of the next {horizon} by {model}, with the interval that should hold 90 % of outcomes. The "
+        "stroke is the mean so far, the naive forecast. Intervals are of outcomes, not of means."
+    )
+    alt = f"Expected return of the next {horizon}: {listed(said)}."
+
+    rows = []
+    for line, one in data.set_index("line").astype(float).iterrows():
+        mean, lower, upper, so_far = (100.0 * one[name] for name in NUMBERS)
+        figure = percent(one["expected"], 1)
+        rows.append(Row(str(line), mean, lower, upper, LineStyle("sky", width=2.0), figure=figure, values=(so_far,)))
+    across = Axis.over([0.0, *(100.0 * data["lower"]), *(100.0 * data["upper"])], margin=0.02)
+    x, y = Side(across, zero="soft"), Side(words="Expected return", unit="%")
+    draw = plotted(x, y, lambda panel: interval_rows(panel, rows), ROW_HEIGHT * len(rows), **ROW_ROOM)
+    return picture("forecasts_today", f"What {model} expects", caption, alt, data, draw)

@@ -9,7 +9,7 @@ import numpy as np
 from backtests.comparison import Comparison
 from backtests.inference.estimates import why_not
 from backtests.sheets.parts import Folded, Part, Words
-from backtests.sheets.pictures.comparison.forecasts import forecasts_picture
+from backtests.sheets.pictures.today import forecasts_picture
 from backtests.sheets.tables import Block, Shown, day, records_of, records_table, scaled, table
 from backtests.sheets.tilts import TILT, tilt_table, tilt_words
 from backtests.studies.forecasts.champion import Challenge

@@ -10,7 +10,7 @@ from backtests.comparison.verdict import orders_words
 from backtests.evaluation.backtest_figures import defined
 from backtests.evaluation.policy_risk import extremes
 from backtests.sheets.parts import Filled, Folded, Part, Words
-from backtests.sheets.pictures.comparison.downside import downside_picture
+from backtests.sheets.pictures.comparison.stress import downside_picture
 from backtests.sheets.sections.first_screen import first_screen
 from backtests.sheets.sections.holdings_stress import ASSUMED
 from backtests.sheets.tables import Block, looks_of, table

@@ -7,8 +7,8 @@ from typing import Any
 from backtests.comparison import Comparison
 from backtests.evaluation.policy_risk import DRAWDOWNS_SHOWN, PolicyRisk
 from backtests.sheets.parts import Folded, Part, Words
-from backtests.sheets.pictures.comparison.daily_returns import daily_returns_picture
 from backtests.sheets.pictures.comparison.months import MARK, months_picture
+from backtests.sheets.pictures.comparison.returns import daily_returns_picture
 from backtests.sheets.pictures.comparison.rolling import ROLLING_MEASURES, rolling_picture
 from backtests.sheets.tables import Block, Looks, Shown, day, looks_of, records_table, scaled
 from foundation.paper.wording import grouped, listed, percent

@@ -16,7 +16,7 @@ from backtests.comparison.descriptions.stress import (
 from backtests.comparison.descriptions.stress_episodes import EpisodeResult
 from backtests.evaluation.metrics import Column
 from backtests.sheets.parts import Folded, Part, Words
-from backtests.sheets.pictures.comparison.episodes import episodes_picture
+from backtests.sheets.pictures.comparison.stress import episodes_picture
 from backtests.sheets.sections.holdings_stress import (
     ASSUMED,
     STRESS_PER_CENT,

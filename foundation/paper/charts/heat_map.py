@@ -10,15 +10,10 @@ from foundation.paper.styles import LETTER
 from foundation.paper.svg import SMALL, Canvas
 
 TOP, LEGEND = 48.0, 40.0  # px: above the cells, and for a scale of colours
-# Heights of a cell, one turned, the least, px; most width, px.
-UPRIGHT, TURNED, LEAST_HEIGHT, CELL = (34.0, 24.0, 12.0, 84.0)
+UPRIGHT, TURNED, LEAST_HEIGHT, CELL = 34.0, 24.0, 12.0, 84.0  # px: heights of a cell, one turned, the least; most width
 HIGHEST = 480.0  # px: height of all cells together, where that leaves each the least
 TALL = 16  # rows: a map is not turned to have more of them
-FAINT, WORDY, STRONG = (
-    0.05,
-    0.55,
-    0.95,
-)  # strength of colour: of the weakest cell, of the strongest with and without words
+FAINT, WORDY, STRONG = 0.05, 0.55, 0.95  # strength of the weakest cell, of the strongest with and without words
 
 
 @dataclass(frozen=True, eq=False)

@@ -10,7 +10,7 @@ import pytest
 from backtests.comparison.comparison import Comparison, _passed_over, compare
 from backtests.engine import backtest
 from backtests.evaluation.metrics import METRICS
-from backtests.sheets.pictures.comparison.daily_returns import daily_returns_picture
+from backtests.sheets.pictures.comparison.returns import daily_returns_picture
 from backtests.views import view
 from foundation.errors import ConfigError
 from foundation.paper.styles import line_styles

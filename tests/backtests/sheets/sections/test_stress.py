@@ -9,7 +9,7 @@ import pytest
 from written import section_words, written
 
 from backtests.comparison import Comparison, compare
-from backtests.sheets.pictures.comparison.episodes import episode_table, episodes_picture
+from backtests.sheets.pictures.comparison.stress import episode_table, episodes_picture
 from backtests.sheets.sections.stress import stress_numbers, stress_parts
 from backtests.sheets.tables import page_styles
 from foundation.paper.wording import number

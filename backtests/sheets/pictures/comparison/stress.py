@@ -1,4 +1,4 @@
-"""Episodes of stress, the largest loss first: that of one policy, and the others' differences to the reference."""
+"""Pictures of stress: the worst of past and assumed markets, and episodes with the differences to the reference."""
 
 from collections.abc import Mapping, Sequence
 
@@ -9,12 +9,16 @@ from backtests.sheets.pictures.comparison.years import gaps_held, largest_gap
 from foundation.dataclasses import replace
 from foundation.paper.charts.interval_rows import BAR, heights, row_names
 from foundation.paper.charts.panel import Axis, Panel, beside, heading
-from foundation.paper.layout import AXIS, KEY_ROW, NAMES
+from foundation.paper.layout import AXIS, KEY_ROW, NAMES, TITLE
 from foundation.paper.picture import Format, Picture, picture
 from foundation.paper.styles import LineStyle, fitted_name
 from foundation.paper.svg import Canvas
-from foundation.paper.wording import counted, number, percent
+from foundation.paper.wording import counted, listed, number, percent
 
+BAR_HEIGHT = 15.0  # px: height of a bar with its figure
+WIDE_NAMES = 250.0  # px: room for the names of rows on a wide page
+BETWEEN_ROWS = 8.0  # px between two rows
+BESIDE_BAR = 44.0  # px: room for a figure beside a bar
 FIGURES = ("total_return", "max_drawdown", "turnover", "orders", "cost")
 SLOT = 30.0  # px: height of an episode's row
 MOST = 15  # episodes that are drawn: the table and the CSV have all
@@ -23,6 +27,70 @@ BETWEEN = 30.0  # px between the two panels of a wide page
 KEYS = {True: 5, False: 2}  # names in a row of the key, on a wide page and a narrow one
 DIGITS = 40.0  # px: room for a figure beside a bar
 ENDS = 92.0  # px: room for the least and the largest difference of a row
+
+
+def downside_picture(losses: pd.DataFrame, styles: Mapping[str, LineStyle]) -> Picture:
+    """Bars of the return of each policy in each market.
+
+    losses : returns, fraction, NaN for none; a row a market, with levels kind and name, a column a policy.
+    styles : line style of each policy.
+    """
+    starts = losses.index[~losses.index.get_level_values(0).duplicated()]
+    least, names = losses.min(axis=1), [str(name) for name in losses.index.get_level_values(1)]
+    kinds = listed(list(starts.get_level_values(0)))
+    caption = (
+        f"From top to bottom: {kinds}. The worst: {names[int(least.argmin())]}, {percent(float(least.min()))}. "
+        "Not annualised; net of costs, those of assumed shocks apart."
+    )
+    each = [
+        f"{name}: " + ", ".join(f"{policy} {percent(value)}" for policy, value in zip(losses, row, strict=True))
+        for name, row in zip(names, losses.to_numpy(dtype=float).tolist(), strict=True)
+    ]
+
+    def draw(f: Format) -> Canvas:
+        count, left = losses.shape[1], WIDE_NAMES if f.is_wide else 0.0
+        x = Axis.over([*(100.0 * losses.to_numpy().ravel()), 0.0], margin=BESIDE_BAR / (f.width - left))
+        own = 0.0 if f.is_wide else BAR_HEIGHT  # on a phone a name stands above its bars
+        high = BAR_HEIGHT * count + BETWEEN_ROWS + own
+        above, tall = TITLE + KEY_ROW, high * len(losses)
+        panel = Panel(f.canvas(above + tall + AXIS), left, above, f.width - left - 12.0, tall, x)
+        panel.x_grid(panel.x.ticks(5))
+        for middle, market in zip(heights(panel, len(losses)), losses.index, strict=True):
+            if market in starts[1:]:
+                panel.canvas.line([0.0, panel.right], [middle - high / 2.0] * 2, colour="rule")
+            for k, (policy, value) in enumerate(losses.loc[market].items()):
+                if value == value:
+                    y, style = (
+                        middle + BAR_HEIGHT * (k - count / 2.0 + (0.5 if f.is_wide else 1.0)),
+                        styles[str(policy)],
+                    )
+                    _bar(panel, y, 100.0 * float(value), style.colour, BAR * BAR_HEIGHT, bold=style.bold)
+            if not f.is_wide:
+                panel.canvas.text(0.0, middle - BAR_HEIGHT * count / 2.0, str(market[1]))
+        if f.is_wide:
+            row_names(panel, names)
+        panel.x_line(0.0, "ink", 0.8)
+        panel.x_title("return, %")
+        room = panel.width / count
+        for k, policy in enumerate(map(str, losses)):
+            at, y = panel.left + k * room, KEY_ROW / 2.0
+            panel.canvas.line([at, at + 16.0], [y, y], colour=styles[policy].colour, width=BAR * BAR_HEIGHT)
+            panel.canvas.text(at + 22.0, y, fitted_name(policy, room - 24.0), bold=styles[policy].bold)
+        return panel.canvas
+
+    alt = f"Return in each. {'; '.join(each)}."
+    return picture("downside", "The worst markets", caption, alt, losses.reset_index(), draw)
+
+
+def _bar(panel: Panel, y: float, value: float, colour: str, width: float, *, bold: bool = False) -> None:
+    """A bar from zero with its figure."""
+    align, away = ("right", -5.0) if value < 0.0 else ("left", 5.0)
+    ends = [panel.x_at(0.0), panel.x_at(value)]
+    panel.canvas.line(ends, [y, y], colour=colour, width=width)
+    panel.canvas.text(ends[1] + away, y, number(value, 1), align=align, bold=bold)
+
+
+# -- episodes ---------------------------------------------------------------------------------------------------------
 
 
 def episode_table(episodes: Sequence[EpisodeResult]) -> pd.DataFrame:
@@ -131,15 +199,12 @@ def _alt(table: pd.DataFrame) -> str:
 def _bars(panel: Panel, names: Sequence[str], returns: pd.Series, style: LineStyle) -> None:
     """A bar an episode from zero, with its figure; an episode without one says so."""
     panel.x_grid(panel.x.ticks(4))
-    values, canvas, zero = [100.0 * float(value) for value in returns], panel.canvas, panel.x_at(0.0)
     row_names(panel, names)
-    for value, y in zip(values, heights(panel, len(values)), strict=True):
+    for value, y in zip(returns, heights(panel, len(returns)), strict=True):
         if value != value:
-            canvas.text(zero - 6.0, y, "no backtest", align="right", colour="soft")
+            panel.canvas.text(panel.x_at(0.0) - 6.0, y, "no backtest", align="right", colour="soft")
         else:
-            x, align, away = panel.x_at(value), "right" if value < 0.0 else "left", -5.0 if value < 0.0 else 5.0
-            canvas.line([zero, x], [y, y], colour=style.colour, width=BAR * SLOT)
-            canvas.text(x + away, y, number(value, 1), align=align)
+            _bar(panel, y, 100.0 * float(value), style.colour, BAR * SLOT)
     panel.x_line(0.0, "ink", 0.8)
     panel.x_title("return, %, not annualised")
 
