@@ -1,6 +1,6 @@
 """Numbers and lists as text, for captions, alternative texts and tables."""
 
-from collections.abc import Hashable, Iterable, Mapping, Sequence
+from collections.abc import Callable, Hashable, Iterable, Mapping, Sequence
 from datetime import date
 from string import Formatter
 from typing import TYPE_CHECKING, Any, TypeVar
@@ -109,19 +109,29 @@ class _Told(Formatter):
         return number(value, int(digits or 2), signed=signed)
 
 
-def told(rows: "pd.DataFrame | Iterable[Mapping[str, Any]]", words: str, apart: str = "; ") -> str:
+def told(rows: "pd.DataFrame | Iterable[Mapping[str, Any]]", words: str) -> str:
     """A text for each row of a table, with the row's columns in braces.
 
     rows  : the table, or its rows.
-    words : the text; `{loss}` has two decimals, `{loss:1}` one, `{gap:+}` a sign, and `{cost:%}` is in per cent.
-    apart : stands between two rows.
+    words : the text; `{loss}` has two decimals, `{loss:1}` one, `{gap:+}` a sign, and `{cost:%1}` is in per cent.
 
     >>> told([{"name": "a", "gap": -0.5}, {"name": "b", "gap": 0.25}], "{name} {gap:+1} or {gap:%0}")
     'a −0.5 or −50 %; b +0.2 or 25 %'
     """
     records: Any = rows.to_dict("records") if hasattr(rows, "to_dict") else rows
     write = _Told()
-    return apart.join(write.vformat(words, (), record) for record in records)
+    return "; ".join(write.vformat(words, (), record) for record in records)
+
+
+def cells_told(table: "pd.DataFrame", cell: Callable[[Any, float], str], after: str = ": ") -> str:
+    """A text for each row of a table of numbers: its name, and each of its cells.
+
+    table : a row each; NaN where there is no cell.
+    cell  : gives the text of a cell by the name of its column and its number.
+    after : stands after the name of a row.
+    """
+    rows = ((name, row.dropna()) for name, row in table.iterrows())
+    return "; ".join(f"{name}{after}{', '.join(cell(at, value) for at, value in row.items())}" for name, row in rows)
 
 
 def item_lines(items: Iterable[str], most: int = 20) -> list[str]:

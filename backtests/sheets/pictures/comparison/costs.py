@@ -17,7 +17,7 @@ from foundation.paper.layout import NAMES, NUMBERS_HEIGHT, ROW_HEIGHT, ticks
 from foundation.paper.picture import HALF, Format, Picture, picture
 from foundation.paper.styles import LETTER, LineStyle, near
 from foundation.paper.svg import SMALL, Canvas
-from foundation.paper.wording import listed, number, percent, told
+from foundation.paper.wording import cells_told, listed, number, percent, told
 from research.accounting.cost_parameters import COST_COLUMNS, HOLDING_COSTS
 from research.accounting.costs import USUAL
 
@@ -232,8 +232,5 @@ def _caption_of_levels(found: CostLevels, shown: str, away: Mapping[str, str]) -
 
 
 def _alt_of_levels(losses: pd.DataFrame) -> str:
-    each = [
-        f"{name} {', '.join(f'{number(value)} at {level:g}' for level, value in row.dropna().items())}"
-        for name, row in losses.iterrows()
-    ]
-    return f"J of each policy, bp a year, at costs in bp of notional a side. {'; '.join(each)}."
+    each = cells_told(losses, lambda level, value: f"{number(value)} at {level:g}", after=" ")
+    return f"J of each policy, bp a year, at costs in bp of notional a side. {each}."

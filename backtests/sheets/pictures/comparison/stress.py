@@ -13,7 +13,7 @@ from foundation.paper.layout import AXIS, KEY_ROW, NAMES, TITLE
 from foundation.paper.picture import Format, Picture, picture
 from foundation.paper.styles import LineStyle, fitted_name
 from foundation.paper.svg import Canvas
-from foundation.paper.wording import counted, listed, number, percent
+from foundation.paper.wording import cells_told, counted, listed, number, percent
 
 BAR_HEIGHT = 15.0  # px: height of a bar with its figure
 WIDE_NAMES = 250.0  # px: room for the names of rows on a wide page
@@ -189,11 +189,8 @@ def _caption(returns: pd.Series, held: pd.DataFrame, shown: str, reference: str,
 
 
 def _alt(table: pd.DataFrame) -> str:
-    each = [
-        f"{episode}: " + ", ".join(f"{name} {percent(value)}" for name, value in row.dropna().items())
-        for episode, row in table.iterrows()
-    ]
-    return f"Return of each policy in each episode, net of costs. {'; '.join(each)}."
+    each = cells_told(table, lambda name, value: f"{name} {percent(value)}")
+    return f"Return of each policy in each episode, net of costs. {each}."
 
 
 def _bars(panel: Panel, names: Sequence[str], returns: pd.Series, style: LineStyle) -> None:

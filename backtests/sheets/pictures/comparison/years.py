@@ -16,7 +16,7 @@ from foundation.paper.layout import NAMES, NUMBERS_HEIGHT, ROW_HEIGHT, TITLE
 from foundation.paper.picture import Format, Picture, picture
 from foundation.paper.styles import LABEL_GAP, LineStyle, near
 from foundation.paper.svg import Canvas
-from foundation.paper.wording import number, percent
+from foundation.paper.wording import cells_told, number, percent
 from research.risk import calendar_years
 from research.risk.measures import BPS
 
@@ -103,8 +103,8 @@ def largest_gap(held: pd.DataFrame) -> str:
 
 
 def _alt(table: pd.DataFrame) -> str:
-    each = [f"{name} " + ", ".join(f"{year} {percent(v)}" for year, v in table[name].items()) for name in table]
-    return f"Net return of each calendar year. {'; '.join(each)}."
+    each = cells_told(table.T, lambda year, value: f"{year} {percent(value)}", after=" ")
+    return f"Net return of each calendar year. {each}."
 
 
 def years_side(count: int) -> Side:

@@ -16,7 +16,7 @@ from foundation.paper.layout import AXIS, ROW_HEIGHT, TITLE, far, log_ticks
 from foundation.paper.picture import Format, Picture, picture
 from foundation.paper.styles import LABEL_GAP, LineStyle
 from foundation.paper.svg import Canvas
-from foundation.paper.wording import listed, number
+from foundation.paper.wording import cells_told, listed, number
 
 HEIGHT = 190.0  # px: of the curves
 AIR = 0.02  # of the levels' span, at either end
@@ -93,12 +93,8 @@ def _long(ladder: pd.DataFrame, metric: str) -> pd.DataFrame:
 
 
 def _alt(ladder: pd.DataFrame, metric: str, along: str) -> str:
-    each = [
-        f"{name}: "
-        + ", ".join(f"{METRICS[metric].text(v)} at {axis_value(along, level)}" for level, v in values.items())
-        for name, values in ladder.items()
-    ]
-    return f"{METRICS[metric].label}, {METRICS[metric].unit}. {'; '.join(each)}."
+    each = cells_told(ladder.T, lambda level, value: f"{METRICS[metric].text(value)} at {axis_value(along, level)}")
+    return f"{METRICS[metric].label}, {METRICS[metric].unit}. {each}."
 
 
 def _cost_caption(ladder: pd.DataFrame, metric: str, by_start: Sequence[pd.DataFrame], conditions: str) -> str:
