@@ -20,10 +20,9 @@ from backtests.sheets.pages.card_words import ANSWERS, CARD_TERMS, card_html
 from backtests.sheets.pages.policy_catalog import holds_words, learner_words, saw_words
 from backtests.sheets.pages.universal_card import write_universal_card
 from backtests.sheets.pictures.policy.importance import importance_picture
-from backtests.sheets.pictures.policy.learning import learning_picture
+from backtests.sheets.pictures.policy.learning import learning_picture, seeds_picture
 from backtests.sheets.pictures.policy.regimes import regimes_picture
 from backtests.sheets.pictures.policy.region import region_picture
-from backtests.sheets.pictures.policy.seeds import seeds_picture
 from backtests.sheets.pictures.policy.trades import trades_picture
 from backtests.sheets.sections.conventions import settings_text
 from backtests.sheets.tables import Block, Looks, Shown, records_table

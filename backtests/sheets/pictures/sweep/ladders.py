@@ -7,7 +7,6 @@ import numpy as np
 import pandas as pd
 
 from backtests.evaluation.metrics import METRICS, lower_is_better
-from backtests.sheets.pictures.sweep.styles import with_long_labels
 from backtests.sweeps.analysis import break_evens, leaders, ranks
 from backtests.sweeps.labels import axis_value
 from foundation.paper.charts.curves import Curve, curves, marks
@@ -52,7 +51,7 @@ def cost_ladder_picture(
     behind = _behind(ladder, metric, best)
 
     def draw(f: Format) -> Canvas:
-        f, count, row = with_long_labels(f), ladder.shape[1], METRICS[metric]
+        f, count, row = _with_long_labels(f), ladder.shape[1], METRICS[metric]
         second = TITLE + HEIGHT + 14.0 + TITLE
         canvas = f.canvas(second + ROW_HEIGHT * count + AXIS)
         near = behind.loc[:, ~far(behind.max())]
@@ -83,6 +82,11 @@ def cost_ladder_picture(
     caption, alt = _cost_caption(ladder, metric, by_start, conditions), _alt(ladder, metric, "cost_multiple")
     data = _long(ladder, metric).assign(behind=behind.melt(value_name="behind")["behind"])
     return picture(name, "Ranking by level of cost", caption, alt, data, draw)
+
+
+def _with_long_labels(f: Format) -> Format:
+    """A format with room for the longer names of a sweep."""
+    return replace(f, right=236.0 if f.is_wide else 158.0)
 
 
 def _long(ladder: pd.DataFrame, metric: str) -> pd.DataFrame:
@@ -186,7 +190,7 @@ def lag_ladder_picture(
     """
 
     def draw(f: Format) -> Canvas:
-        f, first = with_long_labels(f), next(iter(ladders.values()))
+        f, first = _with_long_labels(f), next(iter(ladders.values()))
         count, high = len(ladders), max(110.0, LABEL_GAP * first.shape[1] + 10.0)
         canvas = f.canvas(count * (TITLE + high) + AXIS)
         for k, (metric, values) in enumerate(ladders.items()):

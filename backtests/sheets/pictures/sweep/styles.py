@@ -5,7 +5,6 @@ from dataclasses import replace
 
 import pandas as pd
 
-from foundation.paper.picture import Format
 from foundation.paper.styles import LineStyle, line_styles
 
 
@@ -25,8 +24,3 @@ def policy_styles(shown: pd.DataFrame, by_family: Mapping[str, LineStyle]) -> di
         style = by_family[row["family"]]
         found[str(row["policy"])] = replace(style, width=2.1, bold=True) if k == 0 else style
     return found
-
-
-def with_long_labels(f: Format) -> Format:
-    """A format with room for the longer names of a sweep."""
-    return replace(f, right=236.0 if f.is_wide else 158.0)
