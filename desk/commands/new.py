@@ -26,8 +26,8 @@ from research.market.reading.known_instruments import SOURCES, Instrument, known
 from research.market.store import named_store, store_names
 from research.portfolio.file.faults import Faults
 from research.portfolio.file.kinds import CODE
+from research.portfolio.holdings.brokers.positions import held_symbols, read_positions
 from research.portfolio.holdings.held_rows import Positions
-from research.portfolio.holdings.positions import held_symbols, read_positions
 
 CLASS_COSTS = {
     "us_equity": 1, "bonds": 1, "fx": 1, "developed_equity": 1.5, "global_equity": 1.5, "gold": 1.5,

@@ -8,7 +8,7 @@ if TYPE_CHECKING:
     from research.allocation.allocation import Allocation, TargetPath, spread_unlisted, target_path
     from research.allocation.answer import Answer, Binding, Explained, NotSolvedError
     from research.allocation.estimated import EqualWeights, FixedWeights, InverseVolatility, MarketCapWeights, Momentum
-    from research.allocation.estimator import EstimatorAllocation, FunctionAllocation
+    from research.allocation.estimators.estimator import EstimatorAllocation, FunctionAllocation
     from research.allocation.from_prices import weights_from_prices
     from research.allocation.hierarchical import HERC, HRP, NCO, Schur
     from research.allocation.kept_paths import kept_target_path

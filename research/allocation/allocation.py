@@ -31,7 +31,7 @@ from research.allocation.answer import (
     checked_weights,
     remarks,
 )
-from research.allocation.estimator_words import kind_of
+from research.allocation.estimators.words import kind_of
 from research.allocation.others_code import is_of_others, raise_of, without_noise
 from research.forecast.moments import Forecast
 from research.forecast.returns import left_out

@@ -21,8 +21,8 @@ from foundation.sets import installed_versions
 from foundation.stored import Stored
 from research.allocation.allocation import Allocation, TargetPath, target_path
 from research.allocation.answer import Answer, Binding
-from research.allocation.estimator import EstimatorAllocation
-from research.allocation.estimator_words import says_all
+from research.allocation.estimators.estimator import EstimatorAllocation
+from research.allocation.estimators.words import says_all
 from research.market import Market
 
 FOLDER = DATA / "cache" / "targets"

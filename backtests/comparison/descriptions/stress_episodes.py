@@ -1,4 +1,4 @@
-"""Results of policies in named episodes: in the test, or before it where they were not fitted."""
+"""Results and figures of policies in named episodes: in the test, or before it where they were not fitted."""
 
 from collections.abc import Mapping, Sequence
 from itertools import compress
@@ -11,18 +11,36 @@ import pandas as pd
 from backtests.comparison.fitting.candidates import backtest_candidate
 from backtests.engine.result import Backtest
 from backtests.evaluation.benchmark import Benchmark, target_returns
-from backtests.evaluation.episodes import EpisodeFigures, episode_figures
 from foundation.arrays import Array
 from foundation.dataclasses import dataclass, replace
 from research.accounting import Policy
 from research.allocation import Allocation, TargetPath, target_path
 from research.market import Market
 from research.portfolio import Portfolio
+from research.risk import drawdown
 from research.risk.stress.episodes import Episode, Span, span_of
 from research.rules.estimates import known_from
 from research.rules.protocol import fitted_until, held_by, traits
 
 REFUSALS = (ValueError, ArithmeticError)  # the house's are ValueErrors; a rule of one's own may raise others
+
+
+@dataclass(frozen=True)
+class EpisodeFigures:
+    """Figures of one policy in one episode, not annualised.
+
+    total_return : net of costs, fraction.
+    max_drawdown : the lowest NAV over its peak since the close before the episode, less 1; never positive.
+    turnover     : one-way, fraction of NAV, of decisions only.
+    orders       : number of orders whose notional exceeds 1e-6 of NAV, of decisions only.
+    cost         : fraction of NAV, of trading and holding.
+    """
+
+    total_return: float
+    max_drawdown: float
+    turnover: float
+    orders: int
+    cost: float
 
 
 @dataclass(frozen=True)
@@ -49,6 +67,25 @@ class EpisodeResult:
     figures: Mapping[str, EpisodeFigures]
     left_out: Mapping[str, str]
     unlisted: tuple[str, ...]
+
+
+def episode_figures(backtest: Backtest, base: int, last: int) -> EpisodeFigures:
+    """The figures of a backtest between two closes.
+
+    backtest : D test days.
+    base     : row of `backtest.dates` of the close on which the first return is earned.
+    last     : row of the last close.
+    """
+    path = backtest.growth_path[base : last + 1]
+    booked = backtest.ledger.booked[backtest.booked] - backtest.first
+    inside = backtest.booked[(booked > base) & (booked <= last)]
+    return EpisodeFigures(
+        total_return=float(path[-1] / path[0]) - 1.0,
+        max_drawdown=float(drawdown(path).min()),
+        turnover=float(backtest.turnover[base:last].sum()),
+        orders=int(np.count_nonzero(backtest.counted[inside])),
+        cost=float(backtest.cost_rate[base:last].sum()),
+    )
 
 
 def episode_results(

@@ -15,7 +15,7 @@ from research.orders.bookkeeping.reconciliation import reconcile as compare
 from research.portfolio import Portfolio, load_portfolio
 from research.portfolio.holdings.book import Book, Reconciled
 from research.portfolio.holdings.book_file import read_book, write_book
-from research.portfolio.holdings.positions import read_positions
+from research.portfolio.holdings.brokers.positions import read_positions
 
 
 def reconcile(name: str, path: Path, symbols: Mapping[str, str] | None = None) -> tuple[str, bool]:

@@ -19,9 +19,9 @@ from research.orders.bookkeeping.trade_row import trade_of
 from research.orders.bookkeeping.transaction import NOTHING_STATED, Reading, Source, Transaction
 from research.orders.fills import Fill
 from research.portfolio import Portfolio
-from research.portfolio.holdings.broker_tables import BrokerFile, BrokerTable, Column, read_broker_file
+from research.portfolio.holdings.brokers.symbols import AssetNames
+from research.portfolio.holdings.brokers.tables import BrokerFile, BrokerTable, Column, read_broker_file
 from research.portfolio.holdings.cash_entries import CashEntry
-from research.portfolio.holdings.symbols import AssetNames
 
 SOME_DIGIT = re.compile("[1-9]")  # in a debit or a credit
 

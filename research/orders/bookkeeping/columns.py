@@ -7,8 +7,8 @@ Alpaca (account activities), Binance and Kraken, of the table of fills of docs/b
 import re
 from collections.abc import Mapping
 
-from research.portfolio.holdings.broker_columns import NEXT
-from research.portfolio.holdings.broker_tables import TableKind
+from research.portfolio.holdings.brokers.columns import NEXT
+from research.portfolio.holdings.brokers.tables import TableKind
 from research.portfolio.holdings.cash_entries import EntryKind
 
 FEE_FIELDS = ("commission", "fees", "taxes")

@@ -10,7 +10,7 @@ import numpy as np
 from foundation.errors import DataError
 from foundation.table_files import quoted
 from research.market.calendars import day_at
-from research.portfolio.holdings.statement_day import MONTH_LETTERS
+from research.portfolio.holdings.brokers.statement_day import MONTH_LETTERS
 
 NOON = 12  # hour in UTC of a day that is stated without a time
 ZONES = {"utc": "UTC", "gmt": "UTC", "z": "UTC", "est": "America/New_York", "edt": "America/New_York"}

@@ -14,11 +14,11 @@ from research.market.currency import CURRENCIES
 from research.orders.bookkeeping import columns as words
 from research.orders.bookkeeping.moments import moment_of
 from research.portfolio import Portfolio
-from research.portfolio.holdings.broker_columns import TRADED, label_of, money_of
-from research.portfolio.holdings.broker_tables import BrokerTable
+from research.portfolio.holdings.brokers.columns import TRADED, label_of, money_of
+from research.portfolio.holdings.brokers.positions import CASH_NAMES, IGNORE_WORD
+from research.portfolio.holdings.brokers.symbols import AssetNames
+from research.portfolio.holdings.brokers.tables import BrokerTable
 from research.portfolio.holdings.cash_entries import CashEntry, EntryKind
-from research.portfolio.holdings.positions import CASH_NAMES, IGNORE_WORD
-from research.portfolio.holdings.symbols import AssetNames
 
 PAIR = re.compile(r"([A-Z]{3})[./]?([A-Z]{3})")  # two currencies that are exchanged
 SPELLINGS = {"XBT": "BTC", "XXBT": "BTC", "XETH": "ETH", "ZUSD": "USD", "ZEUR": "EUR", "ZGBP": "GBP"}  # of Kraken

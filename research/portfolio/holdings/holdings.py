@@ -20,9 +20,10 @@ from research.portfolio.file.settings import read
 from research.portfolio.file.strict_yaml import KeyPath
 from research.portfolio.holdings.book import Book
 from research.portfolio.holdings.book_file import read_book
+from research.portfolio.holdings.brokers.positions import CASH_WORD, DECLARED, IGNORE_WORD, odd_lots, read_positions
+from research.portfolio.holdings.brokers.statement_day import age_note
 from research.portfolio.holdings.currencies import read_balances
 from research.portfolio.holdings.held_rows import HeldRow, Positions, rounding_of
-from research.portfolio.holdings.positions import CASH_WORD, DECLARED, IGNORE_WORD, odd_lots, read_positions
 from research.portfolio.holdings.prices import (
     APART,
     OK,
@@ -35,7 +36,6 @@ from research.portfolio.holdings.prices import (
     right_all_the_same,
 )
 from research.portfolio.holdings.rates import PAIR, Rates
-from research.portfolio.holdings.statement_day import age_note
 
 NOT_HELD = "not_held"  # key of the assets that a file of positions need not have
 RATE_TOLERANCE = 0.02  # by which a rate of a broker may differ from that of the list before a note says so

@@ -21,7 +21,7 @@ from research.market.notes import counted
 from research.market.plausible import SPLIT_RETURN, far_closes
 from research.market.reading.cells import Cells
 from research.market.reading.days import days_of
-from research.portfolio.holdings.broker_tables import POSITION_TABLES, BrokerFile, BrokerTable, read_broker_file
+from research.portfolio.holdings.brokers.tables import POSITION_TABLES, BrokerFile, BrokerTable, read_broker_file
 
 CLOSE, GIVEN = "market close", "price file"
 PRICES = replace(POSITION_TABLES, required=("asset", "price"), others=("date", "currency", "quoted at", "source"))

@@ -16,7 +16,7 @@ from typing import Any
 from foundation.names import import_path
 from foundation.quick_imports import LazyClasses
 from research.allocation import Allocation, EstimatorAllocation, FixedWeights
-from research.allocation.estimator_words import LIBRARIES, says_all
+from research.allocation.estimators.words import LIBRARIES, says_all
 from research.allocation.signals import Signal, Signals, SignalTable, read_signals
 from research.forecast import Forecast, Model, Refitted, Regimes
 from research.forecast.news import Scores, read_scores
@@ -26,7 +26,6 @@ from research.market.frequency import is_daily
 from research.portfolio.file.document import Document
 from research.portfolio.file.lengths import default_lengths
 from research.portfolio.file.own_class import check_code, code_of, is_estimator, own_allocation
-from research.portfolio.file.peer_names import PEER_KEYS, PEER_NAMES
 from research.portfolio.file.settings import adapters, build, held_by_kind, named, nested, plain
 from research.portfolio.file.strict_yaml import KeyPath
 from research.portfolio.keys.estimators import optimiser, read_estimator_allocation
@@ -70,6 +69,48 @@ ALLOCATIONS = LazyClasses(
         "tilted": "research.allocation.Tilted",
     }
 )
+PEER_KEYS = {  # kind -> key that peers have, and what to write here
+    "minimum_variance": dict.fromkeys(
+        ("lower", "upper", "constraints", "weight_bounds"),
+        "This kind takes no limits: for these take `kind: min_volatility`.",
+    ),
+    "mean_variance": {
+        "target_volatility": "Write `goal:` here.",
+        "target_return": "Write `goal:` here.",
+        "weight_bounds": "Write `lower:` and `upper:` here.",
+    },
+}
+
+PEER_NAMES: dict[str, tuple[str, dict[str, Any]]] = {  # name -> kind, and the settings that the name states
+    "1/n": ("equal", {}),
+    "equal_weight": ("equal", {}),
+    "equal_weighted": ("equal", {}),
+    "inverse_variance": ("inverse_volatility", {"power": 2.0}),
+    "min_variance": ("minimum_variance", {}),
+    "global_minimum_variance": ("minimum_variance", {}),
+    "markowitz": ("mean_variance", {}),
+    "min_volatility": ("mean_variance", {"objective": "minimum_volatility"}),
+    "minimum_volatility": ("mean_variance", {"objective": "minimum_volatility"}),
+    "max_sharpe": ("mean_variance", {"objective": "maximum_sharpe"}),
+    "maximum_sharpe": ("mean_variance", {"objective": "maximum_sharpe"}),
+    "max_quadratic_utility": ("mean_variance", {"objective": "utility"}),
+    "efficient_return": ("mean_variance", {"objective": "target_return"}),
+    "efficient_risk": ("mean_variance", {"objective": "target_risk"}),
+    "min_cvar": ("minimum_risk", {"risk": "cvar"}),
+    "minimum_cvar": ("minimum_risk", {"risk": "cvar"}),
+    "risk_budgeting": ("risk_parity", {}),
+    "equal_risk_contribution": ("risk_parity", {}),
+    "erc": ("risk_parity", {}),
+    "max_diversification": ("maximum_diversification", {}),
+    "most_diversified": ("maximum_diversification", {}),
+    "benchmark_tracker": ("benchmark_tracking", {}),
+    "distributionally_robust_cvar": ("robust_cvar", {}),
+    "hierarchical_risk_parity": ("hrp", {}),
+    "hierarchical_equal_risk_contribution": ("herc", {}),
+    "nested_clusters": ("nco", {}),
+    "nested_clusters_optimization": ("nco", {}),
+    "schur_complementary": ("schur", {}),
+}
 FORECASTS = LazyClasses(
     {
         "estimated": "research.forecast.Estimated",

@@ -20,8 +20,8 @@ from typing import Any
 
 from foundation.arguments import did_you_mean, is_number
 from research.allocation import EstimatorAllocation
-from research.allocation.estimator import BESIDE
-from research.allocation.estimator_words import LIBRARY, NONE_WORD, PEERS
+from research.allocation.estimators.estimator import BESIDE
+from research.allocation.estimators.words import LIBRARY, NONE_WORD, PEERS
 from research.portfolio.file.document import Document
 from research.portfolio.file.lengths import default_lengths
 from research.portfolio.file.settings import adapters, validated

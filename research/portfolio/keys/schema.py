@@ -11,7 +11,7 @@ from typing import Any
 from pydantic import TypeAdapter
 
 from research.allocation import Allocation
-from research.allocation.estimator_words import LIBRARIES
+from research.allocation.estimators.words import LIBRARIES
 from research.allocation.signals import Signal
 from research.forecast import Forecast, Model, Regimes
 from research.forecast.news import Scores

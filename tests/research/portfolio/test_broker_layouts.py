@@ -9,9 +9,9 @@ from typing import Any
 import pytest
 
 from foundation.errors import DataError
-from research.portfolio.holdings.broker_columns import COLUMN_NAMES, NEXT
+from research.portfolio.holdings.brokers.columns import COLUMN_NAMES, NEXT
+from research.portfolio.holdings.brokers.positions import read_positions
 from research.portfolio.holdings.held_rows import Positions
-from research.portfolio.holdings.positions import read_positions
 
 E_TRADE = """\
 Account Summary

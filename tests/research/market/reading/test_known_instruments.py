@@ -14,7 +14,7 @@ from foundation.files import DATA
 from research.market.calendars import sessions
 from research.market.reading.embedded import EXIT_SECTORS, MULTI_ASSET_CLASSES, SP500_SECTORS, US_ETF_CLASSES
 from research.market.reading.known_instruments import INSTRUMENT_KINDS, Instrument, isin, known_instruments
-from research.portfolio.holdings.broker_tables import CURRENCIES
+from research.portfolio.holdings.brokers.tables import CURRENCIES
 
 KNOWN = known_instruments()
 

@@ -14,7 +14,7 @@ from foundation.errors import DataError
 from research.orders.bookkeeping.activity import read_activity
 from research.orders.bookkeeping.transaction import Reading
 from research.portfolio import Portfolio, load_portfolio
-from research.portfolio.holdings.positions import read_positions
+from research.portfolio.holdings.brokers.positions import read_positions
 
 FILES: dict[str, tuple[str, dict[str, Any], str]] = {
     "schwab": (

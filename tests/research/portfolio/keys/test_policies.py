@@ -66,8 +66,7 @@ from research.forecast.news import read_scores
 from research.learning import GradientSettings, Learned, PPOSettings, Universal
 from research.portfolio import load_portfolio
 from research.portfolio.file.document import read_document
-from research.portfolio.file.peer_names import PEER_NAMES
-from research.portfolio.keys.allocations import ALLOCATIONS, FORECASTS, MODELS, NESTED_FIELDS, REGIME_MODELS
+from research.portfolio.keys.allocations import ALLOCATIONS, FORECASTS, MODELS, NESTED_FIELDS, PEER_NAMES, REGIME_MODELS
 from research.portfolio.keys.policies import RULES, policy_settings, read_policy
 from research.rules import (
     CPPI,

@@ -26,7 +26,7 @@ from foundation.table_files import (
     read_text,
 )
 from research.market.currency import CURRENCIES, may_be
-from research.portfolio.holdings.broker_columns import COLUMN_NAMES, NEXT, TRADED, label_of, money_of
+from research.portfolio.holdings.brokers.columns import COLUMN_NAMES, NEXT, TRADED, label_of, money_of
 
 AMOUNT_NAME, SYMBOL_ISIN = "amount", "symbol/isin"  # an amount is one of units beside this name, which DEGIRO uses
 STATED = re.compile(r"(.+?) (?:in )?\(?([$€£p]|[a-z]{3}|pence|base)\)?")

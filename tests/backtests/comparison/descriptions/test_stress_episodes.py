@@ -7,9 +7,9 @@ import pandas as pd
 import pytest
 import vectorbt as vbt
 
+from backtests.comparison.descriptions.stress_episodes import episode_figures
 from backtests.engine.result import Backtest
 from backtests.engine.run import backtest
-from backtests.evaluation.episodes import episode_figures
 from research.accounting import Costs, Flows
 from research.allocation import FixedWeights
 from research.market import load_market

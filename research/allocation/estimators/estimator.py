@@ -17,8 +17,8 @@ from foundation.errors import ConfigError, PolicyError
 from research.allocation.accuracy import SOLVER_NOISE
 from research.allocation.answer import ANSWER_FAILED, PREVIOUS, Answer, Following, NotSolvedError
 from research.allocation.estimated import EstimationSchedule, check_estimate, placed
-from research.allocation.estimator_limits import BY_NAME, estimator_limits, reason_of
-from research.allocation.estimator_words import LIBRARY, kind_of, words_of
+from research.allocation.estimators.limits import BY_NAME, estimator_limits, reason_of
+from research.allocation.estimators.words import LIBRARY, kind_of, words_of
 from research.allocation.others_code import missed_by, raise_of, without_noise
 from research.forecast.returns import complete_returns
 from research.market import Past

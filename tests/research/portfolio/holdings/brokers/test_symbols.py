@@ -8,9 +8,9 @@ from cases import cases
 
 from foundation.errors import ConfigError, DataError
 from research.portfolio import load_portfolio
-from research.portfolio.holdings.positions import Positions, read_positions
-from research.portfolio.holdings.statement_day import age_note, days_in
-from research.portfolio.holdings.symbols import AssetNames
+from research.portfolio.holdings.brokers.positions import Positions, read_positions
+from research.portfolio.holdings.brokers.statement_day import age_note, days_in
+from research.portfolio.holdings.brokers.symbols import AssetNames
 
 NAMES = AssetNames(["SPY", "BRK-B", "META", "KOR-B", "VOD"], {"X1": "SPY", "GONE": "ignore"})
 

@@ -11,11 +11,11 @@ from foundation.dataclasses import dataclass
 from foundation.errors import DataError, InputFault, all_mistakes
 from foundation.table_files import Number, Row, fault, may_be_thousands, number, quoted
 from research.market.currency import CURRENCIES, SIGNS, may_be
-from research.portfolio.holdings.broker_columns import label_of, money_of
-from research.portfolio.holdings.broker_tables import POSITION_TABLES, BrokerFile, BrokerTable, read_broker_file
+from research.portfolio.holdings.brokers.columns import label_of, money_of
+from research.portfolio.holdings.brokers.statement_day import days_in
+from research.portfolio.holdings.brokers.symbols import AssetNames
+from research.portfolio.holdings.brokers.tables import POSITION_TABLES, BrokerFile, BrokerTable, read_broker_file
 from research.portfolio.holdings.held_rows import ROW_ROUNDING, CashLine, HeldRow, Positions
-from research.portfolio.holdings.statement_day import days_in
-from research.portfolio.holdings.symbols import AssetNames
 
 DECLARED = (*POSITION_TABLES.required, *POSITION_TABLES.others[:-1])  # fields whose column can be declared
 NUMBERS = ("units", "value", "price")  # in the units or the currency of their row

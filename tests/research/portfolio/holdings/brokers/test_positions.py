@@ -16,8 +16,8 @@ from hypothesis import strategies as st
 from injections import INJECTIONS
 
 from foundation.errors import DataError
+from research.portfolio.holdings.brokers.positions import held_symbols, odd_lots, read_positions
 from research.portfolio.holdings.held_rows import Positions
-from research.portfolio.holdings.positions import held_symbols, odd_lots, read_positions
 
 ASSETS = ("SPY", "AGG", "BRK.B")
 SCHWAB = """\

@@ -1,0 +1,1 @@
+"""Allocations by optimisers of other libraries and by functions: their settings, limits and words."""
