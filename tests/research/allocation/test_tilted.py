@@ -18,14 +18,13 @@ from research.market import Market, Past
 from research.portfolio import load_portfolio
 
 HELD = FixedWeights((0.3, 0.25, 0.2, 0.15, 0.1))
-SAID = (0.002, -0.001, 0.0005, 0.0, 0.003)
 
 
 @dataclass(frozen=True)
 class Told:
     """Means that are written down, a period, with the covariance of a window."""
 
-    means: tuple[float, ...] = SAID
+    means: tuple[float, ...] = (0.002, -0.001, 0.0005, 0.0, 0.003)
     window: int = 63
     notes: tuple[str, ...] = ()
 

@@ -24,8 +24,7 @@ from research.rules import Threshold
 D = Decimal
 ROOT = Path(__file__).parents[3]
 SIXTY_FORTY = ROOT / "data/portfolios/sixty_forty.yaml"
-RATES = {"EURUSD": 1.0664, "EURJPY": 141.2}
-IN_EUROS = {"basis": "EUR", "cash": 0, "fx": RATES}
+IN_EUROS = {"basis": "EUR", "cash": 0, "fx": {"EURUSD": 1.0664, "EURJPY": 141.2}}
 HEADER = "account,model,cash_EUR,cash_USD,cash_JPY,SPY,AGG"
 BASIS_POINT = D("1e-4")  # of notional: the commission of both assets, and their half-spread
 SMALLEST = {"EUR": D("0.01"), "USD": D("0.01"), "JPY": D("1")}

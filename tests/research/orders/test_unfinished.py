@@ -27,12 +27,11 @@ RULES: dict[str, Any] = {
     "half of the way": lambda target: Threshold(target, 0.02, fraction=0.5),
     "no-trade region": NoTradeRegion,
 }
-SHARES = {"SPY": 3_400, "AGG": 6_800}
 
 
 @pytest.fixture(scope="module")
 def desk_of_two() -> Portfolio:
-    lines = {f"lines.{asset}.shares": units for asset, units in SHARES.items()}
+    lines = {f"lines.{asset}.shares": units for asset, units in {"SPY": 3_400, "AGG": 6_800}.items()}
     return load_portfolio("data/portfolios/sixty_forty.yaml", {"limits.minimum_trade": 0, **lines})
 
 

@@ -9,7 +9,6 @@ from hypothesis import strategies as st
 
 from research.orders.venue_choice import Offer, Route, cost_at, routed
 
-CENT = Decimal("0.01")
 REFERENCE = Decimal(100)
 
 
@@ -17,7 +16,7 @@ REFERENCE = Decimal(100)
 def offers_of(draw: st.DrawFn, side: str, lots: tuple[int, ...] = (1,)) -> Offer:
     sign = 1 if side == "buy" else -1
     away = sorted(draw(st.lists(st.integers(0, 300), min_size=1, max_size=3, unique=True)))
-    levels = tuple((REFERENCE + sign * bps * CENT, Decimal(draw(st.integers(1, 6)))) for bps in away)
+    levels = tuple((REFERENCE + sign * bps * Decimal("0.01"), Decimal(draw(st.integers(1, 6)))) for bps in away)
     fee = Decimal(draw(st.integers(0, 100))) / 10_000
     lot, minimum = Decimal(draw(st.sampled_from(lots))), Decimal(draw(st.sampled_from((0, 150, 400))))
     return Offer("", levels, fee, lot, minimum, draw(st.none() | st.decimals(0, 9, places=0)))

@@ -24,8 +24,7 @@ Array = np.ndarray
 BP = 1e-4
 TARGET, MEAN = np.array([0.4, 0.3, 0.3]), np.array([0.05, 0.055, 0.03])
 VOLATILITY = np.array([0.20, 0.25, 0.12])
-CORRELATION = np.array([[1.0, 0.3, 0.1], [0.3, 1.0, -0.1], [0.1, -0.1, 1.0]])
-COVARIANCE = CORRELATION * np.outer(VOLATILITY, VOLATILITY)
+COVARIANCE = np.array([[1.0, 0.3, 0.1], [0.3, 1.0, -0.1], [0.1, -0.1, 1.0]]) * np.outer(VOLATILITY, VOLATILITY)
 EQUAL, UNEQUAL = np.full(3, 10 * BP), np.array([5.0, 10.0, 30.0]) * BP
 G, WEEK = 5.0, 1 / 52
 

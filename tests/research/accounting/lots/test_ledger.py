@@ -25,7 +25,6 @@ from research.accounting.lots.lot import TaxLot, TaxRules
 from research.accounting.tax import LongAfter, first_long_day
 
 ACCOUNTS, SHELTERED = ("own", "joint", "ira"), "ira"
-FIRST = date(2022, 11, 1)
 
 
 def traded(day: date, units: int, price: float, name: str = "", account: str = "") -> LotTrade:
@@ -279,7 +278,7 @@ def histories(draw: st.DrawFn) -> tuple[list[TaxLot], list[LotEvent]]:
     events: list[LotEvent] = []
     asset = "A"
     for k, days in enumerate(sorted(draw(st.lists(st.integers(20, 110), min_size=1, max_size=9)))):
-        day, account = FIRST + timedelta(days=days), draw(st.sampled_from(ACCOUNTS))
+        day, account = date(2022, 11, 1) + timedelta(days=days), draw(st.sampled_from(ACCOUNTS))
         kind = draw(st.sampled_from(["buy", "buy", "sell", "sell", "sell", "split", "merge", "spin", "come", "delist"]))
         is_first = not any(each.day == day for each in events)
         if kind in ("split", "merge") and is_first:

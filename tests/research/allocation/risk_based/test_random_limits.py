@@ -21,7 +21,6 @@ MODELS = (
     "benchmark_tracking",
     *MINIMISED_RISKS,
 )
-SETS = 12
 WITHIN = {"relaxed_risk_parity": 1e-6, "semi_deviation": 1e-7, "evar": 1e-7}  # of NAV: their solutions are as accurate
 
 
@@ -57,7 +56,7 @@ def best(model, asked, known, mean):
 
 @pytest.mark.parametrize("model", MODELS)
 def test_weights_of_random_feasible_sets_keep_every_limit_in_any_order_of_lines(model, drawn, turned):
-    for seed in range(SETS):
+    for seed in range(12):
         rng = np.random.default_rng(seed)
         asked, known, mean = drawn(rng, int(rng.integers(3, 9)))
         if model == "relaxed_risk_parity" and not all_add(asked, known, mean):

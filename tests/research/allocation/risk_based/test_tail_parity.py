@@ -13,14 +13,12 @@ from research.allocation.risk_based.parity import parity
 from research.allocation.risk_based.risks import risk_of
 from research.risk.measures import cvar
 
-UNIT = "weight to CVaR ratio"
-
 
 def solved(returns, level=0.95, budgets=None, **more):
     n = returns.shape[1]
     limits = build(Constraints(**more), Known(tuple(f"L{i}" for i in range(n))))
     shares = np.full(n, 1.0 / n) if budgets is None else np.array(budgets)
-    return parity(limits, shares, risk_of("cvar", returns, level, 252.0), UNIT)
+    return parity(limits, shares, risk_of("cvar", returns, level, 252.0), "weight to CVaR ratio")
 
 
 def ratio(weights, returns, level, budgets):

@@ -85,12 +85,11 @@ def test_a_new_asset_and_a_table_that_is_gone_are_told_once(folder: Folder) -> N
     assert folder.update()[0] == f"mine: 0 rows new or changed, from 0 files of {folder.path} (1 more as before)."
 
 
-PARQUET = b"PAR1" + b"\0" * 40
 FAULTS: dict[str, tuple[str, str | bytes, str]] = {  # the faults of the other providers, where files have them
     "empty": ("b.csv", "", r"b\.csv is empty"),
     "cut within a number": ("b.csv", "Date,SPY\n2022-12-29,38", r"b\.csv ends within a line, and may be cut off"),
     "cut archive": ("b.csv.gz", gzip.compress(SECOND.encode() * 99)[:-20], r"b\.csv\.gz cannot be read"),
-    "cut frame": ("b.parquet", PARQUET, r"b\.parquet cannot be read as \.parquet"),
+    "cut frame": ("b.parquet", b"PAR1" + b"\0" * 40, r"b\.parquet cannot be read as \.parquet"),
     "type": ("b.csv", "%PDF-1.7\n", r"b\.csv is a workbook or a PDF"),
     "HTML": ("b.csv", "<!DOCTYPE html>\n<html><body>Will be right back</body></html>\n", r"b\.csv"),
     "notice": ("b.csv", "Exceeded the daily hits limit\n", r"b\.csv"),

@@ -11,7 +11,6 @@ from research.orders.accounts.crossing import AccountOrder, crosses_and_blocks, 
 
 LOTS = st.sampled_from([Decimal(1), Decimal("0.001"), Decimal(100)])
 UNITS = st.decimals("0.001", 5_000, places=3)
-PRICE = Decimal("383.4400")
 
 
 @st.composite
@@ -42,7 +41,7 @@ def test_crosses_and_allocations_of_an_account_are_its_list(drawn: tuple[list[Ac
         for each, sign in ((seller, -1), (buyer, 1)):
             traded[each.order] += cross.quantity
             units[each.account] += sign * cross.quantity
-            cash[each.account] -= sign * cross.quantity * PRICE
+            cash[each.account] -= sign * cross.quantity * Decimal("383.4400")
     assert sum(units.values()) == sum(cash.values()) == 0
     for block in blocks:
         assert sum(each.quantity for each in block.allocations) == block.quantity

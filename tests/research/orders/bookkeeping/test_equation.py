@@ -23,7 +23,6 @@ from research.portfolio.holdings.blotter import Blotter, SentOrder
 
 CASH = "cash: {USD: 100_000, EUR: 90_000, GBP: 80_000}\nfx: {EURUSD: 1.1, GBPUSD: 1.28}"
 CENTS, ROWS = Decimal("0.01"), 500
-MINUS = ("-{}", "({})", "{}-", "−{}")
 
 
 @pytest.fixture(scope="module")
@@ -87,7 +86,7 @@ class Row:
         size = abs(number)
         text = {"thousands": f"{size:,f}", "power": f"{size:E}", "sign": f"${size:,f}" if money else f"{size:,f}"}
         said = text.get(self.notation, f"{size:f}")
-        return self.draw.choice(MINUS).format(said) if number < 0 else said
+        return self.draw.choice(("-{}", "({})", "{}-", "−{}")).format(said) if number < 0 else said
 
 
 @pytest.mark.parametrize("door", ["csv", "json"])

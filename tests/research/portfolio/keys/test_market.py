@@ -17,13 +17,12 @@ INDICATED = """market:
   file: multi_asset_daily
   facts: {rsi: {indicator: rsi}, mom: {indicator: momentum, window: 252, skip: 21}, gap: {indicator: spread, of: rsi, \
 less: mom}}"""
-FIXED = "target: 0.60, facts: {region: us, esg: 7}, "
 
 
 def test_facts_of_lines_and_of_files_reach_an_allocation(write: Any, tmp_path: Path) -> None:
     (tmp_path / "caps.csv").write_text("date,SPY,AGG\n2015-06-30,4,1\n2016-06-30,5,\n")
     path = write("market: multi_asset_daily", WITH_FILE)
-    path.write_text(path.read_text().replace("target: 0.60, ", FIXED))
+    path.write_text(path.read_text().replace("target: 0.60, ", "target: 0.60, facts: {region: us, esg: 7}, "))
     got = load_portfolio(path)
     market = got.market
     assert [market.past(market.row(day)).fact("cap").tolist() for day in ("2015-07-01", "2016-07-01")] == [
