@@ -46,6 +46,12 @@ def make_market(sessions: pd.DatetimeIndex) -> MakeMarket:
 
 
 @pytest.fixture(scope="session")
+def quiet(make_market: MakeMarket) -> Market:
+    """January to June 2018, two assets that do not move: 125 sessions."""
+    return make_market(np.zeros((125, 2)), assets=("SPY", "AGG"))
+
+
+@pytest.fixture(scope="session")
 def noisy(make_market: MakeMarket) -> Market:
     """A year and a half of six correlated assets; the fifth is listed at row 120, the last at row 330."""
     rng = np.random.default_rng(11)

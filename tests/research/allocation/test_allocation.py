@@ -158,12 +158,6 @@ class Recorder:
         return np.full(len(past.assets), past.t / 1000.0) if self.answer is None else self.answer
 
 
-@pytest.fixture(scope="module")
-def quiet(make_market):
-    """January to June 2018, two assets that do not move: 125 sessions."""
-    return make_market(np.zeros((125, 2)), assets=("SPY", "AGG"))
-
-
 # -- when it is asked --------------------------------------------------------------------------------------------------
 
 

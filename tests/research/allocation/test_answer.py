@@ -42,12 +42,6 @@ class Fails(Explained):
         return Answer(np.full(len(past.assets), past.t / 1000.0), past.date, "Own", "optimal")
 
 
-@pytest.fixture(scope="module")
-def quiet(make_market):
-    """January to June 2018, two assets that do not move: 125 sessions."""
-    return make_market(np.zeros((125, 2)), assets=("SPY", "AGG"))
-
-
 # -- reasons -----------------------------------------------------------------------------------------------------------
 
 

@@ -17,11 +17,6 @@ from research.rules import Calendar, RuleTraits, Threshold
 from research.rules.protocol import Schedule
 
 
-@pytest.fixture
-def two(desk: Any) -> Portfolio:
-    return desk([100.0, 50.0], [600, 700], 5_000.0, [0.5, 0.5])
-
-
 @dataclass
 class Spy:
     """Holds, and keeps what it was shown."""

@@ -16,11 +16,6 @@ from research.portfolio import Portfolio, load_portfolio
 from research.rules import Calendar, Never, Threshold, TunedThreshold
 
 
-@pytest.fixture
-def two(desk: Any) -> Portfolio:
-    return desk([100.0, 50.0], [600, 700], 5_000.0, [0.5, 0.5])
-
-
 def test_order_shows_price_date_weights_gap_and_reason(two: Portfolio) -> None:
     sell, buy = trade_list(two, Threshold(two.strategic, 0.02)).orders.to_dict("records")
     assert (sell["side"], sell["asset"], buy["side"], buy["asset"]) == ("sell", "A", "buy", "B")

@@ -14,6 +14,7 @@ from research.market.store import known_of_rows
 
 CLEAN = clean_rows()
 SESSIONS = CLEAN.loc[CLEAN["asset_id"] == "A0", "session"].to_numpy().astype("datetime64[D]")
+LAST = len(SESSIONS) - 1
 PRICES = ["open", "high", "low", "close"]
 Change = Callable[[pd.DataFrame], pd.DataFrame]
 
@@ -30,124 +31,58 @@ def of_a3(rows: pd.DataFrame, first: int, last: int) -> pd.Series:
     )
 
 
-def hundredfold(rows: pd.DataFrame) -> pd.DataFrame:
-    rows.loc[of_a3(rows, 500, 503), PRICES] *= 100.0
-    return rows
+def changed(first: int, last: int, columns: str | list[str], change: Callable[[pd.DataFrame], object]) -> Change:
+    """Plants what a function makes of columns of A3 from one number of a session to another."""
+
+    def plant(rows: pd.DataFrame) -> pd.DataFrame:
+        at = of_a3(rows, first, last)
+        rows.loc[at, columns] = change(rows.loc[at, columns])
+        return rows
+
+    return plant
 
 
-def missing_split(rows: pd.DataFrame) -> pd.DataFrame:
-    rows.loc[of_a3(rows, 500, len(SESSIONS) - 1), [*PRICES, "dividend"]] /= 4.0
-    return rows
-
-
-def doubled_split(rows: pd.DataFrame) -> pd.DataFrame:
-    rows.loc[of_a3(rows, 500, 500), "split"] = 2.0  # the closes know nothing of it: they were adjusted already
-    return rows
-
-
-def missing_dividend(rows: pd.DataFrame) -> pd.DataFrame:
-    paid = np.flatnonzero((rows["asset_id"] == "A3") & (rows["dividend"] > 0.0))
-    rows.loc[paid[10], "dividend"] = 0.0
-    return rows
-
-
-def special_dividend_without_a_fall(rows: pd.DataFrame) -> pd.DataFrame:
-    rows.loc[of_a3(rows, 500, 500), "dividend"] = 0.25 * rows.loc[of_a3(rows, 500, 500), "close"]
-    return rows
-
-
-def stuck(rows: pd.DataFrame) -> pd.DataFrame:
-    rows.loc[of_a3(rows, 500, 505), PRICES] = float(rows.loc[of_a3(rows, 499, 499), "close"].iloc[0])
-    return rows
+def close(number: int) -> float:
+    return float(CLEAN.loc[of_a3(CLEAN, number, number), "close"].iloc[0])
 
 
 def frozen_to_the_end(rows: pd.DataFrame) -> pd.DataFrame:
-    rows.loc[of_a3(rows, 200, len(SESSIONS) - 1), PRICES] = float(rows.loc[of_a3(rows, 199, 199), "close"].iloc[0])
-    rows.loc[of_a3(rows, 200, len(SESSIONS) - 1), "dividend"] = 0.0
-    return rows
+    return changed(200, LAST, "dividend", lambda _: 0.0)(changed(200, LAST, PRICES, lambda _: close(199))(rows))
 
 
-def gap(rows: pd.DataFrame) -> pd.DataFrame:
-    return rows[~of_a3(rows, 500, 502)]
+def bar_before(_: object) -> object:
+    return CLEAN.loc[of_a3(CLEAN, 499, 499), [*PRICES, "volume"]].to_numpy()
 
 
-def weekend(rows: pd.DataFrame) -> pd.DataFrame:
-    row = rows[of_a3(rows, 500, 500)].assign(session=pd.Timestamp("2012-01-01").as_unit("s"))
-    return pd.concat([rows, row], ignore_index=True)
-
-
-def doubled_row(rows: pd.DataFrame) -> pd.DataFrame:
-    return pd.concat([rows, rows[of_a3(rows, 500, 500)]], ignore_index=True)
-
-
-def repeated_bar(rows: pd.DataFrame) -> pd.DataFrame:
-    columns = [*PRICES, "volume"]
-    rows.loc[of_a3(rows, 500, 500), columns] = rows.loc[of_a3(rows, 499, 499), columns].to_numpy()
-    return rows
-
-
-def out_of_order(rows: pd.DataFrame) -> pd.DataFrame:
-    rows.loc[of_a3(rows, 500, 500), "low"] = 1.1 * rows.loc[of_a3(rows, 500, 500), "close"]
-    return rows
-
-
-def no_volume(rows: pd.DataFrame) -> pd.DataFrame:
-    rows.loc[of_a3(rows, 500, 501), "volume"] = 0.0
-    return rows
-
-
-def spike(rows: pd.DataFrame) -> pd.DataFrame:
-    rows.loc[of_a3(rows, 500, 500), PRICES] *= 1.25
-    return rows
-
-
-def tick(rows: pd.DataFrame) -> pd.DataFrame:
-    rows.loc[of_a3(rows, 500, 500), PRICES] *= 1.4
-    return rows
-
-
-def jump(rows: pd.DataFrame) -> pd.DataFrame:
-    rows.loc[of_a3(rows, 500, len(SESSIONS) - 1), [*PRICES, "dividend"]] *= 1.3
-    return rows
-
-
-def below_zero(rows: pd.DataFrame) -> pd.DataFrame:
-    rows.loc[of_a3(rows, 500, 500), PRICES] = -1.0
-    return rows
-
-
-def early_end(rows: pd.DataFrame) -> pd.DataFrame:
-    return rows[~of_a3(rows, 501, len(SESSIONS) - 1)]
-
-
-def another_asset(rows: pd.DataFrame) -> pd.DataFrame:
-    rows.loc[of_a3(rows, 700, len(SESSIONS) - 1), [*PRICES, "dividend"]] *= 7.0
-    return rows[~of_a3(rows, 501, 699)]
-
-
-PLANTED: dict[Change, tuple[str, int, int]] = {
-    hundredfold: ("scale", 500, 503),
-    missing_split: ("split", 500, 500),
-    doubled_split: ("split", 500, 500),
-    special_dividend_without_a_fall: ("no_drop", 500, 500),
-    stuck: ("stuck", 500, 505),
-    frozen_to_the_end: ("stuck", 200, len(SESSIONS) - 1),
-    gap: ("gap", 500, 502),
-    doubled_row: ("duplicate", 500, 500),
-    repeated_bar: ("duplicate", 500, 500),
-    out_of_order: ("order", 500, 500),
-    no_volume: ("volume", 500, 501),
-    spike: ("spike", 500, 500),
-    tick: ("tick", 500, 500),
-    jump: ("move", 500, 500),
-    below_zero: ("nonpositive", 500, 500),
-    early_end: ("end", 500, 500),
+PLANTED: dict[str, tuple[Change, str, int, int]] = {
+    "hundredfold": (changed(500, 503, PRICES, lambda old: old * 100.0), "scale", 500, 503),
+    "missing_split": (changed(500, LAST, [*PRICES, "dividend"], lambda old: old / 4.0), "split", 500, 500),
+    # the closes know nothing of it: they were adjusted already
+    "doubled_split": (changed(500, 500, "split", lambda _: 2.0), "split", 500, 500),
+    "special_dividend_without_a_fall": (
+        changed(500, 500, "dividend", lambda _: 0.25 * close(500)),
+        "no_drop",
+        500,
+        500,
+    ),
+    "stuck": (changed(500, 505, PRICES, lambda _: close(499)), "stuck", 500, 505),
+    "frozen_to_the_end": (frozen_to_the_end, "stuck", 200, LAST),
+    "gap": (lambda rows: rows[~of_a3(rows, 500, 502)], "gap", 500, 502),
+    "doubled_row": (lambda rows: pd.concat([rows, rows[of_a3(rows, 500, 500)]]), "duplicate", 500, 500),
+    "repeated_bar": (changed(500, 500, [*PRICES, "volume"], bar_before), "duplicate", 500, 500),
+    "out_of_order": (changed(500, 500, "low", lambda _: 1.1 * close(500)), "order", 500, 500),
+    "no_volume": (changed(500, 501, "volume", lambda _: 0.0), "volume", 500, 501),
+    "spike": (changed(500, 500, PRICES, lambda old: old * 1.25), "spike", 500, 500),
+    "tick": (changed(500, 500, PRICES, lambda old: old * 1.4), "tick", 500, 500),
+    "jump": (changed(500, LAST, [*PRICES, "dividend"], lambda old: old * 1.3), "move", 500, 500),
+    "below_zero": (changed(500, 500, PRICES, lambda _: -1.0), "nonpositive", 500, 500),
+    "early_end": (lambda rows: rows[~of_a3(rows, 501, LAST)], "end", 500, 500),
 }
 
 
-@pytest.mark.parametrize("plant", PLANTED, ids=lambda plant: plant.__name__)
-def test_a_planted_defect_is_the_only_finding(plant: Change) -> None:
-    kind, first, last = PLANTED[plant]
+@pytest.mark.parametrize("name", PLANTED)
+def test_a_planted_defect_is_the_only_finding(name: str) -> None:
+    plant, kind, first, last = PLANTED[name]
     found = findings(plant(CLEAN.copy()))
     assert [(each.asset, each.kind) for each in found] == [("A3", kind)]
     assert (found[0].first, found[0].last) == (SESSIONS[first], SESSIONS[last])
@@ -166,24 +101,28 @@ def test_a_missing_split_must_be_looked_at_in_an_asset_alone_too(split: float, b
 def test_a_missing_dividend_is_the_only_finding_and_near_its_day() -> None:
     rows = CLEAN.copy()
     paid = rows.index[(rows["asset_id"] == "A3") & (rows["dividend"] > 0.0)][10]
-    (found,) = findings(missing_dividend(rows))
+    rows.loc[paid, "dividend"] = 0.0
+    (found,) = findings(rows)
     assert (found.asset, found.kind) == ("A3", "no_dividend")
     assert abs(found.first - np.datetime64(CLEAN["session"][paid], "D")).astype(int) <= 10
     assert found.expected == pytest.approx(-0.005, abs=1e-4)
 
 
 def test_a_bar_on_a_day_without_a_session_is_found() -> None:
-    (found,) = findings(weekend(CLEAN.copy()))
+    bar = CLEAN[of_a3(CLEAN, 500, 500)].assign(session=pd.Timestamp("2012-01-01").as_unit("s"))
+    (found,) = findings(pd.concat([CLEAN, bar], ignore_index=True))
     assert (found.kind, str(found.first)) == ("closed", "2012-01-01")
 
 
 def test_another_price_level_after_a_long_gap_is_another_asset() -> None:
-    kinds = [(each.kind, each.first) for each in findings(another_asset(CLEAN.copy())) if each.kind != "no_dividend"]
+    rows = changed(700, LAST, [*PRICES, "dividend"], lambda old: old * 7.0)(CLEAN.copy())
+    found = findings(rows[~of_a3(rows, 501, 699)])
+    kinds = [(each.kind, each.first) for each in found if each.kind != "no_dividend"]
     assert kinds == [("gap", SESSIONS[501]), ("reused", SESSIONS[700])]
 
 
 def test_a_split_that_its_row_states_is_no_finding() -> None:
-    rows = missing_split(CLEAN.copy())
+    rows = PLANTED["missing_split"][0](CLEAN.copy())
     rows.loc[of_a3(rows, 500, 500), "split"] = 4.0
     assert findings(rows) == []
 
@@ -212,7 +151,9 @@ def test_false_alarms_on_fat_tails_are_fewer_than_one_in_ten_thousand_bars() -> 
 @given(st.permutations([f"A{i}" for i in range(8)]))
 @settings(max_examples=3)
 def test_the_order_of_assets_changes_nothing(order: list[str]) -> None:
-    rows = spike(gap(stuck(CLEAN.copy())))
+    rows = CLEAN.copy()
+    for name in ("stuck", "gap", "spike"):
+        rows = PLANTED[name][0](rows)
     known, before = known_of_rows(rows), findings(rows)
     renamed = dict(zip(known.assets, order, strict=True))
     after = check(known_of_rows(rows.assign(asset_id=rows["asset_id"].map(renamed))))

@@ -23,11 +23,6 @@ from research.rules import Calendar, Never, Threshold, Within
 # -- by hand: A is 60 % and B 35 % of 100,000; both should be 50 % ---------------------------------------------------
 
 
-@pytest.fixture
-def two(desk: Any) -> Portfolio:
-    return desk([100.0, 50.0], [600, 700], 5_000.0, [0.5, 0.5])
-
-
 def test_to_target_takes_the_lots_nearest_to_the_step_that_cash_can_pay(two: Portfolio) -> None:
     # Exactly: V + 0.001 x (60,000 - V/2 + V/2 - 35,000) = 100,000, so V = 99,975 and each asset ends at 49,987.50:
     # sell 100.125 of A, buy 299.75 of B. The lots nearest to it, 100 and 300, would leave cash at -25.
