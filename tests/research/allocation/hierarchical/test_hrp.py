@@ -5,7 +5,6 @@ import random
 
 import numpy as np
 import pytest
-from cases import cases
 from hypothesis import assume, given
 from hypothesis import strategies as st
 
