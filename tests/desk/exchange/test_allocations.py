@@ -142,3 +142,14 @@ def test_what_is_open_or_was_crossed_counts(tmp_path: Path, records: list[str], 
         assert (found, short) == (units, [])
         poorer = ticket({name: amount - 0.01 for name, amount in cash.items()})
         assert payable(journal, poorer, BLOCK, Decimal(100), {})[1] == ["a", "b"]
+
+
+@pytest.mark.parametrize(("own", "others"), [(DAY, "2023-01-04"), ("2023-01-04", DAY)])
+def test_what_another_buy_may_take_is_kept_whichever_settles_first(tmp_path: Path, own: str, others: str) -> None:
+    document = ticket({"a": 600.02, "b": 400.02}, settlement_date=own)
+    document["orders"].append(ROW | {"client_order_id": "other", "settlement_date": others})
+    document["allocations"] = {BLOCK: PARTS, "other": [PARTS[0] | {"order": "a-2"}]}
+    sent = OrderSent("paper", "one", "buy", "A", 20.0, "USD", "market", allocations={"a-2": 20.0})
+    with Journal(tmp_path, user="anna") as journal:
+        journal.append([Event(sent, ticket=document["hash"], order="other")])
+        assert payable(journal, document, BLOCK, Decimal(100), {}) == ({"a-1": 40, "b-1": 40}, ["a"])
