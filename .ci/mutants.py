@@ -25,12 +25,15 @@ ROOMS = (  # files, and folders of which all modules are drawn that have a near 
     "backtests/comparison/recommendation.py", "backtests/comparison/simulated_tests.py",
     "backtests/comparison/verdict.py", "backtests/evaluation/limits_in_force.py", "backtests/inference/long_run.py",
     "desk/cycle", "desk/exchange", "desk/tca", "desk/tickets", "research/orders/tax",
-    "research/accounting/costs.py", "research/accounting/sale_tax.py", "research/accounting/tax.py",
-    "research/accounting/tax_lots.py",
+    "research/accounting/costs.py", "research/accounting/lots", "research/accounting/sale_tax.py",
+    "research/accounting/tax.py", "research/accounting/tax_lots.py",
 )  # fmt: skip
-OTHERWISE = {
-    "backtests/comparison/verdict.py": "tests/backtests/comparison/test_comparison.py"
-}  # near, by another name
+OTHERWISE = {  # near tests by another name
+    "backtests/comparison/verdict.py": "tests/backtests/comparison/test_comparison.py",
+    "desk/exchange/paper/refusals.py": "tests/desk/exchange/paper/test_venue.py",
+    "research/accounting/lots/selection.py": "tests/research/orders/tax/test_tax_lots.py",
+    "research/accounting/lots/wash_sales.py": "tests/research/orders/tax/test_tax_lots.py",
+}
 COMPARED: dict[type[ast.cmpop], type[ast.cmpop]] = {
     ast.Lt: ast.GtE, ast.LtE: ast.Lt, ast.Gt: ast.LtE, ast.GtE: ast.Gt, ast.Eq: ast.NotEq, ast.NotEq: ast.Eq,
     ast.In: ast.NotIn, ast.NotIn: ast.In, ast.Is: ast.IsNot, ast.IsNot: ast.Is,

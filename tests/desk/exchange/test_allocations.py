@@ -119,7 +119,7 @@ def test_an_account_buys_what_its_cash_pays(
         pytest.param(["sent"], {"a-1": 40, "b-1": 30}, id="what was sent is not sent again, and its cash is kept"),
         pytest.param(["sent", "refused"], {"a-1": 60, "b-1": 40}, id="refused"),
         pytest.param(["sent", "cancelled"], {"a-1": 40, "b-1": 30}, id="what was cancelled keeps no cash"),
-        pytest.param(["sold on the day"], {"a-1": 60, "b-1": 40}, id="a cross brings cash"),
+        pytest.param(["sold on the day"], {"a-1": 60, "b-1": 40}, id="a cross brings cash, and has a fee"),
     ],
 )
 def test_what_is_open_or_was_crossed_counts(tmp_path: Path, records: list[str], units: dict[str, int]) -> None:
@@ -129,9 +129,9 @@ def test_what_is_open_or_was_crossed_counts(tmp_path: Path, records: list[str], 
         "sent": OrderSent("paper", "one", "buy", "A", 30.0, "USD", "market", allocations=sent),
         "refused": Refused("no", "paper", "one"),
         "cancelled": Cancelled("paper", "one", 30.0, "end of the day"),
-        "sold on the day": Allocated("a", "sell", "B", 60.0, 10.0, 600.0, "USD", counterparty="b"),
+        "sold on the day": Allocated("a", "sell", "B", 60.0, 10.0, 600.0, "USD", 1.0, counterparty="b"),
     }
-    cash = {"a": 0.02 if "sold on the day" in records else 600.02, "b": 400.02}
+    cash = {"a": 1.02 if "sold on the day" in records else 600.02, "b": 400.02}
     if "cancelled" in records:
         cash = {"a": 400.02, "b": 300.02}
     document = ticket(cash)

@@ -12,6 +12,7 @@ from desk.journal.chain import Event
 from desk.journal.journal import Journal
 from desk.journal.records import Acknowledged, Filled, ListedOrder, ListMade, OrderSent, Refused
 from desk.journal.tickets import list_event
+from foundation.dataclasses import replace
 from research.portfolio import TicketTerms
 from research.portfolio.keys.sending import SendingLimits
 
@@ -111,3 +112,15 @@ def test_orders_and_losses_of_a_day_count_where_the_file_limits_them(
     assert moment(document, tmp_path, events).day == day
     del document["sending"]["limits"]["day_notional"]
     assert moment(document, tmp_path).day == Day(0.0, 0.0)
+
+
+def test_amounts_in_another_currency_count_at_the_rate_of_the_ticket(document: dict[str, Any], tmp_path: Path) -> None:
+    """One euro is 1.25 dollars."""
+    rows = [
+        row | {"currency": "EUR", "rate": 1.25, "notional_basis": 1.25 * row["notional"]} for row in document["orders"]
+    ]
+    euros = document | {"orders": rows, "cash": [{"currency": "EUR", "rate": 1.25, "before": 0.0}]}
+    sold = replace(sale(), currency="EUR")
+    fill = Filled("paper", "one", "sell", "A", 400.0, 100.0, "EUR", 8.0, "EUR", f"{TODAY}T15:00:00Z")
+    found = moment(euros, tmp_path, [event(record, euros, order=rows[0]["client_order_id"]) for record in (sold, fill)])
+    assert (found.unsent, found.day) == (1.25 * BUY, Day(1.25 * SELL, 10.0))

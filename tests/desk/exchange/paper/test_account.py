@@ -1,15 +1,28 @@
 """A paper account: the cash that may be taken by a day, what open orders keep, and what fills charge."""
 
-from datetime import UTC, datetime
+from collections import Counter
+from datetime import UTC, date, datetime
 from decimal import Decimal
 from itertools import accumulate
 
 import pytest
+from by_hand import Desk
 from hypothesis import given
 from hypothesis import strategies as st
 from paper_desk import BARS, exchange, order
 
-from desk.exchange.paper.account import BEFORE, EVER, Account, FillEffect, bookings, reservation
+from desk.exchange.paper.account import (
+    BEFORE,
+    EVER,
+    Account,
+    FillEffect,
+    Opening,
+    bookings,
+    opened_with,
+    openings_of,
+    paper_events,
+    reservation,
+)
 from desk.exchange.paper.fill_model import FillModel, Part
 from desk.exchange.paper.orders import paper_order
 from desk.exchange.paper.prices import Bar
@@ -17,6 +30,7 @@ from desk.journal.records import Quote
 from desk.tickets.exchange_orders import ExchangeOrder
 from desk.tickets.ticket import Order
 from research.accounting.impact import Impact
+from research.portfolio.holdings.blotter import BookExchange
 
 FIRST, NEXT = "2023-01-03", "2023-01-04"
 NOW = datetime(2022, 12, 30, 21, tzinfo=UTC)
@@ -116,3 +130,40 @@ def test_what_is_in_the_price_is_no_fee(model: FillModel, bid: Decimal | None, f
     made = paper_order(order(impact=0.25), "")
     (booked,) = bookings(made, [part(Decimal(10))], Bar(bid=bid), model)
     assert set(booked.fees) == fees
+
+
+@pytest.mark.parametrize(
+    ("side", "before", "held"),
+    [
+        pytest.param("buy", 0.25, 250, id="what its weight says"),
+        pytest.param("sell", 0.25, 250, id="and of a sale"),
+        pytest.param("sell", 0.2, 240, id="of which no less is there than is sold"),
+    ],
+)
+def test_what_has_no_quote_is_held_in_units_of_its_value(side: str, before: float, held: int) -> None:
+    row = vars(order(side, "FUND", None, notional=240.0)) | {"shares_before": None, "weight_before": before}
+    totals = {"nav_before": 1_000.0, "cash_before": 5.0}
+    document = {"account": "U1", "currency": "USD", "accounts": [], "held": [], "orders": [row], "totals": totals}
+    assert {each.item: each.amount for each in openings_of(document, BARS)} == {"USD": 5, "FUND": held}
+    priced = openings_of(document, {"FUND": Bar.flat(Decimal(2))})
+    assert {each.item: each.amount for each in priced} == {"USD": 5, "FUND": Decimal(held) / 2}
+
+
+@pytest.mark.parametrize(
+    ("share", "into", "left"),
+    [
+        pytest.param(1, "NEW", {"A": 0, "NEW": 30, "USD": 25}, id="a merger for units and cash"),
+        pytest.param(1, "", {"A": 0, "USD": 25}, id="a delisting pays out"),
+        pytest.param(Decimal("0.2"), "NEW", {"A": 10, "NEW": 30, "USD": 25}, id="of a spin-off the units stay"),
+    ],
+)
+def test_units_become_others_or_cash(desk: Desk, share: Decimal, into: str, left: dict[str, int]) -> None:
+    """Ten units: three for one, and 2.50 of cash for each."""
+    made, day = desk([100.0], [10], 0.0, [1.0]), date(2022, 12, 30)
+    of = BookExchange("A", day, into, Decimal(3 if into else 0), Decimal("2.5"), "USD", Decimal(), Decimal(share))
+    events = paper_events(made, date(2022, 12, 29), day, [of])
+    found = Counter[str]()
+    for each in opened_with(Opening("U1", "units", "A", Decimal(10)), events):
+        found[each.item] += each.amount  # type: ignore[assignment]
+    assert found == left
+    assert paper_events(made, date(2022, 12, 29), date(2022, 12, 29), [of]) == ()  # it is still to come
