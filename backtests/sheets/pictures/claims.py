@@ -24,14 +24,9 @@ EDGE, TICK = 8.0, 7.0  # px: at the right, and half the height of the stroke at 
 
 def claims_picture(found: Sequence[Outcome]) -> Picture:
     """The gain of each claim with its interval, and a stroke at the least gain that matters."""
-    data = pd.DataFrame(
-        [
-            (one.claim.short, one.claim.unit, gain.value, gain.lower, gain.upper, one.claim.least, one.verdict)
-            for one in found
-            for gain in [one.measured.gain]
-        ],
-        columns=["claim", "unit", "gain", "lower", "upper", "matters_from", "verdict"],
-    )
+    each = ((one.claim, one.measured.gain, one.verdict) for one in found)
+    rows = [(claim.short, claim.unit, g.value, g.lower, g.upper, claim.least, said) for claim, g, said in each]
+    data = pd.DataFrame(rows, columns=["claim", "unit", "gain", "lower", "upper", "matters_from", "verdict"])
     held, failed, open_ = (int((data["verdict"] == word).sum()) for word in COLOURS)
     caption = (
         "Each row is a claim: its gain out of sample with its 95 % interval, positive where the claim is right; the "

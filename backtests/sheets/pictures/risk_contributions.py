@@ -72,12 +72,8 @@ def risk_contributions_picture(name: str, found: RiskContributions) -> Picture |
     if len({"ex_ante", "realised"} & set(found.undefined)) == 2:
         return None
     rows = {line: row for line, row in found.by_line().items() if line in found.lines or _counts(row)}
-    data = pd.DataFrame(
-        [
-            {"line": line, "class": cls, **row}
-            for (line, row), cls in zip(found.by_line().items(), (*found.classes, CASH_PART, REST_PART), strict=True)
-        ]
-    )
+    kinds = zip(found.by_line().items(), (*found.classes, CASH_PART, REST_PART), strict=True)
+    data = pd.DataFrame([{"line": line, "class": kind, **row} for (line, row), kind in kinds])
     size = {line: max(abs(row[c] or 0.0) for c in ("ex_ante", "realised")) for line, row in rows.items()}
     largest = sorted(rows, key=lambda line: -size[line])[:MOST_OF_TEST]
     shown = {line: row for line, row in rows.items() if line in largest}
@@ -123,12 +119,8 @@ def _caption(name: str, found: RiskContributions, hidden: int) -> str:
         )
     if "realised" not in found.undefined:
         text.append(f"Realised: shares of the volatility of the test, {percent(found.realised_volatility)} a year.")
-    hedges = [
-        line
-        for line, part in zip(found.lines, found.ex_ante, strict=False)
-        if part < 0.0 and "ex_ante" not in found.undefined
-    ]
-    if hedges:
+    hedges = [line for line, part in zip(found.lines, found.ex_ante, strict=False) if part < 0.0]
+    if hedges and "ex_ante" not in found.undefined:
         text.append(f"Below zero, and so a hedge of the others: {listed(hedges, most=6)}.")
     if hidden:
         text.append(f"{hidden} smaller contributions are only in the CSV.")

@@ -27,19 +27,16 @@ def decision_picture(made: Recommendation, styles: Mapping[str, LineStyle], desk
     """
     if len(made.candidates) < 2:
         return None
-    table = pd.DataFrame(
-        {
-            "days": {name: one.work.days for name, one in made.candidates.items()},
-            "loss": {name: one.loss for name, one in made.candidates.items()},
-        }
-    ).rename_axis("policy")
+    each = [(one.work.days, one.loss) for one in made.candidates.values()]
+    table = pd.DataFrame(each, pd.Index(made.candidates, name="policy"), ["days", "loss"])
     gone = [str(name) for name, out in zip(table.index, far(table["loss"].to_numpy()), strict=True) if out]
     gone = [name for name in gone if name not in (made.policy, made.base)]
     away = [f"{name} ({number(float(table['loss'][name]), 0)})" for name in gone]
     best, drawn, currency = float(table["loss"].min()), table.drop(index=gone), desk.basis
     off = f" Off scale: {listed(away)}." if gone else ""
     caption = f"Expected loss at your prices and days with a trade. Shaded: within your margin of the best.{off}"
-    alt = told(table.reset_index(), f"{{policy}}: {{days:1}} days, {{loss:0}} {currency}") + "."
+    rows = table.reset_index().assign(currency=currency)
+    alt = told(rows, "{policy}: {days:1} days, {loss:0} {currency}") + "."
     up = Axis(0.0, Axis.over([0.0, *drawn["loss"], best + made.margin], 0.15).high)  # room for names above points
     x = Side(Axis(0.0, Axis.over([0.0, *drawn["days"]], 0.12).high), "days with a trade, a year", lines=False)
     y = Side(up, "Expected loss", f"{currency} a year, lower is better")

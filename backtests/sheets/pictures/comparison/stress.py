@@ -101,16 +101,10 @@ def episode_table(episodes: Sequence[EpisodeResult]) -> pd.DataFrame:
               strategic target, costless); fractions, not annualised.
     """
     rows = [
-        {
-            "episode": one.episode.name,
-            "opening_close": one.first,
-            "last": one.last,
-            "when": one.when,
-            "whole": one.whole,
-            "policy": name,
-            **{figure: getattr(figures, figure) for figure in FIGURES},
-            "target_return": one.target,
-        }
+        {"episode": one.episode.name, "opening_close": one.first, "last": one.last, "when": one.when}
+        | {"whole": one.whole, "policy": name}
+        | {figure: getattr(figures, figure) for figure in FIGURES}
+        | {"target_return": one.target}
         for one in episodes
         for name, figures in one.figures.items()
     ]

@@ -9,7 +9,7 @@ from foundation.arrays import Array
 from foundation.dataclasses import dataclass
 from foundation.paper.charts.panel import Axis, Panel, day_numbers
 from foundation.paper.layout import NUMBERS_HEIGHT, TITLE, limits, thinned
-from foundation.paper.picture import Format, Picture, picture
+from foundation.paper.picture import Format, Picture, by_day, picture
 from foundation.paper.styles import LineStyle, fitted_name
 from foundation.paper.svg import SMALL, Canvas
 from foundation.paper.wording import listed, number
@@ -117,22 +117,14 @@ def _lines(played: Backtest, lower: Array | None, upper: Array | None) -> list[L
 
 def _table(lines: list[Line], dates: pd.DatetimeIndex) -> pd.DataFrame:
     """A row an asset and day; weights in fractions."""
-    days, n = dates.strftime("%Y-%m-%d").to_numpy(dtype=object), len(dates)
-    traded = []
+    columns = {}
     for line in lines:
-        word = np.full(n, "", dtype=object)
-        word[line.bought], word[line.sold] = "buy", "sell"
-        traded.append(word)
-    columns = {
-        c: np.concatenate([getattr(line, c) for line in lines]) / 100.0
-        for c in ("before", "weight", "target", "lower", "upper")
-    }
-    names = {"before": "weight_before_trade", "lower": "band_lower", "upper": "band_upper"}
-    return pd.DataFrame(
-        {"date": np.tile(days, len(lines)), "line": np.repeat(np.array([x.name for x in lines], dtype=object), n)}
-        | {names.get(c, c): values for c, values in columns.items()}
-        | {"traded": np.concatenate(traded)}
-    )
+        traded = np.full(len(dates), "", dtype=object)
+        traded[line.bought], traded[line.sold] = "buy", "sell"
+        weights = {"weight_before_trade": line.before, "weight": line.weight, "target": line.target}
+        weights |= {"band_lower": line.lower, "band_upper": line.upper}
+        columns[line.name] = {head: values / 100.0 for head, values in weights.items()} | {"traded": traded}
+    return by_day(dates, columns).rename(columns={"policy": "line"})
 
 
 # -- words -----------------------------------------------------------------------------------------------------------

@@ -86,16 +86,12 @@ def seed_curves(data: pd.DataFrame, colour: str, thin: float, digits: int) -> li
     thin   : width of the lines of the others, px.
     digits : digits of the last loss, which is written beside the name.
     """
-    return [
-        Curve(
-            f"seed {seed}",
-            rows["steps"].to_numpy(),
-            rows["loss"].to_numpy(),
-            LineStyle(colour, width=2.2 if stands else thin, bold=bool(stands)),
-            number(rows["loss"].iloc[-1], digits),
-        )
-        for (seed, stands), rows in data.groupby(["seed", "stands"], sort=False)
-    ]
+    found = []
+    for (seed, stands), rows in data.groupby(["seed", "stands"], sort=False):
+        style = LineStyle(colour, width=2.2 if stands else thin, bold=bool(stands))
+        steps, losses = rows["steps"].to_numpy(), rows["loss"].to_numpy()
+        found.append(Curve(f"seed {seed}", steps, losses, style, number(losses[-1], digits)))
+    return found
 
 
 def steps_side(data: pd.DataFrame, unit: float) -> Side:

@@ -63,15 +63,9 @@ def cost_tracking_picture(
         # calendars first, then the efficient ones
         rank = (drawn["family"] != "calendar").to_numpy().astype(int) * (2 - drawn["efficient"].to_numpy().astype(int))
         order = sorted(range(len(spots)), key=lambda k: rank[k])[:POINTS_NAMED]
-        name_points(
-            panel,
-            [spots[k] for k in order],
-            [str(drawn["point"].iloc[k]) for k in order],
-            ["ink" if drawn["efficient"].iloc[k] else "soft" for k in order],
-            marks=spots,
-            taken=taken,
-            paths=paths,
-        )
+        named, first = drawn.iloc[order], [spots[k] for k in order]
+        words, hues = named["point"].astype(str).tolist(), np.where(named["efficient"], "ink", "soft").tolist()
+        name_points(panel, first, words, hues, marks=spots, taken=taken, paths=paths)
         return canvas
 
     caption = _caption(shown, drawn, table[~table["drawn"]], conditions)
