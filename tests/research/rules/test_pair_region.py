@@ -172,9 +172,8 @@ def test_an_asset_without_target_has_the_narrowest_width_of_the_others() -> None
 
 def test_an_asset_of_unknown_variance_is_uncorrelated() -> None:
     target, cost = np.array([0.5, 0.3, 0.2]), np.full(3, 0.001)
-    pair = np.array([[0.04, 0.03], [0.03, 0.04]])
     covariance = np.zeros((3, 3))
-    covariance[:2, :2] = pair
+    covariance[:2, :2] = np.array([[0.04, 0.03], [0.03, 0.04]])
     known = gap_curvature(target, covariance + np.diag([0.0, 0.0, 0.01]), cost, G, 0.25)
     assert gap_curvature(target, covariance, cost, G, 0.25) == pytest.approx(known, rel=1e-12)
     assert known[2, :2] == pytest.approx([0.0, 0.0], abs=1e-15)

@@ -42,9 +42,8 @@ def test_a_gain_of_forty_per_cent_makes_the_band_so_many_times_as_wide(rate, def
 def test_a_purchase_costs_the_tax_on_what_funds_it():
     """A half of the overweight is taxed at 2 %, the other not: 20 bp and 100 bp are 6 times as much."""
     rule = NoTradeRegion(HELD, narrowed=False)
-    taxed_rule = replace(rule, deferral=FORGIVEN)
     at = replace(taxed([0.6, 0.2, 0.2], (0.02, 0.0, 0.0)), costs=TWENTY)
-    low, wide = (0.4 - one.decide(at).lower[1] for one in (rule, taxed_rule))
+    low, wide = (0.4 - one.decide(at).lower[1] for one in (rule, replace(rule, deferral=FORGIVEN)))
     assert wide / low == pytest.approx(np.cbrt(6.0), rel=1e-9)
 
 

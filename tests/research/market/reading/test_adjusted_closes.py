@@ -129,8 +129,7 @@ def test_quotes_as_traded_are_found_again_from_quotes_adjusted_for_splits(
     factor = as_traded(split)
     yahoo = bars(close=close / factor, total=total, split=split, dividend=dividend / factor)
     raw = bars(close=close, total=total, split=split, dividend=dividend)
-    implied = bars(close=close, total=total, split=split)
-    for table in (yahoo, raw, implied):
+    for table in (yahoo, raw, bars(close=close, total=total, split=split)):
         quoted, _, _ = as_quoted(table, None, from_yahoo=True)
         np.testing.assert_allclose(quoted.numbers["close"], close, rtol=1e-12)
         np.testing.assert_allclose(quoted.numbers["dividend"], dividend, rtol=0, atol=1e-4 * close.max())

@@ -224,9 +224,8 @@ def test_a_line_whose_bar_may_yet_come_ends_the_market_and_one_that_is_late_is_h
     keep(store, "OTHER", MONTH[-1:], [10.0])  # that it was known later says nothing of the market
     found = market(store, dict.fromkeys("AB", "XNYS"))
     assert found.days[-1] == np.datetime64(MONTH[ends])
-    told = [note for note in found.notes if "The market ends" in note]
     late = f"The market ends on {MONTH[20]}, the last session of B; other assets have bars to {MONTH[21]}."
-    assert told == ([late] if ends == 20 else [])
+    assert [note for note in found.notes if "The market ends" in note] == ([late] if ends == 20 else [])
     assert column(found, "B", "tradable") == [True] * 21 + [False] * (ends - 20)
 
 
@@ -469,8 +468,7 @@ def test_an_unknown_calendar_is_refused(store: PriceStore) -> None:
 def test_the_market_begins_with_its_rates_and_a_missing_bar_of_one_is_carried(store: PriceStore) -> None:
     days = np.arange("2022-05-02", "2022-05-14", dtype="datetime64[D]")
     weekdays = days[np.is_busday(days)]
-    rate_days = np.delete(weekdays, 5)
-    for asset, own, close in (("SAP", weekdays, 100.0), ("EURUSD", rate_days, 1.05)):
+    for asset, own, close in (("SAP", weekdays, 100.0), ("EURUSD", np.delete(weekdays, 5), 1.05)):
         keep(store, asset, own, np.full(len(own), close))
     lines = {"SAP": StoredLine("SAP", "XNYS"), "EURUSD": StoredLine("EURUSD", "24/5", is_rate=True)}
     found = market_from_store(store, lines, beside=["EURUSD"])

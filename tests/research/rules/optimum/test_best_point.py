@@ -79,9 +79,8 @@ def by_cone(problem: Problem) -> np.ndarray:
     """The point that CLARABEL finds; the objective is scaled to be of order one."""
     w, target, covariance, cost, kappa, lower, upper, cash = problem
     values, vectors = np.linalg.eigh(covariance)
-    root = (vectors * np.sqrt(np.maximum(values, 0.0))).T
     y = cp.Variable(len(w))
-    smooth = kappa / 2.0 * cp.sum_squares(root @ (y - target))
+    smooth = kappa / 2.0 * cp.sum_squares((vectors * np.sqrt(np.maximum(values, 0.0))).T @ (y - target))
     inside = [1.0 - cp.sum(y) >= cash[0], 1.0 - cp.sum(y) <= cash[1]]
     for side, far, sign in ((lower, -np.inf, 1.0), (upper, np.inf, -1.0)):
         bounded = side != far

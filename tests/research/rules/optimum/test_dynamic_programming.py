@@ -284,9 +284,8 @@ def test_where_a_trade_ends_nothing_is_left_to_trade(ticket: float) -> None:
 def test_without_a_ticket_a_trade_ends_at_the_edge_and_with_one_strictly_inside() -> None:
     """A hair further out from where it ends, the first would trade again; the second is far from that."""
     for region in (one_line(10 * BP, 1 / 52), one_line(10 * BP, 1 / 52, 1 * BP)):
-        held = region.axes[0][region.advantage <= region.ticket]
         step = region.axes[0][1] - region.axes[0][0]
-        inside = held[-1] - sent(region, np.array([0.2]))[0]
+        inside = region.axes[0][region.advantage <= region.ticket][-1] - sent(region, np.array([0.2]))[0]
         assert (inside > 10 * step) if region.ticket else abs(inside) <= step
     for gap in some_gaps(worked(), 200):
         if wants(gap, worked().surfaces):

@@ -91,7 +91,6 @@ def test_the_plan_is_that_of_cvxpy(kind: str, seed: int) -> None:
     size = np.zeros(5) if kind == "linear" else np.array([0.002, 0.004, 0.0, 0.006, 0.01])
     costs = PlanCosts(RATE, size, 1.5 if seed == 1 else 1.8, HELD if kind == "shorts" else FREE)
     centre = np.zeros(5) if kind == "shorts" else BENCHMARK
-    asked = {"linear": LONG, "impact": GROUPED, "shorts": SHORTS}[kind]
     root = np.linalg.cholesky(covariance).T
     stated = {
         "linear": lambda w: [w >= 0, cp.sum(w) == 1],
@@ -100,7 +99,7 @@ def test_the_plan_is_that_of_cvxpy(kind: str, seed: int) -> None:
             cp.norm1(w) <= 1.6, cp.sum(w) >= 0.5, cp.sum(w) <= 1.2, cp.norm(root @ (w - BENCHMARK)) <= 0.05
         ],
     }[kind]  # fmt: skip
-    one = limits_of(asked, covariance)
+    one = limits_of({"linear": LONG, "impact": GROUPED, "shorts": SHORTS}[kind], covariance)
     plan = best_plan((one,) * 3, START, gain, 4.0 * covariance, centre, costs, YEARS)
     assert np.abs(plan - by_cvxpy(gain, 4.0 * covariance, centre, costs, stated)).max() <= 1e-6
 
