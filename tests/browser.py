@@ -4,6 +4,7 @@ import base64
 import os
 import re
 import subprocess
+from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
 from functools import cache
 from html.parser import HTMLParser
@@ -17,6 +18,7 @@ from playwright.sync_api import Browser, CDPSession, Page, sync_playwright
 from foundation.errors import ConfigError
 from foundation.paper.browser import GIVEN, browser
 
+Opened = Callable[..., Page]
 WIDE, PHONE = {"width": 1280, "height": 900}, {"width": 390, "height": 844}  # windows of the pages of the service
 AUTHENTICATOR = {
     "protocol": "ctap2", "transport": "internal", "hasResidentKey": True, "hasUserVerification": True,

@@ -3,7 +3,7 @@
 import hashlib
 import secrets
 import shutil
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from dataclasses import fields
 from datetime import timedelta
 from pathlib import Path
@@ -15,6 +15,7 @@ from anyio.from_thread import start_blocking_portal
 from database_servers import PostgreSQL, postgresql, redis_server
 from fastapi import FastAPI
 from fastapi.testclient import TestClient
+from people import SignedIn
 from provider_server import own_certificate
 from push_service import PushService, push_service
 
@@ -140,13 +141,13 @@ def client(app: FastAPI) -> TestClient:
 
 
 @pytest.fixture
-def signed_in(client_of: Callable[..., TestClient]) -> Callable[..., TestClient]:
+def signed_in(client_of: SignedIn) -> SignedIn:
     """`client_of`; below `pages` a page of a browser has this name."""
     return client_of
 
 
 @pytest.fixture
-def client_of(app: FastAPI) -> Callable[..., TestClient]:
+def client_of(app: FastAPI) -> SignedIn:
     """A client with the access token of a new user of a role and tenant."""
 
     def made(role: str = "manager", tenant: str = "house", scopes: tuple[str, ...] = SCOPES) -> TestClient:

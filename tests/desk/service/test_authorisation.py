@@ -5,7 +5,7 @@ ids by those of another user, everything else by the least that its schema allow
 """
 
 import re
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -115,11 +115,6 @@ def client(app: FastAPI) -> Iterator[TestClient]:
 
 
 @pytest.fixture(scope="module")
-def operations(app: FastAPI) -> list[Operation]:
-    return operations_of(app)
-
-
-@pytest.fixture(scope="module")
 def tokens_of(app: FastAPI) -> Callable[..., list[str]]:
     """The tokens of new users of a role and tenant: of a session, or an access token of some scopes."""
     service: Service = app.state.service
@@ -174,6 +169,30 @@ def theirs(app: FastAPI, client: TestClient, tokens_of: Callable[..., list[str]]
     return ids | of_ticket | {"name": CANARY, "run": CANARY}
 
 
+@dataclass(frozen=True)
+class Matrix:
+    """Every operation of an app, a client of it, tokens of new users, and ids of what another user has."""
+
+    client: TestClient
+    operations: list[Operation]
+    tokens_of: Callable[..., list[str]]
+    theirs: dict[str, str]
+
+    def call(self, each: Operation, token: str) -> httpx.Response:
+        """The answer to what it is asked of the other user."""
+        return each.call(self.client, self.theirs, token)
+
+    def statuses(self, operations: Sequence[Operation], tokens: Sequence[str]) -> dict[str, int]:
+        """The status of each operation, by its method and path."""
+        return {f"{each.method} {each.path}": self.call(each, token).status_code
+                for each, token in zip(operations, tokens, strict=True)}  # fmt: skip
+
+
+@pytest.fixture(scope="module")
+def matrix(app: FastAPI, client: TestClient, tokens_of: Callable[..., list[str]], theirs: dict[str, str]) -> Matrix:
+    return Matrix(client, operations_of(app), tokens_of, theirs)
+
+
 def rank(role: str) -> int:
     return ROLES.index(role)
 
@@ -184,89 +203,71 @@ def wrong(cells: dict[str, int], is_right: Callable[[int], bool]) -> dict[str, i
     return {cell: status for cell, status in cells.items() if not is_right(status)}
 
 
-def test_function_level_authorisation_each_route_declares_what_it_needs(operations: list[Operation]) -> None:
+def test_function_level_authorisation_each_route_declares_what_it_needs(matrix: Matrix) -> None:
     """A module of `ALWAYS` sees itself to who may ask; no route of `OPEN`, `SIGN_IN` or `OPEN_PAGES` has a need."""
     open_modules = {module.__name__ for module in (*ALWAYS, *OPEN, *SIGN_IN, *OPEN_PAGES)}
-    undeclared = {each.path for each in operations if each.needed is None and each.module not in open_modules}
+    undeclared = {each.path for each in matrix.operations if each.needed is None and each.module not in open_modules}
     assert undeclared == set()
-    assert {each.needed for each in operations if each.module in open_modules} == {None}
-    needed = [each.needed for each in operations if each.needed]
+    assert {each.needed for each in matrix.operations if each.module in open_modules} == {None}
+    needed = [each.needed for each in matrix.operations if each.needed]
     assert {role for role, _ in needed} <= {*ROLES}
     assert {scope for _, scope in needed} <= {*SCOPES, PERSON}
 
 
-def test_broken_authentication_without_a_good_token_every_route_with_a_need_answers_401(
-    client: TestClient, operations: list[Operation], theirs: dict[str, str]
-) -> None:
-    guarded = [each for each in operations if each.needed]
+def test_broken_authentication_without_a_good_token_every_route_with_a_need_answers_401(matrix: Matrix) -> None:
+    guarded = [each for each in matrix.operations if each.needed]
     for token in ("", "a.b.c"):
-        cells = {f"{each.method} {each.path}": each.call(client, theirs, token).status_code for each in guarded}
-        assert wrong(cells, lambda status: status in SIGNED_OUT) == {}
+        assert wrong(matrix.statuses(guarded, [token] * len(guarded)), lambda status: status in SIGNED_OUT) == {}
 
 
-def test_broken_authentication_who_may_not_call_learns_nothing_of_his_body(
-    client: TestClient, operations: list[Operation], tokens_of: Callable[..., list[str]]
-) -> None:
-    (token,) = tokens_of(1, "viewer")
+def test_broken_authentication_who_may_not_call_learns_nothing_of_his_body(matrix: Matrix) -> None:
+    (token,) = matrix.tokens_of(1, "viewer")
     viewer = bearer(token)
-    for each in operations:
+    for each in matrix.operations:
         if each.body is None or each.needed is None:
             continue
         path = re.sub(r"\{.*?\}", "a", each.path)
-        assert client.request(each.method, path, json=[]).status_code == 401, path
+        assert matrix.client.request(each.method, path, json=[]).status_code == 401, path
         if each.needed[0] != "viewer":
-            assert client.request(each.method, path, json=[], **viewer).status_code == 403, path
+            assert matrix.client.request(each.method, path, json=[], **viewer).status_code == 403, path
 
 
 @pytest.mark.parametrize("role", ROLES)
-def test_function_level_authorisation_a_role_calls_what_it_may_and_nothing_else(
-    client: TestClient,
-    operations: list[Operation],
-    tokens_of: Callable[..., list[str]],
-    theirs: dict[str, str],
-    role: str,
-) -> None:
+def test_function_level_authorisation_a_role_calls_what_it_may_and_nothing_else(matrix: Matrix, role: str) -> None:
     """As a person of another tenant than the one whose ids are given."""
-    allowed, refused = {}, {}
-    guarded = [each for each in operations if each.needed]
-    for each, token in zip(guarded, tokens_of(len(guarded), role, "elsewhere"), strict=True):
-        status = each.call(client, theirs, token).status_code
-        (allowed if rank(role) >= rank(each.needed[0]) else refused)[f"{each.method} {each.path}"] = status
+    guarded = [each for each in matrix.operations if each.needed]
+    found = matrix.statuses(guarded, matrix.tokens_of(len(guarded), role, "elsewhere"))
+    may = {f"{each.method} {each.path}": rank(role) >= rank(each.needed[0]) for each in guarded if each.needed}
+    allowed, refused = (
+        {cell: found[cell] for cell in found if may[cell] is is_allowed} for is_allowed in (True, False)
+    )
     assert wrong(allowed, lambda status: status < 500 and status not in (401, 403)) == {}
     if role != ROLES[-1]:
         assert wrong(refused, lambda status: status == 403) == {}
 
 
-def test_function_level_authorisation_a_token_calls_what_its_scope_and_no_person_needs(
-    client: TestClient, operations: list[Operation], tokens_of: Callable[..., list[str]], theirs: dict[str, str]
-) -> None:
+def test_function_level_authorisation_a_token_calls_what_its_scope_and_no_person_needs(matrix: Matrix) -> None:
     within, outside = {}, {}
     for scope in (*SCOPES, PERSON):
-        of_scope = [each for each in operations if each.needed and each.needed[1] == scope]
-        (others,) = tokens_of(1, "admin", "elsewhere", [one for one in SCOPES if one != scope])
-        outside |= {f"{each.method} {each.path}": each.call(client, theirs, others).status_code for each in of_scope}
+        of_scope = [each for each in matrix.operations if each.needed and each.needed[1] == scope]
+        (others,) = matrix.tokens_of(1, "admin", "elsewhere", [one for one in SCOPES if one != scope])
+        outside |= matrix.statuses(of_scope, [others] * len(of_scope))
         if scope != PERSON:
-            for each, token in zip(of_scope, tokens_of(len(of_scope), "admin", "elsewhere", [scope]), strict=True):
-                within[f"{each.method} {each.path}"] = each.call(client, theirs, token).status_code
+            within |= matrix.statuses(of_scope, matrix.tokens_of(len(of_scope), "admin", "elsewhere", [scope]))
     assert wrong(outside, lambda status: status == 403) == {}
     assert wrong(within, lambda status: status < 500 and status not in (401, 403)) == {}
 
 
 @pytest.mark.parametrize(("role", "tenant"), OTHERS)
 def test_object_level_authorisation_what_belongs_to_another_is_not_found(
-    client: TestClient,
-    operations: list[Operation],
-    tokens_of: Callable[..., list[str]],
-    theirs: dict[str, str],
-    role: str,
-    tenant: str,
+    matrix: Matrix, role: str, tenant: str
 ) -> None:
     """A body that a rule of its own refuses is 400, before anything is looked for."""
     cells, bodies = {}, {}
-    for each, token in zip(operations, tokens_of(len(operations), role, tenant), strict=True):
+    for each, token in zip(matrix.operations, matrix.tokens_of(len(matrix.operations), role, tenant), strict=True):
         is_admins = each.path.removeprefix("/api").startswith(TENANTS) and (role, tenant) == ("admin", "house")
         if each.needed and each.names and rank(role) >= rank(each.needed[0]) and not is_admins:
-            answer = each.call(client, theirs, token)
+            answer = matrix.call(each, token)
             assert CANARY not in answer.text.replace(f"'{CANARY}'", ""), each.path  # but as the name that was asked for
             (cells if each.body is None else bodies)[f"{each.method} {each.path}"] = answer.status_code
     assert wrong(cells, lambda status: status == 404) == {}
@@ -277,29 +278,22 @@ def test_object_level_authorisation_what_belongs_to_another_is_not_found(
 
 @pytest.mark.parametrize(("role", "tenant"), OTHERS)
 def test_object_level_authorisation_nothing_of_another_user_is_in_any_answer(
-    client: TestClient,
-    operations: list[Operation],
-    tokens_of: Callable[..., list[str]],
-    theirs: dict[str, str],
-    role: str,
-    tenant: str,
+    matrix: Matrix, role: str, tenant: str
 ) -> None:
     """But in what the admin of his tenant sees: the list of users, tickets and the audit log."""
-    leaks, (token,) = set(), tokens_of(1, role, tenant)
-    for each in (each for each in operations if each.method == "GET" and not each.names):
-        text = each.call(client, theirs, token).text
+    leaks, (token,) = set(), matrix.tokens_of(1, role, tenant)
+    for each in (each for each in matrix.operations if each.method == "GET" and not each.names):
+        text = matrix.call(each, token).text
         leaks |= {each.path} if CANARY in text or NAME in text else set()
     admins = {"/api/users", "/users", "/api/tickets", "/tickets", "/api/journal"}
     assert leaks <= (admins if (role, tenant) == ("admin", "house") else set())
 
 
-def test_the_owner_sees_what_the_others_do_not(
-    app: FastAPI, client: TestClient, operations: list[Operation], theirs: dict[str, str]
-) -> None:
+def test_the_owner_sees_what_the_others_do_not(matrix: Matrix, app: FastAPI) -> None:
     """The ids of these tests are good ones: to their owner they are found."""
     service: Service = app.state.service
     with service.sessions.begin() as session:
-        token = begin_session(session, service.signer, session.get_one(User, theirs["user"])).token
+        token = begin_session(session, service.signer, session.get_one(User, matrix.theirs["user"])).token
     paths = (
         "/api/portfolios/{portfolio}",
         "/api/portfolios/{portfolio}/notes",
@@ -307,16 +301,16 @@ def test_the_owner_sees_what_the_others_do_not(
         "/api/tickets/{ticket}",
     )
     lists = ("/api/portfolios", "/api/jobs", "/api/tickets", "/api/users/tokens", "/api/users/passkeys")
-    for each in operations:
+    for each in matrix.operations:
         if each.method == "GET" and each.path in (*paths, *lists):
-            assert CANARY in each.call(client, theirs, token).text, each.path
+            assert CANARY in matrix.call(each, token).text, each.path
 
 
-def test_open_routes_answer_without_sign_in(client: TestClient, operations: list[Operation]) -> None:
+def test_open_routes_answer_without_sign_in(matrix: Matrix) -> None:
     """A sign-in without credentials is refused, and what is posted empty; nothing fails."""
     cells = {
-        f"{each.method} {each.path}": each.call(client, {"id": "a"}).status_code
-        for each in operations
+        f"{each.method} {each.path}": each.call(matrix.client, {"id": "a"}).status_code
+        for each in matrix.operations
         if not each.needed
     }
     assert wrong(cells, lambda status: status < 500) == {}

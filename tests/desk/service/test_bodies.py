@@ -82,8 +82,7 @@ def mistaken(app: FastAPI, client: TestClient) -> TestClient:
 
 
 def errors(answer: Any) -> list[tuple[str, str, Any, str]]:
-    assert answer.headers["content-type"] == MEDIA_TYPE
-    assert answer.json()["status"] == answer.status_code
+    assert (answer.headers["content-type"], answer.json()["status"]) == (MEDIA_TYPE, answer.status_code)
     return [tuple(each[key] for key in ("field", "detail", "value", "mend")) for each in answer.json()["errors"]]
 
 
@@ -152,8 +151,7 @@ BATTERY = {  # body: field, what is wrong, value found, mend, of each mistake
 @pytest.mark.parametrize("body", BATTERY, ids=range(len(BATTERY)))
 def test_a_bad_body_is_told_every_mistake(mistaken: TestClient, body: str) -> None:
     answer = posted(mistaken, body)
-    assert answer.status_code == 400
-    assert errors(answer) == BATTERY[body]
+    assert (answer.status_code, errors(answer)) == (400, BATTERY[body])
 
 
 def test_a_good_body_is_taken(mistaken: TestClient) -> None:

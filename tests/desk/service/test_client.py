@@ -2,7 +2,7 @@
 
 import threading
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
@@ -12,6 +12,7 @@ from commanded import rebalance
 from fastapi import FastAPI
 from fastapi.testclient import TestClient
 from payloads import payload
+from people import SignedIn
 from watched import SETTINGS, steady
 
 from desk.commands.cycle import PERSON_ASKED
@@ -21,7 +22,6 @@ from foundation.errors import ConfigError
 
 LINES = SETTINGS["lines"]
 OUTSIDE = LINES | {"A": LINES["A"] | {"range": [0.0, 0.5]}}  # A stays outside its range, so that a person is asked
-SignedIn = Callable[..., TestClient]
 
 
 @pytest.fixture

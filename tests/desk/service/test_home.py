@@ -1,13 +1,12 @@
 """Home: rows that are kept and never called fresh once they are not, what needs a person, import, and money."""
 
-from collections.abc import Callable
 from datetime import timedelta
 from pathlib import Path
 from typing import Any
 
 import pytest
 from fastapi import FastAPI
-from fastapi.testclient import TestClient
+from people import SHIPPED, SIXTY_FORTY, YAML, SignedIn, stored
 from sqlalchemy import event, select
 
 from backtests.runs.folder import code_version
@@ -21,25 +20,13 @@ from desk.service.portfolios.figures import Decision, OverviewFigures, Reading
 from desk.service.portfolios.validation import POSITIONS
 from desk.service.routes.portfolios import PortfolioHead
 from desk.service.store.tables import Overview, QueuedJob, StoredPortfolio, now
-from foundation.files import ROOT
 
-SHIPPED = ROOT / "data" / "portfolios"
-SIXTY_FORTY, EXPORT = (SHIPPED / "sixty_forty.yaml").read_text(), (SHIPPED / "positions.csv").read_text()
-YAML = {"Content-Type": "text/yaml"}
+EXPORT = (SHIPPED / "positions.csv").read_text()
 HOSTILE = "<img src=x onerror=alert(1)>"
-SignedIn = Callable[..., TestClient]
 
 
 def service_of(app: FastAPI) -> Service:
     return app.state.service
-
-
-def stored(client: TestClient, name: str = "Sixty-forty", of: str = "") -> str:
-    """The id of a new portfolio of a client."""
-    text = SIXTY_FORTY.replace("name: Sixty-forty", f"name: {name}")
-    made = client.post("/api/portfolios", params={"client": of}, content=text, headers=YAML)
-    assert made.status_code == 201, made.text
-    return made.json()["id"]
 
 
 def figures(**changes: Any) -> OverviewFigures:
@@ -169,7 +156,7 @@ def test_home_asks_the_same_queries_of_any_number_of_portfolios_and_starts_no_pr
 def test_a_row_that_cannot_be_made_says_why(signed_in: SignedIn) -> None:
     client = signed_in()
     text = SIXTY_FORTY.replace("policy: threshold\n", "")
-    portfolio = client.post("/api/portfolios", content=text, headers=YAML).json()["id"]
+    portfolio = stored(client, text)
     answer = client.get(f"/overviews/{portfolio}", headers={"X-Requested-With": "test"})
     assert answer.status_code == 400
     assert "names no policy" in answer.text
@@ -202,8 +189,7 @@ def test_needs_come_by_kind_and_many_of_one_kind_are_one_sentence() -> None:
 
 def test_tickets_that_wait_and_jobs_that_failed_are_told_until_they_are_done(app: FastAPI, signed_in: SignedIn) -> None:
     maker, service = signed_in("manager"), service_of(app)
-    text = SIXTY_FORTY + "\nticket: {approvals: 1}\n"
-    portfolio = maker.post("/api/portfolios", content=text, headers=YAML).json()["id"]
+    portfolio = stored(maker, SIXTY_FORTY + "\nticket: {approvals: 1}\n")
     ticket = maker.post(f"/api/portfolios/{portfolio}/tickets", json={"stale_ok": True}).json()["id"]
     with service.sessions.begin() as session:
         job = {"user": session.get_one(StoredPortfolio, portfolio).owner, "kind": "report", "version": 1}

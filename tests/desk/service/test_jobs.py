@@ -2,11 +2,10 @@
 
 import json
 import os
-from collections.abc import Callable
-from hashlib import sha256
 from pathlib import Path
 from typing import Any
 
+import people
 import pytest
 import yaml
 from commanded import rebalance
@@ -14,36 +13,18 @@ from fastapi import FastAPI
 from fastapi.testclient import TestClient
 from forked import forked
 from killed_batch import timeless
-from queued_jobs import add_jobs, add_portfolios, start_worker
-from sqlalchemy import select
+from people import SIXTY_FORTY, SignedIn, caller_of, share
+from queued_jobs import add_jobs, add_portfolios, job_of, start_worker
 
 from desk.cli import main
 from desk.service.jobs import queue, worker
 from desk.service.problems import MEDIA_TYPE
 from desk.service.routes import jobs
-from desk.service.store.tables import AccessToken, QueuedJob, Share
-from foundation.files import ROOT
-
-FILE = ROOT / "data" / "portfolios" / "sixty_forty.yaml"
-SignedIn = Callable[..., TestClient]
-BACKTEST = {"policy": "quarterly"}
 
 
 def stored(client: TestClient, name: str = "desk", **more: object) -> str:
     """The id of a portfolio that a client has sent."""
-    text = yaml.safe_dump(yaml.safe_load(FILE.read_text()) | {"name": name, **more})
-    answer = client.post("/api/portfolios", content=text, headers={"Content-Type": "text/yaml"})
-    assert answer.status_code == 201, answer.text
-    return str(answer.headers["Location"].rpartition("/")[2])
-
-
-def user_of(client: TestClient) -> str:
-    """The id of the user of a client."""
-    token = client.headers["Authorization"].removeprefix("Bearer ")
-    with client.app.state.service.sessions() as session:  # type: ignore[attr-defined]
-        found = session.scalar(select(AccessToken).where(AccessToken.sha256 == sha256(token.encode()).hexdigest()))
-    assert found is not None
-    return str(found.user)
+    return people.stored(client, yaml.safe_dump(yaml.safe_load(SIXTY_FORTY) | {"name": name, **more}))
 
 
 def asked(client: TestClient, kind: str, **body: object) -> str:
@@ -67,7 +48,7 @@ def test_a_run_of_a_job_has_the_bytes_of_the_command_lines(
 ) -> None:
     client, other = signed_in(), signed_in()
     portfolio = stored(client)
-    job = asked(client, "backtest", portfolio=portfolio, **BACKTEST)
+    job = asked(client, "backtest", portfolio=portfolio, policy="quarterly")
     home = {"REBALANCE_HOME": str(tmp_path)}  # of the service's folder
     with forked(main, ["rebalance", "serve", "worker", "--once"], home, tmp_path / "log") as work:
         work.join()
@@ -119,7 +100,7 @@ def test_a_run_of_a_job_has_the_bytes_of_the_command_lines(
 
 
 def test_what_cannot_be_asked_is_refused_before_it_is_queued(
-    app: FastAPI, signed_in: SignedIn, monkeypatch: pytest.MonkeyPatch
+    signed_in: SignedIn, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     client = signed_in()
     portfolio = stored(client)
@@ -175,7 +156,7 @@ def test_what_cannot_be_asked_is_refused_before_it_is_queued(
 def queued(app: FastAPI, client: TestClient, *options: str) -> str:
     """The id of a job of a new portfolio of a client's user."""
     service = app.state.service
-    (portfolio,) = add_portfolios(service.sessions, 1, user_of(client))
+    (portfolio,) = add_portfolios(service.sessions, 1, caller_of(client).user)
     return add_jobs(service, [portfolio], 1, *options)[0]
 
 
@@ -197,14 +178,12 @@ def test_who_sees_a_portfolio_sees_its_jobs_and_cancels_them_if_he_may_change_it
     owner, colleague, stranger = signed_in(), signed_in(), signed_in(tenant="other")
     job = queued(app, owner)
     assert colleague.get(f"/api/jobs/{job}").status_code == 404
-    with app.state.service.sessions.begin() as session:
-        portfolio = session.get(QueuedJob, job).portfolio
-        session.add(Share(portfolio=portfolio, user=user_of(colleague), writes=False))
+    portfolio = job_of(app.state.service, job).portfolio
+    share(portfolio, colleague)
     assert colleague.get(f"/api/jobs/{job}").json()["state"] == "queued"
     assert colleague.get("/api/jobs").json()["total"] == 1
     assert colleague.post(f"/api/jobs/{job}/cancel").status_code == 403
-    with app.state.service.sessions.begin() as session:
-        session.get(Share, (portfolio, user_of(colleague))).writes = True
+    share(portfolio, colleague, writes=True)
     assert colleague.post(f"/api/jobs/{job}/cancel").status_code == 200
     assert stranger.get(f"/api/jobs/{job}").status_code == 404
 
@@ -244,12 +223,11 @@ def test_a_user_follows_few_jobs_at_a_time(app: FastAPI, signed_in: SignedIn, mo
     assert (answer.status_code, answer.headers["content-type"]) == (429, MEDIA_TYPE)
 
 
-def test_a_token_that_may_not_send_queues_no_cycle_that_may(signed_in: SignedIn, app: FastAPI) -> None:
+def test_a_token_that_may_not_send_queues_no_cycle_that_may(signed_in: SignedIn) -> None:
     """An assistant with the scopes to write `acts` into a file, and to run its cycle, would send without a person."""
     assistant, person = signed_in(scopes=("portfolios", "jobs", "orders")), signed_in()
     acting = stored(assistant, cycle={"acts": {"venue": "paper", "notional": 1e6}})
-    with app.state.service.sessions.begin() as session:
-        session.add(Share(portfolio=acting, user=user_of(person), writes=True))
+    share(acting, person, writes=True)
     refused = assistant.post("/api/cycle", json={"portfolio": acting})
     assert (refused.status_code, refused.json()["detail"][-20:]) == (403, "the scope approvals.")
     job = asked(person, "cycle", portfolio=acting)

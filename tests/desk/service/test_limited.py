@@ -8,15 +8,13 @@ from typing import Any
 
 import pytest
 from needed import LINUX
+from people import SIXTY_FORTY
 
 from desk.service.limited import limited
 from desk.service.portfolios.validation import read_sent, yaml_of
 from desk.service.problems import Problem
 from foundation.errors import ConfigError, DataError
-from foundation.files import ROOT
 from research.portfolio.file.strict_yaml import read_yaml
-
-SIXTY_FORTY = (ROOT / "data" / "portfolios" / "sixty_forty.yaml").read_text()
 
 
 def environment() -> list[Any]:

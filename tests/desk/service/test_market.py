@@ -1,17 +1,14 @@
 """Market data over HTTP: pages of rows, and what is nearest to an unknown name."""
 
-from collections.abc import Callable
 from pathlib import Path
 
 import numpy as np
 import pytest
-from fastapi.testclient import TestClient
+from people import SignedIn
 
 from research.market import load_market
 from research.market.rows import price_rows
 from research.market.store import named_store
-
-SignedIn = Callable[..., TestClient]
 
 
 def test_pages_join_to_the_whole(signed_in: SignedIn) -> None:

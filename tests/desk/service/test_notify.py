@@ -13,6 +13,7 @@ import pytest
 from fastapi import FastAPI
 from fastapi.testclient import TestClient
 from mail_server import MailServer, serving_mail
+from people import SignedIn
 from push_service import PushService, Subscriber
 from queued_jobs import add_jobs, add_portfolios
 
@@ -205,7 +206,7 @@ def test_a_subscription_that_could_not_be_used_is_refused(
 
 
 def test_a_subscription_is_its_persons_alone_and_ends_with_all_sessions(
-    service: Service, person: Callable[..., Any], pushes: PushService, signed_in: Callable[..., TestClient]
+    service: Service, person: Callable[..., Any], pushes: PushService, signed_in: SignedIn
 ) -> None:
     user, ann = person("ann")
     _, bob = person("bob")

@@ -2,7 +2,6 @@
 
 from collections.abc import Callable
 from datetime import timedelta
-from hashlib import sha256
 from pathlib import Path
 from shutil import copytree
 from typing import Any
@@ -11,18 +10,18 @@ import pytest
 from authenticator import Authenticator
 from fastapi import FastAPI
 from fastapi.testclient import TestClient
+from people import SIXTY_FORTY, SignedIn, caller_of, share, update_all
 from push_service import PushService, subscribed
-from sqlalchemy import select, update
 
 from desk.commands.orders.trades import save_trades, trades_now
 from desk.exchange.stops import PAUSE
 from desk.journal import Journal
 from desk.journal.why import why
 from desk.service import orders
-from desk.service.caller import SESSION_COOKIE, Caller
+from desk.service.caller import SESSION_COOKIE
 from desk.service.orders import TradesAsked, listed, signature
 from desk.service.portfolios.stored import Content, created, written_out
-from desk.service.store.tables import AccessToken, OneTimeSecret, QueuedJob, Share, User, now
+from desk.service.store.tables import OneTimeSecret, QueuedJob, User, now
 from desk.service.users.passkeys import registered, registration_options
 from desk.service.users.tokens import begin_browser_session, begin_session
 from desk.tickets.formats import FORMATS
@@ -37,26 +36,12 @@ from research.portfolio import load_portfolio
 URL = "http://127.0.0.1:5000"
 NAME, DAY = "Sixty-forty", "2022-12-30"
 SHIPPED = ROOT / "data" / "portfolios" / "sixty_forty.yaml"
-TEXT = SHIPPED.read_text() + "\nticket: {approvals: 1}\n"
-SignedIn = Callable[..., TestClient]
+TEXT = SIXTY_FORTY + "\nticket: {approvals: 1}\n"
 
 
-def caller_of(app: FastAPI, client: TestClient) -> Caller:
-    token = client.headers["authorization"].removeprefix("Bearer ")
-    with app.state.service.sessions() as session:
-        own = AccessToken.sha256 == sha256(token.encode()).hexdigest()
-        user = session.scalars(select(User).join(AccessToken, AccessToken.user == User.id).where(own)).one()
-    return Caller(user.id, user.name, user.tenant, user.role)
-
-
-def stored(app: FastAPI, client: TestClient) -> str:
+def stored(client: TestClient) -> str:
     """The id of a portfolio of a client."""
-    return created(app.state.service, caller_of(app, client), "", Content(NAME, TEXT, {}, {}))
-
-
-def share(app: FastAPI, portfolio: str, client: TestClient) -> None:
-    with app.state.service.sessions.begin() as session:
-        session.add(Share(portfolio=portfolio, user=caller_of(app, client).user))
+    return created(client.app.state.service, caller_of(client), "", Content(NAME, TEXT, {}, {}))  # type: ignore[attr-defined]
 
 
 @pytest.fixture
@@ -70,7 +55,7 @@ def issued(app: FastAPI, root: Path, monkeypatch: pytest.MonkeyPatch) -> Callabl
     """Issue the list of a portfolio for a client as the route does, in this process; gives the id of the ticket."""
 
     def made(client: TestClient, portfolio: str, cash_flow: float = 0.0, user: str = "") -> str:
-        caller = caller_of(app, client)
+        caller = caller_of(client)
         file = written_out(app.state.service, caller, portfolio)
         monkeypatch.setenv(HOME, str(root))
         monkeypatch.chdir(root)
@@ -86,8 +71,8 @@ def test_a_ticket_is_byte_for_byte_that_of_the_command_line(
 ) -> None:
     """And an approver is told that it waits."""
     client, approver = signed_in(), signed_in("admin")
-    portfolio, asked = stored(app, client), {"as_of": DAY, "cash_flow": 50_000, "buys_only": True}
-    phone = subscribed(app.state.service, caller_of(app, approver).user, pushes)
+    portfolio, asked = stored(client), {"as_of": DAY, "cash_flow": 50_000, "buys_only": True}
+    phone = subscribed(app.state.service, caller_of(approver).user, pushes)
     predicted = client.post("/api/rebalance/predict", json={"portfolio": portfolio, **asked})
     copytree(root, tmp_path / "home")
     ticket = client.post(f"/api/portfolios/{portfolio}/tickets", json=asked).json()
@@ -111,8 +96,14 @@ def test_a_ticket_is_byte_for_byte_that_of_the_command_line(
         assert (answer.status_code, "use one of alpaca.json, csv" in answer.json()["detail"]) == (404, True)
 
 
-def test_only_eligible_assets_trade(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+@pytest.fixture
+def home(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     monkeypatch.setenv(HOME, str(tmp_path))
+    return tmp_path
+
+
+@pytest.mark.usefixtures("home")
+def test_only_eligible_assets_trade() -> None:
     traded = [
         set(listed(str(SHIPPED), TradesAsked(as_of=DAY, cash_flow=-300_000, **asked)).orders.asset)
         for asked in ({}, {"eligible": ["SPY"]}, {"locked": ["AGG"]}, {"eligible": ["SPY", "AGG"], "locked": ["AGG"]})
@@ -120,18 +111,17 @@ def test_only_eligible_assets_trade(tmp_path: Path, monkeypatch: pytest.MonkeyPa
     assert traded == [{"SPY", "AGG"}, {"SPY"}, {"SPY"}, {"SPY"}]
 
 
-def test_money_that_goes_out_is_raised_by_sells_alone(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setenv(HOME, str(tmp_path))
+@pytest.mark.usefixtures("home")
+def test_money_that_goes_out_is_raised_by_sells_alone() -> None:
     orders = listed(str(SHIPPED), TradesAsked(as_of=DAY, cash_flow=-300_000, sells_only=True)).orders
     assert set(orders.side) == {"sell"}
 
 
-def test_own_orders_are_issued_in_the_name_of_who_gives_them(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setenv(HOME, str(tmp_path))
+def test_own_orders_are_issued_in_the_name_of_who_gives_them(home: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     asked = TradesAsked(as_of=DAY, orders={"SPY": -100, "AGG": 500}, reason=" less\u00a0risk ")
-    monkeypatch.chdir(tmp_path)
+    monkeypatch.chdir(home)
     ticket = orders.issued(str(SHIPPED), asked, "Ann", "Ann (1)")
-    with Journal(tmp_path, read_only=True) as journal:
+    with Journal(home, read_only=True) as journal:
         (made,) = journal.entries(ticket=ticket, kind="list")
         assert (made.user, made.record.reason) == ("Ann (1)", "ordered by Ann: less risk")
         assert [(row.side, row.symbol, row.quantity) for row in made.record.orders] == [
@@ -157,18 +147,16 @@ def test_own_orders_are_issued_in_the_name_of_who_gives_them(tmp_path: Path, mon
         ({"orders": {"SPY": -10}, "reason": "cash", "locked": ["SPY"]}, "SPY may not be sold. Order less of it"),
     ],
 )
-def test_a_list_that_cannot_be_made_is_refused(
-    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, asked: dict[str, Any], told: str
-) -> None:
-    monkeypatch.setenv(HOME, str(tmp_path))
+@pytest.mark.usefixtures("home")
+def test_a_list_that_cannot_be_made_is_refused(asked: dict[str, Any], told: str) -> None:
     with pytest.raises((ConfigError, DataError)) as error:
         listed(str(SHIPPED), TradesAsked.model_validate({"as_of": DAY} | asked))
     assert told in str(error.value)
 
 
-def test_a_mend_names_keys_of_the_request(app: FastAPI, signed_in: SignedIn) -> None:
+def test_a_mend_names_keys_of_the_request(signed_in: SignedIn) -> None:
     client = signed_in()
-    answer = client.post("/api/rebalance/predict", json={"portfolio": stored(app, client), "as_of": "2023-06-30"})
+    answer = client.post("/api/rebalance/predict", json={"portfolio": stored(client), "as_of": "2023-06-30"})
     assert answer.status_code == 400
     assert answer.json()["detail"].endswith(
         "Bring the data up to date, give newer prices (`prices`, an option or a key of the portfolio file), say of "
@@ -176,13 +164,11 @@ def test_a_mend_names_keys_of_the_request(app: FastAPI, signed_in: SignedIn) -> 
     )
 
 
-def test_whoever_made_a_list_does_not_approve_it(
-    app: FastAPI, root: Path, signed_in: SignedIn, issued: Callable[..., str]
-) -> None:
+def test_whoever_made_a_list_does_not_approve_it(root: Path, signed_in: SignedIn, issued: Callable[..., str]) -> None:
     maker, other, fourth, manager = (signed_in(each) for each in ("approver", "approver", "approver", "manager"))
-    portfolio = stored(app, maker)
+    portfolio = stored(maker)
     for client in (other, fourth, manager):
-        share(app, portfolio, client)
+        share(portfolio, client)
     at = f"/api/tickets/{issued(maker, portfolio)}"
     (head,) = other.get("/api/tickets").json()["tickets"]
     assert (head["wanted"], head["is_approved"], head["approved_by"]) == (1, False, [])
@@ -190,14 +176,14 @@ def test_whoever_made_a_list_does_not_approve_it(
     assert history[0]["content"] == maker.get("/api/journal").json()["entries"][0]["content"]
     assert str(root) not in str(history)
     assert [client.post(f"{at}/approve").status_code for client in (maker, manager)] == [403, 403]
-    by = signature(caller_of(app, other))
+    by = signature(caller_of(other))
     approved = other.post(f"{at}/approve").json()
     assert (approved["is_approved"], approved["approved_by"]) == (True, [by])
     refused = other.post(f"{at}/refuse", json={"reason": "the price of SPY is old"}).json()
     assert (refused["is_approved"], refused["approved_by"], refused["refused_by"]) == (False, [], [by])
     assert fourth.post(f"{at}/approve").status_code == 409
     with Journal(root, read_only=True) as journal:
-        made_by = signature(caller_of(app, maker))
+        made_by = signature(caller_of(maker))
         said = [(entry.kind, entry.user) for entry in journal.entries() if entry.ticket]
         assert said == [("list", made_by), ("approval", by), ("refusal", by)]
 
@@ -206,9 +192,9 @@ def test_a_passkey_confirms_one_ticket_once_and_its_person_must_use_it(
     app: FastAPI, signed_in: SignedIn, issued: Callable[..., str]
 ) -> None:
     maker, other = signed_in(), signed_in("approver")
-    portfolio = stored(app, maker)
-    share(app, portfolio, other)
-    user, device = caller_of(app, other).user, Authenticator(URL)
+    portfolio = stored(maker)
+    share(portfolio, other)
+    user, device = caller_of(other).user, Authenticator(URL)
     first, second = (f"/api/tickets/{issued(maker, portfolio, flow)}" for flow in (0.0, 10_000.0))
     with app.state.service.sessions.begin() as session:
         secret = begin_browser_session(session, session.get_one(User, user))
@@ -238,8 +224,7 @@ def test_a_passkey_confirms_one_ticket_once_and_its_person_must_use_it(
         )
     ]
     assert tried == [403, 403, 403, 200, 403, 403]
-    with app.state.service.sessions.begin() as session:
-        session.execute(update(OneTimeSecret).values(expires=now()))
+    update_all(app.state.service, OneTimeSecret, expires=now())
     expired = [browser.post(f"{at}/approve", json={"credential": given}) for at, given in
                ((first, late), (second, answers[2]))]  # fmt: skip
     assert [each.status_code for each in expired] == [403, 403]
@@ -250,8 +235,8 @@ def test_a_passkey_confirms_one_ticket_once_and_its_person_must_use_it(
 def test_a_list_of_a_token_without_the_last_word_waits_for_a_person(app: FastAPI, signed_in: SignedIn) -> None:
     """Where an assistant calls the API by itself, past its tools, it orders as an assistant."""
     program = signed_in(scopes=("portfolios", "orders"))
-    user = caller_of(app, program)
-    portfolio = created(app.state.service, user, "", Content(NAME, SHIPPED.read_text(), {}, {}))
+    user = caller_of(program)
+    portfolio = created(app.state.service, user, "", Content(NAME, SIXTY_FORTY, {}, {}))
     made = program.post(f"/api/portfolios/{portfolio}/tickets", json={"as_of": DAY, "stale_ok": True}).json()
     assert (made["wanted"], made["is_approved"]) == (1, False)
     assert made["made_by"] == [f"{user.name} through an assistant ({user.user})"]
@@ -260,13 +245,12 @@ def test_a_list_of_a_token_without_the_last_word_waits_for_a_person(app: FastAPI
 def test_four_eyes_are_given_up_by_an_approver_alone(app: FastAPI, signed_in: SignedIn) -> None:
     """Neither in a new version nor by a list of an older one does a manager do without those who approve."""
     maker, other = signed_in(), signed_in("approver")
-    portfolio = created(app.state.service, caller_of(app, maker), "", Content(NAME, SHIPPED.read_text(), {}, {}))
-    with app.state.service.sessions.begin() as session:
-        session.add(Share(portfolio=portfolio, user=caller_of(app, other).user, writes=True))
+    portfolio = created(app.state.service, caller_of(maker), "", Content(NAME, SIXTY_FORTY, {}, {}))
+    share(portfolio, other, writes=True)
 
     def changed(client: TestClient, persons: int) -> int:
         text, more = (
-            f"{SHIPPED.read_text()}\nticket: {{approvals: {persons}}}\n",
+            f"{SIXTY_FORTY}\nticket: {{approvals: {persons}}}\n",
             {"If-Match": "*", "Content-Type": "text/yaml"},
         )
         return client.put(f"/api/portfolios/{portfolio}", content=text, headers=more).status_code
@@ -278,17 +262,15 @@ def test_four_eyes_are_given_up_by_an_approver_alone(app: FastAPI, signed_in: Si
     assert [changed(each, 1) for each in (signed_in("approver", scopes=("portfolios",)), other)] == [404, 200]
 
 
-def test_an_approved_ticket_is_sent_to_paper_once(
-    app: FastAPI, root: Path, signed_in: SignedIn, issued: Callable[..., str]
-) -> None:
+def test_an_approved_ticket_is_sent_to_paper_once(root: Path, signed_in: SignedIn, issued: Callable[..., str]) -> None:
     maker, other = signed_in(), signed_in("approver")
-    portfolio = stored(app, maker)
-    share(app, portfolio, other)
+    portfolio = stored(maker)
+    share(portfolio, other)
     at = f"/api/tickets/{issued(maker, portfolio)}"
     early = maker.post(f"{at}/send", json={})
     assert (early.status_code, early.json()["detail"][:32]) == (409, "Only an approved ticket is sent.")
     reader = signed_in()
-    share(app, portfolio, reader)
+    share(portfolio, reader)
     assert reader.post(f"{at}/send", json={}).status_code == 403  # its fills would change what he may only read
     assert other.post(f"{at}/approve").status_code == 200
     maker.post("/api/watch/pause")
@@ -300,7 +282,7 @@ def test_an_approved_ticket_is_sent_to_paper_once(
     assert [(each["status"], each["filled"]) for each in sent["orders"]] == [("filled", 133.0), ("filled", 721.0)]
     assert sent["ticket"]["is_sent"]
     kinds = ["order", "order", "acknowledgement", "acknowledgement", "fill", "fill"]
-    assert sent_entries(root) == [(kind, signature(caller_of(app, maker))) for kind in kinds]
+    assert sent_entries(root) == [(kind, signature(caller_of(maker))) for kind in kinds]
     again = other.post(f"{at}/send", json={}).json()
     assert [each["status"] for each in again["orders"]] == ["filled", "filled"]
     assert len(sent_entries(root)) == len(kinds)
@@ -317,20 +299,20 @@ def test_whoever_queued_the_cycle_that_made_a_list_does_not_approve_it(
 ) -> None:
     """A cycle journals its list in the name of the worker's user."""
     asker, other = signed_in("approver"), signed_in("approver")
-    portfolio = stored(app, asker)
-    share(app, portfolio, other)
-    who, earlier, later = caller_of(app, asker).user, now() - timedelta(hours=1), now() + timedelta(hours=1)
+    portfolio = stored(asker)
+    share(portfolio, other)
+    who, earlier, later = caller_of(asker).user, now() - timedelta(hours=1), now() + timedelta(hours=1)
     job = {"tenant": "house", "portfolio": portfolio, "version": 1, "kind": "cycle", "arguments": {}}
     with app.state.service.sessions.begin() as session:
         session.add(QueuedJob(user=who, created=earlier, ended=later, **job))
-        session.add(QueuedJob(user=caller_of(app, other).user, created=earlier, ended=earlier, **job))
+        session.add(QueuedJob(user=caller_of(other).user, created=earlier, ended=earlier, **job))
     at = f"/api/tickets/{issued(asker, portfolio, user='rebalance')}/approve"
     assert [client.post(at).status_code for client in (asker, other)] == [403, 200]
 
 
-def test_nobody_sees_the_orders_of_another(app: FastAPI, signed_in: SignedIn, issued: Callable[..., str]) -> None:
+def test_nobody_sees_the_orders_of_another(signed_in: SignedIn, issued: Callable[..., str]) -> None:
     owner, admin = signed_in("approver"), signed_in("admin")
-    portfolio = stored(app, owner)
+    portfolio = stored(owner)
     at = f"/api/tickets/{issued(owner, portfolio)}"
     why = f"/api/orders/{owner.get(at).json()['orders'][0]['client_order_id']}/why"
     assert "The policy is 'threshold' of Sixty-forty.yaml." in owner.get(why).json()["sentences"]
@@ -351,12 +333,10 @@ def test_nobody_sees_the_orders_of_another(app: FastAPI, signed_in: SignedIn, is
     assert [entry["kind"] for entry in admin.get("/api/journal").json()["entries"]] == ["list"]
 
 
-def test_the_journal_is_paged_and_verified(
-    app: FastAPI, root: Path, signed_in: SignedIn, issued: Callable[..., str]
-) -> None:
+def test_the_journal_is_paged_and_verified(root: Path, signed_in: SignedIn, issued: Callable[..., str]) -> None:
     client = signed_in()
     assert client.get("/api/journal/verify").json()["count"] == 0
-    portfolio = stored(app, client)
+    portfolio = stored(client)
     made = [issued(client, portfolio, flow) for flow in (0.0, 10_000.0, 20_000.0)]
     first = client.get("/api/journal", params={"limit": 2}).json()
     rest = client.get("/api/journal", params={"limit": 2, "before": first["next"]}).json()
@@ -376,13 +356,13 @@ def test_the_journal_is_paged_and_verified(
     ]
 
 
-def test_a_pause_names_who_asked_for_it(app: FastAPI, root: Path, signed_in: SignedIn) -> None:
+def test_a_pause_names_who_asked_for_it(root: Path, signed_in: SignedIn) -> None:
     viewer, manager, approver = signed_in("viewer"), signed_in("manager"), signed_in("approver")
     assert viewer.post("/api/watch/pause").status_code == 403
     paused = manager.post("/api/watch/pause").json()
     assert paused["paused"]
     assert paused["text"] == "Cycles run, and nothing is sent: PAUSE. To go on: POST /api/watch/resume"
-    assert (root / PAUSE).read_text().startswith(signature(caller_of(app, manager)))
+    assert (root / PAUSE).read_text().startswith(signature(caller_of(manager)))
     assert manager.post("/api/watch/resume").status_code == 403
     assert approver.post("/api/watch/resume").json()["paused"] is False
     assert viewer.get("/api/watch").json()["text"] == "Cycles run, and send what their files allow."

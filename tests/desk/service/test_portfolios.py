@@ -3,7 +3,6 @@
 import gzip
 import json
 import re
-from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
 from itertools import product
 from pathlib import Path
@@ -15,6 +14,7 @@ from fastapi import FastAPI
 from fastapi.testclient import TestClient
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
+from people import SHIPPED, SIXTY_FORTY, YAML, SignedIn, caller_of, stored
 from sqlalchemy import select
 
 from backtests.sheets.pages.risk_sheet import risk_numbers
@@ -22,7 +22,6 @@ from backtests.today.holdings_risk import holdings_risk
 from desk.commands.cycle.cycle import make_cycle
 from desk.commands.report import make_backtest
 from desk.commands.today.risk import ready_policies
-from desk.service.caller import Caller
 from desk.service.portfolios.stored import written_out
 from desk.service.routes import portfolios
 from desk.service.store.schema import opened
@@ -32,18 +31,13 @@ from foundation.paper.formats import json_text, plain_json
 from research.portfolio import load_portfolio
 from research.portfolio.file.strict_yaml import read_yaml
 
-SHIPPED = ROOT / "data" / "portfolios"
-SIXTY_FORTY = (SHIPPED / "sixty_forty.yaml").read_text()
 TREE = read_yaml(str(SHIPPED / "sixty_forty.yaml"))[0]
-YAML, AS_YAML = {"Content-Type": "text/yaml"}, {"Accept": "text/yaml"}
-SignedIn = Callable[..., TestClient]
+AS_YAML = {"Accept": "text/yaml"}
 
 
 def post(client: TestClient, text: str = SIXTY_FORTY, of: str = "") -> str:
     """The path of a new portfolio."""
-    made = client.post(f"/api/portfolios?client={of}", content=text, headers=YAML)
-    assert made.status_code == 201, made.text
-    return made.headers["Location"]
+    return f"/api/portfolios/{stored(client, text, of)}"
 
 
 def put(client: TestClient, path: str, text: str, tag: str) -> Any:
@@ -60,29 +54,19 @@ def name_of(client: TestClient) -> str:
     return f"{head['owner']}@desk.example"
 
 
-def caller_of(app: FastAPI, path: str) -> Caller:
-    """The owner of a portfolio."""
-    with app.state.service.sessions() as session:
-        stored = session.get(StoredPortfolio, path.rpartition("/")[2])
-        user = session.get(User, stored.owner)
-        return Caller(user.id, user.name, user.tenant, user.role)
-
-
 # -- versions ----------------------------------------------------------------------------------------------------------
 
 
 def test_a_portfolio_is_given_back_as_it_was_written_and_as_its_mapping(signed_in: SignedIn) -> None:
     client = signed_in()
     path = post(client)
-    assert client.get(path, headers=AS_YAML).text == SIXTY_FORTY
-    assert client.get(path).json()["portfolio"] == TREE
+    assert (client.get(path, headers=AS_YAML).text, client.get(path).json()["portfolio"]) == (SIXTY_FORTY, TREE)
 
 
 def test_a_mapping_as_json_is_the_same_portfolio(signed_in: SignedIn) -> None:
     client = signed_in()
     made = client.post("/api/portfolios", json=TREE)
-    assert made.status_code == 201
-    assert made.json()["portfolio"] == TREE
+    assert (made.status_code, made.json()["portfolio"]) == (201, TREE)
     assert yaml.safe_load(client.get(made.headers["Location"], headers=AS_YAML).text) == TREE  # a peer reads it
 
 
@@ -113,8 +97,7 @@ def test_a_writer_states_the_version_that_he_has_read(signed_in: SignedIn) -> No
     assert client.put(path, content=SIXTY_FORTY, headers=YAML).status_code == 428
     assert put(client, path, with_cash(1), read).headers["ETag"] == '"2.json"'
     assert put(client, path, with_cash(2), read).status_code == 412
-    assert client.delete(path, headers={"If-Match": read}).status_code == 412
-    assert client.delete(path).status_code == 428
+    assert (client.delete(path, headers={"If-Match": read}).status_code, client.delete(path).status_code) == (412, 428)
 
 
 def test_the_same_text_again_is_no_version(signed_in: SignedIn) -> None:
@@ -131,8 +114,7 @@ def test_a_deleted_portfolio_can_be_read_and_not_be_changed(signed_in: SignedIn)
     assert client.get("/api/portfolios").json() == []
     assert client.get("/api/portfolios?with_deleted=true").json()[0]["portfolios"][0]["deleted"]
     assert client.get(path, headers=AS_YAML).text == SIXTY_FORTY
-    assert put(client, path, SIXTY_FORTY, "*").status_code == 410
-    assert client.get(f"{path}/risk").status_code == 410
+    assert (put(client, path, SIXTY_FORTY, "*").status_code, client.get(f"{path}/risk").status_code) == (410, 410)
     assert client.post("/api/portfolios", content=SIXTY_FORTY, headers=YAML).status_code == 409
 
 
@@ -354,9 +336,8 @@ def test_a_form_brings_the_files_that_a_portfolio_names(app: FastAPI, signed_in:
     later = POSITIONS.replace(b"\n", b"\r\n")
     again = client.put(path, **form(None, desk_positions__csv=later), headers={"If-Match": '"1.json"'})
     assert (again.status_code, again.json()["number"]) == (200, 2), again.text
-    file = written_out(app.state.service, caller_of(app, path), path.rpartition("/")[2], 2)
-    assert file.read_text() == DESK
-    assert file.with_name("desk_positions.csv").read_bytes() == later
+    file = written_out(app.state.service, caller_of(client), path.rpartition("/")[2], 2)
+    assert (file.read_text(), file.with_name("desk_positions.csv").read_bytes()) == (DESK, later)
 
 
 def test_mistakes_in_a_file_name_it_as_the_portfolio_does(app: FastAPI, signed_in: SignedIn) -> None:
@@ -389,8 +370,8 @@ def test_other_bodies_and_too_much_are_refused(signed_in: SignedIn) -> None:
 
 
 def test_a_version_is_written_out_once_under_its_name(app: FastAPI, signed_in: SignedIn) -> None:
-    path = post(signed_in())
-    portfolio, caller = path.rpartition("/")[2], caller_of(app, path)
+    client = signed_in()
+    portfolio, caller = stored(client), caller_of(client)
     file = written_out(app.state.service, caller, portfolio)
     stamp = file.stat().st_mtime_ns, file.stat().st_ino
     assert file == app.state.service.root("house") / "portfolios" / portfolio / "1" / "Sixty-forty.yaml"
@@ -421,7 +402,7 @@ def test_drift_is_what_the_cycle_reads_and_history_is_what_it_journalled(
 ) -> None:
     client = signed_in()
     path = post(client)
-    service, caller = app.state.service, caller_of(app, path)
+    service, caller = app.state.service, caller_of(client)
     monkeypatch.setenv("REBALANCE_HOME", str(service.root("house")))
     file = written_out(service, caller, path.rpartition("/")[2])
     assert client.get(f"{path}/history").json()["cycles"] == []

@@ -1,14 +1,13 @@
 """The risk questionnaire: scores and bands as published, versions, and the preset in the text of a portfolio."""
 
-from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
 import pytest
-from commanded import FILE
 from fastapi.testclient import TestClient
 from hypothesis import given
 from hypothesis import strategies as st
+from people import SIXTY_FORTY, SignedIn, stored
 
 from desk.commands.apply_profile import changes_by, with_profile
 from desk.service.questionnaire import ALIKE, assessed, questions
@@ -74,20 +73,18 @@ def test_answers_at_opposite_ends_about_one_thing_are_named() -> None:
 
 
 @pytest.fixture
-def manager(signed_in: Callable[..., TestClient]) -> TestClient:
+def manager(signed_in: SignedIn) -> TestClient:
     return signed_in("manager")
 
 
 @pytest.fixture
 def path(manager: TestClient) -> str:
-    made = manager.post("/api/portfolios", content=FILE.read_text(), headers={"Content-Type": "text/yaml"})
-    return f"/api/portfolios/{made.json()['id']}/risk-profile"
+    return f"/api/portfolios/{stored(manager)}/risk-profile"
 
 
 def test_every_answer_is_needed_and_must_be_one_of_the_choices(manager: TestClient, path: str) -> None:
     answer = manager.post(path, json={**CAUTIOUS, "sure_gain": "d", "hobby": "a"})
-    assert answer.status_code == 400
-    assert [each["field"] for each in answer.json()["errors"]] == ["/sure_gain", "/hobby"]
+    assert (answer.status_code, [each["field"] for each in answer.json()["errors"]]) == (400, ["/sure_gain", "/hobby"])
     answer = manager.post(path, json={})
     assert [each["field"] for each in answer.json()["errors"]] == [f"/{key}" for key in questions()]
     assert manager.get(path).json()["versions"] == []
@@ -111,26 +108,21 @@ def test_answers_are_versions_and_their_preset_is_applied_when_asked(manager: Te
     assert manager.put(path).status_code == 428
     applied = manager.put(path, headers={"If-Match": tag})
     assert (applied.status_code, applied.json()["version"]) == (200, 2)
-    assert manager.put(path, headers={"If-Match": tag}).status_code == 412
-    assert manager.get(path).json()["changes"] == []
+    assert (manager.put(path, headers={"If-Match": tag}).status_code, manager.get(path).json()["changes"]) == (412, [])
     text = manager.get(portfolio, headers={"Accept": "text/yaml"}).text
     assert text == (
-        FILE.read_text()
-        .replace("[0.55, 0.65]", "[0.57, 0.63]")
+        SIXTY_FORTY.replace("[0.55, 0.65]", "[0.57, 0.63]")
         .replace("[0.35, 0.45]", "[0.37, 0.43]")
         .replace("tracking_penalty: 5", "tracking_penalty: 10")
         .replace("limits: {", "limits: {max_drawdown: 0.15, ")
     )
 
 
-def test_a_viewer_reads_answers_and_writes_none(
-    signed_in: Callable[..., TestClient], manager: TestClient, path: str
-) -> None:
+def test_a_viewer_reads_answers_and_writes_none(signed_in: SignedIn, manager: TestClient, path: str) -> None:
     viewer = signed_in("viewer")
     user = viewer.get("/api/users/profile").json()["id"]
     assert manager.put(path.replace("risk-profile", f"shares/{user}"), json={}).status_code == 204
-    assert viewer.get(path).status_code == 200
-    assert viewer.post(path, json=CAUTIOUS).status_code == 403
+    assert (viewer.get(path).status_code, viewer.post(path, json=CAUTIOUS).status_code) == (200, 403)
 
 
 RANGE, LIMITS = "[0.45, 0.55]", "{tracking_error: 0.015, max_drawdown: 0.25}"

@@ -1,13 +1,11 @@
 """The worksheet: its numbers are those of the list, for the list's own units and for others."""
 
-from collections.abc import Callable
 from dataclasses import asdict
 from pathlib import Path
 from typing import Any
 
 import pytest
-from fastapi import FastAPI
-from fastapi.testclient import TestClient
+from people import SIXTY_FORTY, SignedIn, stored
 
 from desk.service import worksheet
 from desk.service.orders import TradesAsked, listed
@@ -21,7 +19,6 @@ from research.orders.before_after import Figures
 
 DAY = "2022-12-30"
 FILE = ROOT / "data" / "portfolios" / "global_multi_asset.yaml"
-TEXT = (ROOT / "data" / "portfolios" / "sixty_forty.yaml").read_text()
 
 
 @pytest.fixture
@@ -66,8 +63,7 @@ def check_same(sheet: Sheet, units: dict[str, float] | None, trades: TradeList) 
     for each in got.lines:
         if each.units:
             row = rows.loc[each.asset]
-            assert abs(each.units) == row["units"]
-            assert abs(each.notional) == pytest.approx(row["notional"], rel=1e-9)
+            assert (abs(each.units), abs(each.notional)) == (row["units"], pytest.approx(row["notional"], rel=1e-9))
             assert each.cost == pytest.approx(row["cost"], rel=1e-9)
             assert (each.weight_before, each.weight_after) == pytest.approx((row["weight_before"], row["weight_after"]))
 
@@ -103,10 +99,9 @@ def test_numbers_are_kept_up_to_a_bound_and_read_anew_where_they_are_not(
     assert made == ["first", "of another", "one more", "let go"]
 
 
-def test_the_route_answers_for_the_same_numbers_only(app: FastAPI, signed_in: Callable[..., TestClient]) -> None:
+def test_the_route_answers_for_the_same_numbers_only(signed_in: SignedIn) -> None:
     client, viewer = signed_in(), signed_in("viewer")
-    stored = client.post("/api/portfolios", content=TEXT, headers={"Content-Type": "text/yaml"}).json()
-    at, asked = f"/api/portfolios/{stored['id']}/worksheet", {"as_of": DAY}
+    at, asked = f"/api/portfolios/{stored(client)}/worksheet", {"as_of": DAY}
     entries = client.get("/api/journal").json()
     first: dict[str, Any] = client.post(at, json=asked).json()
     assert {each["asset"]: each["units"] for each in first["lines"]} == {"SPY": -133.0, "AGG": 721.0}
@@ -126,7 +121,7 @@ def test_the_route_answers_for_the_same_numbers_only(app: FastAPI, signed_in: Ca
 def test_a_portfolio_of_several_accounts_has_none(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv(HOME, str(tmp_path))
     monkeypatch.chdir(tmp_path)
-    lines = TEXT.replace(", shares: 3_260", "").replace(", shares: 7_460", "").replace("\ncash: ", "\n# cash: ")
+    lines = SIXTY_FORTY.replace(", shares: 3_260", "").replace(", shares: 7_460", "").replace("\ncash: ", "\n# cash: ")
     accounts = (
         "{a: {kind: taxable, cash: 1000, shares: {SPY: 100, AGG: 50}}, b: {kind: sheltered, cash: 0, shares: {SPY: 5}}}"
     )

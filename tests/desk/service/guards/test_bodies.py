@@ -3,10 +3,10 @@
 import gzip
 import zlib
 from collections import Counter
-from collections.abc import Callable
 
 import pytest
 from fastapi.testclient import TestClient
+from people import SignedIn
 
 from desk.service.guards import bodies
 from desk.service.guards.bodies import MAX_BODY
@@ -19,9 +19,7 @@ def test_two_gigabytes_are_refused_by_their_length(client: TestClient) -> None:
             assert (answer.status_code, answer.headers["connection"]) == (413, "close")
 
 
-def test_a_body_may_have_the_whole_size_and_no_byte_more(
-    signed_in: Callable[..., TestClient], ran: Counter[str]
-) -> None:
+def test_a_body_may_have_the_whole_size_and_no_byte_more(signed_in: SignedIn, ran: Counter[str]) -> None:
     client, start = signed_in(), b'{"a": 1'
     whole = start + b" " * (MAX_BODY - len(start) - 1) + b"}"
     json = {"Content-Type": "application/json"}
@@ -30,7 +28,7 @@ def test_a_body_may_have_the_whole_size_and_no_byte_more(
     assert ran["items"] == 1
 
 
-def test_a_zip_bomb_is_not_unpacked(signed_in: Callable[..., TestClient], ran: Counter[str]) -> None:
+def test_a_zip_bomb_is_not_unpacked(signed_in: SignedIn, ran: Counter[str]) -> None:
     bomb, client = bytes(10**7), signed_in()
     packed = {"gzip": gzip.compress(bomb), "deflate": zlib.compress(bomb), "gzip, gzip": gzip.compress(bomb), "br": b""}
     for encoding, body in packed.items():
@@ -42,7 +40,7 @@ def test_a_zip_bomb_is_not_unpacked(signed_in: Callable[..., TestClient], ran: C
 
 @pytest.mark.parametrize("limit", ["MAX_BUFFERED", "MAX_OF_ADDRESS"])
 def test_all_bodies_together_have_a_limit_and_give_back_what_they_took(
-    signed_in: Callable[..., TestClient], ran: Counter[str], monkeypatch: pytest.MonkeyPatch, limit: str
+    signed_in: SignedIn, ran: Counter[str], monkeypatch: pytest.MonkeyPatch, limit: str
 ) -> None:
     monkeypatch.setattr(bodies, limit, 100)
     client = signed_in()

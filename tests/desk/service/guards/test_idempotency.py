@@ -1,7 +1,6 @@
 """A POST that comes again with its key: the same answer, and nothing done again."""
 
 from collections import Counter
-from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
 from datetime import timedelta
 from pathlib import Path
@@ -9,6 +8,7 @@ from pathlib import Path
 import pytest
 from fastapi import FastAPI
 from fastapi.testclient import TestClient
+from people import SignedIn
 from sqlalchemy import update
 
 from desk.service.app import create_app
@@ -26,7 +26,7 @@ def app(tables_url: str, tmp_path: Path) -> FastAPI:
 
 
 @pytest.fixture
-def manager(signed_in: Callable[..., TestClient], ran: Counter[str]) -> TestClient:
+def manager(signed_in: SignedIn, ran: Counter[str]) -> TestClient:
     return signed_in()
 
 
@@ -44,8 +44,7 @@ def test_the_same_request_has_the_same_answer_for_a_day(app: FastAPI, manager: T
     again = manager.post("/items", json={"a": 1}, headers=KEY)
     assert (first.status_code, again.status_code, ran["items"]) == (201, 201, 1)
     assert again.content == first.content == b'{"made":1}'
-    assert again.headers["idempotent-replayed"] == "true"
-    assert again.headers["content-type"] == "application/json"
+    assert (again.headers["idempotent-replayed"], again.headers["content-type"]) == ("true", "application/json")
     age(app, timedelta(minutes=2))
     assert manager.post("/items", json={"a": 1}, headers=KEY).json() == {"made": 2}
 
@@ -60,7 +59,7 @@ def test_a_key_serves_one_request(manager: TestClient, ran: Counter[str]) -> Non
 
 
 def test_a_key_is_a_key_of_its_caller(
-    app: FastAPI, manager: TestClient, signed_in: Callable[..., TestClient], client: TestClient, ran: Counter[str]
+    manager: TestClient, signed_in: SignedIn, client: TestClient, ran: Counter[str]
 ) -> None:
     manager.post("/items", json={"a": 1}, headers=KEY)
     assert signed_in().post("/items", json={"a": 1}, headers=KEY).json() == {"made": 2}

@@ -4,7 +4,7 @@ from collections.abc import Callable, Iterator
 from typing import Any
 
 import pytest
-from browser import WIDE, chromium
+from browser import WIDE, Opened, chromium
 from people import PASSWORD
 from playwright.sync_api import Browser, BrowserContext, Page, expect, sync_playwright
 from served import Served
@@ -51,7 +51,7 @@ def context_of(browser: Browser, served: Served) -> Iterator[Callable[..., Brows
 
 
 @pytest.fixture
-def signed_in(context_of: Callable[..., BrowserContext], served: Served) -> Callable[..., Page]:
+def signed_in(context_of: Callable[..., BrowserContext], served: Served) -> Opened:
     """A page of a browser in which a user is signed in."""
 
     def made(email: str, path: str = "/", size: dict[str, int] = WIDE, **more: Any) -> Page:

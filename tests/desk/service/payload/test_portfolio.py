@@ -80,8 +80,7 @@ def test_a_market_return_is_the_last_of_its_history(history: list[float], last: 
     given = payload(1, returns=0)
     given["assets"][0] |= {"historical_returns": history, "market_return": last}
     request = RebalanceRequest.model_validate(given)
-    assert request.assets[0].returns[-1] == last
-    assert len(request.assets[0].returns) == expected
+    assert (request.assets[0].returns[-1], len(request.assets[0].returns)) == (last, expected)
     assert bool(portfolio_of(request).notes) == (expected > len(history))
 
 

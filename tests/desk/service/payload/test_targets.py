@@ -32,8 +32,7 @@ def test_a_shorter_history_counts_from_its_own_first_return() -> None:
     given = payload(2, returns=10)
     given["assets"][1]["historical_returns"] = [0.01, 0.03]
     found = predictions(market_of(RebalanceRequest.model_validate(given)))
-    assert found.mean[1] == pytest.approx(0.02)
-    assert found.error[1] == pytest.approx(0.01)
+    assert (found.mean[1], found.error[1]) == (pytest.approx(0.02), pytest.approx(0.01))
     given["assets"][1]["historical_returns"] = [0.01]
     assert np.isnan(predictions(market_of(RebalanceRequest.model_validate(given))).mean[1])
 

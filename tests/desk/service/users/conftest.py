@@ -1,13 +1,13 @@
 """People: users with a password who are signed in, and what an app of each test knows of them."""
 
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from functools import cache
 
 import pytest
 from argon2 import PasswordHasher
 from fastapi import FastAPI
 from fastapi.testclient import TestClient
-from people import PASSWORD
+from people import PASSWORD, SignedIn
 
 from desk.service.app import create_app
 from desk.service.caller import Service
@@ -50,7 +50,7 @@ def _empty(request: pytest.FixtureRequest) -> Iterator[None]:
 
 
 @pytest.fixture
-def person(app: FastAPI, service: Service) -> Callable[..., TestClient]:
+def person(app: FastAPI, service: Service) -> SignedIn:
     """A client with the session of a new user, whose password is PASSWORD."""
 
     def made(name: str = "ann", role: str = "viewer", tenant: str = "house") -> TestClient:

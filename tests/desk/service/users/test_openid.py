@@ -1,6 +1,6 @@
 """Sign-in by OpenID Connect, against a provider of this machine and its faults."""
 
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from pathlib import Path
 from threading import BoundedSemaphore
 from typing import Any
@@ -11,8 +11,7 @@ from fastapi import FastAPI
 from fastapi.testclient import TestClient
 from local_server import serving_locally
 from openid_server import CLIENT, SECRET, OpenIdHandler, OpenIdServer
-from people import bearer
-from sqlalchemy import update
+from people import SignedIn, bearer, update_all
 
 from desk.service.app import create_app
 from desk.service.caller import Service
@@ -23,7 +22,6 @@ from desk.service.users.openid import CALLBACK
 
 URL = "https://desk.example"  # over TLS, so that a client keeps cookies that ask for it
 HTTP = httpx.Client()
-Person = Callable[..., TestClient]
 
 
 @pytest.fixture(scope="module")
@@ -69,7 +67,7 @@ def link(user: TestClient) -> httpx.Response:
     return user.get(came_back(user.post("/api/users/openid").json()["url"]))
 
 
-def test_a_user_links_an_account_of_the_provider_and_signs_in_by_it(browser: TestClient, person: Person) -> None:
+def test_a_user_links_an_account_of_the_provider_and_signs_in_by_it(browser: TestClient, person: SignedIn) -> None:
     ann = person("ann", "manager")
     assert link(ann).status_code == 200
     answer = sign_in(browser)
@@ -81,7 +79,7 @@ def test_a_user_links_an_account_of_the_provider_and_signs_in_by_it(browser: Tes
 
 
 def test_a_browser_gets_a_page_from_which_its_cookie_is_sent(
-    browser: TestClient, provider: OpenIdServer, person: Person
+    browser: TestClient, provider: OpenIdServer, person: SignedIn
 ) -> None:
     """A browser sends no SameSite=Strict cookie on the way back from another site, only from a page of this one."""
     assert link(person("ann")).status_code == 200
@@ -102,7 +100,7 @@ def test_a_browser_gets_a_page_from_which_its_cookie_is_sent(
 
 
 def test_broken_authentication_an_account_is_never_linked_by_its_e_mail_address(
-    browser: TestClient, provider: OpenIdServer, person: Person
+    browser: TestClient, provider: OpenIdServer, person: SignedIn
 ) -> None:
     person("ann", "admin")
     provider.claims = {"email": "ann@desk.example", "email_verified": True}
@@ -126,7 +124,7 @@ WRONG_CLAIMS: list[dict[str, Any]] = [
 
 
 def test_broken_authentication_an_id_token_with_a_wrong_claim_is_refused(
-    browser: TestClient, provider: OpenIdServer, person: Person
+    browser: TestClient, provider: OpenIdServer, person: SignedIn
 ) -> None:
     ann = person("ann")
     provider.claims = {"aud": [CLIENT], "azp": CLIENT}
@@ -140,7 +138,7 @@ def test_broken_authentication_an_id_token_with_a_wrong_claim_is_refused(
 
 
 def test_broken_authentication_an_id_token_without_the_providers_signature_is_refused(
-    browser: TestClient, provider: OpenIdServer, person: Person
+    browser: TestClient, provider: OpenIdServer, person: SignedIn
 ) -> None:
     assert link(person("ann")).status_code == 200
     for fault in ("alg none", "signed by the public key", "signed by another key", "denied"):
@@ -161,7 +159,7 @@ def test_a_provider_that_does_not_answer_as_it_should_is_said(
 
 
 def test_broken_authentication_a_state_serves_once_in_the_browser_that_began(
-    app: FastAPI, browser: TestClient, service: Service, person: Person
+    app: FastAPI, browser: TestClient, service: Service, person: SignedIn
 ) -> None:
     assert link(person("ann")).status_code == 200
     back = came_back(browser.get("/api/users/login/openid").headers["location"])
@@ -170,38 +168,35 @@ def test_broken_authentication_a_state_serves_once_in_the_browser_that_began(
     assert browser.get(back).status_code == 401  # and it is used now
     assert browser.get(f"{CALLBACK}?state=x&code=y").status_code == 401
     late = came_back(browser.get("/api/users/login/openid").headers["location"])
-    with service.sessions.begin() as session:
-        session.execute(update(OneTimeSecret).values(expires=now()))
+    update_all(service, OneTimeSecret, expires=now())
     assert browser.get(late).status_code == 401
 
 
-def test_broken_authentication_a_code_serves_once_and_for_its_own_state(browser: TestClient, person: Person) -> None:
+def test_broken_authentication_a_code_serves_once_and_for_its_own_state(browser: TestClient, person: SignedIn) -> None:
     assert link(person("ann")).status_code == 200
     stolen = httpx.URL(came_back(browser.get("/api/users/login/openid").headers["location"])).params["code"]
     own = httpx.URL(came_back(browser.get("/api/users/login/openid").headers["location"])).params["state"]
     assert browser.get(CALLBACK, params={"code": stolen, "state": own}).status_code == 401  # PKCE: another verifier
 
 
-def test_an_account_of_the_provider_has_one_user(person: Person, provider: OpenIdServer) -> None:
+def test_an_account_of_the_provider_has_one_user(person: SignedIn, provider: OpenIdServer) -> None:
     ann, bob = person("ann"), person("bob")
     assert [link(ann).status_code, link(ann).status_code, link(bob).status_code] == [200, 200, 409]
 
 
-def test_what_a_user_began_before_his_sessions_were_ended_links_nothing(service: Service, person: Person) -> None:
+def test_what_a_user_began_before_his_sessions_were_ended_links_nothing(service: Service, person: SignedIn) -> None:
     ann = person("ann")
     back = came_back(ann.post("/api/users/openid").json()["url"])
-    assert ann.post("/api/users/logout-everywhere").status_code == 204
-    assert ann.get(back).status_code == 401
+    assert (ann.post("/api/users/logout-everywhere").status_code, ann.get(back).status_code) == (204, 401)
     with service.sessions() as session:
         assert session.query(Identity).all() == []
 
 
 def test_a_disabled_user_does_not_sign_in_by_the_provider(
-    browser: TestClient, service: Service, person: Person
+    browser: TestClient, service: Service, person: SignedIn
 ) -> None:
     link(person("ann"))
-    with service.sessions.begin() as session:
-        session.execute(update(User).values(disabled=True))
+    update_all(service, User, disabled=True)
     assert sign_in(browser).status_code == 401
 
 

@@ -1,6 +1,5 @@
 """Passkeys: registered, signed in by, listed and removed; by the library and a software authenticator."""
 
-from collections.abc import Callable
 from dataclasses import replace
 from typing import Any
 
@@ -10,8 +9,7 @@ from cryptography.hazmat.primitives.asymmetric import ec
 from fastapi.testclient import TestClient
 from hypothesis import given, settings
 from hypothesis import strategies as st
-from people import bearer, posted
-from sqlalchemy import update
+from people import SignedIn, bearer, posted, update_all
 
 from desk.service.caller import Service
 from desk.service.routes.users import RECENT
@@ -19,7 +17,6 @@ from desk.service.store.tables import OneTimeSecret, Passkey, RefreshToken, User
 from desk.service.users.tokens import SESSION_LIFE
 
 URL = "http://127.0.0.1:5000"
-Person = Callable[..., TestClient]
 
 
 def register(user: TestClient, device: Authenticator, name: str = "phone") -> tuple[int, Any]:
@@ -41,7 +38,7 @@ def device() -> Authenticator:
 
 
 def test_a_user_registers_a_passkey_and_signs_in_by_it_without_a_name(
-    client: TestClient, person: Person, device: Authenticator
+    client: TestClient, person: SignedIn, device: Authenticator
 ) -> None:
     ann = person("ann", "manager")
     status, made = register(ann, device)
@@ -57,7 +54,7 @@ def test_a_user_registers_a_passkey_and_signs_in_by_it_without_a_name(
 
 
 def test_what_a_browser_is_given_asks_for_a_resident_key_and_a_verified_user(
-    client: TestClient, person: Person, device: Authenticator
+    client: TestClient, person: SignedIn, device: Authenticator
 ) -> None:
     ann = person("ann")
     register(ann, device)
@@ -72,7 +69,7 @@ def test_what_a_browser_is_given_asks_for_a_resident_key_and_a_verified_user(
 
 
 def test_broken_authentication_a_passkey_answers_a_challenge_once(
-    client: TestClient, service: Service, person: Person, device: Authenticator
+    client: TestClient, service: Service, person: SignedIn, device: Authenticator
 ) -> None:
     ann = person("ann")
     options = ann.post("/api/users/passkeys/options").json()["options"]
@@ -82,13 +79,12 @@ def test_broken_authentication_a_passkey_answers_a_challenge_once(
     replayed = answer(client, device)
     assert [posted(client, "login/passkey", credential=replayed)[0] for _ in range(2)] == [200, 401]
     late = answer(client, device)
-    with service.sessions.begin() as session:
-        session.execute(update(OneTimeSecret).values(expires=now()))
+    update_all(service, OneTimeSecret, expires=now())
     assert posted(client, "login/passkey", credential=late)[0] == 401
 
 
 def test_broken_authentication_a_passkey_of_another_origin_key_or_count_is_refused(
-    client: TestClient, person: Person, device: Authenticator
+    client: TestClient, person: SignedIn, device: Authenticator
 ) -> None:
     register(person("ann"), device)
     bob = person("bob")
@@ -111,7 +107,7 @@ def test_broken_authentication_a_passkey_of_another_origin_key_or_count_is_refus
 
 
 def test_broken_authentication_a_passkey_is_registered_by_its_user_alone(
-    client: TestClient, person: Person, device: Authenticator
+    client: TestClient, person: SignedIn, device: Authenticator
 ) -> None:
     ann, bob = person("ann"), person("bob")
     for_ann = ann.post("/api/users/passkeys/options").json()["options"]
@@ -120,13 +116,12 @@ def test_broken_authentication_a_passkey_is_registered_by_its_user_alone(
     mixed = for_ann | {"challenge": to_sign_in["challenge"]}
     assert posted(ann, "passkeys", name="phone", credential=device.create(mixed))[0] == 400
     assert register(ann, replace(device, flags=PRESENT))[0] == 400
-    assert register(ann, replace(device, origin="https://evil.example"))[0] == 400
-    assert register(ann, device)[0] == 201
+    assert (register(ann, replace(device, origin="https://evil.example"))[0], register(ann, device)[0]) == (400, 201)
     assert register(bob, device)[0] == 400  # it is known
 
 
 def test_object_level_authorisation_nobody_sees_or_removes_the_passkey_of_another(
-    client: TestClient, person: Person, device: Authenticator
+    client: TestClient, person: SignedIn, device: Authenticator
 ) -> None:
     _, made = register(person("ann"), device)
     for other in (person("bob"), person("eve", "admin")):
@@ -136,14 +131,13 @@ def test_object_level_authorisation_nobody_sees_or_removes_the_passkey_of_anothe
 
 
 def test_broken_authentication_an_old_session_makes_no_other_way_in(
-    client: TestClient, service: Service, person: Person, device: Authenticator
+    client: TestClient, service: Service, person: SignedIn, device: Authenticator
 ) -> None:
     """Who took it over neither drops the passkey that confirms approvals nor adds his own, nor makes a token."""
     ann = person("ann", "approver")
     _, made = register(ann, device)
     _, tokens = sign_in(client, device)
-    with service.sessions.begin() as session:
-        session.execute(update(RefreshToken).values(expires=now() + SESSION_LIFE - RECENT))
+    update_all(service, RefreshToken, expires=now() + SESSION_LIFE - RECENT)
     token = {"name": "mine", "scopes": ["approvals"], "days": 1}
     changes = (
         ("POST", "passkeys/options", None),
@@ -163,15 +157,14 @@ def test_broken_authentication_an_old_session_makes_no_other_way_in(
 
 
 def test_a_disabled_user_does_not_sign_in_by_a_passkey(
-    client: TestClient, service: Service, person: Person, device: Authenticator
+    client: TestClient, service: Service, person: SignedIn, device: Authenticator
 ) -> None:
     register(person("ann"), device)
-    with service.sessions.begin() as session:
-        session.execute(update(User).values(disabled=True))
+    update_all(service, User, disabled=True)
     assert sign_in(client, device)[0] == 401
 
 
-def test_a_credential_that_is_none_is_refused(client: TestClient, person: Person, device: Authenticator) -> None:
+def test_a_credential_that_is_none_is_refused(client: TestClient, person: SignedIn, device: Authenticator) -> None:
     """Each part of a good answer is replaced by anything at all, or dropped."""
     register(person("ann"), device)
     values = st.recursive(st.none() | st.integers() | st.text(max_size=8), lambda inner: st.lists(inner, max_size=2))
@@ -191,7 +184,7 @@ def test_a_credential_that_is_none_is_refused(client: TestClient, person: Person
     assert sign_in(client, device)[0] == 200
 
 
-def test_a_public_key_is_all_that_is_kept(person: Person, service: Service, device: Authenticator) -> None:
+def test_a_public_key_is_all_that_is_kept(person: SignedIn, service: Service, device: Authenticator) -> None:
     register(person("ann"), device)
     with service.sessions() as session:
         [kept] = session.query(Passkey)

@@ -1,6 +1,5 @@
 """Registration, sign-in by password, back-off, refresh, sign-out, recovery."""
 
-from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
 from datetime import timedelta
 from pathlib import Path
@@ -8,8 +7,8 @@ from pathlib import Path
 import pytest
 from argon2 import PasswordHasher
 from fastapi.testclient import TestClient
-from people import PASSWORD, bearer, posted
-from sqlalchemy import select, update
+from people import PASSWORD, SignedIn, bearer, posted, update_all
+from sqlalchemy import select
 
 from desk.service.app import create_app
 from desk.service.caller import Service
@@ -59,13 +58,12 @@ def test_an_invitation_expires_and_a_later_one_voids_it(client: TestClient, serv
     with service.sessions.begin() as session:
         later = accounts.invitation_of(session, session.scalars(select(User)).one())
     assert posted(client, "register", invitation=invitation, password=NEW)[0] == 401
-    with service.sessions.begin() as session:
-        session.execute(update(OneTimeSecret).values(expires=now() - DAY))
+    update_all(service, OneTimeSecret, expires=now() - DAY)
     assert posted(client, "register", invitation=later, password=NEW)[0] == 401
 
 
 def test_broken_authentication_a_wrong_password_and_an_unknown_user_get_the_same_answer(
-    client: TestClient, person: Callable[..., TestClient]
+    client: TestClient, person: SignedIn
 ) -> None:
     person("ann")
     person("off")
@@ -73,27 +71,24 @@ def test_broken_authentication_a_wrong_password_and_an_unknown_user_get_the_same
         client.post("/api/users/login", json={"email": email, "password": password})
         for email, password in ((ANN, NEW), ("nobody@desk.example", PASSWORD), ("' OR 1=1 --", PASSWORD))
     ]
-    assert {answer.status_code for answer in answers} == {401}
-    assert len({answer.content for answer in answers}) == 1
+    assert ({answer.status_code for answer in answers}, len({answer.content for answer in answers})) == ({401}, 1)
 
 
 def test_a_disabled_user_gets_the_answer_of_a_wrong_password(
-    client: TestClient, service: Service, person: Callable[..., TestClient]
+    client: TestClient, service: Service, person: SignedIn
 ) -> None:
     person("ann")
-    with service.sessions.begin() as session:
-        session.execute(update(User).values(disabled=True))
+    update_all(service, User, disabled=True)
     status, problem = posted(client, "login", email=ANN, password=PASSWORD)
     assert (status, problem["detail"]) == (401, accounts.REFUSED)
 
 
 def test_a_hash_of_earlier_parameters_is_made_anew_at_the_next_sign_in(
-    client: TestClient, service: Service, person: Callable[..., TestClient]
+    client: TestClient, service: Service, person: SignedIn
 ) -> None:
     person("ann")
     weak = PasswordHasher(time_cost=1, memory_cost=8, parallelism=1).hash(PASSWORD)
-    with service.sessions.begin() as session:
-        session.execute(update(User).values(password=weak))
+    update_all(service, User, password=weak)
     assert posted(client, "login", email=ANN, password=PASSWORD)[0] == 200
     with service.sessions() as session:
         kept = session.scalars(select(User.password)).one()
@@ -126,9 +121,7 @@ def fast(monkeypatch: pytest.MonkeyPatch) -> None:
 
 
 @pytest.mark.usefixtures("fast")
-def test_after_five_failures_an_address_waits_twice_as_long_each_time(
-    service: Service, person: Callable[..., TestClient]
-) -> None:
+def test_after_five_failures_an_address_waits_twice_as_long_each_time(service: Service, person: SignedIn) -> None:
     person("ann")
     assert [outcome(service, NEW, "192.0.2.1") for _ in range(7)] == [401] * 5 + [429] * 2
     assert outcome(service, PASSWORD, "192.0.2.1") == 429  # nor does the right one pass
@@ -142,7 +135,7 @@ def test_after_five_failures_an_address_waits_twice_as_long_each_time(
 
 
 @pytest.mark.usefixtures("fast")
-def test_failures_of_one_client_lock_no_other_out(service: Service, person: Callable[..., TestClient]) -> None:
+def test_failures_of_one_client_lock_no_other_out(service: Service, person: SignedIn) -> None:
     person("ann")
     for number in range(20):
         outcome(service, NEW, f"2001:db8:0:1::{number:x}")  # one network: one client
@@ -152,7 +145,7 @@ def test_failures_of_one_client_lock_no_other_out(service: Service, person: Call
 
 @pytest.mark.usefixtures("fast")
 def test_after_a_hundred_failures_an_account_takes_passwords_from_known_addresses_alone_for_a_day(
-    service: Service, person: Callable[..., TestClient]
+    service: Service, person: SignedIn
 ) -> None:
     person("ann")
     assert outcome(service, PASSWORD, "192.0.2.1") == 200
@@ -168,7 +161,7 @@ def test_after_a_hundred_failures_an_account_takes_passwords_from_known_addresse
 
 
 @pytest.mark.usefixtures("fast")
-def test_what_is_kept_of_sign_ins_goes_and_names_nobody(service: Service, person: Callable[..., TestClient]) -> None:
+def test_what_is_kept_of_sign_ins_goes_and_names_nobody(service: Service, person: SignedIn) -> None:
     person("ann")
     outcome(service, NEW, "192.0.2.1")
     with service.sessions() as session:
@@ -180,9 +173,7 @@ def test_what_is_kept_of_sign_ins_goes_and_names_nobody(service: Service, person
         assert [row.address for row in session.scalars(select(SignInAttempts))] == ["192.0.2.2"]
 
 
-def test_a_sign_in_that_must_wait_says_how_long(
-    client: TestClient, service: Service, person: Callable[..., TestClient]
-) -> None:
+def test_a_sign_in_that_must_wait_says_how_long(client: TestClient, service: Service, person: SignedIn) -> None:
     person("ann")
     with service.sessions.begin() as session:
         account = accounts.sha256_of(ANN)
@@ -192,7 +183,7 @@ def test_a_sign_in_that_must_wait_says_how_long(
 
 
 def test_the_session_of_a_browser_is_a_cookie_of_this_host_alone_and_no_other_token(
-    client: TestClient, person: Callable[..., TestClient]
+    client: TestClient, person: SignedIn
 ) -> None:
     person("ann")
     answer = client.post("/api/users/login", json={"email": ANN, "password": PASSWORD, "cookie": True})
@@ -214,9 +205,7 @@ def test_the_session_of_a_browser_is_a_cookie_of_this_host_alone_and_no_other_to
     assert client.get("/api/users/profile", headers=cookie).status_code == 401
 
 
-def test_a_refresh_token_of_the_answer_is_refreshed_and_ended(
-    client: TestClient, person: Callable[..., TestClient]
-) -> None:
+def test_a_refresh_token_of_the_answer_is_refreshed_and_ended(client: TestClient, person: SignedIn) -> None:
     person("ann")
     _, first = posted(client, "login", email=ANN, password=PASSWORD)
     status, second = posted(client, "refresh", refresh_token=first["refresh_token"])
@@ -253,7 +242,7 @@ def test_a_recovery_code_ends_a_wait(client: TestClient, service: Service, invit
 
 
 def test_broken_authentication_the_recovery_code_of_another_is_refused_and_stays_his(
-    client: TestClient, invitation: str, person: Callable[..., TestClient]
+    client: TestClient, invitation: str, person: SignedIn
 ) -> None:
     person("bob")
     _, made = posted(client, "register", invitation=invitation, password=PASSWORD)

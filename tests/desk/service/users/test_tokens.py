@@ -14,6 +14,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 from joserfc import jwt
 from joserfc.jwk import OctKey, RSAKey
+from people import update_all
 from sqlalchemy import update
 
 from desk.service.caller import Caller, Service, needs
@@ -170,8 +171,7 @@ def test_a_log_out_everywhere_ends_every_session_at_once(client: TestClient, ser
 
 
 def test_a_disabled_user_is_nobody_at_once(client: TestClient, service: Service, begun: SessionTokens) -> None:
-    with service.sessions.begin() as session:
-        session.execute(update(User).values(disabled=True))
+    update_all(service, User, disabled=True)
     assert status(client, begun.token) == 401
     with service.sessions.begin() as session:
         assert refresh_session(session, service.signer, begun.refresh) is None

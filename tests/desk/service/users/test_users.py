@@ -1,19 +1,17 @@
 """What users do with their own account, and admins with those of their tenant."""
 
-from collections.abc import Callable
 from datetime import datetime, timedelta
 from typing import Any
 
 import pytest
 from fastapi.testclient import TestClient
-from people import PASSWORD, bearer, posted
-from sqlalchemy import select, update
+from people import PASSWORD, SignedIn, bearer, posted, update_all
+from sqlalchemy import select
 
 from desk.service.caller import ROLES, Service
 from desk.service.store.tables import AccessToken, User, now
 
 NEW = "granite willow 41 kites"
-Person = Callable[..., TestClient]
 
 
 def made_token(client: TestClient, **changed: Any) -> dict[str, Any]:
@@ -26,7 +24,7 @@ def called_by(client: TestClient, token: str) -> int:
     return client.get("/api/users/profile", **bearer(token)).status_code
 
 
-def test_an_access_token_is_shown_once_and_good_until_it_is_revoked(client: TestClient, person: Person) -> None:
+def test_an_access_token_is_shown_once_and_good_until_it_is_revoked(client: TestClient, person: SignedIn) -> None:
     ann = person("ann", "manager")
     made = made_token(ann)
     assert called_by(client, made["token"]) == 200
@@ -40,10 +38,9 @@ def test_an_access_token_is_shown_once_and_good_until_it_is_revoked(client: Test
     assert ann.get("/api/users/tokens").json()[0]["revoked"] is not None
 
 
-def test_an_access_token_expires(client: TestClient, service: Service, person: Person) -> None:
+def test_an_access_token_expires(client: TestClient, service: Service, person: SignedIn) -> None:
     made = made_token(person("ann"))
-    with service.sessions.begin() as session:
-        session.execute(update(AccessToken).values(expires=now()))
+    update_all(service, AccessToken, expires=now())
     assert called_by(client, made["token"]) == 401
 
 
@@ -51,14 +48,14 @@ def test_an_access_token_expires(client: TestClient, service: Service, person: P
     "changed",
     [{"days": 0}, {"days": 366}, {"scopes": []}, {"scopes": ["person"]}, {"scopes": ["all"]}, {"name": ""}, {"x": 1}],
 )
-def test_an_access_token_without_scope_or_end_is_refused(person: Person, changed: dict[str, Any]) -> None:
+def test_an_access_token_without_scope_or_end_is_refused(person: SignedIn, changed: dict[str, Any]) -> None:
     body = {"name": "nightly", "scopes": ["users"], "days": 30} | changed
     assert person("ann").post("/api/users/tokens", json=body).status_code == 400
 
 
 @pytest.mark.parametrize("role", ROLES)
 def test_function_level_authorisation_an_access_token_never_does_more_than_its_user(
-    client: TestClient, service: Service, person: Person, role: str
+    client: TestClient, service: Service, person: SignedIn, role: str
 ) -> None:
     ann = person("ann", role)
     for wanted in ROLES:
@@ -67,16 +64,14 @@ def test_function_level_authorisation_an_access_token_never_does_more_than_its_u
         assert ann.post("/api/users/tokens", json=body).status_code == (403 if is_more else 201)
     token = made_token(ann)["token"]
     assert client.get("/api/users", **bearer(token)).status_code == (200 if role == "admin" else 403)
-    with service.sessions.begin() as session:
-        session.execute(update(User).values(role="viewer"))
+    update_all(service, User, role="viewer")
     assert client.get("/api/users", **bearer(token)).status_code == 403  # less from the next call on
-    with service.sessions.begin() as session:
-        session.execute(update(User).values(role="admin"))
+    update_all(service, User, role="admin")
     assert client.get("/api/users", **bearer(token)).status_code == (200 if role == "admin" else 403)  # nor more
 
 
 def test_function_level_authorisation_an_access_token_cannot_do_what_a_person_alone_may(
-    client: TestClient, person: Person
+    client: TestClient, person: SignedIn
 ) -> None:
     admin = person("ann", "admin")
     every = made_token(admin, scopes=["portfolios", "jobs", "orders", "market", "users"])
@@ -92,14 +87,14 @@ def test_function_level_authorisation_an_access_token_cannot_do_what_a_person_al
         assert (answer.status_code, "a person" in answer.json()["detail"]) == (403, True), path
 
 
-def test_a_scope_that_a_token_lacks_is_refused(client: TestClient, person: Person) -> None:
+def test_a_scope_that_a_token_lacks_is_refused(client: TestClient, person: SignedIn) -> None:
     made = made_token(person("ann"), scopes=["market"])
     answer = client.get("/api/users/profile", **bearer(made["token"]))
     assert (answer.status_code, "the scope users" in answer.json()["detail"]) == (403, True)
 
 
 def test_object_level_authorisation_nobody_sees_or_revokes_the_token_of_another(
-    client: TestClient, person: Person
+    client: TestClient, person: SignedIn
 ) -> None:
     ann, bob, admin = person("ann"), person("bob"), person("eve", "admin")
     made = made_token(ann)
@@ -109,7 +104,7 @@ def test_object_level_authorisation_nobody_sees_or_revokes_the_token_of_another(
     assert called_by(client, made["token"]) == 200
 
 
-def test_a_new_password_needs_the_present_one_and_ends_all_sessions(client: TestClient, person: Person) -> None:
+def test_a_new_password_needs_the_present_one_and_ends_all_sessions(client: TestClient, person: SignedIn) -> None:
     ann = person("ann")
     change = {"current": NEW, "password": NEW}
     assert ann.put("/api/users/password", json=change).json()["errors"][0]["field"] == "/current"
@@ -119,14 +114,14 @@ def test_a_new_password_needs_the_present_one_and_ends_all_sessions(client: Test
     assert posted(client, "login", email="ann@desk.example", password=NEW)[0] == 200
 
 
-def test_the_present_password_is_guessed_no_faster_by_a_change(person: Person) -> None:
+def test_the_present_password_is_guessed_no_faster_by_a_change(person: SignedIn) -> None:
     ann = person("ann")
     wrong = {"current": NEW, "password": NEW}
     assert [ann.put("/api/users/password", json=wrong).status_code for _ in range(6)] == [400] * 5 + [429]
 
 
 def test_a_new_password_comes_with_recovery_codes_that_void_the_earlier_ones(
-    client: TestClient, person: Person
+    client: TestClient, person: SignedIn
 ) -> None:
     ann = person("ann")
     first = ann.put("/api/users/password", json={"current": PASSWORD, "password": NEW}).json()["recovery_codes"]
@@ -143,7 +138,7 @@ def test_a_new_password_comes_with_recovery_codes_that_void_the_earlier_ones(
     assert posted(client, "recover", email="ann@desk.example", code=third[9], password=NEW)[0] == 200
 
 
-def test_a_log_out_everywhere_leaves_access_tokens(client: TestClient, person: Person) -> None:
+def test_a_log_out_everywhere_leaves_access_tokens(client: TestClient, person: SignedIn) -> None:
     ann = person("ann")
     made = made_token(ann)
     assert ann.post("/api/users/logout-everywhere").status_code == 204
@@ -151,7 +146,7 @@ def test_a_log_out_everywhere_leaves_access_tokens(client: TestClient, person: P
     assert called_by(client, made["token"]) == 200
 
 
-def test_an_admin_invites_changes_and_disables_users_of_his_tenant(client: TestClient, person: Person) -> None:
+def test_an_admin_invites_changes_and_disables_users_of_his_tenant(client: TestClient, person: SignedIn) -> None:
     admin = person("ann", "admin")
     status, invited = posted(admin, "", email="bob@desk.example", name="Bob", role="viewer")
     page, _, invitation = invited["link"].partition("#")
@@ -173,12 +168,12 @@ def test_an_admin_invites_changes_and_disables_users_of_his_tenant(client: TestC
     assert posted(client, "register", invitation=again["link"].partition("#")[2], password=PASSWORD)[0] == 200
 
 
-def test_an_e_mail_address_that_is_taken_is_refused(person: Person) -> None:
+def test_an_e_mail_address_that_is_taken_is_refused(person: SignedIn) -> None:
     admin = person("ann", "admin")
     assert posted(admin, "", email="ANN@desk.example", name="Ann")[0] == 400
 
 
-def test_an_admin_cannot_shut_himself_out(service: Service, person: Person) -> None:
+def test_an_admin_cannot_shut_himself_out(service: Service, person: SignedIn) -> None:
     admin = person("ann", "admin")
     with service.sessions() as session:
         own = session.scalars(select(User.id)).one()
@@ -186,7 +181,7 @@ def test_an_admin_cannot_shut_himself_out(service: Service, person: Person) -> N
     assert admin.patch(f"/api/users/{own}", json={"disabled": True}).status_code == 409
 
 
-def test_object_level_authorisation_an_admin_sees_no_user_of_another_tenant(service: Service, person: Person) -> None:
+def test_object_level_authorisation_an_admin_sees_no_user_of_another_tenant(service: Service, person: SignedIn) -> None:
     person("bob", tenant="other")
     admin = person("ann", "admin")
     with service.sessions() as session:
@@ -196,7 +191,7 @@ def test_object_level_authorisation_an_admin_sees_no_user_of_another_tenant(serv
     assert admin.post(f"/api/users/{bob}/invitation").status_code == 404
 
 
-def test_property_level_authorisation_a_user_sets_none_of_his_own_rights(client: TestClient, person: Person) -> None:
+def test_property_level_authorisation_a_user_sets_none_of_his_own_rights(client: TestClient, person: SignedIn) -> None:
     ann = person("ann")
     assert ann.patch("/api/users/me", json={"role": "admin"}).status_code == 403
     admin = person("eve", "admin")
