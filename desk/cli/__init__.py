@@ -15,7 +15,7 @@ from typer.core import TyperGroup
 from backtests.runs.folder import code_version
 from desk.cli import book, cycle, data, execute, journal, new, past_runs, reports, serve, studies, today, trades
 from desk.cli.command_types import Command, Group, Table
-from desk.cli.options import declared, option
+from desk.cli.options import as_command, option
 from desk.commands.terminal import print_text, run_app
 from foundation.home import HOME, fix_folders
 from foundation.sets import version_of
@@ -152,16 +152,15 @@ def _app(group: Group, path: str, **settings: Any) -> typer.Typer:
     settings = {"help": group.help or group.alone.__doc__, "epilog": _example(path, group)} | settings
     made = typer.Typer(rich_markup_mode=None, no_args_is_help=group.alone is None, **settings)  # rich is slow to import
     if group.alone is not None:
-        made.callback(invoke_without_command=True)(declared(group.alone))
+        made.callback(invoke_without_command=True)(as_command(group.alone))
     for name, each in group.commands.items():
         words = f"{path} {name}"
         if isinstance(each, Group):
             made.add_typer(_app(each, words), name=name)
         else:
             more = reports.parameters_text() if each[0] is reports.report else ""
-            made.command(name, cls=Command, hidden=name in HIDDEN, epilog=more + _example(words, each))(
-                declared(each[0])
-            )
+            epilog = more + _example(words, each)
+            made.command(name, cls=Command, hidden=name in HIDDEN, epilog=epilog)(as_command(each[0]))
     return made
 
 
@@ -191,7 +190,7 @@ def _version(asked: bool) -> None:
 
 
 @app.callback()
-@declared
+@as_command
 def options(
     context: typer.Context,
     version: bool = option("Show version and code, and exit.", callback=_version, is_eager=True),

@@ -36,7 +36,7 @@ def argument(help: str = "", default: Any = ..., **more: Any) -> Any:
     return typer.Argument(default, help=help, **more)
 
 
-def declared(command: Callable[..., None]) -> Callable[..., None]:
+def as_command(command: Callable[..., None]) -> Callable[..., None]:
     """A command as typer reads it, with names and values of options by their types; Python calls it as any function."""
     signature = inspect.signature(command)
     for name, each in signature.parameters.items():

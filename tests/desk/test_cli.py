@@ -17,6 +17,8 @@ from backtests.runs.folder import code_version
 from backtests.runs.notebook import COMPARING
 from backtests.runs.parameters import declared, parameters_of
 from desk.cli import MOVED, app
+from desk.cli.command_types import OPTIONS
+from desk.service.routes import jobs
 
 ROOT = Path(__file__).parents[2]
 WERE_FIRST = """
@@ -190,6 +192,16 @@ def test_names_of_today_are_told_nothing(capsys: pytest.CaptureFixture[str]) -> 
     for name in (*FIRST, "tour", "compile"):
         assert root.resolve_command(context, [name])[0] == name
     assert capsys.readouterr().err == ""
+
+
+BODIES = {"report": jobs.ReportBody, "research backtest": jobs.BacktestBody, "desk run": jobs.CycleBody}
+
+
+@pytest.mark.parametrize("name", BODIES)
+def test_a_server_is_asked_for_what_its_body_has_and_a_command_for_the_same(name: str) -> None:
+    own = BODIES[name].model_fields.keys() - jobs.Work.model_fields.keys()
+    assert {"parameters" if each == "parameter" else each for each in OPTIONS[name]} == own
+    assert OPTIONS[name] <= {each.name for each in COMMANDS[name][1].params}
 
 
 def test_an_option_of_a_group_before_its_command_is_refused() -> None:
