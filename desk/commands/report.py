@@ -221,15 +221,10 @@ def fits(fitted: Mapping[str, Fitted]) -> dict[str, Any]:
         }
         | {name: {"seed": t.chosen} for name, t in learned.items()},
         "seeds": {name: list(t.policies) for name, t in learned.items()},
-        "reused": reused_seeds(fitted),
+        "reused": {name: t.reused for name, t in learned.items() if t.reused},  # seeds of an earlier training
         "notes": {name: list(f.notes) for name, f in fitted.items() if f.notes},
         "cards": {name: f"policies/{name}/{SHEET}" for name in learned},
     }
-
-
-def reused_seeds(fitted: Mapping[str, Fitted]) -> dict[str, int]:
-    """The number of seeds that each learned candidate took from an earlier training, for those that took any."""
-    return {name: f.training.reused for name, f in fitted.items() if f.training is not None and f.training.reused}
 
 
 def parquet(table: pd.DataFrame) -> bytes:

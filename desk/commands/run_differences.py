@@ -35,7 +35,7 @@ def differences_text(found: RunDifferences) -> str:
         if names:
             blocks.append(f"Only in the {which} run: {listed(names)}.")
     if found.wealth or found.same:
-        blocks.append(_wealth_text(found))
+        blocks.append("\n".join(["Wealth:", *(wrapped(f"  {each}") for each in wealth_words(found))]))
     blocks.append(
         wrapped(f"Files that differ: {listed(found.files, most=DIFFERENCES_SHOWN)}.")
         if found.files
@@ -75,10 +75,6 @@ def _figures_text(figures: Sequence[FigureDifference]) -> str:
         else ""
     )
     return f"Figures, the farthest apart first:\n{text_table(rows, left=2, last_left=True)}{more}"
-
-
-def _wealth_text(found: RunDifferences) -> str:
-    return "\n".join(["Wealth:", *(wrapped(f"  {each}") for each in wealth_words(found))])
 
 
 def wealth_words(found: RunDifferences) -> list[str]:

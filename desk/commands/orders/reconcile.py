@@ -36,7 +36,7 @@ def reconcile(name: str, path: Path, symbols: Mapping[str, str] | None = None) -
     notes = [*positions.notes, *([] if stated else [f"{book.file} states no holdings of its own."])]
     cash = {code for holder in book.holders for code in holder.cash} | {row.currency for row in positions.cash}
     differing = [line for line in lines if line.differs(line.of in cash)]
-    causes = "\n".join(_cause(line) for line in differing)
+    causes = "\n".join(f"  {f'{line.account}  {line.of}'.strip()}: {'; '.join(line.causes)}." for line in differing)
     head = f"{len(differing):,} of {len(lines):,} differ between book {name} and {path.name}."
     return "\n\n".join(filter(None, [_table(lines, cash), head, causes, "\n".join(notes)])), not differing
 
@@ -73,7 +73,3 @@ def _number(amount: Decimal | None, is_cash: bool) -> str:
     if amount is None:
         return ""
     return f"{amount:,.2f}" if is_cash else f"{amount.normalize():,f}"
-
-
-def _cause(line: ReconciledLine) -> str:
-    return f"  {f'{line.account}  {line.of}'.strip()}: {'; '.join(line.causes)}."
