@@ -12,18 +12,7 @@ from pathlib import Path
 
 import pytest
 
-from foundation.files import (
-    data_name,
-    delete,
-    locked,
-    read_with_record,
-    replacing,
-    sync,
-    synced_later,
-    work_folder,
-    write_whole,
-    write_with_record,
-)
+from foundation import files
 from foundation.machine import path_of
 
 
@@ -32,8 +21,8 @@ def names(folder: Path) -> list[str]:
 
 
 def test_text_and_bytes_are_written_as_they_are(tmp_path: Path) -> None:
-    assert write_whole(tmp_path / "a", "a\nµ\r\n").read_bytes() == "a\nµ\r\n".encode()
-    assert write_whole(tmp_path / "a", b"\x00\xff").read_bytes() == b"\x00\xff"
+    assert files.write_whole(tmp_path / "a", "a\nµ\r\n").read_bytes() == "a\nµ\r\n".encode()
+    assert files.write_whole(tmp_path / "a", b"\x00\xff").read_bytes() == b"\x00\xff"
     assert names(tmp_path) == ["a"]
 
 
@@ -41,14 +30,14 @@ def test_text_and_bytes_are_written_as_they_are(tmp_path: Path) -> None:
 def test_what_cannot_be_written_leaves_what_stood_there(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch, fails: str
 ) -> None:
-    path = write_whole(tmp_path / "a", "old")
+    path = files.write_whole(tmp_path / "a", "old")
 
     def full(*_: object) -> None:
         raise OSError(errno.ENOSPC, "No space left on device", "a draft")
 
     monkeypatch.setattr(*((os, "fsync") if fails == "fsync" else (Path, "replace")), full)
     with pytest.raises(OSError, match="No space left") as error:
-        write_whole(path, "new")
+        files.write_whole(path, "new")
     assert error.value.filename == str(path)
     assert path.read_text() == "old"
     assert names(tmp_path) == ["a"]
@@ -64,7 +53,7 @@ def draft(path: Path) -> Path:
 def test_drafts_that_nobody_writes_are_deleted_and_no_others(tmp_path: Path) -> None:
     """Of whatever file in the folder; a draft that is being written is locked."""
     path = tmp_path / "t.csv"
-    for change in (lambda: write_whole(path, "whole"), lambda: delete(path)):
+    for change in (lambda: files.write_whole(path, "whole"), lambda: files.delete(path)):
         draft(path)
         draft(tmp_path / "u.csv")
         held = draft(tmp_path / "v.csv")
@@ -77,15 +66,15 @@ def test_drafts_that_nobody_writes_are_deleted_and_no_others(tmp_path: Path) -> 
 
 
 def test_a_file_that_is_replaced_keeps_its_mode(tmp_path: Path) -> None:
-    path = write_whole(tmp_path / "t.csv", "mine")
+    path = files.write_whole(tmp_path / "t.csv", "mine")
     path.chmod(0o600)
-    assert stat.S_IMODE(write_whole(path, "mine still").stat().st_mode) == 0o600
+    assert stat.S_IMODE(files.write_whole(path, "mine still").stat().st_mode) == 0o600
 
 
 def _save_often(folder: Path, own: int) -> None:
     for k in range(150):
         checksum = f"{own:02}{k:06}" * 8
-        write_with_record(folder / "record.json", checksum, "data.bin", checksum, checksum.encode())
+        files.write_with_record(folder / "record.json", checksum, "data.bin", checksum, checksum.encode())
 
 
 def test_two_writers_and_a_reader_of_one_folder_see_pairs_only(tmp_path: Path) -> None:
@@ -97,7 +86,7 @@ def test_two_writers_and_a_reader_of_one_folder_see_pairs_only(tmp_path: Path) -
         writer.start()
     reads = 0
     while any(writer.is_alive() for writer in writers):
-        text, _, data = read_with_record(tmp_path / "record.json", "data.bin", bytes.decode)
+        text, _, data = files.read_with_record(tmp_path / "record.json", "data.bin", bytes.decode)
         assert text == data
         reads += 1
     assert [writer.exitcode for writer in writers] == [0, 0]
@@ -108,24 +97,24 @@ def test_two_writers_and_a_reader_of_one_folder_see_pairs_only(tmp_path: Path) -
 def test_data_that_a_record_states_and_nobody_has_is_an_error(tmp_path: Path) -> None:
     (tmp_path / "record.json").write_text("0" * 64)
     with pytest.raises(FileNotFoundError, match="data-00000000"):
-        read_with_record(tmp_path / "record.json", "data.bin", bytes.decode)
+        files.read_with_record(tmp_path / "record.json", "data.bin", bytes.decode)
 
 
 def test_a_record_and_its_data_are_replaced_together(tmp_path: Path) -> None:
     """Whatever the record names is there at each moment, and data of earlier records are not kept."""
     record, one, two = tmp_path / "new" / "record.json", "0" * 64, "1f" * 32
     for checksum in (one, two, two):
-        write_with_record(record, checksum, "figures.parquet", checksum, checksum.encode())
-        assert names(record.parent) == sorted([data_name("figures.parquet", checksum), "record.json"])
+        files.write_with_record(record, checksum, "figures.parquet", checksum, checksum.encode())
+        assert names(record.parent) == sorted([files.data_name("figures.parquet", checksum), "record.json"])
     (record.parent / "figures-notes.parquet").touch()
-    write_with_record(record, one, "figures.parquet", one, one.encode())
+    files.write_with_record(record, one, "figures.parquet", one, one.encode())
     assert names(record.parent) == ["figures-00000000.parquet", "figures-notes.parquet", "record.json"]
 
 
 @pytest.mark.parametrize("checksum", ["../../etc", "0123", "", None, 7, "ABCDEF0123"])
 def test_no_name_is_made_from_what_is_no_checksum(checksum: object) -> None:
     with pytest.raises(ValueError, match="is no checksum"):
-        data_name("policy.safetensors", checksum)  # type: ignore[arg-type]
+        files.data_name("policy.safetensors", checksum)  # type: ignore[arg-type]
 
 
 def test_a_folder_is_synced_with_all_that_it_holds(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -134,7 +123,7 @@ def test_a_folder_is_synced_with_all_that_it_holds(tmp_path: Path, monkeypatch: 
         (tmp_path / name).touch()
     synced: list[str] = []
     monkeypatch.setattr(os, "fsync", lambda handle: synced.append(path_of(handle)))
-    sync(tmp_path)
+    files.sync(tmp_path)
     assert sorted(synced) == sorted(map(str, [tmp_path, *tmp_path.rglob("*")]))
 
 
@@ -143,20 +132,20 @@ def test_files_of_a_folder_that_is_synced_as_a_whole_do_not_wait_for_the_disk(
 ) -> None:
     synced: list[int] = []
     monkeypatch.setattr(os, "fsync", synced.append)
-    with synced_later(tmp_path):
-        write_whole(tmp_path / "a", "1")
+    with files.synced_later(tmp_path):
+        files.write_whole(tmp_path / "a", "1")
         assert not synced
-    with synced_later(tmp_path / "other"):
-        write_whole(tmp_path / "a", "1")
+    with files.synced_later(tmp_path / "other"):
+        files.write_whole(tmp_path / "a", "1")
     assert len(synced) == 2
     synced.clear()
-    write_whole(tmp_path / "a", "2")
+    files.write_whole(tmp_path / "a", "2")
     assert len(synced) == 2  # the file, and its name in the folder
     assert (tmp_path / "a").read_text() == "2"
 
 
 def _hold(path: Path, held: "multiprocessing.synchronize.Event") -> None:
-    with locked(path, wait=False):
+    with files.locked(path, wait=False):
         held.set()
         os.kill(os.getpid(), 9)
 
@@ -169,9 +158,9 @@ def test_a_lock_goes_with_its_process_and_its_file_with_the_lock(tmp_path: Path)
     process.join()
     assert held.is_set()
     assert path.exists()  # its holder was killed
-    with locked(path, wait=False) as got:
+    with files.locked(path, wait=False) as got:
         assert got
-        with locked(path, wait=False) as again:
+        with files.locked(path, wait=False) as again:
             assert not again
     assert names(tmp_path) == []
 
@@ -186,14 +175,14 @@ def test_who_waits_for_a_lock_gets_a_file_that_is_there(tmp_path: Path) -> None:
 
 def _count_alone(path: Path) -> bool:
     inside = path.with_name("inside")
-    with locked(path, wait=True):
+    with files.locked(path, wait=True):
         inside.touch(exist_ok=False)  # raises where another process is inside as well
         inside.unlink()
     return True
 
 
 def _hold_a_work_folder(killed: bool, pipe: Connection) -> None:
-    with work_folder() as folder:
+    with files.work_folder() as folder:
         (folder / "profile").mkdir()
         (folder / "profile" / "cookies").touch()
         pipe.send(folder)
@@ -219,7 +208,7 @@ def test_a_work_folder_goes_with_its_block_and_those_of_the_killed_with_the_next
     pipes[0].send(None)
     first.join()
     assert dead.exists()
-    with work_folder() as own:
+    with files.work_folder() as own:
         assert sorted(path.name for path in tmp_path.iterdir() if path.is_dir()) == sorted([alive.name, own.name])
     pipes[1].send(None)
     second.join()
@@ -228,6 +217,6 @@ def test_a_work_folder_goes_with_its_block_and_those_of_the_killed_with_the_next
 
 def test_an_error_of_a_draft_names_the_file_that_was_asked_for(tmp_path: Path) -> None:
     path = tmp_path / ("t" * 240 + ".json")  # a draft's name is longer than a file system takes
-    with pytest.raises(OSError, match="File name too long") as raised, replacing(path):
+    with pytest.raises(OSError, match="File name too long") as raised, files.replacing(path):
         pass
     assert raised.value.filename == str(path)

@@ -9,23 +9,9 @@ from hypothesis import strategies as st
 from point_of_box import point_of_box
 from scipy.optimize import brentq
 
-from research.accounting import Costs
+from research.accounting import Costs, kernel
 from research.accounting.box import Lines
 from research.accounting.cost_parameters import Lots, Scratch
-from research.accounting.kernel import (
-    BOOKED,
-    NOTHING_MOVED,
-    REFUSED,
-    Box,
-    Pace,
-    Quotes,
-    Record,
-    book,
-    into_box,
-    self_financing_step,
-    wealth,
-    weigh,
-)
 from research.accounting.self_financing import Booking
 
 seeds = st.integers(0, 2**32 - 1)
@@ -39,7 +25,7 @@ def point(weights, lower, upper, cash=(0.0, 0.0), cost=None, tradable=None, targ
     tradable = np.ones(n, dtype=bool) if tradable is None else np.array(tradable)
     target = (lower + upper) / 2.0 if target is None else np.array(target, dtype=float)
     out = np.empty(n)
-    held = into_box(weights, tradable, Lines(lower, upper, target, cost, np.empty(n, dtype=bool)), *cash, out)
+    held = kernel.into_box(weights, tradable, Lines(lower, upper, target, cost, np.empty(n, dtype=bool)), *cash, out)
     return out, held
 
 
@@ -409,24 +395,24 @@ def bring(
     n, prices = len(p.x), p.prices[None]
     units, trades, charges = p.x / p.prices, np.empty((1, n)), np.empty((1, 5, n))
     rest = 1.0 - goal.sum()
-    nav = wealth(units, prices, 0, p.cash, 1.0)
+    nav = kernel.wealth(units, prices, 0, p.cash, 1.0)
     costs = (Costs(*p.rates).cost_parameters(), Lots.empty(n, 0))
     cash = min(max(rest - width, 0.0), rest + width), rest + width
     box = np.maximum(goal - width, 0.0)[None], upper[None], goal[None], 0, *cash, part
-    quotes = Quotes(prices, 0, 1.0, np.ones((1, n), dtype=bool))
-    status, nav, cash, paid, left = book(
+    quotes = kernel.Quotes(prices, 0, 1.0, np.ones((1, n), dtype=bool))
+    status, nav, cash, paid, left = kernel.book(
         units,
         p.cash,
         nav,
         quotes,
-        Box(*box),
-        Pace(np.empty((0, n)), 0, pace),
+        kernel.Box(*box),
+        kernel.Pace(np.empty((0, n)), 0, pace),
         *costs,
         Scratch.of(n),
-        Record(trades, charges, 0),
+        kernel.Record(trades, charges, 0),
     )
     assert left == (pace < 1.0)
-    assert paid == pytest.approx(charges.sum() if status == BOOKED else 0.0, rel=1e-14)
+    assert paid == pytest.approx(charges.sum() if status == kernel.BOOKED else 0.0, rel=1e-14)
     assert not charges[0, 2:].any()
     charges = charges[:, :2]
     return Done(status, nav, units, cash, trades[0], charges[0], Held(units * p.prices, cash, p.prices, p.rates))
@@ -436,7 +422,7 @@ def test_a_trade_worked_out_on_paper() -> None:
     """60 and 40 to one half each at 1 %: V + 0.01 (60 - V/2) + 0.01 (V/2 - 40) = 100, so V = 99.8, each line 49.9."""
     p = Held(np.array([60.0, 40.0]), 0.0, np.array([3.0, 8.0]), np.array([[0.004, 0.004], [0.006, 0.006]]))
     done = bring(p, np.array([0.5, 0.5]))
-    assert done.status == BOOKED
+    assert done.status == kernel.BOOKED
     assert done.nav == pytest.approx(99.8, abs=1e-12)
     assert done.trades == pytest.approx([-10.1, 9.9], abs=1e-12)
     assert done.charges == pytest.approx(np.array([[0.0404, 0.0396], [0.0606, 0.0594]]), abs=1e-13)
@@ -481,9 +467,9 @@ def test_a_kept_line_does_not_pay_for_the_others() -> None:
     weights, asked = np.array([0.5, 0.3]), np.array([0.4, 0.3])
     cost_parameters = Costs(np.full(2, 0.1), np.zeros(2)).cost_parameters()
     booking = booked(units, np.ones((1, 2)), 100.0, weights, asked, cost_parameters, Lots.empty(2, 0))
-    status, cash, _ = self_financing_step(booking, 20.0, 1.0, np.empty(2), trades, charges)
+    status, cash, _ = kernel.self_financing_step(booking, 20.0, 1.0, np.empty(2), trades, charges)
     y = 65.0 / 1.65
-    assert status == BOOKED
+    assert status == kernel.BOOKED
     assert units[1] == 30.0
     assert trades[1] == charges[0, 1] == 0.0
     assert units[0] == pytest.approx(y, abs=1e-12)
@@ -506,7 +492,7 @@ def test_wealth_after_is_wealth_before_less_costs(seed: int, width: float, part:
 def test_the_same_target_twice_trades_nothing_the_second_time(seed: int, invested: float) -> None:
     goal = target(seed, invested=invested)
     twice = bring(bring(held(seed), goal).portfolio, goal)
-    assert twice.status == NOTHING_MOVED
+    assert twice.status == kernel.NOTHING_MOVED
     assert twice.trades.tolist() == [0.0] * 5
 
 
@@ -559,12 +545,12 @@ def test_with_short_lines_the_cost_equation_is_solved_as_scipy_solves_it(seed: i
     units, record = x.copy(), (np.empty(5), np.empty(5), np.empty((5, 5)))
     cost_parameters = Costs(*rates).cost_parameters()
     booking = booked(units, np.ones((1, 5)), nav, x, asked, cost_parameters, Lots.empty(5, 0))
-    status, cash, _ = self_financing_step(booking, nav - x.sum(), 1.0, *record)
+    status, cash, _ = kernel.self_financing_step(booking, nav - x.sum(), 1.0, *record)
     kept, share = x[keeps].sum(), 1.0 - x[keeps].sum()
     if share <= 0.0:  # the assets that are kept are worth all wealth: the others get their fraction of it
         kept, share = 0.0, 1.0
     if (rates.sum(axis=0) * np.abs(goal))[~keeps].sum() >= share:
-        assert status == REFUSED
+        assert status == kernel.REFUSED
         assert units.tolist() == x.tolist()
         return
 
@@ -573,10 +559,10 @@ def test_with_short_lines_the_cost_equation_is_solved_as_scipy_solves_it(seed: i
         return v + (rates.sum(axis=0) * np.abs(moved - x)).sum() - nav
 
     if keeps.all():
-        assert status == NOTHING_MOVED
+        assert status == kernel.NOTHING_MOVED
         return
     root = brentq(excess, -50.0, 1.0 + 1e-12, xtol=1e-300, rtol=1e-15)
-    assert status == BOOKED
+    assert status == kernel.BOOKED
     assert units.sum() + cash == pytest.approx(root, abs=1e-12)
     assert units[keeps].tolist() == x[keeps].tolist()
 
@@ -584,7 +570,7 @@ def test_with_short_lines_the_cost_equation_is_solved_as_scipy_solves_it(seed: i
 def test_costs_that_leave_no_wealth_are_refused_and_nothing_moves() -> None:
     """Two for one: 3.0 long and 2.0 short at 25 % would cost 1.25 of the wealth."""
     done = bring(Held(np.array([0.0, 0.0]), 1.0, np.ones(2), np.full((2, 2), 0.125)), np.array([3.0, -2.0]))
-    assert done.status == REFUSED
+    assert done.status == kernel.REFUSED
     assert done.nav == 1.0
     assert done.units.tolist() == [0.0, 0.0]
     assert done.cash == 1.0
@@ -592,14 +578,14 @@ def test_costs_that_leave_no_wealth_are_refused_and_nothing_moves() -> None:
 
 def test_wealth_that_is_gone_is_refused() -> None:
     p = Held(np.array([2.0, -3.0]), 0.5, np.ones(2), np.zeros((2, 2)))
-    assert bring(p, np.array([0.5, 0.5])).status == REFUSED
+    assert bring(p, np.array([0.5, 0.5])).status == kernel.REFUSED
 
 
 @pytest.mark.parametrize("n", [1, 3, 4, 5, 8, 11])
 def test_wealth_and_weights_count_every_line(n: int) -> None:
     rng = np.random.default_rng(n)
     units, prices, out = rng.random(n), rng.random((2, n)), np.empty(n)
-    nav = wealth(units, prices, 1, 2.0, 1.5)
+    nav = kernel.wealth(units, prices, 1, 2.0, 1.5)
     assert nav == pytest.approx(units @ prices[1] + 3.0, rel=1e-15)
-    assert weigh(units, prices, 1, nav, out) == pytest.approx(3.0 / nav, rel=1e-13)
+    assert kernel.weigh(units, prices, 1, nav, out) == pytest.approx(3.0 / nav, rel=1e-13)
     assert out == pytest.approx(units * prices[1] / nav, rel=1e-15)

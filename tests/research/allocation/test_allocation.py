@@ -13,50 +13,8 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from sklearn.base import BaseEstimator
 
-import research.allocation as room
 from foundation.errors import ConfigError, DataError, PolicyError
-from research.allocation import (
-    HERC,
-    HRP,
-    NCO,
-    Anticor,
-    Average,
-    BenchmarkTracking,
-    CappedTurnover,
-    ConstantExposure,
-    EqualWeights,
-    EstimatorAllocation,
-    ExponentialGradient,
-    FixedWeights,
-    FunctionAllocation,
-    InverseVolatility,
-    Kelly,
-    MarketCapWeights,
-    MaximumDiversification,
-    MaximumRatio,
-    MeanVariance,
-    MinimumRisk,
-    MinimumVariance,
-    Momentum,
-    NewsTilt,
-    RegimeExposure,
-    RelaxedRiskParity,
-    Resampled,
-    Reserve,
-    RiskParity,
-    RobustCVaR,
-    Schur,
-    Shrunk,
-    Signals,
-    Smoothed,
-    TailParity,
-    TargetPath,
-    Tilted,
-    UniversalPortfolio,
-    VolatilityTarget,
-    spread_unlisted,
-    target_path,
-)
+from research import allocation as room
 from research.allocation.constraints import Bounds, Cardinality, Constraints, Group, Most
 from research.forecast import Estimated, EWMAVolatility, MarkovRegimes
 from research.forecast.news import Score, Scores
@@ -88,59 +46,59 @@ SCORES = pd.DataFrame(
     columns=[f"A{k:02}" for k in range(6)],
 )
 EVERY_ALLOCATION = [
-    FixedWeights({"A00": 0.3, "A01": 0.2, "A02": 0.1, "A04": 0.2, "A05": 0.1}),
-    FixedWeights((0.3, 0.2, 0.1, 0.1, 0.2, 0.1), unlisted="cash"),
-    EqualWeights(),
-    InverseVolatility(window=60),
-    MinimumVariance(window=60),
-    MaximumRatio(window=60, level=0.9, lower=0.02),
-    Kelly(window=60, lower=0.02),
-    MeanVariance(forecast=Estimated("capm", "oas", window=60), lower=0.02, upper={"A00": 0.3, "A02": 0.25}),
-    Resampled(MeanVariance("utility", forecast=Estimated(window=60), upper=0.5), draws=3),
-    RobustCVaR(window=60, upper=0.5),
-    MinimumRisk("evar", window=60, upper=0.35),
-    MinimumRisk("cdar", window=60),
-    RiskParity(forecast=Estimated(window=60), budgets={"A00": 0.3, "A02": 0.1}, upper={"A00": 0.4}),
-    RelaxedRiskParity(0.0, forecast=Estimated(window=60), upper=0.5),
-    TailParity(window=60, level=0.9),
-    MaximumDiversification(forecast=Estimated(window=60), upper=0.5),
-    BenchmarkTracking({"A00": 0.6, "A02": 0.4}, forecast=Estimated(window=60), upper=0.5),
-    BenchmarkTracking(
+    room.FixedWeights({"A00": 0.3, "A01": 0.2, "A02": 0.1, "A04": 0.2, "A05": 0.1}),
+    room.FixedWeights((0.3, 0.2, 0.1, 0.1, 0.2, 0.1), unlisted="cash"),
+    room.EqualWeights(),
+    room.InverseVolatility(window=60),
+    room.MinimumVariance(window=60),
+    room.MaximumRatio(window=60, level=0.9, lower=0.02),
+    room.Kelly(window=60, lower=0.02),
+    room.MeanVariance(forecast=Estimated("capm", "oas", window=60), lower=0.02, upper={"A00": 0.3, "A02": 0.25}),
+    room.Resampled(room.MeanVariance("utility", forecast=Estimated(window=60), upper=0.5), draws=3),
+    room.RobustCVaR(window=60, upper=0.5),
+    room.MinimumRisk("evar", window=60, upper=0.35),
+    room.MinimumRisk("cdar", window=60),
+    room.RiskParity(forecast=Estimated(window=60), budgets={"A00": 0.3, "A02": 0.1}, upper={"A00": 0.4}),
+    room.RelaxedRiskParity(0.0, forecast=Estimated(window=60), upper=0.5),
+    room.TailParity(window=60, level=0.9),
+    room.MaximumDiversification(forecast=Estimated(window=60), upper=0.5),
+    room.BenchmarkTracking({"A00": 0.6, "A02": 0.4}, forecast=Estimated(window=60), upper=0.5),
+    room.BenchmarkTracking(
         column="cap", forecast=Estimated(window=60), constraints=Constraints(cardinality=Cardinality(most=3))
     ),
-    MeanVariance(
+    room.MeanVariance(
         forecast=Estimated(window=60),
         lower=0.02,
         constraints=Constraints(
             turnover=Most(most=0.05, gives_way=1), groups={"two": Group(lines=("A00", "A02"), most=0.5)}
         ),
     ),
-    HRP(window=60),
-    HRP(window=60, schedule="week", linkage="ward", distance="columns"),
-    HRP(window=60, order="pypfopt"),
-    HERC(window=60, recluster="quarter", memory=0.5),
-    NCO(window=60, distance="rank", upper=0.6),
-    Schur(window=60, schedule="week", memory=0.3),
-    ConstantExposure(InverseVolatility(window=60), 0.6),
-    VolatilityTarget(EqualWeights(), 0.1, lookback=60),
-    VolatilityTarget(EqualWeights(), 0.1, forecast=EWMAVolatility(estimate=60)),
-    RegimeExposure(EqualWeights(), REGIMES),
-    MarketCapWeights("cap"),
-    UniversalPortfolio(window=60, points=50),
-    ExponentialGradient(rate=0.5, window=60, schedule="week"),
-    Anticor(lookback=30, window=60, schedule="week"),
-    Momentum(window=60, skip=21, weights="inverse_volatility"),
-    Average((InverseVolatility(window=60), ConstantExposure(HRP(window=60), 0.8)), (0.3, 0.7)),
-    Shrunk(MinimumVariance(window=60), 0.4),
-    Reserve(InverseVolatility(window=60), "A01", 0.1),
-    Smoothed(MinimumVariance(window=60), half_life=2.0),
-    CappedTurnover(Smoothed(HRP(window=60), schedule="week"), most=0.02),
-    NewsTilt(InverseVolatility(window=60), scores=NEWS, confidence=1.0, estimate=60),
-    Tilted(InverseVolatility(window=60), Estimated(window=60), 0.03, 1.0, upper=0.5),
-    Tilted(InverseVolatility(window=60), Estimated(window=60)),
-    Signals(SCORES, "rank"),
-    FunctionAllocation(steadiest, window=60),
-    EstimatorAllocation(Steadiest(), window=60),
+    room.HRP(window=60),
+    room.HRP(window=60, schedule="week", linkage="ward", distance="columns"),
+    room.HRP(window=60, order="pypfopt"),
+    room.HERC(window=60, recluster="quarter", memory=0.5),
+    room.NCO(window=60, distance="rank", upper=0.6),
+    room.Schur(window=60, schedule="week", memory=0.3),
+    room.ConstantExposure(room.InverseVolatility(window=60), 0.6),
+    room.VolatilityTarget(room.EqualWeights(), 0.1, lookback=60),
+    room.VolatilityTarget(room.EqualWeights(), 0.1, forecast=EWMAVolatility(estimate=60)),
+    room.RegimeExposure(room.EqualWeights(), REGIMES),
+    room.MarketCapWeights("cap"),
+    room.UniversalPortfolio(window=60, points=50),
+    room.ExponentialGradient(rate=0.5, window=60, schedule="week"),
+    room.Anticor(lookback=30, window=60, schedule="week"),
+    room.Momentum(window=60, skip=21, weights="inverse_volatility"),
+    room.Average((room.InverseVolatility(window=60), room.ConstantExposure(room.HRP(window=60), 0.8)), (0.3, 0.7)),
+    room.Shrunk(room.MinimumVariance(window=60), 0.4),
+    room.Reserve(room.InverseVolatility(window=60), "A01", 0.1),
+    room.Smoothed(room.MinimumVariance(window=60), half_life=2.0),
+    room.CappedTurnover(room.Smoothed(room.HRP(window=60), schedule="week"), most=0.02),
+    room.NewsTilt(room.InverseVolatility(window=60), scores=NEWS, confidence=1.0, estimate=60),
+    room.Tilted(room.InverseVolatility(window=60), Estimated(window=60), 0.03, 1.0, upper=0.5),
+    room.Tilted(room.InverseVolatility(window=60), Estimated(window=60)),
+    room.Signals(SCORES, "rank"),
+    room.FunctionAllocation(steadiest, window=60),
+    room.EstimatorAllocation(Steadiest(), window=60),
 ]
 
 
@@ -163,7 +121,7 @@ class Recorder:
 
 def test_an_allocation_is_asked_at_the_last_scheduled_session_of_each_month(quiet):
     allocation = Recorder("month")
-    path = target_path(allocation, quiet, start=quiet.row("2018-01-31"))
+    path = room.target_path(allocation, quiet, start=quiet.row("2018-01-31"))
     dates = [str(quiet.dates[t].date()) for t in path.seen]
     assert dates == ["2018-01-31", "2018-02-28", "2018-03-29", "2018-04-30", "2018-05-31", "2018-06-29"]
     assert allocation.asked == path.seen.tolist()
@@ -172,17 +130,17 @@ def test_an_allocation_is_asked_at_the_last_scheduled_session_of_each_month(quie
 def test_the_last_row_of_the_data_is_no_refit_date_unless_a_period_ends_there(make_market):
     may_30 = make_market(np.zeros((103, 2)))
     assert str(may_30.dates[-1].date()) == "2018-05-30"
-    assert str(may_30.dates[target_path(Recorder("month"), may_30, start=30).seen[-1]].date()) == "2018-04-30"
+    assert str(may_30.dates[room.target_path(Recorder("month"), may_30, start=30).seen[-1]].date()) == "2018-04-30"
 
 
 @pytest.mark.parametrize(("schedule", "asked"), [("day", 125), ("week", 27), ("quarter", 3), ("year", 1)])
 def test_every_calendar_period_is_a_refit_schedule(quiet, schedule, asked):
     # The start, then: every session; 26 Fridays, or what stood for them; March 29 and June 29; no end of a year.
-    assert len(target_path(Recorder(schedule), quiet, start=0).seen) == asked
+    assert len(room.target_path(Recorder(schedule), quiet, start=0).seen) == asked
 
 
 def test_a_target_is_in_force_from_the_close_that_it_saw_until_the_next(quiet):
-    path = target_path(Recorder("month"), quiet, start=20)
+    path = room.target_path(Recorder("month"), quiet, start=20)
     assert path.seen[:2].tolist() == [20, 39]
     assert path.row[:20].tolist() == [-1] * 20
     assert path.row[20:39].tolist() == [0] * 19
@@ -192,22 +150,22 @@ def test_a_target_is_in_force_from_the_close_that_it_saw_until_the_next(quiet):
 
 def test_refits_before_the_one_in_force_at_the_start_are_skipped(quiet):
     allocation = Recorder("month")
-    path = target_path(allocation, quiet, start=quiet.row("2018-04-10"))
+    path = room.target_path(allocation, quiet, start=quiet.row("2018-04-10"))
     assert str(quiet.dates[allocation.asked[0]].date()) == "2018-03-29"
     assert path.at(quiet.row("2018-04-10")).tolist() == path.rows[0].tolist()
 
 
 def test_without_an_earlier_complete_refit_it_is_asked_at_the_start(noisy):
     # The window of 25 returns is complete at row 25, after January's refit (row 20) and before February's (row 39).
-    assert target_path(Recorder("month", window=25), noisy, start=30).seen[:2].tolist() == [30, 39]
-    assert target_path(Recorder("month", window=25), noisy, start=40).seen[0] == 39
-    assert target_path(Recorder("month", window=25), noisy, start=25).seen[0] == 25
+    assert room.target_path(Recorder("month", window=25), noisy, start=30).seen[:2].tolist() == [30, 39]
+    assert room.target_path(Recorder("month", window=25), noisy, start=40).seen[0] == 39
+    assert room.target_path(Recorder("month", window=25), noisy, start=25).seen[0] == 25
 
 
 def test_a_listing_schedule_asks_only_when_the_set_of_listed_lines_changes(make_market):
     market = make_market(np.zeros((60, 3)), first=[0, 10, 40], halted=[(20, 0), (21, 0)])
-    assert target_path(Recorder("listing"), market).seen.tolist() == [0, 10, 40]
-    assert target_path(Recorder("listing"), market, start=15).seen.tolist() == [10, 40]
+    assert room.target_path(Recorder("listing"), market).seen.tolist() == [0, 10, 40]
+    assert room.target_path(Recorder("listing"), market, start=15).seen.tolist() == [10, 40]
 
 
 # -- what it may see ---------------------------------------------------------------------------------------------------
@@ -217,7 +175,7 @@ def test_a_listing_schedule_asks_only_when_the_set_of_listed_lines_changes(make_
 def paths(noisy, leaving):
     """The path of an allocation of the battery on one of the two markets that every audit asks about, found once."""
     markets = {"noisy": noisy, "leaving": leaving}
-    found = cache(lambda number, market: target_path(EVERY_ALLOCATION[number], markets[market], start=70))
+    found = cache(lambda number, market: room.target_path(EVERY_ALLOCATION[number], markets[market], start=70))
     numbers = {id(allocation): number for number, allocation in enumerate(EVERY_ALLOCATION)}
     return lambda allocation, market: found(numbers[id(allocation)], market)
 
@@ -241,7 +199,7 @@ def test_what_follows_a_date_does_not_reach_its_target(allocation, noisy, paths)
     tradable[cut + 1 :] |= rng.random(tradable[cut + 1 :].shape) < 0.5
     returns[cut + 1 :] = np.where(np.maximum.accumulate(tradable)[cut + 1 :], rng.normal(0.0, 0.05, (179, 6)), 0.0)
     past = paths(allocation, "noisy")
-    other = target_path(allocation, replace(noisy, returns=returns, tradable=tradable), start=70)
+    other = room.target_path(allocation, replace(noisy, returns=returns, tradable=tradable), start=70)
     known = past.seen <= cut
     assert known.sum() >= 1
     assert np.array_equal(past.row[: cut + 1], other.row[: cut + 1])
@@ -253,7 +211,7 @@ def test_what_follows_a_date_does_not_reach_its_target(allocation, noisy, paths)
 @pytest.mark.parametrize("allocation", EVERY_ALLOCATION, ids=repr)
 def test_a_longer_market_leaves_the_past_bit_equal(allocation, noisy, paths):
     last = 352  # within a week, a month and a quarter
-    short, long = target_path(allocation, noisy.until(noisy.dates[last]), start=70), paths(allocation, "noisy")
+    short, long = room.target_path(allocation, noisy.until(noisy.dates[last]), start=70), paths(allocation, "noisy")
     assert np.array_equal(short.row, long.row[: last + 1])
     assert np.array_equal(short.seen, long.seen[: len(short.seen)])
     assert np.array_equal(short.rows, long.rows[: len(short.rows)])
@@ -270,12 +228,12 @@ def test_a_line_that_is_not_listed_has_no_target(allocation, noisy, paths):
 
 def test_a_path_that_looks_ahead_is_refused():
     with pytest.raises(PolicyError, match=r"target 0 of HRP is used at row 1, but contains data of row 2"):
-        TargetPath(("A",), rows=[[1.0]], row=[-1, 0, 0], seen=[2], allocation="HRP")
+        room.TargetPath(("A",), rows=[[1.0]], row=[-1, 0, 0], seen=[2], allocation="HRP")
 
 
 def test_a_path_with_a_target_that_it_has_not_is_refused():
     with pytest.raises(PolicyError, match=r"target 1 of HRP is in force, and the path has 1\."):
-        TargetPath(("A",), rows=[[1.0]], row=[-1, 0, 1], seen=[1], allocation="HRP")
+        room.TargetPath(("A",), rows=[[1.0]], row=[-1, 0, 1], seen=[1], allocation="HRP")
 
 
 def test_an_allocation_that_hands_out_one_array_again_and_again_is_kept_as_it_answered(quiet):
@@ -285,16 +243,16 @@ def test_an_allocation_that_hands_out_one_array_again_and_again_is_kept_as_it_an
             self.answer[:] = past.t / 1000.0
             return self.answer
 
-    assert target_path(Reuses("quarter"), quiet).rows[:, 0].tolist() == [0.0, 0.06, 0.124]
+    assert room.target_path(Reuses("quarter"), quiet).rows[:, 0].tolist() == [0.0, 0.06, 0.124]
 
 
 def test_a_path_says_what_it_is_in_one_line(quiet):
-    path = target_path(EqualWeights(), quiet, start=20)
+    path = room.target_path(room.EqualWeights(), quiet, start=20)
     assert repr(path) == "TargetPath of EqualWeights(unlisted='pro_rata'): 1 targets of 2 assets, for row 0 to 124"
 
 
 def test_a_path_cannot_be_changed(quiet):
-    path = target_path(Recorder(), quiet, start=30)
+    path = room.target_path(Recorder(), quiet, start=30)
     for array in (path.rows, path.row, path.seen):
         with pytest.raises(ValueError, match="read-only"):
             array[0] = 1
@@ -318,7 +276,10 @@ def leaving(halted):
 
 @pytest.mark.parametrize("allocation", EVERY_ALLOCATION, ids=repr)
 def test_from_the_row_of_its_exit_on_a_line_has_no_target(allocation, halted, leaving, paths):
-    path, before = paths(allocation, "leaving"), target_path(allocation, halted.until(halted.dates[GONE - 1]), start=70)
+    path, before = (
+        paths(allocation, "leaving"),
+        room.target_path(allocation, halted.until(halted.dates[GONE - 1]), start=70),
+    )
     assert GONE in path.seen
     assert np.array_equal(path.row[:GONE], before.row)
     assert np.array_equal(path.rows[: len(before.rows)], before.rows)
@@ -331,13 +292,16 @@ def test_from_the_row_of_its_exit_on_a_line_has_no_target(allocation, halted, le
 
 @pytest.mark.parametrize("allocation", EVERY_ALLOCATION, ids=repr)
 def test_a_market_that_ends_on_the_day_of_an_exit_has_the_same_targets(allocation, leaving, paths):
-    short, long = target_path(allocation, leaving.until(leaving.dates[GONE]), start=70), paths(allocation, "leaving")
+    short, long = (
+        room.target_path(allocation, leaving.until(leaving.dates[GONE]), start=70),
+        paths(allocation, "leaving"),
+    )
     assert np.array_equal(short.row, long.row[: GONE + 1])
     assert np.array_equal(short.rows, long.rows[: len(short.rows)])
 
 
 def test_what_was_meant_for_it_goes_to_its_class(leaving):
-    path = target_path(FixedWeights((0.3, 0.2, 0.1, 0.1, 0.2, 0.1)), leaving, start=200)
+    path = room.target_path(room.FixedWeights((0.3, 0.2, 0.1, 0.1, 0.2, 0.1)), leaving, start=200)
     # row 200: the last asset, equity, is not listed yet; row 250: the bond A02 leaves A03; row 330: A05 is listed
     assert path.seen.tolist() == [120, GONE, 330]
     assert path.rows[0] == pytest.approx([0.36, 0.24, 0.1, 0.1, 0.2, 0.0], abs=1e-15)
@@ -345,10 +309,10 @@ def test_what_was_meant_for_it_goes_to_its_class(leaving):
     assert path.rows[2] == pytest.approx([0.3, 0.2, 0.0, 0.2, 0.2, 0.1], abs=1e-15)
 
 
-@pytest.mark.parametrize("kind", [InverseVolatility, MinimumVariance, HRP])
+@pytest.mark.parametrize("kind", [room.InverseVolatility, room.MinimumVariance, room.HRP])
 def test_an_estimate_is_made_anew_without_it_on_the_day_of_its_exit(kind, leaving):
     allocation = kind(window=60)
-    target = target_path(allocation, leaving, start=70).at(GONE)
+    target = room.target_path(allocation, leaving, start=70).at(GONE)
     alone = allocation.target(leaving.select([line for line in leaving.assets if line != "A02"]).past(GONE))
     assert target[[0, 1, 3, 4, 5]] == pytest.approx(alone, abs=1e-12)
 
@@ -360,8 +324,8 @@ def test_a_window_counts_for_a_line_only_while_it_is_listed(make_market):
     market = make_market(returns, first=[0, 15], halted=[(row, 0) for row in range(24, 60)])
     market = delist(market, "A00", market.dates[25], -1.0)
     with pytest.raises(DataError, match=r"no asset has 20 returns on 2018-02-07 \(row 25\)"):
-        target_path(InverseVolatility(window=20), market, start=20)
-    assert target_path(InverseVolatility(window=20), market, start=35).at(35).tolist() == [0.0, 1.0]
+        room.target_path(room.InverseVolatility(window=20), market, start=20)
+    assert room.target_path(room.InverseVolatility(window=20), market, start=35).at(35).tolist() == [0.0, 1.0]
 
 
 # -- what is refused ---------------------------------------------------------------------------------------------------
@@ -369,7 +333,7 @@ def test_a_window_counts_for_a_line_only_while_it_is_listed(make_market):
 
 def test_a_market_too_short_for_the_window_says_what_is_known_and_from_when(quiet):
     with pytest.raises(DataError) as error:
-        target_path(HRP(window=100), quiet, start=20)
+        room.target_path(room.HRP(window=100), quiet, start=20)
     for fact in (
         "'made'",
         "HRP of 100 returns",
@@ -382,34 +346,34 @@ def test_a_market_too_short_for_the_window_says_what_is_known_and_from_when(quie
 
 def test_a_market_that_ends_before_the_window_is_complete_offers_no_later_start(quiet):
     with pytest.raises(DataError, match=r"and 124 are known there. Give a shorter `window`, or the market a"):
-        target_path(HRP(window=300), quiet, start=124)
+        room.target_path(room.HRP(window=300), quiet, start=124)
 
 
 @pytest.mark.parametrize("start", [-1, 125])
 def test_a_start_outside_the_market_is_refused(quiet, start):
     with pytest.raises(ConfigError, match=rf"row {start}, and market 'made' has rows 0 to 124"):
-        target_path(EqualWeights(), quiet, start=start)
+        room.target_path(room.EqualWeights(), quiet, start=start)
 
 
 def test_an_unknown_schedule_is_refused(quiet):
     with pytest.raises(ConfigError, match=r"schedule of Recorder.*'fortnight'.*listing, day, week, month"):
-        target_path(Recorder("fortnight"), quiet)
+        room.target_path(Recorder("fortnight"), quiet)
 
 
 def test_a_target_that_is_not_finite_names_the_line_and_the_date(quiet):
     with pytest.raises(PolicyError, match=r"Recorder.* on 2018-01-31 is not finite for 1 of 2 assets: AGG has .*nan"):
-        target_path(Recorder(answer=np.array([1.0, np.nan])), quiet, start=20)
+        room.target_path(Recorder(answer=np.array([1.0, np.nan])), quiet, start=20)
 
 
 def test_a_target_of_another_length_is_refused(quiet):
     with pytest.raises(PolicyError, match=r"shape \(3,\), expected \(2,\): one weight for each of SPY, AGG"):
-        target_path(Recorder(answer=[0.2, 0.3, 0.5]), quiet, start=20)
+        room.target_path(Recorder(answer=[0.2, 0.3, 0.5]), quiet, start=20)
 
 
 @pytest.mark.parametrize("t", [19, 125, -1])
 def test_asking_for_a_target_before_the_first_or_after_the_market_is_refused(quiet, t):
     with pytest.raises(PolicyError, match=rf"no target at row {t}: the first is row 20, the market ends at row 124"):
-        target_path(Recorder(), quiet, start=20).at(t)
+        room.target_path(Recorder(), quiet, start=20).at(t)
 
 
 # -- assets that are not listed yet ------------------------------------------------------------------------------------
@@ -419,27 +383,29 @@ CLASSES = ("equity", "equity", "bond", "crypto")
 
 def test_the_target_of_an_unlisted_line_goes_to_its_class_in_proportion():
     classes = ["equity", "equity", "equity", "bond"]
-    spread = spread_unlisted(np.array([0.3, 0.1, 0.2, 0.4]), np.array([True, True, False, True]), classes)
+    spread = room.spread_unlisted(np.array([0.3, 0.1, 0.2, 0.4]), np.array([True, True, False, True]), classes)
     assert spread == pytest.approx([0.45, 0.15, 0.0, 0.4], abs=1e-15)
 
 
 def test_a_class_without_listed_lines_goes_to_the_whole_portfolio():
-    spread = spread_unlisted(np.array([0.4, 0.2, 0.3, 0.1]), np.array([True, True, True, False]), CLASSES)
+    spread = room.spread_unlisted(np.array([0.4, 0.2, 0.3, 0.1]), np.array([True, True, True, False]), CLASSES)
     assert spread == pytest.approx([0.4 + 0.4 / 9, 0.2 + 0.2 / 9, 0.3 + 0.3 / 9, 0.0], abs=1e-15)
 
 
 def test_a_listed_line_of_the_class_with_no_target_gets_none():
-    spread = spread_unlisted(np.array([0.0, 0.3, 0.7, 0.0]), np.array([True, False, True, True]), CLASSES)
+    spread = room.spread_unlisted(np.array([0.0, 0.3, 0.7, 0.0]), np.array([True, False, True, True]), CLASSES)
     assert spread == pytest.approx([0.0, 0.0, 1.0, 0.0], abs=1e-15)
 
 
 def test_left_in_cash_the_other_lines_keep_their_target():
-    spread = spread_unlisted(np.array([0.4, 0.2, 0.3, 0.1]), np.array([True, False, True, False]), CLASSES, how="cash")
+    spread = room.spread_unlisted(
+        np.array([0.4, 0.2, 0.3, 0.1]), np.array([True, False, True, False]), CLASSES, how="cash"
+    )
     assert spread.tolist() == [0.4, 0.0, 0.3, 0.0]
 
 
 def test_where_nothing_is_listed_everything_stays_in_cash():
-    assert spread_unlisted(np.array([0.4, 0.2, 0.3, 0.1]), np.zeros(4, bool), CLASSES).tolist() == [0.0] * 4
+    assert room.spread_unlisted(np.array([0.4, 0.2, 0.3, 0.1]), np.zeros(4, bool), CLASSES).tolist() == [0.0] * 4
 
 
 @given(
@@ -447,7 +413,7 @@ def test_where_nothing_is_listed_everything_stays_in_cash():
 )
 def test_spreading_keeps_the_sum_and_gives_unlisted_lines_nothing(size, listed):
     weights, listed = np.array(size), np.array(listed)
-    spread = spread_unlisted(weights, listed, CLASSES)
+    spread = room.spread_unlisted(weights, listed, CLASSES)
     assert (spread[~listed] == 0.0).all()
     assert (spread >= np.where(listed, weights, 0.0)).all()
     if weights[listed].any():
@@ -459,13 +425,13 @@ def test_spreading_keeps_the_sum_and_gives_unlisted_lines_nothing(size, listed):
 def test_spreading_is_blind_to_the_order_of_lines(order, listed):
     weights, listed = np.array([0.1, 0.3, 0.05, 0.2, 0.15, 0.2]), np.array(listed)
     classes = np.array(["a", "a", "b", "b", "c", "b"])
-    moved = spread_unlisted(weights[order], listed[order], classes[order])
-    assert moved == pytest.approx(spread_unlisted(weights, listed, classes)[order], abs=1e-15)
+    moved = room.spread_unlisted(weights[order], listed[order], classes[order])
+    assert moved == pytest.approx(room.spread_unlisted(weights, listed, classes)[order], abs=1e-15)
 
 
 def test_another_way_of_spreading_is_refused():
     with pytest.raises(ConfigError, match=r"'drop'. Use one of pro_rata, cash"):
-        spread_unlisted(np.array([1.0]), np.array([True]), ["equity"], how="drop")
+        room.spread_unlisted(np.array([1.0]), np.array([True]), ["equity"], how="drop")
 
 
 # -- weights rounded to five decimals -------------------------------------------------------------------------------
@@ -473,7 +439,7 @@ def test_another_way_of_spreading_is_refused():
 
 @pytest.mark.parametrize(("last", "off"), [(0.33334, 1e-5), (0.33332, 1e-5)])
 def test_weights_rounded_to_five_decimals_are_scaled_to_one_and_it_is_said(last, off, make_market):
-    path = target_path(FixedWeights((0.33333, 0.33334, last)), make_market(np.zeros((3, 3))))
+    path = room.target_path(room.FixedWeights((0.33333, 0.33334, last)), make_market(np.zeros((3, 3))))
     assert path.rows[0].sum() == pytest.approx(1.0, abs=1e-15)
     assert path.rows[0] == pytest.approx(np.array([0.33333, 0.33334, last]) / (0.66667 + last), abs=1e-16)
     assert path.rounded == pytest.approx(off, abs=1e-12)
@@ -482,7 +448,7 @@ def test_weights_rounded_to_five_decimals_are_scaled_to_one_and_it_is_said(last,
 
 @pytest.mark.parametrize("weights", [(0.5, 0.5), (1 / 3, 1 / 3, 1 / 3), (0.1,) * 10])
 def test_weights_that_sum_to_one_keep_every_bit(weights, make_market):
-    path = target_path(FixedWeights(weights), make_market(np.zeros((3, len(weights)))))
+    path = room.target_path(room.FixedWeights(weights), make_market(np.zeros((3, len(weights)))))
     assert path.rows[0].tolist() == list(weights)
     assert path.rounded == 0.0
     assert "rounded" not in repr(path)
@@ -490,19 +456,19 @@ def test_weights_that_sum_to_one_keep_every_bit(weights, make_market):
 
 @pytest.mark.parametrize("weights", [(0.5, 0.4999), (0.5, 0.50002), (0.3, 0.2), (1.0, 0.5)])
 def test_what_misses_one_by_more_than_rounding_is_as_given(weights, make_market):
-    path = target_path(FixedWeights(weights), make_market(np.zeros((3, 2))))
+    path = room.target_path(room.FixedWeights(weights), make_market(np.zeros((3, 2))))
     assert path.rows[0].tolist() == list(weights)
     assert path.rounded == 0.0
 
 
 def test_cash_of_exact_weights_is_not_scaled_away_as_rounding(make_market):
     market = make_market(np.random.default_rng(3).normal(0.0, 0.01, (80, 500)))
-    reserve = target_path(ConstantExposure(EqualWeights(), 0.998), market, 70)
+    reserve = room.target_path(room.ConstantExposure(room.EqualWeights(), 0.998), market, 70)
     assert reserve.rows.sum(axis=1) == pytest.approx(0.998, abs=1e-12)
-    below = HRP(window=60, constraints=Constraints(net=Bounds(least=0.998, most=0.998)))
-    assert target_path(below, market, 70).rows.sum(axis=1) == pytest.approx(0.998, abs=1e-9)
-    thirds = FunctionAllocation(lambda returns: np.full(500, 0.998 / 499.5) * ([1.0] * 499 + [0.5]), window=2)
-    path = target_path(thirds, market, 70)
+    below = room.HRP(window=60, constraints=Constraints(net=Bounds(least=0.998, most=0.998)))
+    assert room.target_path(below, market, 70).rows.sum(axis=1) == pytest.approx(0.998, abs=1e-9)
+    thirds = room.FunctionAllocation(lambda returns: np.full(500, 0.998 / 499.5) * ([1.0] * 499 + [0.5]), window=2)
+    path = room.target_path(thirds, market, 70)
     assert path.rows.sum(axis=1) == pytest.approx(0.998, abs=1e-12)
     assert path.rounded == 0.0
 
@@ -510,7 +476,7 @@ def test_cash_of_exact_weights_is_not_scaled_away_as_rounding(make_market):
 def test_rounding_is_no_leverage_once_a_line_has_left(make_market):
     halted = make_market(np.zeros((30, 3)), halted=[(row, 0) for row in range(10, 30)])
     left = delist(halted, "A00", halted.dates[15], 0.0)
-    path = target_path(FixedWeights((0.33334, 0.33334, 0.33333)), left)
+    path = room.target_path(room.FixedWeights((0.33334, 0.33334, 0.33333)), left)
     assert path.rows.sum(axis=1) == pytest.approx([1.0, 1.0], abs=1e-15)
 
 

@@ -5,63 +5,46 @@ from dataclasses import replace
 import numpy as np
 import pytest
 
-from research.forecast import (
-    Benchmark,
-    BlackLitterman,
-    Boosted,
-    DynamicCorrelations,
-    EntropyPooling,
-    Estimated,
-    EWMAVolatility,
-    FactorModel,
-    Forecast,
-    GarchVolatility,
-    HARVolatility,
-    InvestorView,
-    MarketCap,
-    Network,
-    Opinion,
-    OpinionPooling,
-    Refitted,
-    SignalBlend,
-)
+from research import forecast as room
 from research.market import Market
 from research.portfolio.keys.allocations import FORECASTS, MODELS
 
 VIEWS = (
-    InvestorView("SPY beats AGG by 4% a year", 0.6),
-    InvestorView("cap-weighted equity beats VWO by 1% a year", 1.0),
-    InvestorView("TIP returns 1% a year over cash", uncertainty=0.02),
+    room.InvestorView("SPY beats AGG by 4% a year", 0.6),
+    room.InvestorView("cap-weighted equity beats VWO by 1% a year", 1.0),
+    room.InvestorView("TIP returns 1% a year over cash", uncertainty=0.02),
 )
-EXAMPLES: tuple[Forecast, ...] = (
-    Estimated(),
-    MarketCap(),
-    Benchmark({"SPY": 0.6, "AGG": 0.4}),
-    BlackLitterman(VIEWS),
-    EntropyPooling(VIEWS[:2], scenarios=252),
-    OpinionPooling((Opinion("desk", 0.5, VIEWS[:2]),), scenarios=252),
-    SignalBlend(5),
-    Refitted(Boosted(horizon=5, window=450, rounds=10, min_data_in_leaf=20, calibrated=False)),
-    Refitted(Boosted(horizon=5, window=450, rounds=5, min_data_in_leaf=20, level=True, stacked=True, calibrated=False)),
-    EWMAVolatility(),
-    Refitted(GarchVolatility(window=300), "month"),
-    Refitted(GarchVolatility(leverage=True, window=300)),
-    Refitted(DynamicCorrelations(window=300), "quarter"),
-    Refitted(HARVolatility(horizon=5, window=400), "month"),
-    Refitted(HARVolatility("range", 5, window=400)),
+EXAMPLES: tuple[room.Forecast, ...] = (
+    room.Estimated(),
+    room.MarketCap(),
+    room.Benchmark({"SPY": 0.6, "AGG": 0.4}),
+    room.BlackLitterman(VIEWS),
+    room.EntropyPooling(VIEWS[:2], scenarios=252),
+    room.OpinionPooling((room.Opinion("desk", 0.5, VIEWS[:2]),), scenarios=252),
+    room.SignalBlend(5),
+    room.Refitted(room.Boosted(horizon=5, window=450, rounds=10, min_data_in_leaf=20, calibrated=False)),
+    room.Refitted(
+        room.Boosted(horizon=5, window=450, rounds=5, min_data_in_leaf=20, level=True, stacked=True, calibrated=False)
+    ),
+    room.EWMAVolatility(),
+    room.Refitted(room.GarchVolatility(window=300), "month"),
+    room.Refitted(room.GarchVolatility(leverage=True, window=300)),
+    room.Refitted(room.DynamicCorrelations(window=300), "quarter"),
+    room.Refitted(room.HARVolatility(horizon=5, window=400), "month"),
+    room.Refitted(room.HARVolatility("range", 5, window=400)),
 )
 LAST = 700
 
 
 def test_every_kind_has_an_example() -> None:
     of_file = {type(forecast) for forecast in EXAMPLES}
-    assert {*of_file, FactorModel} == set(FORECASTS.values())  # factors are a file's: see test_factor_model.py
-    models = {type(forecast.model) for forecast in EXAMPLES if isinstance(forecast, Refitted)}
-    assert {*models, Network} == set(MODELS.values())  # networks train for longer: see neural/test_network.py
+    assert {*of_file, room.FactorModel} == set(FORECASTS.values())  # factors are a file's: see test_factor_model.py
+    models = {type(forecast.model) for forecast in EXAMPLES if isinstance(forecast, room.Refitted)}
+    assert {*models, room.Network} == set(MODELS.values())  # networks train for longer: see neural/test_network.py
 
 
 @pytest.mark.parametrize("forecast", EXAMPLES, ids=lambda forecast: type(forecast).__name__)
-def test_no_forecast_changes_when_later_days_do(facts_market: Market, forecast: Forecast) -> None:
+def test_no_forecast_changes_when_later_days_do(facts_market: Market, forecast: room.Forecast) -> None:
     later = np.arange(len(facts_market.dates))[:, None] > LAST
     returns = np.where(later, -0.5 * facts_market.returns, facts_market.returns)
     changed = replace(facts_market, returns=returns, cash=np.where(later[:, 0], 0.01, facts_market.cash))

@@ -7,74 +7,65 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from foundation.errors import ConfigError, DataError
+from research.market import cash
 from research.market.calendars import Days, sessions
-from research.market.cash import (
-    BillRates,
-    YearlyRates,
-    bill_cash,
-    bill_return,
-    continued,
-    embedded_rates,
-    rate_cash,
-    yearly_rate,
-)
 
 
 def days_of(*texts: str) -> Days:
     return np.array(texts, dtype="datetime64[D]")
 
 
-def rates_on(days: Days, *percent: float) -> BillRates:
-    return BillRates(days, np.array(percent), np.array(["daily"] * len(days)))
+def rates_on(days: Days, *percent: float) -> cash.BillRates:
+    return cash.BillRates(days, np.array(percent), np.array(["daily"] * len(days)))
 
 
 def twelve_digits(rate: float, days: int) -> float:
     """What a market's cash earns: the bill's return, to the twelve decimals that a market keeps."""
-    return round(float(bill_return(rate, days)), 12)
+    return round(float(cash.bill_return(rate, days)), 12)
 
 
 def test_bill_at_four_percent_by_hand() -> None:
     # price 1 - 0.04 * 91/360 = 0.98988889; held to its face it returns 1/price - 1
-    assert bill_return(4.0, 91) == pytest.approx(0.010214389942755, abs=1e-15)
-    assert bill_return(4.0, 1) == pytest.approx(1.1168289098968e-4, abs=1e-15)
-    assert bill_return(4.0, 3) == pytest.approx(3.3508609356651e-4, abs=1e-15)
+    assert cash.bill_return(4.0, 91) == pytest.approx(0.010214389942755, abs=1e-15)
+    assert cash.bill_return(4.0, 1) == pytest.approx(1.1168289098968e-4, abs=1e-15)
+    assert cash.bill_return(4.0, 3) == pytest.approx(3.3508609356651e-4, abs=1e-15)
 
 
 @given(st.floats(-1.0, 20.0))
 def test_return_to_maturity_is_the_treasurys_investment_rate(rate: float) -> None:
     # 31 CFR 356, appendix B: a bill of at most half a year has the simple yield 365 d / (360 - 91 d)
     d = rate / 100.0
-    assert bill_return(rate, 91) * 365 / 91 == pytest.approx(365 * d / (360 - 91 * d), abs=1e-12)
+    assert cash.bill_return(rate, 91) * 365 / 91 == pytest.approx(365 * d / (360 - 91 * d), abs=1e-12)
 
 
 @given(st.floats(-1.0, 20.0), st.integers(1, 30), st.integers(1, 30))
 def test_days_in_two_parts_compound_to_the_whole(rate: float, first: int, second: int) -> None:
-    parts = (1.0 + bill_return(rate, first)) * (1.0 + bill_return(rate, second)) - 1.0
-    assert parts == pytest.approx(float(bill_return(rate, first + second)), abs=1e-14)
+    parts = (1.0 + cash.bill_return(rate, first)) * (1.0 + cash.bill_return(rate, second)) - 1.0
+    assert parts == pytest.approx(float(cash.bill_return(rate, first + second)), abs=1e-14)
 
 
 def test_negative_rate_costs_money() -> None:
-    assert bill_return(-0.05, 1) == pytest.approx(-0.05 / 100 / 360, rel=1e-3)
+    assert cash.bill_return(-0.05, 1) == pytest.approx(-0.05 / 100 / 360, rel=1e-3)
 
 
 def test_interest_is_at_the_rate_of_the_day_before_over_calendar_days() -> None:
     days = days_of("2022-12-28", "2022-12-29", "2022-12-30", "2023-01-03")
-    earned, notes = bill_cash(days, "XNYS", rates_on(days, 1.0, 2.0, 3.0, 4.0))
+    earned, notes = cash.bill_cash(days, "XNYS", rates_on(days, 1.0, 2.0, 3.0, 4.0))
     assert earned.tolist() == [0.0, twelve_digits(1.0, 1), twelve_digits(2.0, 1), twelve_digits(3.0, 4)]
     assert notes == ()
 
 
 def test_todays_rate_earns_nothing_today() -> None:
     days = days_of("2022-12-28", "2022-12-29", "2022-12-30")
-    before, _ = bill_cash(days, "XNYS", rates_on(days, 1.0, 2.0, 3.0))
-    after, _ = bill_cash(days, "XNYS", rates_on(days, 1.0, 9.0, 9.0))
+    before, _ = cash.bill_cash(days, "XNYS", rates_on(days, 1.0, 2.0, 3.0))
+    after, _ = cash.bill_cash(days, "XNYS", rates_on(days, 1.0, 9.0, 9.0))
     assert np.array_equal(before[:2], after[:2])
     assert before[2] != after[2]
 
 
 def test_rate_serves_five_sessions_and_then_cash_earns_nothing_and_says_so() -> None:
     days = sessions(np.datetime64("2022-12-30"), np.datetime64("2023-01-13"), "XNYS")
-    earned, (note,) = bill_cash(days, "XNYS", rates_on(days[:1], 4.0))
+    earned, (note,) = cash.bill_cash(days, "XNYS", rates_on(days[:1], 4.0))
     # the rate of 30 December is 0 to 5 sessions old at the closes of 30 December to 9 January
     assert days[earned > 0.0].astype(str).tolist() == [
         *("2023-01-03", "2023-01-04", "2023-01-05", "2023-01-06", "2023-01-09", "2023-01-10")
@@ -86,13 +77,13 @@ def test_rate_serves_five_sessions_and_then_cash_earns_nothing_and_says_so() -> 
 
 def test_age_of_a_rate_is_counted_in_sessions_and_not_in_days() -> None:
     days = sessions(np.datetime64("2012-10-26"), np.datetime64("2012-11-08"), "XNYS")  # closed on 29 and 30 October
-    earned, (note,) = bill_cash(days, "XNYS", rates_on(days[:1], 4.0))
+    earned, (note,) = cash.bill_cash(days, "XNYS", rates_on(days[:1], 4.0))
     assert days[earned > 0.0][-1] == np.datetime64("2012-11-07")  # begun on the 6th: eleven days, five sessions
     assert note.first == np.datetime64("2012-11-08")
 
 
 def test_before_the_first_rate_cash_earns_nothing_and_one_warning_says_so() -> None:
-    earned, notes = bill_cash(days_of("2001-01-31", "2001-02-01", "2001-02-02", "2001-02-05"), "XNYS")
+    earned, notes = cash.bill_cash(days_of("2001-01-31", "2001-02-01", "2001-02-02", "2001-02-05"), "XNYS")
     assert earned[:3].tolist() == [0.0, 0.0, 0.0]
     assert earned[3] == round(4.1350016031128e-4, 12)  # 4.93 % over three days
     assert [str(note) for note in notes] == [
@@ -103,19 +94,19 @@ def test_before_the_first_rate_cash_earns_nothing_and_one_warning_says_so() -> N
 
 def test_bond_holiday_carries_the_rate_of_the_session_before() -> None:
     days = days_of("2022-10-07", "2022-10-10", "2022-10-11")  # no bill rate on Columbus Day
-    earned, _ = bill_cash(days, "XNYS")
+    earned, _ = cash.bill_cash(days, "XNYS")
     assert earned.tolist() == [0.0, twelve_digits(3.31, 3), twelve_digits(3.31, 1)]
 
 
 def test_monthly_averages_are_earned_and_noted_as_no_basis_for_decisions() -> None:
-    earned, (note,) = bill_cash(days_of("2022-10-31", "2022-11-01", "2022-11-02", "2022-11-03"), "XNYS")
+    earned, (note,) = cash.bill_cash(days_of("2022-10-31", "2022-11-01", "2022-11-02", "2022-11-03"), "XNYS")
     assert earned[1:].tolist() == [twelve_digits(3.94, 1), twelve_digits(4.15, 1), twelve_digits(4.15, 1)]
     assert "no basis for a decision" in note
     assert (str(note.first), str(note.last), note.warning) == ("2022-11-02", "2022-11-03", False)
 
 
 def test_embedded_rates_are_those_that_their_origin_describes() -> None:
-    rates = embedded_rates()
+    rates = cash.embedded_rates()
     assert (len(rates.days), str(rates.days[0]), str(rates.days[-1])) == (5483, "2001-02-02", "2022-12-30")
     counts = dict(zip(*np.unique(rates.basis, return_counts=True), strict=True))
     assert counts == {"daily": 5436, "carried_forward": 3, "monthly_average": 44}
@@ -127,7 +118,7 @@ def test_embedded_rates_are_those_that_their_origin_describes() -> None:
 def test_calendar_that_cannot_count_the_age_of_a_rate_is_refused() -> None:
     days = days_of("2023-01-03", "2023-03-01", "2023-03-02")
     with pytest.raises(ConfigError, match="unknown exchange calendar"):
-        bill_cash(days, "NOPE")
+        cash.bill_cash(days, "NOPE")
 
 
 # -- the bill continued ----------------------------------------------------------------------------------------------
@@ -135,7 +126,7 @@ def test_calendar_that_cannot_count_the_age_of_a_rate_is_refused() -> None:
 
 def test_later_rates_stand_in_place_of_those_from_their_first_day_on() -> None:
     own = rates_on(days_of("2022-12-28", "2022-12-29", "2022-12-30"), 4.0, 4.1, 4.2)
-    found = continued(own, days_of("2022-12-29", "2023-01-03"), np.array([5.0, 5.5]))
+    found = cash.continued(own, days_of("2022-12-29", "2023-01-03"), np.array([5.0, 5.5]))
     assert found.days.astype(str).tolist() == ["2022-12-28", "2022-12-29", "2023-01-03"]
     assert found.percent.tolist() == [4.0, 5.0, 5.5]
     assert found.basis.tolist() == ["daily"] * 3
@@ -143,25 +134,27 @@ def test_later_rates_stand_in_place_of_those_from_their_first_day_on() -> None:
 
 def test_embedded_rates_continued_earn_the_bill_after_2022() -> None:
     days = days_of("2022-12-29", "2022-12-30", "2023-01-03", "2023-01-04", "2023-01-05")
-    earned, notes = bill_cash(days, "XNYS", continued(embedded_rates(), days[1:4], np.array([4.3, 4.4, 4.5])))
-    kept = twelve_digits(float(embedded_rates().percent[-2]), 1)
+    earned, notes = cash.bill_cash(
+        days, "XNYS", cash.continued(cash.embedded_rates(), days[1:4], np.array([4.3, 4.4, 4.5]))
+    )
+    kept = twelve_digits(float(cash.embedded_rates().percent[-2]), 1)
     assert earned.tolist() == [0.0, kept, twelve_digits(4.3, 4), twelve_digits(4.4, 1), twelve_digits(4.5, 1)]
     assert [note for note in notes if note.warning] == []
 
 
 def test_a_market_that_outlasts_rates_that_are_required_is_refused() -> None:
     days = sessions(np.datetime64("2022-12-30"), np.datetime64("2023-01-13"), "XNYS")
-    rates = BillRates(days[:1], np.array([4.0]), np.array(["daily"]), required=True)
-    assert bill_cash(days[:7], "XNYS", rates)[0][-1] == twelve_digits(4.0, 1)  # at a rate five sessions old
+    rates = cash.BillRates(days[:1], np.array([4.0]), np.array(["daily"]), required=True)
+    assert cash.bill_cash(days[:7], "XNYS", rates)[0][-1] == twelve_digits(4.0, 1)  # at a rate five sessions old
     with pytest.raises(DataError) as told:
-        bill_cash(days, "XNYS", rates)
+        cash.bill_cash(days, "XNYS", rates)
     assert str(told.value) == (
         "the bill's last rate, of 2022-12-30, serves 5 sessions, and cash needs one on 2023-01-10. Run `rebalance data "
         "update`, which continues them from FRED, or state a yearly rate, such as `cash: 0.03`."
     )
-    gap = BillRates(days[[0, -1]], np.array([4.0, 4.0]), np.array(["daily"] * 2), required=True)
+    gap = cash.BillRates(days[[0, -1]], np.array([4.0, 4.0]), np.array(["daily"] * 2), required=True)
     with pytest.raises(DataError, match="of 2022-12-30, serves 5 sessions, and cash needs one on 2023-01-10"):
-        bill_cash(days, "XNYS", gap)
+        cash.bill_cash(days, "XNYS", gap)
 
 
 # -- yearly rates ----------------------------------------------------------------------------------------------------
@@ -170,16 +163,16 @@ def test_a_market_that_outlasts_rates_that_are_required_is_refused() -> None:
 @given(st.floats(-0.2, 1.0))
 def test_a_year_at_a_yearly_rate_earns_the_rate(rate: float) -> None:
     days = np.arange(np.datetime64("2023-01-01"), np.datetime64("2024-01-02"))
-    earned, _ = rate_cash(days, yearly_rate(rate))
+    earned, _ = cash.rate_cash(days, cash.yearly_rate(rate))
     assert earned[0] == 0.0
     assert earned.sum() == pytest.approx(rate, abs=366e-12)  # simple interest, each day rounded to twelve decimals
-    over, _ = rate_cash(days[[0, -1]], yearly_rate(rate))
+    over, _ = cash.rate_cash(days[[0, -1]], cash.yearly_rate(rate))
     assert over[1] == pytest.approx(rate, abs=1e-12)
 
 
 def test_interest_at_a_yearly_rate_runs_over_calendar_days() -> None:
     days = days_of("2022-12-28", "2022-12-29", "2022-12-30", "2023-01-03")
-    earned, (note,) = rate_cash(days, yearly_rate(0.0365))
+    earned, (note,) = cash.rate_cash(days, cash.yearly_rate(0.0365))
     assert earned.tolist() == [0.0, 1e-4, 1e-4, 4e-4]
     assert note == "Cash earns 3.6500 % a year, simple interest over calendar days of 365."
     assert not note.warning
@@ -187,8 +180,8 @@ def test_interest_at_a_yearly_rate_runs_over_calendar_days() -> None:
 
 def test_a_yearly_rate_of_a_day_is_earned_from_its_close_on() -> None:
     days = days_of("2022-12-28", "2022-12-29", "2022-12-30", "2023-01-03")
-    rates = YearlyRates(days_of("2022-12-25", "2022-12-29"), np.array([3.65, 7.3]), "a file")
-    earned, _ = rate_cash(days, rates)
+    rates = cash.YearlyRates(days_of("2022-12-25", "2022-12-29"), np.array([3.65, 7.3]), "a file")
+    earned, _ = cash.rate_cash(days, rates)
     assert earned.tolist() == [0.0, 1e-4, 2e-4, 8e-4]
 
 
@@ -201,10 +194,10 @@ def test_a_yearly_rate_of_a_day_is_earned_from_its_close_on() -> None:
 def test_yearly_rates_that_do_not_reach_a_session_are_refused(known: tuple[str, ...], said: str) -> None:
     days = days_of("2022-12-28", "2022-12-29")
     with pytest.raises(DataError, match=said):
-        rate_cash(days, YearlyRates(days_of(*known), np.array([3.0, 3.0]), "a file"))
+        cash.rate_cash(days, cash.YearlyRates(days_of(*known), np.array([3.0, 3.0]), "a file"))
 
 
 def test_a_yearly_rate_serves_a_hundred_days() -> None:
     days = days_of("2022-12-28", "2022-12-29")
-    rates = YearlyRates(days_of("2022-09-19", "2023-01-04"), np.array([3.65, 3.65]), "a file")
-    assert rate_cash(days, rates)[0].tolist() == [0.0, 1e-4]
+    rates = cash.YearlyRates(days_of("2022-09-19", "2023-01-04"), np.array([3.65, 3.65]), "a file")
+    assert cash.rate_cash(days, rates)[0].tolist() == [0.0, 1e-4]

@@ -12,20 +12,7 @@ from hypothesis import strategies as st
 from backtests.studies.audits.futures import changed_after
 from foundation.errors import ConfigError, DataError
 from research.forecast.boosted.features import features
-from research.market import Market, delist, load_market, market_from_frame, with_facts
-from research.market.indicators import (
-    EMA,
-    INDICATORS,
-    MACD,
-    RSI,
-    SMA,
-    Bollinger,
-    Drawdown,
-    Indicator,
-    Momentum,
-    Spread,
-    Volatility,
-)
+from research.market import Market, delist, indicators, load_market, market_from_frame, with_facts
 
 # The worksheet of Wilder's RSI that is printed for 14 days, and its indices from the fifteenth day on.
 WILDER = (
@@ -48,18 +35,18 @@ EXPONENTIAL = (
 )
 SOURCE_ROUNDING = 0.01 + 1e-9  # of a table whose closes and averages are rounded to the cent
 
-SMALL: dict[str, Indicator] = {  # with windows that a market of two hundred rows fills
-    "momentum": Momentum(21, 3),
-    "volatility": Volatility(10),
-    "rsi": RSI(5),
-    "sma": SMA(9),
-    "ema": EMA(9),
-    "line": MACD(3, 7, 4),
-    "signal": MACD(3, 7, 4, "signal"),
-    "histogram": MACD(3, 7, 4, "histogram"),
-    "bollinger": Bollinger(6),
-    "drawdown": Drawdown(),
-    "spread": Spread("sma", "ema"),
+SMALL: dict[str, indicators.Indicator] = {  # with windows that a market of two hundred rows fills
+    "momentum": indicators.Momentum(21, 3),
+    "volatility": indicators.Volatility(10),
+    "rsi": indicators.RSI(5),
+    "sma": indicators.SMA(9),
+    "ema": indicators.EMA(9),
+    "line": indicators.MACD(3, 7, 4),
+    "signal": indicators.MACD(3, 7, 4, "signal"),
+    "histogram": indicators.MACD(3, 7, 4, "histogram"),
+    "bollinger": indicators.Bollinger(6),
+    "drawdown": indicators.Drawdown(),
+    "spread": indicators.Spread("sma", "ema"),
 }
 
 
@@ -102,13 +89,15 @@ def _same_bits(found: Market, wanted: Market, rows: int) -> bool:
 
 def test_rsi_is_that_of_wilders_worksheet() -> None:
     """Fourteen changes come first; an average that begins with the first change would give 71.86 here."""
-    found = RSI().values(column(WILDER))[:, 0]
+    found = indicators.RSI().values(column(WILDER))[:, 0]
     assert np.isnan(found[:14]).all()
     assert found[14:].round(2).tolist() == INDICES
 
 
-@pytest.mark.parametrize(("indicator", "printed"), [(SMA(10), SIMPLE), (EMA(10), EXPONENTIAL)], ids=["sma", "ema"])
-def test_averages_are_those_of_the_charted_worksheet(indicator: SMA | EMA, printed: str) -> None:
+@pytest.mark.parametrize(
+    ("indicator", "printed"), [(indicators.SMA(10), SIMPLE), (indicators.EMA(10), EXPONENTIAL)], ids=["sma", "ema"]
+)
+def test_averages_are_those_of_the_charted_worksheet(indicator: indicators.SMA | indicators.EMA, printed: str) -> None:
     closes = column(CHARTED)
     average = closes / (1.0 + indicator.values(closes))
     assert np.isnan(average[:9]).all()
@@ -147,18 +136,18 @@ def by_pandas(closes: pd.DataFrame) -> dict[str, pd.DataFrame]:
 
 @cases(
     "name, indicator",
-    ("momentum", Momentum(252, 21)),
-    ("volatility", Volatility(63, 252)),
-    ("rsi", RSI()),
-    ("sma", SMA(50)),
-    ("ema", EMA(50)),
-    ("line", MACD()),
-    ("signal", MACD(output="signal")),
-    ("histogram", MACD(output="histogram")),
-    ("bollinger", Bollinger()),
-    ("drawdown", Drawdown()),
+    ("momentum", indicators.Momentum(252, 21)),
+    ("volatility", indicators.Volatility(63, 252)),
+    ("rsi", indicators.RSI()),
+    ("sma", indicators.SMA(50)),
+    ("ema", indicators.EMA(50)),
+    ("line", indicators.MACD()),
+    ("signal", indicators.MACD(output="signal")),
+    ("histogram", indicators.MACD(output="histogram")),
+    ("bollinger", indicators.Bollinger()),
+    ("drawdown", indicators.Drawdown()),
 )
-def test_each_is_what_pandas_makes_of_its_formula(walk: np.ndarray, name: str, indicator: Indicator) -> None:
+def test_each_is_what_pandas_makes_of_its_formula(walk: np.ndarray, name: str, indicator: indicators.Indicator) -> None:
     wanted = by_pandas(pd.DataFrame(walk))[name].to_numpy()
     assert np.isfinite(wanted).sum() > 200
     np.testing.assert_allclose(indicator.values(walk), wanted, rtol=1e-9, atol=1e-12)
@@ -166,7 +155,7 @@ def test_each_is_what_pandas_makes_of_its_formula(walk: np.ndarray, name: str, i
 
 def test_momentum_and_volatility_are_the_features_of_forecasts() -> None:
     market = load_market("etf_dividends").until("2014-12-31")
-    known = with_facts(market, {"momentum": Momentum(252, 21), "volatility": Volatility(63)})
+    known = with_facts(market, {"momentum": indicators.Momentum(252, 21), "volatility": indicators.Volatility(63)})
     rows = np.arange(1000, len(market.dates), 97)
     found = features(market.past(len(market.dates) - 1), rows)
     for fact, feature in (("momentum", "momentum_252_21"), ("volatility", "volatility_63")):
@@ -181,11 +170,11 @@ def test_constant_growth_has_the_values_of_its_closed_forms() -> None:
     """With growth g a session, a simple average is a geometric sum, and nothing is ever lost."""
     g, n = 1.01, 10
     closes = (g ** np.arange(80.0))[:, None]
-    assert RSI(n).values(closes)[-1, 0] == 100.0
-    assert Drawdown().values(closes).max() == 0.0
-    assert Volatility(n).values(closes)[-1, 0] == pytest.approx(0.0, abs=1e-7)
-    assert Momentum(12, 2).values(closes)[-1, 0] == pytest.approx(g**10 - 1)
-    assert SMA(n).values(closes)[-1, 0] == pytest.approx(n * (1 - 1 / g) / (1 - g**-n) - 1)
+    assert indicators.RSI(n).values(closes)[-1, 0] == 100.0
+    assert indicators.Drawdown().values(closes).max() == 0.0
+    assert indicators.Volatility(n).values(closes)[-1, 0] == pytest.approx(0.0, abs=1e-7)
+    assert indicators.Momentum(12, 2).values(closes)[-1, 0] == pytest.approx(g**10 - 1)
+    assert indicators.SMA(n).values(closes)[-1, 0] == pytest.approx(n * (1 - 1 / g) / (1 - g**-n) - 1)
 
 
 @settings(max_examples=10)
@@ -199,9 +188,9 @@ def test_the_level_of_an_index_does_not_matter(factor: float, falls: bool) -> No
 
 def test_closes_that_do_not_vary_have_no_rsi_and_no_bands() -> None:
     still = np.full((40, 1), 0.1)
-    assert np.isnan(RSI(5).values(still)).all()
-    assert np.isnan(Bollinger(6).values(still)).all()
-    assert (Volatility(6).values(still)[6:] == 0.0).all()
+    assert np.isnan(indicators.RSI(5).values(still)).all()
+    assert np.isnan(indicators.Bollinger(6).values(still)).all()
+    assert (indicators.Volatility(6).values(still)[6:] == 0.0).all()
 
 
 # -- assets of a market -----------------------------------------------------------------------------------------------
@@ -262,7 +251,7 @@ def test_a_spread_is_the_difference_of_two_facts_and_knows_nothing_where_one_doe
         "ten_years": pd.DataFrame({"OLD": [3.0, 3.5], "NEW": 3.0}, index=gapped.dates[[0, 10]]),
         "bill": pd.DataFrame({"OLD": [1.0]}, index=gapped.dates[[5]]),
     }
-    known = with_facts(gapped, {"slope": Spread("ten_years", "bill"), **yields}).facts["slope"]
+    known = with_facts(gapped, {"slope": indicators.Spread("ten_years", "bill"), **yields}).facts["slope"]
     assert np.isnan(known[:5, 0]).all()
     assert np.isnan(known[:, 1:]).all()
     assert known[5:, 0].tolist() == [2.0] * 5 + [2.5] * 190
@@ -286,16 +275,18 @@ def test_a_spread_is_the_difference_of_two_facts_and_knows_nothing_where_one_doe
 )
 def test_settings_without_sense_are_refused(word: str, given: dict, message: str) -> None:
     with pytest.raises(ConfigError, match=message):
-        INDICATORS[word](**given)
+        indicators.INDICATORS[word](**given)
 
 
 @cases(
     "indicator, message",
-    (SMA(201), r"fact 'wanted' is not known on any day: SMA\(window=201\) needs more than the 200 sessions"),
-    (Spread("tag", "sma"), r"needs the fact 'tag', and facts by date that are numbers are: sma\. Correct"),
-    (Spread("sma", "wanted"), r"needs the fact 'wanted'"),
+    (indicators.SMA(201), r"fact 'wanted' is not known on any day: SMA\(window=201\) needs more than the 200 sessions"),
+    (indicators.Spread("tag", "sma"), r"needs the fact 'tag', and facts by date that are numbers are: sma\. Correct"),
+    (indicators.Spread("sma", "wanted"), r"needs the fact 'wanted'"),
 )
-def test_an_indicator_that_cannot_be_known_is_refused(gapped: Market, indicator: Indicator, message: str) -> None:
-    market = with_facts(replace(gapped, facts={"tag": np.full(gapped.shape, "a")}), {"sma": SMA(9)})
+def test_an_indicator_that_cannot_be_known_is_refused(
+    gapped: Market, indicator: indicators.Indicator, message: str
+) -> None:
+    market = with_facts(replace(gapped, facts={"tag": np.full(gapped.shape, "a")}), {"sma": indicators.SMA(9)})
     with pytest.raises(DataError, match=message):
         with_facts(market, {"wanted": indicator})

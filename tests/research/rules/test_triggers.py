@@ -9,19 +9,10 @@ import pytest
 from best_weights import best_weights
 
 from foundation.arrays import Array
+from research import rules
 from research.accounting import Costs, Hold, Trade, View
 from research.allocation import FixedWeights, target_path
 from research.market import Market, instruments_table
-from research.rules import (
-    BestPoint,
-    CostBenefit,
-    GroupThreshold,
-    NoTradeRegion,
-    OptimalRegion,
-    Threshold,
-    TrackingError,
-    Within,
-)
 from research.rules.no_trade_region import half_widths
 from research.rules.optimum.one_asset import OVERSHOOT, best_half_width
 from research.rules.optimum.region import Region, destination
@@ -85,7 +76,7 @@ def test_the_tracking_error_is_that_of_numpy(market: Market, covariance: Array) 
     traded = 0
     for target, weights in cases(1, 4, 60, 0.05):
         expected = float(np.sqrt((weights - target) @ covariance @ (weights - target)))
-        answer = rule_of(TrackingError, target, 0.012, returns=WINDOW).decide(see(market, target, weights))
+        answer = rule_of(rules.TrackingError, target, 0.012, returns=WINDOW).decide(see(market, target, weights))
         assert isinstance(answer, Trade) == (expected > 0.012)
         assert (answer.why.line, answer.why.allowed) == (None, 0.012)
         assert answer.why.size == pytest.approx(expected, rel=1e-10)
@@ -106,7 +97,7 @@ def test_waiting_is_weighed_against_commissions_spreads_and_tickets(market: Mark
         gap = weights - target
         loss = 0.5 * 8.0 * 0.5 * gap @ covariance @ gap
         cost = bps @ np.abs(gap) + ticket[gap != 0.0].sum() / nav
-        rule = rule_of(CostBenefit, target, 8.0, 0.5, returns=WINDOW)
+        rule = rule_of(rules.CostBenefit, target, 8.0, 0.5, returns=WINDOW)
         answer = rule.decide(see(market, target, weights, costs, nav))
         assert isinstance(answer, Trade) == (loss > cost)
         assert (answer.why.size, answer.why.allowed) == (pytest.approx(loss, rel=1e-9), pytest.approx(cost, rel=1e-9))
@@ -117,7 +108,7 @@ def test_waiting_is_weighed_against_commissions_spreads_and_tickets(market: Mark
 def test_a_portfolio_at_its_target_waits_even_where_trading_is_free(market: Market) -> None:
     """A gap of a rounding loses something, and costs nothing: it is none."""
     target, free = np.array([0.4, 0.3, 0.2, 0.1]), Costs.bps(4)
-    rule = rule_of(CostBenefit, target, 8.0, 0.5, returns=WINDOW)
+    rule = rule_of(rules.CostBenefit, target, 8.0, 0.5, returns=WINDOW)
     for gap in (0.0, 1e-16, 1e-9):
         weights = target + gap * np.array([1.0, -1.0, 0.0, 0.0])
         assert isinstance(rule.decide(see(market, target, weights, free)), Hold)
@@ -136,7 +127,7 @@ def test_a_band_of_volatilities_is_so_much_of_the_volatility_of_numpy_and_of_the
     market: Market, covariance: Array
 ) -> None:
     target, volatility = np.array([0.4, 0.3, 0.2, 0.05]), np.sqrt(np.diag(covariance))
-    rule = rule_of(Threshold, target, 0.5, Within(0.2), kind="volatility", cap=0.03, returns=WINDOW)
+    rule = rule_of(rules.Threshold, target, 0.5, rules.Within(0.2), kind="volatility", cap=0.03, returns=WINDOW)
     trigger, box, of_cash = rows_of(rule, market, Costs.bps(4))
     assert (0.5 * volatility * target > 0.03).any()
     np.testing.assert_allclose(trigger, np.minimum(0.5 * volatility * target, 0.03), rtol=1e-9)
@@ -151,7 +142,7 @@ def test_a_no_trade_region_has_the_closed_form_as_its_band(
     target, cost = np.array([0.4, 0.3, 0.2, 0.05]), np.array([30.0, 20.0, 60.0, 10.0]) * 1e-4
     costs = Costs(cost, np.zeros(4))
     wide = half_widths(target, covariance, cost, 2.0)
-    rule = rule_of(NoTradeRegion, target, 2.0, schedule=check, narrowed=False, returns=WINDOW)
+    rule = rule_of(rules.NoTradeRegion, target, 2.0, schedule=check, narrowed=False, returns=WINDOW)
     trigger, box, _ = rows_of(rule, market, costs)
     np.testing.assert_allclose(trigger, wide, rtol=1e-9)
     np.testing.assert_array_equal(trigger, box)
@@ -168,7 +159,9 @@ def test_a_line_that_trades_free_or_is_overshot_has_no_band_and_cash_that_of_ano
     market: Market, covariance: Array
 ) -> None:
     target, cost = np.array([0.4, 0.3, 0.2, 0.0]), np.array([30.0, 0.0, 1e-6, 10.0]) * 1e-4
-    trigger, _, of_cash = rows_of(rule_of(NoTradeRegion, target, 2.0, returns=WINDOW), market, Costs(cost, np.zeros(4)))
+    trigger, _, of_cash = rows_of(
+        rule_of(rules.NoTradeRegion, target, 2.0, returns=WINDOW), market, Costs(cost, np.zeros(4))
+    )
     assert trigger[0] > 0.0
     assert trigger.tolist() == [trigger[0], 0.0, 0.0, trigger[0]]
     assert of_cash == pytest.approx(trigger[0], rel=1e-9)
@@ -181,7 +174,7 @@ def test_of_one_line_beside_cash_it_is_the_half_width_of_one_asset(market: Marke
     dates = one.dates[: LAST + 1]
     end = int(np.flatnonzero(dates < dates[-1].replace(day=1))[-1])
     sigma = float(np.std(one.returns[end - WINDOW + 1 : end + 1], ddof=1) * np.sqrt(252))
-    rule = rule_of(NoTradeRegion, np.array([0.6]), 2.0, narrowed=narrowed, returns=WINDOW)
+    rule = rule_of(rules.NoTradeRegion, np.array([0.6]), 2.0, narrowed=narrowed, returns=WINDOW)
     trigger, _, of_cash = rows_of(rule, one, Costs.bps(1, commission=20))
     watched = {"sigma": sigma, "interval": 1 / 252} if narrowed else {}
     assert trigger[0] == pytest.approx(best_half_width(0.6, 20e-4, 2.0, **watched), rel=1e-9)
@@ -194,7 +187,7 @@ def test_the_best_point_is_that_of_the_programme(market: Market, covariance: Arr
     for target, weights in cases(3, 4, 20, 0.03) + cases(5, 4, 20, 0.0005):
         has_cash = target.sum() < 0.95
         weights = weights if has_cash else weights / weights.sum()
-        rule = rule_of(BestPoint, target, 40.0, 1.0, schedule="day", returns=WINDOW)
+        rule = rule_of(rules.BestPoint, target, 40.0, 1.0, schedule="day", returns=WINDOW)
         answer = rule.decide(see(market, target, weights, costs))
         given = (weights, target, covariance, cost, 40.0, 0.0, 1.0, (0.0, 1.0 if has_cash else 0.0))
         best = best_weights(*given)
@@ -221,7 +214,7 @@ def test_a_best_point_goes_short_and_borrows_as_its_target_does(
 ) -> None:
     """Where tracking is dear it is the target, up to the widest gap that is worth no trade."""
     aim, now, cost = np.array(target), np.array(weights), np.full(4, 1e-4)
-    rule = BestPoint(FixedWeights(tuple(target)), 1e6, 1.0, schedule="day", returns=WINDOW)
+    rule = rules.BestPoint(FixedWeights(tuple(target)), 1e6, 1.0, schedule="day", returns=WINDOW)
     answer = rule.decide(see(market, aim, now, Costs(cost, np.zeros(4))))
     assert isinstance(answer, Trade)
     goal = np.where(np.isfinite(answer.lower), answer.lower, now)
@@ -238,7 +231,7 @@ def test_an_optimal_region_goes_where_the_region_says(market: Market) -> None:
         axes=(ends, ends), values=np.zeros((2, 2)), advantage=np.zeros((2, 2)), lower=(np.array([0.03, -0.07]),) * 2,
         upper=(np.array([0.07, -0.03]),) * 2,
     )  # fmt: skip
-    rule, rng, out = rule_of(OptimalRegion, region.target, region), np.random.default_rng(4), np.empty(2)
+    rule, rng, out = rule_of(rules.OptimalRegion, region.target, region), np.random.default_rng(4), np.empty(2)
     for gap in [np.zeros(2), np.array([0.1, 0.1]), *rng.uniform(-0.06, 0.06, (40, 2))]:
         answer = rule.decide(see(two, region.target, region.target + gap))
         destination(gap, region.surfaces, out)
@@ -255,7 +248,7 @@ def test_an_optimal_region_goes_where_the_region_says(market: Market) -> None:
 def test_daryanani_goes_half_way_back(market: Market, weight: float, goal: float | None) -> None:
     """An asset of 60 beside one of 40, whose own band is from 32 to 48 and whose box from 36 to 44."""
     two, target = market.select(["L0", "L1"]), np.array([0.6, 0.4])
-    rule = rule_of(Threshold, target, 0.2, Within(0.1), kind="relative")
+    rule = rule_of(rules.Threshold, target, 0.2, rules.Within(0.1), kind="relative")
     answer = rule.decide(see(two, target, np.array([weight, 1.0 - weight])))
     if goal is None:
         assert isinstance(answer, Hold)
@@ -277,7 +270,7 @@ def test_a_group_is_asked_for_its_sum(market: Market, weights: list[float], line
     """Sectors of 0.6 and 0.4 with bands of 4 points."""
     lines = market.instruments.assign(sector=["x", "x", "y", "y"])
     of_sectors, target = replace(market, instruments=lines), np.array([0.3, 0.3, 0.2, 0.2])
-    answer = rule_of(GroupThreshold, target, "sector", 0.04).decide(see(of_sectors, target, np.array(weights)))
+    answer = rule_of(rules.GroupThreshold, target, "sector", 0.04).decide(see(of_sectors, target, np.array(weights)))
     assert isinstance(answer, Trade) == (line is not None)
     if line is not None:
         expected = (line, gap) if line == 5 else (5, -gap)
@@ -290,7 +283,7 @@ def test_a_group_is_asked_for_its_sum(market: Market, weights: list[float], line
 def test_a_payer_pays_for_cash_that_is_past_its_band_too(market: Market) -> None:
     """Cash is 5 points over, and goes to the third asset, which is 3 under."""
     three, target = market.select(["L0", "L1", "L2"]), np.array([0.3, 0.3, 0.2])
-    rule = rule_of(Threshold, target, 0.04, lines="breaching", payer="L2")
+    rule = rule_of(rules.Threshold, target, 0.04, lines="breaching", payer="L2")
     answer = rule.decide(see(three, target, np.array([0.29, 0.29, 0.17])))
     assert isinstance(answer, Trade)
     assert answer.why.line == -1
@@ -298,7 +291,7 @@ def test_a_payer_pays_for_cash_that_is_past_its_band_too(market: Market) -> None
 
 
 def test_a_band_of_zero_goes_to_target_in_words_too(market: Market) -> None:
-    assert rule_of(Threshold, np.array([1.0]), 0.0).long_name == "past 0 points, to target"
+    assert rule_of(rules.Threshold, np.array([1.0]), 0.0).long_name == "past 0 points, to target"
 
 
 @pytest.mark.parametrize(
@@ -310,7 +303,7 @@ def test_a_band_of_zero_goes_to_target_in_words_too(market: Market) -> None:
 )
 def test_what_holds_by_the_tolerance_is_not_called_past(market: Market, over: float, said: str) -> None:
     target = np.full(4, 0.25)
-    answer = rule_of(Threshold, target, 0.02).decide(see(market, target, target + (0.02 + over) * np.eye(4)[0]))
+    answer = rule_of(rules.Threshold, target, 0.02).decide(see(market, target, target + (0.02 + over) * np.eye(4)[0]))
     assert isinstance(answer, Hold) == ("within" in said)
     assert answer.why.sentence(market.labels) == f"L0 is {said}"
 
@@ -318,7 +311,7 @@ def test_what_holds_by_the_tolerance_is_not_called_past(market: Market, over: fl
 def test_a_turnover_cap_takes_the_largest_moves_first(market: Market) -> None:
     """Gaps of 8, 4, -9 and -3 points, at most 10: 8 and 2 of the sales, 9 and 1 of the purchases."""
     target, weights = np.array([0.25, 0.25, 0.25, 0.25]), np.array([0.33, 0.29, 0.16, 0.22])
-    rule = rule_of(Threshold, target, 0.02, turnover_cap=0.1)
+    rule = rule_of(rules.Threshold, target, 0.02, turnover_cap=0.1)
     answer = rule.decide(see(market, target, weights))
     assert isinstance(answer, Trade)
     np.testing.assert_allclose(answer.lower, [0.25, 0.27, 0.25, 0.23], atol=1e-15)
@@ -330,7 +323,7 @@ def test_a_turnover_cap_takes_the_largest_moves_first(market: Market) -> None:
 @pytest.mark.parametrize("seed", range(5))
 def test_a_turnover_cap_is_never_exceeded_and_leaves_cash_between_here_and_there(market: Market, seed: int) -> None:
     for target, weights in cases(seed, 4, 40, 0.05):
-        answer = rule_of(Threshold, target, 0.01, turnover_cap=0.03).decide(see(market, target, weights))
+        answer = rule_of(rules.Threshold, target, 0.01, turnover_cap=0.03).decide(see(market, target, weights))
         if isinstance(answer, Hold):
             continue
         goal = np.where(np.isfinite(answer.lower), answer.lower, weights)
@@ -358,11 +351,11 @@ def test_what_no_trade_can_mend_does_not_trigger(market: Market, weights: list[f
     """C is locked at 0.5 against a target of 0.4, so that A and B have 0.25 each for their 0.30, two points past."""
     three, target = market.select(["L0", "L1", "L2"]), np.array([0.3, 0.3, 0.4])
     locked = replace(three, instruments=three.instruments.assign(trading=["", "", "locked"]))
-    answer = rule_of(Threshold, target, 0.02).decide(see(locked, target, np.array(weights)))
+    answer = rule_of(rules.Threshold, target, 0.02).decide(see(locked, target, np.array(weights)))
     assert isinstance(answer, Trade) == trades
 
 
-@pytest.mark.parametrize("make", [TrackingError, CostBenefit])
+@pytest.mark.parametrize("make", [rules.TrackingError, rules.CostBenefit])
 def test_the_gap_of_a_line_that_cannot_be_bought_has_no_risk_to_save(market: Market, make: type[StandardRule]) -> None:
     """The third asset is a tenth under its target for good; the others share what it leaves, and stay."""
     target, weights = np.array([0.3, 0.3, 0.3, 0.1]), np.array([0.3, 0.3, 0.3, 0.1])
@@ -378,7 +371,7 @@ def test_spreads_by_the_day_are_those_of_the_month_end(market: Market, covarianc
     target, spreads = np.array([0.4, 0.3, 0.2, 0.05]), np.linspace(1e-4, 40e-4, DAYS)[:, None] * np.ones(4)
     dates = market.dates[: LAST + 1]
     end = int(np.flatnonzero(dates < dates[-1].replace(day=1))[-1])
-    rule = rule_of(NoTradeRegion, target, 2.0, narrowed=False, returns=WINDOW)
+    rule = rule_of(rules.NoTradeRegion, target, 2.0, narrowed=False, returns=WINDOW)
     costs = Costs(np.zeros(4), spreads)
     trigger, _, _ = rows_of(rule, market, costs)
     np.testing.assert_allclose(trigger, half_widths(target, covariance, spreads[end], 2.0), rtol=1e-9)
@@ -390,13 +383,13 @@ def test_spreads_by_the_day_are_those_of_the_month_end(market: Market, covarianc
 
 def test_a_review_of_a_band_without_end_is_a_calendar(market: Market) -> None:
     target = np.array([0.4, 0.3, 0.2, 0.1])
-    rule = rule_of(Threshold, target, np.inf, review_schedule="month")
+    rule = rule_of(rules.Threshold, target, np.inf, review_schedule="month")
     found = rule.no_trade_bands(market, target_path(rule.allocation, market))
     reviews = market.dates[found.trigger_upper[found.row, 0] == target[0]]
     assert [f"{day:%m-%d}" for day in reviews] == ["01-31", "02-28", "03-29", "04-30", "05-31", "06-29", "07-31"]
 
 
-@pytest.mark.parametrize("make", [TrackingError, CostBenefit])
+@pytest.mark.parametrize("make", [rules.TrackingError, rules.CostBenefit])
 def test_a_line_without_its_whole_window_is_as_risky_as_the_riskiest(market: Market, make: type[StandardRule]) -> None:
     """It came thirty days ago: what it drifts by is a reason to trade, though nothing is known of it."""
     tradable = np.ones(market.shape, dtype=bool)
@@ -410,6 +403,6 @@ def test_a_line_without_its_whole_window_is_as_risky_as_the_riskiest(market: Mar
 def test_where_trading_is_free_a_trade_says_what_waiting_loses(market: Market) -> None:
     target = np.full(4, 0.25)
     view = see(market, target, np.array([0.27, 0.23, 0.25, 0.25]), costs=Costs.bps(4))
-    why = CostBenefit(FixedWeights(tuple(target)), returns=WINDOW).decide(view).why
+    why = rules.CostBenefit(FixedWeights(tuple(target)), returns=WINDOW).decide(view).why
     assert "waiting is expected to lose" in why.sentence(market.labels)
     assert "more than the 0.00 bp" in why.sentence(market.labels)

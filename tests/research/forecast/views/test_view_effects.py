@@ -6,37 +6,25 @@ import numpy as np
 import pytest
 
 from foundation.errors import PolicyError
-from research.forecast import (
-    BlackLitterman,
-    EntropyPooling,
-    Estimated,
-    InvestorView,
-    MarketCap,
-    Moments,
-    Opinion,
-    OpinionPooling,
-    ViewEffects,
-    unconstrained_weights,
-    view_effects,
-)
+from research import forecast
 from research.market import Market
 
-PRIOR = MarketCap(Estimated(covariance="sample"))
+PRIOR = forecast.MarketCap(forecast.Estimated(covariance="sample"))
 TEXTS = (
     "SPY beats VEA by 4% a year", "VEA beats VWO by 2% a year", "AGG returns 1% a year", "SPY returns 9% a year",
     "cap-weighted equity beats cap-weighted bond by 5% a year", "TIP beats AGG by 0.5 % a year",
 )  # fmt: skip
 
 
-def capped(moments: Moments) -> np.ndarray:
+def capped(moments: forecast.Moments) -> np.ndarray:
     """Long-only weights with a limit: an optimiser with corners."""
-    weights = np.clip(unconstrained_weights(moments), 0.0, 0.4)
+    weights = np.clip(forecast.unconstrained_weights(moments), 0.0, 0.4)
     return weights / weights.sum()
 
 
-def effects_of(market: Market, count: int, confidence: float = 0.5) -> ViewEffects:
-    model = BlackLitterman(tuple(InvestorView(text, confidence) for text in TEXTS[:count]), PRIOR)
-    return view_effects(model, market.past(799), capped)
+def effects_of(market: Market, count: int, confidence: float = 0.5) -> forecast.ViewEffects:
+    model = forecast.BlackLitterman(tuple(forecast.InvestorView(text, confidence) for text in TEXTS[:count]), PRIOR)
+    return forecast.view_effects(model, market.past(799), capped)
 
 
 @pytest.mark.parametrize("count", [0, 1, 3, 6])
@@ -59,7 +47,9 @@ def test_one_view_alone_is_the_whole_difference(facts_market: Market) -> None:
 def test_leaving_out_asks_the_model_without_the_view(facts_market: Market) -> None:
     past = facts_market.past(799)
     effects = effects_of(facts_market, 3)
-    without = BlackLitterman(tuple(InvestorView(text) for text in (TEXTS[0], TEXTS[2])), PRIOR).posterior(past)
+    without = forecast.BlackLitterman(
+        tuple(forecast.InvestorView(text) for text in (TEXTS[0], TEXTS[2])), PRIOR
+    ).posterior(past)
     wanted = effects.posterior.moments.mean - without.moments.mean
     assert effects.mean_left_out[1] == pytest.approx(wanted, abs=1e-15)
     assert effects.weight_left_out[1] == pytest.approx(effects.weights - capped(without.moments), abs=1e-15)
@@ -73,28 +63,28 @@ def test_views_without_confidence_or_without_surprise_move_no_weight(facts_marke
 
 def test_the_order_of_views_moves_nothing_between_them(facts_market: Market) -> None:
     past = facts_market.past(799)
-    views = tuple(InvestorView(text) for text in TEXTS[:3])
-    one = view_effects(BlackLitterman(views, PRIOR), past, capped).weight_table()
-    other = view_effects(BlackLitterman(views[::-1], PRIOR), past, capped).weight_table()
+    views = tuple(forecast.InvestorView(text) for text in TEXTS[:3])
+    one = forecast.view_effects(forecast.BlackLitterman(views, PRIOR), past, capped).weight_table()
+    other = forecast.view_effects(forecast.BlackLitterman(views[::-1], PRIOR), past, capped).weight_table()
     assert one.to_numpy() == pytest.approx(other[one.columns].to_numpy(), abs=1e-12)
 
 
 def test_two_views_that_say_the_same_share_what_they_move(facts_market: Market) -> None:
-    same = InvestorView("SPY beats VEA by 4% a year", 1.0)
-    effects = view_effects(BlackLitterman((same, same), PRIOR), facts_market.past(799), capped)
+    same = forecast.InvestorView("SPY beats VEA by 4% a year", 1.0)
+    effects = forecast.view_effects(forecast.BlackLitterman((same, same), PRIOR), facts_market.past(799), capped)
     assert effects.weight_moves[0] == pytest.approx(effects.weight_moves[1], abs=1e-9)
     assert np.abs(effects.weight_left_out).max() < 1e-9  # the other one still says it
 
 
 def test_pooled_views_and_opinions_are_explained_alike(facts_market: Market) -> None:
     past = facts_market.past(799)
-    views = tuple(InvestorView(text) for text in TEXTS[:2])
-    entropy = EntropyPooling(views, PRIOR, 252)
-    opinions = OpinionPooling(
-        tuple(Opinion(name, 0.4, views[k : k + 1]) for k, name in enumerate("ab")), "linear", PRIOR, 252
+    views = tuple(forecast.InvestorView(text) for text in TEXTS[:2])
+    entropy = forecast.EntropyPooling(views, PRIOR, 252)
+    opinions = forecast.OpinionPooling(
+        tuple(forecast.Opinion(name, 0.4, views[k : k + 1]) for k, name in enumerate("ab")), "linear", PRIOR, 252
     )
     for model, parts in ((entropy, TEXTS[:2]), (opinions, ("a", "b"))):
-        effects = view_effects(model, past, capped)  # type: ignore[arg-type]
+        effects = forecast.view_effects(model, past, capped)  # type: ignore[arg-type]
         assert effects.parts == parts
         moved = effects.weights - effects.prior_weights
         assert effects.weight_moves.sum(axis=0) == pytest.approx(moved, abs=1e-12)
@@ -104,7 +94,7 @@ def test_pooled_views_and_opinions_are_explained_alike(facts_market: Market) -> 
 
 def test_an_optimiser_that_gives_no_weights_is_refused(facts_market: Market) -> None:
     with pytest.raises(PolicyError, match=r"weights of shape \(2,\)"):
-        view_effects(BlackLitterman((), PRIOR), facts_market.past(799), lambda moments: np.ones(2))
+        forecast.view_effects(forecast.BlackLitterman((), PRIOR), facts_market.past(799), lambda moments: np.ones(2))
 
 
 def test_records_stay_read_only_through_a_pickle(facts_market: Market) -> None:

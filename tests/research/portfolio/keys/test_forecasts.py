@@ -8,83 +8,69 @@ import yaml
 from cases import cases
 
 from foundation.errors import ConfigError
+from research import forecast as room
 from research.allocation import FixedWeights, MeanVariance, target_path
-from research.forecast import (
-    Benchmark,
-    BlackLitterman,
-    Boosted,
-    DynamicCorrelations,
-    EntropyPooling,
-    Estimated,
-    EWMAVolatility,
-    FactorModel,
-    Forecast,
-    GarchVolatility,
-    HARVolatility,
-    InvestorView,
-    MarketCap,
-    Network,
-    Opinion,
-    OpinionPooling,
-    Refitted,
-    SignalBlend,
-)
 from research.portfolio import load_portfolio
 from research.portfolio.file.document import read_document
 from research.portfolio.keys.allocations import FORECASTS, MODELS, allocation_settings, read_allocation
 
 FILE = Path(__file__).parents[4] / "data" / "portfolios" / "sixty_forty.yaml"
 STRATEGIC = FixedWeights((0.6, 0.4))  # as a file gives it, in the order of its lines
-VIEW = InvestorView("SPY beats AGG by 4% a year", 0.6)
+VIEW = room.InvestorView("SPY beats AGG by 4% a year", 0.6)
 WRITTEN = "{view: SPY beats AGG by 4% a year, confidence: 60%}"
-EXAMPLES: dict[str, Forecast] = {
-    "{}": Estimated(),
-    "estimated": Estimated(),
-    "{kind: estimated, covariance: oas}": Estimated(covariance="oas"),
-    "market_cap": MarketCap(),
-    "{kind: market_cap, risk_aversion: 3, of: {covariance: oas}}": MarketCap(Estimated(covariance="oas"), 3.0),
-    "benchmark": Benchmark({"SPY": 0.6, "AGG": 0.4}),
-    "{kind: benchmark, weights: {SPY: 1}, of: {window: 126}}": Benchmark({"SPY": 1.0}, Estimated(window=126)),
-    f"{{kind: black_litterman, prior: benchmark, tau: 0.02, views: [{WRITTEN}]}}": BlackLitterman(
-        (VIEW,), Benchmark({"SPY": 0.6, "AGG": 0.4}), 0.02, 252.0
+EXAMPLES: dict[str, room.Forecast] = {
+    "{}": room.Estimated(),
+    "estimated": room.Estimated(),
+    "{kind: estimated, covariance: oas}": room.Estimated(covariance="oas"),
+    "market_cap": room.MarketCap(),
+    "{kind: market_cap, risk_aversion: 3, of: {covariance: oas}}": room.MarketCap(
+        room.Estimated(covariance="oas"), 3.0
     ),
-    "{kind: black_litterman, views: [{view: SPY returns 7% a year, uncertainty: 3%}]}": BlackLitterman(
-        (InvestorView("SPY returns 7% a year", uncertainty=0.03),), periods_per_year=252.0
+    "benchmark": room.Benchmark({"SPY": 0.6, "AGG": 0.4}),
+    "{kind: benchmark, weights: {SPY: 1}, of: {window: 126}}": room.Benchmark({"SPY": 1.0}, room.Estimated(window=126)),
+    f"{{kind: black_litterman, prior: benchmark, tau: 0.02, views: [{WRITTEN}]}}": room.BlackLitterman(
+        (VIEW,), room.Benchmark({"SPY": 0.6, "AGG": 0.4}), 0.02, 252.0
     ),
-    f"{{kind: entropy_pooling, prior: {{kind: estimated}}, scenarios: 126, views: [{WRITTEN}]}}": EntropyPooling(
-        (VIEW,), Estimated(), 126, 252.0
+    "{kind: black_litterman, views: [{view: SPY returns 7% a year, uncertainty: 3%}]}": room.BlackLitterman(
+        (room.InvestorView("SPY returns 7% a year", uncertainty=0.03),), periods_per_year=252.0
+    ),
+    f"{{kind: entropy_pooling, prior: {{kind: estimated}}, scenarios: 126, views: [{WRITTEN}]}}": room.EntropyPooling(
+        (VIEW,), room.Estimated(), 126, 252.0
     ),
     "{kind: opinion_pooling, prior: benchmark, method: logarithmic, "
-    f"opinions: [{{name: desk, probability: 0.4, views: [{WRITTEN}]}}]}}": OpinionPooling(
-        (Opinion("desk", 0.4, (VIEW,)),), "logarithmic", Benchmark({"SPY": 0.6, "AGG": 0.4}), periods_per_year=252.0
+    f"opinions: [{{name: desk, probability: 0.4, views: [{WRITTEN}]}}]}}": room.OpinionPooling(
+        (room.Opinion("desk", 0.4, (VIEW,)),),
+        "logarithmic",
+        room.Benchmark({"SPY": 0.6, "AGG": 0.4}),
+        periods_per_year=252.0,
     ),
-    "signals": SignalBlend(),
-    "{kind: signals, momentum: [63], reversion: [[5, 63]], averages: []}": SignalBlend(
+    "signals": room.SignalBlend(),
+    "{kind: signals, momentum: [63], reversion: [[5, 63]], averages: []}": room.SignalBlend(
         momentum=(63,), reversion=((5, 63),), averages=()
     ),
-    "{kind: factor_model, window: 126}": FactorModel(window=126),  # of the file's factors
-    "{kind: refitted, model: dcc}": Refitted(DynamicCorrelations()),
-    "{kind: refitted, schedule: month, model: {kind: garch, leverage: true}}": Refitted(
-        GarchVolatility(leverage=True), "month"
+    "{kind: factor_model, window: 126}": room.FactorModel(window=126),  # of the file's factors
+    "{kind: refitted, model: dcc}": room.Refitted(room.DynamicCorrelations()),
+    "{kind: refitted, schedule: month, model: {kind: garch, leverage: true}}": room.Refitted(
+        room.GarchVolatility(leverage=True), "month"
     ),
-    "har": Refitted(HARVolatility()),
-    "{kind: har, horizon: 5, schedule: quarter}": Refitted(HARVolatility(horizon=5), "quarter"),
-    "{kind: ewma, half_life: 11, correlations: ewma}": EWMAVolatility(11.0, correlations="ewma"),
-    "ewma": EWMAVolatility(),
-    "network": Refitted(Network()),
+    "har": room.Refitted(room.HARVolatility()),
+    "{kind: har, horizon: 5, schedule: quarter}": room.Refitted(room.HARVolatility(horizon=5), "quarter"),
+    "{kind: ewma, half_life: 11, correlations: ewma}": room.EWMAVolatility(11.0, correlations="ewma"),
+    "ewma": room.EWMAVolatility(),
+    "network": room.Refitted(room.Network()),
     "{kind: network, architecture: dlinear, every: 1, levels: [0.1, 0.5, 0.9], facts: [carry], schedule: quarter}": (
-        Refitted(Network("dlinear", 1, levels=(0.1, 0.5, 0.9), facts=("carry",)), "quarter")
+        room.Refitted(room.Network("dlinear", 1, levels=(0.1, 0.5, 0.9), facts=("carry",)), "quarter")
     ),
-    "{kind: refitted, model: boosted}": Refitted(Boosted()),
-    "{kind: refitted, schedule: quarter, model: {kind: boosted, library: xgboost, monotone: {carry_252: 1}}}": Refitted(
-        Boosted("xgboost", monotone={"carry_252": 1}), "quarter"
+    "{kind: refitted, model: boosted}": room.Refitted(room.Boosted()),
+    "{kind: refitted, schedule: quarter, model: {kind: boosted, library: xgboost, monotone: {carry_252: 1}}}": (
+        room.Refitted(room.Boosted("xgboost", monotone={"carry_252": 1}), "quarter")
     ),
 }
 
 
 @pytest.fixture
 def read(tmp_path: Path) -> Any:
-    def forecast(written: str) -> Forecast:
+    def forecast(written: str) -> room.Forecast:
         path = tmp_path / "file.yaml"
         path.write_text(
             "lines: {SPY: {target: 0.6}, AGG: {target: 0.4}}\n"
@@ -103,14 +89,14 @@ def test_a_written_forecast_is_the_object(read: Any, written: str) -> None:
 
 
 @pytest.mark.parametrize("forecast", EXAMPLES.values(), ids=list(EXAMPLES))
-def test_settings_of_a_forecast_are_read_back(read: Any, forecast: Forecast) -> None:
+def test_settings_of_a_forecast_are_read_back(read: Any, forecast: room.Forecast) -> None:
     settings = allocation_settings(MeanVariance(forecast=forecast))["forecast"]
     assert read(yaml.safe_dump(settings, default_flow_style=True, width=10_000).strip()) == forecast
 
 
 def test_every_kind_has_an_example() -> None:
     assert {type(forecast) for forecast in EXAMPLES.values()} == set(FORECASTS.values())
-    models = {type(forecast.model) for forecast in EXAMPLES.values() if isinstance(forecast, Refitted)}
+    models = {type(forecast.model) for forecast in EXAMPLES.values() if isinstance(forecast, room.Refitted)}
     assert models == set(MODELS.values())
 
 
@@ -217,10 +203,10 @@ def test_a_forecast_that_states_no_horizon_has_that_of_the_file() -> None:
     }
     found = load_portfolio(FILE, {"forecasts": {"horizon": 5, "models": models}}).forecasts.models
     assert found == {
-        "har": Refitted(HARVolatility(horizon=5)),
-        "signals": SignalBlend(5),
-        "garch": Refitted(GarchVolatility(horizon=5)),
-        "own": Refitted(HARVolatility(horizon=21)),
+        "har": room.Refitted(room.HARVolatility(horizon=5)),
+        "signals": room.SignalBlend(5),
+        "garch": room.Refitted(room.GarchVolatility(horizon=5)),
+        "own": room.Refitted(room.HARVolatility(horizon=21)),
     }
     for boosted in ("boosted", {"kind": "boosted"}):
         with pytest.raises(

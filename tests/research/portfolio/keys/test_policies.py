@@ -11,43 +11,8 @@ import pytest
 from cases import cases
 
 from foundation.errors import ConfigError
-from research.allocation import (
-    HERC,
-    HRP,
-    NCO,
-    Anticor,
-    Average,
-    BenchmarkTracking,
-    CappedTurnover,
-    ConstantExposure,
-    EqualWeights,
-    ExponentialGradient,
-    FixedWeights,
-    InverseVolatility,
-    Kelly,
-    MarketCapWeights,
-    MaximumDiversification,
-    MaximumRatio,
-    MeanVariance,
-    MinimumRisk,
-    MinimumVariance,
-    Momentum,
-    NewsTilt,
-    RegimeExposure,
-    RelaxedRiskParity,
-    Resampled,
-    Reserve,
-    RiskParity,
-    RobustCVaR,
-    Schur,
-    Shrunk,
-    Signals,
-    Smoothed,
-    TailParity,
-    Tilted,
-    UniversalPortfolio,
-    VolatilityTarget,
-)
+from research import allocation as room
+from research import rules
 from research.allocation.constraints import Cardinality, Constraints, Group, Most
 from research.allocation.signals import read_signals
 from research.forecast import (
@@ -68,64 +33,46 @@ from research.portfolio import load_portfolio
 from research.portfolio.file.document import read_document
 from research.portfolio.keys.allocations import ALLOCATIONS, FORECASTS, MODELS, NESTED_FIELDS, PEER_NAMES, REGIME_MODELS
 from research.portfolio.keys.policies import RULES, policy_settings, read_policy
-from research.rules import (
-    CPPI,
-    BestPoint,
-    Calendar,
-    CostBenefit,
-    DrawdownFloor,
-    GroupThreshold,
-    MultiPeriod,
-    Never,
-    NoTradeRegion,
-    PairRegion,
-    RegimeThreshold,
-    StopLoss,
-    Threshold,
-    TrackingError,
-    TunedThreshold,
-    Within,
-)
 
-STRATEGIC = FixedWeights((0.6, 0.4))
+STRATEGIC = room.FixedWeights((0.6, 0.4))
 
 SIGNALS = Path(__file__).parents[4] / "data" / "examples" / "signal_scores.csv"
 SCORES = Path(__file__).parents[4] / "data" / "examples" / "news_scores.csv"
 EXAMPLES = {
-    "{rule: never}": Never(STRATEGIC),
-    "{rule: calendar, schedule: month, fraction: 0.5}": Calendar(STRATEGIC, "month", fraction=0.5),
-    "{rule: threshold, band: 0.03, to: edge}": Threshold(STRATEGIC, 0.03, "edge"),
-    "{rule: threshold, to: {half_width: 0.0175}}": Threshold(STRATEGIC, 0.02, Within(0.0175)),
-    "{rule: calendar, schedule: 10, offset: -1, cooldown: 3}": Calendar(STRATEGIC, 10, offset=-1, cooldown=3),
-    "{rule: threshold, band: 0.25, kind: relative, cap: 0.05, schedule: friday, review_schedule: quarter}": Threshold(
-        STRATEGIC, 0.25, schedule="friday", kind="relative", cap=0.05, review_schedule="quarter"
+    "{rule: never}": rules.Never(STRATEGIC),
+    "{rule: calendar, schedule: month, fraction: 0.5}": rules.Calendar(STRATEGIC, "month", fraction=0.5),
+    "{rule: threshold, band: 0.03, to: edge}": rules.Threshold(STRATEGIC, 0.03, "edge"),
+    "{rule: threshold, to: {half_width: 0.0175}}": rules.Threshold(STRATEGIC, 0.02, rules.Within(0.0175)),
+    "{rule: calendar, schedule: 10, offset: -1, cooldown: 3}": rules.Calendar(STRATEGIC, 10, offset=-1, cooldown=3),
+    "{rule: threshold, band: 0.25, kind: relative, cap: 0.05, schedule: friday, review_schedule: quarter}": (
+        rules.Threshold(STRATEGIC, 0.25, schedule="friday", kind="relative", cap=0.05, review_schedule="quarter")
     ),
     "{rule: threshold, kind: volatility, returns: 63, lines: breaching, payer: SPY, turnover_cap: 0.1}": (
-        Threshold(STRATEGIC, kind="volatility", returns=63, lines="breaching", payer="SPY", turnover_cap=0.1)
+        rules.Threshold(STRATEGIC, kind="volatility", returns=63, lines="breaching", payer="SPY", turnover_cap=0.1)
     ),
     "{rule: regime_threshold, band: 0.02, turbulent_band: 0.05, to: edge, regimes: {kind: markov, line: SPY}}": (
-        RegimeThreshold(STRATEGIC, MarkovSwitching("SPY"), 0.02, 0.05, "edge")
+        rules.RegimeThreshold(STRATEGIC, MarkovSwitching("SPY"), 0.02, 0.05, "edge")
     ),
-    "{rule: group_threshold, by: sector, band: 0.03, to: {half_width: 0.01}, lines: 0.02}": GroupThreshold(
-        STRATEGIC, "sector", 0.03, Within(0.01), lines=0.02
+    "{rule: group_threshold, by: sector, band: 0.03, to: {half_width: 0.01}, lines: 0.02}": rules.GroupThreshold(
+        STRATEGIC, "sector", 0.03, rules.Within(0.01), lines=0.02
     ),
-    "{rule: tracking_error, limit: 0.02, returns: 63, fraction: 0.5}": TrackingError(
+    "{rule: tracking_error, limit: 0.02, returns: 63, fraction: 0.5}": rules.TrackingError(
         STRATEGIC, 0.02, returns=63, fraction=0.5
     ),
-    "{rule: cost_benefit, tracking_penalty: 3, horizon: 0.5, schedule: week}": CostBenefit(
+    "{rule: cost_benefit, tracking_penalty: 3, horizon: 0.5, schedule: week}": rules.CostBenefit(
         STRATEGIC, 3.0, 0.5, schedule="week"
     ),
-    "{rule: no_trade_region, to: target, narrowed: false}": NoTradeRegion(STRATEGIC, to="target", narrowed=False),
-    "{rule: best_point, horizon: 1, schedule: 21, returns: 126}": BestPoint(
+    "{rule: no_trade_region, to: target, narrowed: false}": rules.NoTradeRegion(STRATEGIC, to="target", narrowed=False),
+    "{rule: best_point, horizon: 1, schedule: 21, returns: 126}": rules.BestPoint(
         STRATEGIC, horizon=1.0, schedule=21, returns=126
     ),
-    "{rule: pair_region, tracking_penalty: 3, power: 0.5, schedule: week}": PairRegion(
+    "{rule: pair_region, tracking_penalty: 3, power: 0.5, schedule: week}": rules.PairRegion(
         STRATEGIC, 3.0, 0.5, schedule="week"
     ),
-    "{rule: multi_period, horizon: 4, half_life: 2, schedule: month, returns: 126}": MultiPeriod(
+    "{rule: multi_period, horizon: 4, half_life: 2, schedule: month, returns: 126}": rules.MultiPeriod(
         STRATEGIC, 4, half_life=2.0, schedule="month", returns=126
     ),
-    "{rule: tuned, bands: [0.01, 0.02], to: [0, 1]}": TunedThreshold(STRATEGIC, (0.01, 0.02), (0.0, 1.0)),
+    "{rule: tuned, bands: [0.01, 0.02], to: [0, 1]}": rules.TunedThreshold(STRATEGIC, (0.01, 0.02), (0.0, 1.0)),
     "{rule: learned, steps: 9, seeds: [7], learner: ppo, ppo: {epochs: 3}}": Learned(
         STRATEGIC, 9, (7,), learner="ppo", ppo=PPOSettings(epochs=3)
     ),
@@ -135,22 +82,24 @@ EXAMPLES = {
     "{rule: universal, tracking_penalty: 3, schedule: month, returns: 126}": Universal(
         STRATEGIC, 3.0, schedule="month", returns=126
     ),
-    "{rule: cppi, floor: 0.9, multiplier: 3, band: 0.01}": CPPI(STRATEGIC, 0.01, floor=0.9, multiplier=3.0),
-    "{rule: drawdown_floor, limit: 0.15, schedule: week}": DrawdownFloor(STRATEGIC, schedule="week", limit=0.15),
-    "{rule: stop_loss, limit: 0.15, wait: 63}": StopLoss(STRATEGIC, limit=0.15, wait=63),
-    "{rule: never, allocation: {kind: strategic, unlisted: cash}}": Never(FixedWeights((0.6, 0.4), "cash")),
-    "{rule: never, allocation: {kind: equal}}": Never(EqualWeights()),
-    "{rule: never, allocation: {kind: inverse_volatility, window: 63}}": Never(InverseVolatility(63)),
-    "{rule: never, allocation: {kind: minimum_variance, schedule: year}}": Never(MinimumVariance(schedule="year")),
-    "{rule: never, allocation: {kind: hrp, linkage: ward, order: pypfopt}}": Never(
-        HRP(linkage="ward", order="pypfopt")
+    "{rule: cppi, floor: 0.9, multiplier: 3, band: 0.01}": rules.CPPI(STRATEGIC, 0.01, floor=0.9, multiplier=3.0),
+    "{rule: drawdown_floor, limit: 0.15, schedule: week}": rules.DrawdownFloor(STRATEGIC, schedule="week", limit=0.15),
+    "{rule: stop_loss, limit: 0.15, wait: 63}": rules.StopLoss(STRATEGIC, limit=0.15, wait=63),
+    "{rule: never, allocation: {kind: strategic, unlisted: cash}}": rules.Never(room.FixedWeights((0.6, 0.4), "cash")),
+    "{rule: never, allocation: {kind: equal}}": rules.Never(room.EqualWeights()),
+    "{rule: never, allocation: {kind: inverse_volatility, window: 63}}": rules.Never(room.InverseVolatility(63)),
+    "{rule: never, allocation: {kind: minimum_variance, schedule: year}}": rules.Never(
+        room.MinimumVariance(schedule="year")
     ),
-    "{rule: never, allocation: {kind: herc, risk: cvar, clusters: 4, recluster: quarter, memory: 0.5}}": Never(
-        HERC(risk="cvar", clusters=4, recluster="quarter", memory=0.5)
+    "{rule: never, allocation: {kind: hrp, linkage: ward, order: pypfopt}}": rules.Never(
+        room.HRP(linkage="ward", order="pypfopt")
+    ),
+    "{rule: never, allocation: {kind: herc, risk: cvar, clusters: 4, recluster: quarter, memory: 0.5}}": rules.Never(
+        room.HERC(risk="cvar", clusters=4, recluster="quarter", memory=0.5)
     ),
     "{rule: never, allocation: {kind: nco, clusters: silhouette, covariance: oas, lower: 0.02, upper: {SPY: 0.5}, "
-    "constraints: {groups: {bonds: {where: {asset_class: bond}, least: 0.1, most: 0.4}}}}}": Never(
-        NCO(
+    "constraints: {groups: {bonds: {where: {asset_class: bond}, least: 0.1, most: 0.4}}}}}": rules.Never(
+        room.NCO(
             clusters="silhouette",
             covariance="oas",
             lower=0.02,
@@ -158,65 +107,73 @@ EXAMPLES = {
             constraints=Constraints(groups={"bonds": Group(where={"asset_class": "bond"}, least=0.1, most=0.4)}),
         )
     ),
-    "{rule: never, allocation: {kind: schur, gamma: 0.3, distance: rank}}": Never(Schur(gamma=0.3, distance="rank")),
-    "{rule: never, allocation: {kind: exposure, exposure: 0.6}}": Never(ConstantExposure(STRATEGIC, 0.6)),
-    "{rule: never, allocation: {kind: volatility_target, volatility: 0.1, of: {kind: exposure, exposure: 0.9, "
-    "of: {kind: hrp, window: 126}}}}": Never(VolatilityTarget(ConstantExposure(HRP(126), 0.9), 0.1)),
-    "{rule: never, allocation: {kind: volatility_target, volatility: 0.1, forecast: {kind: har, schedule: month}"
-    "}}": Never(VolatilityTarget(STRATEGIC, 0.1, forecast=Refitted(HARVolatility(), "month"))),
-    "{rule: never, allocation: {kind: mean_variance}}": Never(MeanVariance()),
-    "{rule: never, allocation: {kind: universal_portfolio, points: 100, seed: 7}}": Never(
-        UniversalPortfolio(points=100, seed=7)
+    "{rule: never, allocation: {kind: schur, gamma: 0.3, distance: rank}}": rules.Never(
+        room.Schur(gamma=0.3, distance="rank")
     ),
-    "{rule: never, allocation: {kind: exponential_gradient, rate: 0.5}}": Never(ExponentialGradient(0.5)),
-    "{rule: never, allocation: {kind: anticor, lookback: 15, schedule: week}}": Never(Anticor(15, schedule="week")),
-    "{rule: never, allocation: {kind: market_cap, fact: cap}}": Never(MarketCapWeights("cap")),
-    "{rule: never, allocation: {kind: momentum, skip: 21, weights: inverse_volatility}}": Never(
-        Momentum(skip=21, weights="inverse_volatility")
+    "{rule: never, allocation: {kind: exposure, exposure: 0.6}}": rules.Never(room.ConstantExposure(STRATEGIC, 0.6)),
+    "{rule: never, allocation: {kind: volatility_target, volatility: 0.1, of: {kind: exposure, exposure: 0.9, "
+    "of: {kind: hrp, window: 126}}}}": rules.Never(
+        room.VolatilityTarget(room.ConstantExposure(room.HRP(126), 0.9), 0.1)
+    ),
+    "{rule: never, allocation: {kind: volatility_target, volatility: 0.1, forecast: {kind: har, schedule: month}"
+    "}}": rules.Never(room.VolatilityTarget(STRATEGIC, 0.1, forecast=Refitted(HARVolatility(), "month"))),
+    "{rule: never, allocation: {kind: mean_variance}}": rules.Never(room.MeanVariance()),
+    "{rule: never, allocation: {kind: universal_portfolio, points: 100, seed: 7}}": rules.Never(
+        room.UniversalPortfolio(points=100, seed=7)
+    ),
+    "{rule: never, allocation: {kind: exponential_gradient, rate: 0.5}}": rules.Never(room.ExponentialGradient(0.5)),
+    "{rule: never, allocation: {kind: anticor, lookback: 15, schedule: week}}": rules.Never(
+        room.Anticor(15, schedule="week")
+    ),
+    "{rule: never, allocation: {kind: market_cap, fact: cap}}": rules.Never(room.MarketCapWeights("cap")),
+    "{rule: never, allocation: {kind: momentum, skip: 21, weights: inverse_volatility}}": rules.Never(
+        room.Momentum(skip=21, weights="inverse_volatility")
     ),
     "{rule: never, allocation: {kind: average, weights: [0.3, 0.7], of: [{kind: hrp, window: 126}, {kind: shrunk, "
-    "share: 0.4, of: {kind: minimum_variance}}]}}": Never(
-        Average((HRP(126), Shrunk(MinimumVariance(), 0.4)), (0.3, 0.7))
+    "share: 0.4, of: {kind: minimum_variance}}]}}": rules.Never(
+        room.Average((room.HRP(126), room.Shrunk(room.MinimumVariance(), 0.4)), (0.3, 0.7))
     ),
     "{rule: never, allocation: {kind: regime_exposure, schedule: month, regimes: {line: SPY, means: [0.001, -0.001], "
     "deviations: [0.007, 0.02], transition: [[0.99, 0.01], [0.05, 0.95]], seen: 2012-12-31}, "
-    "of: {kind: equal}}}": Never(
-        RegimeExposure(
-            EqualWeights(),
+    "of: {kind: equal}}}": rules.Never(
+        room.RegimeExposure(
+            room.EqualWeights(),
             MarkovRegimes("SPY", (0.001, -0.001), (0.007, 0.02), ((0.99, 0.01), (0.05, 0.95)), date(2012, 12, 31)),
             "month",
         )
     ),
     "{rule: never, allocation: {kind: regime_exposure, exposures: [1, 0.5, 0.2], regimes: {kind: markov, states: 3, "
-    "line: SPY, schedule: quarter}}}": Never(
-        RegimeExposure(STRATEGIC, MarkovSwitching("SPY", 3, "quarter"), exposures=(1.0, 0.5, 0.2))
+    "line: SPY, schedule: quarter}}}": rules.Never(
+        room.RegimeExposure(STRATEGIC, MarkovSwitching("SPY", 3, "quarter"), exposures=(1.0, 0.5, 0.2))
     ),
-    "{rule: never, allocation: {kind: regime_exposure, regimes: {kind: jump, line: SPY, penalty: 30}}}": Never(
-        RegimeExposure(STRATEGIC, JumpModel("SPY", penalty=30.0))
+    "{rule: never, allocation: {kind: regime_exposure, regimes: {kind: jump, line: SPY, penalty: 30}}}": rules.Never(
+        room.RegimeExposure(STRATEGIC, JumpModel("SPY", penalty=30.0))
     ),
     "{rule: never, allocation: {kind: regime_exposure, exposures: [1, 1, 0.5, 0], regimes: {kind: volatility, "
-    "line: SPY, half_life: 10, levels: [0.4, 0.7, 0.9]}}}": Never(
-        RegimeExposure(STRATEGIC, VolatilityPercentiles("SPY", 10.0, (0.4, 0.7, 0.9)), exposures=(1.0, 1.0, 0.5, 0.0))
+    "line: SPY, half_life: 10, levels: [0.4, 0.7, 0.9]}}}": rules.Never(
+        room.RegimeExposure(
+            STRATEGIC, VolatilityPercentiles("SPY", 10.0, (0.4, 0.7, 0.9)), exposures=(1.0, 1.0, 0.5, 0.0)
+        )
     ),
-    "{rule: never, allocation: {kind: shrunk}}": Never(Shrunk(STRATEGIC)),
-    "{rule: never, allocation: {kind: reserve, line: USDC, fraction: 0.1, of: {kind: equal}}}": Never(
-        Reserve(EqualWeights(), "USDC", 0.1)
+    "{rule: never, allocation: {kind: shrunk}}": rules.Never(room.Shrunk(STRATEGIC)),
+    "{rule: never, allocation: {kind: reserve, line: USDC, fraction: 0.1, of: {kind: equal}}}": rules.Never(
+        room.Reserve(room.EqualWeights(), "USDC", 0.1)
     ),
-    "{rule: never, allocation: {kind: smoothed, half_life: 6, of: {kind: hrp, window: 126}}}": Never(
-        Smoothed(HRP(126), 6.0)
+    "{rule: never, allocation: {kind: smoothed, half_life: 6, of: {kind: hrp, window: 126}}}": rules.Never(
+        room.Smoothed(room.HRP(126), 6.0)
     ),
-    "{rule: never, allocation: {kind: capped_turnover, most: 0.05, of: {kind: smoothed, of: {kind: equal}}}}": Never(
-        CappedTurnover(Smoothed(EqualWeights()), 0.05)
+    "{rule: never, allocation: {kind: capped_turnover, most: 0.05, of: {kind: smoothed, of: {kind: equal}}}}": (
+        rules.Never(room.CappedTurnover(room.Smoothed(room.EqualWeights()), 0.05))
     ),
     "{rule: never, allocation: {kind: mean_variance, lower: 0.05, upper: {SPY: 0.5, AGG: 1}, "
-    "forecast: {covariance: oas, window: 126}}}": Never(
-        MeanVariance(forecast=Estimated(covariance="oas", window=126), lower=0.05, upper={"SPY": 0.5, "AGG": 1.0})
+    "forecast: {covariance: oas, window: 126}}}": rules.Never(
+        room.MeanVariance(forecast=Estimated(covariance="oas", window=126), lower=0.05, upper={"SPY": 0.5, "AGG": 1.0})
     ),
     "{rule: never, allocation: {kind: resampled, draws: 20, of: {kind: mean_variance, objective: target_return, "
     "goal: 0.05, constraints: {turnover: {most: 0.1, gives_way: 1}, groups: {us: {where: {region: us}, "
-    "most: 0.4}}}}}}": Never(
-        Resampled(
-            MeanVariance(
+    "most: 0.4}}}}}}": rules.Never(
+        room.Resampled(
+            room.MeanVariance(
                 "target_return",
                 goal=0.05,
                 constraints=Constraints(
@@ -226,42 +183,50 @@ EXAMPLES = {
             draws=20,
         )
     ),
-    "{rule: never, allocation: {kind: robust_cvar, radius: 0.001, level: 0.9}}": Never(
-        RobustCVaR(radius=0.001, level=0.9)
+    "{rule: never, allocation: {kind: robust_cvar, radius: 0.001, level: 0.9}}": rules.Never(
+        room.RobustCVaR(radius=0.001, level=0.9)
     ),
-    "{rule: never, allocation: {kind: maximum_ratio, risk: evar, level: 0.9}}": Never(
-        MaximumRatio(risk="evar", level=0.9)
+    "{rule: never, allocation: {kind: maximum_ratio, risk: evar, level: 0.9}}": rules.Never(
+        room.MaximumRatio(risk="evar", level=0.9)
     ),
-    "{rule: never, allocation: {kind: kelly, window: 500, upper: 0.5}}": Never(Kelly(window=500, upper=0.5)),
-    "{rule: never, allocation: {kind: minimum_risk, risk: cdar, level: 0.9, upper: {SPY: 0.5}}}": Never(
-        MinimumRisk("cdar", level=0.9, upper={"SPY": 0.5})
+    "{rule: never, allocation: {kind: kelly, window: 500, upper: 0.5}}": rules.Never(room.Kelly(window=500, upper=0.5)),
+    "{rule: never, allocation: {kind: minimum_risk, risk: cdar, level: 0.9, upper: {SPY: 0.5}}}": rules.Never(
+        room.MinimumRisk("cdar", level=0.9, upper={"SPY": 0.5})
     ),
-    "{rule: never, allocation: {kind: risk_parity, budgets: {SPY: 0.4, AGG: 0.6}, forecast: {covariance: oas}}}": Never(
-        RiskParity(forecast=Estimated(covariance="oas"), budgets={"SPY": 0.4, "AGG": 0.6})
+    "{rule: never, allocation: {kind: risk_parity, budgets: {SPY: 0.4, AGG: 0.6}, forecast: {covariance: oas}}}": (
+        rules.Never(room.RiskParity(forecast=Estimated(covariance="oas"), budgets={"SPY": 0.4, "AGG": 0.6}))
     ),
-    "{rule: never, allocation: {kind: relaxed_risk_parity, goal: 0.06, penalty: 5}}": Never(
-        RelaxedRiskParity(0.06, 5.0)
+    "{rule: never, allocation: {kind: relaxed_risk_parity, goal: 0.06, penalty: 5}}": rules.Never(
+        room.RelaxedRiskParity(0.06, 5.0)
     ),
-    "{rule: never, allocation: {kind: tail_parity, budgets: {SPY: 0.5}, window: 504, level: 0.9}}": Never(
-        TailParity(window=504, level=0.9, budgets={"SPY": 0.5})
+    "{rule: never, allocation: {kind: tail_parity, budgets: {SPY: 0.5}, window: 504, level: 0.9}}": rules.Never(
+        room.TailParity(window=504, level=0.9, budgets={"SPY": 0.5})
     ),
-    "{rule: never, allocation: {kind: maximum_diversification, upper: 0.4}}": Never(MaximumDiversification(upper=0.4)),
+    "{rule: never, allocation: {kind: maximum_diversification, upper: 0.4}}": rules.Never(
+        room.MaximumDiversification(upper=0.4)
+    ),
     "{rule: never, allocation: {kind: benchmark_tracking, benchmark: {SPY: 0.6, AGG: 0.4}, constraints: {cardinality: "
-    "{most: 3}}}}": Never(
-        BenchmarkTracking({"SPY": 0.6, "AGG": 0.4}, constraints=Constraints(cardinality=Cardinality(most=3)))
+    "{most: 3}}}}": rules.Never(
+        room.BenchmarkTracking({"SPY": 0.6, "AGG": 0.4}, constraints=Constraints(cardinality=Cardinality(most=3)))
     ),
     f"{{rule: never, allocation: {{kind: news, scores: {SCORES}, ranges: [[SPY, 0.2, 0.4]], placebo: 3, flag: -0.3, "
-    "of: {kind: equal}}}": Never(
-        NewsTilt(
-            EqualWeights(), scores=read_scores(SCORES, str(SCORES)), flag=-0.3, ranges=(("SPY", 0.2, 0.4),), placebo=3
+    "of: {kind: equal}}}": rules.Never(
+        room.NewsTilt(
+            room.EqualWeights(),
+            scores=read_scores(SCORES, str(SCORES)),
+            flag=-0.3,
+            ranges=(("SPY", 0.2, 0.4),),
+            placebo=3,
         )
     ),
-    f"{{rule: never, allocation: {{kind: signals, table: {SIGNALS}, mapping: rank, max_age: 45}}}}": Never(
-        Signals(read_signals(SIGNALS, str(SIGNALS)), "rank", max_age=45)
+    f"{{rule: never, allocation: {{kind: signals, table: {SIGNALS}, mapping: rank, max_age: 45}}}}": rules.Never(
+        room.Signals(read_signals(SIGNALS, str(SIGNALS)), "rank", max_age=45)
     ),
     "{rule: never, allocation: {kind: tilted, forecast: signals, tracking_error: 0.03, confidence: 0.5, upper: 0.5, "
-    "of: {kind: equal}}}": Never(Tilted(EqualWeights(), SignalBlend(), 0.03, 0.5, upper=0.5)),
-    "{rule: never, allocation: {kind: benchmark_tracking, column: cap}}": Never(BenchmarkTracking(column="cap")),
+    "of: {kind: equal}}}": rules.Never(room.Tilted(room.EqualWeights(), SignalBlend(), 0.03, 0.5, upper=0.5)),
+    "{rule: never, allocation: {kind: benchmark_tracking, column: cap}}": rules.Never(
+        room.BenchmarkTracking(column="cap")
+    ),
 }
 
 MANY = Path(__file__).parents[4] / "data" / "portfolios" / "global_multi_asset.yaml"
@@ -298,7 +263,7 @@ def test_the_name_of_a_peer_is_an_allocation_and_is_written_back_by_its_own_word
     held = read(f"{{rule: Never, allocation: {{kind: {name.title()}{more}}}}}").allocation
     own = ", ".join([f"kind: {kind}", *(f"{key}: {value}" for key, value in settings.items())])
     assert held == read(f"{{rule: never, allocation: {{{own}{more}}}}}").allocation
-    assert policy_settings(Never(held))["allocation"]["kind"] == kind
+    assert policy_settings(rules.Never(held))["allocation"]["kind"] == kind
     assert name not in ALLOCATIONS
 
 
@@ -327,7 +292,7 @@ def test_a_setting_that_a_kind_needs_and_that_is_left_out_is_named(read: Any, wr
     """Each kind without settings is either whole, or refused with the keys to add."""
     cls = REGISTRIES[written]
     needed = {f.name for f in fields(cls) if f.init and f.default is MISSING and f.default_factory is MISSING}
-    given = {"allocation", "weights"} if cls in (FixedWeights, Benchmark) else {"allocation"}  # of the file itself
+    given = {"allocation", "weights"} if cls in (room.FixedWeights, Benchmark) else {"allocation"}  # of the file itself
     if not (needed := needed - given):
         with suppress(ConfigError):  # of settings of which one of several is needed
             read(written)
@@ -365,9 +330,9 @@ def test_weights_below_zero_are_refused_where_the_range_is_long_only(tmp_path: P
         ConfigError, match=r"table \(.*weight below 0 for AGG on 2020-02-28 \(w.csv, row 3\): found -0.3"
     ):
         read(0.0)
-    assert isinstance(read(-0.5).allocation, Signals)
+    assert isinstance(read(-0.5).allocation, room.Signals)
     path.write_text(path.read_text().replace("w.csv", "w.csv, mapping: rank"))
-    assert isinstance(read(0.0).allocation, Signals)
+    assert isinstance(read(0.0).allocation, room.Signals)
 
 
 def test_every_name_has_an_example() -> None:
