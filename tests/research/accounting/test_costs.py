@@ -156,9 +156,9 @@ def test_only_fractions_of_notional_are_proportional() -> None:
 
 
 @cases(
-"wrong, said",
-({"ticket": np.array([-1.0])}, "ticket of asset 1 of 1 is -1 currency"), ({"financing": 0.7}, "financing is 0.7"),
-     ({"borrow": np.array([np.nan])}, "borrow of asset 1 of 1 is nan"), ({"management_fee": -0.1}, "management_fee"),
+    "wrong, said",
+    ({"ticket": np.array([-1.0])}, "ticket of asset 1 of 1 is -1 currency"), ({"financing": 0.7}, "financing is 0.7"),
+    ({"borrow": np.array([np.nan])}, "borrow of asset 1 of 1 is nan"), ({"management_fee": -0.1}, "management_fee"),
 )  # fmt: skip
 def test_amounts_and_yearly_costs_are_refused_by_name_and_value(wrong: dict[str, object], said: str) -> None:
     with pytest.raises(ConfigError, match=said):

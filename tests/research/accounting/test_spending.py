@@ -62,17 +62,17 @@ def test_equal_parts_of_an_amount_are_settled_once_a_year():
 
 
 @cases(
-"given, told",
-({"rule": "fixed", "amount": 1.0}, "rule of spending is 'fixed'"),
-        ({"amount": -1.0}, "amount of spending is -1.0: the rule 'indexed' needs it, a number of 0 or more a year"),
-        ({}, "amount of spending is None: the rule 'indexed' needs it"),
-        ({"amount": np.nan}, "amount of spending is nan"),
-        ({"rule": "share", "share": 4.0}, "share of spending is 4.0: .* at most 1: 4 % is 0.04"),
-        ({"rule": "share", "amount": 1.0, "share": 0.04}, "amount of spending is 1.0: the rule 'share' goes by"),
-        ({"rule": "share", "share": 0.04, "floor": 3.0, "ceiling": 2.0}, "0 <= floor <= ceiling"),
-        ({"rule": "share", "share": 0.04, "floor": -3.0}, "0 <= floor <= ceiling"),
-        ({"amount": 1.0, "floor": 3.0}, "floor and ceiling of spending are .* they are for the rule 'share'"),
-)  # fmt: skip
+    "given, told",
+    ({"rule": "fixed", "amount": 1.0}, "rule of spending is 'fixed'"),
+    ({"amount": -1.0}, "amount of spending is -1.0: the rule 'indexed' needs it, a number of 0 or more a year"),
+    ({}, "amount of spending is None: the rule 'indexed' needs it"),
+    ({"amount": np.nan}, "amount of spending is nan"),
+    ({"rule": "share", "share": 4.0}, "share of spending is 4.0: .* at most 1: 4 % is 0.04"),
+    ({"rule": "share", "amount": 1.0, "share": 0.04}, "amount of spending is 1.0: the rule 'share' goes by"),
+    ({"rule": "share", "share": 0.04, "floor": 3.0, "ceiling": 2.0}, "0 <= floor <= ceiling"),
+    ({"rule": "share", "share": 0.04, "floor": -3.0}, "0 <= floor <= ceiling"),
+    ({"amount": 1.0, "floor": 3.0}, "floor and ceiling of spending are .* they are for the rule 'share'"),
+)
 def test_a_wrong_rule_is_told_in_a_sentence(given, told):
     with pytest.raises(ConfigError, match=told):
         Spending(**given)

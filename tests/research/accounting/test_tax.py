@@ -172,10 +172,10 @@ def test_a_tax_states_its_rates_terms_and_limits() -> None:
 
 
 @cases(
-"more, message",
-({"short_rate": 1.0}, "short_rate of tax is 1.0"), ({"long_after": -1}, "long_after of tax is -1"),
-        ({"long_after": "month"}, "long_after of tax is 'month'"), ({"loss_limit": -1.0}, "loss_limit of tax is -1.0"),
-        ({"at_end": "sell"}, "at_end of tax is 'sell'"),
+    "more, message",
+    ({"short_rate": 1.0}, "short_rate of tax is 1.0"), ({"long_after": -1}, "long_after of tax is -1"),
+    ({"long_after": "month"}, "long_after of tax is 'month'"), ({"loss_limit": -1.0}, "loss_limit of tax is -1.0"),
+    ({"at_end": "sell"}, "at_end of tax is 'sell'"),
 )  # fmt: skip
 def test_a_tax_that_means_nothing_is_refused(more: dict[str, object], message: str) -> None:
     with pytest.raises(ConfigError, match=message):

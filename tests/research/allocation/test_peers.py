@@ -80,15 +80,15 @@ def test_equal_parameters_are_one_allocation():
 
 
 @cases(
-"estimator, error, words",
-(EfficientFrontier(weight_bounds=(0, 0.1)), NotSolvedError,
-         r"EfficientFrontier found no weights \(NotSolvedError\): no weights keep .*every asset is at most 10\.00 % "
-         r"of NAV.*raise weight_bounds\.most from 10\.00 % to 20\.00 %"),
-        (Portfolio(upperlng=0.15, obj="MinRisk"), NotSolvedError, r"raise upperlng from 15\.00 % to 20\.00 %"),
-        (EfficientFrontier("efficient_return", target_return=9), NotSolvedError,
-         "efficient_return: target_return must be lower than the maximum"),
-        (EfficientFrontier("efficient_return"), PolicyError, "efficient_return needs target_return, a fraction a year"),
-        (Portfolio(method_mu="x"), NotSolvedError, r"Portfolio found no weights \(\w+: "),
+    "estimator, error, words",
+    (EfficientFrontier(weight_bounds=(0, 0.1)), NotSolvedError,
+     r"EfficientFrontier found no weights \(NotSolvedError\): no weights keep .*every asset is at most 10\.00 % "
+     r"of NAV.*raise weight_bounds\.most from 10\.00 % to 20\.00 %"),
+    (Portfolio(upperlng=0.15, obj="MinRisk"), NotSolvedError, r"raise upperlng from 15\.00 % to 20\.00 %"),
+    (EfficientFrontier("efficient_return", target_return=9), NotSolvedError,
+     "efficient_return: target_return must be lower than the maximum"),
+    (EfficientFrontier("efficient_return"), PolicyError, "efficient_return needs target_return, a fraction a year"),
+    (Portfolio(method_mu="x"), NotSolvedError, r"Portfolio found no weights \(\w+: "),
 )  # fmt: skip
 def test_what_has_no_weights_says_why(estimator, error, words, noisy):
     with pytest.raises(error, match=words):

@@ -154,9 +154,9 @@ def test_a_list_that_raises_a_withdrawal_is_completed_by_the_rest_of_it(desk_tha
 
 
 @cases(
-"name, account",
-("portfolios/sixty_forty", ""), ("examples/orders_in_two_currencies", "berlin"),
-                          ("examples/orders_of_accounts", "trust"),
+    "name, account",
+    ("portfolios/sixty_forty", ""), ("examples/orders_in_two_currencies", "berlin"),
+    ("examples/orders_of_accounts", "trust"),
 )  # fmt: skip
 def test_a_full_list_raises_what_is_pending_as_if_it_were_asked_now(name: str, account: str) -> None:
     portfolio = load_portfolio(f"data/{name}.yaml")

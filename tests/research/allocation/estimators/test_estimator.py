@@ -203,15 +203,15 @@ def test_a_fallback_of_skfolio_is_marked(noisy):
 
 
 @cases(
-"estimator, words",
-(MeanRisk(min_weights={"A00": 0.7, "A01": 0.5}), r"A00 is at least 70\.00 % of NAV; A01 is at least 50\.00 %"),
-        (MeanRisk(max_weights=[0.1, 0.2, 0.2, 0.2, 0.2]), r"raise max_weights of A00 from 10\.00 % to 20\.00 %"),
-        (MeanRisk(budget=None, min_budget=0.9, max_weights=0.1), r"at least 90\.00 % of NAV.* change min_budget from"),
-        (MeanRisk(linear_constraints=["A00 + A01 >= 0.8", "A00 <= 0.1", "A01 <= 0.2"]),
-         r"the linear constraint 'A00 \+ A01 >= 0\.8'; the linear constraint 'A00 <= 0\.1'"),
-        (RiskBudgeting(groups={"A00": ["x"], "A01": ["x"]}, linear_constraints=["x >= 0.8"], max_weights=0.3),
-         r"every asset is at most 30\.00 % of NAV; the linear constraint 'x >= 0\.8'\. .*raise max_weights from 30"),
-        (MeanRisk(min_return=9.0), r"the solver found none with min_return 9\.0\. Widen it"),
+    "estimator, words",
+    (MeanRisk(min_weights={"A00": 0.7, "A01": 0.5}), r"A00 is at least 70\.00 % of NAV; A01 is at least 50\.00 %"),
+    (MeanRisk(max_weights=[0.1, 0.2, 0.2, 0.2, 0.2]), r"raise max_weights of A00 from 10\.00 % to 20\.00 %"),
+    (MeanRisk(budget=None, min_budget=0.9, max_weights=0.1), r"at least 90\.00 % of NAV.* change min_budget from"),
+    (MeanRisk(linear_constraints=["A00 + A01 >= 0.8", "A00 <= 0.1", "A01 <= 0.2"]),
+     r"the linear constraint 'A00 \+ A01 >= 0\.8'; the linear constraint 'A00 <= 0\.1'"),
+    (RiskBudgeting(groups={"A00": ["x"], "A01": ["x"]}, linear_constraints=["x >= 0.8"], max_weights=0.3),
+     r"every asset is at most 30\.00 % of NAV; the linear constraint 'x >= 0\.8'\. .*raise max_weights from 30"),
+    (MeanRisk(min_return=9.0), r"the solver found none with min_return 9\.0\. Widen it"),
 )  # fmt: skip
 def test_a_programme_without_a_solution_names_the_limits_that_conflict(estimator, words, noisy):
     with pytest.raises(NotSolvedError, match=r"found no weights \(\w+\): ") as raised:

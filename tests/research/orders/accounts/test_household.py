@@ -84,19 +84,19 @@ def test_holdings_and_cash_are_the_sums_of_the_accounts() -> None:
 
 
 @cases(
-"change, said",
-({"accounts.ira.kind": "roth"}, r"accounts\.ira\.kind: not one of its words .*'roth'\. .*taxable, sheltered"),
-        ({"accounts.ira.cash": -1.0}, r"accounts\.ira\.cash: out of bounds"),
-        ({"accounts.ira.shares.SPX": 3}, r"accounts\.ira\.shares\.SPX: no asset .*Did you mean 'SPY'"),
-        ({"accounts.ira.shares.SPY": -3}, r"accounts\.ira\.shares\.SPY: out of bounds"),
-        ({"accounts.ira.prefers": ["TLT"]}, r"accounts\.ira\.prefers: no asset of the portfolio .*found 'TLT'"),
-        ({"accounts.ira.prefers": "AGG"}, r"accounts\.ira\.prefers: not a list"),
-        ({"accounts.ira.number": "taxable"}, r"accounts\.ira\.number: taxable has the same"),
-        ({"accounts.ira.owner": "me"}, r"accounts\.ira\.owner: unknown key"),
-        ({"cash": 5}, r"cash: stands beside `accounts` .*found 5\. .* leave it out"),
-        ({"ticket.account": "U1"}, r"ticket\.account: stands beside `accounts`"),
-        ({"lines.SPY.shares": 5, "lines.AGG.holdings": 7}, r"(?s)SPY\.shares: .*\n.*lines\.AGG\.holdings: stands"),
-)  # fmt: skip
+    "change, said",
+    ({"accounts.ira.kind": "roth"}, r"accounts\.ira\.kind: not one of its words .*'roth'\. .*taxable, sheltered"),
+    ({"accounts.ira.cash": -1.0}, r"accounts\.ira\.cash: out of bounds"),
+    ({"accounts.ira.shares.SPX": 3}, r"accounts\.ira\.shares\.SPX: no asset .*Did you mean 'SPY'"),
+    ({"accounts.ira.shares.SPY": -3}, r"accounts\.ira\.shares\.SPY: out of bounds"),
+    ({"accounts.ira.prefers": ["TLT"]}, r"accounts\.ira\.prefers: no asset of the portfolio .*found 'TLT'"),
+    ({"accounts.ira.prefers": "AGG"}, r"accounts\.ira\.prefers: not a list"),
+    ({"accounts.ira.number": "taxable"}, r"accounts\.ira\.number: taxable has the same"),
+    ({"accounts.ira.owner": "me"}, r"accounts\.ira\.owner: unknown key"),
+    ({"cash": 5}, r"cash: stands beside `accounts` .*found 5\. .* leave it out"),
+    ({"ticket.account": "U1"}, r"ticket\.account: stands beside `accounts`"),
+    ({"lines.SPY.shares": 5, "lines.AGG.holdings": 7}, r"(?s)SPY\.shares: .*\n.*lines\.AGG\.holdings: stands"),
+)
 def test_a_mistake_in_the_accounts_is_a_sentence(change: Any, said: str) -> None:
     with pytest.raises(ConfigError, match=said):
         load_portfolio(FILE, BESIDE | {"accounts": ACCOUNTS} | change)

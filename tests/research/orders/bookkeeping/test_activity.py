@@ -240,10 +240,7 @@ def test_activities_of_alpaca(tmp_path: Path, portfolio: Portfolio) -> None:
     ]
 
 
-@cases(
-"text, quantity, moment",
-(DEGIRO, 133, at(15, 15)), (GERMAN, 1_133, at(15, 15, 32)),
-)  # fmt: skip
+@cases("text, quantity, moment", (DEGIRO, 133, at(15, 15)), (GERMAN, 1_133, at(15, 15, 32)))
 def test_local_formats(tmp_path: Path, portfolio: Portfolio, text: str, quantity: int, moment: datetime) -> None:
     """Commas before decimals, the day first, and a time zone that the user states."""
     got = read(tmp_path, text, portfolio, Reading(zone="Europe/Amsterdam"))
@@ -351,8 +348,8 @@ CASH = "Trade ID,Date,Type,Symbol,Amount\n"
 
 
 @cases(
-"words, amount",
-("Margin Interest", -5), ("Interest Charged", -5), ("Overdraft Interest", -5), ("Credit Interest", 5),
+    "words, amount",
+    ("Margin Interest", -5), ("Interest Charged", -5), ("Overdraft Interest", -5), ("Credit Interest", 5),
     ("Wire Out", -5), ("Transfer Out", -5), ("Wire In", 5), ("Dividend Paid on Short", -5), ("Fee Rebate", 5),
 )  # fmt: skip
 def test_unsigned_money_goes_or_comes_by_its_words(
@@ -372,11 +369,11 @@ TRADE = "Trade ID,Date,Symbol,Side,Quantity,"
 
 
 @cases(
-"header, row",
-("Filled,Price,Commission", "200,100,149.00,5"),
+    "header, row",
+    ("Filled,Price,Commission", "200,100,149.00,5"),
     ("Filled Qty,Price,Avg Fill Price,Commission", "200,100,150.00,149.00,5"),
     ("Price,Execution Price,Filled Quantity,Commission", "200,150.00,149.00,100,5"),
-)  # fmt: skip
+)
 def test_what_was_filled_goes_before_what_was_ordered(
     tmp_path: Path, portfolio: Portfolio, header: str, row: str
 ) -> None:
@@ -385,11 +382,11 @@ def test_what_was_filled_goes_before_what_was_ordered(
 
 
 @cases(
-"header, row, said",
-("Price,Booked Amount", "100,149.00,-14903.00", "may be the amount: where it is, say so: --columns amount='Booked"),
+    "header, row, said",
+    ("Price,Booked Amount", "100,149.00,-14903.00", "may be the amount: where it is, say so: --columns amount='Booked"),
     ("Price,Commission (bps)", "100,149.00,5", "a cost that is no amount of money"),
     ("Price,Commission %", "100,149.00,0.05", "a cost that is no amount of money"),
-)  # fmt: skip
+)
 def test_a_trade_beside_an_amount_or_a_rate_of_cost_is_listed(
     tmp_path: Path, portfolio: Portfolio, header: str, row: str, said: str
 ) -> None:
@@ -420,8 +417,8 @@ def test_debits_and_credits_are_amounts(tmp_path: Path, portfolio: Portfolio) ->
 
 
 @cases(
-"debit, credit, amount",
-("--", "5", 5), ("$0.00", "$5.00", 5), ("n/a", "5.00", 5), ("$5.00", "0", -5), ("(5.00)", "", -5), ("-5", "-", -5),
+    "debit, credit, amount",
+    ("--", "5", 5), ("$0.00", "$5.00", 5), ("n/a", "5.00", 5), ("$5.00", "0", -5), ("(5.00)", "", -5), ("-5", "-", -5),
 )  # fmt: skip
 def test_an_empty_debit_or_credit_hides_no_other(
     tmp_path: Path, portfolio: Portfolio, debit: str, credit: str, amount: int

@@ -101,8 +101,8 @@ def test_a_dividend_that_never_comes_is_dismissed_and_the_brokers_amount_still_c
 
 
 @cases(
-"entry",
-replace(PAID, asset="B"), replace(PAID, asset=""), replace(PAID, kind="tax"), replace(PAID, day=date(2023, 1, 2)),
+    "entry",
+    replace(PAID, asset="B"), replace(PAID, asset=""), replace(PAID, kind="tax"), replace(PAID, day=date(2023, 1, 2)),
     replace(PAID, day=date(2023, 4, 4)),
 )  # fmt: skip
 def test_another_amount_leaves_the_dividend_proposed(market: Portfolio, book: Book, entry: CashEntry) -> None:

@@ -111,8 +111,8 @@ PLAIN = {"Trade Date": "2022-12-30", "Action": "Buy", "Symbol": "AGG", "Quantity
 
 
 @cases(
-"cells, cash",
-({"NetCash": "-9741.25", "Commission": "-1.25"}, "-9741.25"),  # costs signed, as Interactive Brokers does
+    "cells, cash",
+    ({"NetCash": "-9741.25", "Commission": "-1.25"}, "-9741.25"),  # costs signed, as Interactive Brokers does
     ({"Proceeds": "-9740", "Commission": "-1.25"}, "-9741.25"),
     ({"Amount": "9740", "Fee": "1.5"}, "-9741.50"),
     ({"Net Amount": "-9739.65", "Fee": "-0.35"}, "-9739.65"),  # a rebate
@@ -120,7 +120,7 @@ PLAIN = {"Trade Date": "2022-12-30", "Action": "Buy", "Symbol": "AGG", "Quantity
     ({"Quantity": "33.3333", "Price": "97.4", "Amount": "-3246.66"}, "-3246.66"),
     ({"Price": "", "Amount": "-9740"}, "-9740.00"),
     ({"Price": "", "Net Amount": "-9741.25", "Fee": "1.25"}, "-9741.25"),
-)  # fmt: skip
+)
 def test_signs_and_net_or_gross_follow_from_the_numbers(
     sent: Portfolio, tmp_path: Path, cells: dict[str, str], cash: str
 ) -> None:
@@ -131,13 +131,13 @@ def test_signs_and_net_or_gross_follow_from_the_numbers(
 
 
 @cases(
-"cells, why",
-({"Amount": "-974"}, "times price are 9,740.00 USD, fees are none, and the amount is -974 USD: they fit in no"),
+    "cells, why",
+    ({"Amount": "-974"}, "times price are 9,740.00 USD, fees are none, and the amount is -974 USD: they fit in no"),
     ({"Amount": "-9744.95", "Handling": "4.95"}, "where 'Handling' is a fee, say so: --columns fees='Handling'"),
     ({"Quantity": "-100"}, "it is bought, and its units are -100: say whether it was cancelled, or sold"),
     ({"Amount": "-7600", "Currency (Total)": "CHF"}, "they fit in no one way"),
     ({"Amount": "-9027.03", "Exchange Rate": "0.9268", "Currency (Total)": "CHF"}, "it is paid in CHF: state cash in"),
-)  # fmt: skip
+)
 def test_a_row_that_does_not_fit_is_listed_and_books_nothing(
     sent: Portfolio, tmp_path: Path, cells: dict[str, str], why: str
 ) -> None:

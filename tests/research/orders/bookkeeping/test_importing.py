@@ -352,13 +352,13 @@ def half(name: str, units: int = 20, price: str = "50.1", **more: Any) -> Fill:
 
 
 @cases(
-"stated",
-half("7", venue="ib"),
+    "stated",
+    half("7", venue="ib"),
     half("7", venue="ib", order_id=""),  # of the only open order of its asset and side
     half("7", venue="ib", price="50.10"),
     half("7", venue="ib", price="50"),  # to the digits that the file has
     half("7", venue="ib", units=40, price="50.05"),  # both fills of the day in a row
-)  # fmt: skip
+)
 def test_a_fill_that_another_venue_may_have_told_is_kept_for_a_person(
     sent: Portfolio, book: Book, stated: Fill
 ) -> None:
@@ -380,8 +380,8 @@ def test_a_person_books_a_fill_that_was_in_doubt(sent: Portfolio, book: Book) ->
 
 
 @cases(
-"other",
-half("7"), half("7", venue="ib", units=19), half("7", venue="ib", price="50.2"),
+    "other",
+    half("7"), half("7", venue="ib", units=19), half("7", venue="ib", price="50.2"),
     replace(half("7", venue="ib"), moment=datetime(2023, 1, 3, 15, 0, tzinfo=UTC)),
 )  # fmt: skip
 def test_another_fill_of_an_order_is_booked(sent: Portfolio, book: Book, other: Fill) -> None:

@@ -80,16 +80,16 @@ def test_exposures_by_currency_are_those_of_the_lines() -> None:
 
 
 @cases(
-"split, words",
-({"us_equity": 0.6, "bonds": 0.3}, "fractions that sum to 0.9, not to 1"),
-        ({"us_equity": 0.6, "bonds": 0.6, "total": 1.5}, "fractions that sum to 1.2, not to 1.5"),
-        ({"us_equity": "all"}, "not a number"),
-        ({"total": 0.0}, "split over nothing"),
-        ({"us_equity": 60, "bonds": 40}, "out of bounds"),
-        ([0.6, 0.4], "not a mapping"),
-        ({"sector": {"tech": 1.0}, "bonds": 1.0}, "unknown key"),
-        ({"sector": "tech"}, "not a mapping"),
-)  # fmt: skip
+    "split, words",
+    ({"us_equity": 0.6, "bonds": 0.3}, "fractions that sum to 0.9, not to 1"),
+    ({"us_equity": 0.6, "bonds": 0.6, "total": 1.5}, "fractions that sum to 1.2, not to 1.5"),
+    ({"us_equity": "all"}, "not a number"),
+    ({"total": 0.0}, "split over nothing"),
+    ({"us_equity": 60, "bonds": 40}, "out of bounds"),
+    ([0.6, 0.4], "not a mapping"),
+    ({"sector": {"tech": 1.0}, "bonds": 1.0}, "unknown key"),
+    ({"sector": "tech"}, "not a mapping"),
+)
 def test_each_mistake_has_a_sentence(split: Any, words: str) -> None:
     with pytest.raises(ConfigError, match=words) as raised:
         load(split)

@@ -165,12 +165,12 @@ def test_lots_are_those_of_their_accounts(write: Any) -> None:
 
 
 @cases(
-"units, shares, scaled",
-((60.06, 40.063), 100.1234, (60.06023993527961, 40.06316006472039)),  # by 0.0004, and the last digit is 0.001
+    "units, shares, scaled",
+    ((60.06, 40.063), 100.1234, (60.06023993527961, 40.06316006472039)),  # by 0.0004, and the last digit is 0.001
     ((60.06, 40.063), 100.1226, (60.05976006, 40.06283994)),
     ((60.06, 40.063), 100.124, None),
     ((60.0, 40.0), 100.4, None),  # whole units are not rounded
-)  # fmt: skip
+)
 def test_lots_that_miss_the_units_by_less_than_their_last_digit_are_scaled_and_noted(
     write: Any, units: tuple[float, float], shares: float, scaled: tuple[float, float] | None
 ) -> None:
@@ -196,13 +196,13 @@ def test_lots_of_the_only_taxable_account_that_holds_a_line_need_not_name_it(wri
 
 
 @cases(
-"lots, said",
-(lots_of("", ""), ["0: of the taxable accounts t1 60 and t2 40 hold SPY, and the lot does not say which",
-                           "1: of the taxable accounts t1 60 and t2 40 hold SPY, and the lot does not say which"]),
-        (lots_of("t1", "t3"), ["1.account: no account of the portfolio"]),
-        (lots_of("t2", "t1"), ["the lots of SPY in t1 sum to 40 units, and its shares are 60",
-                               "the lots of SPY in t2 sum to 60 units, and its shares are 40"]),
-        (lots_of("t1", "t2", "ira", units=11), ["the lots of SPY in ira sum to 11 units, and its shares are 10"]),
+    "lots, said",
+    (lots_of("", ""), ["0: of the taxable accounts t1 60 and t2 40 hold SPY, and the lot does not say which",
+                       "1: of the taxable accounts t1 60 and t2 40 hold SPY, and the lot does not say which"]),
+    (lots_of("t1", "t3"), ["1.account: no account of the portfolio"]),
+    (lots_of("t2", "t1"), ["the lots of SPY in t1 sum to 40 units, and its shares are 60",
+                           "the lots of SPY in t2 sum to 60 units, and its shares are 40"]),
+    (lots_of("t1", "t2", "ira", units=11), ["the lots of SPY in ira sum to 11 units, and its shares are 10"]),
 )  # fmt: skip
 def test_lots_of_no_account_or_of_another_are_refused(write: Any, lots: Any, said: list[str]) -> None:
     with pytest.raises(ConfigError) as told:

@@ -293,34 +293,34 @@ def test_without_alpha_and_beta_the_law_is_gbm():
 
 
 @cases(
-"make, message",
-(lambda: gbm(covariance=[[0.04, 0.07], [0.07, 0.09]]), "covariance of GBM is not positive semi-definite: "
-         "assets 0 and 1, of variances 0.04 and 0.09, have the covariances 0.07 and 0.07. Two assets covary by"),
-        (lambda: gbm(covariance=[[0.04, 0.01], [0.02, 0.09]]), "covariance of GBM is not symmetric: assets 0 and 1, of "
-         "variances 0.04 and 0.09, have the covariances 0.01 and 0.02. Give both"),
-        (lambda: gbm(covariance=[[0.04, 0.0], [0.0, -0.01]]), "covariance of GBM gives asset 1 the variance -0.01"),
-        (lambda: GBM(np.zeros(3), [[1.0, 0.9, 0.1], [0.9, 1.0, 0.9], [0.1, 0.9, 1.0]], 252), "covariance of GBM is not "
-         "positive semi-definite: the smallest eigenvalue of its correlations is -0.223774, and the correlation 0.9 "
-         "of assets "),
-        (lambda: gbm(covariance=[[0.04]]), "covariance of GBM has shape (1, 1): give (2, 2)."),
-        (lambda: gbm(mean=[[0.1]]), "mean of GBM has shape (1, 1): give (any length,)."),
-        (lambda: gbm(mean=[0.1, np.nan]), "mean of GBM has no finite number in place (1): found [0.1, nan]. Correct"),
-        (lambda: gbm(mean=["a", 1.0]), "mean of GBM is ['a', 1.0]: give finite numbers."),
-        (lambda: gbm(periods_per_year=0), "periods_per_year of GBM is 0: give a number above zero: 252 for daily"),
-        (lambda: merton(intensity=-1.0), "intensity of MertonJumps is -1.0: give the expected number of jumps a year"),
-        (lambda: MertonJumps(MEAN, COVARIANCE, 1.0, MEAN, -COVARIANCE, 252), "jump_covariance of MertonJumps gives "
-         "asset 0 the variance -0.04"),
-        (lambda: regimes([[0.9, 0.2], [0.1, 0.9]]), "transition of RegimeSwitching from regime 0 has probabilities "
-         "that sum to 1.1: they sum to one"),
-        (lambda: regimes([[1.1, -0.1], [0.1, 0.9]]), "transition of RegimeSwitching from regime 0 to 1 is -0.1: a "),
-        (lambda: regimes(np.eye(2)), "transition of RegimeSwitching never leads from regime 0 to regime 1 or back: "),
-        (lambda: regimes(np.eye(3)), "transition of RegimeSwitching has shape (3, 3): give (2, 2)."),
-        (lambda: RegimeSwitching([MEAN, MEAN], [COVARIANCE, -COVARIANCE], BULL_BEAR, 252), "covariance 1 of "
-         "RegimeSwitching gives asset 0 the variance -0.04"),
-        (lambda: garch(0.2, 0.8), "alpha + beta of Garch is 1 for asset 0 (alpha 0.2, beta 0.8): only below one does"),
-        (lambda: garch([0.1, 0.3], [0.8, 0.75]), "alpha + beta of Garch is 1.05 for asset 1 (alpha 0.3, beta 0.75)"),
-        (lambda: garch(alpha=[0.1, -0.2]), "alpha of Garch is -0.2 for asset 1: it is zero or more."),
-        (lambda: garch(beta=[0.1]), "beta of Garch has shape (1,): give (2,)."),
+    "make, message",
+    (lambda: gbm(covariance=[[0.04, 0.07], [0.07, 0.09]]), "covariance of GBM is not positive semi-definite: "
+     "assets 0 and 1, of variances 0.04 and 0.09, have the covariances 0.07 and 0.07. Two assets covary by"),
+    (lambda: gbm(covariance=[[0.04, 0.01], [0.02, 0.09]]), "covariance of GBM is not symmetric: assets 0 and 1, of "
+     "variances 0.04 and 0.09, have the covariances 0.01 and 0.02. Give both"),
+    (lambda: gbm(covariance=[[0.04, 0.0], [0.0, -0.01]]), "covariance of GBM gives asset 1 the variance -0.01"),
+    (lambda: GBM(np.zeros(3), [[1.0, 0.9, 0.1], [0.9, 1.0, 0.9], [0.1, 0.9, 1.0]], 252), "covariance of GBM is not "
+     "positive semi-definite: the smallest eigenvalue of its correlations is -0.223774, and the correlation 0.9 "
+     "of assets "),
+    (lambda: gbm(covariance=[[0.04]]), "covariance of GBM has shape (1, 1): give (2, 2)."),
+    (lambda: gbm(mean=[[0.1]]), "mean of GBM has shape (1, 1): give (any length,)."),
+    (lambda: gbm(mean=[0.1, np.nan]), "mean of GBM has no finite number in place (1): found [0.1, nan]. Correct"),
+    (lambda: gbm(mean=["a", 1.0]), "mean of GBM is ['a', 1.0]: give finite numbers."),
+    (lambda: gbm(periods_per_year=0), "periods_per_year of GBM is 0: give a number above zero: 252 for daily"),
+    (lambda: merton(intensity=-1.0), "intensity of MertonJumps is -1.0: give the expected number of jumps a year"),
+    (lambda: MertonJumps(MEAN, COVARIANCE, 1.0, MEAN, -COVARIANCE, 252), "jump_covariance of MertonJumps gives "
+     "asset 0 the variance -0.04"),
+    (lambda: regimes([[0.9, 0.2], [0.1, 0.9]]), "transition of RegimeSwitching from regime 0 has probabilities "
+     "that sum to 1.1: they sum to one"),
+    (lambda: regimes([[1.1, -0.1], [0.1, 0.9]]), "transition of RegimeSwitching from regime 0 to 1 is -0.1: a "),
+    (lambda: regimes(np.eye(2)), "transition of RegimeSwitching never leads from regime 0 to regime 1 or back: "),
+    (lambda: regimes(np.eye(3)), "transition of RegimeSwitching has shape (3, 3): give (2, 2)."),
+    (lambda: RegimeSwitching([MEAN, MEAN], [COVARIANCE, -COVARIANCE], BULL_BEAR, 252), "covariance 1 of "
+     "RegimeSwitching gives asset 0 the variance -0.04"),
+    (lambda: garch(0.2, 0.8), "alpha + beta of Garch is 1 for asset 0 (alpha 0.2, beta 0.8): only below one does"),
+    (lambda: garch([0.1, 0.3], [0.8, 0.75]), "alpha + beta of Garch is 1.05 for asset 1 (alpha 0.3, beta 0.75)"),
+    (lambda: garch(alpha=[0.1, -0.2]), "alpha of Garch is -0.2 for asset 1: it is zero or more."),
+    (lambda: garch(beta=[0.1]), "beta of Garch has shape (1,): give (2,)."),
 )  # fmt: skip
 def test_parameters_that_cannot_be_are_refused_in_a_sentence(make, message):
     with pytest.raises(ConfigError, match=re.escape(message)):

@@ -106,16 +106,16 @@ def test_the_engine_plays_a_simulated_market():
 
 
 @cases(
-"arguments, message",
-({"cash": -1.0}, "cash of a simulated market is -1.0: give its simple return each step, a fraction above -1."),
-        ({"cash": "2 %"}, "cash of a simulated market is '2 %': give its simple return each step"),
-        ({"every": "hour"}, "every of a simulated market is 'hour': use one of day, week, month, quarter, year."),
-        ({"start": "soon"}, "start of a simulated market is 'soon': write a date as YYYY-MM-DD."),
-        ({"calendar": "MOON"}, "unknown exchange calendar 'MOON'."),
-        ({"path": -1}, "path of a simulated market is -1: give a whole number of 0 or more."),
-        ({"instruments": instruments_table(["A"])}, "instruments name 1 assets (A) and the model has 2: give a row"),
-        ({"days": 1_000, "every": "year"}, "no exchange calendar reaches 2000-01-03 to"),
-)  # fmt: skip
+    "arguments, message",
+    ({"cash": -1.0}, "cash of a simulated market is -1.0: give its simple return each step, a fraction above -1."),
+    ({"cash": "2 %"}, "cash of a simulated market is '2 %': give its simple return each step"),
+    ({"every": "hour"}, "every of a simulated market is 'hour': use one of day, week, month, quarter, year."),
+    ({"start": "soon"}, "start of a simulated market is 'soon': write a date as YYYY-MM-DD."),
+    ({"calendar": "MOON"}, "unknown exchange calendar 'MOON'."),
+    ({"path": -1}, "path of a simulated market is -1: give a whole number of 0 or more."),
+    ({"instruments": instruments_table(["A"])}, "instruments name 1 assets (A) and the model has 2: give a row"),
+    ({"days": 1_000, "every": "year"}, "no exchange calendar reaches 2000-01-03 to"),
+)
 def test_arguments_out_of_range_are_refused_in_a_sentence(arguments, message):
     with pytest.raises(ConfigError, match=re.escape(message)):
         simulated_market(gbm(), **{"days": 5, "seed": 0} | arguments)

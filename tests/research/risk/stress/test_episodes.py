@@ -32,9 +32,9 @@ def test_what_is_covered(first: str, last: str, coverage: str, base: str, end: s
 
 
 @cases(
-"first, last",
-("1998-07-18", "1998-10-08"), ("2020-04-05", "2020-06-30"),
-                                             ("2020-03-31", "2020-06-30"), ("2019-06-01", "2020-01-02"),
+    "first, last",
+    ("1998-07-18", "1998-10-08"), ("2020-04-05", "2020-06-30"),
+    ("2020-03-31", "2020-06-30"), ("2019-06-01", "2020-01-02"),
 )  # fmt: skip
 def test_less_than_two_returns_are_none(first: str, last: str) -> None:
     assert span_of(episode(first, last), DAYS).coverage == "none"

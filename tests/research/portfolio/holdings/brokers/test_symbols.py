@@ -16,14 +16,14 @@ NAMES = AssetNames(["SPY", "BRK-B", "META", "KOR-B", "VOD"], {"X1": "SPY", "GONE
 
 
 @cases(
-"asset, written",
-("BRK-B", ("BRK-B", "BRK.B", "BRK/B", "BRK B", "BRKB", "brk.b", "US0846707026")),
+    "asset, written",
+    ("BRK-B", ("BRK-B", "BRK.B", "BRK/B", "BRK B", "BRKB", "brk.b", "US0846707026")),
     ("META", ("META", "FB")),  # its former name
     ("KOR-B", ("KOR-B", "KOR.B", "KOR/B", "KOR B", "KORB")),  # which no table knows
     ("SPY", ("SPY", "X1", "US78462F1030", "SPDR S&P 500 ETF Trust")),
     ("GLD", ("GLD",)),  # of no portfolio
     ("ignore", ("GONE",)),
-)  # fmt: skip
+)
 def test_each_way_to_write_an_asset_is_the_asset(asset: str, written: tuple[str, ...]) -> None:
     assert [NAMES.of(text) for text in written] == [asset] * len(written)
 
@@ -41,11 +41,11 @@ def reading(tmp_path: Path, text: str, *assets: str) -> Positions:
 
 
 @cases(
-"text",
-"Symbol,Quantity\nSPY,3\nBRK B,4\nCash,5\n",
+    "text",
+    "Symbol,Quantity\nSPY,3\nBRK B,4\nCash,5\n",
     "Product;ISIN;Quantity\nFund A;US78462F1030;3\nShare D;US0846707026;4\nCash;;5\n",
     "Symbol,ISIN,Quantity\n2B7K,US78462F1030,3\nBRKB,US0846707026,4\nCash,,5\n",  # a broker's own ticker
-)  # fmt: skip
+)
 def test_positions_are_of_the_asset_that_a_row_names(tmp_path: Path, text: str) -> None:
     got = reading(tmp_path, text)
     assert (got.units, got.balances) == ({"SPY": 3.0, "BRK-B": 4.0}, {"USD": 5.0})
@@ -57,8 +57,8 @@ def test_a_row_of_two_assets_is_told_with_its_place(tmp_path: Path) -> None:
 
 
 @cases(
-"column, cell",
-("Side", "Short"), ("Long/Short", "Short"), ("L/S", "S"), ("Direction", "SELL"), ("Account Type", "Short"),
+    "column, cell",
+    ("Side", "Short"), ("Long/Short", "Short"), ("L/S", "S"), ("Direction", "SELL"), ("Account Type", "Short"),
 )  # fmt: skip
 def test_a_short_position_in_words_is_refused_and_the_term_of_a_lot_is_none(
     tmp_path: Path, column: str, cell: str
@@ -91,8 +91,8 @@ def test_subtotals_of_classes_are_left_out_and_said_and_other_rows_without_a_sym
 
 
 @cases(
-"price, value, currency",
-("85.5", "8550", "GBX"), ("85.5", "8550", "GBp"), ("85.5", "85.50", "GBX"), ("0.855", "85.50", "GBP"),
+    "price, value, currency",
+    ("85.5", "8550", "GBX"), ("85.5", "8550", "GBp"), ("85.5", "85.50", "GBX"), ("0.855", "85.50", "GBP"),
     ("85.5p", "£85.50", ""), ("£0.855", "85.5", "GBP"),
 )  # fmt: skip
 def test_pence_are_hundredths_of_a_pound(tmp_path: Path, price: str, value: str, currency: str) -> None:
@@ -102,14 +102,14 @@ def test_pence_are_hundredths_of_a_pound(tmp_path: Path, price: str, value: str,
 
 
 @cases(
-"title, day",
-("Positions as of 04:48 PM ET, 2019/11/29", date(2019, 11, 29)),
+    "title, day",
+    ("Positions as of 04:48 PM ET, 2019/11/29", date(2019, 11, 29)),
     ("Stand 29.11.2019", date(2019, 11, 29)),
     ("Generated at Nov 29 2019 05:12 PM", date(2019, 11, 29)),
     ("November 1, 2019 - November 29, 2019", date(2019, 11, 29)),
     ("29-Nov-2019", date(2019, 11, 29)),
     ("as of 10/11/2019", date(2019, 11, 10)),  # or October 11: the later one counts
-)  # fmt: skip
+)
 def test_the_age_of_a_statement_is_told_by_its_own_words(tmp_path: Path, title: str, day: date) -> None:
     got = reading(tmp_path, f'"{title}"\n\nSymbol,Quantity\nSPY,1\nBRK-B,2\nCash,3\n')
     last = date(2020, 2, 28)
