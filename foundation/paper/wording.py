@@ -129,6 +129,11 @@ def cells_told(table: "pd.DataFrame", cell: Callable[[Any, float], str], after: 
     table : a row each; NaN where there is no cell.
     cell  : gives the text of a cell by the name of its column and its number.
     after : stands after the name of a row.
+
+    >>> import pandas as pd
+    >>> table = pd.DataFrame({"x": [1.0, None], "y": [2.0, 3.0]}, ["a", "b"])
+    >>> cells_told(table, lambda at, value: f"{value:g} at {at}")
+    'a: 1 at x, 2 at y; b: 3 at y'
     """
     rows = ((name, row.dropna()) for name, row in table.iterrows())
     return "; ".join(f"{name}{after}{', '.join(cell(at, value) for at, value in row.items())}" for name, row in rows)

@@ -107,7 +107,7 @@ class Side:
     zero: str = "rule"
     dates: pd.DatetimeIndex | None = field(default=None, repr=False)
 
-    def marks(self, canvas: Canvas) -> tuple[Sequence[float], Sequence[str]]:
+    def numbers(self, canvas: Canvas) -> tuple[Sequence[float], Sequence[str]]:
         """The places of the numbers, and their texts."""
         found = self.axis.ticks(canvas.of(self.most)) if self.at is None else self.at
         return found, [self.texts(mark) for mark in found] if callable(self.texts) else self.texts
@@ -178,11 +178,11 @@ class Panel:
         if y.words:
             panel.title(of(y.words), of(y.unit))
         if y.axis is not EMPTY_AXIS:
-            panel.y_grid(*y.marks(self.canvas))
+            panel.y_grid(*y.numbers(self.canvas))
         if x.dates is not None:
             panel.years(x.dates)
         elif x.axis is not EMPTY_AXIS:
-            panel.x_grid(*x.marks(self.canvas), lines=x.lines, zero=x.zero)
+            panel.x_grid(*x.numbers(self.canvas), lines=x.lines, zero=x.zero)
         panel.x_title(of(x.words))
         return panel
 

@@ -2,16 +2,19 @@
 
 import re
 from dataclasses import replace
+from itertools import pairwise
 
 import numpy as np
 import pytest
+from hypothesis import given
+from hypothesis import strategies as st
 
 from foundation.paper.charts.curves import Curve, curves
 from foundation.paper.charts.heat_map import HeatMap, colour_scale, heat_map
 from foundation.paper.charts.interval_rows import Row, interval_rows
-from foundation.paper.charts.panel import Axis, Panel, one_panel
+from foundation.paper.charts.panel import Axis, Panel, Side, beside, evenly, one_panel, plotted
 from foundation.paper.charts.plane import tracking_at, tracking_loss
-from foundation.paper.picture import WIDE
+from foundation.paper.picture import NARROW, WIDE, Format
 from foundation.paper.styles import LineStyle
 from foundation.paper.svg import Canvas
 
@@ -39,6 +42,37 @@ def test_a_panel_places_values_in_px_and_holds_them_at_its_edge() -> None:
     panel.x_grid([0.0, 10.0])
     panel.x_title("band")
     assert {"0", "10", "band"} <= set(re.findall(r">([^<>]+)</text>", panel.canvas.svg("wide", "")))
+
+
+@pytest.mark.parametrize(("f", "word", "other"), [(WIDE, "a year", "a month"), (NARROW, "a month", "a year")])
+def test_a_picture_has_two_sides_and_its_marks(f: Format, word: str, other: str) -> None:
+    x, y = (
+        Side(Axis(0.0, 5.0), "days", most=2),
+        Side(Axis(0.0, 1.0), "Loss", ("a year", "a month"), at=[0.5], texts=["½"]),
+    )
+    seen: list[Panel] = []
+    svg = plotted(x, y, seen.append, 100.0, left=(50.0, 20.0), right=10.0)(f).svg(f.css, "")
+    assert {"0", "5", "½", "days"} <= set(re.findall(r">([^<>]+)</text>", svg))
+    assert f" {word}</text>" in svg
+    assert other not in svg
+    left = 50.0 if f is WIDE else 20.0
+    assert (seen[0].left, seen[0].right, seen[0].height) == (left, f.width - 10.0, 100.0)
+    assert (seen[0].x_at(5.0), seen[0].y_at(1.0)) == (seen[0].right, seen[0].top)
+
+
+@given(st.integers(1, 5), st.floats(0.0, 60.0), st.floats(0.0, 30.0), st.floats(0.0, 30.0))
+def test_panels_share_a_wide_page_and_stand_below_one_another_on_a_phone(
+    count: int, left: float, gap: float, right: float
+) -> None:
+    heights = [50.0 + k for k in range(count)]
+    wide = beside(WIDE, heights, evenly(WIDE, count, left, gap, right), 24.0)
+    assert {one.top for one in wide} == {wide[0].top}
+    assert [b.left - a.right for a, b in pairwise(wide)] == pytest.approx([gap] * (count - 1), abs=1e-9)
+    assert (wide[0].left, wide[-1].right) == pytest.approx((left, WIDE.width - right))
+    phone = beside(NARROW, heights, evenly(NARROW, count, left, gap, right), 24.0)
+    assert {(one.left, one.right) for one in phone} == {(left, left + phone[0].width)}
+    assert [b.top - a.bottom for a, b in pairwise(phone)] == pytest.approx([24.0 + phone[0].top] * (count - 1))
+    assert phone[-1].bottom + 24.0 == pytest.approx(phone[0].canvas.height)
 
 
 def test_a_curve_is_cut_at_its_panel_and_named_with_its_value() -> None:
