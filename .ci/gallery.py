@@ -21,13 +21,13 @@ from backtests.sheets.pictures.plan import plan_fan_picture
 from backtests.today.plan import life_of_plan
 from foundation.arrays import Array
 from foundation.paper.charts.curves import Curve, curves
-from foundation.paper.charts.panel import Axis, Panel, day_numbers
+from foundation.paper.charts.panel import Axis, Panel, Side, day_numbers
 from foundation.paper.files import svg_file
 from foundation.paper.layout import NUMBERS_HEIGHT, TITLE, thinned
 from foundation.paper.picture import Format, Picture, picture
 from foundation.paper.styles import LineStyle, line_styles
 from foundation.paper.svg import Canvas
-from foundation.paper.wording import even, listed, number
+from foundation.paper.wording import listed, number
 from research.accounting.cost_parameters import COST_COLUMNS, HOLDING_COSTS
 from research.orders import trade_list
 from research.portfolio import Portfolio, load_portfolio
@@ -94,10 +94,7 @@ def strip(f: Format, stem: str, portfolio: Portfolio, played: Mapping[str, Backt
         shown = list(played.values())[-1]
         held = sampled(shown.weights.assign(cash=shown.cash_weight.clip(lower=0.0)), int(width / 3.0))
         held = held.loc[:, held.abs().max() > HELD]
-        panel = Panel(canvas, at.left, TITLE, width, HIGH, across, weight_axis(held))
-        panel.title(*head)
-        panel.y_grid(panel.y.ticks(5))
-        panel.years(dates)
+        panel = at.scaled(Side(across, dates=dates), Side(weight_axis(held), *head))
         stacked(panel, held, right + f.right, values=False)
         return canvas
     values = costs(played) if stem.startswith(COSTS) else weights(played)
@@ -139,10 +136,7 @@ def drawn(
 ) -> None:
     """Curves (D + 1,) by name in a panel, each named at its end."""
     every, days = np.concatenate(list(values.values())), day_numbers(dates)
-    panel = Panel(at.canvas, at.left, at.top, at.width, at.height, at.x, Axis.over([every.min(), every.max()]))
-    panel.title(*head)
-    panel.y_grid(panel.y.ticks(), even(panel.y.ticks()))
-    panel.years(dates)
+    panel = at.scaled(Side(at.x, dates=dates), Side(Axis.over([every.min(), every.max()]), *head))
     rows = {name: thinned(y, int(at.width / 3.0)) for name, y in values.items()}
     curves(panel, [Curve(name, days[rows[name]], y[rows[name]], styles[name]) for name, y in values.items()], right)
 
