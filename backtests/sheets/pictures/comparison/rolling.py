@@ -87,7 +87,8 @@ def _caption(there: Mapping[str, Mapping[str, np.ndarray]], name: str, one: Poli
     for measure, found in there.items():
         if name in found:
             shown, values = ROLLING_MEASURES[measure], found[name]
-            ends = [f"{shown.text(float(values[k]))} ({dates[k]:%Y-%m})" for k in (values.argmin(), values.argmax())]
+            rows = int(values.argmin()), int(values.argmax())
+            ends = [f"{shown.text(float(values[k]))} ({dates[k]:%Y-%m})" for k in rows]
             parts.append(f"{_said(measure)} from {' to '.join(ends)}")
     text = f"{name}, over each year: {listed(parts)}. " if parts else ""
     first = f"Each point describes the year before it; the first is {dates[0]:%Y-%m-%d}."
