@@ -13,7 +13,7 @@ from foundation.paper.styles import LABEL_GAP, LEAD, LETTER, LineStyle, fitted_n
 from foundation.paper.svg import SMALL, Canvas
 from foundation.paper.wording import even
 
-TALL, LOW = 190.0, 84.0  # px: of the first panel through time, and of another one, at least
+FIRST_PANEL, LOWEST_PANEL = 190.0, 84.0  # px: of the first panel through time, and of another one, at least
 LEADER_WIDTH = 0.6  # px: width of a leader line from a point within a panel
 
 
@@ -107,13 +107,15 @@ def series_plotted(
     shown  : content of each panel.
     styles : line style of each curve.
     dates  : (T,) dates of the axis.
-    high   : height of each panel, px; by default that of its names, `TALL` at least for the first, `LOW` for others.
+    high   : height of each panel, px; by default that of its names, and no less than the constants above.
     words  : title below the axis, or "".
     right  : room at the right, px; by default that of the format.
     """
 
     def draw(f: Format) -> Canvas:
-        least = [max(LABEL_GAP * len(one.curves) + 4.0, LOW if k else TALL) for k, one in enumerate(shown)]
+        least = [
+            max(LABEL_GAP * len(one.curves) + 4.0, LOWEST_PANEL if k else FIRST_PANEL) for k, one in enumerate(shown)
+        ]
         width = f.width - f.left - (f.right if right is None else right)
         heights, below = [high] * len(shown) if high else least, AXIS if words else NUMBERS_HEIGHT
         panels, whole = stacked_panels(f, f.name, heights, dates, width, below)

@@ -8,7 +8,7 @@ import pandas as pd
 from backtests.engine.result import Backtest
 from backtests.evaluation.comparator import Comparator
 from foundation.dataclasses import dataclass
-from foundation.paper.charts.curves import LOW, Series, series_panel, series_plotted, stacked_panels
+from foundation.paper.charts.curves import LOWEST_PANEL, Series, series_panel, series_plotted, stacked_panels
 from foundation.paper.charts.panel import Axis, Panel, day_numbers
 from foundation.paper.layout import Array
 from foundation.paper.picture import WIDE, Format, Picture, by_day, picture
@@ -125,7 +125,7 @@ def trading_picture(
 
     def draw(f: Format) -> Canvas:
         rows = LABEL_GAP * len(paths) + 4.0
-        (first, second), whole = stacked_panels(f, "trading", [rows, max(rows, LOW)], dates, f.plot)
+        (first, second), whole = stacked_panels(f, "trading", [rows, max(rows, LOWEST_PANEL)], dates, f.plot)
         whole.years(dates)
         _turnover(f, first, paths, styles, day_numbers(dates))
         series_panel(second, _paid(paths, styles), styles, dates)
