@@ -41,8 +41,7 @@ def main() -> None:
         ],
     )
     rows = weeks(market)
-    outcome = returns_after(market.past(len(market.dates) - 1), rows, 20)
-    week = returns_after(market.past(len(market.dates) - 1), rows, 5)
+    outcome, week = (returns_after(market.past(len(market.dates) - 1), rows, days) for days in (20, 5))
     walked = {kind: walk(market, kind, rows) for kind in KINDS}
     past_mean = 20.0 * np.array([market.returns[1 : row + 1].mean(axis=0) for row in rows])
     losses = {kind: losses_of(quantiles, week) for kind, (_, quantiles) in walked.items()}
@@ -116,7 +115,7 @@ def walk(market: Market, kind: str, rows: Rows) -> tuple[Array, Array]:
 def losses_of(quantiles: Array, outcome: Array) -> Array:
     """(D, n) mean pinball loss over the levels (Koenker and Bassett 1978)."""
     over, levels = outcome[..., None] - quantiles, np.array(Network().levels)
-    return np.maximum(levels * over, (levels - 1.0) * over).mean(axis=-1)
+    return (over * (levels - (over < 0.0))).mean(axis=-1)
 
 
 def coverage(quantiles: Array, outcome: Array, market: Market, rows: Rows) -> list[tuple[str, str, str]]:
