@@ -54,7 +54,6 @@ def test_a_terminal_gets_a_bar() -> None:
     termios.tcsetwinsize(own, (24, 100))
     job = started(0.0, own)
     os.close(own)
-    assert job.stdin is not None
     for said in (r"playing: +25%.* 1/4 ", r"judging: +50%.* 2/4 ", "drawing"):  # the per cents of tqdm
         shown = ""
         while not re.search(said, shown):

@@ -150,7 +150,6 @@ def test_lots_have_the_least_tracking_error_and_costs_of_all_vectors() -> None:
         problem = replace(nearest, position=replace(nearest.position, covariance=252.0 * np.cov(returns, rowvar=False)))
         losses, kept = every_vector(problem)
         solved, by_distance = solve_lots(problem), solve_lots(nearest)
-        assert by_distance is not None
         assert not problem.broken(solved.units)
         assert solved.objective == pytest.approx(losses[kept].min(), abs=1e-9), count
         assert problem.objective(solved.units) == solved.objective
@@ -218,7 +217,6 @@ def test_lots_whose_settlement_dates_differ_are_the_best_of_all_vectors() -> Non
         losses, kept = every_vector(problem)
         paid = np.array([early_cash(problem, units) >= 0.0 for units in vectors])
         solved, (greedy, _) = solve_lots(problem), search(problem)
-        assert solved is not None
         assert greedy is not None
         for units in (solved.units, greedy):
             assert not problem.broken(units)

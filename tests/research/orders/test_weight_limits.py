@@ -218,7 +218,6 @@ class TestAnyDesk:
     @settings(max_examples=30)
     def test_limits_that_bind_are_kept_by_what_is_held_afterwards(self, data: Any) -> None:
         got = self.listed(data)
-        assert got is not None
         for limit in got.portfolio.orders.weights:
             if limit.binds and not got.empty:
                 assert limit.outside(got.sized.after.weights) < 1e-6

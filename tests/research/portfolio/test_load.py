@@ -426,7 +426,6 @@ def test_wrong_override_is_refused_as_one(write: Any) -> None:
 def test_simulated_prices_are_those_that_the_script_draws() -> None:
     path = Path(__file__).parents[3] / ".ci" / "simulated_prices.py"
     spec = importlib.util.spec_from_file_location("simulated_prices", path)
-    assert spec.loader is not None
     script = importlib.util.module_from_spec(spec)
     spec.loader.exec_module(script)
     market, portfolio = script.simulated(), load_portfolio("data/portfolios/port_a_techgrowth_simulated.yaml")

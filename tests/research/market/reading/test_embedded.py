@@ -262,7 +262,6 @@ def test_dividend_funds_have_the_size_and_days_that_their_origin_describes(payer
 
 
 def test_dividends_of_a_year_are_those_that_the_issuer_published(payers: Market) -> None:
-    assert payers.dividends is not None
     year = (payers.dates >= "2019-01-01") & (payers.dates < "2020-01-01")
     published = 1.2331 + 1.4316 + 1.3836 + 1.5700
     assert payers.dividends[year, line(payers, "SPY")].sum() == pytest.approx(published, abs=1e-4)

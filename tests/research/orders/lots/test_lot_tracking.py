@@ -44,7 +44,6 @@ def problem_of(rng: np.random.Generator, n: int, lots: float = 1.0, **limits: An
 
 def shuffled(problem: LotProblem, order: np.ndarray) -> LotProblem:
     position, covariance = problem.position, problem.position.covariance
-    assert covariance is not None
     of = {name: getattr(position, name)[order] for name in ("units", "prices", "lots", "quoted", "tradable")}
     moved = replace(position, **of, covariance=covariance[np.ix_(order, order)])
     lines = {name: getattr(problem, name)[order] for name in ("goal", "way", "lower", "upper", "most")}
@@ -63,7 +62,6 @@ def test_thirty_lines_are_never_worse_than_rounding_and_the_nearest_lots_and_the
         solved = solve_lots(problem)
         by_distance = solve_lots(replace(problem, position=replace(problem.position, covariance=None)))
         greedy = solve_lots(problem, greedy=True)
-        assert by_distance is not None
         assert not problem.broken(solved.units)
         assert greedy.how in ("greedy", "exact")
         assert solved.bound <= solved.objective

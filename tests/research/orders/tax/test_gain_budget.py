@@ -144,7 +144,6 @@ def test_budget_is_never_exceeded_and_an_infinite_one_changes_nothing(
 ) -> None:
     portfolio = data.draw(desks(desk))
     tax, policy = portfolio.tax_lots, Calendar(portfolio.strategic, "day")
-    assert tax is not None
 
     def budgeted(most: float | None) -> Portfolio:
         return replace(portfolio, tax_lots=replace(tax, rules=replace(tax.rules, gain_budget=most)))
@@ -167,7 +166,6 @@ def test_budget_is_that_of_the_taxable_accounts_however_the_list_is_divided(
     """A gain sold in one taxable account is not made up for by a loss in a sheltered one."""
     portfolio = data.draw(desks(desk))
     tax, n = portfolio.tax_lots, len(portfolio.shares)
-    assert tax is not None
     holders = data.draw(st.sampled_from([("t1",), ("t1", "t2")]))
     lots = tuple(tuple(replace(one, account=data.draw(st.sampled_from(holders))) for one in line) for line in tax.lots)
     held = {a: np.array([sum(one.units for one in line if one.account == a) for line in lots]) for a in holders}
@@ -217,7 +215,6 @@ def test_no_line_that_was_sold_at_a_loss_is_bought_and_what_is_executed_is_not_a
 ) -> None:
     portfolio = data.draw(desks(desk))
     tax, policy = portfolio.tax_lots, Threshold(portfolio.strategic, 0.02)
-    assert tax is not None
     locked = data.draw(st.sets(st.sampled_from(portfolio.market.assets), max_size=len(portfolio.shares) - 1))
     rules = replace(tax.rules, wash_sale_days=30)
     made = replace(portfolio, tax_lots=replace(tax, rules=rules, sold_at_loss=dict.fromkeys(locked, portfolio.date)))

@@ -16,7 +16,6 @@ BEFORE = "test_start"
 
 def test_flows_by_the_calendar_are_those_of_python(write: Any) -> None:
     got = load_portfolio(write(BEFORE, "flows: {every: quarter, amount: -2_500, use: cash}\ntest_start")).flows
-    assert got is not None
     asked = Flows.every("quarter", -2_500.0, load_market("multi_asset_daily").select(["SPY", "AGG"]), "cash")
     assert (got.amounts, got.use) == (asked.amounts, "cash")
     assert len(got.amounts) > 60

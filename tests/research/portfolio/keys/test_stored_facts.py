@@ -91,7 +91,6 @@ def load(load_text: Load) -> Load:
 
 
 def fact_of(found: Portfolio) -> np.ndarray:
-    assert found.market.facts is not None
     return found.market.facts["fact"]
 
 
