@@ -1,11 +1,14 @@
 """A small portfolio file, to be changed by a word at a time."""
 
+import re
 from collections.abc import Callable
 from pathlib import Path
+from typing import Any
 
 import pytest
 import yaml
 
+from foundation.errors import ConfigError
 from research.portfolio import Portfolio, load_portfolio
 
 GOOD = """\
@@ -66,3 +69,28 @@ def again(tmp_path: Path) -> Callable[[Portfolio], Portfolio]:
         return second
 
     return loaded
+
+
+@pytest.fixture
+def mistaken(write: Write) -> Callable[..., None]:
+    """Refuses the good file with a piece changed: by key, file, `lines` (a pattern), the fault, its value, the mend."""
+
+    def refused(
+        old: str,
+        new: str,
+        key: str,
+        lines: str,
+        what: str,
+        found: str,
+        mend: str,
+        overrides: dict[str, Any] | None = None,
+    ) -> None:
+        with pytest.raises(ConfigError) as caught:
+            load_portfolio(write(old, new), overrides)
+        message = str(caught.value)
+        assert re.match(re.escape(key) + rf": .+ \(.*desk\.yaml{lines}", message), message
+        assert what in message
+        assert f"found {found}" in message
+        assert mend in message.partition("found")[2]
+
+    return refused

@@ -352,15 +352,9 @@ def test_without_a_reference_it_is_the_first_calendar_else_the_first_policy() ->
 
 @pytest.mark.parametrize(("old", "new", "key", "what", "found", "mend"), ERRORS)
 def test_error_names_file_key_value_and_mend(
-    write: Any, old: str, new: str, key: str, what: str, found: str, mend: str
+    mistaken: Any, old: str, new: str, key: str, what: str, found: str, mend: str
 ) -> None:
-    with pytest.raises(ConfigError) as caught:
-        load_portfolio(write(old, new))
-    message = str(caught.value)
-    assert re.match(re.escape(key) + r": .+ \(.*desk\.yaml", message), message
-    assert what in message
-    assert f"found {found}" in message
-    assert mend in message.partition("found")[2]
+    mistaken(old, new, key, "", what, found, mend)
 
 
 def test_mistakes_of_orders_limits_and_nav_history_are_told_at_once(write: Any, tmp_path: Path) -> None:

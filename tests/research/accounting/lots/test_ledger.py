@@ -31,11 +31,13 @@ def traded(day: date, units: int, price: float, name: str = "", account: str = "
     return LotTrade(day, (name, name), "A", account, float(units), units * price)
 
 
-def after(held_lots: Sequence[TaxLot], events: Sequence[LotEvent], **rules: Any) -> LotLedger:
-    held: dict[tuple[str, str], float] = {("A", lot.account): 0.0 for lot in held_lots}
-    for lot in held_lots:
-        held["A", lot.account] += lot.units
-    return opened_ledger([("A", lot) for lot in held_lots], held).after(events, TaxRules(0.2, 0.3, **rules))
+def opened(lots: Sequence[TaxLot], accounts: Sequence[str] = ("",)) -> LotLedger:
+    held = {("A", account): sum(lot.units for lot in lots if lot.account == account) for account in accounts}
+    return opened_ledger([("A", lot) for lot in lots], held)
+
+
+def after(held: Sequence[TaxLot], events: Sequence[LotEvent], **rules: Any) -> LotLedger:
+    return opened(held).after(events, TaxRules(0.2, 0.3, **rules))
 
 
 def lot(day: str, units: float, price: float) -> TaxLot:
@@ -326,14 +328,11 @@ def test_the_ledger_is_that_of_each_unit_in_any_order_of_arrival(
         else:
             merged.append(event)
     rules = TaxRules(0.2, 0.3, lots=method, wash_sale_days=days, long_after=365)
-    held: dict[tuple[str, str], float] = dict.fromkeys((("A", a) for a in ACCOUNTS), 0.0)
-    for each in lots:
-        held["A", each.account] += each.units
     oracle = ByUnit(lots, rules)
     for number, event in enumerate(merged, len(lots)):
         oracle.take(event, number)
     chance.shuffle(events)
-    ledger = opened_ledger([("A", each) for each in lots], held).after(events, rules, {SHELTERED})
+    ledger = opened(lots, ACCOUNTS).after(events, rules, {SHELTERED})
     assert {y: g for y, g in ledger.realised.items() if abs(g) > 1e-9} == {
         year: pytest.approx(float(gain), abs=1e-9) for year, gain in oracle.realised().items() if gain
     }
@@ -355,13 +354,10 @@ def test_a_ledger_that_goes_on_from_days_on_which_it_was_closed_is_the_same_to_t
     history: tuple[list[TaxLot], list[LotEvent]], method: Any, days: int, cuts: set[int]
 ) -> None:
     lots, events = history
-    rules, lines = TaxRules(0.2, 0.3, lots=method, wash_sale_days=days, long_after=365), [("A", lot) for lot in lots]
-    held: dict[tuple[str, str], float] = dict.fromkeys((("A", a) for a in ACCOUNTS), 0.0)
-    for each in lots:
-        held["A", each.account] += each.units
-    whole = opened_ledger(lines, held).after(events, rules, {SHELTERED})
+    rules = TaxRules(0.2, 0.3, lots=method, wash_sale_days=days, long_after=365)
+    whole = opened(lots, ACCOUNTS).after(events, rules, {SHELTERED})
     first = min((event.day for event in events), default=date(2022, 1, 3))
-    ledger, before = opened_ledger(lines, held), date.min
+    ledger, before = opened(lots, ACCOUNTS), date.min
     for day in [*(first + timedelta(days=cut) for cut in sorted(cuts)), date.max]:
         some = [event for event in events if before < event.day <= day]
         ledger, before = ledger.after(some, rules, {SHELTERED}).closed(day, rules), day

@@ -1,6 +1,5 @@
 """Costs of a portfolio file that depend on the day: estimated spreads and impact, as in Python, and their errors."""
 
-import re
 from dataclasses import replace
 from typing import Any
 
@@ -94,15 +93,9 @@ ERRORS = [
 
 @pytest.mark.parametrize(("old", "new", "key", "line", "what", "found", "mend"), ERRORS)
 def test_error_names_file_line_key_value_and_mend(
-    write: Any, old: str, new: str, key: str, line: int, what: str, found: str, mend: str
+    mistaken: Any, old: str, new: str, key: str, line: int, what: str, found: str, mend: str
 ) -> None:
-    with pytest.raises(ConfigError) as caught:
-        load_portfolio(write(old, new), BARS)
-    message = str(caught.value)
-    assert re.match(re.escape(key) + rf": .+ \(.*desk\.yaml, line {line}\)", message), message
-    assert what in message
-    assert f"found {found}" in message
-    assert mend in message.partition("found")[2]
+    mistaken(old, new, key, rf", line {line}\)", what, found, mend, BARS)
 
 
 @cases(
