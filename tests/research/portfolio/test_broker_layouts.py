@@ -13,95 +13,16 @@ from research.portfolio.holdings.brokers.columns import COLUMN_NAMES, NEXT
 from research.portfolio.holdings.brokers.positions import read_positions
 from research.portfolio.holdings.held_rows import Positions
 
-E_TRADE = """\
-Account Summary
-Account,Net Account Value,Total Gain $,Total Gain %,Cash Purchasing Power
-"Individual Brokerage -1234",14925.57,310.40,2.12,1116.32
-View Summary - All Positions
-Filters applied:
-Symbol,Security type(s),Sort by,Sort order,
-,All,Symbol,Asc,
-
-Symbol,Last Price $,Change $,Change %,{units},Price Paid $,Day's Gain $,Total Gain $,Total Gain %,Value $
-SPY,383.44,6.78,1.80,10,350.00,67.80,334.40,9.55,3834.40
-     05/12/2021,383.44,6.78,1.80,4,340.00,27.12,173.76,12.78,1533.76
-     06/11/2021,383.44,6.78,1.80,6,356.67,40.68,160.64,7.51,2300.64
-AGG,97.45,0.53,0.55,102.3640,98.00,54.25,-56.30,-0.56,9975.3718
-CASH,,,,,,,,,1116.32,
-TOTAL,,,,,13530.00,122.05,278.10,2.06,14926.09,
-
-Generated at Dec 29 2022 05:12 PM ET
-"""
-J_P_MORGAN = """\
-Asset Class,Asset Strategy,Description,Ticker,CUSIP,Quantity,Base CCY,Local CCY,Price,PriceInd,Local Price,\
-Pricing Date,Value,Local Value,Cost,Unit Cost,Unrealized G/L Amt.,As of,Acct Type,ISIN
-"Equity","US Large Cap","SPDR S&P 500 ETF TRUST","SPY","78462F103","1,273","USD","","383.44","false","","12/28/2022",\
-"488,119.12","","400,000","314.22","88,119.12","12/29/2022","Cash","US78462F1030"
-"Cash & Money Market Funds","Cash","US DOLLAR","","0USDPRAA7","16,339.32","USD","","1","false","","","16,339.32","",\
-"16,339.32","1","0","12/29/2022","Cash",""
-"Equity","EAFE","SAP SE","SAP","D66992104","50","USD","EUR","103.20","false","96.40","12/28/2022","5,160","4,820",\
-"4,000","80","1,160","12/29/2022","Cash","DE0007164600"
-"Cash & Money Market Funds","Money Market Funds","CHASE DEPOSIT SWEEP JPMORGAN CHASE BANK NA","QACDS","","1,879.55",\
-"USD","","1","false","","12/28/2022","1,879.55","","1,879.55","1","0","12/29/2022","Cash",""
-FOOTNOTES
-"""
-TRADER_WORKSTATION = """\
-Drill Down,Financial Instrument,Underlying Price,Last,Change %,Position,Unrealized P&L,Daily P&L %,Market Value,\
-Cost Basis,
-,SPY,,C383.44,0.0179,"1,200","'-1,064",2.11%,"460,128","461,192",
-,AGG,,97.45,'-0.0055,400,"'-220",0.4%,"38,980","39,200",
-,USD CASH,,,,,,,"12,345.67",,
-"""
-QUESTRADE = """\
-Equity Symbol,Equity Description,Account Number,Quantity,Cost Per Share,Position Cost,Market Price,Market Value,Currency
-XIC.TO,ISHARES CORE S&P/TSX,51234567,200,28.10,"5,620.00",30.55,"6,110.00",CAD
-XIC.TO,ISHARES CORE S&P/TSX,52345678,15,28.10,421.50,30.55,458.25,CAD
-SPY,SPDR S&P 500 ETF TRUST,52345678,3,350.00,"1,050.00",383.44,"1,150.32",USD
-"""
-HARGREAVES_LANSDOWN = """\
-HL Stocks & Shares ISA, , , ,
-Client Name:,A Client, , ,
-Client Number:, 1234567, , ,
-Spreadsheet created at,29-12-2022 19:11, , ,
-
-Stock value:,"12,246.89", , ,
-Total cash:,"250.05", , ,
-Amount available to invest:,"250.05", , ,
-Total value:,"12,496.94", , ,
-
-Code,Stock,Units held,Price (pence),Value (£),Cost (£),Gain/loss (£),Gain/loss (%)
-B59G4Q7,Some Developed World Index Accumulation,"10.5","92476","9,709.98","8,000.00","1,709.98","21.37"
-OCDO,Ocado Group plc Ordinary 2p,"1,000","253.691","2,536.91","3,000.00","-463.09","-15.44"
-,Totals,,,"12,246.89","11,000.00","1,246.89","11.34"
-"""
-DEGIRO = """\
-Product,{isin},{units},{price},{local},,{value} in EUR
-CASH & CASH FUND & FTX CASH (EUR),,,,EUR,"9587,44","9587,44"
-CASH & CASH FUND & FTX CASH (USD),,,,USD,"2,24","2,10"
-ALFEN NV,NL0012817175,100,"84,25",EUR,"8425,00","8425,00"
-SPDR S&P 500,US78462F1030,20,"383,44",USD,"7668,80","7191,49"
-"""
-DEGIRO_GERMAN = """\
-Produkt,Symbol/ISIN,Anzahl,Schlusskurs,Wert,,Wert in EUR
-CASH & CASH FUND (EUR),,,,EUR,"9587,44","9587,44"
-CASH & CASH FUND (USD),,,,USD,"2,24","2,10"
-ALFEN NV,NL0012817175,100,"84,25",EUR,"8425,00","8425,00"
-SPDR S&P 500,US78462F1030,20,"383,44",USD,"7668,80","7191,49"
-"""
-COMDIRECT = """\
-"Depot 1234567 00 EUR";"Stand: 29.12.2022 18:30";
-"Stück/Nom.";"Notizen";"WKN";"Bezeichnung";"Typ";"Währung";"Akt. Kurs";"Diff. abs";"Diff. %";"Datum";"Zeit";"Börse";\
-"Kaufkurs in EUR";"Kaufwert in EUR";"Wert in EUR";"Diff. abs";"Diff. %";
-"1.250";"";"A1JX52";"ETF WELT";"ETF";"EUR";"101,32";"+0,52";"+0,52";"29.12.2022";"17:36";"Xetra";"90,10";"112.625,00";\
-"126.650,00";"+14.025,00";"+12,45";
-"12,5";"";"A0AET0";"ETF USA";"ETF";"USD";"383,44";"-1,10";"-0,29";"29.12.2022";"17:36";"NYSE";"330,00";"4.125,00";\
-"4.494,66";"+369,66";"+8,96";
-"Depotwert";"";"";"";"";"";"";"";"";"";"";"";"";"";"131.144,66";"";"";
-"""
-COMDIRECT_SHORT = """\
-Stück;Bezeichnung;ISIN;Whg.;Aktuell;Kaufkurs in EUR;Kaufwert in EUR;Wert in EUR;Kaufdatum
-1.250;ETF WELT;IE00B0M62Q58;EUR;101,32;90,10;112.625,00;126.650,00;05.11.20
-"""
+EXPORTS = Path(__file__).parent / "exports"
+E_TRADE = (EXPORTS / "e_trade.csv").read_text(encoding="utf-8")
+J_P_MORGAN = (EXPORTS / "j_p_morgan.csv").read_text(encoding="utf-8")
+TRADER_WORKSTATION = (EXPORTS / "trader_workstation.csv").read_text(encoding="utf-8")
+QUESTRADE = (EXPORTS / "questrade.csv").read_text(encoding="utf-8")
+HARGREAVES_LANSDOWN = (EXPORTS / "hargreaves_lansdown.csv").read_text(encoding="utf-8")
+DEGIRO = (EXPORTS / "degiro.csv").read_text(encoding="utf-8")
+DEGIRO_GERMAN = (EXPORTS / "degiro_german.csv").read_text(encoding="utf-8")
+COMDIRECT = (EXPORTS / "comdirect.csv").read_text(encoding="utf-8")
+COMDIRECT_SHORT = (EXPORTS / "comdirect_short.csv").read_text(encoding="utf-8")
 
 
 def read(folder: Path, text: str, currencies: dict[str, str], basis: str, **given: Any) -> Positions:

@@ -16,60 +16,12 @@ from research.orders.bookkeeping.transaction import Reading
 from research.portfolio import Portfolio, load_portfolio
 
 NEW_YORK = Reading(zone="America/New_York")
-IB_STATEMENT = """Statement,Header,Field Name,Field Value
-Account Information,Header,Field Name,Field Value
-Account Information,Data,Account,U1234567
-Trades,Header,DataDiscriminator,Asset Category,Currency,Symbol,Date/Time,Quantity,T. Price,Proceeds,Comm/Fee,Code
-Trades,Data,Order,Stocks,USD,AGG,"2022-12-30, 10:15:32","1,400",97.4,"-136,360",-3.9,O
-Trades,Data,Order,Stocks,USD,SPY,"2022-12-30, 10:16:01",-133,383.5,51005.5,-5.1,C
-Trades,SubTotal,,Stocks,USD,SPY,,-133,,51005.5,-5.1,
-Dividends,Header,Currency,Date,Description,Amount
-Dividends,Data,USD,2023-01-31,SPY(US78462F1030) Cash Dividend USD 1.781122 per Share (Ordinary Dividend),"5,806.46"
-Dividends,Data,Total,,,"5,806.46"
-Withholding Tax,Header,Currency,Date,Description,Amount,Code
-Withholding Tax,Data,USD,2023-01-31,SPY(US78462F1030) Cash Dividend USD 1.781122 per Share - US Tax,-870.97,
-Interest,Header,Currency,Date,Description,Amount
-Interest,Data,EUR,2023-01-05,EUR Credit Interest for Dec-2022,12.34
-Deposits & Withdrawals,Header,Currency,Settle Date,Description,Amount
-Deposits & Withdrawals,Data,USD,2023-01-10,Electronic Fund Transfer,10000
-Deposits & Withdrawals,Data,USD,2023-01-11,Disbursement,-2500
-Fees,Header,Subtitle,Currency,Date,Description,Amount
-Fees,Data,Other Fees,USD,2023-01-04,Market data,-10
-"""
-IB_FLEX = """"ClientAccountID","CurrencyPrimary","Symbol","TradeID","OrigTradeID","DateTime","Buy/Sell","Quantity",\
-"TradePrice","IBCommission","IBCommissionCurrency","TransactionType","OrderReference","LevelOfDetail"
-"U1","USD","SPY","","0","20221230;101532","SELL","-233","383.5","-10.2","USD","ExchTrade","ours","ORDER"
-"U1","USD","SPY","501","0","20221230;101532","SELL","-100","383.5","-5.1","EUR","ExchTrade","ours","EXECUTION"
-"U1","USD","SPY","502","501","20221230;111532","SELL (Ca.)","100","383.5","5.1","EUR","TradeCancel","ours","EXECUTION"
-"U1","USD","SPY","503","0","20221230;101533","SELL","-133","383.5","-5.1","USD","ExchTrade","ours","EXECUTION"
-"""
-IB_CASH = """"ClientAccountID","CurrencyPrimary","Symbol","Date/Time","Amount","Type","TransactionID","Description"
-"U1","USD","SPY","20230131","5806.46","Dividends","900","SPY CASH DIVIDEND"
-"U1","USD","SPY","20230131","-870.97","Withholding Tax","901","SPY CASH DIVIDEND - US TAX"
-"U1","USD","","20230105","-3.21","Broker Interest Paid","902","USD DEBIT INT"
-"U1","USD","","20230110","-2500","Deposits/Withdrawals","903","DISBURSEMENT"
-"""
-SCHWAB = """"Transactions  for account Individual ...123 as of 01/31/2023 10:00:00 AM ET"
-"Date","Action","Symbol","Description","Quantity","Price","Fees & Comm","Amount"
-"01/31/2023","Qualified Dividend","SPY","SPDR S&P 500","","","","$5,806.46"
-"01/17/2023 as of 01/16/2023","Bank Interest","","BANK INT 121622-011523","","","","$1.23"
-"01/10/2023","MoneyLink Transfer","","Tfr BANK","","","","-$2,500.00"
-"01/03/2023","Cancel Buy","AGG","ISHARES CORE","400","$97.40","$3.90","$38,963.90"
-"01/03/2023","Buy","AGG","ISHARES CORE","400","$97.40","$3.90","-$38,963.90"
-"01/03/2023","Buy","AGG","ISHARES CORE","400","$97.40","$3.90","-$38,963.90"
-"12/30/2022","Sell","SPY","SPDR S&P 500","133","$383.50","$5.10","$51,000.40"
-"Transactions Total","","","","","","","$1"
-"""
-FIDELITY = """
-
-Run Date,Action,Symbol,Description,Type,Quantity,Price ($),Commission ($),Fees ($),Amount ($),Settlement Date
- 12/30/2022, YOU SOLD SPDR S&P500 ETF (SPY) (Cash), SPY, SPDR S&P500,Cash,-133,383.5,4.95,0.65,50999.90,01/04/2023
- 01/31/2023, DIVIDEND RECEIVED SPDR S&P500 ETF (SPY) (Cash), SPY, SPDR S&P500,Cash,,,,,5806.46,
- 01/31/2023, PURCHASE INTO CORE ACCOUNT FIDELITY GOVERNMENT (SPAXX) (Cash), SPAXX, FIDELITY,Cash,5806.46,1,,,-5806.46,
- 01/03/2023, Electronic Funds Transfer Received (Cash), , No Description,Cash,,,,,1000,
-
-"The data and information in this spreadsheet is provided to you solely for your use"
-"""
+FILES = Path(__file__).parent / "activity"
+IB_STATEMENT = (FILES / "ib_statement.csv").read_text(encoding="utf-8")
+IB_FLEX = (FILES / "ib_flex.csv").read_text(encoding="utf-8")
+IB_CASH = (FILES / "ib_cash.csv").read_text(encoding="utf-8")
+SCHWAB = (FILES / "schwab.csv").read_text(encoding="utf-8")
+FIDELITY = (FILES / "fidelity.csv").read_text(encoding="utf-8")
 ALPACA = """[{"id": "20221230::f", "activity_type": "FILL", "transaction_time": "2022-12-30T15:15:32.709802Z",
 "type": "partial_fill", "price": "383.50", "qty": "100", "side": "sell", "symbol": "SPY", "leaves_qty": "33",
 "order_id": "o-1", "cum_qty": "100", "order_status": "partially_filled"},
@@ -81,25 +33,11 @@ ALPACA = """[{"id": "20221230::f", "activity_type": "FILL", "transaction_time": 
 {"id": "20230103::w", "activity_type": "CSW", "date": "2023-01-03", "net_amount": "-200"},
 {"id": "20230103::i", "activity_type": "INT", "date": "2023-01-03", "net_amount": "3.21"}]
 """
-DEGIRO = """Datum,Tijd,Product,ISIN,Beurs,Aantal,Koers,,Waarde,,Wisselkoers,Transactiekosten en/of,,Totaal,,Order ID
-30-12-2022,16:15,SPY,US78462F1030,NSY,-133,"383,5000",USD,"47800,00",EUR,"1,0671","-2,00",EUR,"47798,00",EUR,3f0a
-"""
-GERMAN = """Datum;Uhrzeit;Symbol;Art;Stück;Kurs;Währung;Provision
-30.12.2022;16:15:32;SPY;Verkauf;1.133;383,50;USD;5,10
-"""
-BINANCE = """Date(UTC),Pair,Side,Price,Executed,Amount,Fee
-2022-12-30 15:00:01,BTCUSDT,BUY,16500.10,0.5BTC,8250.05USDT,0.0005BTC
-2022-12-30 15:00:02,BTCUSDT,SELL,16500.10,0.25BTC,4125.025USDT,0.0123BNB
-"""
-KRAKEN = """"txid","ordertxid","pair","time","type","ordertype","price","cost","fee","vol","margin","misc","ledgers"
-"TX1","OABC12","XXBTZUSD","2022-12-30 15:00:00.1234","buy","market",16500.1,8250.05,13.2,0.5,0,"","L1,L2"
-"""
-OWN = """id,moment,kind,account,asset,side,quantity,price,currency,fee,fee_currency,corrects,amount,description
-1,2022-12-30T15:00:00Z,,,SPY,sell,10,383.5,USD,1,USD,,,
-2,2022-12-30T15:00:00Z,,,SPY,sell,12,383.5,USD,1,USD,1,,
-3,2022-12-30T16:00:00Z,,,SPY,sell,0,,USD,,,2,,
-4,2023-01-03,deposit,,,,,,USD,,,,1000,from the bank
-"""
+DEGIRO = (FILES / "degiro.csv").read_text(encoding="utf-8")
+GERMAN = (FILES / "german.csv").read_text(encoding="utf-8")
+BINANCE = (FILES / "binance.csv").read_text(encoding="utf-8")
+KRAKEN = (FILES / "kraken.csv").read_text(encoding="utf-8")
+OWN = (FILES / "own.csv").read_text(encoding="utf-8")
 
 
 @pytest.fixture(scope="module")

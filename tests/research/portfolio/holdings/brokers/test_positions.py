@@ -20,78 +20,13 @@ from research.portfolio.holdings.brokers.positions import held_symbols, odd_lots
 from research.portfolio.holdings.held_rows import Positions
 
 ASSETS = ("SPY", "AGG", "BRK.B")
-SCHWAB = """\
-"Positions for account Individual ...123 as of 04:15 PM ET, 2022/12/29","","","","","","","","","",""
-
-"Symbol","Description","Qty (Quantity)","Price","Price Chng $ (Price Change $)","Price Chng % (Price Change %)",\
-"Mkt Val (Market Value)","Cost Basis","Ratings","% of Acct (% of Account)","Security Type",
-"SPY","SPDR S&P 500 ETF TRUST","3,260","$383.44","$6.78","1.8%","$1,250,014.40","$1,012,410.80","--","62%","ETFs",
-"AGG","ISHARES CORE US AGGREGATE","7,460.25","$97.45","$0.53","0.55%","$727,001.36","N/A","--","36%","ETFs",
-"Futures Cash","--","--","--","--","--","$0.00","--","--","--","Schwab Futures",
-"Cash & Cash Investments","--","--","--","--","--","$21,350.40","--","--","1%","Cash and Money Market",
-"Account Total","","--","--","--","--","$1,998,366.16","$1,802,424.05","--","--","--",
-"""
-SCHWAB_ALL = """\
-"Positions for All-Accounts as of 08:50 PM ET, 2022/12/29","","","",""
-
-"Individual ...123","","","",""
-"Symbol","Description","Quantity","Price","Market Value"
-"SPY","SPDR S&P 500","10","$383.44","$3,834.40"
-"Cash & Cash Investments","--","--","--","$100.00"
-"Account Total","--","--","--","$3,934.40"
-
-"Roth IRA ...456","","","",""
-"Symbol","Description","Quantity","Price","Market Value"
-"SPY","SPDR S&P 500","5","$383.44","$1,917.20"
-"Cash & Cash Investments","--","--","--","$50.00"
-"Account Total","--","--","--","$1,967.20"
-"""
-FIDELITY = """\
-Account Number,Account Name,Symbol,Description,Quantity,Last Price,Last Price Change,Current Value,\
-Today's Gain/Loss Dollar,Percent Of Account,Cost Basis Total,Average Cost Basis,Type
-Z12345678,Individual - TOD,SPY,SPDR S&P 500,10,$383.44,+$6.78,"$3,834.40",+$67.80,40%,"$3,000.00",$300.00,Margin
-Z12345678,Individual - TOD,SPAXX**,FIDELITY GOVERNMENT MONEY MARKET,,$1.00,$0.00,"$1,250.75",,13%,,,Cash
-Z12345678,Individual - TOD,Pending Activity,,,,,-$250.25,,,,,
-X98765432,ROTH IRA,SPY,SPDR S&P 500,2.5,$383.44,+$6.78,$958.60,+$16.95,10%,n/a,n/a,Cash
-X98765432,ROTH IRA,AGG,ISHARES CORE,0,$97.45,--,$0.00,,0%,n/a,n/a,Cash
-
-"The data and information in this spreadsheet is provided to you solely for your use, and is not for distribution."
-"Brokerage services are provided by Fidelity Brokerage Services LLC, 900 Salem Street, Smithfield, RI 02917."
-"Date downloaded 12/29/2022 5:12 PM ET"
-"""
-VANGUARD = """\
-Account Number,Investment Name,Symbol,Shares,Share Price,Total Value,
-12345678,ISHARES CORE US AGGREGATE BOND ETF,AGG,100.5,97.45,9793.73,
-12345678,VANGUARD FEDERAL MONEY MARKET INVESTOR CL,VMFXX,5000.25,1.0,5000.25,
-
-
-Account Number,Trade Date,Settlement Date,Transaction Type,Transaction Description,Investment Name,Symbol,Shares,\
-Share Price,Principal Amount,Commissions and Fees,Net Amount,Accrued Interest,Account Type,
-12345678,2022-12-27,2022-12-29,Buy,Buy,ISHARES CORE,AGG,10.0,97.2,-972.0,0.0,-972.0,0.0,CASH,
-"""
-INTERACTIVE = """\
-Statement,Header,Field Name,Field Value
-Statement,Data,BrokerName,Interactive Brokers LLC
-Statement,Data,Period,"December 29, 2022"
-Cash Report,Header,Currency Summary,Currency,Total,Securities,Futures,
-Cash Report,Data,Starting Cash,Base Currency Summary,1000,1000,0,
-Cash Report,Data,Ending Cash,Base Currency Summary,43419.25,43419.25,0,
-Cash Report,Data,Ending Cash,USD,43419.25,43419.25,0,
-Cash Report,Data,Ending Cash,EUR,0,0,0,
-Open Positions,Header,DataDiscriminator,Asset Category,Currency,Symbol,Quantity,Mult,Cost Price,Cost Basis,Close Price,\
-Value,Unrealized P/L,Code
-Open Positions,Data,Summary,Stocks,USD,BRK B,12,1,275.50,3306.00,308.90,3706.80,400.80,
-Open Positions,Data,Lot,Stocks,USD,BRK B,12,1,275.50,3306.00,308.90,3706.80,400.80,LT
-Open Positions,Data,Summary,Stocks,USD,SPY,100,1,350,35000.00,383.44,38344.00,3344.00,
-Open Positions,Total,,Stocks,USD,,,,,38306.00,,42050.80,3744.80,
-Trades,Header,DataDiscriminator,Asset Category,Currency,Symbol,Date/Time,Quantity,T. Price,Proceeds,Comm/Fee,Code
-Trades,Data,Order,Stocks,USD,SPY,"2022-12-27, 09:30:00",100,381,-38100,-1,O
-"""
-FLEX = """\
-"ClientAccountID","CurrencyPrimary","AssetClass","Symbol","Side","ReportDate","Quantity","MarkPrice","PositionValue"
-"U1234567","USD","STK","SPY","Long","20221229","100","383.44","38344"
-"U1234567","USD","STK","AGG","Long","20221229","50.5","97.45","4921.23"
-"""
+EXPORTS = Path(__file__).parent / "exports"
+SCHWAB = (EXPORTS / "schwab.csv").read_text(encoding="utf-8")
+SCHWAB_ALL = (EXPORTS / "schwab_all_accounts.csv").read_text(encoding="utf-8")
+FIDELITY = (EXPORTS / "fidelity.csv").read_text(encoding="utf-8")
+VANGUARD = (EXPORTS / "vanguard.csv").read_text(encoding="utf-8")
+INTERACTIVE = (EXPORTS / "interactive_brokers.csv").read_text(encoding="utf-8")
+FLEX = (EXPORTS / "interactive_brokers_flex.csv").read_text(encoding="utf-8")
 
 
 def reading(folder: Path, text: str | bytes, **given: Any) -> Positions:
