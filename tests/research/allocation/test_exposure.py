@@ -4,7 +4,6 @@ from collections.abc import Callable
 
 import numpy as np
 import pytest
-from cases import cases
 
 from foundation.errors import ConfigError, DataError
 from research.allocation import (
@@ -102,18 +101,6 @@ def test_what_is_scaled_is_asked_on_the_schedule_of_what_scales_it(noisy: Market
     )
     assert np.array_equal(yearly.rows, monthly.rows)
     assert len(np.unique(yearly.rows, axis=0)) == len(yearly.rows)
-
-
-@cases(
-    "settings, said",
-    ({"volatility": 0.0}, "volatility of VolatilityTarget is 0.0"),
-    ({"volatility": 0.1, "lookback": 1}, "window of VolatilityTarget is 1"),
-    ({"volatility": 0.1, "schedule": "listing"}, "schedule of VolatilityTarget is 'listing'"),
-    ({"volatility": 0.1, "most": -1.0}, "most of VolatilityTarget is -1.0"),
-)
-def test_a_volatility_target_with_no_sense_is_refused(settings: dict[str, object], said: str) -> None:
-    with pytest.raises(ConfigError, match=said):
-        VolatilityTarget(HALF, **settings)  # type: ignore[arg-type]
 
 
 @pytest.mark.parametrize("exposure", [-0.1, 1.2, True, float("nan"), "0.6", None])

@@ -5,9 +5,7 @@ from dataclasses import replace
 
 import numpy as np
 import pytest
-from cases import cases
 
-from foundation.errors import ConfigError
 from research.allocation import InverseVolatility, Momentum
 from research.market import Market
 
@@ -41,15 +39,3 @@ def test_the_order_of_the_lines_changes_nothing(noisy: Market) -> None:
     other = noisy.select([noisy.assets[i] for i in order])
     for held in (Momentum(window=100), Momentum(window=100, skip=21, weights="inverse_volatility")):
         assert held.target(other.past(300)) == pytest.approx(held.target(noisy.past(300))[order], abs=1e-15)
-
-
-@cases(
-    "settings, said",
-    ({"window": 1}, "window of Momentum is 1"),
-    ({"skip": 252}, "skip of Momentum is 252: give a whole number of returns, 0 to 251"),
-    ({"skip": -1}, "skip of Momentum is -1"),
-    ({"weights": "volatility"}, "weights of Momentum is 'volatility'"),
-)
-def test_settings_with_no_sense_are_refused(settings: dict[str, object], said: str) -> None:
-    with pytest.raises(ConfigError, match=said):
-        Momentum(**settings)  # type: ignore[arg-type]

@@ -196,15 +196,3 @@ def test_a_line_that_does_not_vary_is_left_out() -> None:
     np.testing.assert_array_equal(found.covariance, without.covariance)
     with pytest.raises(DataError, match="returns of A00, A01, A02, A03 do not vary in the 30 sessions"):
         Estimated(window=30).predict(market_of(0.0 * returns).past(35))
-
-
-@cases(
-    "settings, message",
-    ({"mean": "median"}, "mean of Estimated is 'median': use one of historical, ewma"),
-    ({"covariance": "sampel"}, "covariance of Estimated is 'sampel': use one of sample, ewma"),
-    ({"window": 1}, "window of Estimated is 1"),
-    ({"half_life": 0.0}, r"half_life of Estimated is 0\.0: give a finite number above 0"),
-)
-def test_a_setting_that_is_none_is_refused(settings: dict, message: str) -> None:
-    with pytest.raises(ConfigError, match=message):
-        Estimated(**settings)

@@ -2,9 +2,8 @@
 
 import numpy as np
 import pytest
-from cases import cases
 
-from foundation.errors import ConfigError, DataError
+from foundation.errors import DataError
 from research.allocation import HERC
 
 SHARED = {  # measures of risk by their names here, in skfolio and in Riskfolio-Lib
@@ -126,19 +125,3 @@ def test_a_measure_that_is_not_positive_is_refused(stocks, past_of):
     rising = stocks.assign(AAPL=np.linspace(0.001, 0.002, len(stocks)))
     with pytest.raises(DataError, match=r"cvar of AAPL is -0.001.* over 252 returns, so nothing can be divided by it"):
         ours(rising, past_of, risk="cvar")
-
-
-@cases(
-    "setting, complaint",
-    ({"risk": "sharpe"}, "risk of HERC is 'sharpe': use one of variance"),
-    ({"clusters": 0}, "clusters of HERC is 0: use one of gap, silhouette, or give a number"),
-    ({"clusters": "elbow"}, "clusters of HERC is 'elbow'"),
-    ({"memory": 1.0}, "memory of HERC is 1.0: give a weight from 0 to below 1"),
-    ({"recluster": "fortnight"}, "recluster of HERC is 'fortnight': use one of day"),
-    ({"covariance": "robust"}, "covariance of HERC is 'robust'"),
-    ({"upper": 2.0}, "upper of HERC is 2.0: give a fraction of NAV"),
-    ({"window": 1}, "window of HERC is 1"),
-)
-def test_a_setting_outside_its_choices_is_refused(setting, complaint):
-    with pytest.raises(ConfigError, match=complaint):
-        HERC(**setting)

@@ -5,12 +5,10 @@ import math
 import numpy as np
 import pandas as pd
 import pytest
-from cases import cases
 from hypothesis import given
 from hypothesis import strategies as st
 from universal.algos import UP
 
-from foundation.errors import ConfigError
 from research.allocation import UniversalPortfolio
 from research.allocation.online import universal_weights
 from research.market import Market
@@ -83,15 +81,3 @@ def test_the_order_of_the_lines_changes_no_bit_and_the_seed_does(noisy: Market) 
     assert np.array_equal(held.target(other.past(300)), held.target(noisy.past(300))[order])
     seeded = UniversalPortfolio(window=60, points=20, seed=1).target(noisy.past(300))
     assert not np.array_equal(seeded, held.target(noisy.past(300)))
-
-
-@cases(
-    "settings, said",
-    ({"points": 0}, "points of UniversalPortfolio is 0"),
-    ({"concentration": 0.0}, "concentration of UniversalPortfolio is 0.0"),
-    ({"seed": -1}, "seed of UniversalPortfolio is -1"),
-    ({"window": 1}, "window of UniversalPortfolio is 1"),
-)
-def test_settings_with_no_sense_are_refused(settings: dict[str, object], said: str) -> None:
-    with pytest.raises(ConfigError, match=said):
-        UniversalPortfolio(**settings)  # type: ignore[arg-type]

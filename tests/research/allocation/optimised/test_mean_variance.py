@@ -3,7 +3,6 @@
 import numpy as np
 import pandas as pd
 import pytest
-from cases import cases
 
 from foundation.errors import ConfigError, DataError, PolicyError
 from research.allocation import MeanVariance, NotSolvedError, target_path
@@ -346,31 +345,6 @@ def test_a_covariance_that_is_none_names_its_portfolio():
 def test_a_first_refit_without_a_solution_says_what_to_do(noisy):
     with pytest.raises(PolicyError, match="no solution on 2018-03-29, and none before: no weights keep these"):
         target_path(MeanVariance(forecast=Estimated(window=50), upper=0.1), noisy, start=70)
-
-
-@cases(
-    "given, message",
-    ({"objective": "maximum"}, "objective of MeanVariance is 'maximum': use one of minimum_volatility"),
-    ({"upper": 40}, "upper of MeanVariance is 40: give a fraction of NAV"),
-    ({"lower": {"A": "x"}}, "lower of MeanVariance for A is 'x': give a fraction of NAV"),
-    ({"lower": (("A", 0.1), ("A", 0.2))}, "lower of MeanVariance names 'A' twice"),
-    ({"schedule": "listing"}, "schedule of MeanVariance is 'listing'"),
-    ({"objective": "target_return"}, "goal of MeanVariance is None: give a fraction a year"),
-    ({"goal": 0.1}, "goal of MeanVariance is 0.1: minimum_volatility has none"),
-    ({"objective": "target_return", "goal": float("nan")}, "goal of MeanVariance is nan: give a fraction a year"),
-    ({"objective": "target_return", "goal": "0.08"}, "goal of MeanVariance is '0.08': give a fraction a year"),
-    ({"objective": "target_risk", "goal": -0.1}, "goal of MeanVariance is -0.1: give a volatility a year above 0"),
-    (
-        {"objective": "target_risk", "goal": 8},
-        "goal of MeanVariance is 8: give a volatility a year above 0 and below 2",
-    ),
-    ({"objective": "target_risk", "goal": 0.0}, "goal of MeanVariance is 0.0: give a volatility a year above 0"),
-    ({"upper": 0.3, "constraints": Constraints(every_line=Bounds(most=0.2))}, "every_line is bounded by lower or"),
-    ({"upper": {"A": 0.3}, "constraints": Constraints(lines={"A": Bounds(most=0.2)})}, r"lines\.A is bounded by"),
-)
-def test_a_setting_that_is_none_is_refused(given, message):
-    with pytest.raises(ConfigError, match=message):
-        MeanVariance(**given)
 
 
 def test_a_bound_of_a_line_that_the_market_does_not_have_is_named(noisy):

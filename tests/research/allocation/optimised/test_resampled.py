@@ -4,12 +4,10 @@ from dataclasses import replace
 
 import numpy as np
 import pytest
-from cases import cases
 
-from foundation.errors import ConfigError
 from research.allocation import MeanVariance, Resampled
 from research.allocation.constraints import conic, optimum
-from research.allocation.constraints.records import Bounds, Cardinality, Constraints, Group
+from research.allocation.constraints.records import Bounds, Constraints, Group
 from research.allocation.optimised.resampled import samples
 from research.forecast import Estimated, Moments
 
@@ -49,20 +47,6 @@ def test_a_long_window_leaves_the_best_weights_themselves():
     for one in sample:
         mine = np.linalg.solve(one.covariance, np.ones(2))
         assert mine / mine.sum() == pytest.approx(least / least.sum(), abs=0.01)
-
-
-@cases(
-    "given, message",
-    ({"allocation": 3}, "allocation of Resampled is 3: give one of the kind mean_variance"),
-    ({"draws": 0}, "draws of Resampled is 0: give a whole number, at least 1"),
-    (
-        {"allocation": MeanVariance(constraints=Constraints(cardinality=Cardinality(most=2)))},
-        "limit of the number of assets",
-    ),
-)
-def test_a_setting_that_is_none_is_refused(given, message):
-    with pytest.raises(ConfigError, match=message):
-        Resampled(**{"allocation": MeanVariance()} | given)
 
 
 def test_a_sample_without_a_solution_is_counted(noisy):

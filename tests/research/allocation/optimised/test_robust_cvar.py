@@ -3,9 +3,8 @@
 import cvxpy as cp
 import numpy as np
 import pytest
-from cases import cases
 
-from foundation.errors import ConfigError, DataError
+from foundation.errors import DataError
 from research.allocation import RobustCVaR
 from research.allocation.constraints.builder import build
 from research.allocation.constraints.lookup import Known
@@ -61,17 +60,6 @@ def test_the_allocation_keeps_its_bounds_and_says_what_binds(noisy):
     assert answer.weights.sum() == pytest.approx(1.0, abs=1e-9)
     assert answer.weights[0] == pytest.approx(0.2, abs=1e-8)
     assert "A00 is at most 20.00 % of NAV" in [one.limit for one in answer.binding]
-
-
-@cases(
-    "given, said",
-    ({"level": 1.0}, "level of RobustCVaR is 1.0"),
-    ({"radius": -1.0}, "radius"),
-    ({"window": 5}, r"window of RobustCVaR is 5, of which the worst 0\.05 are not more than one return"),
-)
-def test_a_setting_that_is_none_is_refused(given, said):
-    with pytest.raises(ConfigError, match=said):
-        RobustCVaR(**given)
 
 
 def test_without_a_radius_a_window_needs_more_returns_than_lines(make_market):

@@ -4,7 +4,6 @@ from itertools import combinations
 
 import numpy as np
 import pytest
-from cases import cases
 from scipy.optimize import nnls
 
 from foundation.errors import ConfigError, DataError
@@ -102,17 +101,6 @@ def test_where_the_known_lines_of_a_benchmark_have_another_sign_there_are_no_pro
     held = BenchmarkTracking(benchmark, forecast=Estimated(window=60), constraints=Constraints(gross=Most(most=3.0)))
     with pytest.raises(NotSolvedError, match=r"without A05, .* the benchmark sums to −?\d+\.\d\d % of NAV in place of"):
         held.answer(noisy.past(100))
-
-
-@cases(
-    "given, said",
-    ({}, "BenchmarkTracking has neither of benchmark and column"),
-    ({"benchmark": {"A": 1.0}, "column": "cap"}, "BenchmarkTracking has both of benchmark and column"),
-    ({"benchmark": {"A": "x"}}, "benchmark of BenchmarkTracking for A is 'x'"),
-)
-def test_a_setting_that_is_none_is_refused(given, said):
-    with pytest.raises(ConfigError, match=said):
-        BenchmarkTracking(**given)
 
 
 def test_names_are_held_against_the_market(noisy):

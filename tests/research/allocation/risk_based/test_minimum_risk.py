@@ -2,11 +2,10 @@
 
 import numpy as np
 import pytest
-from cases import cases
 from scipy.optimize import linprog, minimize_scalar
 from scipy.special import logsumexp, softmax
 
-from foundation.errors import ConfigError, DataError
+from foundation.errors import DataError
 from research.allocation import MaximumRatio, MinimumRisk, NotSolvedError
 from research.allocation.constraints.builder import build
 from research.allocation.constraints.lookup import Known
@@ -160,14 +159,3 @@ def test_a_line_that_does_not_vary_is_left_out(make_market):
     others = MinimumRisk(window=60).answer(make_market(np.delete(returns, 3, axis=1)).past(90)).weights
     assert found[3] == 0.0
     assert np.delete(found, 3) == pytest.approx(others, abs=1e-12)
-
-
-@cases(
-    "given, said",
-    ({"risk": "variance"}, "risk of MinimumRisk is 'variance': use one of cvar, evar, cdar"),
-    ({"level": 0.0}, "level of MinimumRisk is 0.0"),
-    ({"window": 20, "level": 0.96}, "window of MinimumRisk is 20, of which the worst 0.04 are not more than one"),
-)
-def test_a_setting_that_is_none_is_refused(given, said):
-    with pytest.raises(ConfigError, match=said):
-        MinimumRisk(**given)

@@ -2,9 +2,7 @@
 
 import numpy as np
 import pytest
-from cases import cases
 
-from foundation.errors import ConfigError
 from research.allocation import RelaxedRiskParity, RiskParity
 from research.allocation.constraints.builder import build
 from research.allocation.constraints.lookup import Known
@@ -64,9 +62,3 @@ def test_a_goal_of_return_binds_and_has_a_price(noisy):
     assert answer.weights[:5] @ moments.mean == pytest.approx(goal, abs=1e-9)
     words = [one.limit for one in answer.binding]
     assert any(said.startswith("the expected return is at least") for said in words)
-
-
-@cases("given, said", ({"goal": "x"}, "goal of RelaxedRiskParity"), ({"penalty": -1.0}, "penalty of RelaxedRiskP"))
-def test_a_setting_that_is_none_is_refused(given, said):
-    with pytest.raises(ConfigError, match=said):
-        RelaxedRiskParity(**given)

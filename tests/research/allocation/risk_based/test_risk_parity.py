@@ -8,7 +8,7 @@ from foundation.errors import ConfigError
 from research.allocation import NotSolvedError, RiskParity, target_path
 from research.allocation.constraints.builder import build
 from research.allocation.constraints.lookup import Known
-from research.allocation.constraints.records import Bounds, Cardinality, Constraints, Exclusions, Group
+from research.allocation.constraints.records import Bounds, Constraints, Exclusions, Group
 from research.allocation.constraints.roots import root_of
 from research.allocation.risk_based.parity import parity
 from research.allocation.risk_based.risk_parity import shares
@@ -179,18 +179,6 @@ def test_the_allocation_holds_each_line_once_it_has_a_window_and_says_what_binds
     assert contributions(free[:4], covariance) == pytest.approx(np.array([0.3, 0.14, 0.14, 0.14]) / 0.72, abs=1e-8)
     rows = target_path(allocation, noisy, start=100).rows
     assert (rows > 0.0).sum(axis=1).tolist() == sorted((rows > 0.0).sum(axis=1).tolist())
-
-
-@cases(
-    "given, said",
-    ({"budgets": {"A": 0.7, "B": 0.6}}, "budgets of RiskParity sum to 1.3"),
-    ({"budgets": {"A": 0.0}}, "budgets of RiskParity for A is 0.0: give a share of the risk above 0"),
-    ({"constraints": Constraints(cardinality=Cardinality(most=3))}, "cardinality limits their number"),
-    ({"schedule": "listing"}, "schedule of RiskParity"),
-)
-def test_a_setting_that_is_none_is_refused(given, said):
-    with pytest.raises(ConfigError, match=said):
-        RiskParity(**given)
 
 
 @cases(

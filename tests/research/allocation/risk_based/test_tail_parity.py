@@ -2,9 +2,8 @@
 
 import numpy as np
 import pytest
-from cases import cases
 
-from foundation.errors import ConfigError, DataError
+from foundation.errors import DataError
 from research.allocation import NotSolvedError, TailParity
 from research.allocation.constraints.builder import build
 from research.allocation.constraints.lookup import Known
@@ -97,14 +96,3 @@ def test_fewer_returns_than_lines_are_refused(make_market):
     wide = make_market(np.random.default_rng(0).normal(0.0, 0.01, (60, 30)))
     with pytest.raises(DataError, match="window of TailParity has 25 returns for 30 assets"):
         TailParity(window=25).answer(wide.past(50))
-
-
-@cases(
-    "given, said",
-    ({"level": 1.0}, "level of TailParity is 1.0"),
-    ({"window": 10}, "window of TailParity is 10, of which the worst 0.05 are not more than one return"),
-    ({"budgets": {"A": -0.1}}, "budgets of TailParity for A is -0.1"),
-)
-def test_a_setting_that_is_none_is_refused(given, said):
-    with pytest.raises(ConfigError, match=said):
-        TailParity(**given)

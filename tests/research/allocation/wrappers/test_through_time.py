@@ -5,9 +5,7 @@ from dataclasses import dataclass, replace
 
 import numpy as np
 import pytest
-from cases import cases
 
-from foundation.errors import ConfigError
 from research.allocation import (
     Answer,
     CappedTurnover,
@@ -104,14 +102,3 @@ def test_reasons_are_those_of_the_portfolio_today(noisy: Market) -> None:
         answer, solved = held.answer(noisy.past(300)), inner.answer(noisy.past(300))
         assert (answer.solver, answer.binding, answer.seen) == (solved.solver, solved.binding, solved.seen)
         assert not np.allclose(answer.weights, solved.weights)
-
-
-@cases(
-    "make, said",
-    (lambda: Smoothed(InverseVolatility(), 0.0), "half_life of Smoothed is 0.0"),
-    (lambda: CappedTurnover(InverseVolatility(), 0.0), "most of CappedTurnover is 0.0"),
-    (lambda: CappedTurnover(InverseVolatility(), 0.1, "listing"), "schedule of CappedTurnover is 'listing'"),
-)
-def test_settings_with_no_sense_are_refused(make: Callable[[], object], said: str) -> None:
-    with pytest.raises(ConfigError, match=said):
-        make()

@@ -5,7 +5,6 @@ from dataclasses import replace
 import numpy as np
 import pandas as pd
 import pytest
-from cases import cases
 from planted import planted
 
 from benchmarks.planted_signals import recovered
@@ -201,22 +200,6 @@ def test_one_line_has_no_others_to_be_compared_with(market: Market) -> None:
     assert fitted.trust == 0.0
     past = market.select(["L0"]).past(FIT)
     assert fitted.predict(past).mean.tolist() == fitted.base(past).tolist()
-
-
-@cases(
-    "given, message",
-    ({"library": "catboost"}, "library of Boosted is 'catboost': use one of lightgbm, xgboost"),
-    ({"horizon": 0}, "horizon of Boosted is 0"),
-    ({"leaves": 1}, "leaves of Boosted is 1: give a whole number, 2 or more"),
-    ({"learning_rate": 1.5}, r"learning_rate of Boosted is 1\.5"),
-    ({"feature_fraction": 0.0}, r"feature_fraction of Boosted is 0\.0"),
-    ({"l2": -1.0}, r"l2 of Boosted is -1\.0"),
-    ({"monotone": {"carry_252": 2}}, "monotone of Boosted for 'carry_252' is 2"),
-    ({"window": 400}, "window of Boosted is 400: a horizon of 21 needs 438"),
-)
-def test_settings_outside_their_ranges_are_refused(given: dict[str, object], message: str) -> None:
-    with pytest.raises(ConfigError, match=message):
-        Boosted(**given)  # type: ignore[arg-type]
 
 
 def test_the_shortest_window_suffices() -> None:

@@ -8,7 +8,6 @@ from pathlib import Path
 import numpy as np
 import pandas as pd
 import pytest
-from cases import cases
 from simulated import every_day
 
 from foundation.errors import ConfigError, DataError
@@ -234,20 +233,6 @@ def test_a_line_that_was_not_trained_on_is_left_out(learned: FittedNetwork) -> N
         learned.predict(more.select(["D", "E"]).past(410))
     with pytest.raises(ConfigError, match="architecture 'dlinear' does not say what it used"):
         learned.importance(more.past(410))
-
-
-@cases(
-    "wrong, says",
-    ({"architecture": "lstm"}, "architecture of Network is 'lstm'"),
-    ({"history": 1}, "history of Network is 1: give a whole number, at least 2"),
-    ({"dropout": 1.0}, r"dropout of Network is 1\.0"),
-    ({"learning_rate": 0.0}, "learning_rate of Network is"),
-    ({"levels": (0.1, 0.5, 0.8)}, "levels of Network are"),
-    ({"device": "gpu"}, "device of Network is 'gpu'"),
-)
-def test_settings_out_of_range_are_refused(wrong: dict[str, object], says: str) -> None:
-    with pytest.raises(ConfigError, match=says):
-        Network(**wrong)  # type: ignore[arg-type]
 
 
 def test_torch_is_loaded_only_where_a_network_is_fitted() -> None:

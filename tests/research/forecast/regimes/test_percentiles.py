@@ -3,10 +3,9 @@
 import numpy as np
 import pandas as pd
 import pytest
-from cases import cases
 from simulated import world
 
-from foundation.errors import ConfigError, DataError
+from foundation.errors import DataError
 from research.forecast import VolatilityPercentiles
 
 
@@ -39,16 +38,3 @@ def test_a_day_is_in_one_of_four_regimes_from_the_first_250_returns_on() -> None
     assert 0.4 < found[:, 0].mean() < 0.7
     with pytest.raises(DataError, match="249 returns of B"):
         regimes.in_force(market.past(249))
-
-
-@cases(
-    "settings, said",
-    ({"half_life": 0.0}, "half_life of VolatilityPercentiles is 0.0"),
-    ({"levels": (0.5, 0.4, 0.9)}, "levels of VolatilityPercentiles are"),
-    ({"levels": (0.5, 0.9)}, "levels of VolatilityPercentiles are"),
-    ({"levels": (0.5, 0.9, 1.0)}, "levels of VolatilityPercentiles are"),
-    ({"lookback": 20}, "lookback of VolatilityPercentiles is 20"),
-)
-def test_settings_out_of_range_are_refused(settings: dict, said: str) -> None:
-    with pytest.raises(ConfigError, match=said):
-        VolatilityPercentiles("A", **settings)

@@ -5,10 +5,9 @@ from dataclasses import replace
 import numpy as np
 import pandas as pd
 import pytest
-from cases import cases
 from simulated import every_day
 
-from foundation.errors import ConfigError, DataError
+from foundation.errors import DataError
 from research.forecast import Estimated, Moments
 from research.forecast.signals.blend import SignalBlend, blend
 from research.forecast.signals.expected import Expected, history
@@ -80,20 +79,6 @@ def test_later_days_change_nothing_to_the_bit(facts_market: Market, row: int) ->
     one, other = (SHORT.predict(market.past(row)) for market in (facts_market, changed))
     assert one.mean.tobytes() == other.mean.tobytes()
     assert one.covariance.tobytes() == other.covariance.tobytes()
-
-
-@cases(
-    "settings, message",
-    ({"horizon": 0}, "horizon of SignalBlend is 0"),
-    ({"momentum": (0,)}, "momentum of SignalBlend is"),
-    ({"reversion": ((5, 5),)}, "reversion of SignalBlend is"),
-    ({"averages": (-1.0,)}, "averages of SignalBlend are"),
-    ({"momentum": (), "reversion": (), "averages": ()}, "no signal left"),
-    ({"estimate": 1}, "window of SignalBlend is 1"),
-)
-def test_settings_outside_these_are_refused(settings: dict[str, object], message: str) -> None:
-    with pytest.raises(ConfigError, match=message):
-        SignalBlend(**settings)  # type: ignore[arg-type]
 
 
 def test_a_line_that_does_not_move_is_left_out_and_the_others_are_forecast() -> None:

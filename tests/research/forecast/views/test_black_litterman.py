@@ -5,11 +5,10 @@ from dataclasses import dataclass, replace
 import numpy as np
 import pandas as pd
 import pytest
-from cases import cases
 from hypothesis import given
 from hypothesis import strategies as st
 
-from foundation.errors import ConfigError, DataError
+from foundation.errors import DataError
 from research.forecast import BlackLitterman, Estimated, Forecast, InvestorView, MarketCap, Moments, Posterior
 from research.forecast.views.black_litterman import black_litterman
 from research.forecast.views.posterior import ViewRows
@@ -244,20 +243,6 @@ def test_a_view_about_a_combination_without_risk_is_refused() -> None:
     rows = ViewRows((InvestorView("A beats B by 1% a year", 0.6),), np.array([[1.0, -1.0]]), np.array([0.01]))
     with pytest.raises(DataError, match="'A beats B by 1% a year' is about a combination without risk in the prior"):
         update(prior, rows)
-
-
-@cases(
-    "settings, said",
-    ({"tau": -0.1}, "tau of BlackLitterman is -0.1"),
-    ({"tau": 0.0, "views": (InvestorView(TEXT, uncertainty=0.02),)}, "give a tau above 0"),
-    ({"periods_per_year": 0}, "periods_per_year of BlackLitterman is 0"),
-    ({"views": "A beats B by 3%"}, "a view of BlackLitterman is 'A beats B by 3%': give InvestorView"),
-    ({"views": {"A": 0.08}}, "a view of BlackLitterman is 'A': give InvestorView"),
-    ({"prior": 0.05}, "prior of BlackLitterman is 0.05: give a forecast"),
-)
-def test_settings_without_sense_are_refused(settings: dict[str, object], said: str) -> None:
-    with pytest.raises(ConfigError, match=said):
-        BlackLitterman(**settings)  # type: ignore[arg-type]
 
 
 def test_a_view_about_an_unknown_line_is_refused_with_the_nearest_name(facts_market: Market) -> None:
