@@ -1,5 +1,6 @@
 """Small simulated markets that several tests share."""
 
+from collections.abc import Callable
 from dataclasses import replace
 
 import numpy as np
@@ -7,8 +8,9 @@ import pandas as pd
 
 from backtests.evaluation.benchmark import Benchmark
 from research.allocation import FixedWeights, target_path
-from research.market import Market
-from research.market.market import instruments_table
+from research.market import Market, instruments_table
+
+MakeMarket = Callable[..., Market]  # the fixture make_market
 
 
 def world(days: int = 300, n: int = 3, seed: int = 0, cash: float = 0.0001) -> Market:
@@ -28,8 +30,7 @@ def every_day(days: int = 300, n: int = 3, seed: int = 0, cash: float = 0.0001) 
 def market_of(returns: np.ndarray, cash: float = 0.0) -> Market:
     """Returns (T, n), of which the first row is 0, as a market without prices, every weekday a session."""
     days, n = returns.shape
-    names = tuple("ABCDEFG"[:n])
-    dates = pd.bdate_range("2020-01-01", periods=days)
+    names, dates = tuple("ABCDEFG"[:n]), pd.bdate_range("2020-01-01", periods=days)
     return Market(
         dates, names, returns, np.ones((days, n), dtype=bool), np.full(days, cash), instruments_table(names),
         np.full((days, n), np.nan), calendar="24/5",

@@ -212,7 +212,6 @@ def dividend_yield(market: Market, t: int) -> np.ndarray:
 def open_over_close(s: Setting, t: int) -> np.ndarray:
     """Worth of an asset at the open over its worth at the close; with its dividend where that is reinvested."""
     market = s.market
-    assert market.bars is not None
     paid = market.dividends[t] if s.dividends == "reinvest" and market.dividends is not None else 0.0
     return np.where(market.tradable[t], (market.bars["open"][t] + paid) / (market.prices[t] + paid), 1.0)
 
@@ -364,11 +363,9 @@ def known(s: Setting, t: int, i: int, at_open: bool) -> int:
 def charged(s: Setting, t: int, i: int, size: float, rates: np.ndarray) -> list[float]:
     """Commission, half-spread, ticket and impact of an order."""
     return [
-        max(rates[0, i] * size, float(s.costs.minimum[i])),
-        rates[1, i] * size,
-        float(s.costs.ticket[i]),
+        max(rates[0, i] * size, float(s.costs.minimum[i])), rates[1, i] * size, float(s.costs.ticket[i]),
         moved_price(s, t, i) * size ** (s.costs.impact.exponent if s.costs.impact is not None else 1.0),
-    ]
+    ]  # fmt: skip
 
 
 def moved_price(s: Setting, t: int, i: int) -> float:
@@ -580,14 +577,12 @@ def sold(s: Setting, lots: list[Lot], amount: float, t: int) -> tuple[float, flo
     assert tax is not None
     days = 365 if tax.long_after == "year" else tax.long_after
     long = [(dates[t] - dates[int(lot[2])]).days > days for lot in lots]
-    of = [1.0 - lot[1] / max(lot[0], 1e-300) for lot in lots]
-    order = list(range(len(lots)))
+    of, order = [1.0 - lot[1] / max(lot[0], 1e-300) for lot in lots], list(range(len(lots)))
     if tax.lots == "highest":
         order.sort(key=lambda j: of[j])
     if tax.lots == "tax_minimal":
         order.sort(key=lambda j: ((tax.rate if long[j] else tax.rate_of_short) * of[j], of[j]))
-    left = [lot.copy() for lot in lots]
-    gains = [0.0, 0.0]
+    left, gains = [lot.copy() for lot in lots], [0.0, 0.0]
     for j in order:
         worth, paid, row = lots[j]
         part = 1.0 if amount >= worth else amount / worth

@@ -21,13 +21,12 @@ from benchmarks.jobs import Job, Played
 from research.market import Market, load_market
 
 MAKERS = (jobs.quarterly, jobs.band)
-LINES = ("AAPL", "JPM", "KO", "RRC", "XOM")
 
 
 @pytest.fixture(scope="module")
 def market() -> Market:
     """Five stocks over six years, so that both jobs trade now and then."""
-    return load_market("sp500_20").until("1995-12-29").select(LINES)
+    return load_market("sp500_20").until("1995-12-29").select(("AAPL", "JPM", "KO", "RRC", "XOM"))
 
 
 def with_vectorbt(job: Job) -> dict[str, Played]:
@@ -101,8 +100,7 @@ def test_calls_that_are_timed_as_new_differ_in_what_is_new(market: Market, make:
 def test_path_of_the_laboratory_is_the_job_that_vectorbt_plays() -> None:
     from benchmarks import laboratory
 
-    found = laboratory.agreement(1)
-    assert max(found.values()) < 1e-11
+    assert max(laboratory.agreement(1).values()) < 1e-11
     lab = laboratory.laboratory(20)
     theirs, ours = laboratory.drawn_by_numpy(lab.model, 20), lab.model.returns(20, laboratory.DAYS, laboratory.SEED)
     np.testing.assert_allclose(np.cov(theirs.reshape(-1, 10).T), np.cov(ours.reshape(-1, 10).T), atol=4e-6)
@@ -111,8 +109,7 @@ def test_path_of_the_laboratory_is_the_job_that_vectorbt_plays() -> None:
 def test_trades_on_another_day_are_no_small_difference(market: Market) -> None:
     job = jobs.quarterly(market, rate=0.0)
     ours = jobs.ours(job)
-    late = Played(ours.wealth, np.vstack([ours.units[:1], ours.units[:-1]]))
-    assert jobs.trade_gap(job, ours, late) == np.inf
+    assert jobs.trade_gap(job, ours, Played(ours.wealth, np.vstack([ours.units[:1], ours.units[:-1]]))) == np.inf
 
 
 @pytest.mark.parametrize("room", destination.ROOMS)

@@ -32,8 +32,7 @@ def test_the_tables_of_the_page_are_those_of_the_command() -> None:
 def test_the_page_defines_every_metric_that_the_table_folds() -> None:
     defined = PAGE.partition("## Definitions")[2].partition("##")[0].lower()
     for metric in (metric for group in FOLDED for metric in METRIC_GROUPS[group]):
-        first = metric.name.removesuffix(" 95 %").removesuffix(" 99 %").split()[0].lower()
-        assert first in defined, metric.key
+        assert metric.name.removesuffix(" 95 %").removesuffix(" 99 %").split()[0].lower() in defined, metric.key
 
 
 def test_skfolio_gives_what_its_convention_says(shared: Shared) -> None:

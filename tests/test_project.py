@@ -155,8 +155,7 @@ def test_whatever_is_installed_from_a_lock_is_held_against_its_hashes() -> None:
 
 
 def test_cudas_libraries_are_locked_for_what_the_indexs_torch_needs_on_linux_alone() -> None:
-    others = locked(*EXTRAS)
-    cuda = locked("cuda").keys() - locked().keys()
+    others, cuda = locked(*EXTRAS), locked("cuda").keys() - locked().keys()
     assert all(re.match(r"nvidia-|cuda-|triton$", name) for name in cuda)
     assert not any(re.match(r"nvidia-|cuda-|triton$", name) for name in others)
     asked = [Requirement(line) for line in requires("torch") or () if "platform_system" in line]
@@ -165,8 +164,6 @@ def test_cudas_libraries_are_locked_for_what_the_indexs_torch_needs_on_linux_alo
 
 def test_notice_names_each_direct_dependency_and_what_is_copyleft_or_says_no_licence() -> None:
     specification = importlib.util.spec_from_file_location("licences", ROOT / ".ci" / "licences.py")
-    assert specification is not None
-    assert specification.loader is not None
     tool = importlib.util.module_from_spec(specification)
     specification.loader.exec_module(tool)
     said = {each.name: each.licence for each in tool.licences()}
@@ -243,8 +240,7 @@ def test_conda_users_get_the_same_python_and_the_same_lock() -> None:
 
 
 def test_whatever_the_code_imports_is_declared() -> None:
-    providers = packages_distributions()
-    core = {canonicalize_name(wanted.name) for wanted in direct()}
+    providers, core = packages_distributions(), {canonicalize_name(wanted.name) for wanted in direct()}
     of_set = {name: {canonicalize_name(wanted.name) for wanted in direct(name)} for name in SETS}
     for path, found in nodes().items():
         for node in found:
@@ -290,8 +286,7 @@ def test_an_imported_constant_shares_its_name_with_no_other_imported_one() -> No
         module = ".".join(path.relative_to(ROOT).with_suffix("").parts).removesuffix(".__init__")
         heads = [node for node in tree.body if isinstance(node, ast.Assign | ast.AnnAssign)]
         stored = (node for head in heads for node in ast.walk(head) if isinstance(node, ast.Name))
-        names = {node.id for node in stored if isinstance(node.ctx, ast.Store)}
-        for name in names:
+        for name in {node.id for node in stored if isinstance(node.ctx, ast.Store)}:
             if name.isupper() and len(name) > 1 and module in imported.get(name, ()):
                 by_name.setdefault(name, []).append(module)
     assert {name: modules for name, modules in by_name.items() if len(modules) > 1} == {}

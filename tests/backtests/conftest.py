@@ -1,4 +1,4 @@
-"""Small markets with the sessions of New York; and any policy without its bands, so that it is played day by day."""
+"""What is loaded once; small markets with sessions of New York; any policy without its bands, played day by day."""
 
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
@@ -8,12 +8,12 @@ import new_york
 import numpy as np
 import pandas as pd
 import pytest
+from simulated import MakeMarket
 
 from research.accounting import Hold, Policy, Trade, View
 from research.allocation import Allocation
-from research.market import Market, instruments_table
-
-MakeMarket = Callable[..., Market]
+from research.market import Market, instruments_table, load_market
+from research.portfolio import Portfolio, load_portfolio
 
 
 @pytest.fixture(scope="session")
@@ -43,6 +43,18 @@ def make_market() -> MakeMarket:
         return Market(dates, tuple(lines.index), returns, tradable, np.full(days, cash), lines, unknown, name="made")
 
     return make
+
+
+@pytest.fixture(scope="session")
+def portfolio() -> Portfolio:
+    """The main portfolio; a test file that means another one has a fixture of its own."""
+    return load_portfolio("data/portfolios/global_multi_asset.yaml")
+
+
+@pytest.fixture(scope="session")
+def market() -> Market:
+    """Stocks and bonds; likewise."""
+    return load_market("us_etf_ohlcv").select(["SPY", "AGG"])
 
 
 @pytest.fixture(scope="session")

@@ -39,8 +39,7 @@ def test_the_tables_of_a_run_come_to_the_page_with_their_date_and_machine(folder
     )
     timing.keep("engine", {"versions": "python 3.11.7, bt 1.4.1"})
     page.main("engine")
-    text = page.PAGE.read_text()
-    run = json.loads((folder / "runs" / "engine.json").read_text())
+    text, run = page.PAGE.read_text(), json.loads((folder / "runs" / "engine.json").read_text())
     assert text.startswith(f"# By hand\n\n{page.MARK}")
     assert "old figures" not in text
     assert "| call over loop | 3.14 | at most 3 | not met | loop, 1 ms | [engine](#engine) |" in text

@@ -17,8 +17,6 @@ SCHEMAS = sorted(path for path in FOLDER.glob("*.json") if not path.name.startsw
 def tool(name: str) -> ModuleType:
     """A module of `.ci`."""
     spec = importlib.util.spec_from_file_location(name, ROOT / ".ci" / f"{name}.py")
-    assert spec is not None
-    assert spec.loader is not None
     found = importlib.util.module_from_spec(spec)
     spec.loader.exec_module(found)
     return found

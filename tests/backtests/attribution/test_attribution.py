@@ -1,6 +1,6 @@
 """Attribution of a gap: by hand, on random mixtures of every cost and event, and on all pairs of the main portfolio."""
 
-from collections.abc import Callable, Mapping
+from collections.abc import Mapping
 from dataclasses import replace
 from itertools import permutations
 
@@ -9,20 +9,18 @@ import pytest
 from drawn_cases import case
 from hypothesis import given, settings
 from hypothesis import strategies as st
+from simulated import MakeMarket
 
 from backtests.attribution.attribution import COMPONENTS, Attribution, attributed, attribution
 from backtests.attribution.contributions import Contributions, contributions
 from backtests.comparison.fitting.candidates import backtest_candidate, fit
-from backtests.engine import backtest
-from backtests.engine.result import Backtest
+from backtests.engine import Backtest, backtest
 from foundation.errors import ConfigError, PolicyError
 from research.accounting import Costs, Flows
 from research.allocation import FixedWeights
-from research.market import Market
 from research.portfolio import load_portfolio
 from research.rules import Calendar, Never, Threshold
 
-MakeMarket = Callable[..., Market]
 EXACT = 1e-10
 
 
@@ -54,8 +52,7 @@ def test_two_days_on_paper(make_market: MakeMarket) -> None:
     """All in A against half and half: A gains 10 %, then B loses 10 %; the other holds 11/21 of A on the second day."""
     market = make_market([[0.0, 0.0], [0.10, 0.0], [0.0, -0.10]])
     one = backtest(market, Never(FixedWeights((1.0, 0.0))), Costs.bps(2), name="one")
-    other = backtest(market, Never(FixedWeights((0.5, 0.5))), Costs.bps(2), name="other")
-    found = attribution(one, other)
+    found = attribution(one, backtest(market, Never(FixedWeights((0.5, 0.5))), Costs.bps(2), name="other"))
     assert found.gap == pytest.approx(np.log(1.1), abs=1e-15)
     first = (np.log(1.10) - np.log(1.05)) / 0.05  # Carino's factors: 10 % against 5 %, then 0 against -1/21
     second = np.log(21.0 / 20.0) * 21.0
@@ -76,8 +73,7 @@ def test_each_cost_has_its_name_and_the_opening_its_own(make_market: MakeMarket)
     costs = Costs(np.full(1, 1e-3), np.full(1, 5e-4), management_fee=0.0365)
     rule = Never(FixedWeights((0.5,)))
     dear, free = (backtest(market, rule, c, name=n) for c, n in ((costs, "dear"), (Costs.bps(1), "free")))
-    found = attribution(dear, free)
-    spent = dear.ledger.opening_charges.sum()
+    found, spent = attribution(dear, free), dear.ledger.opening_charges.sum()
     assert found.by_line.loc["A00", "opening"] == pytest.approx(np.log1p(-spent), abs=1e-15)
     days = np.diff(market.days).astype(int)
     assert found.by_line.loc["cash", "management_fee"] == pytest.approx(np.log1p(-1e-4 * days).sum(), abs=1e-12)
@@ -161,24 +157,21 @@ def test_all_pairs_of_the_main_portfolio_add_up_by_line_and_year(main: Mapping[s
     for name, b in main.items():
         assert parts[name].net == pytest.approx(b.net_returns, abs=1e-14), name
     for one, other in permutations(main, 2):
-        found = attributed(main[one], parts[one], main[other], parts[other])
-        check(found, main[one], main[other])
+        check(attributed(main[one], parts[one], main[other], parts[other]), main[one], main[other])
 
 
 @pytest.mark.parametrize("one", ["never", "threshold", "closed_form", "hrp_threshold"])
-def test_each_line_and_year_is_that_of_a_slow_count_from_weights_and_charges(
+def test_each_line_and_year_is_that_of_a_slow_count_of_weights_and_charges(
     main: Mapping[str, Backtest], one: str
 ) -> None:
-    found = attribution(main[one], main["quarterly"])
-    expected = slow_lines(main[one], main["quarterly"])
+    found, expected = attribution(main[one], main["quarterly"]), slow_lines(main[one], main["quarterly"])
     np.testing.assert_allclose(found.cells.sum(axis=2), expected, rtol=0.0, atol=EXACT)
 
 
 def slow_lines(one: Backtest, other: Backtest) -> np.ndarray:
     """(Y, n + 1) the gap by asset and year from weights at closes and the charges of bookings, day by day."""
     years, n = one.dates.year, len(one.market.assets)
-    found = np.zeros((len(set(years[1:])), n + 1))
-    paid = [np.zeros((len(years), n)) for _ in range(2)]
+    found, paid = np.zeros((len(set(years[1:])), n + 1)), [np.zeros((len(years), n)) for _ in range(2)]
     for b, costs in zip((one, other), paid, strict=True):
         for booked, charges in zip(b.ledger.booked, b.ledger.charges, strict=True):
             if booked >= 0:

@@ -14,7 +14,7 @@ from backtests.engine.result import Backtest
 from backtests.evaluation.benchmark import target_returns
 from foundation.errors import ConfigError, DataError, PolicyError
 from research.allocation import FixedWeights
-from research.portfolio import Portfolio, load_portfolio
+from research.portfolio import Portfolio
 from research.risk.decomposition.linking import linked
 from research.rules import Never
 
@@ -25,11 +25,6 @@ WEIGHTS = np.array([[0.4, 0.3, 0.3], [0.7, 0.2, 0.1], [0.3, 0.5, 0.2], [0.3, 0.5
 RETURNS = np.array([[0.20, -0.05, 0.06], [-0.05, 0.03, -0.05], [-0.20, 0.08, -0.15], [0.10, -0.07, 0.25]])
 BENCHMARK = np.array([[0.4, 0.2, 0.4], [0.4, 0.3, 0.3], [0.5, 0.4, 0.1], [0.4, 0.4, 0.2]])
 INDICES = np.array([[0.10, -0.04, 0.08], [-0.07, 0.04, -0.10], [-0.25, 0.05, -0.20], [0.05, -0.05, 0.10]])
-
-
-@pytest.fixture(scope="module")
-def portfolio() -> Portfolio:
-    return load_portfolio("data/portfolios/global_multi_asset.yaml")
 
 
 @pytest.fixture(scope="module")
@@ -78,8 +73,7 @@ def test_against_the_strategic_target_the_other_return_is_the_targets(portfolio,
     expected = np.prod(1.0 + target_returns(target, portfolio.market, main["never"].first))
     assert np.prod(1.0 + found.compared) == pytest.approx(expected, rel=1e-12)
     assert found.residual <= 1e-12
-    assert found.table["compared"].sum() == pytest.approx(1.0, abs=1e-12)
-    assert found.other == "the target"
+    assert (found.table["compared"].sum(), found.other) == (pytest.approx(1.0, abs=1e-12), "the target")
 
 
 def test_sectors_are_taken_where_the_instruments_have_them(main: Mapping[str, Backtest]) -> None:
@@ -120,16 +114,14 @@ def test_four_quarters_of_the_textbook_linked_by_carino() -> None:
     allocation, selection = (linked(effect, r, b).sum(axis=0) for effect in (found.allocation, top_down))
     assert allocation == pytest.approx([0.0165, -0.0060, 0.0015], abs=6e-5)
     assert selection == pytest.approx([0.0804, 0.0018, 0.0385], abs=6e-5)
-    assert allocation.sum() == pytest.approx(0.0120, abs=6e-5)
-    assert selection.sum() == pytest.approx(0.1207, abs=6e-5)
+    assert (allocation.sum(), selection.sum()) == (pytest.approx(0.0120, abs=6e-5), pytest.approx(0.1207, abs=6e-5))
     assert allocation.sum() + selection.sum() == pytest.approx(np.prod(1.0 + r) - np.prod(1.0 + b), abs=1e-14)
 
 
 def test_a_class_that_one_side_does_not_hold_has_an_allocation_effect_only() -> None:
     w, v = np.array([[0.7, 0.3, 0.0, 0.0]]), np.array([[0.6, 0.0, 0.4, 0.0]])
     r, b = np.array([[0.10, -0.05, np.nan, np.nan]]), np.array([[0.08, np.nan, 0.02, np.nan]])
-    found = brinson_fachler(w, r, v, b)
-    whole = 0.6 * 0.08 + 0.4 * 0.02
+    found, whole = brinson_fachler(w, r, v, b), 0.6 * 0.08 + 0.4 * 0.02
     assert found.allocation[0, 1:] == pytest.approx([0.3 * (-0.05 - whole), -0.4 * (0.02 - whole), 0.0], abs=1e-15)
     assert found.selection[0, 1:].tolist() == [0.0, 0.0, 0.0]
     assert found.interaction[0, 1:].tolist() == [0.0, 0.0, 0.0]

@@ -8,8 +8,7 @@ import pytest
 import statsmodels.api as sm
 
 from backtests.attribution.factor_attribution import factor_attribution
-from backtests.engine import backtest
-from backtests.engine.result import Backtest
+from backtests.engine import Backtest, backtest
 from foundation.errors import DataError
 from research.accounting import Costs
 from research.allocation import FixedWeights
@@ -43,17 +42,14 @@ def test_parts_by_factor_and_year_are_those_of_statsmodels_and_add_up(played: Ba
     found = factor_attribution(played, factors[["equity"]])
     over_cash = pd.Series(played.net_returns - played.market.cash[played.first + 1 :], played.dates[1:])
     x = sm.add_constant(factors[["equity"]].loc[over_cash.index])
-    fit = sm.OLS(over_cash, x).fit()
-    by_year = found.by_year
+    fit, by_year = sm.OLS(over_cash, x).fit(), found.by_year
     expected = (fit.params["equity"] * x["equity"]).groupby(x.index.year).sum()
     assert by_year["equity"].to_numpy() == pytest.approx(expected.to_numpy(), abs=1e-14)
     assert by_year["residual"].to_numpy() == pytest.approx(fit.resid.groupby(x.index.year).sum().to_numpy(), abs=1e-14)
-    realised = over_cash.groupby(x.index.year).sum().to_numpy()
-    assert by_year["total"].to_numpy() == pytest.approx(realised, abs=1e-13)
+    assert by_year["total"].to_numpy() == pytest.approx(over_cash.groupby(x.index.year).sum().to_numpy(), abs=1e-13)
     assert found.residual <= 1e-13
     assert found.table.loc["alpha", "coefficient"] == pytest.approx(252.0 * fit.params["const"], rel=1e-9)
-    years = len(over_cash) / 252.0
-    assert found.table["part"].sum() == pytest.approx(over_cash.sum() / years, abs=1e-13)
+    assert found.table["part"].sum() == pytest.approx(over_cash.sum() / (len(over_cash) / 252.0), abs=1e-13)
 
 
 def test_factors_of_a_part_of_the_test_are_used_on_that_part(played: Backtest, factors: pd.DataFrame) -> None:

@@ -1,26 +1,25 @@
 """The rebalancing premium: its terms add up, and are those of the literature where that has a closed form."""
 
-from collections.abc import Callable, Mapping
+from collections.abc import Mapping
 
 import numpy as np
 import pytest
 from drawn_cases import case
 from hypothesis import given
 from hypothesis import strategies as st
+from simulated import MakeMarket
 
 from backtests.attribution.attribution import attribution
 from backtests.attribution.rebalancing_premium import excess_growth, rebalancing_premium
 from backtests.comparison.fitting.candidates import backtest_candidate
-from backtests.engine import backtest
-from backtests.engine.result import Backtest
+from backtests.engine import Backtest, backtest
 from foundation.errors import DataError, PolicyError
 from research.accounting import Costs
 from research.allocation import FixedWeights
-from research.market import Market, delist
+from research.market import delist
 from research.portfolio import load_portfolio
 from research.rules import Calendar, Never
 
-MakeMarket = Callable[..., Market]
 HALVES = FixedWeights((0.5, 0.5))
 
 
@@ -34,8 +33,7 @@ def main() -> dict[str, Backtest]:
 def test_doubling_and_halving_on_paper(make_market: MakeMarket) -> None:
     """A doubles, then halves; B stands still: half and half rebalanced grows by 9/8, left alone by nothing."""
     market = make_market([[0.0, 0.0], [1.0, 0.0], [-0.5, 0.0]])
-    played = backtest(market, Calendar(HALVES, "day"), Costs.bps(2), lag=0)
-    found = rebalancing_premium(played)
+    found = rebalancing_premium(backtest(market, Calendar(HALVES, "day"), Costs.bps(2), lag=0))
     assert found.net == pytest.approx(np.log(9.0 / 8.0), abs=1e-15)
     assert found.terms["volatility return"] == pytest.approx(np.log(9.0 / 8.0), abs=1e-15), "A's growth rate is 0"
     assert found.terms["dispersion discount"] == pytest.approx(0.0, abs=1e-15), "the assets end where they began"
@@ -72,8 +70,7 @@ def test_another_target_has_its_own_drifting_portfolio(main: Mapping[str, Backte
 
 def test_constant_weights_have_the_excess_growth_rate_of_continuous_time(make_market: MakeMarket) -> None:
     """Fernholz and Shay (1982): half the weighted variances less the portfolio's; weekly returns of 1 % a day."""
-    rng = np.random.default_rng(2)
-    market = make_market(rng.normal(0.0, 0.01, (1_000, 2)), begin="2015-01-02")
+    market = make_market(np.random.default_rng(2).normal(0.0, 0.01, (1_000, 2)), begin="2015-01-02")
     found = rebalancing_premium(backtest(market, Calendar(HALVES, "day"), Costs.bps(2), lag=0))
     covariance = np.cov(market.returns[1:].T, ddof=0)
     expected = 0.5 * (np.diag(covariance).mean() - np.full(2, 0.5) @ covariance @ np.full(2, 0.5)) * 999
@@ -101,10 +98,8 @@ def test_random_mixtures_of_every_cost_and_event_add_up() -> None:
 
 
 def test_a_delisted_line_is_cash_from_then_on_in_the_drifting_portfolio_too(make_market: MakeMarket) -> None:
-    returns = np.zeros((6, 2))
-    made = make_market(returns, cash=0.01, halted=[(t, 0) for t in range(2, 6)])
-    market = delist(made, "A00", made.dates[3], -0.3)
-    played = backtest(market, Never(HALVES), Costs.bps(2), nav=100.0)
+    made = make_market(np.zeros((6, 2)), cash=0.01, halted=[(t, 0) for t in range(2, 6)])
+    played = backtest(delist(made, "A00", made.dates[3], -0.3), Never(HALVES), Costs.bps(2), nav=100.0)
     found = rebalancing_premium(played)
     assert found.drifting[-1] == pytest.approx(0.5 + 0.35 * 1.01**2, abs=1e-14)
     assert found.net == pytest.approx(0.0, abs=1e-14)

@@ -1,31 +1,25 @@
 """Where the money went: by hand, and what a changed figure does to it."""
 
-from collections.abc import Callable
 from dataclasses import replace
 
 import numpy as np
 import pytest
+from simulated import MakeMarket
 
 from backtests.attribution import reconciliation
-from backtests.engine import backtest
-from backtests.engine.result import Backtest
+from backtests.engine import Backtest, backtest
 from research.accounting import Costs, Flows
 from research.allocation import FixedWeights
-from research.market import Market
 from research.rules import Calendar, Never
-
-MakeMarket = Callable[..., Market]
 
 
 @pytest.fixture
 def played(make_market: MakeMarket) -> Backtest:
     """Twenty sessions of two assets traded daily at 10 bp, with interest, fees, and 7 that come on the tenth."""
-    rng = np.random.default_rng(4)
-    market = make_market(rng.normal(0.0, 0.02, (20, 2)), 1e-4)
+    market = make_market(np.random.default_rng(4).normal(0.0, 0.02, (20, 2)), 1e-4)
     costs = Costs(np.full(2, 1e-3), np.zeros(2), borrow=np.full(2, 0.02), management_fee=0.01)
     flows = Flows({market.dates[10]: 7.0})
-    rule = Calendar(FixedWeights((0.4, 0.4)), "day")
-    return backtest(market, rule, costs, nav=100.0, flows=flows)
+    return backtest(market, Calendar(FixedWeights((0.4, 0.4)), "day"), costs, nav=100.0, flows=flows)
 
 
 def test_the_money_of_each_day_is_explained(played: Backtest) -> None:
@@ -52,9 +46,7 @@ def test_each_line_ends_where_its_gains_and_trades_lead(played: Backtest) -> Non
 
 
 @pytest.mark.parametrize("days", [1, 7, 19])
-def test_days_followed_some_at_a_time_give_the_same_figures(
-    played: Backtest, days: int, monkeypatch: pytest.MonkeyPatch
-) -> None:
+def test_days_followed_in_parts_give_the_figures(played: Backtest, days: int, monkeypatch: pytest.MonkeyPatch) -> None:
     whole = played.reconcile()
     monkeypatch.setattr(reconciliation, "AT_ONCE", days * len(played.market.assets))
     parts = played.reconcile()

@@ -1,14 +1,13 @@
 """A configuration of a batch is its own backtest, to the bit: whatever rule, lag, costs, start, target, neighbours."""
 
 import re
-from collections.abc import Callable
 from dataclasses import dataclass, replace
 
 import numpy as np
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
-from simulated import world
+from simulated import MakeMarket, world
 
 from backtests.batch.batch import BLOCK, PreparedConfiguration, play_batch
 from backtests.batch.streaming_metrics import BATCH_METRICS, batch_metrics, target_path_returns
@@ -16,12 +15,10 @@ from backtests.engine import backtest
 from foundation.errors import ConfigError, DataError, PolicyError
 from research.accounting import Costs
 from research.allocation import HRP, Allocation, EqualWeights, FixedWeights, InverseVolatility, TargetPath, target_path
-from research.market import Market, Past, load_market
-from research.market.delisting import delist
+from research.market import Market, Past, delist, load_market
 from research.rules import Calendar, Never, Rule, Threshold, Within
 
 PENALTY = 5.0
-MakeMarket = Callable[..., Market]
 Configuration = tuple[Rule, Costs, int, int]  # rule, costs, lag, row of the opening trade
 
 
@@ -38,11 +35,9 @@ def differences(market: Market, configurations: list[Configuration], **how: obje
         for r, c, lag, first in configurations
     ]
     found = play_batch(market, prepared, strategic, PENALTY, 252.0, **how)  # type: ignore[arg-type]
-    reference = target_path_returns(strategic, market)
-    wrong = []
+    reference, wrong = target_path_returns(strategic, market), []
     for j, (rule, costs, lag, first) in enumerate(configurations):
-        targets = paths[rule.allocation]
-        limit = how.get("leverage_limit", 1.0)
+        targets, limit = paths[rule.allocation], how.get("leverage_limit", 1.0)
         start = market.dates[first + 1]
         played = backtest(market, rule, costs, start=start, lag=lag, targets=targets, leverage_limit=limit)  # type: ignore[arg-type]
         own = target_path_returns(targets, market)
@@ -53,17 +48,11 @@ def differences(market: Market, configurations: list[Configuration], **how: obje
 
 def rules(allocation: Allocation) -> list[Rule]:
     return [
-        Never(allocation),
-        Calendar(allocation, "day"),
-        Calendar(allocation, "week", fraction=0.5),
-        Calendar(allocation, "month"),
-        Threshold(allocation, 0.0),
-        Threshold(allocation, 0.005),
-        Threshold(allocation, 0.01, "edge"),
-        Threshold(allocation, 0.02, "edge", fraction=0.3),
-        Threshold(allocation, 0.03, Within(0.01)),
-        Threshold(allocation, 0.02, fraction=0.5),
-    ]
+        Never(allocation), Calendar(allocation, "day"), Calendar(allocation, "week", fraction=0.5),
+        Calendar(allocation, "month"), Threshold(allocation, 0.0), Threshold(allocation, 0.005),
+        Threshold(allocation, 0.01, "edge"), Threshold(allocation, 0.02, "edge", fraction=0.3),
+        Threshold(allocation, 0.03, Within(0.01)), Threshold(allocation, 0.02, fraction=0.5),
+    ]  # fmt: skip
 
 
 @st.composite
@@ -73,8 +62,7 @@ def markets(draw: st.DrawFn, make_market: MakeMarket) -> Market:
     listed = [0, *rng.integers(0, 8, n - 1)]
     lines = rng.integers(1, n, 8) if n > 1 else []  # the first always trades, so that no configuration stands still
     halted = [(int(t), int(i)) for t, i in zip(rng.integers(9, days, 8), lines, strict=False)]
-    wild = draw(st.sampled_from([0.005, 0.02, 0.08]))
-    returns = rng.normal(3e-4, wild, (days, n)).clip(-0.6, 0.6)
+    returns = rng.normal(3e-4, draw(st.sampled_from([0.005, 0.02, 0.08])), (days, n)).clip(-0.6, 0.6)
     return make_market(returns, rng.uniform(0, 2e-4, days), listed, halted if draw(st.booleans()) else ())
 
 
@@ -82,8 +70,7 @@ def markets(draw: st.DrawFn, make_market: MakeMarket) -> Market:
 @settings(max_examples=20)
 def test_configurations_are_backtests_to_the_bit(make_market: MakeMarket, data: st.DataObject) -> None:
     market = data.draw(markets(make_market))
-    n = len(market.assets)
-    rng = np.random.default_rng(data.draw(st.integers(0, 2**16)))
+    n, rng = len(market.assets), np.random.default_rng(data.draw(st.integers(0, 2**16)))
     fixed = FixedWeights(tuple(rng.dirichlet(np.ones(n)) * data.draw(st.sampled_from([1.0, 0.8]))))
     everything = rules(EqualWeights()) + rules(fixed)
     configurations = [
@@ -150,15 +137,12 @@ def test_neighbours_do_not_matter() -> None:
     targets = target_path(EqualWeights(), market)
     configurations = [
         PreparedConfiguration(
-            Threshold(EqualWeights(), band).no_trade_bands(market, targets),
-            targets,
-            Costs.bps(3, commission=10),
-            lag,
-            lag * 7,
+            Threshold(EqualWeights(), band).no_trade_bands(market, targets), targets, Costs.bps(3, commission=10),
+            lag, lag * 7,
         )
         for band in np.geomspace(0.001, 0.05, 20)
         for lag in (0, 1, 2, 5)
-    ]
+    ]  # fmt: skip
     together = play_batch(market, configurations, targets, PENALTY, 252.0)
     alone = np.concatenate(
         [play_batch(market, [configuration], targets, PENALTY, 252.0) for configuration in configurations]
@@ -179,18 +163,15 @@ def configuration(market: Market, allocation: Allocation | None = None, **how: o
     )  # type: ignore[arg-type]
 
 
-@pytest.mark.parametrize(
-    ("how", "error", "words"),
-    [
-        ({"lag": -1}, ConfigError, "lag of configuration 1 is -1"),
-        ({"lag": 99_999}, ConfigError, "lag of configuration 1 is 99999, of .* nothing would ever be booked"),
-        ({"first": 99}, ConfigError, "configuration 1 opens in row 99"),
-        ({"first": -1}, ConfigError, "configuration 1 opens in row -1"),
-        ({"costs": replace(Costs.bps(3), ticket=np.ones(3))}, PolicyError, "configuration 1 .* not all proportional"),
-        ({"costs": Costs.bps(2)}, PolicyError, "configuration 1 .* its costs have 2 assets and the market 3"),
-        ({"allocation": FixedWeights((1.0, 0.5, 0.0))}, PolicyError, "configuration 1 .* gross weights of 1.5"),
-    ],
-)
+@pytest.mark.parametrize(("how", "error", "words"), [
+    ({"lag": -1}, ConfigError, "lag of configuration 1 is -1"),
+    ({"lag": 99_999}, ConfigError, "lag of configuration 1 is 99999, of .* nothing would ever be booked"),
+    ({"first": 99}, ConfigError, "configuration 1 opens in row 99"),
+    ({"first": -1}, ConfigError, "configuration 1 opens in row -1"),
+    ({"costs": replace(Costs.bps(3), ticket=np.ones(3))}, PolicyError, "configuration 1 .* not all proportional"),
+    ({"costs": Costs.bps(2)}, PolicyError, "configuration 1 .* its costs have 2 assets and the market 3"),
+    ({"allocation": FixedWeights((1.0, 0.5, 0.0))}, PolicyError, "configuration 1 .* gross weights of 1.5"),
+])  # fmt: skip
 def test_lane_that_cannot_be_played_is_named(how: dict[str, object], error: type[ValueError], words: str) -> None:
     market = world(100, 3)
     with pytest.raises(error, match=words):
@@ -203,16 +184,13 @@ def test_lane_that_cannot_be_played_is_named(how: dict[str, object], error: type
         )  # type: ignore[arg-type]
 
 
-@pytest.mark.parametrize(
-    ("settings", "message"),
-    [
-        ({"tracking_penalty": float("nan")}, "tracking_penalty is nan: the price of tracking error"),
-        ({"tracking_penalty": -5.0}, "tracking_penalty is -5.0"),
-        ({"periods_per_year": 0}, "periods_per_year is 0"),
-        ({"workers": 0}, "workers is 0: give a whole number of threads"),
-        ({"leverage_limit": float("nan")}, "leverage_limit is nan"),
-    ],
-)
+@pytest.mark.parametrize(("settings", "message"), [
+    ({"tracking_penalty": float("nan")}, "tracking_penalty is nan: the price of tracking error"),
+    ({"tracking_penalty": -5.0}, "tracking_penalty is -5.0"),
+    ({"periods_per_year": 0}, "periods_per_year is 0"),
+    ({"workers": 0}, "workers is 0: give a whole number of threads"),
+    ({"leverage_limit": float("nan")}, "leverage_limit is nan"),
+])  # fmt: skip
 def test_settings_out_of_range_are_refused(settings: dict[str, float], message: str) -> None:
     market, rule = world(60, 2), Threshold(EqualWeights(), 0.01)
     targets = target_path(rule.allocation, market)
@@ -246,8 +224,7 @@ def test_bands_for_another_market_are_refused() -> None:
 
 def test_trade_that_cannot_be_paid_names_lane_day_and_line() -> None:
     """Weights of 2 and -1.4 at costs of 40 % leave no root; the same portfolio without costs is played."""
-    market = world(60, 2, seed=2)
-    long_short = FixedWeights((2.0, -1.4))
+    market, long_short = world(60, 2, seed=2), FixedWeights((2.0, -1.4))
     targets = target_path(long_short, market)
     bands = Threshold(long_short, 0.001).no_trade_bands(market, targets)
     good, bad = (PreparedConfiguration(bands, targets, Costs.bps(2, commission=bps)) for bps in (0.0, 4000.0))
@@ -260,8 +237,7 @@ def test_trade_that_cannot_be_paid_names_lane_day_and_line() -> None:
 
 def test_ruin_names_its_day() -> None:
     """A short asset that rises by half each day eats up the wealth on the third day of the test."""
-    market = world(20, 2, cash=0.0)
-    returns = np.zeros((20, 2))
+    market, returns = world(20, 2, cash=0.0), np.zeros((20, 2))
     returns[1:, 1] = 0.5
     market = type(market)(
         market.dates, market.assets, returns, market.tradable, market.cash, market.instruments, market.prices,
@@ -275,8 +251,7 @@ def test_ruin_names_its_day() -> None:
 
 
 def test_lane_that_only_holds_cash_has_no_sharpe_ratio() -> None:
-    market = world(60, 2)
-    allocation = FixedWeights((0.0, 0.0))
+    market, allocation = world(60, 2), FixedWeights((0.0, 0.0))
     targets = target_path(allocation, market)
     still = PreparedConfiguration(Never(allocation).no_trade_bands(market, targets), targets, Costs.bps(2))
     with pytest.raises(DataError, match="Sharpe ratio of configuration 0"):

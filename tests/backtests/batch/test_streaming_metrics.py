@@ -12,19 +12,16 @@ from backtests.batch.streaming_metrics import BATCH_METRICS, CVAR, batch_metrics
 from backtests.engine import backtest
 from backtests.evaluation.scores import score
 from foundation.errors import DataError
-from research.accounting import Costs
-from research.accounting.execution import Flows
+from research.accounting import Costs, Flows
 from research.allocation import EqualWeights, FixedWeights, target_path
 from research.rules import Calendar, Never, Threshold, Within
 
 POLICIES = [
-    Never(FixedWeights((0.5, 0.3, 0.1))),
-    Calendar(FixedWeights((0.5, 0.3, 0.2)), "month"),
-    Calendar(EqualWeights(), "week", fraction=0.5),
-    Threshold(EqualWeights(), 0.01),
+    Never(FixedWeights((0.5, 0.3, 0.1))), Calendar(FixedWeights((0.5, 0.3, 0.2)), "month"),
+    Calendar(EqualWeights(), "week", fraction=0.5), Threshold(EqualWeights(), 0.01),
     Threshold(FixedWeights((0.2, 0.3, 0.4)), 0.01, "edge"),
     Threshold(FixedWeights((0.2, 0.3, 0.4)), 0.02, Within(0.005)),
-]
+]  # fmt: skip
 
 
 @pytest.mark.parametrize("policy", POLICIES, ids=repr)
@@ -64,8 +61,7 @@ def test_costs_of_holding_and_flows_are_in_the_figures() -> None:
 
 def test_path_by_hand() -> None:
     """Half in an asset that doubles, halves and doubles: NAV 1, 1.5, 1, 1.5; its target earns 50, -25, 50 %."""
-    market = world(4, 2, cash=0.0)
-    returns = np.array([[0.0, 0.0], [1.0, 0.0], [-0.5, 0.0], [1.0, 0.0]])
+    market, returns = world(4, 2, cash=0.0), np.array([[0.0, 0.0], [1.0, 0.0], [-0.5, 0.0], [1.0, 0.0]])
     market = type(market)(
         market.dates, market.assets, returns, market.tradable, market.cash, market.instruments, market.prices,
         calendar="24/7",
@@ -75,8 +71,7 @@ def test_path_by_hand() -> None:
     own = target_path_returns(target_path(allocation, market), market)
     assert own.tolist() == [0.0, 0.5, -0.25, 0.5]
     found = dict(zip(BATCH_METRICS, batch_metrics(played, own, own, tracking_penalty=2.0), strict=True))
-    assert found["nav"] == pytest.approx(1.5)
-    assert found["growth"] == pytest.approx(1.5 ** (365.25 / 5) - 1)
+    assert (found["nav"], found["growth"]) == (pytest.approx(1.5), pytest.approx(1.5 ** (365.25 / 5) - 1))
     assert found["max_drawdown"] == pytest.approx(-1 / 3)
     assert found["volatility"] == pytest.approx(np.std([0.5, -1 / 3, 0.5], ddof=1) * np.sqrt(3))
     assert found["loss"] == pytest.approx(1e4 * (1 / 3 - 1 / 4) ** 2)  # 3 a year, mean of three days, g/2 = 1
@@ -85,8 +80,7 @@ def test_path_by_hand() -> None:
 
 
 def test_path_that_only_holds_cash_has_no_sharpe_ratio() -> None:
-    market = world(50, 2)
-    played = backtest(market, Never(FixedWeights((0.0, 0.0))), Costs.bps(2), name="all cash")
+    played = backtest(world(50, 2), Never(FixedWeights((0.0, 0.0))), Costs.bps(2), name="all cash")
     with pytest.raises(DataError, match="Sharpe ratio of backtest 'all cash' is not defined"):
         batch_metrics(played, np.zeros(50), np.zeros(50), tracking_penalty=5.0)
 
@@ -104,12 +98,10 @@ def test_path_that_gains_the_same_every_day_has_no_sharpe_ratio(gain: float, day
 
 def test_small_moves_round_a_steady_gain_have_the_sharpe_ratio_of_the_scores() -> None:
     """1 % a day, give or take 1e-6: a Sharpe ratio of 1e4 a day, which is a number and no rounding."""
-    market = world(500, 1, cash=0.0)
-    moves = 0.01 + 1e-6 * np.where(np.arange(500) % 2, 1.0, -1.0)
+    market, moves = world(500, 1, cash=0.0), 0.01 + 1e-6 * np.where(np.arange(500) % 2, 1.0, -1.0)
     market = replace(market, returns=moves[:, None] * (np.arange(500) > 0)[:, None])
     played = backtest(market, Never(FixedWeights((1.0,))), Costs.bps(1))
     found = dict(
         zip(BATCH_METRICS, batch_metrics(played, np.zeros(500), np.zeros(500), tracking_penalty=5.0), strict=True)
     )
-    expected = 0.01 / np.std(moves[1:], ddof=1) * np.sqrt(252)
-    assert found["sharpe"] == pytest.approx(expected, rel=1e-5)
+    assert found["sharpe"] == pytest.approx(0.01 / np.std(moves[1:], ddof=1) * np.sqrt(252), rel=1e-5)

@@ -32,15 +32,12 @@ run_app(app)
 SPACE = "The address space of this process is limited to {} MiB, and the libraries alone take"
 
 
-@pytest.mark.parametrize(
-    ("kind", "limit", "said"),
-    [
-        pytest.param("RLIMIT_AS", 2**30, SPACE.format("1,024"), marks=LINUX),
-        pytest.param("RLIMIT_AS", 2**28, SPACE.format("256"), marks=LINUX),
-        ("RLIMIT_NPROC", 1, "The system starts no more threads or processes for this user: raise the limit"),
-        ("RLIMIT_NPROC", 12, "The system starts no more threads or processes for this user: raise the limit"),
-    ],
-)
+@pytest.mark.parametrize(("kind", "limit", "said"), [
+    pytest.param("RLIMIT_AS", 2**30, SPACE.format("1,024"), marks=LINUX),
+    pytest.param("RLIMIT_AS", 2**28, SPACE.format("256"), marks=LINUX),
+    ("RLIMIT_NPROC", 1, "The system starts no more threads or processes for this user: raise the limit"),
+    ("RLIMIT_NPROC", 12, "The system starts no more threads or processes for this user: raise the limit"),
+])  # fmt: skip
 def test_too_little_memory_and_too_few_threads_are_refused_in_a_sentence(kind: str, limit: int, said: str) -> None:
     script = LIMITED.format(kind=kind, limit=limit, work="with starting(): print('began')")
     done = subprocess.run([sys.executable, "-c", script], cwd=ROOT, capture_output=True, text=True, check=False)
@@ -65,21 +62,12 @@ run_app(app)
 
 
 @LINUX
-@pytest.mark.parametrize(
-    ("error", "said"),
-    [
-        ('SystemError("error return without exception set")', "(error return without exception set) with an address"),
-        ("MemoryError", "The command failed (MemoryError) with an address space of 2,048 MiB. Raise that limit"),
-        (
-            'OSError("Could not find/load shared object")',
-            "(Could not find/load shared object) with an address space of",
-        ),
-        (
-            'FileNotFoundError(2, "No such file", "x.csv")',
-            "No such file (x.csv). Give a path that can be read or written.",
-        ),
-    ],
-)
+@pytest.mark.parametrize(("error", "said"), [
+    ('SystemError("error return without exception set")', "(error return without exception set) with an address"),
+    ("MemoryError", "The command failed (MemoryError) with an address space of 2,048 MiB. Raise that limit"),
+    ('OSError("Could not find/load shared object")', "(Could not find/load shared object) with an address space of"),
+    ('FileNotFoundError(2, "No such file", "x.csv")', "No such file (x.csv). Give a path that can be read or written."),
+])  # fmt: skip
 def test_what_fails_with_little_memory_names_the_limit(error: str, said: str) -> None:
     done = subprocess.run(
         [sys.executable, "-c", SHORT.format(error=error)], cwd=ROOT, capture_output=True, text=True, check=False

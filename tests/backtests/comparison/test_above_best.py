@@ -8,8 +8,7 @@ from simulated import world
 
 from backtests.comparison.above_best import AboveBest, above_best
 from backtests.comparison.simulated_tests import SimulatedTests, covariance_of_test
-from backtests.engine import backtest
-from backtests.engine.result import Backtest
+from backtests.engine import Backtest, backtest
 from backtests.evaluation.benchmark import Benchmark
 from backtests.inference.estimates import NotAvailable
 from research.accounting import Costs
@@ -54,20 +53,16 @@ def test_tickets_are_counted_over_the_first_nav() -> None:
     real, benchmark, tests = played(replace(COSTS, ticket=np.full(2, 2e-5)), band=rule)
     found = above_best(real, benchmark, tests)
     assert isinstance(found, AboveBest)
-    covariance = covariance_of_test(real["band"], benchmark)
-    problem = HELD.weights, np.zeros(2), covariance, COSTS.total, 5.0, 1 / 252
+    problem = HELD.weights, np.zeros(2), covariance_of_test(real["band"], benchmark), COSTS.total, 5.0, 1 / 252
     optimum = 1e4 * optimal_region(*problem, ticket=4e-5).value
     assert 0.97 * optimum < found.bound < 1.001 * optimum
     assert found.bound > 1.2e4 * optimal_region(*problem).value
 
 
-@pytest.mark.parametrize(
-    ("costs", "reason"),
-    [
-        (replace(COSTS, minimum=np.full(2, 1e-4)), "the bound does not count minimum"),
-        (Costs.bps(2, commission=0), "trades without a cost"),
-    ],
-)
+@pytest.mark.parametrize(("costs", "reason"), [
+    (replace(COSTS, minimum=np.full(2, 1e-4)), "the bound does not count minimum"),
+    (Costs.bps(2, commission=0), "trades without a cost"),
+])  # fmt: skip
 def test_where_the_bound_does_not_hold_the_reason_stands(costs: Costs, reason: str) -> None:
     found = above_best(*played(costs, band=Threshold(HELD, 0.03)))
     assert isinstance(found, NotAvailable)

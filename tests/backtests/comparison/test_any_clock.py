@@ -73,7 +73,6 @@ def test_losses_of_a_row_are_said_to_be_those_of_a_day_a_week_or_a_month(found: 
     assert set(units[units.index.str.contains("VaR")]) == {f"% a {row}"}
     assert f"Hit rate, {row}s of gain" in units.index
     drawn = daily_returns_picture(found.risk, line_styles(dict.fromkeys(found.backtests, False), found.reference, None))
-    assert drawn is not None
     assert f"of NAV a {row}; " in drawn.alt
     assert METRICS["cvar95"].record_unit == "fraction a row"
 

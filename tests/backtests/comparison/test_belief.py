@@ -49,16 +49,9 @@ def at_once(j: tuple[float, float], variance: float = 0.01, days: int = 25_200) 
 
 def measured_as(j: tuple[float, float], shares: np.ndarray, variance: float) -> DailyTerms:
     return DailyTerms(
-        NAMES,
-        np.array(j) * shares,
-        np.zeros(shares.shape),
-        np.zeros(shares.shape),
-        np.zeros(shares.shape),
-        np.full(len(shares), variance),
-        252.0,
-        np.zeros(shares.shape),
-        np.zeros(shares.shape),
-    )
+        NAMES, np.array(j) * shares, np.zeros(shares.shape), np.zeros(shares.shape), np.zeros(shares.shape),
+        np.full(len(shares), variance), 252.0, np.zeros(shares.shape), np.zeros(shares.shape),
+    )  # fmt: skip
 
 
 def test_no_test_errs_less_than_a_simulated_one_and_theory_is_believed_where_the_test_says_nothing() -> None:
@@ -114,8 +107,7 @@ def test_theory_is_taken_at_the_volatility_of_the_test_and_rescaled_to_another()
 
 def test_of_a_policy_that_no_test_was_simulated_of_only_the_test_is_known() -> None:
     terms, tests = measured((2.0, 4.0), 1e-6), simulated((9.0, 9.0), 0.3)
-    other = replace(terms, names=("a", "own"))
-    draws = np.log(losses_of(other, tests, PENALTY))
+    draws = np.log(losses_of(replace(terms, names=("a", "own")), tests, PENALTY))
     assert draws[:, 1].mean() == pytest.approx(np.log(4.0) + 0.3**2 / 2.0, abs=0.005)  # as skew as the others
     alone = np.log(losses_of(at_once((2.0, 4.0)), None, PENALTY))
     assert (alone.std(axis=0) < VAGUE).all()
@@ -125,8 +117,7 @@ def test_of_a_policy_that_no_test_was_simulated_of_only_the_test_is_known() -> N
 def test_tax_is_believed_as_the_test_charged_it_whatever_theory_says() -> None:
     """One is taxed once, beyond all that it costs; the other is refunded more than all that it costs."""
     terms, tests = measured((2.0, 4.0), 0.2), simulated((3.0, 3.0), 0.1)
-    taxed = replace(terms, tax=terms.tax.copy())
-    charged = np.array([16.0, -16.0])
+    taxed, charged = replace(terms, tax=terms.tax.copy()), np.array([16.0, -16.0])
     taxed.tax[1_000] = 2_520 * charged
     plain, drawn = losses_of(terms, tests, PENALTY), losses_of(taxed, tests, PENALTY)
     assert drawn.mean(axis=0) == pytest.approx(plain.mean(axis=0) + charged, rel=1e-12)
@@ -135,8 +126,7 @@ def test_tax_is_believed_as_the_test_charged_it_whatever_theory_says() -> None:
     assert (drawn - plain).std(axis=0) == pytest.approx(waves * np.sqrt((scales**2).mean()), rel=0.05)
     wild = losses_of(taxed, tests, PENALTY, volatility=0.3) - losses_of(terms, tests, PENALTY, volatility=0.3)
     dear = losses_of(taxed, tests, PENALTY, costs=2.0) - losses_of(terms, tests, PENALTY, costs=2.0)
-    assert wild == pytest.approx(drawn - plain)
-    assert dear == pytest.approx(drawn - plain)
+    assert (wild, dear) == (pytest.approx(drawn - plain), pytest.approx(drawn - plain))
 
 
 def test_costs_beside_theory_are_believed_as_charged_and_grow_with_all_costs() -> None:
@@ -151,8 +141,6 @@ def test_costs_beside_theory_are_believed_as_charged_and_grow_with_all_costs() -
 def test_the_belief_of_a_taxed_file_lies_between_its_test_and_theory() -> None:
     """Half of the simulated tests of a monthly rule with this tax would have no cost, or a negative one."""
     found = compare(load_portfolio(EXAMPLE, {"day_cost": 0.0}), draws=100)
-    assert found.asked is not None
-    assert found.tests is not None
     terms, at = found.asked.terms, found.tests.names.index("monthly")
     expected = np.exp(found.tests.expected(terms.variance, found.tests.logs(PENALTY)).log[at]) + terms.tax[:, at].mean()
     believed = found.recommendation.candidates["monthly"].loss / found.portfolio.nav * 1e4
@@ -164,10 +152,8 @@ def test_the_belief_of_a_taxed_file_lies_between_its_test_and_theory() -> None:
 
 def test_policies_that_are_one_are_believed_alike() -> None:
     terms = measured((2.0, 2.0), 0.3)
-    same = replace(terms, cost=terms.cost[:, [0, 0]])
-    one = simulated((3.0, 3.0), 0.2)
-    twins = replace(one, cost=one.cost[:, [0, 0]])
-    draws = losses_of(same, twins, PENALTY)
+    same, one = replace(terms, cost=terms.cost[:, [0, 0]]), simulated((3.0, 3.0), 0.2)
+    draws = losses_of(same, replace(one, cost=one.cost[:, [0, 0]]), PENALTY)
     assert draws[:, 0] == pytest.approx(draws[:, 1], rel=1e-3)
 
 
@@ -190,8 +176,7 @@ def test_a_market_that_stood_still_says_nothing_of_other_volatilities() -> None:
 
 def test_rules_of_which_none_was_simulated_have_losses_where_others_beside_them_were() -> None:
     """They are moved by the mean correction of all simulated tests, whichever policies are compared."""
-    both = measured((2.0, 4.0), 1e-6)
-    own = losses_of(replace(both, names=("mine", "own")), simulated((9.0, 9.0), 0.3), 5.0)
+    own = losses_of(replace(measured((2.0, 4.0), 1e-6), names=("mine", "own")), simulated((9.0, 9.0), 0.3), 5.0)
     assert np.log(own).mean(axis=0) == pytest.approx(np.log([2.0, 4.0]) + 0.3**2 / 2.0, abs=0.005)
 
 
@@ -238,8 +223,7 @@ def test_a_count_that_is_the_same_in_all_simulated_tests_is_that_of_the_test() -
 
 def test_a_rule_that_slept_through_the_test_works_as_theory_says() -> None:
     found = belief(worked(0, years=2.0), counting(0.5, 0.8, years=2.0), PENALTY)
-    alone = belief(worked(0, years=2.0), None, PENALTY)
-    assert alone.days.mean() < 0.2 < found.days.mean() < 0.6
+    assert belief(worked(0, years=2.0), None, PENALTY).days.mean() < 0.2 < found.days.mean() < 0.6
 
 
 def test_without_simulated_tests_a_count_errs_as_that_of_rare_events_round_the_count() -> None:
@@ -260,10 +244,8 @@ def test_equal_policies_work_and_lose_alike_whether_or_not_they_were_simulated()
 
 def test_a_part_of_the_test_errs_as_much_as_a_test_that_is_as_short() -> None:
     """Simulated tests of ten years have half the spread of those of two and a half; theory is equally far off."""
-    terms = worked(20)
-    quarter = terms.on(np.arange(2_520) < 630)
+    quarter = worked(20).on(np.arange(2_520) < 630)
     long, short = counting(8.0, 0.3), counting(8.0, 0.6, years=2.5)
     for tests, wide in ((long, 0.3 * SPREAD * np.sqrt(10.0 / YEARS)), (short, 0.6 * SPREAD * np.sqrt(2.5 / YEARS))):
         logs, error = np.log(belief(quarter, tests, PENALTY).days + 0.5 / 2.5), 0.6
-        spread = wide * error / np.sqrt(wide**2 + error**2)
-        assert logs.std(axis=0) == pytest.approx(np.full(2, spread), rel=0.1)
+        assert logs.std(axis=0) == pytest.approx(np.full(2, wide * error / np.sqrt(wide**2 + error**2)), rel=0.1)

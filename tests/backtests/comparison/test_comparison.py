@@ -63,8 +63,7 @@ def test_policies_with_the_same_allocation_share_one_target_path(more: Compariso
 
 
 def test_trials_count_every_configuration_that_was_tried(few: Comparison, more: Comparison) -> None:
-    assert few.trials == 4
-    assert more.trials == 4 + 40 + 1
+    assert (few.trials, more.trials) == (4, 4 + 40 + 1)
 
 
 def test_hrp_is_judged_against_the_strategic_target_and_is_not_eligible(more: Comparison) -> None:
@@ -84,14 +83,11 @@ def test_an_unknown_candidate_is_refused_by_name() -> None:
         compare(load_portfolio(FILE), only=["never", "monthly"])
 
 
-@pytest.mark.parametrize(
-    ("rows", "start", "said"),
-    [
-        (10, 3, r"the market of .*\.yaml has 10 rows, and 41 at least are needed: one before the test, and 40 of"),
-        (40, 1, r"has 40 rows, and 41 at least are needed"),
-        (41, 2, r"test_start of .*\.yaml is 2007-07-30: it leaves 39 sessions, and 40 at least are needed\. Choose an"),
-    ],
-)
+@pytest.mark.parametrize(("rows", "start", "said"), [
+    (10, 3, r"the market of .*\.yaml has 10 rows, and 41 at least are needed: one before the test, and 40 of"),
+    (40, 1, r"has 40 rows, and 41 at least are needed"),
+    (41, 2, r"test_start of .*\.yaml is 2007-07-30: it leaves 39 sessions, and 40 at least are needed\. Choose an"),
+])  # fmt: skip
 def test_a_history_that_is_too_short_for_any_test_is_told_from_a_late_start(rows: int, start: int, said: str) -> None:
     whole = load_portfolio(FILE)
     market = whole.market.until(whole.market.dates[rows - 1])
@@ -135,12 +131,8 @@ def test_its_tables_have_the_figures_of_both_policies_and_of_the_best_of_each_cl
     assert said.figures.heads == ("a year", "quarterly (now)", "tuned (use)", "change")
     rows = {row[0]: row[1:] for row in said.figures.rows}
     assert list(rows) == [
-        "costs, USD",
-        "tracking error, %",
-        "expected days / orders",
-        "expected loss, USD",
-        "growth, %",
-    ]
+        "costs, USD", "tracking error, %", "expected days / orders", "expected loss, USD", "growth, %",
+    ]  # fmt: skip
     names = ("quarterly", "tuned")
     assert rows["costs, USD"][:2] == tuple(f"{more.scores[name]['cost'] / 1e4 * nav:,.0f}" for name in names)
     assert rows["growth, %"][:2] == tuple(f"{100 * more.scores[name]['growth']:.2f}" for name in names)
@@ -148,16 +140,14 @@ def test_its_tables_have_the_figures_of_both_policies_and_of_the_best_of_each_cl
     contest = {row[0]: row[1:] for row in said.contest.rows}
     assert list(contest) == ["threshold: tuned", "another target: hrp_threshold"]
     own = more.scores["hrp_threshold"]
-    loss = own["cost"] + 2.5e4 * own["tracking_error_own"] ** 2
-    priced = loss / 1e4 * nav + 25.0 * own["trading_days"]
+    priced = (own["cost"] + 2.5e4 * own["tracking_error_own"] ** 2) / 1e4 * nav + 25.0 * own["trading_days"]
     assert float(contest["another target: hrp_threshold"][0].replace(",", "")) == pytest.approx(priced, rel=0.01)
 
 
 def test_the_first_screen_has_120_words_and_20_figures_and_its_tables_30(more: Comparison, few: Comparison) -> None:
     kept = compare(load_portfolio(FILE, {"policy": "threshold"}), only=FEW, draws=100)
     forced = compare(load_portfolio(FILE, {"policy": "never"}), only=FEW, draws=100)
-    unnamed = compare(load_portfolio(FILE, {"policy": None}), only=FEW, draws=100)
-    for one in (more, few, kept, forced, unnamed):
+    for one in (more, few, kept, forced, compare(load_portfolio(FILE, {"policy": None}), only=FEW, draws=100)):
         screen = first_screen(one)
         few_warnings = one.warnings[: screen["warnings_shown"]]
         orders = orders_words(one.recommendation, trades_of(one))
@@ -214,10 +204,8 @@ def test_a_probability_near_its_ends_is_not_said_to_more_digits(better: float, s
 
 def test_the_menu_names_the_answers_at_the_next_prices_of_a_day(more: Comparison) -> None:
     offers = (
-        PricedAnswer("monthly", 0.0, 9.5),
-        PricedAnswer("tuned", 9.5, 137.2),
-        PricedAnswer("never", 137.2, math.inf),
-    )
+        PricedAnswer("monthly", 0.0, 9.5), PricedAnswer("tuned", 9.5, 137.2), PricedAnswer("never", 137.2, math.inf),
+    )  # fmt: skip
     assert told(more, menu=offers).menu == "If a trading day costs you under 9.50: monthly; 137 or more: never."
     assert told(more, menu=offers[1:2]).menu == ""
     said = told(more, menu=offers).details["What else would do"]
@@ -239,8 +227,7 @@ def test_growth_is_told_as_chance_with_the_premium_that_would_outweigh_the_gain(
     apart = played["tuned"].net_returns - played["quarterly"].net_returns
     chance = np.std(apart) * np.sqrt(252.0) * more.portfolio.nav
     kinds = more.portfolio.market.instruments["asset_class"].to_numpy()
-    weights = played["tuned"].weights - played["quarterly"].weights
-    by_class = weights.mean().groupby(kinds).sum()
+    by_class = (played["tuned"].weights - played["quarterly"].weights).mean().groupby(kinds).sum()
     most = by_class.abs().idxmax()
     premium = more.recommendation.candidates["tuned"].gain.value / (by_class[most] * more.portfolio.nav)
     said = more.verdict.details["What of growth"]
@@ -290,8 +277,7 @@ def test_the_verdict_of_a_taxed_file_says_where_tax_is_and_who_is_best_after_tha
 def test_a_deferral_without_a_tax_is_said_to_have_no_effect(rate: float | None, warned: bool) -> None:
     rule = {"rule": "no_trade_region", "deferral": {"years": 10, "growth": 0.06}}
     tax = None if rate is None else {"rate": rate, "short_rate": rate}
-    given = {"policies": {"deferred": rule}, "tax": tax, "test_start": "2022-06-01"}
-    deferred = load_portfolio(TAXED, given)
+    deferred = load_portfolio(TAXED, {"policies": {"deferred": rule}, "tax": tax, "test_start": "2022-06-01"})
     fitted = fit("deferred", deferred)
     played = backtest_candidate(deferred, fitted.policy, "deferred")
     said = "deferred has a deferral, which has no effect: the test charges no tax."
@@ -314,8 +300,7 @@ def test_expected_losses_and_work_of_each_candidate_are_printed(more: Comparison
     text, made = str(more), more.recommendation
     title = f"Expected loss, USD a year at a volatility of {100 * made.volatility:.1f} %, by theory and test"
     assert title in text
-    desk = load_portfolio(FILE, {"day_cost": 20.0, "order_cost": 1.5})
-    priced = compare(desk, only=FEW, draws=100)
+    priced = compare(load_portfolio(FILE, {"day_cost": 20.0, "order_cost": 1.5}), only=FEW, draws=100)
     assert f"{title}, days at 20 and orders at 1.5 USD included" in " ".join(str(priced).split("\n"))
     name, one = "threshold", made.candidates["threshold"]
     row = next(line for line in text.partition(title)[2].splitlines() if line.startswith(f"{name} "))
@@ -356,8 +341,7 @@ def test_a_policy_alone_is_what_you_do_now() -> None:
     desk = load_portfolio(FILE, {"policy": "threshold", "reference": "threshold"})
     said = compare(desk, only=["threshold", "never"], draws=500).verdict
     assert said.do.startswith("Keep threshold: ")
-    assert said.gain == "It is the only candidate."
-    assert said.figures.rows == ()
+    assert (said.gain, said.figures.rows) == ("It is the only candidate.", ())
     unnamed = compare(replace(desk, policy=None), only=["threshold"], draws=100).verdict
     assert unnamed.heading.endswith("You named no policy of today.")
 
@@ -385,8 +369,7 @@ def test_a_calendar_that_loses_less_than_a_daily_one_is_kept() -> None:
 
 
 def test_with_no_policy_within_the_limits_the_verdict_names_each_limit() -> None:
-    desk = load_portfolio(FILE, {"limits.tracking_error": 1e-6})
-    said = str(compare(desk, only=FEW, draws=500).verdict)
+    said = str(compare(load_portfolio(FILE, {"limits.tracking_error": 1e-6}), only=FEW, draws=500).verdict)
     assert (
         "No policy is recommended: none keeps your limits often enough in tests as long, any of them in none." in said
     )
@@ -403,27 +386,20 @@ def test_fitting_a_candidate_sees_nothing_from_the_test_on() -> None:
     returns[first:] *= -0.9
     other = replace(desk, market=replace(market, returns=returns))
     tuned, again = (fit("tuned", d) for d in (desk, other))
-    assert tuned.tuned is not None
-    assert again.tuned is not None
     assert tuned.policy == again.policy
     assert tuned.tuned.card.tried.equals(again.tuned.card.tried)
     little = GradientSettings(worlds=32, decisions=26, hidden=8)
     learned = replace(desk.policies["rl"], steps=1_000, seeds=(1,), gradient=little)
     one, two = (fit("rl", d, spec=learned, retrain=True).training for d in (desk, other))
-    assert one is not None
-    assert two is not None
     assert one.losses == two.losses
 
 
-@pytest.mark.parametrize(
-    ("settings", "said"),
-    [
-        ({"rl_seeds": -1}, "rl_seeds is -1"),
-        ({"rl_seeds": 10}, "has 5"),
-        ({"rl_steps": -1}, "rl_steps is -1"),
-        ({"draws": 50}, "50"),
-    ],
-)
+@pytest.mark.parametrize(("settings", "said"), [
+    ({"rl_seeds": -1}, "rl_seeds is -1"),
+    ({"rl_seeds": 10}, "has 5"),
+    ({"rl_steps": -1}, "rl_steps is -1"),
+    ({"draws": 50}, "50"),
+])  # fmt: skip
 def test_settings_that_cannot_be_met_are_refused_before_anything_is_fitted(settings: dict[str, int], said: str) -> None:
     def never_called(stage: str, done: int, total: int) -> None:
         raise AssertionError(f"{stage} was begun")

@@ -53,8 +53,7 @@ def desk(tmp_path: Path) -> Path:
     prices["AA"] += pd.Series(range(len(days)), index=days) % 7
     prices["BB"] += pd.Series(range(len(days)), index=days) % 5
     prices.loc["2020-06-08":"2020-06-12", "BB"] = float("nan")  # type: ignore[misc]  # dates slice a DatetimeIndex
-    sessions = prices.drop(pd.to_datetime(HOLIDAYS))
-    sessions.to_csv(tmp_path / "prices.csv")
+    prices.drop(pd.to_datetime(HOLIDAYS)).to_csv(tmp_path / "prices.csv")
     (tmp_path / "desk.yaml").write_text(PORTFOLIO)
     return tmp_path / "desk.yaml"
 

@@ -41,8 +41,7 @@ def test_the_others_are_judged_as_without_the_one_that_raises_on_a_drawn_day(row
     portfolio = load_portfolio(FILE)
     day = str(portfolio.market.days[row])
     found, alone = compare(desk(mine=Raises(portfolio.strategic, day)), draws=100), compare(portfolio, draws=100)
-    assert list(found.scores) == list(alone.scores)
-    assert found.recommendation == alone.recommendation
+    assert (list(found.scores), found.recommendation) == (list(alone.scores), alone.recommendation)
     assert list(found.ended) == ["mine"]
     said = found.warnings[0]
     assert said.startswith("mine ended, and is in no figure: KeyError: 'no such thing' (")
@@ -70,8 +69,7 @@ def test_a_target_that_is_often_held_for_want_of_a_solution_is_warned_of_first()
         inverse = 1.0 / returns.std()
         return inverse / inverse.sum()
 
-    held = Calendar(FunctionAllocation(sometimes), "month")
-    found = compare(desk(mine=held), draws=100)
+    found = compare(desk(mine=Calendar(FunctionAllocation(sometimes), "month")), draws=100)
     held_on = [one for one in found.backtests["mine"].targets.answers if one.fallback]
     of = found.backtests["mine"].targets.held(found.backtests["mine"].first)
     assert of[0] == len(held_on) == pytest.approx(of[1] / 6.0, abs=1.0)

@@ -15,8 +15,7 @@ from backtests.comparison import simulated_tests as module
 from backtests.comparison.above_best import AboveBest, above_best
 from backtests.comparison.fitting.tuning import with_last_day
 from backtests.comparison.simulated_tests import SimulatedTests, simulated_tests
-from backtests.engine import backtest
-from backtests.engine.result import Backtest
+from backtests.engine import Backtest, backtest
 from backtests.evaluation.benchmark import Benchmark
 from research.accounting import Costs
 from research.allocation import FixedWeights
@@ -81,17 +80,14 @@ def test_only_the_policy_that_is_new_is_played(asked: list[str]) -> None:
     assert both.cost[:, 1].sum() < both.cost[:, 0].sum()
 
 
-@pytest.mark.parametrize(
-    "changed",
-    [
-        {"rule": Threshold(HELD, band=0.021)},
-        {"costs": Costs.bps(2, commission=5, half_spread=5.1)},
-        {"seed": 5},
-        {"lag": 0},
-        {"nav": 2.0},
-        {"start": "2021-04-01"},
-    ],
-)
+@pytest.mark.parametrize("changed", [
+    {"rule": Threshold(HELD, band=0.021)},
+    {"costs": Costs.bps(2, commission=5, half_spread=5.1)},
+    {"seed": 5},
+    {"lag": 0},
+    {"nav": 2.0},
+    {"start": "2021-04-01"},
+])  # fmt: skip
 def test_any_other_input_is_another_simulation(asked: list[str], changed: dict) -> None:
     simulated(real())
     simulated(real(**changed))
@@ -99,9 +95,7 @@ def test_any_other_input_is_another_simulation(asked: list[str], changed: dict) 
 
 
 @pytest.mark.parametrize("what", ["code", "libraries", "tests"])
-def test_other_code_libraries_or_numbers_of_tests_play_anew(
-    asked: list[str], monkeypatch: pytest.MonkeyPatch, what: str
-) -> None:
+def test_other_code_or_numbers_of_tests_play_anew(asked: list[str], monkeypatch: pytest.MonkeyPatch, what: str) -> None:
     simulated(real())
     if what == "code":
         monkeypatch.setattr(foundation.stored, "sources_digest", lambda packages: b"edited code")
@@ -150,9 +144,7 @@ def test_a_damaged_file_is_played_anew_and_replaced(asked: list[str], folder: Pa
     assert asked == ["rule", "rule"]
 
 
-def test_a_folder_that_cannot_be_written_is_no_error(
-    asked: list[str], folder: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
+def test_a_folder_not_writable_is_no_error(asked: list[str], folder: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     (folder / "file").write_text("")
     monkeypatch.setattr(kept_simulations, "FOLDER", folder / "file")
     assert np.array_equal(simulated(real()).cost, simulated(real()).cost)
@@ -178,9 +170,7 @@ def test_losses_over_the_best_possible_are_kept_too(folder: Path, monkeypatch: p
         return stated
 
     first = found(real())
-    assert found(real()) == first
-    assert asked == ["lower_bound", "play"]
-    assert found(real(Threshold(HELD, band=0.05))).bound == first.bound
-    assert asked == ["lower_bound", "play", "play"]
+    assert (found(real()), asked) == (first, ["lower_bound", "play"])
+    assert (found(real(Threshold(HELD, band=0.05))).bound, asked) == (first.bound, ["lower_bound", "play", "play"])
     assert found(real(), penalty=6.0) != first
     assert asked == ["lower_bound", "play", "play", "lower_bound", "play"]

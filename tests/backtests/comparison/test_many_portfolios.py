@@ -73,7 +73,7 @@ def drawn(folder: Path, seed: int) -> Path:
 
 
 @pytest.mark.parametrize("seed", range(6))
-def test_the_answer_is_now_or_its_own_gain_exceeds_the_margin_and_a_pair_has_one_interval(
+def test_the_answer_is_now_or_its_gain_exceeds_the_margin_and_a_pair_has_one_interval(
     seed: int, tmp_path: Path
 ) -> None:
     """Or now is barred, or none is named: then it is the best. All texts have the same gain and the same interval."""
@@ -90,13 +90,11 @@ def test_the_answer_is_now_or_its_own_gain_exceeds_the_margin_and_a_pair_has_one
     if made.now is not None and not made.is_forced:
         assert made.is_kept or own.gain.value > made.margin
         assert not made.is_kept or own.loss - least <= max(made.margin, 0.01) + 1e-6
-    offer = next(one for one in made.menu if one.above <= desk.day_cost <= one.below)
-    assert offer.policy == made.policy
+    assert next(one for one in made.menu if one.above <= desk.day_cost <= one.below).policy == made.policy
     if made.compared is not None:
         gain = made.candidates[made.compared].gain
         ends = [number(v, 0 if abs(v) >= 10.0 else 2, signed=True) for v in (gain.lower, gain.upper)]
         worse = [number(-v, 0 if abs(v) >= 10.0 else 2) for v in (gain.upper, gain.lower)]
         is_worse = gain.upper < 0.0 and made.compared != made.policy
-        words = f"cost {worse[0]} to {worse[1]} more" if is_worse else f"{ends[0]} to {ends[1]}"
-        assert words in said.likely
+        assert (f"cost {worse[0]} to {worse[1]} more" if is_worse else f"{ends[0]} to {ends[1]}") in said.likely
         assert gain.interval(0) in comparison_text(compared)

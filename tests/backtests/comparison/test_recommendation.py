@@ -39,8 +39,7 @@ YEARS, DAYS, ORDERS, MONTHS = Work(1.0, 4.0, 1), Work(100.0, 300.0, 1), Work(12.
 def losses(*of: tuple[float, float], work: list[Work] | None = None) -> Losses:
     """(DRAWS, P) draws of a mean and a spread each, evenly spaced, all in one order."""
     grid = np.linspace(-1.0, 1.0, DRAWS)
-    drawn = np.column_stack([mean + spread * grid for mean, spread in of])
-    return Losses(drawn, tuple(work or [YEARS] * len(of)))
+    return Losses(np.column_stack([mean + spread * grid for mean, spread in of]), tuple(work or [YEARS] * len(of)))
 
 
 def decided(given_: Losses, now: int | None, margin: float, eligible: list[bool] | None = None) -> int:
@@ -67,8 +66,7 @@ def test_of_those_equal_to_a_cent_fewer_days_then_fewer_orders_then_the_simpler_
 
 def test_what_breached_a_limit_or_is_not_named_is_replaced_by_the_best() -> None:
     given_ = losses((1.0, 0.0), (50.0, 0.0), (52.0, 0.0), work=[YEARS, DAYS, MONTHS])
-    assert decided(given_, 0, 5.0, [False, True, True]) == 1
-    assert decided(given_, None, 5.0, [True, True, True]) == 0
+    assert (decided(given_, 0, 5.0, [False, True, True]), decided(given_, None, 5.0, [True, True, True])) == (1, 0)
 
 
 @given(
@@ -144,15 +142,13 @@ def known(names: tuple[str, ...], *j: float, work: list[Work]) -> SimulatedTests
 
 def asked(*j: float, work: list[Work], now: int | None = 0, **changed: Any) -> Question:
     given_ = {"nav": 1e6, "margin": 100.0, "tracking_penalty": 5.0, "day_cost": 0.0, "order_cost": 0.0} | changed
-    of = terms(*j, work=work)
-    simple = [one.simple for one in work]
+    of, simple = terms(*j, work=work), [one.simple for one in work]
     return Question(of, known(of.names, *j, work=work), simple, [True] * len(j), now, **given_)
 
 
 def test_losses_are_those_of_j_in_currency_with_days_and_orders_at_their_prices() -> None:
     made = recommend(asked(8.0, 2.0, work=[YEARS, MONTHS], day_cost=10.0, order_cost=1.0), {}, {})
-    assert made.policy == "b"
-    assert made.candidates["a"].loss == pytest.approx(800.0 + 14.0, rel=0.02)
+    assert (made.policy, made.candidates["a"].loss) == ("b", pytest.approx(800.0 + 14.0, rel=0.02))
     assert made.candidates["b"].loss == pytest.approx(200.0 + 160.0, rel=0.02)
     assert made.candidates["b"].gain.value == pytest.approx(made.candidates["a"].loss - made.candidates["b"].loss)
     assert made.candidates["b"].better > 0.99
@@ -205,10 +201,8 @@ def test_a_material_difference_to_one_desk_is_none_to_another() -> None:
 def test_nothing_is_worth_a_change_and_a_choice_may_be_wrong_by_the_draws_themselves() -> None:
     made = recommend(asked(2.0, 2.05, work=[YEARS, YEARS], margin=100.0), {}, {})
     assert (made.policy, made.nothing) == ("a", 1.0)
-    one = asked(2.0, 1.99, work=[YEARS, YEARS], margin=1.0)
-    unsure = replace(one, tests=None)
-    drawn = unsure.losses().drawn
-    found = recommend(unsure, {}, {})
+    unsure = replace(asked(2.0, 1.99, work=[YEARS, YEARS], margin=1.0), tests=None)
+    drawn, found = unsure.losses().drawn, recommend(unsure, {}, {})
     place = unsure.terms.names.index(found.policy)
     assert found.at_stake == pytest.approx((drawn[:, place] - drawn.min(axis=1)).mean())
     assert found.nothing == pytest.approx((drawn[:, place] - drawn.min(axis=1) <= 1.0).mean())
@@ -237,8 +231,7 @@ def test_a_gain_near_the_margin_is_found_by_more_draws() -> None:
     gains = drawn[:, 0] - drawn[:, 1]
     error = gains.std() / math.sqrt(belief.DRAWS)
     near, far = (replace(plain, margin=gains.mean() + k * ERRORS * error) for k in (0.9, 1.1))
-    assert len(far.losses().drawn) == belief.DRAWS
-    assert len(near.losses().drawn) == MORE * belief.DRAWS
+    assert (len(far.losses().drawn), len(near.losses().drawn)) == (belief.DRAWS, MORE * belief.DRAWS)
     assert len(replace(near, now=None).losses().drawn) == belief.DRAWS
 
 
@@ -295,7 +288,6 @@ def test_a_policy_that_seldom_keeps_a_limit_is_no_candidate_and_simulated_tests_
     scores = {"never": scored(), "band": scored(error=0.02), "wide": scored(), "often": scored(), "hrp": scored()}
     tests = drifting(never=(0, 0), band=(0, 0), wide=(2, 1), often=(0, 3))
     found, kept, broken = judged(scores, other="hrp", tests=tests)
-    assert found is not None
     assert (found.terms.names, found.eligible, found.now) == (("band",), [True], None)
     assert kept == {"never": 1.0, "band": 0.8, "wide": 0.76, "often": 0.76}
     seldom = "it keeps your limits in 7.6 of 10 tests as long, 8 are asked"
@@ -311,16 +303,13 @@ def test_without_simulated_tests_the_test_alone_decides_and_says_so() -> None:
 def test_what_the_desk_does_now_needs_to_keep_the_limits_in_half_of_the_tests() -> None:
     scores = {"never": scored(), "band": scored(), "hrp": scored()}
     found, _, broken = judged(scores, policy="never", other="hrp", tests=drifting(never=(4, 1), band=(0, 0)))
-    assert found is not None
     assert (found.terms.names, found.eligible, found.now) == (("never", "band"), [True, True], 0)
     found, _, broken = judged(scores, policy="never", other="hrp", tests=drifting(never=(4, 3), band=(0, 0)))
-    assert found is not None
     assert (found.terms.names, found.eligible, found.now) == (("never", "band"), [False, True], 0)
     assert broken["never"] == ("it keeps your limits in 4 of 10 tests as long, 5 are asked",)
     made = recommend(found, {}, broken)
     assert (made.policy, made.is_forced, set(made.candidates)) == ("band", True, {"never", "band"})
     found, _, _ = judged(scores, policy="hrp", other="hrp", tests=drifting(never=(0, 0), band=(0, 0)))
-    assert found is not None
     assert (found.terms.names, found.now) == (("band",), None)
 
 

@@ -39,16 +39,12 @@ def test_from_a_download_to_a_page_without_a_correction(market: Market, tmp_path
     rules = [Threshold(FIXED, 0.05), Threshold(FIXED, 0.02), Calendar(FIXED, "quarter"), Calendar(HRP(), "month")]
     found = compare(rules, market, COSTS, draws=100)
     assert list(found.scores) == [
-        "Threshold 0.05",
-        "Threshold 0.02",
-        "Calendar AGG 40/SPY 60 quarter",
-        "Calendar HRP of 252 returns month",
-    ]
+        "Threshold 0.05", "Threshold 0.02", "Calendar AGG 40/SPY 60 quarter", "Calendar HRP of 252 returns month",
+    ]  # fmt: skip
     page = found.sheet().write(tmp_path / "made" / "here").read_text()
     assert page.index("is expected to lose") < page.index("Calendar HRP of 252 returns month and Threshold 0.05: ")
     assert "The test starts on 2013-01-07, the first day on which Calendar HRP of 252 returns month can decide." in page
-    drawn = {each.suffix for each in (tmp_path / "made" / "here" / "figures").iterdir()}
-    assert drawn == {".csv", ".svg"}
+    assert {each.suffix for each in (tmp_path / "made" / "here" / "figures").iterdir()} == {".csv", ".svg"}
     assert page.count("Weights of ") == 3
     assert "http" not in page.replace("http://www.w3.org", "")
 
@@ -63,14 +59,11 @@ def test_all_are_played_from_the_first_day_on_which_each_can_decide(market: Mark
     for name, played in found.backtests.items():
         np.testing.assert_array_equal(played.net_returns, alone[name].net_returns)
     stated = compare(policies, market, COSTS, start="2014-01-02", draws=100)
-    assert stated.backtests["band"].dates[1] == pd.Timestamp("2014-01-02")
-    assert stated.note == ""
+    assert (stated.backtests["band"].dates[1], stated.note) == (pd.Timestamp("2014-01-02"), "")
     assert compare([Threshold(FIXED, 0.02), Calendar(FIXED, "month")], market, COSTS, draws=100).note == ""
 
 
-def test_a_frame_a_market_without_costs_and_what_is_no_policy_are_refused(
-    market: Market, downloaded: pd.DataFrame
-) -> None:
+def test_a_frame_a_market_without_costs_and_no_policy_are_refused(market: Market, downloaded: pd.DataFrame) -> None:
     one: Any = Threshold(FIXED, 0.02)
     with pytest.raises(ConfigError, match=r"market is .*`market_from_yfinance\(table\)`"):
         compare([one, Calendar(FIXED, "month")], downloaded, COSTS)  # type: ignore[call-overload]
@@ -88,12 +81,9 @@ def test_policies_of_one_class_are_told_apart_by_what_differs_else_by_a_number(m
         return {"SPY": 1.0}
 
     rules = [
-        Calendar(FunctionAllocation(mine, 60)),
-        Calendar(HRP(60)),
-        Calendar(HRP(126)),
+        Calendar(FunctionAllocation(mine, 60)), Calendar(HRP(60)), Calendar(HRP(126)), Calendar(FIXED),
         Calendar(FIXED),
-        Calendar(FIXED),
-    ]
+    ]  # fmt: skip
     found = compare(rules, market, COSTS, draws=100)
     assert list(found.scores) == [
         *("Calendar mine", "Calendar HRP of 60 returns", "Calendar HRP of 126 returns"),
@@ -121,8 +111,7 @@ def test_a_policy_that_ends_is_named_and_the_others_are_compared(market: Market)
 
 def test_assets_that_are_listed_later_are_named() -> None:
     late = load_market("us_etf_ohlcv").select(["SPY", "AGG", "GLD"]).until("2008-12-31")
-    costs = Costs.bps(3, commission=1)
-    rules = {"band": Threshold(THIRDS, 0.02), "months": Calendar(THIRDS)}
+    costs, rules = Costs.bps(3, commission=1), {"band": Threshold(THIRDS, 0.02), "months": Calendar(THIRDS)}
     assert compare(rules, late, costs, draws=100).note == (
         "AGG (2003-09-29) and GLD (2004-11-18) are listed later: the others hold their weight until then. "
         'start="2004-11-18" tests all of them.'

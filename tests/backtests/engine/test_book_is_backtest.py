@@ -12,14 +12,12 @@ import numpy as np
 import pytest
 from drawn_cases import market_of
 
-from backtests.engine import backtest
+from backtests.engine import Backtest, backtest
 from backtests.engine.ledger import EXIT_BOOKING
-from backtests.engine.result import Backtest
 from foundation.canonical import decimal
-from research.accounting import Costs, Flows
+from research.accounting import Costs, Flows, Tax
 from research.accounting.cost_parameters import TAX
 from research.accounting.lots.lot import TaxRules
-from research.accounting.tax import Tax
 from research.allocation import FixedWeights
 from research.portfolio.holdings.blotter import NO_AMOUNT, BookedFill, BookExchange
 from research.portfolio.holdings.book import Book, BookLots, HeldLot, Holder, Opening
@@ -99,8 +97,7 @@ def test_a_book_of_a_backtests_trades_holds_and_owes_what_the_backtest_does(seed
     of = played(seed, lots)
     book, market, ledger = booked(of), of.market, of.ledger
     days = [market.dates[t].date() for t in range(of.first, len(market.dates))]
-    paid = sum(entry.kind == "dividend" for entry in book.entries)
-    last = 0
+    paid, last = sum(entry.kind == "dividend" for entry in book.entries), 0
     for t, (holder,) in enumerate(book.holders_before(day + ONE for day in days)):
         row = of.first + t
         while last < len(ledger.booked) and ledger.booked[last] <= row:

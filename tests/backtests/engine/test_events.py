@@ -1,20 +1,18 @@
 """Dividends, splits, halts and delistings, on paper and on the real sets."""
 
-from collections.abc import Callable
 from dataclasses import replace
 
 import numpy as np
 import pytest
+from simulated import MakeMarket
 
 from backtests.engine import backtest
 from foundation.errors import DataError
-from research.accounting import Costs, Execution
-from research.accounting.costs import Tax
+from research.accounting import Costs, Execution, Tax
 from research.allocation import FixedWeights
 from research.market import SHUMWAY, Market, delist, load_market
 from research.rules import Calendar, Never, Threshold
 
-MakeMarket = Callable[..., Market]
 HALVES = FixedWeights((0.5, 0.5))
 FREE = Costs.bps(2)
 
@@ -30,8 +28,7 @@ def paying(make_market: MakeMarket) -> Market:
 def test_a_dividend_reinvested_stays_in_its_line(make_market: MakeMarket) -> None:
     """50 and 50: the return of A on the ex-date is -5 + 5 = 0."""
     result = backtest(paying(make_market), Never(HALVES), FREE, nav=100.0)
-    assert result.ledger.nav.tolist() == [100.0] * 4
-    assert result.ledger.cash[1:].tolist() == [0.0] * 3
+    assert (result.ledger.nav.tolist(), result.ledger.cash[1:].tolist()) == ([100.0] * 4, [0.0] * 3)
 
 
 def test_a_dividend_in_cash_waits_for_the_next_trade(make_market: MakeMarket) -> None:
@@ -41,8 +38,7 @@ def test_a_dividend_in_cash_waits_for_the_next_trade(make_market: MakeMarket) ->
     assert held.ledger.cash == pytest.approx([0.0, 2.5, 2.5, 2.5], abs=1e-13)
     assert held.ledger.nav == pytest.approx([100.0] * 4, abs=1e-12)
     traded = backtest(market, Calendar(HALVES, "day"), FREE, nav=100.0, dividends="cash")
-    assert traded.ledger.booked.tolist() == [2]
-    assert traded.ledger.trades[0] == pytest.approx([2.5, 0.0], abs=1e-12)
+    assert (traded.ledger.booked.tolist(), traded.ledger.trades[0]) == ([2], pytest.approx([2.5, 0.0], abs=1e-12))
     assert traded.ledger.cash == pytest.approx([0.0, 2.5, 0.0, 0.0], abs=1e-12)
     assert traded.reconcile().by_line.loc["A00", "income"] == pytest.approx(2.5, abs=1e-13)
 
@@ -58,8 +54,7 @@ def test_a_dividend_belongs_to_who_held_the_line_overnight(make_market: MakeMark
         market, Calendar(HALVES, "day"), FREE, nav=100.0, dividends="cash", start_weights=np.array([0.6, 0.4]),
         execution=Execution(at="open"),
     )  # fmt: skip
-    assert result.ledger.booked[0] == 2
-    assert result.ledger.trades[0] == pytest.approx([-7.0, 10.0], abs=1e-12)
+    assert (result.ledger.booked[0], result.ledger.trades[0]) == (2, pytest.approx([-7.0, 10.0], abs=1e-12))
     assert result.ledger.cash == pytest.approx([0.0] * 4, abs=1e-12)
 
 
@@ -71,7 +66,6 @@ def test_the_same_dividends_in_cash_and_in_the_returns_agree_on_real_data() -> N
         backtest(whole, Calendar(FixedWeights((1.0 / n,) * n), "day"), Costs.bps(n), lag=0, dividends=how)
         for how in ("cash", "reinvest")
     )
-    assert whole.dividends is not None
     assert (whole.dividends[cash.first + 1 :] > 0.0).sum() > 100
     np.testing.assert_allclose(cash.ledger.nav, total.ledger.nav, rtol=1e-10)
     assert cash.reconcile().holds
@@ -106,8 +100,7 @@ def test_a_delisted_line_becomes_cash_on_its_date(make_market: MakeMarket, loss:
     result = backtest(leaving(make_market, loss), Never(HALVES), FREE, nav=100.0)
     assert result.ledger.nav == pytest.approx([100.0, 125.0, 125.0, *[50.0 + proceeds] * 3], abs=1e-12)
     assert result.ledger.cash == pytest.approx([0.0, 0.0, 0.0, *[proceeds] * 3], abs=1e-12)
-    assert result.ledger.units[-1, 0] == 0.0
-    assert result.triggers == ("delisted",)
+    assert (result.ledger.units[-1, 0], result.triggers) == (0.0, ("delisted",))
     assert result.ledger.trades[0].tolist() == pytest.approx([-proceeds, 0.0], abs=1e-12)
     assert result.reconcile().holds
 
@@ -133,8 +126,7 @@ def test_the_gain_of_a_delisting_is_taxed_and_its_loss_is_set_against_later_gain
     returns = np.array(market.returns)
     returns[5, 1] = 1.0
     market = replace(market, returns=returns)
-    rule = Calendar(FixedWeights((0.5, 0.25), unlisted="cash"), "day")
-    lost = backtest(market, rule, taxed, nav=100.0)
+    lost = backtest(market, Calendar(FixedWeights((0.5, 0.25), unlisted="cash"), "day"), taxed, nav=100.0)
     assert (lost.ledger.trades[:, 1] < -1.0).any(), "some of B was sold at a gain"
     assert not lost.ledger.charges[:, 4].any()
     assert lost.reconcile().holds

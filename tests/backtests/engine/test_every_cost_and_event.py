@@ -55,8 +55,7 @@ def compare(result: Backtest, slow: Portfolio) -> None:
     np.testing.assert_allclose(book.opening_charges, slow.bookings[0].charges, **close)
     done, told = np.flatnonzero(book.booked >= 0), slow.bookings[1:]
     assert book.booked[done].tolist() == [b.booked for b in told]
-    asked = np.where(book.part_of >= 0, book.asked, book.part_of)[done]
-    assert asked.tolist() == [b.asked for b in told]
+    assert np.where(book.part_of >= 0, book.asked, book.part_of)[done].tolist() == [b.asked for b in told]
     if told:
         np.testing.assert_allclose(book.trades[done], [b.trades for b in told], **close)
         np.testing.assert_allclose(book.charges[done], [b.charges for b in told], **close)
@@ -246,8 +245,7 @@ def test_the_order_of_the_lines_changes_nothing() -> None:
         market = s.market.select([s.market.assets[i] for i in order])
         allocation = FixedWeights(tuple(s.weights[order]))
         other = replace(c, setting=replace(s, market=market, costs=replace(s.costs, **lines)))
-        mixed = other.played(policy_of(s.rule, allocation)).ledger
-        scale = plain.nav.max()
+        mixed, scale = other.played(policy_of(s.rule, allocation)).ledger, plain.nav.max()
         np.testing.assert_allclose(mixed.nav, plain.nav, rtol=1e-12, err_msg=str(seed))
         np.testing.assert_allclose(mixed.trades, plain.trades[:, order], rtol=1e-9, atol=1e-11 * scale)
         np.testing.assert_allclose(mixed.charges, plain.charges[..., order], rtol=1e-9, atol=1e-11 * scale)
@@ -277,8 +275,7 @@ def test_without_a_trade_there_is_no_cost_and_a_line_that_did_not_trade_pays_non
         c, result = drawn(seed)
         if c.setting.costs.tax is None:
             book = result.ledger
-            paid = book.charges.sum(axis=1)
-            assert not paid[book.trades == 0.0].any(), seed
+            assert not book.charges.sum(axis=1)[book.trades == 0.0].any(), seed
             assert (book.charges >= 0.0).all()
 
 

@@ -6,18 +6,15 @@ from typing import Literal
 
 import numpy as np
 import pytest
-from simulated import world
+from simulated import MakeMarket, world
 
-from backtests.engine import backtest
-from backtests.engine.result import Backtest
+from backtests.engine import Backtest, backtest
 from foundation.errors import ConfigError, DataError, PolicyError
-from research.accounting import Costs, Execution, Flows, Policy
-from research.accounting.costs import Impact, Tax
+from research.accounting import Costs, Execution, Flows, Impact, Policy, Tax
 from research.allocation import FixedWeights
 from research.market import Market
 from research.rules import Calendar, Never, Threshold
 
-MakeMarket = Callable[..., Market]
 HALVES = FixedWeights((0.5, 0.5))
 FREE = Costs.bps(2)
 
@@ -35,8 +32,7 @@ def test_a_trade_is_worked_over_three_days_in_equal_parts(make_market: MakeMarke
     result = backtest(
         drifted(make_market), Calendar(HALVES, "day"), FREE, nav=100.0, execution=Execution(days=3)
     )  # fmt: skip
-    assert result.ledger.asked.tolist() == [1, 1, 1]
-    assert result.ledger.booked.tolist() == [2, 3, 4]
+    assert (result.ledger.asked.tolist(), result.ledger.booked.tolist()) == ([1, 1, 1], [2, 3, 4])
     assert result.ledger.part_of.tolist() == [0, 0, 0]
     assert result.ledger.trades[:, 0] == pytest.approx([-10.0 / 3.0] * 3, abs=1e-12)
     assert result.ledger.trades[:, 1] == pytest.approx([10.0 / 3.0] * 3, abs=1e-12)
@@ -56,20 +52,17 @@ def test_a_cap_on_participation_leaves_the_rest_for_the_next_sessions(make_marke
 
 
 @pytest.mark.parametrize("waiting", [0.0, 30.0, 40.0, 50.0, 5_000.0])
-def test_waiting_cash_of_less_than_the_costs_of_a_day_refuses_no_capped_trade(
+def test_waiting_cash_of_less_than_a_day_s_costs_refuses_no_capped_trade(
     make_market: MakeMarket, waiting: float
 ) -> None:
     """Both orders are cut to 11,800, and cost 23.60: cash pays, as far as it is there, and the buy the rest."""
-    wealth = 1_180_000.0
-    market = drifted(make_market, days=4)
-    market = replace(market, volumes=1.18e6 / np.array(market.prices))
-    goal = FixedWeights((0.4, 0.6))
+    wealth, market = 1_180_000.0, drifted(make_market, days=4)
+    market, goal = replace(market, volumes=1.18e6 / np.array(market.prices)), FixedWeights((0.4, 0.6))
     result = backtest(
         market, Calendar(goal, "day"), Costs.bps(2, commission=10.0), nav=wealth, start_weights=np.array([0.5, 0.5]),
         flows=Flows({market.dates[2]: waiting}, "cash") if waiting else None, execution=Execution(participation=0.01),
     )  # fmt: skip
-    book = result.ledger
-    cash = waiting
+    book, cash = result.ledger, waiting
     for t, row in zip([2, 3], np.searchsorted(book.booked, [2, 3]), strict=True):
         bought = 11_800.0 - max(23.60 - cash, 0.0)
         assert book.trades[row] == pytest.approx([-11_800.0, bought], rel=1e-12)
@@ -91,8 +84,7 @@ def test_a_small_line_is_not_sold_to_pay_for_orders_that_are_cut(make_market: Ma
         market, Calendar(goal, "day"), costs, nav=1e6, start_weights=opening, execution=Execution(participation=0.1)
     )
     book = result.ledger
-    row = int(np.argmax(book.booked == 2))
-    wealth = 1e6 * (1.0 + 0.5 * 0.2 - 0.498 * 0.2)
+    row, wealth = int(np.argmax(book.booked == 2)), 1e6 * (1.0 + 0.5 * 0.2 - 0.498 * 0.2)
     assert book.trades[row, 0] == pytest.approx(-0.9e5, rel=1e-12)
     paid = book.charges[row].sum()
     assert book.trades[row, 1] == pytest.approx(0.9e5 - paid, rel=0.003)  # a little is left to C
@@ -102,7 +94,7 @@ def test_a_small_line_is_not_sold_to_pay_for_orders_that_are_cut(make_market: Ma
 
 
 @pytest.mark.parametrize(("volume", "sold"), [(10.05, 10.0), (10.15, 10.1)])
-def test_a_sale_that_costs_would_make_larger_than_its_limit_is_that_of_before_costs(
+def test_a_sale_that_costs_put_past_its_limit_is_of_before_costs(
     make_market: MakeMarket, volume: float, sold: float
 ) -> None:
     """60 and 40 to halves, 1 %: wealth of 99.8 would sell 10.1 of A. A limit of 10.05 leaves the 10 of before costs."""
@@ -125,8 +117,7 @@ def test_a_line_that_may_only_be_bought_is_not_sold_to_pay_a_tax(make_market: Ma
 
     def trades(tax: Tax | None) -> np.ndarray:
         costs = replace(Costs.bps(3, commission=10.0), tax=tax)
-        result = backtest(market, Calendar(goal, "day"), costs, nav=1e5, start_weights=opening)
-        return result.ledger.trades[0]
+        return backtest(market, Calendar(goal, "day"), costs, nav=1e5, start_weights=opening).ledger.trades[0]
 
     free, taxed = trades(None), trades(Tax(0.25))
     assert free[0] < -9_000.0
@@ -135,15 +126,12 @@ def test_a_line_that_may_only_be_bought_is_not_sold_to_pay_a_tax(make_market: Ma
     assert taxed[2] == 0.0
 
 
-@pytest.mark.parametrize(
-    ("at", "trades"),
-    [
-        # 20 come to 60 and 40: 12 of B are bought for them, and the decision finds no volume left of B.
-        ("close", [[0.0, 12.0], [0.0, 0.0], [0.0, 8.0]]),
-        # The decision comes first and goes to 50 and 50; of 20 that come, B gets the 2 that are left, and A its 10.
-        ("open", [[-10.0, 10.0], [10.0, 2.0], [0.0, 8.0]]),
-    ],
-)
+@pytest.mark.parametrize(("at", "trades"), [
+    # 20 come to 60 and 40: 12 of B are bought for them, and the decision finds no volume left of B.
+    ("close", [[0.0, 12.0], [0.0, 0.0], [0.0, 8.0]]),
+    # The decision comes first and goes to 50 and 50; of 20 that come, B gets the 2 that are left, and A its 10.
+    ("open", [[-10.0, 10.0], [10.0, 2.0], [0.0, 8.0]]),
+])  # fmt: skip
 def test_a_flow_and_a_decision_share_what_a_session_allows_of_a_line(
     make_market: MakeMarket, by_day: Callable[[Policy], Policy], at: Literal["close", "open"], trades: list[list[float]]
 ) -> None:
@@ -187,8 +175,7 @@ def test_a_trade_at_the_open_earns_the_session_with_its_new_weights(make_market:
     opens[2, 0] = 1.2 * 12.0
     market = replace(market, bars={"open": opens})
     result = backtest(market, Calendar(HALVES, "day"), FREE, nav=100.0, execution=Execution(at="open"))
-    assert result.ledger.booked[0] == 2
-    assert result.ledger.nav_before[0] == pytest.approx(112.0, abs=1e-12)
+    assert (result.ledger.booked[0], result.ledger.nav_before[0]) == (2, pytest.approx(112.0, abs=1e-12))
     assert result.ledger.trades[0] == pytest.approx([-16.0, 16.0], abs=1e-12)
     assert result.ledger.nav[2] == pytest.approx(56.0 / 1.2 + 56.0, abs=1e-12)
     assert result.reconcile().holds
@@ -202,8 +189,7 @@ def test_a_commission_per_unit_counts_the_units_that_the_open_buys(make_market: 
     market = replace(market, bars={"open": opens})
     costs = Costs(np.zeros(2), np.zeros(2), per_unit=np.array([0.36, 0.0]))
     result = backtest(market, Calendar(HALVES, "day"), costs, nav=100.0, execution=Execution(at="open"))
-    sold = -result.ledger.trades[0, 0]
-    assert result.ledger.charges[0, 0, 0] == pytest.approx(0.36 * sold / 14.4, rel=1e-13)
+    assert result.ledger.charges[0, 0, 0] == pytest.approx(0.36 * (-result.ledger.trades[0, 0]) / 14.4, rel=1e-13)
     bought = result.ledger.opening_trades[0]
     assert result.ledger.opening_charges[0, 0] == pytest.approx(0.36 * bought / 10.0, rel=1e-13), "at the close"
 
@@ -264,12 +250,10 @@ def test_a_short_is_sold_once_in_whole_lots(make_market: MakeMarket) -> None:
 
     A is nearer to 500 with 17 units, and then 30 lack in cash, which is to be 500.
     """
-    made = make_market(np.zeros((3, 2)))
-    market = replace(made, prices=np.tile([30.0, 70.0], (3, 1)))
+    market = replace(make_market(np.zeros((3, 2))), prices=np.tile([30.0, 70.0], (3, 1)))
     rule, execution = Never(FixedWeights((-0.5, 1.0))), Execution(sizing="units")
     result = backtest(market, rule, FREE, nav=1000.0, execution=execution, leverage_limit=1.5)
-    assert result.ledger.opening_trades.tolist() == [-480.0, 980.0]
-    assert result.ledger.cash.tolist() == [500.0] * 3
+    assert (result.ledger.opening_trades.tolist(), result.ledger.cash.tolist()) == ([-480.0, 980.0], [500.0] * 3)
 
 
 def test_a_split_between_decision_and_booking_doubles_the_units_and_not_the_money(make_market: MakeMarket) -> None:
@@ -282,8 +266,7 @@ def test_a_split_between_decision_and_booking_doubles_the_units_and_not_the_mone
     prices[2:, 0], splits[2, 0] = 6.0, 2.0
     market = replace(market, prices=prices, splits=splits, bars=None)
     result = backtest(market, Calendar(HALVES, "day"), FREE, nav=1000.0, execution=Execution(sizing="units"))
-    assert result.ledger.booked[0] == 2
-    assert result.ledger.trades[0] == pytest.approx([-96.0, 96.0], abs=1e-12)
+    assert (result.ledger.booked[0], result.ledger.trades[0]) == (2, pytest.approx([-96.0, 96.0], abs=1e-12))
     assert result.ledger.units[1, 0] * result.index[2, 0] == pytest.approx(600.0 - 96.0, abs=1e-10)
     assert result.reconcile().holds
 
@@ -295,8 +278,7 @@ def test_orders_in_whole_lots_that_open_the_portfolio_are_one_purchase_to_the_ta
     is then bought at 6 and sold at 12, and what B lost is set against that gain.
     """
     for method in ("average", "first", "highest"):
-        costs = Costs(np.zeros(2), np.zeros(2), tax=Tax(0.2, method))
-        market = drifted(make_market, 6)
+        costs, market = Costs(np.zeros(2), np.zeros(2), tax=Tax(0.2, method)), drifted(make_market, 6)
         returns, prices = np.array(market.returns), np.array(market.prices)
         returns[3], prices[3:] = [-0.5, 0.0], [6.0, 8.0]
         returns[4], prices[4:] = [1.0, 0.0], [12.0, 8.0]
@@ -329,8 +311,7 @@ def test_two_purchases_a_day_of_one_line_find_room_in_its_lots(make_market: Make
     returns[-1] = [3.0, 0.0]
     market = make_market(returns)
     flows = Flows(dict.fromkeys(market.dates[1:-1], 10.0))
-    costs = Costs(np.zeros(2), np.zeros(2), tax=Tax(0.2, "first"))
-    execution = Execution(days=2)
+    costs, execution = Costs(np.zeros(2), np.zeros(2), tax=Tax(0.2, "first")), Execution(days=2)
     result = backtest(market, Calendar(HALVES, "day"), costs, nav=1000.0, lag=0, flows=flows, execution=execution)
     book, index = result.ledger, market.index
     assert (book.trades[:-1, 0] > 0.0).sum() > 50  # on 38 days
@@ -365,9 +346,7 @@ def first_after(result: Backtest) -> tuple[float, np.ndarray]:
 
 
 @pytest.mark.parametrize("in_halt", [np.nan, 0.0, 0.3])
-def test_the_first_open_after_a_halt_pays_the_spread_of_the_last_day_that_traded(
-    make_market: MakeMarket, in_halt: float
-) -> None:
+def test_the_first_open_after_a_halt_pays_the_spread_of_the_last_trade(make_market: MakeMarket, in_halt: float) -> None:
     """1 % up to the halt and 3 % after it: the open that ends it knows the 1 %, whatever is written into the halt."""
     market, spreads = halted(make_market), np.full((9, 2), 0.01)
     spreads[4:7, 0], spreads[7:, 0] = in_halt, 0.03
@@ -390,8 +369,7 @@ def test_the_first_open_after_a_halt_pays_the_impact_of_the_last_day_that_traded
         market, Calendar(HALVES, "day"), costs, start=market.dates[4], nav=100.0, execution=Execution(at="open")
     )
     traded, charges = first_after(result)
-    quotes = np.array([9.9, 10.89])
-    expected = 0.1 * np.sqrt(2.0) * traded * np.sqrt(traded / (50.0 * quotes).mean())
+    expected = 0.1 * np.sqrt(2.0) * traded * np.sqrt(traded / (50.0 * np.array([9.9, 10.89])).mean())
     assert traded > 3.0
     assert charges[3] == pytest.approx(expected, rel=1e-12)
 
@@ -465,8 +443,7 @@ def test_a_spread_that_is_not_known_is_asked_for_by_asset_and_date(make_market: 
 
 
 def test_costs_without_a_root_and_a_wealth_that_is_gone_are_refused_with_their_date(make_market: MakeMarket) -> None:
-    market = drifted(make_market)
-    dear = Costs(np.zeros(2), np.zeros(2), ticket=np.array([60.0, 60.0]))
+    market, dear = drifted(make_market), Costs(np.zeros(2), np.zeros(2), ticket=np.array([60.0, 60.0]))
     with pytest.raises(PolicyError, match="cannot go on at 2018-01-02"):
         backtest(market, Never(HALVES), dear, nav=100.0)
     returns = np.zeros((4, 2))
@@ -480,21 +457,18 @@ def test_costs_without_a_root_and_a_wealth_that_is_gone_are_refused_with_their_d
         backtest(make_market(returns), Never(FixedWeights((1.3, -0.3))), FREE)
 
 
-@pytest.mark.parametrize(
-    ("given", "said"),
-    [
-        ({"at": None}, "at of execution is None: use one of close, open"),
-        ({"at": np.array(["close", "open"])}, "at of execution is array"),
-        ({"sizing": ["units"]}, r"sizing of execution is \['units'\]: use one of fractional, units"),
-        ({"days": "2"}, "days of execution are '2': give a whole number of sessions"),
-        ({"days": True}, "days of execution are True"),
-        ({"days": np.inf}, "days of execution are inf"),
-        ({"participation": "10%"}, "participation is '10%': it is a fraction of volume"),
-        ({"participation": True}, "participation is True"),
-        ({"minimum_trade": None}, "minimum_trade is None: give currency"),
-        ({"minimum_trade": np.nan}, "minimum_trade is nan"),
-    ],
-)
+@pytest.mark.parametrize(("given", "said"), [
+    ({"at": None}, "at of execution is None: use one of close, open"),
+    ({"at": np.array(["close", "open"])}, "at of execution is array"),
+    ({"sizing": ["units"]}, r"sizing of execution is \['units'\]: use one of fractional, units"),
+    ({"days": "2"}, "days of execution are '2': give a whole number of sessions"),
+    ({"days": True}, "days of execution are True"),
+    ({"days": np.inf}, "days of execution are inf"),
+    ({"participation": "10%"}, "participation is '10%': it is a fraction of volume"),
+    ({"participation": True}, "participation is True"),
+    ({"minimum_trade": None}, "minimum_trade is None: give currency"),
+    ({"minimum_trade": np.nan}, "minimum_trade is nan"),
+])  # fmt: skip
 def test_an_execution_of_another_kind_is_refused_in_a_sentence(given: dict[str, object], said: str) -> None:
     with pytest.raises(ConfigError, match=said):
         Execution(**given)  # type: ignore[arg-type]

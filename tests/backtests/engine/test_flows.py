@@ -8,6 +8,7 @@ import cvxpy as cp
 import numpy as np
 import pandas as pd
 import pytest
+from simulated import MakeMarket
 
 from backtests.batch.streaming_metrics import BATCH_METRICS, batch_metrics
 from backtests.engine import backtest
@@ -17,7 +18,6 @@ from research.allocation import FixedWeights
 from research.market import Market
 from research.rules import Calendar, Never, Threshold
 
-MakeMarket = Callable[..., Market]
 HALVES = FixedWeights((0.5, 0.5))
 
 
@@ -33,7 +33,7 @@ def drifted(make_market: MakeMarket, days: int = 4) -> Market:
     [(20.0, [60.0, 60.0, 0.0]), (10.0, [60.0, 50.0, 0.0]), (40.0, [70.0, 70.0, 0.0]), (-20.0, [40.0, 40.0, 0.0]),
      (-10.0, [50.0, 40.0, 0.0]), (-60.0, [20.0, 20.0, 0.0])],
 )  # fmt: skip
-def test_flows_go_to_what_is_under_target_and_come_from_what_is_over(
+def test_flows_go_to_what_is_under_target_and_from_over(
     make_market: MakeMarket, amount: float, left: list[float]
 ) -> None:
     market = drifted(make_market)
@@ -55,8 +55,7 @@ def test_with_a_lag_of_zero_a_flow_and_the_decision_of_its_close_are_one_booking
     returns[2] = [0.2, -0.2]
     market, costs = make_market(returns), Costs(np.zeros(2), np.zeros(2), tax=Tax(0.5, "first"))
     policy = by_day(Calendar(HALVES, "day")) if daily else Calendar(HALVES, "day")
-    flows = Flows({market.dates[2]: -10.0})
-    result = backtest(market, policy, costs, nav=100.0, lag=0, flows=flows)
+    result = backtest(market, policy, costs, nav=100.0, lag=0, flows=Flows({market.dates[2]: -10.0}))
     after = 85.0 / (1.0 - 1.0 / 24.0)
     assert result.triggers == ("calendar",)
     assert result.ledger.trades[0].tolist() == pytest.approx([after / 2.0 - 60.0, after / 2.0 - 40.0], abs=1e-10)
@@ -78,7 +77,7 @@ def left_by_a_flow(make_market: MakeMarket, seed: int, sign: float, cost: np.nda
 
 @pytest.mark.parametrize("seed", range(8))
 @pytest.mark.parametrize("sign", [1.0, -1.0], ids=["deposit", "withdrawal"])
-def test_a_flow_goes_to_the_largest_gap_until_it_is_as_large_as_the_next(
+def test_a_flow_goes_to_the_largest_gap_until_it_equals_the_next(
     make_market: MakeMarket, seed: int, sign: float
 ) -> None:
     """One cost for all, here none: the level to which gaps are filled, from the sorted gaps."""
@@ -91,9 +90,7 @@ def test_a_flow_goes_to_the_largest_gap_until_it_is_as_large_as_the_next(
 
 @pytest.mark.parametrize("seed", range(4))
 @pytest.mark.parametrize("sign", [1.0, -1.0], ids=["deposit", "withdrawal"])
-def test_a_flow_leaves_the_least_sum_of_squared_gaps_over_costs(
-    make_market: MakeMarket, seed: int, sign: float
-) -> None:
+def test_a_flow_leaves_the_least_sum_of_squares_over_costs(make_market: MakeMarket, seed: int, sign: float) -> None:
     """The quadratic programme of what a flow may do, by cvxpy. Costs are of ratio 1 to 15, and negligible."""
     cost = np.array([2.0, 2.0, 10.0, 10.0, 30.0, 30.0])
     gaps, after = left_by_a_flow(make_market, seed, sign, 1e-6 * cost)
@@ -108,9 +105,7 @@ def test_a_flow_leaves_the_least_sum_of_squared_gaps_over_costs(
 
 
 @pytest.mark.parametrize("use", ["rebalance", "cash"])
-def test_a_withdrawal_sells_what_a_fee_had_overdrawn_besides(
-    make_market: MakeMarket, use: Literal["rebalance", "cash"]
-) -> None:
+def test_a_withdrawal_sells_what_a_fee_overdrew(make_market: MakeMarket, use: Literal["rebalance", "cash"]) -> None:
     """A fee of 2 % a year takes money from cash, which holds none, on three days before 10 go."""
     market = drifted(make_market, 6)
     costs, flows = replace(Costs.bps(2), management_fee=0.02), Flows({market.dates[3]: -10.0}, use)
@@ -143,11 +138,9 @@ def test_flows_that_wait_in_cash_are_spent_by_the_next_trade(make_market: MakeMa
         backtest(market, rule, Costs.bps(2), nav=100.0, flows=Flows({market.dates[2]: 10.0}, use="cash"))
         for rule in (Never(HALVES), Calendar(HALVES, "day"))
     )
-    assert never.ledger.cash == pytest.approx([0.0, 0.0, 10.0, 10.0], abs=1e-12)
-    assert len(never.ledger.booked) == 0
+    assert (never.ledger.cash, len(never.ledger.booked)) == (pytest.approx([0.0, 0.0, 10.0, 10.0], abs=1e-12), 0)
     # Asked on the second session, booked on the third with the ten that came: 110 in halves.
-    assert daily.ledger.booked.tolist() == [2]
-    assert daily.ledger.trades[0] == pytest.approx([-5.0, 15.0], abs=1e-12)
+    assert (daily.ledger.booked.tolist(), daily.ledger.trades[0]) == ([2], pytest.approx([-5.0, 15.0], abs=1e-12))
 
 
 def test_a_flow_on_the_day_of_a_booking_is_used_by_it(make_market: MakeMarket) -> None:
@@ -167,8 +160,7 @@ def test_time_weighted_returns_are_of_the_market_and_money_weighted_ones_of_the_
     assert result.nav.tolist() == pytest.approx([100.0, 200.0, 198.0], abs=1e-12)
     assert result.net_returns == pytest.approx([0.01, -0.01], abs=1e-14)
     assert result.growth_path == pytest.approx([100.0, 101.0, 99.99], abs=1e-12)
-    rate = result.money_weighted
-    years = np.array([2.0, 1.0]) / 365.25
+    rate, years = result.money_weighted, np.array([2.0, 1.0]) / 365.25
     assert 100.0 * (1.0 + rate) ** years[0] + 99.0 * (1.0 + rate) ** years[1] == pytest.approx(198.0, rel=1e-9)
     assert rate < -0.4, "more money was there when it lost than when it gained"
 
@@ -184,12 +176,9 @@ def test_a_levered_portfolio_that_drifted_can_be_drawn_on(make_market: MakeMarke
 
 @pytest.mark.parametrize("rule", [Never(HALVES), Calendar(HALVES, "day")])
 @pytest.mark.parametrize("amount", [-90.0, 900.0])
-def test_costs_are_on_the_wealth_that_returns_are_on(
-    make_market: MakeMarket, rule: Never | Calendar, amount: float
-) -> None:
+def test_costs_are_on_the_wealth_of_returns(make_market: MakeMarket, rule: Never | Calendar, amount: float) -> None:
     """However much goes or comes: else 0.1 % of 90 on the 10 that are left would be 0.9 % of them."""
-    market = drifted(make_market, 5)
-    costs = Costs.bps(2, commission=10.0)
+    market, costs = drifted(make_market, 5), Costs.bps(2, commission=10.0)
     result = backtest(market, rule, costs, nav=100.0, flows=Flows({market.dates[2]: amount}))
     assert result.charges[1] == pytest.approx(0.001 * abs(amount), rel=0.25)
     assert result.gross_returns - result.cost_rate == pytest.approx(result.net_returns, abs=1e-15)
@@ -263,8 +252,7 @@ def test_a_levered_decision_may_go_as_far_as_its_box_on_the_day_of_a_withdrawal(
     for policy in (rule, by_day(rule)):
         flows = Flows({market.dates[2]: -1.0})
         result = backtest(market, policy, Costs.bps(2), nav=100.0, flows=flows, leverage_limit=2.0)
-        assert result.triggers == ("band",)
-        assert result.cash_weight.iloc[2] == pytest.approx(-0.58, abs=1e-12)
+        assert (result.triggers, result.cash_weight.iloc[2]) == (("band",), pytest.approx(-0.58, abs=1e-12))
 
 
 def test_flows_after_the_data_and_amounts_that_are_none_are_refused(make_market: MakeMarket) -> None:
@@ -275,26 +263,23 @@ def test_flows_after_the_data_and_amounts_that_are_none_are_refused(make_market:
         Flows({pd.Timestamp("2018-01-03"): np.nan})
 
 
-@pytest.mark.parametrize(
-    ("make", "said"),
-    [
-        (lambda: Flows(None), "amounts of flows are None: give currency by date"),
-        (lambda: Flows([("2018-01-03", 5.0)]), "amounts of flows are .*: give currency by date"),
-        (lambda: Flows({"soon": 5.0}), "a date of flows is 'soon': write a date as YYYY-MM-DD"),
-        (lambda: Flows({"2018-02-30": 5.0}), "a date of flows is '2018-02-30': write a date"),
-        (lambda: Flows({5: 5.0}), "a date of flows is 5: write a date"),
-        (lambda: Flows({pd.NaT: 5.0}), "a date of flows is NaT: write a date"),
-        (lambda: Flows({"now": 5.0}), "a date of flows is 'now': write a date"),
-        (lambda: Flows({pd.Timestamp("2018-01-03", tz="UTC"): 5.0}), "a date of flows is .*without time or zone"),
-        (lambda: Flows({"2018-01-03": "5"}), "flow of 2018-01-03 is '5': give currency"),
-        (lambda: Flows({"2018-01-03": None}), "flow of 2018-01-03 is None: give currency"),
-        (lambda: Flows({"2018-01-03": True}), "flow of 2018-01-03 is True: give currency"),
-        (lambda: Flows(pd.Series([1.0, 2.0], ["2018-01-03"] * 2)), "flow of 2018-01-03 is given twice.* 2.0: give the"),
-        (lambda: Flows({}, use=None), "use of flows is None: use one of rebalance, cash"),
-        (lambda: Flows.every(["month"], 1.0, None), r"period of flows is \['month'\]: use one of day"),
-        (lambda: Flows.every("month", 1.0, "us_etf_ohlcv"), "market of flows is 'us_etf_ohlcv': give a Market"),
-    ],
-)
+@pytest.mark.parametrize(("make", "said"), [
+    (lambda: Flows(None), "amounts of flows are None: give currency by date"),
+    (lambda: Flows([("2018-01-03", 5.0)]), "amounts of flows are .*: give currency by date"),
+    (lambda: Flows({"soon": 5.0}), "a date of flows is 'soon': write a date as YYYY-MM-DD"),
+    (lambda: Flows({"2018-02-30": 5.0}), "a date of flows is '2018-02-30': write a date"),
+    (lambda: Flows({5: 5.0}), "a date of flows is 5: write a date"),
+    (lambda: Flows({pd.NaT: 5.0}), "a date of flows is NaT: write a date"),
+    (lambda: Flows({"now": 5.0}), "a date of flows is 'now': write a date"),
+    (lambda: Flows({pd.Timestamp("2018-01-03", tz="UTC"): 5.0}), "a date of flows is .*without time or zone"),
+    (lambda: Flows({"2018-01-03": "5"}), "flow of 2018-01-03 is '5': give currency"),
+    (lambda: Flows({"2018-01-03": None}), "flow of 2018-01-03 is None: give currency"),
+    (lambda: Flows({"2018-01-03": True}), "flow of 2018-01-03 is True: give currency"),
+    (lambda: Flows(pd.Series([1.0, 2.0], ["2018-01-03"] * 2)), "flow of 2018-01-03 is given twice.* 2.0: give the"),
+    (lambda: Flows({}, use=None), "use of flows is None: use one of rebalance, cash"),
+    (lambda: Flows.every(["month"], 1.0, None), r"period of flows is \['month'\]: use one of day"),
+    (lambda: Flows.every("month", 1.0, "us_etf_ohlcv"), "market of flows is 'us_etf_ohlcv': give a Market"),
+])  # fmt: skip
 def test_flows_of_another_kind_are_refused_in_a_sentence(make: Callable[[], object], said: str) -> None:
     with pytest.raises(ConfigError, match=said):
         make()

@@ -1,15 +1,14 @@
 """Losses harvested in a backtest: on paper, by closed forms, and lot by lot against a second reckoner."""
 
-from collections.abc import Callable
 from dataclasses import replace
 
 import numpy as np
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
+from simulated import MakeMarket
 
-from backtests.engine import backtest
-from backtests.engine.result import Backtest
+from backtests.engine import Backtest, backtest
 from backtests.evaluation.backtest_figures import HARVESTS, harvest_figures
 from foundation.errors import ConfigError
 from research.accounting import Costs, Tax
@@ -17,10 +16,8 @@ from research.accounting.cost_parameters import Lots
 from research.accounting.sale_tax import Deferral
 from research.accounting.tax_lots import buy_lot, gain, harvest_lots, harvestable, put_in_order, sell_lots
 from research.allocation import FixedWeights
-from research.market import Market
 from research.rules import Calendar, Never, Threshold
 
-MakeMarket = Callable[..., Market]
 RATE, SHORT_RATE, YEARS, GROWTH = 0.20, 0.37, 10, 0.06
 HALVES = FixedWeights((0.5, 0.5))
 
@@ -49,8 +46,7 @@ def test_a_harvest_pays_both_orders_from_cash_and_lets_the_units_stay(make_marke
     assert with_harvest.ledger.cash[-1] == pytest.approx(-paid, rel=1e-10)
     np.testing.assert_array_equal(with_harvest.ledger.units[-1], without.ledger.units[-1])
     assert with_harvest.reconcile().holds
-    assert without.triggers == ()
-    assert (with_harvest.trading_days.tolist(), with_harvest.orders) == ([2], 2)
+    assert (without.triggers, with_harvest.trading_days.tolist(), with_harvest.orders) == ((), [2], 2)
     assert (without.trading_days.tolist(), without.orders) == ([], 0)
 
 
@@ -76,8 +72,7 @@ def test_an_asset_is_harvested_once_in_the_window_and_not_after_a_purchase(make_
     """
     market = make_market(np.tile([-0.02, 0.0], (70, 1)))
     of = {days: harvests(backtest(market, Never(HALVES), taxed(wash_sale_days=days))) for days in (0, 30)}
-    dates = [f"{market.dates[row]:%Y-%m-%d}" for row, _ in of[30]]
-    assert dates == ["2018-02-02", "2018-03-05", "2018-04-05"]
+    assert [f"{market.dates[row]:%Y-%m-%d}" for row, _ in of[30]] == ["2018-02-02", "2018-03-05", "2018-04-05"]
     assert [row for row, _ in of[0]][:3] == [3, 6, 9]
     weekly = Calendar(HALVES, "week")
     assert harvests(backtest(market, weekly, taxed(wash_sale_days=30))) == []
@@ -104,8 +99,7 @@ def test_a_harvest_is_worth_what_its_closed_form_says(make_market: MakeMarket, f
     """
     returns = np.zeros((500, 2))
     returns[1], returns[2:, 0] = (-0.2, 0.2), (1.0 + GROWTH) ** (YEARS / 498) - 1.0
-    end = "step_up" if forgiven else "liquidate"
-    ends = []
+    end, ends = "step_up" if forgiven else "liquidate", []
     for above in (0.05, None):
         costs = taxed(above, short_rate=SHORT_RATE, at_end=end)
         result = backtest(
@@ -184,8 +178,7 @@ class Reckoner:
 
     def harvest(self, price: float, t: int, above: float) -> list[float]:
         chosen = [lot for lot in self.lots if lot[1] - price > above * lot[1]]
-        units = sum(lot[0] for lot in chosen)
-        gains = self.sell(np.inf, price, t, chosen)
+        units, gains = sum(lot[0] for lot in chosen), self.sell(np.inf, price, t, chosen)
         if units > 0.0:
             self.buy(units, price, t)
         return gains
@@ -199,7 +192,7 @@ class Reckoner:
 @pytest.mark.parametrize("method", ["average", "highest", "first", "tax_minimal"])
 @settings(max_examples=40, deadline=None)
 @given(steps=STEPS, above=st.floats(0.02, 0.5))
-def test_lots_gains_and_basis_are_those_of_a_list_of_lots(
+def test_lots_are_those_of_a_list(
     method: str, terms: bool, steps: list[tuple[str, float, float]], above: float
 ) -> None:
     """And the basis falls by the loss that is harvested: basis = bought - sold + gains, whatever was done."""
@@ -227,8 +220,7 @@ def test_lots_gains_and_basis_are_those_of_a_list_of_lots(
         else:
             loss, sold = harvestable(lots, 0, price, above)
             found, told = harvest_lots(lots, costs, 0, price, above, t), by_hand.harvest(price, t, above)
-            assert sum(found) == pytest.approx(-loss, abs=1e-9)
-            assert (sold > 0.0) == (sum(told) < 0.0)
+            assert (sum(found), sold > 0.0) == (pytest.approx(-loss, abs=1e-9), sum(told) < 0.0)
         gains += sum(found)
         assert found == pytest.approx(told, abs=1e-9)
     n = int(lots.held[0])

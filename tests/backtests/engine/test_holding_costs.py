@@ -1,23 +1,19 @@
 """What holding costs, on paper: fees of a day are a 365th of the year's, of a weekend three."""
 
-from collections.abc import Callable
-
 import numpy as np
 import pytest
+from simulated import MakeMarket
 
 from backtests.engine import backtest
 from research.accounting import Costs
 from research.allocation import FixedWeights
-from research.market import Market
 from research.rules import Never
 
-MakeMarket = Callable[..., Market]
 DAYS = np.array([1, 1, 1, 3])  # from Tuesday 2 January 2018 on
 
 
 def played(make_market: MakeMarket, weights: tuple[float, float], cash: float = 0.0, **costs: object) -> object:
-    market = make_market(np.zeros((5, 2)), cash)
-    rule = Never(FixedWeights(weights))
+    market, rule = make_market(np.zeros((5, 2)), cash), Never(FixedWeights(weights))
     return backtest(market, rule, Costs(np.zeros(2), np.zeros(2), **costs), nav=100.0, leverage_limit=2.0)
 
 

@@ -9,24 +9,22 @@ from typing import Any
 
 import numpy as np
 import pytest
+from simulated import MakeMarket
 
-from backtests.engine import backtest
-from backtests.engine.result import Backtest
+from backtests.engine import Backtest, backtest
 from foundation.arrays import MOST_VALUES, Array, kept
 from research.accounting import Costs, Execution
 from research.allocation import EqualWeights, FixedWeights, InverseVolatility
 from research.market import Market, Past
 from research.rules import Calendar, Threshold
 
-MakeMarket = Callable[..., Market]
 PLAYED: dict[str, Any] = {"policy": Threshold(InverseVolatility(window=20), 0.01), "costs": Costs.bps(3, commission=5)}
 
 
 @pytest.fixture
 def market(make_market: MakeMarket) -> Market:
     """150 sessions of three assets, the third listed late, with quotes."""
-    rng = np.random.default_rng(3)
-    made = make_market(rng.normal(0.0, 0.02, (150, 3)), first=[0, 0, 30])
+    made = make_market(np.random.default_rng(3).normal(0.0, 0.02, (150, 3)), first=[0, 0, 30])
     return replace(made, prices=np.where(made.tradable, 40.0 * made.index, np.nan))
 
 
@@ -134,8 +132,7 @@ def test_an_allocation_of_ones_own_is_asked_anew(make_market: MakeMarket) -> Non
     first = backtest(market, Calendar(whim, "week"), costs)
     whim.weights = (0.9, 0.1)
     second = backtest(market, Calendar(whim, "week"), costs)
-    assert first.targets.rows.tolist() == [[0.5, 0.5]]
-    assert second.targets.rows.tolist() == [[0.9, 0.1]]
+    assert (first.targets.rows.tolist(), second.targets.rows.tolist()) == ([[0.5, 0.5]], [[0.9, 0.1]])
     one, other = (backtest(market, Calendar(Drawn(), "week"), costs) for _ in range(2))
     assert one.targets.rows.tolist() != other.targets.rows.tolist()
 

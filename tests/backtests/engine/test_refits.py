@@ -46,8 +46,7 @@ def portfolio() -> Portfolio:
 
 def test_bounds_hold_on_every_refit_and_bind_with_a_price(portfolio: Portfolio) -> None:
     played = backtest(portfolio.market, portfolio.policies["mine"], portfolio.costs, start=portfolio.test_start)
-    agg = portfolio.market.assets.index("AGG")
-    assert played.targets.rows[:, agg].max() == pytest.approx(0.8 * 0.3, abs=1e-12)
+    assert played.targets.rows[:, portfolio.market.assets.index("AGG")].max() == pytest.approx(0.8 * 0.3, abs=1e-12)
     assert all(answer.binding for answer in played.targets.answers)
     assert all(
         "AGG is at most 30.00 % of NAV" in [one.limit for one in answer.binding] for answer in played.targets.answers

@@ -1,33 +1,28 @@
 """The record of a backtest: what is derived from the facts that were booked, its tables and its reasons."""
 
 import pickle
-from collections.abc import Callable
 from dataclasses import dataclass, replace
 
 import numpy as np
 import pandas as pd
 import pytest
+from simulated import MakeMarket
 
-from backtests.engine import backtest
-from backtests.engine.result import Backtest
+from backtests.engine import Backtest, backtest
 from research.accounting import CASH_LINE, Costs, Hold, Trade, View, Why
 from research.allocation import FixedWeights
 from research.market import Market
 from research.rules import Calendar, Never, Threshold
 
-MakeMarket = Callable[..., Market]
 TARGET = FixedWeights((0.35, 0.30, 0.25))
 
 
 @pytest.fixture(scope="module")
 def banded(halting: Market) -> Backtest:
     return backtest(
-        halting,
-        Threshold(TARGET, 0.02, "edge"),
-        Costs.bps(3, commission=[2, 3, 5], half_spread=1),
-        start="2018-01-20",
-        nav=1e6,
-    )
+        halting, Threshold(TARGET, 0.02, "edge"), Costs.bps(3, commission=[2, 3, 5], half_spread=1),
+        start="2018-01-20", nav=1e6,
+    )  # fmt: skip
 
 
 # -- by hand ---------------------------------------------------------------------------------------------------------
@@ -59,8 +54,7 @@ def test_the_table_of_trades_has_a_row_for_each_line(by_hand: Backtest) -> None:
     assert table["asset"].tolist() == ["A00", "A01"]
     assert table["asked"].dt.strftime("%m-%d").tolist() == ["01-03"] * 2
     assert table["booked"].dt.strftime("%m-%d").tolist() == ["01-04"] * 2
-    assert table["side"].tolist() == ["sell", "buy"]
-    assert table["notional"].tolist() == pytest.approx([13.13, 12.87])
+    assert (table["side"].tolist(), table["notional"].tolist()) == (["sell", "buy"], pytest.approx([13.13, 12.87]))
     assert table["commission"].tolist() == pytest.approx([0.05252, 0.05148])
     assert table["half_spread"].tolist() == pytest.approx([0.07878, 0.07722])
     assert table["weight_before"].tolist() == pytest.approx([66.0 / 106.0, 40.0 / 106.0])
@@ -74,8 +68,7 @@ def test_every_day_asked_has_its_answer_and_its_reason(by_hand: Backtest) -> Non
     assert table["asked"].dt.strftime("%m-%d").tolist() == ["01-03", "01-04", "01-05"]
     assert table["traded"].tolist() == [True, False, True]
     assert table["booked"].dt.strftime("%m-%d").tolist()[:1] == ["01-04"]
-    assert table["booked"].isna().tolist() == [False, True, True]
-    assert table["line"].tolist() == ["A00", "A00", "A00"]
+    assert (table["booked"].isna().tolist(), table["line"].tolist()) == ([False, True, True], ["A00", "A00", "A00"])
     assert table["gap"].tolist() == pytest.approx([0.1, 0.0, 1.0 / 6.0], abs=1e-14)
     assert table["allowed"].abs().tolist() == pytest.approx([0.05] * 3)
     assert table["reason"].tolist()[2] == "A00 is 16.67 points over target, past the 5.00 allowed"
@@ -87,16 +80,14 @@ def test_every_day_asked_has_its_answer_and_its_reason(by_hand: Backtest) -> Non
 def test_between_reviews_a_calendar_says_so(halting: Market) -> None:
     table = backtest(halting, Calendar(TARGET, "month"), Costs.bps(3)).decisions()
     between = table[~table["traded"]]
-    assert set(between["reason"]) == {"no review is due today"}
-    assert set(between["line"]) == {""}
+    assert (set(between["reason"]), set(between["line"])) == ({"no review is due today"}, {""})
     assert table["traded"].sum() == 11
     assert table.loc[table["traded"], "reason"].str.startswith("review due; ").all()
 
 
 def test_a_rule_that_never_trades_says_so(halting: Market) -> None:
     table = backtest(halting, Never(TARGET), Costs.bps(3)).decisions()
-    assert len(table) == 249
-    assert set(table["reason"]) == {"this rule never trades"}
+    assert (len(table), set(table["reason"])) == (249, {"this rule never trades"})
 
 
 def test_a_band_that_holds_names_the_line_that_is_closest_to_leaving(banded: Backtest) -> None:
@@ -107,8 +98,7 @@ def test_a_band_that_holds_names_the_line_that_is_closest_to_leaving(banded: Bac
     gaps = np.abs(np.array(weights) - [0.35, 0.30, 0.25, 0.10])
     gaps[:3][~banded.market.tradable[row]] = 0.0
     assert held["line"] == [*banded.market.assets, "cash"][int(np.argmax(gaps))]
-    assert abs(held["gap"]) == pytest.approx(gaps.max(), abs=1e-12)
-    assert abs(held["allowed"]) == pytest.approx(0.02)
+    assert (abs(held["gap"]), abs(held["allowed"])) == (pytest.approx(gaps.max(), abs=1e-12), pytest.approx(0.02))
 
 
 def test_a_line_past_its_band_that_no_trade_can_mend_says_why_it_stays(make_market: MakeMarket) -> None:

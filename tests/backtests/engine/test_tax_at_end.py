@@ -1,13 +1,12 @@
 """Taxes of a backtest by term, on the days round a year's end, and those after its last day, on paper."""
 
-from collections.abc import Callable
 from dataclasses import replace
 
 import numpy as np
 import pytest
+from simulated import MakeMarket
 
-from backtests.engine import backtest
-from backtests.engine.result import Backtest
+from backtests.engine import Backtest, backtest
 from backtests.evaluation.backtest_figures import TAXED_AT_END, taxed_figures
 from backtests.evaluation.benchmark import Benchmark
 from backtests.evaluation.scores import score
@@ -16,7 +15,6 @@ from research.allocation import FixedWeights
 from research.market import Market
 from research.rules import Calendar, Never
 
-MakeMarket = Callable[..., Market]
 HALVES = FixedWeights((0.5, 0.5))
 
 
@@ -34,20 +32,15 @@ def moved(
     return make_market(returns, begin=begin)
 
 
-@pytest.mark.parametrize(
-    ("more", "due"),
-    [
-        ({}, 14.8),  # 0.37 x (50 - 10)
-        ({"long_after": 1}, 8.0),
-        ({"short_rate": None}, 8.0),
-        ({"at_end": "step_up"}, 0.0),
-        ({"at_end": "keep"}, 0.0),
-        ({"loss_limit": 3.0}, 14.8),
-    ],
-)
-def test_the_tax_at_the_end_is_that_of_selling_all(
-    make_market: MakeMarket, more: dict[str, object], due: float
-) -> None:
+@pytest.mark.parametrize(("more", "due"), [
+    ({}, 14.8),  # 0.37 x (50 - 10)
+    ({"long_after": 1}, 8.0),
+    ({"short_rate": None}, 8.0),
+    ({"at_end": "step_up"}, 0.0),
+    ({"at_end": "keep"}, 0.0),
+    ({"loss_limit": 3.0}, 14.8),
+])  # fmt: skip
+def test_tax_at_the_end_is_that_of_selling_all(make_market: MakeMarket, more: dict[str, object], due: float) -> None:
     result = played(moved(make_market, 5), **more)
     assert result.tax_at_end == pytest.approx(due, abs=1e-12)
     assert result.ledger.nav[-1] == pytest.approx(140.0, abs=1e-12), "it is not taken from the wealth"
@@ -61,19 +54,17 @@ def test_a_loss_at_the_end_saves_what_the_year_may_deduct(make_market: MakeMarke
 
 
 @pytest.mark.parametrize(("sessions", "last", "due"), [(252, "2019-01-02", 14.8), (253, "2019-01-03", 8.0)])
-def test_what_was_bought_on_2_january_is_long_term_from_3_january_on(
+def test_bought_on_2_january_is_long_term_from_3_on(
     make_market: MakeMarket, sessions: int, last: str, due: float
 ) -> None:
     market = moved(make_market, sessions)
-    assert f"{market.dates[-1]:%Y-%m-%d}" == last
-    assert played(market).tax_at_end == pytest.approx(due, abs=1e-12)
+    assert (f"{market.dates[-1]:%Y-%m-%d}", played(market).tax_at_end) == (last, pytest.approx(due, abs=1e-12))
 
 
 def test_the_figures_after_tax_stand_beside_those_before_it(make_market: MakeMarket) -> None:
     result = played(moved(make_market, 253))
     scored = score(result, Benchmark.of(result, 0.0))
-    figures = taxed_figures(result, scored)
-    years = (result.dates[-1] - result.dates[0]).days / 365.25
+    figures, years = taxed_figures(result, scored), (result.dates[-1] - result.dates[0]).days / 365.25
     assert set(figures) == {metric.key for metric in TAXED_AT_END}
     assert figures["final_balance_taxed"] == pytest.approx(132.0, abs=1e-12)
     assert figures["growth_taxed"] == pytest.approx(1.32 ** (1.0 / years) - 1.0, rel=1e-12)
@@ -93,8 +84,7 @@ def test_a_loss_gives_back_the_tax_of_a_gain_before_it_in_the_year(make_market: 
     market, free = make_market(returns, begin="2018-12-24"), Costs.bps(2)
     rule, wealth = Calendar(HALVES, "day"), 0.4 * 140.0 / 0.95
     for limit, refund in ((None, 0.0), (0.0, 0.2 * (0.1 * 140.0 / 0.95) * 0.4 / 0.6)):
-        taxed = replace(free, tax=Tax(0.2, "first", loss_limit=limit))
-        result = backtest(market, rule, taxed, nav=100.0, lag=0)
+        result = backtest(market, rule, replace(free, tax=Tax(0.2, "first", loss_limit=limit)), nav=100.0, lag=0)
         assert result.ledger.nav[2] == pytest.approx(wealth, rel=1e-12)
         assert result.ledger.nav[-1] == pytest.approx(wealth + refund, rel=1e-12)
         assert result.reconcile().holds

@@ -6,8 +6,7 @@ import numpy as np
 import pandas as pd
 import pytest
 
-from backtests.comparison import compare
-from backtests.comparison.comparison import Comparison
+from backtests.comparison import Comparison, compare
 from backtests.evaluation.comparator import RELATIVE
 from backtests.evaluation.policy_risk import PolicyRisk
 from research.portfolio import load_portfolio
@@ -24,8 +23,7 @@ BENCHMARKS: dict[str, object] = {"the target": None, "a policy": "monthly", "an 
 @pytest.fixture(scope="module")
 def made() -> dict[str, Comparison]:
     def one(word: object) -> Comparison:
-        portfolio = load_portfolio(FILE, {} if word is None else {"benchmark": word})
-        return compare(portfolio, only=NAMES, draws=100)
+        return compare(load_portfolio(FILE, {} if word is None else {"benchmark": word}), only=NAMES, draws=100)
 
     return {name: one(word) for name, word in BENCHMARKS.items()}
 
@@ -46,8 +44,7 @@ def test_all_other_figures_are_equal_to_the_bit(made) -> None:
 def test_all_other_risk_is_equal_to_the_bit(made) -> None:
     for found in made.values():
         for name, one in made["the target"].risk.items():
-            same = {f.name for f in fields(PolicyRisk)} - {"rolling", "benchmark", "undefined"}
-            for part in same:
+            for part in {f.name for f in fields(PolicyRisk)} - {"rolling", "benchmark", "undefined"}:
                 assert repr(getattr(one, part)) == repr(getattr(found.risk[name], part))
             for measure in ("volatility", "sharpe", "tracking_error"):
                 assert np.array_equal(one.rolling[measure], found.risk[name].rolling[measure])

@@ -65,8 +65,7 @@ def test_longest_drawdown_and_recovery_are_calendar_days() -> None:
         dates, names, returns, np.ones((30, 1), dtype=bool), np.zeros(30), base.instruments, base.prices,
         calendar="24/7",
     )  # fmt: skip
-    played = backtest(market, Never(FixedWeights((1.0,))), Costs.bps(1))
-    s = score(played, measured_by(market, (1.0,)))
+    s = score(backtest(market, Never(FixedWeights((1.0,))), Costs.bps(1)), measured_by(market, (1.0,)))
     assert (s["longest_drawdown"], s["recovery"]) == (4.0, 3.0)
 
 
@@ -79,8 +78,7 @@ def test_a_policys_own_figures_do_not_depend_on_what_it_is_measured_by() -> None
 
 
 def test_money_that_comes_and_goes_changes_no_figure_of_a_path() -> None:
-    market = world(days=400)
-    rule = Never(FixedWeights((0.4, 0.3, 0.3)))
+    market, rule = world(days=400), Never(FixedWeights((0.4, 0.3, 0.3)))
     plain = backtest(market, rule, Costs.bps(3), nav=100.0)
     flowing = backtest(market, rule, Costs.bps(3), nav=100.0, flows=Flows({market.dates[50]: 1e-9}))
     one, other = (score(played, measured_by(market, TARGET)) for played in (plain, flowing))
@@ -145,8 +143,7 @@ def test_no_table_of_a_backtest_has_nan() -> None:
 
 def test_a_test_too_short_for_a_tail_says_how_many_days_are_missing() -> None:
     market = world(days=15)
-    played = backtest(market, Never(FixedWeights(TARGET)), Costs.bps(3))
-    s = score(played, measured_by(market, TARGET))
+    s = score(backtest(market, Never(FixedWeights(TARGET)), Costs.bps(3)), measured_by(market, TARGET))
     assert {"cvar95", "var95", "cvar99", "var99", "tail_ratio", "cdar95"} <= set(s.undefined)
     assert "14 returns leave 0.70 observations in the tail at level 0.95" in s.undefined["cvar95"]
     assert s.undefined["tail_ratio"] == "returns has 14 observations where 20 are needed. Take a longer period."

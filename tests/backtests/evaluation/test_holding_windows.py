@@ -4,8 +4,7 @@ import numpy as np
 import pandas as pd
 import pytest
 
-from backtests.engine import backtest
-from backtests.engine.result import Backtest
+from backtests.engine import Backtest, backtest
 from backtests.evaluation.holding_windows import HoldingWindows, holding_windows, month_ends
 from research.accounting import Costs
 from research.allocation import FixedWeights
@@ -31,8 +30,7 @@ def found(pair: tuple[Backtest, Backtest]) -> HoldingWindows:
 def test_every_cell_is_that_of_pandas(pair, found) -> None:
     nav = pd.DataFrame({"one": pair[0].nav, "other": pair[1].nav})
     ends = nav.groupby(nav.index.to_period("M")).tail(1)[:-1]  # June 2021 goes on
-    assert found.starts.tolist() == ends.index[:-12].tolist()
-    assert found.difference.shape == (len(ends) - 12, 6)
+    assert (found.starts.tolist(), found.difference.shape) == (ends.index[:-12].tolist(), (len(ends) - 12, 6))
     for s, start in enumerate(found.starts):
         for k in range(6):
             month = start.to_period("M") + 12 * (k + 1)
@@ -41,8 +39,7 @@ def test_every_cell_is_that_of_pandas(pair, found) -> None:
                 assert np.isnan(found.difference[s, k])
                 continue
             (end,) = there.index
-            years = (end - start).days / 365.25
-            one, other = (nav.loc[end] / nav.loc[start]) ** (1.0 / years) - 1.0
+            one, other = (nav.loc[end] / nav.loc[start]) ** (1.0 / ((end - start).days / 365.25)) - 1.0
             assert found.difference[s, k] == pytest.approx(one - other, rel=1e-9, abs=1e-14)
 
 
@@ -78,5 +75,4 @@ def test_month_ends_wait_for_the_last_weekday() -> None:
 
 
 def test_a_month_without_a_close_has_that_of_the_month_before() -> None:
-    days = pd.DatetimeIndex(["2021-01-29", "2021-03-31", "2021-04-30"])
-    assert month_ends(days).tolist() == [0, 0, 1, 2]
+    assert month_ends(pd.DatetimeIndex(["2021-01-29", "2021-03-31", "2021-04-30"])).tolist() == [0, 0, 1, 2]

@@ -22,19 +22,13 @@ from backtests.inference.pairs import any_loses_less
 from backtests.inference.risk_inference import predicted_cvar, predicted_drawdown, risk_difference, risk_with_error
 from research.accounting import Costs
 from research.allocation import EqualWeights, FixedWeights
-from research.market import Market, load_market
-from research.risk import cvar, max_drawdown, nav_path
-from research.risk.simulation.models import GBM, Garch
+from research.market import Market
+from research.risk import GBM, Garch, cvar, max_drawdown, nav_path
 from research.rules import Calendar, Never, Rule, Threshold
 
 HALVES = FixedWeights((0.5, 0.5))
 COSTS = Costs.bps(2, commission=1, half_spread=1)
 DRAWS = 400
-
-
-@pytest.fixture(scope="module")
-def market() -> Market:
-    return load_market("us_etf_ohlcv").select(["SPY", "AGG"])
 
 
 def play(market: Market, rule: Rule, **settings: object):
@@ -69,8 +63,7 @@ def test_every_metric_has_an_interval_or_says_why_not(paired: PairedBacktests) -
 def test_intervals_are_those_of_the_series(paired: PairedBacktests) -> None:
     net = paired.backtests["band"].net_returns
     found = {metric: by_policy["band"] for metric, by_policy in paired.intervals.items()}
-    assert found["volatility"] == risk_with_error(net, 252)["volatility"]
-    assert found["cvar95"] == predicted_cvar(net)
+    assert (found["volatility"], found["cvar95"]) == (risk_with_error(net, 252)["volatility"], predicted_cvar(net))
     assert found["max_drawdown"] == predicted_drawdown(net, Resampling(reps=DRAWS))
     for metric, each in found.items():
         assert each.lower < paired.scores["band"][metric] < each.upper
@@ -88,8 +81,7 @@ def test_the_ratio_with_autocorrelation_stands_in_the_record(paired: PairedBackt
     rho = acf(excess, nlags=lags)[1:]
     scale = 252 / math.sqrt(252 + 2 * sum((252 - k) * rho[k - 1] for k in range(1, lags + 1)))  # Lo (2002), equation 20
     assert own["value"] == pytest.approx(scale * excess.mean() / excess.std(ddof=1), rel=1e-9)
-    assert (own["scale"], own["lags"]) == (pytest.approx(scale, rel=1e-9), lags)
-    assert set(records["trades"]) == {"reason"}
+    assert (own["scale"], own["lags"], set(records["trades"])) == (pytest.approx(scale, rel=1e-9), lags, {"reason"})
     assert records["max_drawdown"]["kind"] == PREDICTIVE
     json.dumps(records, allow_nan=False)
 
@@ -99,8 +91,7 @@ def test_the_range_holds_the_cvar_of_the_next_history(persistence: float) -> Non
     """200 histories of six years, each followed by another: 95 %, within three standard errors and 1 %."""
     covariance, mean = 0.15**2 * np.array([[1.0, 0.95], [0.95, 1.0]]), np.array([0.06, 0.06])
     model = Garch(mean, covariance, 0.06, persistence, 252) if persistence else GBM(mean, covariance, 252)
-    worlds = model.returns(400, 1_500, seed=5)[:, :, 0]
-    inside = 0
+    worlds, inside = model.returns(400, 1_500, seed=5)[:, :, 0], 0
     for now, later in zip(worlds[::2], worlds[1::2], strict=True):
         found = predicted_cvar(now)
         inside += found.lower <= cvar(later, 0.95) <= found.upper
@@ -130,8 +121,7 @@ def test_a_pair_agrees_with_pandas_and_with_hand_written_formulas(paired: Paired
     assert pair.memmel.z == pytest.approx((ratios[0] - ratios[1]) / error, rel=1e-9)
     drawn = drawn_means(np.log1p(net[["band", "monthly"]].to_numpy()), Resampling(reps=DRAWS))
     dates = paired.backtests["band"].dates
-    years = (dates[-1] - dates[0]).days / 365.25
-    apart = np.diff(np.expm1(drawn * len(net) / years), axis=1)
+    apart = np.diff(np.expm1(drawn * len(net) / ((dates[-1] - dates[0]).days / 365.25)), axis=1)
     assert pair.detectable["growth"] == pytest.approx((1.959964 + 0.841621) * apart.std(), rel=1e-6)
 
 
@@ -192,8 +182,7 @@ def test_of_one_policy_the_test_of_losses_is_students() -> None:
     base = rng.standard_exponential(1_260)
     other = base * 0.9 + 0.1 * rng.standard_exponential(1_260)
     for one, two in ((base, other), (other, base)):
-        found = any_loses_less(made(one, two))
-        score = made(one, two).losses.ratio(0, 1)
+        found, score = any_loses_less(made(one, two)), made(one, two).losses.ratio(0, 1)
         truth = float(student.sf(score, 3)) if score > 0.0 else 1.0
         assert not isinstance(found, NotAvailable)
         assert found.upper == pytest.approx(truth, abs=4 * math.sqrt(0.25 / 4_000))
@@ -233,9 +222,7 @@ def test_the_sentence_names_the_pair_its_days_and_both_limits(paired: PairedBack
 
 
 @pytest.mark.parametrize(("start", "shown"), [("2020-12-31", False), ("2019-12-31", True)])
-def test_the_loss_of_another_target_has_an_interval_in_tests_of_three_years(
-    market: Market, start: str, shown: bool
-) -> None:
+def test_the_loss_of_another_target_has_an_interval_in_three_years(market: Market, start: str, shown: bool) -> None:
     targets = {"band": HALVES, "equal": EqualWeights(), "other": FixedWeights((0.6, 0.4))}
     rules = {name: Threshold(target, band=0.02) for name, target in targets.items()}
     found = compare({name: play(market, rule, start=start) for name, rule in rules.items()}, draws=DRAWS)
@@ -264,5 +251,4 @@ def test_what_is_not_available_is_said_with_its_reason(market: Market, paired: P
     assert same.pairs["two"].correlation == 1.0
     assert "both have the same returns" in detectable(same.pairs, None, 252.0)
     assert superior(same.superior_ability, "one") == "Hansen's SPA: no policy differs from one."
-    changed = replace(same.evidence, reference="two")
-    assert changed.differences("sharpe")["one"].p == 1.0
+    assert replace(same.evidence, reference="two").differences("sharpe")["one"].p == 1.0

@@ -26,20 +26,17 @@ def test_the_programme_is_that_of_the_refit_with_the_target_before(portfolio: Po
     path = target_path(day.allocation, portfolio.market, portfolio.market.row("2021-01-04"))
     k = int(path.row[portfolio.market.row("2022-12-29")])
     assert f"{day.past.date:%Y-%m-%d}" == f"{day.answer.seen:%Y-%m-%d}" == "2022-09-30"
-    assert day.previous is not None
     assert day.previous.tolist() == path.rows[k - 1].tolist()
     found = day.programme.best(day.programme.limits)
     assert found.weights == pytest.approx(day.of_lines(day.answer.weights), abs=1e-6)
-    turned = np.maximum(day.answer.weights - day.previous, 0.0).sum()
-    assert turned <= 0.04 + 1e-8
+    assert np.maximum(day.answer.weights - day.previous, 0.0).sum() <= 0.04 + 1e-8
 
 
 def test_the_first_target_has_none_before(portfolio: Portfolio) -> None:
     day = limits_in_force(portfolio, "limited", "2021-01-05")
     assert day.previous is None
     assert any("there is no previous target" in note for note in day.programme.limits.notes)
-    later = limits_in_force(portfolio, "limited", "2022-12-29")
-    assert later.without_previous().previous is None
+    assert limits_in_force(portfolio, "limited", "2022-12-29").without_previous().previous is None
 
 
 def test_what_has_left_is_spread_in_the_target_before_as_when_it_was_solved(portfolio: Portfolio) -> None:
@@ -53,7 +50,6 @@ def test_what_has_left_is_spread_in_the_target_before_as_when_it_was_solved(port
     left = delist(halted, market.assets[line], market.dates[t], 0.0)
     free = replace(allocation, constraints=Constraints(turnover=Most(most=0.04)), lower=0.0, upper=1.0)
     day = at_row(free, target_path(free, left, market.row("2022-06-01")), left, t)
-    assert day.previous is not None
     assert (day.previous[line], day.previous.sum()) == (0.0, pytest.approx(1.0))
     assert day.programme.best(day.programme.limits).weights == pytest.approx(day.of_lines(day.answer.weights), abs=1e-6)
 

@@ -6,23 +6,17 @@ import numpy as np
 import pandas as pd
 import pytest
 
-from backtests.engine import backtest
-from backtests.engine.result import Backtest
+from backtests.engine import Backtest, backtest
 from backtests.evaluation.benchmark import Benchmark, target_returns
 from backtests.evaluation.policy_risk import PolicyRisk, extremes, policy_risk
 from backtests.evaluation.scores import score
 from foundation.errors import DataError
 from research.accounting import Costs
 from research.allocation import FixedWeights
-from research.market import Market, load_market
+from research.market import Market
 from research.rules import Calendar
 
 HALVES = FixedWeights((0.5, 0.5))
-
-
-@pytest.fixture(scope="module")
-def market() -> Market:
-    return load_market("us_etf_ohlcv").select(["SPY", "AGG"])
 
 
 def play(market: Market, start: str) -> tuple[Backtest, Benchmark]:
@@ -70,19 +64,15 @@ def test_worst_days_and_the_deepest_drawdown_are_those_of_the_score(played, foun
     for level, name in ((0.95, "95"), (0.99, "99")):
         assert (found.tails[level].var, found.tails[level].cvar) == (s[f"var{name}"], s[f"cvar{name}"])
     assert found.drawdowns[0] == s.drawdown
-    assert [d.depth for d in found.drawdowns] == sorted(d.depth for d in found.drawdowns)
-    assert found.undefined == {}
+    assert ([d.depth for d in found.drawdowns], found.undefined) == (sorted(d.depth for d in found.drawdowns), {})
 
 
-@pytest.mark.parametrize(
-    ("start", "end", "months", "years"),
-    [
-        ("2015-02-10", "2016-06-16", (True, True), (True, True)),
-        ("2015-01-02", "2016-12-30", (False, False), (False, False)),  # from the first session to the last weekday
-        ("2015-03-02", "2016-11-30", (False, False), (True, True)),
-        ("2015-01-05", "2016-12-29", (True, True), (True, True)),  # a session misses at either end
-    ],
-)
+@pytest.mark.parametrize(("start", "end", "months", "years"), [
+    ("2015-02-10", "2016-06-16", (True, True), (True, True)),
+    ("2015-01-02", "2016-12-30", (False, False), (False, False)),  # from the first session to the last weekday
+    ("2015-03-02", "2016-11-30", (False, False), (True, True)),
+    ("2015-01-05", "2016-12-29", (True, True), (True, True)),  # a session misses at either end
+])  # fmt: skip
 def test_only_an_end_that_misses_days_is_marked(market, start, end, months, years) -> None:
     risk = policy_risk(*play(market.until(end), start))
     for table, (first, last) in ((risk.months, months), (risk.years, years)):
@@ -117,8 +107,7 @@ def with_returns(market: Market, value: float) -> Market:
 @pytest.mark.parametrize("value", [0.0, 2.0**-12])
 def test_returns_that_do_not_vary_have_no_drawdown_and_no_ratio(market, value) -> None:
     risk = policy_risk(*play(with_returns(market, value), "2020-01-02"))
-    assert (risk.drawdowns, risk.constant) == ([], True)
-    assert set(risk.undefined) == {"sharpe", "beta"}
+    assert (risk.drawdowns, risk.constant, set(risk.undefined)) == ([], True, {"sharpe", "beta"})
     assert f"are all {value:.3g}." in risk.undefined["sharpe"]
     assert risk.rolling["volatility"] == pytest.approx(np.zeros(len(risk.rolling_dates)), abs=1e-13)
 
@@ -141,8 +130,7 @@ def test_they_are_those_of_pandas(seed) -> None:
     returns = pd.Series(np.random.default_rng(seed).normal(0.0003, 0.01, len(dates) - 1), dates[1:])
     found = extremes(dates.to_numpy(), returns.to_numpy())
     for name, rule in {"month": "M", "quarter": "Q", "year": "Y"}.items():
-        periods = returns.index.to_period(rule)
-        expected = (1.0 + returns).groupby(periods).prod() - 1.0
+        expected = (1.0 + returns).groupby(returns.index.to_period(rule)).prod() - 1.0
         best, worst = found[name].best, found[name].worst
         assert best.value == pytest.approx(expected.max(), rel=1e-12)
         assert worst.value == pytest.approx(expected.min(), rel=1e-12)

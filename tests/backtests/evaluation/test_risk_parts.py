@@ -8,8 +8,7 @@ import pytest
 
 from backtests.attribution.exposures import concentration_path, exposures
 from backtests.attribution.risk_contributions import contributions_of, return_parts
-from backtests.engine import backtest
-from backtests.engine.result import Backtest
+from backtests.engine import Backtest, backtest
 from backtests.evaluation.worst_days import worst_days
 from research.accounting import Costs
 from research.allocation import FixedWeights
@@ -86,8 +85,7 @@ def test_shares_of_lines_and_classes_sum_to_one(played) -> None:
 
 
 def test_lines_without_a_year_have_their_reason_and_a_portfolio_of_cash_has_its_reason(market) -> None:
-    short = market.until("2008-03-31")
-    rule = Calendar(FixedWeights((0.5, 0.5, 0.0, 0.0)), "quarter")
+    short, rule = market.until("2008-03-31"), Calendar(FixedWeights((0.5, 0.5, 0.0, 0.0)), "quarter")
     found = contributions_of(backtest(short, rule, Costs.bps(4), start="2008-01-02"), YEAR, YEAR)
     assert "252 returns of every asset held: SPY has fewer" in found.undefined["ex_ante"]
     assert len(found.realised) == 6
@@ -107,13 +105,11 @@ def test_a_line_called_cash_is_not_lost(market) -> None:
 
 def test_concentration_is_that_of_each_close(played, market) -> None:
     one = played["never"]
-    found = concentration_path(one, YEAR)
-    w = one.weights.to_numpy()
+    found, w = concentration_path(one, YEAR), one.weights.to_numpy()
     for row in (0, 700, len(w) - 1):
         assert found.lines[row] == pytest.approx((w[row].sum() / np.linalg.norm(w[row])) ** 2, rel=1e-12)
     assert found.ends[0] >= 0
-    months = pd.Series(one.dates).groupby(one.dates.to_period("M")).last()
-    assert one.dates[found.ends].isin(months).all()
+    assert one.dates[found.ends].isin(pd.Series(one.dates).groupby(one.dates.to_period("M")).last()).all()
     for k in (0, 30, len(found.ends) - 1):
         t = one.first + found.ends[k]
         covariance = np.cov(market.returns[t - YEAR + 1 : t + 1], rowvar=False)
@@ -130,8 +126,7 @@ def test_the_worst_days_are_the_references_with_what_each_did(played) -> None:
             row = int(one.dates.get_loc(day)) - 1
             assert (on[name].value, on[name].turnover) == (one.net_returns[row], one.turnover[row])
             assert on[name].next == one.turnover[row + 1]
-            traded = one.trades()["booked"].eq(day).any()
-            assert (on[name].turnover > 0.0) == traded
+            assert (on[name].turnover > 0.0) == one.trades()["booked"].eq(day).any()
 
 
 def test_days_of_gain_are_no_worst_days(market) -> None:

@@ -20,10 +20,8 @@ def test_sales_take_the_average_cost_the_average_age_and_their_part_of_the_fees(
     assert held.book(30.0, 600.0, 3.0, day=8.0) is None
     assert (held.units, held.price, held.fees, held.day) == (40.0, 17.5, 4.0, 6.0)
     units, invested, pnl, ratio, days = held.book(-10.0, -200.0, 0.5, day=16.0)
-    assert (units, invested, days) == (10.0, 175.0, 10.0)
-    assert pnl == pytest.approx(200.0 - 175.0 - 1.0 - 0.5)
-    assert ratio == pytest.approx(pnl / 175.0)
-    assert (held.units, held.price, held.fees) == (30.0, 17.5, 3.0)
+    assert (units, invested, days, pnl) == (10.0, 175.0, 10.0, pytest.approx(200.0 - 175.0 - 1.0 - 0.5))
+    assert (ratio, held.units, held.price, held.fees) == (pytest.approx(pnl / 175.0), 30.0, 17.5, 3.0)
 
 
 def test_an_order_past_zero_closes_one_side_and_opens_the_other() -> None:
@@ -62,12 +60,10 @@ def test_each_sale_is_one_and_what_is_won_and_still_held_is_all_that_was_won(mar
     """Gains of closed units, and of those still held at their average cost, add up to the change in wealth."""
     still = replace(market, cash=np.zeros(len(market.dates)))
     played = backtest(still, Threshold(FixedWeights((0.5, 0.3, 0.2)), 0.01), Costs.bps(3, commission=20), nav=1e6)
-    found = round_trips(played)
-    log = played.trades()
+    found, log = round_trips(played), played.trades()
     assert len(found.trips) == (log["side"] == "sell").sum() > 20
     assert found.trips["closed"].tolist() == log.loc[log["side"] == "sell", "booked"].tolist()
-    held = 0.0
-    prices = played.index[-1]
+    held, prices = 0.0, played.index[-1]
     for i in range(3):
         position = _Position()
         for k in range(-1, len(played.booked)):
@@ -87,8 +83,7 @@ def test_each_sale_is_one_and_what_is_won_and_still_held_is_all_that_was_won(mar
 def test_figures_are_those_of_the_trips(market: Market) -> None:
     found = round_trips(backtest(market, Threshold(FixedWeights((0.5, 0.3, 0.2)), 0.01), Costs.bps(3, commission=20)))
     trips, figures = found.trips, found.figures
-    assert list(figures) == list(FIGURES)
-    assert figures["number"] == len(trips)
+    assert (list(figures), figures["number"]) == (list(FIGURES), len(trips))
     assert figures["won"] == (trips["pnl"] > 0).mean()
     assert figures["mean_return"] == pytest.approx(trips["pnl"].sum() / trips["invested"].sum())
     assert figures["days"] == pytest.approx((trips["days"] * trips["invested"]).sum() / trips["invested"].sum())

@@ -7,15 +7,12 @@ import pandas as pd
 import pytest
 from simulated import measured_by, world
 
-from backtests.engine import backtest
-from backtests.engine.result import Backtest
+from backtests.engine import Backtest, backtest
 from backtests.evaluation.benchmark import Benchmark, target_returns
 from backtests.evaluation.scores import score
-from research.accounting import Costs
-from research.accounting.execution import Flows
+from research.accounting import Costs, Flows
 from research.allocation import EqualWeights, FixedWeights, target_path
-from research.market import Market
-from research.market.market import instruments_table
+from research.market import Market, instruments_table
 from research.rules import Calendar, Never, Threshold
 
 
@@ -44,11 +41,9 @@ def test_a_single_trade_by_hand() -> None:
     assert s["opening_cost"] == pytest.approx(1e4 * 0.01 / 1.01, rel=1e-12)
     assert s["cost"] == pytest.approx(1e4 * (0.001 / 1.1) * year, rel=1e-12)
     assert s["turnover"] == pytest.approx((0.6 - 1.099 / 2) / 1.1 * year, rel=1e-12)
-    assert s["trades"] == pytest.approx(2 * year, rel=1e-14)
-    assert s["trading_days"] == pytest.approx(year, rel=1e-14)
+    assert (s["trades"], s["trading_days"]) == (pytest.approx(2 * year, rel=1e-14), pytest.approx(year, rel=1e-14))
     # after day 1 A is 0.6/1.1 = 54.5 %, outside 50 % +- 2 points; after the trade it is inside: one day of twenty
-    assert s["days_outside"] == 0.05
-    assert s["lowest_cash"] == pytest.approx(0.0, abs=1e-15)
+    assert (s["days_outside"], s["lowest_cash"]) == (0.05, pytest.approx(0.0, abs=1e-15))
     # active returns are zero on all days: the drifted weights earn nothing, so J is the cost alone
     assert pytest.approx(1e4 * (0.001 / 1.1) * year, rel=1e-12) == s["loss"]
 
@@ -64,10 +59,8 @@ def test_a_day_with_two_bookings_is_one_day_of_work_whatever_they_are_for() -> N
     came = Flows({market.dates[row]: 0.1 for row in (10, 30, 40)})  # the last of January is row 30
     played = backtest(market, Calendar(EqualWeights(), "month", fraction=0.5), Costs.bps(2), lag=0, flows=came)
     s, year = score(played, measured_by(market, (0.5, 0.5))), 252 / 42
-    assert played.ledger.booked.tolist() == [10, 30, 30, 40]
-    assert played.trading_days.tolist() == [10, 30, 40]
-    assert s["trading_days"] == pytest.approx(3 * year, rel=1e-14)
-    assert played.orders == len(played.trades())
+    assert (played.ledger.booked.tolist(), played.trading_days.tolist()) == ([10, 30, 30, 40], [10, 30, 40])
+    assert (s["trading_days"], played.orders) == (pytest.approx(3 * year, rel=1e-14), len(played.trades()))
     assert s["trades"] == pytest.approx(played.orders * year, rel=1e-14)
 
 
@@ -102,8 +95,7 @@ def test_gross_growth_less_costs_is_net_growth() -> None:
     market = world(days=400)
     played = backtest(market, Calendar(EqualWeights(), "month"), Costs.bps(3, commission=5, half_spread=5))
     s = score(played, measured_by(market, (1 / 3, 1 / 3, 1 / 3)))
-    years = (market.dates[-1] - market.dates[0]).days / 365.25
-    kept = np.prod(1.0 - played.cost_rate)
+    years, kept = (market.dates[-1] - market.dates[0]).days / 365.25, np.prod(1.0 - played.cost_rate)
     assert ((1 + s["growth"]) / (1 + s["growth_gross"])) ** years == pytest.approx(kept, rel=1e-12)
     assert s["growth"] < s["growth_gross"]
 
@@ -113,10 +105,8 @@ def test_growth_is_annual_from_a_year_on_and_else_not_there(days: int) -> None:
     """258 closes span 359 days, less than a year; 259 span 362, and the last closes of two years 360 at least."""
     market = world(days=days)
     played = backtest(market, Never(FixedWeights((0.4, 0.3, 0.3))), Costs.bps(3), nav=100.0)
-    s = score(played, measured_by(market, (0.4, 0.3, 0.3)))
-    nav = played.ledger.nav
-    assert s["total_return"] == nav[-1] / nav[0] - 1.0
-    assert s["final_balance"] == nav[-1]
+    s, nav = score(played, measured_by(market, (0.4, 0.3, 0.3))), played.ledger.nav
+    assert (s["total_return"], s["final_balance"]) == (nav[-1] / nav[0] - 1.0, nav[-1])
     assert {"growth", "growth_gross", "calmar"} & set(s.undefined) == (
         {"growth", "growth_gross", "calmar"} if days == 258 else set()
     )
@@ -128,8 +118,7 @@ def test_the_costless_target_rebalanced_daily_has_no_tracking_error() -> None:
     market = world()
     played = backtest(market, Calendar(EqualWeights(), "day"), Costs.bps(3), lag=0)
     s = score(played, measured_by(market, (1 / 3, 1 / 3, 1 / 3)))
-    assert s["tracking_error"] == pytest.approx(0.0, abs=1e-12)
-    assert pytest.approx(0.0, abs=1e-12) == s["loss"]
+    assert (s["tracking_error"], pytest.approx(0.0, abs=1e-12)) == (pytest.approx(0.0, abs=1e-12), s["loss"])
 
 
 def test_cash_in_the_target_earns_the_bill() -> None:

@@ -65,16 +65,12 @@ def test_text_fits_a_terminal_whatever_the_names(comparison) -> None:
         fitted=dict(zip(renamed, comparison.fitted.values(), strict=True)),
         backtests=dict(zip(renamed, comparison.backtests.values(), strict=True)),
         recommendation=replace(
-            comparison.recommendation,
-            policy="quarterly",
-            now="quarterly",
-            base="quarterly",
-            candidates=renamed_candidates,
-            broken={},
+            comparison.recommendation, policy="quarterly", now="quarterly", base="quarterly",
+            candidates=renamed_candidates, broken={},
         ),
         asked=None,
         evidence=replace(comparison.evidence, series=replace(comparison.evidence.series, names=tuple(renamed))),
-    )
+    )  # fmt: skip
     assert max(map(len, comparison_text(longer).splitlines())) <= 110
 
 
@@ -94,8 +90,7 @@ def test_text_shows_the_figures_the_differences_and_what_follows(comparison) -> 
 
 def test_a_backtest_shows_its_own_figures(comparison) -> None:
     played = comparison.backtests["threshold"]
-    table = backtest_table(played)
-    s = score(played, comparison.benchmark)
+    table, s = backtest_table(played), score(played, comparison.benchmark)
     assert table.loc["CAGR", "value"] == pytest.approx(100.0 * s["growth"])
     assert table.loc["Tracking error, own target", "value"] == pytest.approx(100.0 * s["tracking_error_own"])
     assert table.loc["Cost", "unit"] == "bp a year"
@@ -161,40 +156,29 @@ class Own:
         return Hold()
 
 
-@pytest.mark.parametrize(
-    ("policy", "words"),
-    [
-        (Never(TARGET), "never trades"),
-        (Calendar(TARGET, "month"), "each month, to target"),
-        (Calendar(TARGET, "week", fraction=0.5), "each week, to target, 50 % of the way"),
-        (Threshold(TARGET, 0.02), "past 2 points, to target"),
-        (Threshold(TARGET, 0.02, schedule="month"), "past 2 points, to target, checked each month"),
-        (Threshold(TARGET, 0.0215, to="edge"), "past 2.15 points, to the edge"),
-        (Threshold(TARGET, 0.02, to=Within(0.0175)), "past 2 points, to within 1.75"),
-        (
-            Threshold(TARGET, 0.2, to=Within(0.1), kind="relative"),
-            "past 20 % of its target, to within 10 % of its target",
-        ),
-        (Threshold(TARGET, 0.25, kind="relative", cap=0.05), "past 25 % of its target or 5 points, to target"),
-        (Calendar(HRP(window=252), "month"), "HRP of 252 returns; each month, to target"),
-        (Own(), "Own"),
-        (Own(HRP(window=63)), "HRP of 63 returns; Own"),
-    ],
-)
+@pytest.mark.parametrize(("policy", "words"), [
+    (Never(TARGET), "never trades"),
+    (Calendar(TARGET, "month"), "each month, to target"),
+    (Calendar(TARGET, "week", fraction=0.5), "each week, to target, 50 % of the way"),
+    (Threshold(TARGET, 0.02), "past 2 points, to target"),
+    (Threshold(TARGET, 0.02, schedule="month"), "past 2 points, to target, checked each month"),
+    (Threshold(TARGET, 0.0215, to="edge"), "past 2.15 points, to the edge"),
+    (Threshold(TARGET, 0.02, to=Within(0.0175)), "past 2 points, to within 1.75"),
+    (Threshold(TARGET, 0.2, to=Within(0.1), kind="relative"), "past 20 % of its target, to within 10 % of its target"),
+    (Threshold(TARGET, 0.25, kind="relative", cap=0.05), "past 25 % of its target or 5 points, to target"),
+    (Calendar(HRP(window=252), "month"), "HRP of 252 returns; each month, to target"),
+    (Own(), "Own"),
+    (Own(HRP(window=63)), "HRP of 63 returns; Own"),
+])  # fmt: skip
 def test_what_a_policy_does_is_said_in_words(policy, words) -> None:
     assert long_name(policy, TARGET) == words
 
 
-HOSTILE = ["=cmd()", "+1", "-1+2", "@SUM(A1)", "\tx", "\rx"]
-
-
-@pytest.mark.parametrize("cell", HOSTILE)
+@pytest.mark.parametrize("cell", ["=cmd()", "+1", "-1+2", "@SUM(A1)", "\tx", "\rx"])
 def test_text_that_looks_like_a_formula_is_quoted_and_numbers_stay_numbers(cell) -> None:
     written = csv_text(pd.DataFrame({cell: [cell, "SPY"], "number": [-1.5, 2.0]}))
     back = pd.read_csv(io.StringIO(written), lineterminator="\n")
-    assert back.columns[0] == f"'{cell}"
-    assert back.iloc[0, 0] == f"'{cell}"
-    assert back["number"].tolist() == [-1.5, 2.0]
+    assert (back.columns[0], back.iloc[0, 0], back["number"].tolist()) == (f"'{cell}", f"'{cell}", [-1.5, 2.0])
 
 
 def test_a_csv_holds_numbers_to_twelve_digits() -> None:

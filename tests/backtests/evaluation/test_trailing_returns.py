@@ -18,8 +18,7 @@ def test_a_steady_growth_is_the_same_in_every_whole_number_of_years() -> None:
     year = days.astype("datetime64[Y]").astype(int) + 1970
     began = (year - 1970).astype("datetime64[Y]").astype("datetime64[D]")
     passed = (days.astype("datetime64[D]") - began).astype(int) + 1
-    length = np.where((year % 4 == 0), 366, 365)
-    found = trailing_returns(days, 2.0 ** (year - 2010 + passed / length))
+    found = trailing_returns(days, 2.0 ** (year - 2010 + passed / np.where((year % 4 == 0), 366, 365)))
     assert list(found) == ["year_to_date", "one_year", "three_years", "five_years", "whole_test"]
     for name in ("year_to_date", "one_year", "three_years", "five_years"):
         assert found[name] == pytest.approx(1.0, abs=1e-12)
@@ -45,8 +44,7 @@ def test_rolling_returns_are_those_of_pandas_and_end_with_the_trailing_one(years
     grown = np.exp(np.cumsum(0.01 * np.random.default_rng(1).standard_normal(len(days))))
     path = pd.Series(grown, pd.DatetimeIndex(days))
     begins = [path.asof(day - pd.DateOffset(years=years)) for day in path.index]  # NaN before the first close
-    expected = ((path / begins) ** (1.0 / years) - 1.0).dropna()
-    found = rolling_returns(days, grown, years)
+    expected, found = ((path / begins) ** (1.0 / years) - 1.0).dropna(), rolling_returns(days, grown, years)
     assert found == pytest.approx(expected.to_numpy(), abs=1e-14)
     assert found[-1] == trailing_returns(days, grown)[{1: "one_year", 3: "three_years", 5: "five_years"}[years]]
     assert not len(rolling_returns(days[:200], grown[:200], years))
@@ -66,8 +64,7 @@ def test_a_span_that_the_test_does_not_have_is_left_out() -> None:
 
 def test_a_test_shorter_than_a_year_is_not_annualised_and_its_column_says_so() -> None:
     days = closes("2022-09-30", "2022-12-30")
-    grown = np.linspace(1.0, 1.1, len(days))
-    assert trailing_returns(days, grown) == {"whole_test": pytest.approx(0.1)}
+    assert trailing_returns(days, np.linspace(1.0, 1.1, len(days))) == {"whole_test": pytest.approx(0.1)}
     (whole,) = trailing_columns(days)
     assert (whole.label, whole.unit) == ("whole test, shorter than a year", "%")
     assert [column.unit for column in trailing_columns(closes("2019-12-30", "2022-12-30"))] == [

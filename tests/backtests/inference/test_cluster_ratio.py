@@ -10,8 +10,7 @@ from foundation.errors import ConfigError
 
 def test_it_is_the_weighted_mean_with_the_clustered_error_of_statsmodels() -> None:
     rng = np.random.default_rng(5)
-    days = rng.integers(0, 12, 80)
-    sizes = rng.lognormal(10.0, 1.0, 80)
+    days, sizes = rng.integers(0, 12, 80), rng.lognormal(10.0, 1.0, 80)
     costs = sizes * (2e-4 + 1e-4 * rng.standard_normal(80) + 1e-4 * rng.standard_normal(12)[days])
     peer = sm.WLS(costs / sizes, np.ones(80), weights=sizes).fit(
         cov_type="cluster", cov_kwds={"groups": days}, use_t=True

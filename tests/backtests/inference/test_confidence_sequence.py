@@ -61,8 +61,7 @@ def test_the_constant_makes_the_boundary_the_lowest_where_it_is_tuned(level: flo
 
 def test_at_the_ends_of_an_interval_the_mixture_is_one_over_alpha() -> None:
     daily = 1e-4 * np.random.default_rng(0).standard_t(3, TEN_YEARS)
-    found = confidence_sequence(daily, YEAR)
-    months = YEAR * daily.reshape(-1, BATCH).mean(axis=1)
+    found, months = confidence_sequence(daily, YEAR), YEAR * daily.reshape(-1, BATCH).mean(axis=1)
     rho = mixing(float((months[:LEARNED] ** 2).mean()), 0.95)
     known = np.flatnonzero(np.isfinite(found.width))
     assert found.days[known[0]] < 1.5 * YEAR
@@ -113,8 +112,7 @@ def test_a_true_difference_is_found_about_when_the_formula_says() -> None:
 def test_smaller_differences_take_longer_and_none_is_never_known() -> None:
     found = confidence_sequence(1e-4 * np.random.default_rng(0).standard_normal(TEN_YEARS), YEAR)
     years = [found.years_until_known(mean) for mean in (0.05, 0.02, 0.005, 0.001, 0.0)]
-    assert years == sorted(years)
-    assert years[-1] == math.inf
+    assert (years, years[-1]) == (sorted(years), math.inf)
 
 
 @given(st.floats(1e-6, 1e6), st.integers(0, 10))
@@ -137,7 +135,6 @@ def test_a_first_look_apart_is_a_day_on_which_a_batch_ended() -> None:
     found = ConfidenceSequence(
         np.array([21, 42, 63]), np.array([0.1, 0.3, 0.3]), np.array([np.inf, 0.2, 0.1]), 0.95, 1.0
     )
-    assert found.first_apart() == 42
-    assert found.first_apart(-0.15, 0.15) == 63
+    assert (found.first_apart(), found.first_apart(-0.15, 0.15)) == (42, 63)
     assert found.first_apart(-0.5, 0.5) is None
     assert BATCHES_A_YEAR * BATCH == YEAR

@@ -24,8 +24,7 @@ FEW = Resampling(reps=500, seed=3)
 def made(policies: int, days: int = 400, seed: int = 0) -> tuple[list[str], np.ndarray, np.ndarray, np.ndarray]:
     """Names, losses and returns of policies that share a market, and cash."""
     rng = np.random.default_rng(seed)
-    market = 0.0004 + 0.01 * rng.standard_normal((days, 1))
-    returns = market + 0.001 * rng.standard_normal((days, policies))
+    returns = (0.0004 + 0.01 * rng.standard_normal((days, 1))) + 0.001 * rng.standard_normal((days, policies))
     losses = 5.0 * rng.standard_exponential((days, policies))
     return [f"p{i}" for i in range(policies)], losses, returns, np.full(days, 0.00005)
 
@@ -42,21 +41,17 @@ def weighed(names, losses, returns, cash, resampling: Resampling = FEW, **change
 
 def figures_of(losses, returns, cash):
     """(3, P) J, growth and Sharpe ratio of the policies of `made`, by plain formulas; 600 calendar days."""
-    excess = returns - cash[:, None]
-    growth = np.prod(1 + returns, axis=0) ** (365.25 / 600) - 1
-    sharpe = excess.mean(axis=0) / excess.std(axis=0, ddof=1) * np.sqrt(252)
-    return np.array([losses.mean(axis=0), growth, sharpe])
+    excess, growth = returns - cash[:, None], np.prod(1 + returns, axis=0) ** (365.25 / 600) - 1
+    return np.array([losses.mean(axis=0), growth, excess.mean(axis=0) / excess.std(axis=0, ddof=1) * np.sqrt(252)])
 
 
 def test_intervals_are_those_of_drawn_days() -> None:
     """One pair, every drawn metric, by plain formulas over the rows of each draw."""
     names, losses, returns, cash = made(2)
-    days = len(cash)
-    found = weighed(names, losses, returns, cash, span_days=600)
+    days, found = len(cash), weighed(names, losses, returns, cash, span_days=600)
     drawn = np.array([figures_of(losses[rows], returns[rows], cash[rows]) for rows in rows_of(days, FEW)])
     estimated, differences = figures_of(losses, returns, cash), drawn @ [-1.0, 1.0]
-    apart = estimated @ [-1.0, 1.0]
-    own = np.quantile(drawn[:, :, 1], [0.025, 0.975], axis=0)
+    apart, own = estimated @ [-1.0, 1.0], np.quantile(drawn[:, :, 1], [0.025, 0.975], axis=0)
     far = np.quantile(np.abs(differences - apart), 0.95, axis=0)
     tail = (1 + (np.abs(differences - apart) >= np.abs(apart)).sum(axis=0)) / (FEW.reps + 1)
     for m, metric in enumerate(DRAWN, start=1):
@@ -107,11 +102,8 @@ def test_a_policy_more_changes_no_bit_of_the_others() -> None:
             for name, found in fewer.differences(metric).items():
                 whole = differences[name]
                 assert (found.value, found.lower, found.upper, found.p) == (
-                    whole.value,
-                    whole.lower,
-                    whole.upper,
-                    whole.p,
-                )
+                    whole.value, whole.lower, whole.upper, whole.p,
+                )  # fmt: skip
 
 
 def test_estimates_are_the_measures_of_the_table() -> None:
@@ -134,8 +126,7 @@ def test_another_reference_turns_the_differences_round() -> None:
 def test_the_standard_error_of_a_sharpe_difference_has_its_closed_form() -> None:
     """Var = (2 - 2ρ + (S1² + S2² - 2·S1·S2·ρ²) / 2) / T on independent normal days (Memmel 2003)."""
     days, rho, sharpes = 4_000, 0.8, np.array([0.05, 0.15])
-    rng = np.random.default_rng(2)
-    normal = rng.multivariate_normal([0.0, 0.0], [[1.0, rho], [rho, 1.0]], size=days)
+    normal = np.random.default_rng(2).multivariate_normal([0.0, 0.0], [[1.0, rho], [rho, 1.0]], size=days)
     normal = (normal - normal.mean(axis=0)) @ np.linalg.inv(np.linalg.cholesky(np.cov(normal.T)).T)
     exact = normal @ np.linalg.cholesky([[1.0, rho], [rho, 1.0]]).T  # the sample has these moments exactly
     returns = 0.01 * (exact + sharpes)
@@ -153,8 +144,7 @@ def test_intervals_cover_the_truth_as_often_as_they_say() -> None:
     policies, days, mu, sigma = 300, 500, 0.0004, 0.01
     rng = np.random.default_rng(8)
     logs = mu + sigma * rng.standard_normal((days, policies))
-    losses = rng.standard_exponential((days, policies))
-    mean = np.exp(mu + sigma**2 / 2) - 1
+    losses, mean = rng.standard_exponential((days, policies)), np.exp(mu + sigma**2 / 2) - 1
     deviation = np.exp(mu + sigma**2 / 2) * np.sqrt(np.expm1(sigma**2))
     truth = {"loss": 1.0, "growth": np.expm1(mu * 252), "sharpe": mean / deviation * np.sqrt(252)}
     names = [f"p{i}" for i in range(policies)]
@@ -201,8 +191,7 @@ def test_a_planted_difference_is_found_in_its_direction() -> None:
 
 def test_noise_is_seldom_called_a_difference() -> None:
     """60 comparisons of six equal policies: Holm allows a false word in 5 % of them; 8 of 60 is 3 deviations off."""
-    spoken = dict.fromkeys(METRICS, 0)
-    plain = 0
+    spoken, plain = dict.fromkeys(METRICS, 0), 0
     for seed in range(60):
         found = weighed(*made(6, days=300, seed=100 + seed), Resampling(block=5, reps=300))
         for metric in METRICS:
@@ -227,8 +216,7 @@ def test_the_words_pay_for_the_number_compared() -> None:
     returns[:, 1] = returns[:, 0] + 0.0005 + 0.0050 * np.random.default_rng(4).standard_normal(400)
     pair = weighed(names[:2], losses[:, :2], returns[:, :2], cash).differences("growth")["p1"]
     many = weighed(names, losses, returns, cash).differences("growth")["p1"]
-    assert pair.verdict == "better"
-    assert many.verdict == "not significant"
+    assert (pair.verdict, many.verdict) == ("better", "not significant")
     assert (many.lower, many.upper, many.p) == (pair.lower, pair.upper, pair.p)
     assert many.p_holm > pair.p_holm == pair.p
 
@@ -253,8 +241,7 @@ def test_j_of_another_target_is_neither_better_nor_worse_and_costs_the_others_no
     st.sampled_from([0.90, 0.95]),
 )
 def test_p_and_the_interval_tell_one_story(draws: np.ndarray, estimate: float, level: float) -> None:
-    half = half_width(draws[:, None], [estimate], level)[0]
-    p = two_sided_p(draws[:, None], [estimate])[0]
+    half, p = half_width(draws[:, None], [estimate], level)[0], two_sided_p(draws[:, None], [estimate])[0]
     outside = bool(abs(estimate) > half)
     assert outside or p > 1 - level
     assert not outside or p <= 1 - level + 2 / (len(draws) + 1)
@@ -278,8 +265,7 @@ def test_what_was_found_cannot_be_written_over() -> None:
 
 
 def test_what_was_found_does_not_follow_the_arrays_that_it_was_made_from() -> None:
-    values = np.array([1.0, 2.0])
-    slow = SlowMeans.of(np.ones((50, 2)), True)
+    values, slow = np.array([1.0, 2.0]), SlowMeans.of(np.ones((50, 2)), True)
     series = PairedSeries(("a", "b"), np.zeros((100, 2)), np.zeros(100), 145.0, 252)
     found = Evidence(series, "a", {"loss": values}, slow, {"growth": np.ones((3, 2))}, FEW)
     values[0] = 9.0
@@ -289,32 +275,26 @@ def test_what_was_found_does_not_follow_the_arrays_that_it_was_made_from() -> No
 # the door
 
 
-@pytest.mark.parametrize(
-    ("changed", "says"),
-    [
-        ({"returns": np.full((400, 2), -1.0)}, "'p0'.*loss of everything"),
-        ({"returns": np.zeros((400, 2))}, "'p0'.*Sharpe ratio is not defined"),
-        ({"returns": np.eye(400, 2) * 0.01}, "does not move on some draws"),
-        ({"resampling": Resampling(block=201)}, "400 days are too few"),
-    ],
-)
+@pytest.mark.parametrize(("changed", "says"), [
+    ({"returns": np.full((400, 2), -1.0)}, "'p0'.*loss of everything"),
+    ({"returns": np.zeros((400, 2))}, "'p0'.*Sharpe ratio is not defined"),
+    ({"returns": np.eye(400, 2) * 0.01}, "does not move on some draws"),
+    ({"resampling": Resampling(block=201)}, "400 days are too few"),
+])  # fmt: skip
 def test_data_that_cannot_be_compared_is_refused(changed: dict, says: str) -> None:
     given_data = dict(zip(("names", "losses", "returns", "cash"), made(2), strict=True)) | changed
     with pytest.raises(DataError, match=says):
         weighed(**given_data)
 
 
-@pytest.mark.parametrize(
-    "call",
-    [
-        lambda: weighed(*made(2), reference="p7"),
-        lambda: weighed(*made(2), level=95),
-        lambda: weighed(*made(2), span_days=0),
-        lambda: weighed(*made(2), periods_per_year=0),
-        lambda: Resampling(block=0),
-        lambda: Resampling(reps=99),
-    ],
-)
+@pytest.mark.parametrize("call", [
+    lambda: weighed(*made(2), reference="p7"),
+    lambda: weighed(*made(2), level=95),
+    lambda: weighed(*made(2), span_days=0),
+    lambda: weighed(*made(2), periods_per_year=0),
+    lambda: Resampling(block=0),
+    lambda: Resampling(reps=99),
+])  # fmt: skip
 def test_settings_that_make_no_sense_are_refused(call) -> None:
     with pytest.raises(ConfigError):
         call()

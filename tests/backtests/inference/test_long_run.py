@@ -15,9 +15,7 @@ DAYS, HALF = 500, 2_000
 @pytest.fixture(scope="module")
 def found() -> dict[float, LongRun]:
     """By error of the elasticities, of policies with the powers 0, 1/2 and 1, after days four times as volatile."""
-    generator = np.random.default_rng(0)
-    daily = 1.0 + 0.1 * generator.standard_normal((DAYS, 3))
-    losses = SlowMeans.of(daily, [True, True, False])
+    losses = SlowMeans.of(1.0 + 0.1 * np.random.default_rng(0).standard_normal((DAYS, 3)), [True, True, False])
     history = np.repeat([0.16, 0.04], HALF)  # the test is of the calmer half
     power = np.array([0.0, 0.5, 1.0])
     return {
@@ -31,8 +29,7 @@ def test_the_mean_power_of_the_windows_takes_the_place_of_that_of_the_test(found
     mixed = np.arange(1, DAYS) / DAYS  # part of a window that is calm
     ratios = np.concatenate([np.ones(calm), np.full(wild, 4.0), mixed + 4.0 * (1.0 - mixed)])
     late = found[0.0]
-    assert late.tested == pytest.approx(0.2)
-    assert late.volatility == pytest.approx(math.sqrt(0.04 * ratios.mean()))
+    assert (late.tested, late.volatility) == (pytest.approx(0.2), pytest.approx(math.sqrt(0.04 * ratios.mean())))
     assert late.figures["none"].value == pytest.approx(1.0, abs=0.02)
     for name, power in (("half", 0.5), ("one", 1.0)):
         assert late.figures[name].value == pytest.approx((ratios**power).mean(), rel=0.02), name
@@ -47,8 +44,7 @@ def test_what_the_power_errs_widens_the_interval_with_the_distance(found: dict[f
         assert unsure[name].lower < sure[name].lower
     assert sure["none"].upper / sure["none"].value < sure["half"].upper / sure["half"].value
     for one in (sure["half"], unsure["half"]):  # log J errs by the error over J, as Student's t says
-        reach = t(WAVES).ppf(0.975) * one.error / one.value
-        assert one.upper == pytest.approx(one.value * math.exp(reach))
+        assert one.upper == pytest.approx(one.value * math.exp(t(WAVES).ppf(0.975) * one.error / one.value))
     assert sure["one"].upper == math.inf  # a policy that has not shown its limit
     # the move of log J is power × that of the log of the variance, so a power that errs by 0.3 moves it by this
     daily = 1.0 + 0.1 * np.random.default_rng(0).standard_normal((DAYS, 3))
@@ -77,5 +73,4 @@ def test_what_the_mean_variance_errs_grows_with_the_power() -> None:
 def test_a_market_that_stood_still_is_moved_nowhere() -> None:
     losses = SlowMeans.of(1.0 + 0.1 * np.random.default_rng(0).standard_normal((DAYS, 1)), [True])
     still = long_run(("one",), losses, Elasticity(np.ones(1), np.zeros(1)), np.zeros(HALF), DAYS, 0.95)
-    assert (still.tested, still.volatility) == (0.0, 0.0)
-    assert still.figures["one"].value == pytest.approx(1.0, abs=0.02)
+    assert (still.tested, still.volatility, still.figures["one"].value) == (0.0, 0.0, pytest.approx(1.0, abs=0.02))

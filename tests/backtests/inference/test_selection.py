@@ -69,8 +69,7 @@ def test_track_records_of_the_paper() -> None:
 
 
 def test_a_track_record_of_minimum_length_is_just_significant() -> None:
-    moments = Moments(0.08, 100, -0.5, 6.0)
-    periods = minimum_track_record(moments, 0.02)
+    periods = minimum_track_record(Moments(0.08, 100, -0.5, 6.0), 0.02)
     longer, shorter = (Moments(0.08, n, -0.5, 6.0) for n in (math.ceil(periods), math.floor(periods)))
     assert probabilistic_sharpe(longer, 0.02) >= 0.95 > probabilistic_sharpe(shorter, 0.02)
 
@@ -164,8 +163,7 @@ def plain_overfitting(returns: np.ndarray, blocks: int) -> list[float]:
     for chosen in combinations(range(blocks), blocks // 2):
         inside = ratio(np.concatenate([parts[k] for k in chosen]))
         outside = ratio(np.concatenate([parts[k] for k in range(blocks) if k not in chosen]))
-        best = int(np.argmax(inside))
-        omega = (1 + np.sum(outside < outside[best])) / (returns.shape[1] + 1)
+        omega = (1 + np.sum(outside < outside[int(np.argmax(inside))])) / (returns.shape[1] + 1)
         logits.append(math.log(omega / (1 - omega)))
     return logits
 
@@ -173,10 +171,8 @@ def plain_overfitting(returns: np.ndarray, blocks: int) -> list[float]:
 @pytest.mark.parametrize(("days", "trials", "blocks"), [(61, 7, 6), (160, 20, 8), (40, 2, 2)])
 def test_overfitting_is_that_of_a_plain_loop(days: int, trials: int, blocks: int) -> None:
     x = noise(days, trials, seed=days) * 0.01 + 0.003
-    logits = plain_overfitting(x, blocks)
-    found = overfitting(x, blocks)
-    assert found.logits == pytest.approx(logits, abs=1e-12)
-    assert found.probability == np.mean(np.array(logits) <= 0.0)
+    logits, found = plain_overfitting(x, blocks), overfitting(x, blocks)
+    assert (found.logits, found.probability) == (pytest.approx(logits, abs=1e-12), np.mean(np.array(logits) <= 0.0))
     assert len(found.logits) == math.comb(blocks, blocks // 2)
 
 
@@ -189,8 +185,7 @@ def test_noise_is_overfitted_half_of_the_time() -> None:
 def test_a_planted_edge_is_not_overfitted() -> None:
     x = noise(2_500, 100) * 0.01
     x[:, 42] += 0.0015
-    found = overfitting(x)
-    assert found.probability < 0.02
+    assert overfitting(x).probability < 0.02
 
 
 def test_neither_scale_nor_order_of_trials_changes_overfitting() -> None:
@@ -226,8 +221,7 @@ def test_clusters_do_not_depend_on_the_order_of_trials() -> None:
     x = np.repeat(noise(300, 4), 3, axis=1) + 0.4 * noise(300, 12, seed=1)
     order = np.random.default_rng(0).permutation(12)
     plain, turned = trial_clusters(x), trial_clusters(x[:, order])
-    together = plain[:, None] == plain[None, :]
-    assert ((turned[:, None] == turned[None, :]) == together[np.ix_(order, order)]).all()
+    assert ((turned[:, None] == turned[None, :]) == (plain[:, None] == plain[None, :])[np.ix_(order, order)]).all()
 
 
 # is any better than the reference?
@@ -237,8 +231,7 @@ def test_superior_ability_is_that_of_arch_where_all_vary_alike() -> None:
     """arch does not studentise: its test is Hansen's where all differences have one variance, as turned ones have."""
     from arch.bootstrap import SPA
 
-    x = noise(400, 1, seed=5)[:, 0]
-    better = np.array([0.12, 0.05, 0.0, -0.05, -0.4])
+    x, better = noise(400, 1, seed=5)[:, 0], np.array([0.12, 0.05, 0.0, -0.05, -0.4])
     losses = -np.column_stack([np.roll(x - x.mean(), 80 * k) for k in range(5)]) - better
     for base in (np.zeros(400), np.full(400, -0.06)):
         test = SPA(base, losses, block_size=10, reps=10_000, bootstrap="stationary", seed=3)
@@ -269,33 +262,27 @@ def test_where_all_are_worse_nothing_is_superior() -> None:
 # the door
 
 
-@pytest.mark.parametrize(
-    ("call", "says"),
-    [
-        (lambda: Moments.of(np.arange(10.0)), "10 observations are too few, 24 are needed"),
-        (lambda: Moments.of(np.ones(50)), "all 50 returns are 1"),
-        (lambda: minimum_track_record(Moments(0.01, 100), 0.02), "no track record, however long"),
-        (lambda: overfitting(noise(31, 3)), "31 periods are too few for 16 blocks: 32"),
-        (lambda: overfitting(np.where(np.arange(40) < 20, noise(40, 3).T, 0.0).T, 4), "does not vary in some half"),
-        (lambda: superior_ability(noise(30, 1)[:, 0], noise(30, 2)), "30 days are too few to be drawn in blocks"),
-        (lambda: superior_ability(noise(100, 1)[:, 0], noise(100, 1) + 1.0), "differs from the reference by a const"),
-    ],
-)
+@pytest.mark.parametrize(("call", "says"), [
+    (lambda: Moments.of(np.arange(10.0)), "10 observations are too few, 24 are needed"),
+    (lambda: Moments.of(np.ones(50)), "all 50 returns are 1"),
+    (lambda: minimum_track_record(Moments(0.01, 100), 0.02), "no track record, however long"),
+    (lambda: overfitting(noise(31, 3)), "31 periods are too few for 16 blocks: 32"),
+    (lambda: overfitting(np.where(np.arange(40) < 20, noise(40, 3).T, 0.0).T, 4), "does not vary in some half"),
+    (lambda: superior_ability(noise(30, 1)[:, 0], noise(30, 2)), "30 days are too few to be drawn in blocks"),
+    (lambda: superior_ability(noise(100, 1)[:, 0], noise(100, 1) + 1.0), "differs from the reference by a const"),
+])  # fmt: skip
 def test_data_that_cannot_be_judged_are_refused(call, says: str) -> None:
     with pytest.raises(DataError, match=says):
         call()
 
 
-@pytest.mark.parametrize(
-    ("call", "says"),
-    [
-        (lambda: expected_maximum(1), "One trial was not selected"),
-        (lambda: Moments(0.1, 100, -3.0, 7.0), "raw kurtosis"),
-        (lambda: Moments(math.nan, 100), "sharpe is nan"),
-        (lambda: Moments(0.1, 1), "periods is 1"),
-        (lambda: Moments(0.1, 100, dependence=0.0), "dependence is 0"),
-    ],
-)
+@pytest.mark.parametrize(("call", "says"), [
+    (lambda: expected_maximum(1), "One trial was not selected"),
+    (lambda: Moments(0.1, 100, -3.0, 7.0), "raw kurtosis"),
+    (lambda: Moments(math.nan, 100), "sharpe is nan"),
+    (lambda: Moments(0.1, 1), "periods is 1"),
+    (lambda: Moments(0.1, 100, dependence=0.0), "dependence is 0"),
+])  # fmt: skip
 def test_settings_that_make_no_sense_are_refused(call, says: str) -> None:
     with pytest.raises(ConfigError, match=says):
         call()

@@ -78,20 +78,17 @@ def test_the_error_of_a_ratio_is_that_of_gmm_on_both_moments() -> None:
     for k in range(1, lags + 1):
         cross = moments[k:].T @ moments[:-k] / 800
         sigma += (1 - k / (lags + 1)) * (cross + cross.T)
-    slope = np.array([1 / math.sqrt(var), -mu / (2 * var**1.5)])
-    found = sharpe_with_error(x, 1, lags=lags)
+    slope, found = np.array([1 / math.sqrt(var), -mu / (2 * var**1.5)]), sharpe_with_error(x, 1, lags=lags)
     assert found.error == pytest.approx(math.sqrt(slope @ sigma @ slope / 800), rel=1e-3)  # ddof of the ratio
 
 
 def test_the_interval_covers_the_truth_with_autocorrelation() -> None:
     """Of 400 AR(1) series 95 % within three standard errors; uncorrelated days would be taken for many more."""
     rho, mean, days = 0.3, 0.05, 2_000
-    rng = np.random.default_rng(7)
-    x = rng.standard_normal((400, days + 50))
+    x = np.random.default_rng(7).standard_normal((400, days + 50))
     for t in range(1, days + 50):
         x[:, t] += rho * x[:, t - 1]
-    truth = mean * math.sqrt(1 - rho**2)
-    found = [sharpe_with_error(mean + row[50:], 12) for row in x]
+    truth, found = mean * math.sqrt(1 - rho**2), [sharpe_with_error(mean + row[50:], 12) for row in x]
     covered = np.mean([f.lower / f.scale <= truth <= f.upper / f.scale for f in found])
     naive = np.mean([abs(f.value / f.scale - truth) <= 1.96 * iid_error(f.value / f.scale, days) for f in found])
     assert 0.91 <= covered <= 0.98
@@ -113,8 +110,7 @@ def test_memmel_on_series_that_have_these_moments() -> None:
     z = (z - z.mean(axis=0)) @ np.linalg.inv(np.linalg.cholesky(np.cov(z.T)).T)
     x = z @ np.linalg.cholesky([[1.0, 0.99], [0.99, 1.0]]).T + np.array([0.7, 0.5]) / math.sqrt(12)
     found = memmel(x[:, 0] * 0.02, x[:, 1] * 0.05, 12)
-    assert found.value == pytest.approx(0.2, rel=1e-10)
-    assert found.z == pytest.approx(4.24, abs=5e-3)
+    assert (found.value, found.z) == (pytest.approx(0.2, rel=1e-10), pytest.approx(4.24, abs=5e-3))
     assert found.correlation == pytest.approx(0.99, rel=1e-10)
     assert found.p == pytest.approx(2 * NORMAL.cdf(-found.z), rel=1e-12)
     assert found.detectable == pytest.approx((1.959964 + 0.841621) * found.error, rel=1e-6)
@@ -122,8 +118,7 @@ def test_memmel_on_series_that_have_these_moments() -> None:
 
 def test_the_detectable_difference_is_found_four_times_of_five() -> None:
     """Draws of a normal difference that is as large: 80 % lie beyond the test's quantile."""
-    true = detectable_difference(0.3)
-    drawn = true + 0.3 * np.random.default_rng(1).standard_normal(100_000)
+    drawn = detectable_difference(0.3) + 0.3 * np.random.default_rng(1).standard_normal(100_000)
     assert np.mean(np.abs(drawn) > 1.959964 * 0.3) == pytest.approx(0.80, abs=0.005)
 
 
@@ -131,18 +126,15 @@ def test_the_detectable_difference_is_found_four_times_of_five() -> None:
 def test_the_bootstrap_agrees_with_memmel_on_normal_days(blocks: str) -> None:
     x, y = related(3_000)
     plain, found = memmel(x, y, 252), ledoit_wolf(x, y, 252, blocks=blocks)
-    assert found.value == plain.value
-    assert found.error == pytest.approx(plain.error, rel=0.05)
+    assert (found.value, found.error) == (plain.value, pytest.approx(plain.error, rel=0.05))
     assert (found.upper - found.lower) == pytest.approx(plain.upper - plain.lower, rel=0.06)
-    assert found.p == pytest.approx(plain.p, abs=0.03)
-    assert (found.p <= 0.05) == (not found.lower <= 0.0 <= found.upper)
+    assert (found.p, found.p <= 0.05) == (pytest.approx(plain.p, abs=0.03), not found.lower <= 0.0 <= found.upper)
 
 
 def test_the_bootstrap_is_a_plain_loop_over_rows() -> None:
     """Ledoit and Wolf's formulas over drawn rows: uncentred moments, their gradient, and blocks' sums (3.2.2)."""
     x, y = related(203, seed=4)
-    settings = Resampling(block=8, reps=100, seed=6)
-    found = ledoit_wolf(x, y, 1, resampling=settings)
+    found = ledoit_wolf(x, y, 1, resampling=Resampling(block=8, reps=100, seed=6))
 
     def gradient(mu, nu, gamma, delta):
         s, t = gamma - mu**2, delta - nu**2
@@ -151,8 +143,7 @@ def test_the_bootstrap_is_a_plain_loop_over_rows() -> None:
     def difference(mu, nu, gamma, delta):
         return mu / math.sqrt(gamma - mu**2) - nu / math.sqrt(delta - nu**2)
 
-    rng = np.random.default_rng(6)
-    moments = np.column_stack([x, y, x**2, y**2])
+    rng, moments = np.random.default_rng(6), np.column_stack([x, y, x**2, y**2])
     whole, away = difference(*moments.mean(axis=0)), []
     for _ in range(100):
         blocks, left = [], 203
@@ -166,8 +157,7 @@ def test_the_bootstrap_is_a_plain_loop_over_rows() -> None:
         error = math.sqrt(slope @ (sums.T @ sums / 203) @ slope / 203)
         away.append(abs(difference(*drawn) - whole) / error)
     assert (found.upper - found.value) / found.error == pytest.approx(np.quantile(away, 0.95), rel=1e-9)
-    d = abs(found.z)
-    assert found.p == pytest.approx((1 + np.sum(np.array(away) >= d)) / 101, abs=1e-12)
+    assert found.p == pytest.approx((1 + np.sum(np.array(away) >= abs(found.z))) / 101, abs=1e-12)
 
 
 def test_the_bootstrap_repeats_to_the_bit() -> None:
@@ -181,8 +171,7 @@ def test_neither_scale_nor_exchange_changes_a_test() -> None:
     x, y = related(600)
     there, back = ledoit_wolf(x, y, 252, resampling=QUICK), ledoit_wolf(y, 3.0 * x, 252, resampling=QUICK)
     assert back.value == pytest.approx(-there.value, rel=1e-9)
-    assert back.upper == pytest.approx(-there.lower, rel=1e-6)
-    assert back.p == pytest.approx(there.p, abs=0.004)
+    assert (back.upper, back.p) == (pytest.approx(-there.lower, rel=1e-6), pytest.approx(there.p, abs=0.004))
 
 
 def test_equal_ratios_are_called_different_as_often_as_the_level_says() -> None:
@@ -204,33 +193,27 @@ def test_a_planted_difference_is_found() -> None:
 GOOD = related(200)
 
 
-@pytest.mark.parametrize(
-    ("call", "says"),
-    [
-        (lambda: sharpe_with_error(GOOD[0][:23], 252), "23 observations are too few, 24 are needed"),
-        (lambda: sharpe_with_error(np.full(100, 0.01), 252), "all 100 returns are 0.01"),
-        (lambda: sharpe_with_error(np.tile([1.0, -0.9], 50), 12, lags=1), "so negatively correlated"),
-        (lambda: memmel(*GOOD[:1], GOOD[0], 252), "identical, or one is a multiple"),
-        (lambda: memmel(GOOD[0], 2.0 * GOOD[0], 252), "identical, or one is a multiple"),
-        (lambda: ledoit_wolf(GOOD[0], GOOD[1], 252, resampling=Resampling(block=101)), "200 observations .* 202 are"),
-        (lambda: ledoit_wolf(np.eye(200)[0], GOOD[1], 252, resampling=QUICK), "draws have a series"),
-    ],
-)
+@pytest.mark.parametrize(("call", "says"), [
+    (lambda: sharpe_with_error(GOOD[0][:23], 252), "23 observations are too few, 24 are needed"),
+    (lambda: sharpe_with_error(np.full(100, 0.01), 252), "all 100 returns are 0.01"),
+    (lambda: sharpe_with_error(np.tile([1.0, -0.9], 50), 12, lags=1), "so negatively correlated"),
+    (lambda: memmel(*GOOD[:1], GOOD[0], 252), "identical, or one is a multiple"),
+    (lambda: memmel(GOOD[0], 2.0 * GOOD[0], 252), "identical, or one is a multiple"),
+    (lambda: ledoit_wolf(GOOD[0], GOOD[1], 252, resampling=Resampling(block=101)), "200 observations .* 202 are"),
+    (lambda: ledoit_wolf(np.eye(200)[0], GOOD[1], 252, resampling=QUICK), "draws have a series"),
+])  # fmt: skip
 def test_series_that_cannot_be_tested_are_refused(call, says: str) -> None:
     with pytest.raises(DataError, match=says):
         call()
 
 
-@pytest.mark.parametrize(
-    "call",
-    [
-        lambda: sharpe_with_error(GOOD[0], 0),
-        lambda: sharpe_with_error(GOOD[0], 252, lags=200),
-        lambda: sharpe_with_error(GOOD[0], 252, level=95),
-        lambda: memmel(*GOOD, -1),
-        lambda: ledoit_wolf(*GOOD, 252, blocks="moving"),
-    ],
-)
+@pytest.mark.parametrize("call", [
+    lambda: sharpe_with_error(GOOD[0], 0),
+    lambda: sharpe_with_error(GOOD[0], 252, lags=200),
+    lambda: sharpe_with_error(GOOD[0], 252, level=95),
+    lambda: memmel(*GOOD, -1),
+    lambda: ledoit_wolf(*GOOD, 252, blocks="moving"),
+])  # fmt: skip
 def test_settings_that_make_no_sense_are_refused(call) -> None:
     with pytest.raises(ConfigError):
         call()

@@ -20,9 +20,8 @@ from foundation.errors import ConfigError, PolicyError
 from research.accounting import Costs
 from research.allocation import HRP, FixedWeights, target_path
 from research.risk import GBM, StationaryBootstrap
-from research.rules import Calendar, Never, Threshold
+from research.rules import Calendar, Never, Threshold, Within
 from research.rules.optimum.one_asset import OVERSHOOT, best_half_width, reviewed, to_edge, to_target
-from research.rules.standard_rule import Within
 
 HALF = FixedWeights((0.5, 0.3))
 RULES = {
@@ -183,8 +182,7 @@ H = best_half_width(P, COST, G)
 @pytest.fixture(scope="module")
 def sixty():
     """Ten years on 3,000 paths, after ten in which they forget where they began; the drift leaves the weight alone."""
-    model = GBM([P * SIGMA**2], [[SIGMA**2]], 252)
-    costs = Costs.bps(1, commission=1e4 * COST)
+    model, costs = GBM([P * SIGMA**2], [[SIGMA**2]], 252), Costs.bps(1, commission=1e4 * COST)
     return Laboratory(model, (P,), costs, G, paths=3_000, days=5_040, seed=1, warm_up=2_520)
 
 
@@ -219,17 +217,13 @@ def test_a_calendar_turns_over_and_strays_as_its_closed_form(on_sixty, every, in
     assert played.events.mean() == pytest.approx(1 / interval, rel=0.02)
 
 
-@pytest.mark.parametrize(
-    ("rule", "worked"),
-    [
-        (Threshold(ONE, 0.5 * H, "edge"), 0.42),
-        (Threshold(ONE, H, "edge"), 0.315),
-        (Threshold(ONE, 2 * H - OVER, "edge"), 0.53),  # watched without pause: a narrower band at closes
-        (Calendar(ONE, "month"), 1.08),
-        (Calendar(ONE, "quarter"), 0.66),
-    ],
-    ids=["half of h*", "h*", "twice h*", "month", "quarter"],
-)
+@pytest.mark.parametrize(("rule", "worked"), [
+    (Threshold(ONE, 0.5 * H, "edge"), 0.42),
+    (Threshold(ONE, H, "edge"), 0.315),
+    (Threshold(ONE, 2 * H - OVER, "edge"), 0.53),  # watched without pause: a narrower band at closes
+    (Calendar(ONE, "month"), 1.08),
+    (Calendar(ONE, "quarter"), 0.66),
+], ids=["half of h*", "h*", "twice h*", "month", "quarter"])  # fmt: skip
 def test_losses_of_the_worked_case(on_sixty, rule, worked):
     assert loss(on_sixty(rule)) == pytest.approx(worked, rel=0.02)
 
@@ -237,8 +231,7 @@ def test_losses_of_the_worked_case(on_sixty, rule, worked):
 @pytest.mark.parametrize(("every", "interval"), [("month", 1 / 12), ("quarter", 1 / 4)])
 def test_at_equal_tracking_bands_turn_over_as_much_less_than_a_calendar_as_leland_says(on_sixty, every, interval):
     """Leland (1999): by 48.8 % to the edge and 27.6 % to the target. The bands come from the closed forms alone."""
-    calendar = on_sixty(Calendar(ONE, every))
-    checks = 0.25 * (P * (1 - P) * SIGMA) ** 2 * DAY
+    calendar, checks = on_sixty(Calendar(ONE, every)), 0.25 * (P * (1 - P) * SIGMA) ** 2 * DAY
     strays = reviewed(P, SIGMA, interval, watched=DAY).deviation + checks
     for to, widths, ratio in (("edge", 3.0, math.sqrt(math.pi / 12)), ("target", 6.0, math.sqrt(math.pi / 6))):
         band = on_sixty(Threshold(ONE, math.sqrt(widths * strays) - OVER, to))
@@ -247,8 +240,7 @@ def test_at_equal_tracking_bands_turn_over_as_much_less_than_a_calendar_as_lelan
 
 
 def test_closed_forms_would_notice_a_late_booking(sixty):
-    few = replace(sixty, paths=500, days=750, warm_up=250)
-    daily = reviewed(P, SIGMA, DAY)
+    few, daily = replace(sixty, paths=500, days=750, warm_up=250), reviewed(P, SIGMA, DAY)
     at_once, late = (play(replace(few, lag=lag), Calendar(ONE, "day")) for lag in (0, 1))
     assert at_once.turnover.mean() == pytest.approx(daily.turnover, rel=0.02)
     assert at_once.deviation.max() < 1e-12
@@ -277,8 +269,7 @@ def test_rules_on_the_same_paths_differ_by_less_noise_than_they_have(sixty):
     shorter = replace(sixty, paths=200)
     one, other = (play(shorter, Threshold(ONE, h, "edge")) for h in (H, 1.1 * H))
     assert difference(one, other).error < 0.35 * estimate(one.loss).error
-    assert difference(one, one) == Estimate(0.0, 0.0, 0.0, 0.95)
-    assert difference(one, one).error == 0.0
+    assert (difference(one, one), difference(one, one).error) == (Estimate(0.0, 0.0, 0.0, 0.95), 0.0)
 
 
 def test_the_summary_has_a_row_a_figure():

@@ -93,8 +93,7 @@ def test_played_the_optimum_loses_what_its_programme_promises() -> None:
 
 def test_no_rule_is_below_the_optimum_beyond_chance() -> None:
     made = studied()
-    known = made.markets[made.markets["market"] == "1 bp"]
-    for rows in (made.table, made.curves, known):
+    for rows in (made.table, made.curves, made.markets[made.markets["market"] == "1 bp"]):
         played = rows[rows["gap_error"] > 0.0]
         assert (played["gap"] > -4.0 * played["gap_error"]).all()
         assert len(played) > 6
@@ -107,8 +106,7 @@ def test_at_each_price_of_tracking_the_region_made_for_it_is_the_best() -> None:
     rows = studied().curves
     rows = rows[rows["family"] == OPTIMUM]
     for given in rows["policy"]:
-        price = float(given.removeprefix("g = ")) / BASE_CASE.tracking_penalty
-        loss = rows["cost"] + price * rows["tracking"]
+        loss = rows["cost"] + (float(given.removeprefix("g = ")) / BASE_CASE.tracking_penalty) * rows["tracking"]
         assert loss.min() > 0.99 * loss[rows["policy"] == given].item()
 
 
@@ -128,8 +126,7 @@ def test_gaps_are_paired_and_their_ratio_has_the_error_of_leaving_one_path_out()
     sums = np.array([one.loss.sum(), base.loss.sum()])[:, None] - np.array([one.loss, base.loss])
     without = sums[0] / sums[1]
     jackknife = np.sqrt((PATHS - 1) / PATHS * ((without - without.mean()) ** 2).sum())
-    assert row["relative_error"] == pytest.approx(jackknife, rel=0.02)
-    assert row["verdict"] == "above"
+    assert (row["relative_error"], row["verdict"]) == (pytest.approx(jackknife, rel=0.02), "above")
     assert gaps({"best": one, "one": base}, "best").loc["one", "verdict"] == "below"
     same = gaps({"best": base, "one": replace(base)}, "best").loc["one"]
     assert (same["gap"], same["verdict"]) == (0.0, "not significant")
@@ -168,13 +165,10 @@ def test_where_no_optimum_is_known_the_best_rule_stands_in_for_it() -> None:
     assert (rows["gap"] >= 0.0).all()
 
 
-@pytest.mark.parametrize(
-    ("changes", "rules", "message"),
-    [
-        ({"lag": 1}, {}, "the region is optimal for decisions every 0.01923 years .* lag 1"),
-        ({}, {OPTIMUM: untuned(BASE_CASE)["never"]}, "a rule is named 'optimal region'"),
-    ],
-)
+@pytest.mark.parametrize(("changes", "rules", "message"), [
+    ({"lag": 1}, {}, "the region is optimal for decisions every 0.01923 years .* lag 1"),
+    ({}, {OPTIMUM: untuned(BASE_CASE)["never"]}, "a rule is named 'optimal region'"),
+])  # fmt: skip
 def test_a_score_that_would_not_be_one_is_refused(changes, rules, message) -> None:
     with pytest.raises(ConfigError, match=message):
         optimality_gap(replace(BASE_CASE.laboratory(6, 1), **changes), rules, studied().region)
@@ -245,15 +239,13 @@ def test_a_path_of_gaps_drifts_by_its_returns_and_trades_where_the_region_says()
     drifted = grown / (grown.sum(axis=1) + 1.0 - (target + after[:-1]).sum(axis=1))[:, None] - target
     np.testing.assert_allclose(before[1:], drifted, atol=1e-12)
     asked = np.array([wants(gap, made.region.surfaces) for gap in before])
-    moved = np.abs(after - before).sum(axis=1) > 1e-9
-    assert asked.tolist() == moved.tolist()
+    assert asked.tolist() == (np.abs(after - before).sum(axis=1) > 1e-9).tolist()
     assert 50 < asked.sum() < 400
 
 
 def test_inside_the_outline_nothing_is_traded_and_outside_everything_is() -> None:
     region = studied().region
-    around = outline(region)
-    for gap in around[::7]:
+    for gap in outline(region)[::7]:
         assert not wants(0.97 * gap, region.surfaces)
         assert wants(1.03 * gap, region.surfaces)
 
@@ -279,16 +271,13 @@ def page() -> str:
 def test_the_page_has_no_address_and_every_element_is_closed(page: str) -> None:
     found = Elements(page)
     assert "http" not in page
-    assert found.open == []
-    assert found.crossed == []
+    assert (found.open, found.crossed) == ([], [])
     named = [attributes["id"] for _, attributes in found.found if "id" in attributes]
     assert len(named) == len(set(named))
 
 
 def test_the_page_leads_with_the_nearest_rule_and_its_figure(page: str) -> None:
-    over = studied().table["relative"].drop(OPTIMUM)
-    lead = re.search(r'<p class="lead">(.*?)</p>', page)
-    assert lead is not None
+    over, lead = studied().table["relative"].drop(OPTIMUM), re.search(r'<p class="lead">(.*?)</p>', page)
     assert f"The next best rule, {over.idxmin()}, is {100 * over.min():.1f}" in lead[1]
 
 
@@ -323,9 +312,7 @@ def test_pictures_hold_every_rule_that_has_a_place_on_them() -> None:
         assert setting_words(setting) in set(curve.loc[curve["family"] == family, "policy"])
 
 
-def test_a_browser_shows_it_at_every_width_in_both_themes_and_no_label_covers_another(
-    page: str, tmp_path: Path
-) -> None:
+def test_a_browser_shows_it_at_every_width_in_both_themes_and_no_label_covers_another(page: str) -> None:
     check_page(page)
 
 
@@ -346,8 +333,7 @@ def test_a_run_is_one_whole_folder_and_the_same_bytes_again(tmp_path: Path, monk
         "laboratory.html", "results.csv", "fully_invested.csv", "summary.txt",
         *(f"figures/{name}.{form}" for name in DRAWN for form in ("csv", "svg")),
     }  # fmt: skip
-    again = make_laboratory(paths=12, workers=2, reports=tmp_path)
-    assert again.folder == made.folder
+    assert make_laboratory(paths=12, workers=2, reports=tmp_path).folder == made.folder
     assert {p: p.read_bytes() for p in before} == before
     with LocalCluster(n_workers=1, processes=False, protocol="tcp", host="127.0.0.1", dashboard_address=None) as there:
         make_laboratory(paths=12, cluster=there.scheduler_address, reports=tmp_path)

@@ -32,11 +32,9 @@ def test_a_changed_recommendation_is_named_with_both() -> None:
         ("d", ("draws=200",)): ("tuned", ""),
     }  # fmt: skip
     assert changes_lines(found) == [
-        "Recommendation changed for 3 of 4.",
-        "  b draws=200: tuned → never",
-        "  c draws=200: none → tuned",
+        "Recommendation changed for 3 of 4.", "  b draws=200: tuned → never", "  c draws=200: none → tuned",
         "  d draws=200: tuned → none",
-    ]
+    ]  # fmt: skip
     assert changes_lines(found, most=1)[2] == "  … and 2 more"
 
 

@@ -64,8 +64,7 @@ def test_a_comparison_reads_nothing_of_the_client_but_his_nav(portfolio: Portfol
     unread = {name: Unread() for name in OF_CLIENT - READ_AS_TEXT}
     own = {"name": "another", "file": "another.yaml", "cash": 30_000.0, "holdings": np.array([1_400_000.0, 570_000.0])}
     other = replace(portfolio, **unread, **own)
-    assert other.nav == portfolio.nav
-    assert comparison_key(other) == comparison_key(portfolio)
+    assert (other.nav, comparison_key(other)) == (portfolio.nav, comparison_key(portfolio))
     assert figures(compare(other, draws=200)) == figures(compared)
 
 
@@ -101,7 +100,7 @@ def test_where_costs_are_proportional_the_nav_makes_no_difference(portfolio: Por
 
 
 @pytest.mark.parametrize("priced", [{"ticket": 5.0}, {"day_cost": 10.0}, {"order_cost": 1.0}, {"minimum_trade": 100.0}])
-def test_where_something_costs_an_amount_the_nav_tells_comparisons_apart(
+def test_where_a_cost_is_an_amount_the_nav_tells_comparisons_apart(
     portfolio: Portfolio, priced: dict[str, float]
 ) -> None:
     if "ticket" in priced:

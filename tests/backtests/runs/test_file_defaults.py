@@ -41,15 +41,12 @@ def test_start_dates_are_rows_of_the_test_and_as_many_as_asked() -> None:
     assert len(start_dates(daily, 44, 63)) == 44  # 2,767 rows have 44 that are 63 apart: 44 = 1 + 2,766 // 63
 
 
-@pytest.mark.parametrize(
-    ("starts", "apart", "words"),
-    [
-        (-2, 0, "parameter starts is -2: give a number of start dates of 1 or more"),
-        (0, 0, "parameter starts is 0: give a number of start dates of 1 or more"),
-        (8, -3, "parameter apart is -3: give rows of the market, 1 or more, or 0 for a quarter of a year"),
-        (500, 0, "parameter starts is 500: from 2012-01-03 on there are 44 start dates 63 rows apart: give at most"),
-    ],
-)
+@pytest.mark.parametrize(("starts", "apart", "words"), [
+    (-2, 0, "parameter starts is -2: give a number of start dates of 1 or more"),
+    (0, 0, "parameter starts is 0: give a number of start dates of 1 or more"),
+    (8, -3, "parameter apart is -3: give rows of the market, 1 or more, or 0 for a quarter of a year"),
+    (500, 0, "parameter starts is 500: from 2012-01-03 on there are 44 start dates 63 rows apart: give at most"),
+])  # fmt: skip
 def test_numbers_of_start_dates_out_of_range_are_refused(starts: int, apart: int, words: str) -> None:
     with pytest.raises(ConfigError, match=words):
         start_dates(load_portfolio(SIXTY_FORTY), starts, apart)
@@ -66,8 +63,7 @@ def test_rules_that_a_file_lacks_are_added_and_said(file: str) -> None:
 
 
 def test_limits_and_views_are_those_of_the_file_or_an_example() -> None:
-    limited = load_portfolio("data/portfolios/under_limits.yaml")
-    assert limited_policies(limited)[1:] == ("limited", "wishes", "")
+    assert limited_policies(load_portfolio("data/portfolios/under_limits.yaml"))[1:] == ("limited", "wishes", "")
     portfolio, first, second, words = limited_policies(load_portfolio(SIXTY_FORTY))
     assert first == second == "limited"
     assert _bounds(portfolio) == [(0.55, 0.65), (0.35, 0.45)]
@@ -83,7 +79,6 @@ def test_a_plan_is_that_of_the_file_or_an_example() -> None:
     own = load_portfolio("data/examples/plan_of_a_life.yaml")
     assert with_plan(own) == (own, "")
     portfolio, words = with_plan(load_portfolio(SIXTY_FORTY))
-    assert portfolio.plan is not None
     assert portfolio.plan.spending.amount == pytest.approx(0.04 * portfolio.nav, rel=0.05)  # to two digits
     assert "As an example" in words
 

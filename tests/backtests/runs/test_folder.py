@@ -67,8 +67,7 @@ def test_the_code_version_is_the_commit_until_a_source_changes(tmp_path: Path) -
     for folder in ("research", "backtests", "notebooks"):
         (tmp_path / folder).mkdir()
     source.write_text("x = 1\n")
-    without_git = code_on_disk(tmp_path)
-    assert without_git.startswith("sources-")
+    assert code_on_disk(tmp_path).startswith("sources-")
     git("init", "-q")
     git("add", ".")
     git("commit", "-qm", "first")
@@ -108,7 +107,7 @@ def test_stress_tests_and_policies_that_come_with_the_workbench_are_code(tmp_pat
     assert len(set(found)) == 4
 
 
-def test_the_code_version_is_the_same_for_every_user_of_a_folder(
+def test_the_code_version_is_the_same_for_all_users_of_a_folder(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """git calls it another user's; and that user has settings of its own, and a hook that is at another index."""
@@ -141,8 +140,7 @@ def test_a_run_that_ends_well_takes_its_name_and_replaces_the_one_before(tmp_pat
         with staged(final) as folder:
             (folder / "file").write_text(text)
             assert folder == partial_of(final)
-        assert (final / "file").read_text() == text
-        assert sorted(p.name for p in tmp_path.iterdir()) == ["run"]
+        assert ((final / "file").read_text(), sorted(p.name for p in tmp_path.iterdir())) == (text, ["run"])
 
 
 def test_a_run_that_fails_leaves_nothing_and_the_one_before_stays(tmp_path: Path) -> None:
@@ -151,8 +149,7 @@ def test_a_run_that_fails_leaves_nothing_and_the_one_before_stays(tmp_path: Path
         (folder / "file").write_text("whole")
     with pytest.raises(ZeroDivisionError), staged(final) as folder:
         (folder / "file").write_text(str(1 / 0))
-    assert (final / "file").read_text() == "whole"
-    assert sorted(p.name for p in tmp_path.iterdir()) == ["run"]
+    assert ((final / "file").read_text(), sorted(p.name for p in tmp_path.iterdir())) == ("whole", ["run"])
 
 
 def _write_and_wait(final: Path) -> None:
@@ -208,19 +205,16 @@ def test_past_runs_are_whole_runs_of_one_kind_the_newest_first(tmp_path: Path) -
     assert past_runs(tmp_path).broken == []
 
 
-@pytest.mark.parametrize(
-    ("text", "said"),
-    [
-        ("", "EOF while parsing"),
-        ('{"kind": "report", "ti', "EOF while parsing"),
-        ("[1, 2]", "should be an object"),
-        ('"report"', "should be an object"),
-        ('{"kind": "report"}', "run: Field required"),
-        ("{}" * 9, "trailing characters"),
-        ("[" * 100_000, "recursion limit"),
-        (None, "changed after its run was made"),
-    ],
-)
+@pytest.mark.parametrize(("text", "said"), [
+    ("", "EOF while parsing"),
+    ('{"kind": "report", "ti', "EOF while parsing"),
+    ("[1, 2]", "should be an object"),
+    ('"report"', "should be an object"),
+    ('{"kind": "report"}', "run: Field required"),
+    ("{}" * 9, "trailing characters"),
+    ("[" * 100_000, "recursion limit"),
+    (None, "changed after its run was made"),
+])  # fmt: skip
 def test_a_broken_manifest_is_named_and_hides_no_other_run(tmp_path: Path, text: str | None, said: str) -> None:
     """Empty, cut, foreign, without an end; None: signed, and changed after that."""
     signed(tmp_path, "good")
@@ -282,8 +276,7 @@ def test_runs_of_other_users_are_passed_over(tmp_path: Path) -> None:
             os.setuid(65534)
         try:
             found = past_runs(tmp_path)
-            assert [folder.name for folder, _ in found.whole] == ["mine"]
-            assert len(found.broken) == 1
+            assert ([folder.name for folder, _ in found.whole], len(found.broken)) == (["mine"], 1)
             assert "theirs/manifest.json cannot be read: Permission denied" in found.broken[0]
             with staged(tmp_path / "new"):
                 pass
@@ -313,9 +306,7 @@ def _remake(final: Path) -> None:
             sign(folder, datetime.now(UTC))
 
 
-def test_a_reader_sees_a_whole_run_while_it_is_made_again_and_again(
-    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
+def test_a_reader_sees_a_whole_run_while_it_is_made_again(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(
         "backtests.runs.manifest.code_on_disk", code_version
     )  # to ask git takes longer than all the rest
@@ -362,8 +353,7 @@ def test_a_run_without_one_of_its_files_is_refused(tmp_path: Path) -> None:
 
 def test_the_manifest_of_a_run_carries_versions_and_no_times() -> None:
     manifest = a_run().manifest(trials=3)
-    assert manifest["trials"] == 3
-    assert manifest["versions"]["numpy"] == sys.modules["numpy"].__version__
+    assert (manifest["trials"], manifest["versions"]["numpy"]) == (3, sys.modules["numpy"].__version__)
     assert "times" not in manifest
 
 
@@ -381,8 +371,7 @@ def test_an_interrupt_between_the_two_renames_loses_nothing(tmp_path: Path, monk
     monkeypatch.setattr(Path, "rename", interrupted)
     with pytest.raises(KeyboardInterrupt), staged(final):
         pass
-    assert (final / "file").read_text() == "the one before"
-    assert sorted(p.name for p in tmp_path.iterdir()) == ["run"]
+    assert ((final / "file").read_text(), sorted(p.name for p in tmp_path.iterdir())) == ("the one before", ["run"])
 
 
 def test_what_a_killed_run_left_is_swept_away_by_the_next_run_of_any_name(tmp_path: Path) -> None:

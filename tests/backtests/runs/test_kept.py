@@ -103,13 +103,11 @@ def test_nothing_is_read_where_others_may_write(folder: Path) -> None:
 def test_a_result_that_cannot_be_pickled_is_given_all_the_same(folder: Path) -> None:
     for _ in range(2):
         assert kept(unpicklable, 1) == {"one": 1}
-    assert len(CALLS) == 2
-    assert files(folder) == set()
+    assert (len(CALLS), files(folder)) == (2, set())
 
 
 def test_names_types_and_frequencies_tell_tables_apart() -> None:
-    days = pd.date_range("2020-01-31", periods=3, freq="ME")
-    values = pd.Series([1.0, 2.0, 3.0])
+    days, values = pd.date_range("2020-01-31", periods=3, freq="ME"), pd.Series([1.0, 2.0, 3.0])
     alike = [
         days, days._with_freq(None), days.rename("day"), days.as_unit("s"), values, values.rename("x"),
         values.set_axis(days), values.astype(object), values.to_frame("x"), values.to_frame("x").set_index(days),
@@ -124,8 +122,7 @@ def test_an_error_is_not_kept(folder: Path) -> None:
     for _ in range(2):
         with pytest.raises(ValueError, match="-1"):
             kept(find, 1, -1)
-    assert len(CALLS) == 2
-    assert files(folder) == set()
+    assert (len(CALLS), files(folder)) == (2, set())
 
 
 def test_a_market_counts_by_its_content_and_every_process_says_the_same() -> None:
@@ -152,8 +149,7 @@ def test_a_market_counts_by_its_content_and_every_process_says_the_same() -> Non
 
 @pytest.mark.usefixtures("few_simulated_tests")
 def test_other_draws_compute_no_description_anew(folder: Path) -> None:
-    portfolio = load_portfolio(FILE)
-    found = []
+    portfolio, found = load_portfolio(FILE), []
     for draws in (400, 401):
         made = compare(portfolio, only=["quarterly", "threshold", "never"], draws=draws)
         found.append((made.behaviour.costs, made.stress.liquidity, made.stability, made.from_today.table()))
@@ -164,7 +160,6 @@ def test_other_draws_compute_no_description_anew(folder: Path) -> None:
     }  # fmt: skip
     assert len(names) == 4
     pd.testing.assert_frame_equal(costs[0].table, costs[1].table, check_exact=True)
-    assert stress[0] == stress[1]
-    assert stability[0] == stability[1]
+    assert (stress[0], stability[0]) == (stress[1], stability[1])
     pd.testing.assert_frame_equal(*futures, check_exact=True)
     assert futures_for(400) == futures_for(401)

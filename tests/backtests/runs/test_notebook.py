@@ -53,19 +53,16 @@ def test_parameters_are_read_without_a_kernel(tmp_path: Path) -> None:
     assert parameters_of(notebook(tmp_path, PARAMETERS)) == {"steps": 10, "rate": 0.5, "name": "x", "loud": False}
 
 
-@pytest.mark.parametrize(
-    ("cells", "message"),
-    [
-        ((PARAMETERS, PARAMETERS), "2 cells tagged `parameters`"),
-        ((("", "x = 1"),), "0 cells tagged `parameters`"),
-        ((("parameters", "x: int = 1\ny: int = x + 1"),), "'y: int = x + 1'"),
-        ((("parameters", "x = 1"),), "'x = 1'"),
-        ((("parameters", "x: int = 0.5"),), "'x: int = 0.5'"),
-        ((("parameters", "x: dict = {}"),), "'x: dict = {}'"),
-        ((("parameters", "import os"),), "'import os'"),
-    ],
-)
-def test_a_notebook_with_unclear_parameters_is_refused(
+@pytest.mark.parametrize(("cells", "message"), [
+    ((PARAMETERS, PARAMETERS), "2 cells tagged `parameters`"),
+    ((("", "x = 1"),), "0 cells tagged `parameters`"),
+    ((("parameters", "x: int = 1\ny: int = x + 1"),), "'y: int = x + 1'"),
+    ((("parameters", "x = 1"),), "'x = 1'"),
+    ((("parameters", "x: int = 0.5"),), "'x: int = 0.5'"),
+    ((("parameters", "x: dict = {}"),), "'x: dict = {}'"),
+    ((("parameters", "import os"),), "'import os'"),
+])  # fmt: skip
+def test_a_notebook_of_unclear_form_is_refused(
     tmp_path: Path, cells: tuple[tuple[str, str], ...], message: str
 ) -> None:
     with pytest.raises(ConfigError, match=re.escape(message)):
@@ -73,21 +70,18 @@ def test_a_notebook_with_unclear_parameters_is_refused(
     assert not (tmp_path / "out.ipynb").exists()
 
 
-@pytest.mark.parametrize(
-    ("given", "message"),
-    [
-        ({"stesp": 3}, "no parameter 'stesp'. It has steps, rate, name, loud, lags"),
-        ({"steps": "3"}, "steps of story.ipynb is '3' (str), expected int"),
-        ({"steps": 3.0}, "expected int"),
-        ({"steps": True}, "(bool), expected int"),
-        ({"loud": 1}, "expected bool"),
-        ({"lags": 1}, "lags of story.ipynb is 1 (int), expected list[int], such as [0, 1]"),
-        ({"lags": [1, 0.5]}, "(list), expected list[int]"),
-        ({"lags": []}, "(list), expected list[int]"),
-        ({"lags": [10**20]}, "expected a number of at most"),
-    ],
-)
-def test_an_unknown_or_mistyped_parameter_is_refused_before_a_kernel_starts(
+@pytest.mark.parametrize(("given", "message"), [
+    ({"stesp": 3}, "no parameter 'stesp'. It has steps, rate, name, loud, lags"),
+    ({"steps": "3"}, "steps of story.ipynb is '3' (str), expected int"),
+    ({"steps": 3.0}, "expected int"),
+    ({"steps": True}, "(bool), expected int"),
+    ({"loud": 1}, "expected bool"),
+    ({"lags": 1}, "lags of story.ipynb is 1 (int), expected list[int], such as [0, 1]"),
+    ({"lags": [1, 0.5]}, "(list), expected list[int]"),
+    ({"lags": []}, "(list), expected list[int]"),
+    ({"lags": [10**20]}, "expected a number of at most"),
+])  # fmt: skip
+def test_an_unknown_parameter_is_refused_before_a_kernel(
     tmp_path: Path, given: dict[str, object], message: str
 ) -> None:
     with_lags = (PARAMETERS[0], f"{PARAMETERS[1]}\nlags: list[int] = [0, 1]")
@@ -102,8 +96,7 @@ def test_a_whole_number_serves_where_a_fraction_is_meant(tmp_path: Path) -> None
 
 def test_a_parameter_on_the_command_line_takes_the_type_of_its_default(tmp_path: Path) -> None:
     path = notebook(tmp_path, PARAMETERS)
-    assert parse_parameter(path, "name=7") == ("name", "7")
-    assert parse_parameter(path, "steps=7") == ("steps", 7)
+    assert (parse_parameter(path, "name=7"), parse_parameter(path, "steps=7")) == (("name", "7"), ("steps", 7))
     with pytest.raises(ConfigError, match="write a value such as 10"):
         parse_parameter(path, "steps=many")
     with pytest.raises(ConfigError, match="write name=value"):
@@ -121,35 +114,29 @@ DECLARES = {"steps": int, "rates": list[float], "name": str, "table": object}
 HOLDS = {"__annotations__": DECLARES, "steps": 10, "rates": [1, 0.5], "name": "x", "table": None, "other": 3}
 
 
-@pytest.mark.parametrize(
-    "changes",
-    [
-        {},
-        {"In": ["", "the parameters", "check_given(globals())"]},
-        {"In": ["", "the parameters", "# Parameters\nsteps = 10\nname = 'x'\n", "check_given(globals())"]},
-        {"In": ["", "# Parameters\nother = 3\n", "more = 1", "check_given(globals())"]},  # another cell in between
-        {"__annotations__": {}},
-    ],
-)
+@pytest.mark.parametrize("changes", [
+    {},
+    {"In": ["", "the parameters", "check_given(globals())"]},
+    {"In": ["", "the parameters", "# Parameters\nsteps = 10\nname = 'x'\n", "check_given(globals())"]},
+    {"In": ["", "# Parameters\nother = 3\n", "more = 1", "check_given(globals())"]},  # another cell in between
+    {"__annotations__": {}},
+])  # fmt: skip
 def test_a_notebook_takes_what_it_declares_and_what_a_reader_adds(changes: dict[str, object]) -> None:
     check_given(HOLDS | changes)
 
 
-@pytest.mark.parametrize(
-    ("changes", "message"),
-    [
-        (
-            {"In": ["# Parameters\nother = 3\n", "check"]},
-            "this notebook has no parameter 'other'. It has steps, rates,",
-        ),
-        ({"steps": "many"}, "parameter steps of this notebook is 'many' (str), expected int."),
-        ({"steps": True}, "(bool), expected int."),
-        ({"rates": "[1]"}, "rates of this notebook is '[1]' (str), expected list[float]."),
-        ({"rates": [float("nan")]}, "expected a number of at most 1e+15."),
-        ({"name": 7}, "name of this notebook is 7 (int), expected str."),
-        ({"name": "a\nb"}, "expected text on one line"),
-    ],
-)
+@pytest.mark.parametrize(("changes", "message"), [
+    (
+        {"In": ["# Parameters\nother = 3\n", "check"]},
+        "this notebook has no parameter 'other'. It has steps, rates,",
+    ),
+    ({"steps": "many"}, "parameter steps of this notebook is 'many' (str), expected int."),
+    ({"steps": True}, "(bool), expected int."),
+    ({"rates": "[1]"}, "rates of this notebook is '[1]' (str), expected list[float]."),
+    ({"rates": [float("nan")]}, "expected a number of at most 1e+15."),
+    ({"name": 7}, "name of this notebook is 7 (int), expected str."),
+    ({"name": "a\nb"}, "expected text on one line"),
+])  # fmt: skip
 def test_a_notebook_refuses_an_unknown_or_mistyped_parameter(changes: dict[str, object], message: str) -> None:
     with pytest.raises(ConfigError, match=re.escape(message)):
         check_given(HOLDS | changes)
@@ -162,18 +149,15 @@ def commanded(*words: str) -> Result:
     return CliRunner().invoke(papermill, words)
 
 
-@pytest.mark.parametrize(
-    ("given", "message"),
-    [
-        (["policy", "yearly", "portfolio", "data/portfolios/sixty_forty.yaml"], ""),
-        (
-            ["polcy", "monthly"],
-            "this notebook has no parameter 'polcy'. "
-            "It has portfolio, policy, out, positions, prices, prices_ok, not_held, as_of, stale_ok, deploy, withdraw, "
-            "side, to_target.",
-        ),
-    ],
-)
+@pytest.mark.parametrize(("given", "message"), [
+    (["policy", "yearly", "portfolio", "data/portfolios/sixty_forty.yaml"], ""),
+    (
+        ["polcy", "monthly"],
+        "this notebook has no parameter 'polcy'. "
+        "It has portfolio, policy, out, positions, prices, prices_ok, not_held, as_of, stale_ok, deploy, withdraw, "
+        "side, to_target.",
+    ),
+])  # fmt: skip
 def test_papermill_itself_runs_a_notebook_from_another_folder_and_stops_at_a_wrong_parameter(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch, given: list[str], message: str
 ) -> None:
@@ -259,9 +243,7 @@ pathlib.Path({!r}).touch()
 time.sleep(300)"""
 
 
-def test_an_interrupted_run_tells_nothing_of_the_cell_that_it_left(
-    tmp_path: Path, caplog: pytest.LogCaptureFixture
-) -> None:
+def test_an_interrupted_run_tells_nothing_of_the_cell_it_left(tmp_path: Path, caplog: pytest.LogCaptureFixture) -> None:
     begun = tmp_path / "begun"
     path = notebook(tmp_path, PARAMETERS, ("", LEFT_ALONE.format(str(begun))))
 
@@ -287,8 +269,7 @@ def test_a_notebook_of_the_house_is_thin_and_tells_its_story(path: Path) -> None
     content = nbformat.read(path, as_version=4)
     nbformat.validate(content)
     cells = content["cells"]
-    assert len({c["id"] for c in cells}) == len(cells)
-    assert cells[0]["cell_type"] == "markdown"
+    assert (len({c["id"] for c in cells}), cells[0]["cell_type"]) == (len(cells), "markdown")
     assert cells[0]["source"].startswith("# ")
     assert "?" in cells[0]["source"]
     assert parameters_of(path)

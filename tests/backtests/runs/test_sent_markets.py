@@ -47,16 +47,14 @@ def opened(client: Client, content: bytes, key: str) -> Any:
 
 
 def test_a_record_comes_back_whole_and_holds_no_copy_of_its_market(client: Client, kept: Path, market: Market) -> None:
-    record = {"market": market, "again": market, "lags": (1, 2)}
-    content, markets = packed(record)
+    content, markets = packed({"market": market, "again": market, "lags": (1, 2)})
     assert list(markets) == [market.fingerprint]
     assert len(content) < 500 < market.returns.nbytes
     with offered(client, markets) as key:
         found = opened(client, content, key)
         assert [path.name for path in kept.glob("*")] == [market.fingerprint]
     assert found["market"] is not market
-    assert found["market"].fingerprint == market.fingerprint
-    assert found["lags"] == (1, 2)
+    assert (found["market"].fingerprint, found["lags"]) == (market.fingerprint, (1, 2))
 
 
 def test_a_worker_with_threads_that_joins_later_is_refused(kept: Path, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -123,9 +121,7 @@ def test_a_market_is_used_where_nothing_can_be_kept(client: Client, kept: Path, 
         assert opened(client, content, key).fingerprint == market.fingerprint
 
 
-def test_the_cache_is_made_for_its_user_alone_and_refused_where_others_may_write(
-    client: Client, kept: Path, market: Market
-) -> None:
+def test_the_cache_is_its_user_s_and_refused_where_others_may_write(client: Client, kept: Path, market: Market) -> None:
     content, markets = packed(market)
     with offered(client, markets) as key:
         opened(client, content, key)

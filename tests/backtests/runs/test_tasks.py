@@ -89,8 +89,7 @@ def test_a_task_that_takes_long_does_not_let_others_be_drawn(monkeypatch: pytest
 
     played = as_they_finish(submit, lazily(), 2, lambda: gone() or (free.is_set() and not held[0].set_result(0)))
     next(played)
-    assert looks == 20
-    assert drawn == AHEAD * 2
+    assert (looks, drawn) == (20, AHEAD * 2)
     played.close()
     assert all(future.cancelled() for future in held[1:])
 
@@ -115,8 +114,7 @@ def test_workers_that_come_later_are_used() -> None:
     for _ in as_they_finish(submit, lazily(), workers):
         finished += 1
         assert ahead <= AHEAD * workers()
-    assert finished == MANY
-    assert ahead == AHEAD * 4
+    assert (finished, ahead) == (MANY, AHEAD * 4)
 
 
 def test_a_cluster_whose_workers_all_left_ends_with_an_error_and_not_too_early(monkeypatch: pytest.MonkeyPatch) -> None:
@@ -125,9 +123,7 @@ def test_a_cluster_whose_workers_all_left_ends_with_an_error_and_not_too_early(m
         list(as_they_finish(lambda _: Future(), range(MANY), lambda: 0, lambda: True))
 
 
-def test_a_result_that_is_lost_with_the_last_worker_is_not_waited_for_without_end(
-    monkeypatch: pytest.MonkeyPatch,
-) -> None:
+def test_a_result_lost_with_the_last_worker_is_not_waited_for_without_end(monkeypatch: pytest.MonkeyPatch) -> None:
     """All tasks are finished, and one result is read, when the worker that has the others leaves."""
     monkeypatch.setattr(tasks, "PATIENCE", 0.5)
     held: list[Any] = []
@@ -171,14 +167,11 @@ def test_a_task_that_raises_is_not_repeated_on_a_cluster(tmp_path: Path) -> None
     assert calls.read_text() == "1"
 
 
-@pytest.mark.parametrize(
-    ("address", "said"),
-    [
-        *((address, "the address of a cluster is") for address in ("foo", "tcp://127.0.0.1", "http://127.0.0.1:80")),
-        *((address, "the address of a cluster is") for address in ("inproc://x", "tcp://127.0.0.1:99999", "tcp://:1")),
-        *((address, "without TLS") for address in ("tcp://10.0.0.1:8786", "tcp://another.example:8786")),
-    ],
-)
+@pytest.mark.parametrize(("address", "said"), [
+    *((address, "the address of a cluster is") for address in ("foo", "tcp://127.0.0.1", "http://127.0.0.1:80")),
+    *((address, "the address of a cluster is") for address in ("inproc://x", "tcp://127.0.0.1:99999", "tcp://:1")),
+    *((address, "without TLS") for address in ("tcp://10.0.0.1:8786", "tcp://another.example:8786")),
+])  # fmt: skip
 def test_addresses_that_are_none_or_not_safe_are_refused_before_anything_is_sent(address: str, said: str) -> None:
     with pytest.raises(ConfigError, match=said), tasks.connected(address):
         pass

@@ -46,22 +46,19 @@ def test_a_run_that_nobody_touched_is_what_it_was(run: Path) -> None:
     assert code_version() in repr(found)
 
 
-@pytest.mark.parametrize(
-    ("touch", "said"),
-    [
-        (lambda run: (run / "trades.csv").write_text("side,asset\nbuy,SPY\n"), "trades.csv has another content."),
-        (lambda run: (run / "figures" / "growth.csv").unlink(), "figures/growth.csv is missing."),
-        (lambda run: (run / "figures" / ".hidden").touch(), "figures/.hidden was added."),
-        (lambda run: reseal(run, settings={"draws": 9}), "its settings, data and code are those of desk-2022-12-29-"),
-        (lambda run: reseal(run, fingerprint="e" * 64), "its settings, data and code are those of desk-2022-12-29-"),
-        (lambda run: reseal(run, files={}), "trades.csv was added."),
-        (lambda run: (run / "etc").symlink_to("/etc"), "etc is no plain file."),
-        (lambda run: (run / "figures" / "more").symlink_to("nowhere"), "figures/more is no plain file."),
-        (lambda run: (run / "sheet.pdf").touch(), "sheet.pdf was added."),  # of no page
-        (lambda run: os.mkfifo(run / "pipe"), "pipe is no plain file."),
-        (lambda run: (run / "trades.csv").rename(run / "orders.csv"), "orders.csv was added."),
-    ],
-)
+@pytest.mark.parametrize(("touch", "said"), [
+    (lambda run: (run / "trades.csv").write_text("side,asset\nbuy,SPY\n"), "trades.csv has another content."),
+    (lambda run: (run / "figures" / "growth.csv").unlink(), "figures/growth.csv is missing."),
+    (lambda run: (run / "figures" / ".hidden").touch(), "figures/.hidden was added."),
+    (lambda run: reseal(run, settings={"draws": 9}), "its settings, data and code are those of desk-2022-12-29-"),
+    (lambda run: reseal(run, fingerprint="e" * 64), "its settings, data and code are those of desk-2022-12-29-"),
+    (lambda run: reseal(run, files={}), "trades.csv was added."),
+    (lambda run: (run / "etc").symlink_to("/etc"), "etc is no plain file."),
+    (lambda run: (run / "figures" / "more").symlink_to("nowhere"), "figures/more is no plain file."),
+    (lambda run: (run / "sheet.pdf").touch(), "sheet.pdf was added."),  # of no page
+    (lambda run: os.mkfifo(run / "pipe"), "pipe is no plain file."),
+    (lambda run: (run / "trades.csv").rename(run / "orders.csv"), "orders.csv was added."),
+])  # fmt: skip
 def test_each_change_is_said(run: Path, touch: Callable[[Path], object], said: str) -> None:
     touch(run)
     found = verify(run)
@@ -96,8 +93,7 @@ def test_a_run_that_was_killed_between_its_two_renames_is_found(run: Path) -> No
 
 def test_what_differs_today_is_no_change_of_the_run(run: Path) -> None:
     before = json.loads((run / MANIFEST).read_text())
-    versions = before["versions"] | {"numpy": "1.0.0"}
-    reseal(run, python="3.10.1", versions=versions)
+    reseal(run, python="3.10.1", versions=before["versions"] | {"numpy": "1.0.0"})
     found = verify(run)
     assert found.changed == ()
     assert found.since == (
@@ -141,15 +137,13 @@ def test_a_run_is_named_after_the_code_that_began_it_and_says_that_the_code_on_d
 
 
 def test_a_manifest_that_was_edited_is_no_evidence(run: Path) -> None:
-    text = (run / MANIFEST).read_text()
-    (run / MANIFEST).write_text(text.replace('"draws": 200', '"draws": 2000'))
+    (run / MANIFEST).write_text((run / MANIFEST).read_text().replace('"draws": 200', '"draws": 2000'))
     with pytest.raises(DataError, match=r"manifest\.json was changed after its run was made"):
         verify(run)
 
 
 @pytest.mark.parametrize("edit", [('"seconds"', '"note": 1, "seconds"'), ('"draws"', '"more": 1, "draws"')])
 def test_no_key_can_be_added_to_a_manifest(run: Path, edit: tuple[str, str]) -> None:
-    text = (run / MANIFEST).read_text()
-    (run / MANIFEST).write_text(text.replace(*edit))
+    (run / MANIFEST).write_text((run / MANIFEST).read_text().replace(*edit))
     with pytest.raises(DataError, match=r"manifest\.json (was changed|is no manifest)"):
         verify(run)

@@ -115,8 +115,7 @@ def _tables(page: str) -> list[tuple[str, str]]:
 @pytest.mark.parametrize("kind", KINDS)
 def test_every_word_of_a_picture_can_be_read_in_both_themes(pages, kind: str) -> None:
     """4.5 to one at the least on paper and on what is shaded; arrows alone are marks, like assets."""
-    fills = set(re.findall(r"<(?:text|tspan)[^>]*fill:([^;\"]+)[^>]*>[^<]*[^\W_]", pages[kind]))
-    for fill in fills:
+    for fill in set(re.findall(r"<(?:text|tspan)[^>]*fill:([^;\"]+)[^>]*>[^<]*[^\W_]", pages[kind])):
         assert re.fullmatch(r"var\(--\w+\)", fill), fill
         for theme in (LIGHT, DARK):
             colour = theme[fill[6:-1]]

@@ -13,14 +13,13 @@ import pytest
 from browser import redrawn
 from written import written
 
-from backtests.comparison import PairedBacktests, compare
-from backtests.comparison.comparison import Comparison
+from backtests.comparison import Comparison, PairedBacktests, compare
 from backtests.engine import Backtest, backtest
 from foundation.errors import ConfigError, DataError, PolicyError
 from foundation.paper.wording import number
 from research.accounting import Costs
 from research.allocation import FixedWeights
-from research.market import Market, load_market
+from research.market import Market
 from research.portfolio import Portfolio, load_portfolio
 from research.rules import Calendar, Never, Rule
 
@@ -30,11 +29,6 @@ HALVES = FixedWeights((0.5, 0.5))
 @pytest.fixture(scope="module")
 def portfolio() -> Portfolio:
     return load_portfolio("data/portfolios/sixty_forty.yaml")
-
-
-@pytest.fixture(scope="module")
-def market() -> Market:
-    return load_market("us_etf_ohlcv").select(["SPY", "AGG"])
 
 
 def play(market: Market, rule: Rule, **settings: object) -> Backtest:
@@ -81,16 +75,12 @@ def two_of_three(portfolio: Portfolio) -> Comparison:
                    draws=300)  # fmt: skip
 
 
-@pytest.mark.parametrize(
-    ("make", "says"),
-    [
-        (identical, ["both have the same returns", "Hansen's SPA: no policy differs from quarterly"]),
-        (two_of_three, ["a true difference between", "again 0.00 [0.00, 0.00] 1.000 not significant"]),
-        (few_days, ["not available", "draws have a series or a difference that does not vary"]),
-    ],
-    ids=["identical", "two identical of three", "a few days"],
-)
-def test_no_sheet_shows_a_nan(
+@pytest.mark.parametrize(("make", "says"), [
+    (identical, ["both have the same returns", "Hansen's SPA: no policy differs from quarterly"]),
+    (two_of_three, ["a true difference between", "again 0.00 [0.00, 0.00] 1.000 not significant"]),
+    (few_days, ["not available", "draws have a series or a difference that does not vary"]),
+], ids=["identical", "two identical of three", "a few days"])  # fmt: skip
+def test_no_nan_is_shown(
     portfolio: Portfolio, tmp_path: Path, make: Callable[[Portfolio], Comparison], says: list[str]
 ) -> None:
     text = shown(make(portfolio), tmp_path)

@@ -46,21 +46,13 @@ from research.risk.stress.shocks import Shock
 # Each calls `top.hit` where it runs, and asks for a page of `SERVER` where it is taken for an address.
 SERVER = "http://127.0.0.1:PORT"
 PAYLOADS = (
-    "<img src=x onerror=top.hit('img')>",
-    "\"><script>top.hit('script')</script>",
-    "'><svg onload=top.hit('svg')>",
-    "</style><script>top.hit('style')</script>",
-    f"</title></svg><img src={SERVER}/img>",
-    "javascript:top.hit('address')",
-    "{{7*7}}{% raw %}${7*7}",
-    f"--></textarea><iframe src={SERVER}/frame></iframe>",
-    "&lt;script&gt;top.hit('twice')&lt;/script&gt;",
-    f"@import url({SERVER}/css);",
-    f");background:url({SERVER}/background",
-    "</text><foreignObject><body onload=top.hit('foreign')>",
-    '" autofocus tabindex=0 onfocus=top.hit(1) x="',
-    "]]><set attributeName=onmouseover to=top.hit(2)>",
-)
+    "<img src=x onerror=top.hit('img')>", "\"><script>top.hit('script')</script>", "'><svg onload=top.hit('svg')>",
+    "</style><script>top.hit('style')</script>", f"</title></svg><img src={SERVER}/img>",
+    "javascript:top.hit('address')", "{{7*7}}{% raw %}${7*7}", f"--></textarea><iframe src={SERVER}/frame></iframe>",
+    "&lt;script&gt;top.hit('twice')&lt;/script&gt;", f"@import url({SERVER}/css);",
+    f");background:url({SERVER}/background", "</text><foreignObject><body onload=top.hit('foreign')>",
+    '" autofocus tabindex=0 onfocus=top.hit(1) x="', "]]><set attributeName=onmouseover to=top.hit(2)>",
+)  # fmt: skip
 LOOK = """
 const hits = [];
 window.hit = what => { hits.push(what); };
@@ -172,19 +164,17 @@ def test_the_harness_sees_a_page_that_escapes_nothing(server: tuple[str, list[st
     assert "/img" in asked
 
 
-def test_tearsheet_and_trade_lists_do_nothing(
+def test_sheet_and_lists_inert(
     comparison: Comparison, folder: Path, server: tuple[str, list[str]], tmp_path: Path
 ) -> None:
     """Their harmless twins are the sheet of the main portfolio and a list of its trades."""
     desk = load_portfolio(FILE)
     rule = desk.policies["threshold"]
     named = replace(
-        desk,
-        name=as_name(PAYLOADS[0]),
-        file=f"/desk/{PAYLOADS[1].replace('/', '')}.yaml",
+        desk, name=as_name(PAYLOADS[0]), file=f"/desk/{PAYLOADS[1].replace('/', '')}.yaml",
         market=replace(lines_named(desk.market, *PAYLOADS[2:4]), name=PAYLOADS[4]),
         policies={"quarterly": desk.policies["quarterly"], **dict.fromkeys(map(as_name, PAYLOADS[4:8]), rule)},
-    )
+    )  # fmt: skip
     hostile = compare(named, draws=100)
     origin = Run(PAYLOADS[8], PAYLOADS[9], "2022-12-29", {}, "4105457f5e4366f4" * 4, PAYLOADS[10])
     words_written(hostile, trades_of(hostile, PAYLOADS[11]), origin, tmp_path)
@@ -236,13 +226,10 @@ def test_the_page_of_a_plan_does_nothing(life: LifeOfPlan, server: tuple[str, li
     pages, like = {}, {}
     for kind, payloads in (("hostile", PAYLOADS), ("plain", tuple(f"name {k}" for k in range(len(PAYLOADS))))):
         named = replace(
-            life,
-            portfolio=replace(life.portfolio, name=as_name(payloads[0])),
+            life, portfolio=replace(life.portfolio, name=as_name(payloads[0])),
             policies=dict(zip(map(as_name, payloads[1:3]), life.policies.values(), strict=True)),
-            left_out={payloads[4]: payloads[5]},
-            law=payloads[6],
-            laws=dict.fromkeys(payloads[7:9], life.known),
-        )
+            left_out={payloads[4]: payloads[5]}, law=payloads[6], laws=dict.fromkeys(payloads[7:9], life.known),
+        )  # fmt: skip
         (tmp_path / kind).mkdir()
         write_plan_sheet(tmp_path / kind, named, {payloads[12]: payloads[13], "Run": payloads[3]}, [payloads[11]])
         (pages if kind == "hostile" else like)["plan"] = (tmp_path / kind / "plan.html").read_text(encoding="utf-8")
@@ -279,8 +266,7 @@ def test_a_policy_card_does_nothing(server: tuple[str, list[str]], tmp_path: Pat
             seed: backtest(market, one, COSTS, start=market.dates[351], periods_per_year=YEAR, name=payloads[3])
             for seed, one in policies.items()
         }
-        held = target_path(FixedWeights((0.4, 0.3)), market)
-        benchmark = Benchmark(held, np.zeros(2), np.ones(2), PENALTY, YEAR)
+        benchmark = Benchmark(target_path(FixedWeights((0.4, 0.3)), market), np.zeros(2), np.ones(2), PENALTY, YEAR)
         scores = {seed: score(one, benchmark) for seed, one in played.items()}
         marks, losses = {payload: 9.0 for payload in payloads}, expected_losses(played, benchmark)
         results = results_of(training, played, scores, losses, marks, payloads[-1])

@@ -43,17 +43,14 @@ def test_the_table_shows_the_numbers_of_the_pairs(comparison: Comparison) -> Non
     assert heads == ["policy", "correlation", "detectable", "detectable", "Memmel's z", "Volatility", "Holm p",
                      "CVaR 95 %", "Holm p", "Maximum drawdown"]  # fmt: skip
     for row, (name, pair) in zip(table["rows"], comparison.pairs.items(), strict=True):
-        shown = METRICS["volatility"].difference
-        risk = pair.differences["volatility"]
+        shown, risk = METRICS["volatility"].difference, pair.differences["volatility"]
         assert row["cells"][:3] == [name, number(pair.correlation, 4), number(100 * pair.detectable["growth"])]
         assert row["cells"][4] == number(pair.memmel.z)
         assert row["cells"][5:7] == [risk.times(shown.factor).text(2, signed=True), f"{risk.p_holm:.3f}"]
         assert row["chosen"] == (name == comparison.recommendation.policy)
 
 
-def test_what_could_be_found_stands_above_the_differences_in_sheet_notebook_and_text(
-    comparison: Comparison, folder: Path
-) -> None:
+def test_what_could_be_found_stands_above_the_differences_everywhere(comparison: Comparison, folder: Path) -> None:
     said = differences_parts(comparison)[0].text
     for page in ((folder / "tearsheet.html").read_text(encoding="utf-8"), comparison_html(comparison)):
         shown = html.unescape(page)
@@ -70,10 +67,8 @@ def test_a_sharpe_difference_has_one_p_everywhere(comparison: Comparison, folder
     for pair in numbers["pairs"]:
         row, own = rows[pair["policy"]], pair["differences"]["sharpe"]
         assert (own["value"], own["lower"], own["upper"]) == (
-            row["difference"],
-            row["difference_lower"],
-            row["difference_upper"],
-        )
+            row["difference"], row["difference_lower"], row["difference_upper"],
+        )  # fmt: skip
         assert (own["p"], own["p_holm"], own["verdict"]) == (row["p"], row["p_holm"], row["verdict"])
         assert not re.search(r'"memmel_p', json.dumps(pair))
     drawn = (folder / "figures" / "differences.csv").read_text(encoding="utf-8")

@@ -11,21 +11,7 @@ from hypothesis import strategies as st
 from backtests.sheets.pictures.sweep.cost_tracking import cost_tracking_picture
 from backtests.sheets.pictures.sweep.heat import rings, strength
 from backtests.sheets.pictures.sweep.styles import family_styles
-from backtests.sweeps.analysis import (
-    break_evens,
-    efficient,
-    flips,
-    frontier,
-    grid,
-    ladder,
-    leaders,
-    picked,
-    rank_range,
-    ranks,
-    shortlist,
-    spreads,
-    wins,
-)
+from backtests.sweeps import analysis
 from backtests.sweeps.findings import Findings, facts
 from backtests.sweeps.labels import at, axis_value, families, one_portfolio, policies, today
 from foundation.errors import ConfigError
@@ -61,12 +47,8 @@ def test_a_policy_is_named_by_what_it_does() -> None:
         table(row(), row(to=1.0), row(to=0.5, band=0.0125), row("calendar", calendar="month"), row("never"))
     )
     assert named["policy"].tolist() == [
-        "2 % band to target",
-        "2 % band to edge",
-        "1.25 % band to half",
-        "monthly",
-        "never",
-    ]
+        "2 % band to target", "2 % band to edge", "1.25 % band to half", "monthly", "never",
+    ]  # fmt: skip
     assert families(named) == ["never", "calendar", "band to target", "band to edge", "band to half"]
 
 
@@ -74,9 +56,9 @@ def test_bands_of_groups_are_called_so_and_are_not_mixed_with_those_of_lines() -
     groups = [row("group_threshold", loss=9.0, band=b, to=1.0) for b in (0.01, 0.02)]
     mixed = table(row(band=0.01), row(), *groups, row(band=0.01, to=1.0))
     assert families(policies(mixed)) == ["band to target", "band to edge", "group band to edge"]
-    assert grid(mixed, "band", "to").means.max().max() == 1.0
+    assert analysis.grid(mixed, "band", "to").means.max().max() == 1.0
     alone = table(*groups, row("group_threshold", loss=4.0, band=0.01, to=0.0))
-    assert grid(alone, "band", "to").means.max().max() == 9.0
+    assert analysis.grid(alone, "band", "to").means.max().max() == 9.0
 
 
 def test_what_varies_is_in_the_name_and_what_does_not_is_not() -> None:
@@ -84,10 +66,8 @@ def test_what_varies_is_in_the_name_and_what_does_not_is_not() -> None:
     assert policies(held)["policy"].tolist() == ["never", "hrp 252: never", "hrp 504: never"]
     parted = table(row("never", fraction=1.0), row("calendar", fraction=1.0), row("calendar", fraction=0.5))
     assert policies(parted)["policy"].tolist() == [
-        "never, fraction 1",
-        "quarterly, fraction 1",
-        "quarterly, fraction 0.5",
-    ]
+        "never, fraction 1", "quarterly, fraction 1", "quarterly, fraction 0.5",
+    ]  # fmt: skip
 
 
 def test_no_two_policies_share_a_name() -> None:
@@ -100,8 +80,7 @@ def test_no_two_policies_share_a_name() -> None:
 def test_today_is_what_most_were_played_under_and_then_what_is_nearest() -> None:
     costs = table(*(row(cost_multiple=c, lag=lag) for c in (0.5, 1.0, 2.0) for lag in (0, 1, 5)))
     assert today(costs) == {"cost_multiple": 1.0, "lag": 1, "start": pd.Timestamp("2015-01-02").date()}
-    most = table(row(), row("never", lag=5), row("calendar", lag=5))
-    assert today(most)["lag"] == 5
+    assert today(table(row(), row("never", lag=5), row("calendar", lag=5)))["lag"] == 5
 
 
 def test_rows_are_chosen_by_value_and_a_value_that_is_not_there_is_named() -> None:
@@ -113,16 +92,13 @@ def test_rows_are_chosen_by_value_and_a_value_that_is_not_there_is_named() -> No
         at(costs, {"colour": 1})
 
 
-@pytest.mark.parametrize(
-    ("found", "message"),
-    [
-        (table(row(), row(portfolio="two")), r"several portfolios \(one and two\)"),
-        (table(row(), row(loss=np.nan)), "loss of configuration 1 is nan"),
-        (table(row(), row(cost=np.inf)), "cost of configuration 1 is inf"),
-        (table(row()).drop(columns="lag"), "it lacks lag"),
-        (table(row()).iloc[:0], "it has no rows"),
-    ],
-)
+@pytest.mark.parametrize(("found", "message"), [
+    (table(row(), row(portfolio="two")), r"several portfolios \(one and two\)"),
+    (table(row(), row(loss=np.nan)), "loss of configuration 1 is nan"),
+    (table(row(), row(cost=np.inf)), "cost of configuration 1 is inf"),
+    (table(row()).drop(columns="lag"), "it lacks lag"),
+    (table(row()).iloc[:0], "it has no rows"),
+])  # fmt: skip
 def test_a_table_that_cannot_be_compared_is_refused(found: pd.DataFrame, message: str) -> None:
     with pytest.raises(ConfigError, match=message):
         one_portfolio(found)
@@ -148,45 +124,42 @@ def test_a_map_averages_what_is_not_chosen_and_leaves_out_what_has_no_band() -> 
         for to in (0.0, 1.0)
         for lag in (1, 3)
     ]
-    found = grid(table(*rows, row("never", loss=-5.0)), "band", "to")
+    found = analysis.grid(table(*rows, row("never", loss=-5.0)), "band", "to")
     assert found.means.to_numpy().tolist() == [[3.0, 4.0], [4.0, 5.0]]
-    assert found.counts.to_numpy().tolist() == [[2, 2], [2, 2]]
-    assert found.averaged == {"lag": 2}
-    assert found.best == (0, 0)
+    assert (found.counts.to_numpy().tolist(), found.averaged, found.best) == ([[2, 2], [2, 2]], {"lag": 2}, (0, 0))
     assert found.near(0.34) == 3
-    chosen = grid(table(*rows), "band", "to", chosen={"lag": 3})
-    assert chosen.means.to_numpy().tolist() == [[4.0, 5.0], [5.0, 6.0]]
-    assert chosen.averaged == {}
+    chosen = analysis.grid(table(*rows), "band", "to", chosen={"lag": 3})
+    assert (chosen.means.to_numpy().tolist(), chosen.averaged) == ([[4.0, 5.0], [5.0, 6.0]], {})
 
 
 def test_a_map_knows_which_way_is_better() -> None:
     rows = [row(band=b, to=to, growth=b + 0.01 * to) for b in (0.01, 0.02) for to in (0.0, 1.0)]
-    assert grid(table(*rows), "band", "to", "growth").best == (1, 1)
+    assert analysis.grid(table(*rows), "band", "to", "growth").best == (1, 1)
 
 
 def test_the_doubt_of_a_cell_is_its_deviation_from_start_to_start() -> None:
     days = [pd.Timestamp(f"2015-0{m}-02").date() for m in (1, 2, 3)]
     rows = [row(band=b, start=day, loss=100 * b + k) for b in (0.01, 0.02) for k, day in enumerate(days)]
     rows += [row(band=b, start=day, loss=200 * b + k, to=1.0) for b in (0.01, 0.02) for k, day in enumerate(days)]
-    assert grid(table(*rows), "band", "to").deviation == pytest.approx(1.0)
+    assert analysis.grid(table(*rows), "band", "to").deviation == pytest.approx(1.0)
 
 
 def test_calendars_stand_in_their_own_order() -> None:
     rows = [row("calendar", calendar=e, cost_multiple=c) for e in ("year", "month", "week") for c in (1.0, 2.0)]
-    assert list(grid(table(*rows), "calendar", "cost_multiple").means.columns) == ["week", "month", "year"]
+    assert list(analysis.grid(table(*rows), "calendar", "cost_multiple").means.columns) == ["week", "month", "year"]
 
 
 @pytest.mark.parametrize(("x", "y"), [("band", "colour"), ("band", "to"), ("band", "band")])
 def test_a_map_of_one_cell_or_of_no_axis_is_refused(x: str, y: str) -> None:
     with pytest.raises(ConfigError, match=r"no column 'colour'|two cells"):
-        grid(table(row()), x, y)
+        analysis.grid(table(row()), x, y)
 
 
 def test_down_a_condition_the_best_of_each_row_is_ringed() -> None:
     rows = [row(band=b, cost_multiple=c, loss=abs(100 * b - c)) for b in (0.01, 0.02) for c in (1.0, 2.0)]
-    assert rings(grid(table(*rows), "band", "cost_multiple")) == [(0, 0), (1, 1)]
+    assert rings(analysis.grid(table(*rows), "band", "cost_multiple")) == [(0, 0), (1, 1)]
     rows = [row(band=b, to=to, loss=100 * b - to) for b in (0.01, 0.02) for to in (0.0, 1.0)]
-    assert rings(grid(table(*rows), "band", "to")) == [(1, 0)]
+    assert rings(analysis.grid(table(*rows), "band", "to")) == [(1, 0)]
 
 
 def test_strength_of_colour_goes_by_ratio_where_values_are_far_apart() -> None:
@@ -203,17 +176,16 @@ points = st.lists(st.tuples(st.integers(0, 6), st.integers(0, 6)), min_size=1, m
 @given(points)
 def test_a_point_is_efficient_unless_another_beats_it(both) -> None:
     cost, gap = (np.array(v, dtype=float) for v in zip(*both, strict=True))
-    kept = efficient(cost, gap)
+    kept = analysis.efficient(cost, gap)
     for k in range(len(cost)):
         better = [j for j in range(len(cost)) if cost[j] <= cost[k] and gap[j] <= gap[k]]
-        strictly = [j for j in better if (cost[j], gap[j]) != (cost[k], gap[k])]
-        assert kept[k] == (not strictly)
+        assert kept[k] == (not [j for j in better if (cost[j], gap[j]) != (cost[k], gap[k])])
 
 
 def test_a_curve_of_the_frontier_goes_from_the_narrowest_to_the_widest_and_the_most_frequent_to_the_rarest() -> None:
     rows = [row(band=b, cost=1 / b, tracking_error=b) for b in (0.05, 0.01, 0.1)]
     rows += [row("calendar", calendar=e, cost=1000.0, tracking_error=1.0) for e in ("year", "week", "quarter")]
-    found = frontier(table(*rows))
+    found = analysis.frontier(table(*rows))
     assert found[found["family"] == "band to target"]["point"].tolist() == ["1 %", "5 %", "10 %"]
     assert found[found["family"] == "calendar"]["point"].tolist() == ["weekly", "quarterly", "yearly"]
     assert found["efficient"].tolist() == [family == "band to target" for family in found["family"]]
@@ -222,10 +194,9 @@ def test_a_curve_of_the_frontier_goes_from_the_narrowest_to_the_widest_and_the_m
 def test_a_crowd_of_policies_is_drawn_and_told_as_far_as_a_reader_can_follow() -> None:
     bands = np.linspace(0.001, 0.2, 800)
     rows = [row(band=b, to=to, cost=(1 + to) / b, tracking_error=b) for b in bands for to in (0.0, 1.0)]
-    found = frontier(table(*rows))
+    found = analysis.frontier(table(*rows))
     drawn = cost_tracking_picture(found, family_styles(["band to target", "band to edge"]))
-    assert found["efficient"].sum() == 800
-    assert len(drawn.data) == 1600
+    assert (found["efficient"].sum(), len(drawn.data)) == (800, 1600)
     assert "the efficient among 1600 policies" in drawn.alt
     assert len(drawn.wide) < 500_000
 
@@ -241,38 +212,36 @@ def crossing(**policies: list[float]) -> pd.DataFrame:
 def test_a_ladder_holds_the_other_conditions_and_leaves_out_who_was_not_played_everywhere() -> None:
     rows = [row("never", cost_multiple=c, lag=lag, loss=10 * c + lag) for c in (2.0, 1.0) for lag in (1, 5)]
     rows += [row("calendar", cost_multiple=1.0, loss=3.0)]
-    found = ladder(table(*rows), "cost_multiple")
-    assert found.to_dict("list") == {"never": [11.0, 21.0]}
-    assert list(found.index) == [1.0, 2.0]
-    assert ladder(table(*rows), "lag")["never"].tolist() == [11.0, 15.0]
+    found = analysis.ladder(table(*rows), "cost_multiple")
+    assert (found.to_dict("list"), list(found.index)) == ({"never": [11.0, 21.0]}, [1.0, 2.0])
+    assert analysis.ladder(table(*rows), "lag")["never"].tolist() == [11.0, 15.0]
     with pytest.raises(ConfigError, match="no policy ran at two or more levels of lag"):
-        ladder(table(row("never", lag=1), row("calendar", lag=2)), "lag")
+        analysis.ladder(table(row("never", lag=1), row("calendar", lag=2)), "lag")
 
 
 def test_the_break_even_is_where_the_lines_between_levels_meet() -> None:
     found = crossing(monthly=[1.0, 3.0], yearly=[2.0, 2.5])  # 1 behind at 1, 0.5 ahead at 3: two thirds of the way
-    assert break_evens(found, "monthly", "yearly") == pytest.approx([1.0 + 2.0 * 2.0 / 3.0])
-    assert leaders(found).to_dict("list") == {
+    assert analysis.break_evens(found, "monthly", "yearly") == pytest.approx([1.0 + 2.0 * 2.0 / 3.0])
+    assert analysis.leaders(found).to_dict("list") == {
         "policy": ["monthly", "yearly"],
         "first": [1.0, pytest.approx(7.0 / 3.0)],
         "last": [pytest.approx(7.0 / 3.0), 3.0],
     }
-    assert flips(found) == ["Above 2.33 × today's costs, yearly is better than monthly."]
-    assert flips(found, now=3.0) == ["Below 2.33 × today's costs, monthly is better than yearly."]
+    assert analysis.flips(found) == ["Above 2.33 × today's costs, yearly is better than monthly."]
+    assert analysis.flips(found, now=3.0) == ["Below 2.33 × today's costs, monthly is better than yearly."]
 
 
 def test_where_policies_touch_and_part_again_nothing_flips() -> None:
-    assert break_evens(crossing(a=[1.0, 2.0, 3.0], b=[2.0, 2.0, 4.0]), "a", "b") == []
-    assert break_evens(crossing(a=[1.0, 2.0, 4.0], b=[2.0, 2.0, 3.0]), "a", "b") == [3.0]
-    assert break_evens(crossing(a=[1.0, 2.0], b=[1.0, 2.0]), "a", "b") == []
-    assert leaders(crossing(a=[1.0, 2.0, 3.0], b=[2.0, 2.0, 4.0]))["policy"].tolist() == ["a"]
-    assert flips(crossing(a=[1.0, 2.0, 3.0], b=[2.0, 2.0, 4.0])) == []
+    assert analysis.break_evens(crossing(a=[1.0, 2.0, 3.0], b=[2.0, 2.0, 4.0]), "a", "b") == []
+    assert analysis.break_evens(crossing(a=[1.0, 2.0, 4.0], b=[2.0, 2.0, 3.0]), "a", "b") == [3.0]
+    assert analysis.break_evens(crossing(a=[1.0, 2.0], b=[1.0, 2.0]), "a", "b") == []
+    assert analysis.leaders(crossing(a=[1.0, 2.0, 3.0], b=[2.0, 2.0, 4.0]))["policy"].tolist() == ["a"]
+    assert analysis.flips(crossing(a=[1.0, 2.0, 3.0], b=[2.0, 2.0, 4.0])) == []
 
 
 def test_a_third_policy_may_lead_between_two_levels() -> None:
-    found = leaders(crossing(a=[0.0, 10.0], b=[10.0, 0.0], c=[4.0, 4.0]))
-    assert found["policy"].tolist() == ["a", "c", "b"]
-    assert found["first"].tolist() == pytest.approx([1.0, 1.8, 2.2])
+    found = analysis.leaders(crossing(a=[0.0, 10.0], b=[10.0, 0.0], c=[4.0, 4.0]))
+    assert (found["policy"].tolist(), found["first"].tolist()) == (["a", "c", "b"], pytest.approx([1.0, 1.8, 2.2]))
 
 
 @st.composite
@@ -286,9 +255,8 @@ def ladders(draw) -> pd.DataFrame:
 
 @given(ladders(), st.sampled_from(["loss", "growth"]))
 def test_who_leads_is_lowest_everywhere_in_between(found, metric) -> None:
-    spans = leaders(found, metric)
-    assert spans["first"].iloc[0] == found.index[0]
-    assert spans["last"].iloc[-1] == found.index[-1]
+    spans = analysis.leaders(found, metric)
+    assert (spans["first"].iloc[0], spans["last"].iloc[-1]) == (found.index[0], found.index[-1])
     assert spans["first"].iloc[1:].tolist() == spans["last"].iloc[:-1].tolist()
     sign = 1.0 if metric == "loss" else -1.0
     for policy, first, last in spans.itertuples(index=False):
@@ -302,21 +270,23 @@ def test_who_leads_is_lowest_everywhere_in_between(found, metric) -> None:
 def test_break_evens_are_where_the_order_changes(found) -> None:
     one, other = found.columns[0], found.columns[-1]
     gap = (found[one] - found[other]).to_numpy()
-    signs = np.sign(gap[gap != 0.0])
-    points = break_evens(found, one, other)
+    signs, points = np.sign(gap[gap != 0.0]), analysis.break_evens(found, one, other)
     assert len(points) == int((signs[1:] != signs[:-1]).sum())
     for x in points:
         assert np.interp(x, found.index, gap) == pytest.approx(0.0, abs=1e-9)
 
 
 def test_equals_share_the_better_rank() -> None:
-    assert ranks(crossing(a=[1.0], b=[1.0], c=[2.0])).to_numpy().tolist() == [[1, 1, 3]]
-    assert ranks(crossing(a=[1.0], b=[1.0], c=[2.0]), "growth").to_numpy().tolist() == [[2, 2, 1]]
+    assert analysis.ranks(crossing(a=[1.0], b=[1.0], c=[2.0])).to_numpy().tolist() == [[1, 1, 3]]
+    assert analysis.ranks(crossing(a=[1.0], b=[1.0], c=[2.0]), "growth").to_numpy().tolist() == [[2, 2, 1]]
 
 
 def test_ranks_range_over_the_conditions_under_which_all_were_played() -> None:
     rows = [row("never", lag=lag, loss=float(lag)) for lag in (1, 2, 3)] + [row(lag=lag, loss=2.5) for lag in (1, 3)]
-    assert rank_range(table(*rows)).T.to_dict("list") == {policies(table(row()))["policy"][0]: [1, 2], "never": [1, 2]}
+    assert analysis.rank_range(table(*rows)).T.to_dict("list") == {
+        policies(table(row()))["policy"][0]: [1, 2],
+        "never": [1, 2],
+    }
 
 
 def test_the_shortlist_has_the_best_of_each_family() -> None:
@@ -326,26 +296,25 @@ def test_the_shortlist_has_the_best_of_each_family() -> None:
         row("calendar", calendar="year", loss=4.0),
         row("never", loss=9.0),
     ]
-    assert shortlist(table(*rows))["loss"].tolist() == [0.5, 1.0, 9.0]
+    assert analysis.shortlist(table(*rows))["loss"].tolist() == [0.5, 1.0, 9.0]
 
 
 # starts
 
 
 def test_a_fan_holds_eighty_of_a_hundred_starts() -> None:
-    found = spreads(pd.DataFrame({"a": np.arange(11.0)}))
-    assert found.loc["a"].tolist() == [0.0, 1.0, 5.0, 9.0, 10.0]
+    assert analysis.spreads(pd.DataFrame({"a": np.arange(11.0)})).loc["a"].tolist() == [0.0, 1.0, 5.0, 9.0, 10.0]
 
 
 def test_what_was_picked_at_one_start_is_looked_up_at_the_others() -> None:
     starts = pd.DataFrame({"a": [1.0, 3.0, 3.0], "b": [2.0, 1.0, 1.0], "c": [3.0, 2.0, 2.0]})
-    assert wins(starts).to_dict() == {"a": 1, "b": 2, "c": 0}
-    found = picked(starts)  # a, then b, then b
+    assert analysis.wins(starts).to_dict() == {"a": 1, "b": 2, "c": 0}
+    found = analysis.picked(starts)  # a, then b, then b
     assert (found.starts, found.policies, found.distinct) == (3, 3, 2)
     assert found.rank == pytest.approx(np.mean([(3 + 3) / 2, (2 + 1) / 2, (2 + 1) / 2]))
     assert found.loss == pytest.approx(np.mean([(2 + 2) / 2, (1 + 0) / 2, (1 + 0) / 2]))
     with pytest.raises(ConfigError, match="one start"):
-        picked(starts.iloc[:1])
+        analysis.picked(starts.iloc[:1])
 
 
 # findings
@@ -377,8 +346,7 @@ def test_who_leads_among_all_is_told_besides_the_best_of_each_family() -> None:
 
 def test_how_many_are_about_as_good_is_told() -> None:
     rows = [row(band=b, loss=j) for b, j in ((0.01, 1.0), (0.02, 1.05), (0.03, 1.09), (0.04, 1.2))]
-    said = Findings(table(*rows)).valley
-    assert said == "3 of 4 policies are within 10 % of the best, with bands from 1 to 3 %."
+    assert Findings(table(*rows)).valley == "3 of 4 policies are within 10 % of the best, with bands from 1 to 3 %."
     assert Findings(table(*rows[:1], *rows[3:])).valley.startswith("No other policy is within 10")
 
 
@@ -432,8 +400,7 @@ def test_trials_are_all_configurations_and_the_number_is_said() -> None:
 
 def test_what_was_swept_is_said_by_name() -> None:
     said = facts(table(row(cost_multiple=1.0), row(cost_multiple=2.0), row(cost_multiple=2.0, lag=5)))
-    assert said["Tried"] == "3 configurations, 1 policy"
-    assert said["Costs"] == "×1 and ×2 today's"
+    assert (said["Tried"], said["Costs"]) == ("3 configurations, 1 policy", "×1 and ×2 today's")
     assert said["Lags"] == "1 and 5 sessions"
 
 

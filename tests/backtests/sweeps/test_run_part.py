@@ -35,8 +35,7 @@ def alone(setup: Setup, c: Configuration) -> Array:
     policy = replace(c.policy, allocation=setup.strategic) if isinstance(c.policy.allocation, Strategic) else c.policy
     costs = Costs(setup.costs.commission * c.cost_multiple, setup.costs.half_spread * c.cost_multiple)
     start = c.start or setup.start
-    first = int(setup.market.dates.searchsorted(start)) - 1
-    targets = target_path(policy.allocation, setup.market, start=first)
+    targets = target_path(policy.allocation, setup.market, start=int(setup.market.dates.searchsorted(start)) - 1)
     b = backtest(setup.market, policy, costs, start=start, lag=setup.lag if c.lag is None else c.lag, targets=targets)
     strategic, own = (
         target_path_returns(t, setup.market) for t in (target_path(setup.strategic, setup.market), targets)
@@ -53,8 +52,7 @@ def test_each_row_is_a_single_backtest_to_the_bit(setup: Setup, axes: Axes, equa
 
 def test_the_metrics_are_those_of_a_score(setup: Setup, axes: Axes) -> None:
     made = prepare_sweep(setup, axes.grid(), cvar95=True)
-    table = run_part(made, Part(100, 140))
-    none = np.full(3, np.nan)
+    table, none = run_part(made, Part(100, 140)), np.full(3, np.nan)
     benchmark = Benchmark(made.strategic["small"], none, none, setup.tracking_penalty, 252.0)
     for row, number in zip(table, range(100, 140), strict=True):
         played = backtest_one(made, number)
@@ -186,9 +184,7 @@ def test_a_target_path_is_computed_once_for_all_rules_costs_lags_and_starts(setu
     policies = [Never(held), Calendar(held, "week"), Threshold(held, 0.02)]
     starts = ("2020-02-20", "2020-04-01", "2020-08-03")
     swept = sweep(setup, Plan(policies, (0.5, 1.0), (0, 1, 2), starts), progress=False)
-    assert len(swept.plan) == 54
-    assert swept.shared == 1
-    assert len(held.asked) == len(set(held.asked))
+    assert (len(swept.plan), swept.shared, len(held.asked)) == (54, 1, len(set(held.asked)))
     assert "54 configurations" in repr(swept)
     assert "1 target path " in repr(swept)
 
@@ -223,8 +219,7 @@ def test_several_portfolios_have_each_their_own_strategic_target(setup: Setup, a
     other = replace(setup, name="other", strategic=FixedWeights((0.2, 0.2, 0.6)))
     table = sweep([setup, other], axes, progress=False).table
     assert table["portfolio"].tolist() == ["small"] * 144 + ["other"] * 144
-    small = sweep(setup, axes, progress=False).table
-    assert table.iloc[:144].equals(small)
+    assert table.iloc[:144].equals(sweep(setup, axes, progress=False).table)
     last = table.iloc[-1]
     c = listed([Configuration(axes.grid().policies[-1], "other", 4.0, 2, axes.grid().starts[-1])])[0]
     assert last[list(BATCH_METRICS)].to_numpy(dtype=float).tobytes() == alone(other, c).tobytes()
@@ -238,13 +233,11 @@ def test_costs_that_depend_on_size_are_played_one_by_one_at_the_wealth_of_the_po
     other = sweep(replace(setup, costs=large).scaled_to(1e5), plan, progress=False).table
     assert not replace(setup, costs=small).scales
     np.testing.assert_allclose(other[list(BATCH_METRICS)], one[list(BATCH_METRICS)], rtol=1e-9)
-    plain = sweep(setup, plan, progress=False).table
-    assert (one["cost"] > 1.5 * plain["cost"]).all()
+    assert (one["cost"] > 1.5 * sweep(setup, plan, progress=False).table["cost"]).all()
 
 
 def test_only_what_scales_with_wealth_is_played_at_a_wealth_of_one(setup: Setup) -> None:
-    assert setup.scaled_to(1e5).nav == 1.0
-    assert replace(setup, execution=Execution(days=2)).scaled_to(1e5).nav == 1e5
+    assert (setup.scaled_to(1e5).nav, replace(setup, execution=Execution(days=2)).scaled_to(1e5).nav) == (1.0, 1e5)
 
 
 def test_a_market_that_a_line_leaves_is_played_one_by_one(setup: Setup) -> None:
@@ -273,19 +266,14 @@ def score_cvar(losses: Array) -> float:
     return float((losses[:whole].sum() + (worst - whole) * losses[whole]) / worst)
 
 
-@pytest.mark.parametrize(
-    ("plan", "error", "said"),
-    [
-        (Plan([Never(Strategic())], (1.0, 1e4)), ConfigError, "half_spread of A|commission of A"),
-        (Plan([Never(Strategic())], starts=("2019-01-01",)), ConfigError, "starts on 2019-01-01, but its market runs"),
-        (Plan([Never(Strategic())], starts=("2021-02-23",)), ConfigError, "with at least two sessions"),
-        (Plan([Never(Strategic())], portfolios=("nowhere",)), ConfigError, "'nowhere' of a plan is not among"),
-        (Plan([Never(HRP(100))]), DataError, "is too short for HRP"),
-    ],
-)
-def test_what_cannot_be_played_is_refused_before_anything_is(
-    setup: Setup, plan: Plan, error: type[Exception], said: str
-) -> None:
+@pytest.mark.parametrize(("plan", "error", "said"), [
+    (Plan([Never(Strategic())], (1.0, 1e4)), ConfigError, "half_spread of A|commission of A"),
+    (Plan([Never(Strategic())], starts=("2019-01-01",)), ConfigError, "starts on 2019-01-01, but its market runs"),
+    (Plan([Never(Strategic())], starts=("2021-02-23",)), ConfigError, "with at least two sessions"),
+    (Plan([Never(Strategic())], portfolios=("nowhere",)), ConfigError, "'nowhere' of a plan is not among"),
+    (Plan([Never(HRP(100))]), DataError, "is too short for HRP"),
+])  # fmt: skip
+def test_what_cannot_be_played_is_refused_at_once(setup: Setup, plan: Plan, error: type[Exception], said: str) -> None:
     with pytest.raises(error, match=said):
         prepare_sweep(setup, plan)
 
@@ -306,16 +294,13 @@ def unknown_spread(setup: Setup) -> Setup:
 AT_OPEN = Execution(at="open")
 
 
-@pytest.mark.parametrize(
-    ("lacking", "error", "said"),
-    [
-        (opening, ConfigError, "small from 2020-03-02 at a lag of 0: what is decided at a close is booked at a later"),
-        (lambda a: replace(a, execution=AT_OPEN), DataError, "has no opens"),
-        (lambda a: replace(a, dividends="cash"), ConfigError, "small from 2020-03-02 .* has no dividends"),
-        (unknown_spread, DataError, "half.spread.* B on 2021-02-17"),
-        (lambda a: replace(a, execution=Execution(participation=0.1)), DataError, "has no volumes"),
-    ],
-)
+@pytest.mark.parametrize(("lacking", "error", "said"), [
+    (opening, ConfigError, "small from 2020-03-02 at a lag of 0: what is decided at a close is booked at a later"),
+    (lambda a: replace(a, execution=AT_OPEN), DataError, "has no opens"),
+    (lambda a: replace(a, dividends="cash"), ConfigError, "small from 2020-03-02 .* has no dividends"),
+    (unknown_spread, DataError, "half.spread.* B on 2021-02-17"),
+    (lambda a: replace(a, execution=Execution(participation=0.1)), DataError, "has no volumes"),
+])  # fmt: skip
 def test_what_a_market_lacks_is_said_before_anything_is_played(
     setup: Setup, lacking: Callable[[Setup], Setup], error: type[Exception], said: str
 ) -> None:

@@ -84,15 +84,12 @@ def test_a_sweep_that_was_stopped_goes_on_and_plays_no_finished_chunk_again(
     pd.testing.assert_frame_equal(resumed.table, sweep(setup, plan, progress=False).table, check_exact=True)
 
 
-@pytest.mark.parametrize(
-    ("what", "said"),
-    [
-        ("data", 'data.small was "[0-9a-f]+" and is "[0-9a-f]+"'),
-        ("costs", r"settings.portfolios.small.costs.commission was \[.*\] and is \["),
-        ("plan", r"settings.sweep.cost_multiples was \[.*\] and is \["),
-        ("code", 'code was "other" and is'),
-    ],
-)
+@pytest.mark.parametrize(("what", "said"), [
+    ("data", 'data.small was "[0-9a-f]+" and is "[0-9a-f]+"'),
+    ("costs", r"settings.portfolios.small.costs.commission was \[.*\] and is \["),
+    ("plan", r"settings.sweep.cost_multiples was \[.*\] and is \["),
+    ("code", 'code was "other" and is'),
+])  # fmt: skip
 def test_chunks_of_other_data_settings_or_code_are_refused_and_told_is_what_differs(
     setup: Setup, tmp_path: Path, what: str, said: str
 ) -> None:
@@ -107,8 +104,7 @@ def test_chunks_of_other_data_settings_or_code_are_refused_and_told_is_what_diff
     elif what == "plan":
         plan = many(4)
     else:
-        text = (tmp_path / "run.json").read_text()
-        code = code_version()
+        text, code = (tmp_path / "run.json").read_text(), code_version()
         (tmp_path / "run.json").write_text(text.replace(f'"{code}"', '"other"'))
     kept = (tmp_path / chunk_of(Part(0, 3))).read_bytes()
     with pytest.raises(ConfigError, match=said):
@@ -129,8 +125,7 @@ def test_a_fresh_sweep_takes_nothing_over(tmp_path: Path) -> None:
     with pytest.raises(ConfigError, match=r"settings\.a was 1 and is 2"), unfinished(tmp_path, other, {}):
         pass
     with unfinished(tmp_path, other, {}, fresh=True) as done:
-        assert done == set()
-        assert finished(tmp_path) == set()
+        assert (done, finished(tmp_path)) == (set(), set())
 
 
 def test_runs_that_clear_away_what_was_killed_leave_an_unfinished_sweep(tmp_path: Path) -> None:
@@ -150,14 +145,13 @@ def begun(folder: Path, settings: dict[str, object], size: int = 3) -> bytes:
 
 
 @pytest.mark.parametrize("settings", [{"a": 1}, {"a": 2}])
-def test_chunks_without_the_file_that_says_what_they_are_count_for_nothing(
+def test_chunks_without_the_file_of_what_they_are_count_for_nothing(
     tmp_path: Path, settings: dict[str, object]
 ) -> None:
     begun(tmp_path, {"a": 1})
     (tmp_path / "run.json").unlink()
     with unfinished(tmp_path, Run("sweep", "", "", settings, "f", "c"), {}) as done:
-        assert done == set()
-        assert finished(tmp_path) == set()
+        assert (done, finished(tmp_path)) == (set(), set())
 
 
 def test_a_chunk_from_elsewhere_counts_for_nothing_and_is_not_read(tmp_path: Path) -> None:
@@ -170,7 +164,7 @@ def test_a_chunk_from_elsewhere_counts_for_nothing_and_is_not_read(tmp_path: Pat
 
 
 @pytest.mark.parametrize("delete", [clear, discard])
-def test_what_is_deleted_goes_chunks_first(
+def test_chunks_are_deleted_first(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch, delete: Callable[[Path], None]
 ) -> None:
     """Stopped at whichever file, the folder never holds a chunk without `run.json`."""
@@ -337,15 +331,12 @@ def test_paths_are_kept_of_what_was_asked_for_and_of_the_best(setup: Setup, axes
         np.testing.assert_array_equal(path["cost"].iloc[1:], one.cost_rate)
 
 
-@pytest.mark.parametrize(
-    ("keep", "said"),
-    [
-        (lambda: Keep(best=1, by="luck"), "by of keep is 'luck'"),
-        (lambda: Keep(best=-1), "best of keep is -1"),
-        (lambda: Keep(configurations=(9000,)), "configuration 9000 is not in the plan"),
-        (lambda: Keep(best=1, by="cvar95"), "which the sweep does not compute"),
-    ],
-)
+@pytest.mark.parametrize(("keep", "said"), [
+    (lambda: Keep(best=1, by="luck"), "by of keep is 'luck'"),
+    (lambda: Keep(best=-1), "best of keep is -1"),
+    (lambda: Keep(configurations=(9000,)), "configuration 9000 is not in the plan"),
+    (lambda: Keep(best=1, by="cvar95"), "which the sweep does not compute"),
+])  # fmt: skip
 def test_paths_that_cannot_be_kept_are_refused_before_anything_is_played(
     setup: Setup, axes: Axes, keep: Callable[[], Keep], said: str
 ) -> None:

@@ -44,19 +44,15 @@ def test_the_active_sharpe_ratio_of_a_row_is_that_of_its_backtest(file: str) -> 
         assert trials.loc[one, "days"] == len(active)
 
 
-def test_every_configuration_of_a_sweep_counts_and_the_same_sweep_adds_nothing(
-    setup: Setup, axes: Axes, book: Path
-) -> None:
+def test_every_configuration_of_a_sweep_counts_and_the_same_adds_nothing(setup: Setup, axes: Axes, book: Path) -> None:
     first = sweep(setup, axes, progress=False)
     assert len(read_book().trials) == first.trials == 144
     sweep(setup, axes, progress=False, workers=2)
     assert len(list(book.iterdir())) == 1
-    few = Plan([Threshold(Strategic(), 0.01), Threshold(Strategic(), 0.03)], lags=(2,))
-    sweep(setup, few, progress=False)
+    sweep(setup, Plan([Threshold(Strategic(), 0.01), Threshold(Strategic(), 0.03)], lags=(2,)), progress=False)
     found = read_book().trials
     assert len(found) == 145  # the first of the two was in the axes
-    assert set(found["kind"]) == {"sweep"}
-    assert set(found["first"]) == {"2020-03-02", "2020-03-17", "2020-06-01"}
+    assert (set(found["kind"]), set(found["first"])) == ({"sweep"}, {"2020-03-02", "2020-03-17", "2020-06-01"})
     assert found["policy"].str.startswith("Threshold(allocation=Strategic(), band=0.01").any()
 
 
@@ -87,8 +83,7 @@ def test_costs_of_a_setup_make_other_trials(setup: Setup) -> None:
 def test_what_a_tuning_tried_counts_on_its_training_days(setup: Setup, book: Path) -> None:
     tuned = tune(Choices(threshold, band=(0.01, 0.02), to=(0.0, 1.0)), setup, "2020-09-30")
     found = read_book().trials
-    assert found["kind"].tolist() == ["tuning"] * 4
-    assert set(found["last"]) == {"2020-09-30"}
+    assert (found["kind"].tolist(), set(found["last"])) == (["tuning"] * 4, {"2020-09-30"})
     assert found["days"].tolist() == [tuned.card.sessions] * 4
     assert np.isfinite(found["sharpe"]).all()
     assert set(found["data"]) == {setup.market.fingerprint}
@@ -130,11 +125,9 @@ class Holding:
 def test_policies_are_named_by_what_they_decide_by(setup: Setup) -> None:
     other = FixedWeights((0.4, 0.4, 0.1))
     rules = [
-        Threshold(setup.strategic, 0.02, Within(0.01)),
-        Threshold(Strategic(), np.float64(0.02), Within(0.01)),
-        Threshold(other, 0.02, Within(0.01)),
-        Threshold(setup.strategic, 0.02, Within(0.01), cooldown=5),
-    ]
+        Threshold(setup.strategic, 0.02, Within(0.01)), Threshold(Strategic(), np.float64(0.02), Within(0.01)),
+        Threshold(other, 0.02, Within(0.01)), Threshold(setup.strategic, 0.02, Within(0.01), cooldown=5),
+    ]  # fmt: skip
     one, same, held, cooled = in_words(setup.strategic, rules)
     assert one == same
     assert one.startswith("Threshold(allocation=Strategic(), band=0.02, to=Within(half_width=0.01), ")

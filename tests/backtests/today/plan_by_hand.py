@@ -53,8 +53,7 @@ class ByHand:
                 comes += plan.saving.amount / PARTS[plan.every] * price
             if 12 * saved <= m < 12 * plan.years:
                 if m % 12 == 0:
-                    lost = nav + gone < before
-                    amount = self.amount(m // 12, nav, price, (amount, first, price_then, lost))
+                    amount = self.amount(m // 12, nav, price, (amount, first, price_then, nav + gone < before))
                     first = first or amount / nav
                     before, price_then, gone = nav, price, 0.0
                 if m % step == 0:
@@ -99,8 +98,7 @@ class ByHand:
     def buy_with(self, money: float) -> None:
         """Buy what is most below target with money that came."""
         weights, share = self.values / self.nav, money / self.nav
-        gaps = np.maximum(self.target - weights, 0.0)
-        level = 0.0
+        gaps, level = np.maximum(self.target - weights, 0.0), 0.0
         if gaps.sum() > share:
             level = brentq(lambda x: np.maximum(gaps - x, 0.0).sum() - share, 0.0, gaps.max(), xtol=1e-16, rtol=1e-15)
         bought = np.maximum(gaps - level, 0.0)
@@ -109,8 +107,7 @@ class ByHand:
     def sell_for_cash(self) -> bool:
         """Sell what is most above target until cash is paid back; False if all of it does not pay for the tax."""
         weights, short = self.values / self.nav, -self.cash / self.nav
-        gaps = np.maximum(weights - self.target, 0.0)
-        level = 0.0
+        gaps, level = np.maximum(weights - self.target, 0.0), 0.0
         if gaps.sum() > short:
             level = brentq(lambda x: np.maximum(gaps - x, 0.0).sum() - short, 0.0, gaps.max(), xtol=1e-16, rtol=1e-15)
         return self.trade(weights - np.maximum(gaps - level, 0.0), 0.0)

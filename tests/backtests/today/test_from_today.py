@@ -33,8 +33,7 @@ class Lognormal:
 
     def growths(self, block: int, days: int, seed: int) -> Array:
         """(BLOCK_PATHS, days, n)."""
-        rng = np.random.default_rng([seed, block])
-        return np.exp(rng.normal(MEAN, DEVIATION, (BLOCK_PATHS, days, self.lines)))
+        return np.exp(np.random.default_rng([seed, block]).normal(MEAN, DEVIATION, (BLOCK_PATHS, days, self.lines)))
 
 
 @dataclass(frozen=True)
@@ -183,8 +182,7 @@ def test_policies_that_take_long_are_played_on_fewer_futures_of_the_first_law(po
 
 
 def test_what_standing_estimates_change_is_measured(portfolio):
-    found = from_today(portfolio, {"region": NoTradeRegion(portfolio.strategic)}, paths=300)
-    check = found.checks["region"]
+    check = from_today(portfolio, {"region": NoTradeRegion(portfolio.strategic)}, paths=300).checks["region"]
     assert check.paths == ESTIMATING
     assert 0.0 < check.wealth < 0.005
     assert check.turnover[0] != check.turnover[1] > 0.0
@@ -216,8 +214,7 @@ def test_a_law_that_cannot_be_fitted_takes_no_other_with_it(portfolio):
         {"never": Never(portfolio.strategic)},
         paths=300,
     )
-    assert found.laws == ("stationary bootstrap",)
-    assert list(found.refused) == ["two regimes", "filtered historical"]
+    assert (found.laws, list(found.refused)) == (("stationary bootstrap",), ["two regimes", "filtered historical"])
 
 
 def test_what_cannot_be_simulated_is_refused(portfolio):

@@ -10,8 +10,7 @@ from backtests.engine.run import backtest
 from backtests.today import future_paths
 from backtests.today.future_paths import Opening, estimates, first_target, is_played_at_once, play_future, shared_bands
 from foundation.errors import ConfigError, DataError
-from research.accounting import Costs, Execution, Flows, Hold, Trade
-from research.accounting.costs import Tax
+from research.accounting import Costs, Execution, Flows, Hold, Tax, Trade
 from research.allocation import HRP, FixedWeights, MeanVariance
 from research.allocation.constraints import Constraints, Liquidity
 from research.forecast import Estimated, VolatilityPercentiles
@@ -192,8 +191,7 @@ def test_rows_to_come_are_those_of_the_exchange(portfolio):
     opening = Opening(portfolio)
     assert opening.dates[[0, 1, -1]].strftime("%Y-%m-%d").tolist() == ["2022-12-29", "2022-12-30", "2023-12-29"]
     assert opening.dates[opening.month] == pd.Timestamp("2023-01-27")
-    until = portfolio.market.until("2022-11-30")
-    monthly = Opening(replace(portfolio, market=until, periods_per_year=12))
+    monthly = Opening(replace(portfolio, market=portfolio.market.until("2022-11-30"), periods_per_year=12))
     assert monthly.dates[[1, -1]].strftime("%Y-%m-%d").tolist() == ["2022-12-30", "2023-11-30"]
     assert monthly.days == 12
 
@@ -231,19 +229,15 @@ def test_rows_of_a_month_have_one_within_the_shorter_horizon(portfolio: Portfoli
         market.instruments, market.prices[ends], calendar=market.calendar, name="months",
     )  # fmt: skip
     opening = Opening(replace(portfolio, market=monthly, periods_per_year=12))
-    assert opening.month == 1
-    assert f"{opening.dates[1]:%Y-%m-%d}" == "2020-06-30"
+    assert (opening.month, f"{opening.dates[1]:%Y-%m-%d}") == (1, "2020-06-30")
 
 
 def unopened(portfolio: Portfolio) -> Portfolio:
     """A million in cash, with which nobody ever traded, at 10 bp a side."""
     return replace(
-        portfolio,
-        holdings=np.zeros(2),
-        cash=1e6,
-        last_trade=portfolio.market.dates[0],
+        portfolio, holdings=np.zeros(2), cash=1e6, last_trade=portfolio.market.dates[0],
         costs=Costs.bps(2, commission=10),
-    )
+    )  # fmt: skip
 
 
 @pytest.mark.parametrize("name", ["never", "friday", "to the edge", "in tranches", "own"])

@@ -12,14 +12,9 @@ from backtests.sheets.pages.risk_sheet import risk_text, risk_warnings
 from backtests.today.holdings_risk import holdings_risk
 from foundation.errors import DataError
 from research.orders import trade_list
-from research.portfolio import Portfolio, load_portfolio
+from research.portfolio import Portfolio
 from research.risk.simulation.future_laws import sample
 from research.rules import Calendar, Threshold
-
-
-@pytest.fixture(scope="module")
-def portfolio() -> Portfolio:
-    return load_portfolio("data/portfolios/global_multi_asset.yaml")
 
 
 @pytest.fixture(scope="module")
@@ -81,29 +76,24 @@ def test_the_risk_of_a_held_asset_that_has_stopped_is_named_and_not_counted_as_c
     assert said in risk_text(found)
     assert f"Correlations: QQQ is held and has not moved since {last}: " in found.stress.left_out[-1]
     played = backtest(held.market, Calendar(held.strategic, "month"), held.costs, start=held.market.dates[-30])
-    of_policy = contributions_of(played, 252.0, 252)
-    assert of_policy.undefined["ex_ante"].endswith(f"QQQ has not moved since {last}.")
+    assert contributions_of(played, 252.0, 252).undefined["ex_ante"].endswith(f"QQQ has not moved since {last}.")
 
 
 def test_effective_lines_are_by_hand(risk, portfolio):
-    share = portfolio.weights / portfolio.weights.sum()
-    assert risk.lines == pytest.approx(1.0 / (share**2).sum(), rel=1e-12)
+    assert risk.lines == pytest.approx(1.0 / ((portfolio.weights / portfolio.weights.sum()) ** 2).sum(), rel=1e-12)
     assert 1.0 < risk.bets < risk.lines
 
 
 def test_a_line_outside_its_range_and_band_is_named_with_how_far(portfolio):
     held = replace(
-        portfolio,
-        upper=np.where(np.arange(8) == 0, 0.27, portfolio.upper),
-        lower=np.where(np.arange(8) == 5, 0.25, portfolio.lower),
-        policy="threshold",
-    )
+        portfolio, upper=np.where(np.arange(8) == 0, 0.27, portfolio.upper),
+        lower=np.where(np.arange(8) == 5, 0.25, portfolio.lower), policy="threshold",
+    )  # fmt: skip
     found = holdings_risk(held, {"threshold": Threshold(portfolio.strategic, 0.02)}, paths=500)
     drift = found.drift().set_index("asset")
     assert drift.loc["SPY", "outside_range"] == pytest.approx(portfolio.weights[0] - 0.27, abs=1e-15)
     assert drift.loc["AGG", "outside_range"] == pytest.approx(portfolio.weights[5] - 0.25, abs=1e-15)
-    assert (drift["outside_range"] != 0.0).sum() == 2
-    assert drift.loc["SPY", "band_upper"] == pytest.approx(0.27)
+    assert ((drift["outside_range"] != 0.0).sum(), drift.loc["SPY", "band_upper"]) == (2, pytest.approx(0.27))
     assert drift.loc["SPY", "outside_band"] == pytest.approx(portfolio.weights[0] - 0.27)
     assert found.policy == "threshold"
 
@@ -116,9 +106,7 @@ def test_a_policy_without_bands_shows_none(portfolio):
 
 
 def test_holdings_on_target_have_no_tracking_error(portfolio):
-    nav = 1e6
-    held = replace(portfolio, holdings=nav * portfolio.target, cash=0.0)
-    found = holdings_risk(held, {}, paths=500)
+    found = holdings_risk(replace(portfolio, holdings=(1e6) * portfolio.target, cash=0.0), {}, paths=500)
     assert found.tracking_error == pytest.approx(0.0, abs=1e-12)
     assert not len(found.active)
     assert "no risk" in found.undefined["active"]
@@ -144,7 +132,5 @@ def test_a_line_with_less_than_a_year_of_rows_does_not_count_as_riskless(portfol
     short = replace(portfolio, market=portfolio.market.until("2014-07-01"), periods_per_year=365)
     rows = len(sample(short.market, 252.0)[1])
     assert 252 < rows < 365
-    found = holdings_risk(short, {}, paths=500)
-    held = short.market.returns[-rows:] @ short.weights
-    assert found.window == rows
-    assert found.volatility == pytest.approx(held.std(ddof=1) * np.sqrt(365), rel=1e-12)
+    found, held = holdings_risk(short, {}, paths=500), short.market.returns[-rows:] @ short.weights
+    assert (found.window, found.volatility) == (rows, pytest.approx(held.std(ddof=1) * np.sqrt(365), rel=1e-12))

@@ -7,18 +7,11 @@ import pandas as pd
 import pytest
 
 from backtests.today.holdings_stress import HeldEpisode, held_episodes, held_through, holdings_stress
-from research.portfolio import Portfolio, load_portfolio
 from research.risk.stress.episodes import Episode
 
 
-@pytest.fixture(scope="module")
-def portfolio() -> Portfolio:
-    return load_portfolio("data/portfolios/global_multi_asset.yaml")
-
-
 def test_an_episode_is_the_weights_of_today_held_through_it(portfolio):
-    episode = Episode("spring", pd.Timestamp("2020-02-20"), pd.Timestamp("2020-03-23"))
-    found = held_through(portfolio, episode)
+    found = held_through(portfolio, Episode("spring", pd.Timestamp("2020-02-20"), pd.Timestamp("2020-03-23")))
     market = portfolio.market
     base, last = market.row("2020-02-19"), market.row("2020-03-23")
     grown = np.prod(1.0 + market.returns[base + 1 : last + 1], axis=0)
@@ -66,8 +59,7 @@ def test_a_held_line_with_a_short_history_leaves_no_risk_that_is_too_small(portf
     found = holdings_stress(young)
     assert not found.breakdown
     assert "Correlations: BTC is held and has fewer than 504 returns" in found.left_out[-1]
-    without = holdings_stress(replace(young, holdings=np.where(np.arange(8) == 7, 0.0, young.holdings)))
-    assert without.breakdown
+    assert holdings_stress(replace(young, holdings=np.where(np.arange(8) == 7, 0.0, young.holdings))).breakdown
 
 
 def test_holdings_that_an_episode_takes_whole_are_said(portfolio):

@@ -20,8 +20,7 @@ from backtests.today.plan import (
 )
 from backtests.today.plan_paths import PlanOpening, PlanPaths, in_months
 from foundation.errors import ConfigError, DataError
-from research.accounting import Costs
-from research.accounting.costs import Tax
+from research.accounting import Costs, Tax
 from research.accounting.spending import Spending
 from research.allocation import FixedWeights
 from research.market.reading.long_history import consumer_prices
@@ -105,13 +104,9 @@ def test_an_interval_is_that_of_clopper_and_pearson():
 
 def test_a_lowest_payment_is_one_of_spending():
     plan = Plan(
-        years=6,
-        spending=Spending("indexed", 2.0),
-        saving=SavingKeys(amount=1.0, years=3),
-        every="month",
-        once={pd.Timestamp("2023-06-30"): -0.5},
-        inflation=0.0,
-    )
+        years=6, spending=Spending("indexed", 2.0), saving=SavingKeys(amount=1.0, years=3), every="month",
+        once={pd.Timestamp("2023-06-30"): -0.5}, inflation=0.0,
+    )  # fmt: skip
     found = life_of_plan(holding(WEIGHTS, 100.0), plan, {"never": POLICIES["never"]}, paths=100).policies["never"]
     assert (found.lowest, found.taken) == (pytest.approx(2.0, rel=1e-12), pytest.approx(2.0, rel=1e-12))
 
@@ -121,18 +116,14 @@ def test_a_rule_without_an_amount_has_no_safe_one(spending):
     plan = Plan(years=3, spending=spending, inflation=0.01)
     found = life_of_plan(holding(WEIGHTS, 100.0), plan, {"never": POLICIES["never"]}, paths=100).policies["never"]
     assert np.isnan(found.safe.value)
-    assert found.failed.value == 0.0
-    assert (found.taken > 0.0) == (spending.rule == "share")
+    assert (found.failed.value, found.taken > 0.0) == (0.0, spending.rule == "share")
 
 
-@pytest.mark.parametrize(
-    ("spending", "goes"),
-    [
-        (Spending("indexed", 100.0), 0.0),
-        (Spending("share", share=0.04, floor=100.0), 0.0),
-        (Spending("indexed", 40.0), -60.0),
-    ],
-)
+@pytest.mark.parametrize(("spending", "goes"), [
+    (Spending("indexed", 100.0), 0.0),
+    (Spending("share", share=0.04, floor=100.0), 0.0),
+    (Spending("indexed", 40.0), -60.0),
+])  # fmt: skip
 def test_a_plan_that_spends_all_in_its_first_year_is_refused(spending, goes):
     plan = Plan(spending=spending, inflation=0.0, once={pd.Timestamp("2023-11-30"): goes})
     told = r"the plan takes 100.00 USD in its first year, and all that .* holds is worth 100.00: .* Spend less, or save"
@@ -178,8 +169,7 @@ def test_a_plan_has_a_hundred_futures_and_a_policy():
 
 def test_consumer_prices_rise_by_the_month_in_which_they_are_drawn():
     months = in_months(holding(WEIGHTS).market)
-    found = with_consumer_prices(months)
-    level = consumer_prices(months.days)
+    found, level = with_consumer_prices(months), consumer_prices(months.days)
     np.testing.assert_allclose(1.0 + found.returns[1:, -1], level[1:] / level[:-1], rtol=1e-14)
     assert level[-1] == pytest.approx(296.797, abs=0.005)  # CPI-U of December 2022 (BLS)
     with pytest.raises(DataError, match=r"known from 1871-01 to 2023-06, .* has rows in 2023-07: state the inflation"):
@@ -187,8 +177,7 @@ def test_consumer_prices_rise_by_the_month_in_which_they_are_drawn():
 
 
 def test_more_return_and_more_inflation_are_those_of_a_year():
-    futures = Futures(np.ones((1, 24, 1)), np.ones((1, 25)))
-    moved = futures.moved(growth=0.21, inflation=0.1)
+    moved = Futures(np.ones((1, 24, 1)), np.ones((1, 25))).moved(growth=0.21, inflation=0.1)
     assert moved.growths.prod() == pytest.approx(1.21**2, rel=1e-12)
     assert moved.consumer[0, -1] == pytest.approx(1.21, rel=1e-12)
 
@@ -222,8 +211,7 @@ def test_a_plan_in_cash_buys_its_target_first_whatever_the_rule(tmp_path):
     borne = 1e6 / ((1.02 / 1.04) ** np.arange(30)).sum()
     assert borne == pytest.approx(43_555, abs=0.5)
     for one in flat(tmp_path, 0.0, 43_000).values():
-        assert one.failed.value == 0.0
-        assert one.safe.value == pytest.approx(borne, rel=2e-3)
+        assert (one.failed.value, one.safe.value) == (0.0, pytest.approx(borne, rel=2e-3))
     for one in flat(tmp_path, 10.0, 0.0).values():
         assert one.costs == pytest.approx(1e6 * 0.001 / 1.001, rel=1e-9)
 

@@ -21,11 +21,9 @@ from research.risk.simulation.resampling import StationaryBootstrap
 from research.rules import Calendar, Never, Threshold
 
 RULES = [
-    Spending("indexed", amount=70_000),
-    Spending("constant", amount=90_000),
-    Spending("share", share=0.06, floor=50_000, ceiling=90_000),
-    Spending("guardrails", amount=60_000),
-]
+    Spending("indexed", amount=70_000), Spending("constant", amount=90_000),
+    Spending("share", share=0.06, floor=50_000, ceiling=90_000), Spending("guardrails", amount=60_000),
+]  # fmt: skip
 
 
 @pytest.fixture(scope="module")
@@ -38,8 +36,7 @@ def household() -> Portfolio:
 def played(portfolio: Portfolio, plan: Plan, first: bool = True, paths: int = 20) -> PlanPaths:
     """The futures of a plan.  first : true if taxable accounts are spent first."""
     opening = PlanOpening.of(portfolio, plan)
-    law = BootstrappedFuture(StationaryBootstrap(opening.portfolio.market, 3.0))
-    futures = draw(opening, law, paths, 3, None)
+    futures = draw(opening, BootstrappedFuture(StationaryBootstrap(opening.portfolio.market, 3.0)), paths, 3, None)
     shared = bands_in_months(opening, Opening(portfolio), portfolio.policies["always"])
     return play_plan(opening.accounts(first), shared, futures.growths, futures.consumer)
 
@@ -60,7 +57,7 @@ def test_without_tax_and_costs_two_accounts_are_one(
 
 @pytest.mark.parametrize("first", [True, False], ids=["taxable first", "sheltered first"])
 @pytest.mark.parametrize("spending", RULES, ids=lambda spending: spending.rule)
-def test_an_account_that_was_empty_pays_again_from_what_comes_to_it(
+def test_an_account_once_empty_pays_from_what_comes_to_it(
     household: Portfolio, spending: Spending, first: bool
 ) -> None:
     """The taxable accounts are emptied at once, the sheltered one after a year; savings and two sales come later."""
@@ -81,8 +78,7 @@ def test_an_account_that_was_empty_pays_again_from_what_comes_to_it(
 
 def holding(household: Portfolio, taxable: float, sheltered: float, costs: Costs) -> Portfolio:
     """A taxable account and a sheltered one of these NAVs at its target; what is held cost its worth."""
-    weights = household.target
-    unit = household.shares / household.holdings
+    weights, unit = household.target, household.shares / household.holdings
     accounts = (
         replace(household.accounts[0], taxable=kind, cash=0.0, units=unit * worth * weights)
         for kind, worth in ((True, taxable), (False, sheltered))
@@ -111,8 +107,7 @@ def by_hand(
     basis, out, tax = taxable, plan.withdrawal_tax, 0.2
     for y in range(plan.years):
         more = comes.get(y, (0.0, 0.0))
-        spent = (plan.spending.amount or 0.0) if 12 * y >= plan.begins else 0.0
-        owed = spent - min(more[0], 0.0)
+        owed = ((plan.spending.amount or 0.0) if 12 * y >= plan.begins else 0.0) - min(more[0], 0.0)
         taxable, basis, sheltered = taxable + max(more[0], 0.0), basis + max(more[0], 0.0), sheltered + more[1]
         for of_taxable in (first, not first):
             if of_taxable:
@@ -129,21 +124,17 @@ def by_hand(
 
 
 @pytest.mark.parametrize("first", [True, False], ids=["taxable first", "sheltered first"])
-@pytest.mark.parametrize(
-    ("taxable", "sheltered", "saving", "out", "year", "once"),
-    [
-        (100e3, 900e3, None, 0.22, 10, 400e3),  # a house is sold after the taxable account is spent
-        (
-            900e3,
-            100e3,
-            SavingKeys(amount=40e3, years=10),
-            0.3,
-            2,
-            -150e3,
-        ),  # the sheltered one is spent while it is saved
-    ],
-    ids=["a house", "savings"],
-)
+@pytest.mark.parametrize(("taxable", "sheltered", "saving", "out", "year", "once"), [
+    (100e3, 900e3, None, 0.22, 10, 400e3),  # a house is sold after the taxable account is spent
+    (
+        900e3,
+        100e3,
+        SavingKeys(amount=40e3, years=10),
+        0.3,
+        2,
+        -150e3,
+    ),  # the sheltered one is spent while it is saved
+], ids=["a house", "savings"])  # fmt: skip
 def test_what_comes_to_an_empty_account_is_taxed_as_that_account_is(
     household: Portfolio, taxable: float, sheltered: float, saving: SavingKeys | None, out: float, year: int,
     once: float, first: bool,
@@ -153,8 +144,7 @@ def test_what_comes_to_an_empty_account_is_taxed_as_that_account_is(
         years=20, spending=Spending("constant", amount=60e3), saving=saving, inflation=0.0, withdrawal_tax=out,
         once={PlanOpening.of(portfolio, Plan(spending=RULES[0], inflation=0.0)).dates[12 * year]: once},
     )  # fmt: skip
-    steady = np.full((plan.months, 2), 1.06 ** (1 / 12))
-    got = on_prices(portfolio, plan, steady, Never(portfolio.strategic), first)
+    got = on_prices(portfolio, plan, np.full((plan.months, 2), 1.06 ** (1 / 12)), Never(portfolio.strategic), first)
     comes = {y: (0.0, 40e3) for y in range(1, 11)} if saving else {}
     comes[year] = (once, comes.get(year, (0.0, 0.0))[1])
     np.testing.assert_allclose(got.left, by_hand(plan, taxable, sheltered, first, comes), rtol=1e-9)
@@ -228,15 +218,11 @@ def test_a_trade_of_several_months_goes_on_when_another_account_takes_over(house
     np.testing.assert_allclose(ends[0], ends[1], atol=1e-5)
 
 
-@pytest.mark.parametrize(
-    ("net", "gross"),
-    [
-        (Spending("indexed", amount=60_000), Spending("indexed", amount=80_000)),
-        (Spending("guardrails", amount=60_000), Spending("guardrails", amount=80_000)),
-        (Spending("share", share=0.06, floor=60_000), Spending("share", share=0.06, floor=80_000)),
-    ],
-    ids=["indexed", "guardrails", "share"],
-)
+@pytest.mark.parametrize(("net", "gross"), [
+    (Spending("indexed", amount=60_000), Spending("indexed", amount=80_000)),
+    (Spending("guardrails", amount=60_000), Spending("guardrails", amount=80_000)),
+    (Spending("share", share=0.06, floor=60_000), Spending("share", share=0.06, floor=80_000)),
+], ids=["indexed", "guardrails", "share"])  # fmt: skip
 def test_what_leaves_a_sheltered_account_is_taxed(household: Portfolio, net: Spending, gross: Spending) -> None:
     sheltered = replace(household, accounts=tuple(replace(each, taxable=False) for each in household.accounts))
     plan = Plan(years=30, spending=net, inflation=0.02)
@@ -298,8 +284,7 @@ def test_where_nothing_is_spent_the_order_of_accounts_changes_nothing(household:
         years=30, spending=Spending("constant", amount=0.0), saving=SavingKeys(amount=10_000, years=9), inflation=0.02,
         withdrawal_tax=0.25,
     )  # fmt: skip
-    day = PlanOpening.of(household, saving).dates[12]
-    more = replace(saving, once={day: 500_000.0})
+    more = replace(saving, once={PlanOpening.of(household, saving).dates[12]: 500_000.0})
     for plan in (saving, more):
         one, other = played(household, plan), played(household, plan, first=False)
         np.testing.assert_allclose(one.nav, other.nav, rtol=1e-12)
@@ -309,5 +294,4 @@ def test_where_nothing_is_spent_the_order_of_accounts_changes_nothing(household:
 def test_the_other_order_of_accounts_is_compared(household: Portfolio) -> None:
     plan = Plan(years=30, spending=Spending("indexed", amount=60_000), inflation=0.02, withdrawal_tax=0.2)
     life = life_of_plan(household, plan, household.policies, paths=100)
-    assert list(life.policies) == ["always", "always, sheltered first"]
-    assert life.shown == "always"
+    assert (list(life.policies), life.shown) == (["always", "always, sheltered first"], "always")

@@ -15,8 +15,7 @@ from backtests.today.future_paths import Opening, engine_inputs, play_futures, s
 from backtests.today.plan import Futures, _Game
 from backtests.today.plan_paths import PlanOpening, bands_in_months
 from foundation.errors import ConfigError
-from research.accounting import Costs
-from research.accounting.costs import Tax
+from research.accounting import Costs, Tax
 from research.accounting.spending import Spending
 from research.allocation import FixedWeights
 from research.market.reading.long_history import long_history
@@ -56,18 +55,15 @@ def priced(seed: int, paths: int, years: int) -> np.ndarray:
 # -- plain Python ----------------------------------------------------------------------------------------------------
 
 
-@pytest.mark.parametrize(
-    ("rule", "policy", "every", "saved", "cost", "tax"),
-    [
-        ("constant", "year", "month", 6, 0.002, 0.25),
-        ("indexed", "band", "quarter", 0, 0.002, 0.25),
-        ("share", "quarter", "month", 0, 0.002, 0.25),
-        ("guardrails", "band", "month", 3, 0.002, 0.25),
-        ("guardrails", "year", "year", 0, 0.002, 0.0),
-        ("indexed", "quarter", "year", 0, 0.0, 0.25),
-        ("share", "band", "year", 5, 0.0, 0.0),
-    ],
-)
+@pytest.mark.parametrize(("rule", "policy", "every", "saved", "cost", "tax"), [
+    ("constant", "year", "month", 6, 0.002, 0.25),
+    ("indexed", "band", "quarter", 0, 0.002, 0.25),
+    ("share", "quarter", "month", 0, 0.002, 0.25),
+    ("guardrails", "band", "month", 3, 0.002, 0.25),
+    ("guardrails", "year", "year", 0, 0.002, 0.0),
+    ("indexed", "quarter", "year", 0, 0.0, 0.25),
+    ("share", "band", "year", 5, 0.0, 0.0),
+])  # fmt: skip
 def test_plain_python_plays_the_same_plan(rule, policy, every, saved, cost, tax):
     years, saving = 22, SavingKeys(amount=5.0, years=saved) if saved else None
     plan = Plan(years=years, spending=LIVING[rule], saving=saving, every=every, once=ONCE, inflation=0.0)
@@ -115,8 +111,7 @@ def history(stocks: float) -> tuple[np.ndarray, np.ndarray]:
     grown = np.array([real_years()[start - 1871 : start - 1871 + LONG] for start in STARTS])
     months = np.ones((len(STARTS), 12 * LONG, 2))
     months[:, 5::12] = grown
-    mixed = grown @ (stocks, 1.0 - stocks)
-    worth = np.cumprod(np.hstack([np.ones((len(STARTS), 1)), mixed[:, :-1]]), axis=1)
+    worth = np.cumprod(np.hstack([np.ones((len(STARTS), 1)), (grown @ (stocks, 1.0 - stocks))[:, :-1]]), axis=1)
     return months, 1.0 / (1.0 / worth).sum(axis=1)
 
 
@@ -133,8 +128,7 @@ def yearly(stocks: float, probability: float = 0.05) -> tuple[PlanOpening, Calen
 )
 def test_the_worst_start_of_history_is_1966(stocks, worst, of_1929):
     _, borne = history(stocks)
-    assert STARTS[borne.argmin()] == 1966
-    assert borne.min() == pytest.approx(worst, abs=5e-6)
+    assert (STARTS[borne.argmin()], borne.min()) == (1966, pytest.approx(worst, abs=5e-6))
     assert borne[STARTS == 1929] == pytest.approx(of_1929, abs=5e-6)
 
 
@@ -183,15 +177,12 @@ def test_a_year_without_flows_is_that_of_the_landed_futures(name):
     assert name == "never" or year.cost.any()
 
 
-@pytest.mark.parametrize(
-    ("rule", "policy"),
-    [
-        ("constant", Never(MIX)),
-        ("indexed", Threshold(MIX, 0.04, "edge")),
-        ("share", Calendar(MIX, "quarter")),
-        ("guardrails", Threshold(MIX, 0.03, "target")),
-    ],
-)
+@pytest.mark.parametrize(("rule", "policy"), [
+    ("constant", Never(MIX)),
+    ("indexed", Threshold(MIX, 0.04, "edge")),
+    ("share", Calendar(MIX, "quarter")),
+    ("guardrails", Threshold(MIX, 0.03, "target")),
+])  # fmt: skip
 def test_the_loop_in_python_plays_the_same_plan(monkeypatch, rule, policy):
     years = 12
     plan = Plan(
@@ -200,8 +191,7 @@ def test_the_loop_in_python_plays_the_same_plan(monkeypatch, rule, policy):
     )  # fmt: skip
     costs = replace(Costs.bps(2, half_spread=10), tax=Tax(0.2), management_fee=0.004)
     portfolio, growths, prices = holding(WEIGHTS, 100.0, costs), drawn(6, 2, years), priced(7, 2, years)
-    compiled = played(portfolio, plan, policy, growths, prices)
-    opening = PlanOpening.of(portfolio, plan)
+    compiled, opening = played(portfolio, plan, policy, growths, prices), PlanOpening.of(portfolio, plan)
     targets = bands_in_months(opening, opening, policy).targets
 
     def in_python(kernel, *_):
@@ -261,8 +251,7 @@ def test_a_fee_is_charged_from_today_on():
     portfolio = holding(WEIGHTS, 100.0, replace(Costs.bps(2), management_fee=0.12))
     plan = Plan(years=1, spending=Spending("indexed", 0.0), inflation=0.0)
     nav = played(portfolio, plan, Never(MIX), np.ones((1, 12, 2))).nav[0]
-    assert nav[0] == pytest.approx(100.0, rel=1e-14)
-    assert nav[1] == pytest.approx(100.0 * 0.88, rel=0.01)
+    assert (nav[0], nav[1]) == (pytest.approx(100.0, rel=1e-14), pytest.approx(100.0 * 0.88, rel=0.01))
 
 
 def test_what_is_taken_is_what_the_rule_pays():
@@ -277,11 +266,9 @@ def test_what_is_taken_is_what_the_rule_pays():
 
 def test_a_portfolio_that_cannot_pay_pays_what_it_has():
     got = played(
-        holding(WEIGHTS, 100.0),
-        Plan(years=4, spending=Spending("indexed", 40.0), inflation=0.0),
-        Never(MIX),
+        holding(WEIGHTS, 100.0), Plan(years=4, spending=Spending("indexed", 40.0), inflation=0.0), Never(MIX),
         np.ones((1, 48, 2)),
-    )
+    )  # fmt: skip
     assert got.ended.tolist() == [24]
     np.testing.assert_allclose(got.taken, [[40.0, 40.0, 20.0, 0.0]], rtol=1e-12)
     np.testing.assert_allclose(got.nav, [[60.0, 20.0, 0.0, 0.0, 0.0]], rtol=1e-12)
@@ -316,10 +303,8 @@ def test_wealth_is_units_of_the_portfolio_that_nobody_touched(seed, saved, amoun
     got = played(holding(weights, 20.0), plan, Calendar(FixedWeights(weights), "month"), growths)
     unit = np.cumprod(np.hstack([np.ones((2, 1)), growths @ weights]), axis=1)
     state = plan.state(pd.date_range("2022-12-29", periods=12 * YEARS + 1))
-    flows = state.known[1:] - plan.spending.amount * state.paid[1:]
-    units = 20.0 + np.cumsum(flows / unit, axis=1)
-    expected = (units * unit)[:, ::12]
-    ruined = np.maximum.accumulate(units <= 0.0, axis=1)[:, ::12]
+    units = 20.0 + np.cumsum((state.known[1:] - plan.spending.amount * state.paid[1:]) / unit, axis=1)
+    expected, ruined = (units * unit)[:, ::12], np.maximum.accumulate(units <= 0.0, axis=1)[:, ::12]
     np.testing.assert_allclose(
         got.nav, np.where(ruined, 0.0, expected), rtol=1e-9 if weight == 1.0 else 1e-6, atol=1e-9
     )

@@ -1,7 +1,6 @@
 """Targets in force with their reasons: weights are those of the classes, risk is that of one covariance."""
 
 from dataclasses import replace
-from pathlib import Path
 
 import numpy as np
 import pytest
@@ -29,16 +28,10 @@ from research.allocation.allocation import allocation_name
 from research.allocation.constraints import Constraints, Most
 from research.allocation.input_sensitivity import input_sensitivity
 from research.forecast import Estimated
-from research.portfolio import Portfolio, load_portfolio
+from research.portfolio import Portfolio
 from research.rules import Never
 
-FILE = Path(__file__).parents[3] / "data" / "portfolios" / "global_multi_asset.yaml"
 DAY = "2016-06-15"  # in the middle of a month
-
-
-@pytest.fixture(scope="module")
-def portfolio() -> Portfolio:
-    return load_portfolio(FILE)
 
 
 @pytest.fixture(scope="module")
@@ -60,8 +53,7 @@ def test_targets_are_those_that_the_classes_give_on_their_last_day(found: Target
     for name, allocation in classes.items():
         assert found.controls[name].weights.tolist() == allocation.target(refit).tolist(), name
     hrp = found.of("hrp_monthly")
-    assert hrp.answer.seen == refit.date
-    assert hrp.weights.tolist() == HRP(window=252).target(refit).tolist()
+    assert (hrp.answer.seen, hrp.weights.tolist()) == (refit.date, HRP(window=252).target(refit).tolist())
     assert found.strategic.weights == pytest.approx(portfolio.target)
 
 
@@ -104,7 +96,6 @@ def test_risk_is_by_the_covariance_of_scikit_learn(found: TargetsToday, portfoli
     cov = LedoitWolf().fit(portfolio.market.returns[t - 251 : t + 1]).covariance_
     for target in (*found.targets, *found.controls.values()):
         w, risk = target.weights, target.risk
-        assert risk is not None
         assert risk.volatility == pytest.approx(np.sqrt(w @ cov @ w), rel=1e-9)
         assert risk.share == pytest.approx(w * (cov @ w) / (w @ cov @ w), abs=1e-9)
         assert risk.share.sum() == pytest.approx(1.0, abs=1e-12)
@@ -113,7 +104,6 @@ def test_risk_is_by_the_covariance_of_scikit_learn(found: TargetsToday, portfoli
 
 def test_the_tree_of_a_hierarchical_target_is_kept(found: TargetsToday) -> None:
     hrp = found.of("hrp_monthly")
-    assert hrp.tree is not None
     assert dict(zip(hrp.tree.assets, hrp.tree.weights, strict=True)) == pytest.approx(
         dict(zip(found.portfolio.market.assets, hrp.weights, strict=True))
     )
@@ -122,10 +112,7 @@ def test_the_tree_of_a_hierarchical_target_is_kept(found: TargetsToday) -> None:
 
 def test_the_trees_of_what_is_scaled_and_combined_are_kept_by_name(portfolio: Portfolio) -> None:
     market, hrp, herc = portfolio.market.until(DAY), HRP(window=252), HERC(window=252)
-    scaled = target_today(ConstantExposure(hrp, 0.5), market)
-    alone = target_today(hrp, market)
-    assert alone.tree is not None
-    assert scaled.tree is not None
+    scaled, alone = target_today(ConstantExposure(hrp, 0.5), market), target_today(hrp, market)
     assert scaled.tree.weights.tolist() == alone.tree.weights.tolist()
     assert scaled.weights == pytest.approx(0.5 * alone.weights)
     both = target_today(Shrunk(Average((hrp, herc)), 0.2), market)
@@ -145,24 +132,19 @@ def test_side_by_side_has_each_target_once(found: TargetsToday) -> None:
     assert list(table) == ["held", "strategic", "hrp_monthly", "1/N", "minimum variance", "risk parity"]
     assert table.iloc[:-3].sum().to_numpy() == pytest.approx(np.ones(6))
     risk = found.of("hrp_monthly").risk
-    assert risk is not None
     assert table.loc["volatility", "hrp_monthly"] == pytest.approx(risk.volatility * 252**0.5)
-    assert table.loc["torsion bets", "hrp_monthly"] == risk.bets
-    assert table.loc["to trade", "held"] == 0.0
+    assert (table.loc["torsion bets", "hrp_monthly"], table.loc["to trade", "held"]) == (risk.bets, 0.0)
 
 
 def test_turnover_is_the_larger_of_buys_and_sells(found: TargetsToday) -> None:
     held = found.portfolio.weights
-    to_cash = np.zeros(len(held))
-    assert found.to_trade(to_cash) == pytest.approx(held.sum())
-    assert found.to_trade(held) == 0.0
+    assert (found.to_trade(np.zeros(len(held))), found.to_trade(held)) == (pytest.approx(held.sum()), 0.0)
 
 
 def test_sensitivity_is_of_the_day_on_which_the_target_was_computed(portfolio: Portfolio) -> None:
     asked = targets_today(portfolio, DAY, ["never", "hrp_monthly"], sensitivity=True)
     assert asked.of("never").sensitivity is None  # nothing is estimated
     found, target = asked.of("hrp_monthly").sensitivity, asked.of("hrp_monthly")
-    assert found is not None
     assert np.array_equal(found.weights, target.weights)
     wanted = input_sensitivity(target.allocation, portfolio.market.until(f"{target.answer.seen:%Y-%m-%d}"))
     assert np.array_equal(found.moved, wanted.moved)
@@ -171,7 +153,6 @@ def test_sensitivity_is_of_the_day_on_which_the_target_was_computed(portfolio: P
 def test_clusters_have_the_weights_of_a_target_that_follows_the_one_before(portfolio: Portfolio) -> None:
     capped = HRP(window=126, constraints=Constraints(turnover=Most(most=0.02)))
     target = targets_today(replace(portfolio, policies={"capped": Never(capped)}), DAY).of("capped")
-    assert target.tree is not None
     by_line = dict(zip(portfolio.market.assets, target.weights.tolist(), strict=True))
     assert target.tree.by_line()["weight"].to_dict() == pytest.approx({n: by_line[n] for n in target.tree.assets})
 
@@ -179,14 +160,12 @@ def test_clusters_have_the_weights_of_a_target_that_follows_the_one_before(portf
 def test_sensitivity_of_what_follows_its_target_before_starts_from_that_target(portfolio: Portfolio) -> None:
     capped = MeanVariance(schedule="year", constraints=Constraints(turnover=Most(most=0.02)))
     found = targets_today(replace(portfolio, policies={"capped": Never(capped)}), DAY, sensitivity=True).of("capped")
-    assert found.sensitivity is not None
     assert found.sensitivity.weights == pytest.approx(found.weights, abs=1e-9)
 
 
 def test_a_later_day_changes_nothing(found: TargetsToday, portfolio: Portfolio) -> None:
     """What is known then is all that is used: the whole market gives the same as one that ends there."""
-    hrp = found.of("hrp_monthly")
-    again = target_today(HRP(window=252), portfolio.market.until(DAY))
+    hrp, again = found.of("hrp_monthly"), target_today(HRP(window=252), portfolio.market.until(DAY))
     assert again.weights.tolist() == hrp.weights.tolist()
     assert again.risk is None
 
@@ -222,9 +201,7 @@ def test_unknown_policies_and_dates_are_refused(portfolio: Portfolio) -> None:
         targets_today(portfolio, "1990-01-01")
 
 
-def test_controls_are_compared_on_the_days_of_the_test_up_to_the_date(
-    found: TargetsToday, portfolio: Portfolio
-) -> None:
+def test_controls_are_compared_on_days_of_the_test_up_to_the_date(found: TargetsToday, portfolio: Portfolio) -> None:
     """Daily rebalancing to a target without costs earns its weights times the returns, and cash on what is left."""
     against = found.against_controls
     assert isinstance(against, AgainstControls)
@@ -243,16 +220,14 @@ def test_controls_are_compared_on_the_days_of_the_test_up_to_the_date(
 
 
 def test_another_target_is_compared_with_the_strategic_one_too(portfolio: Portfolio) -> None:
-    equal = replace(portfolio, policies={"equal": Never(EqualWeights())})
-    against = targets_today(equal, DAY).against_controls
+    against = targets_today(replace(portfolio, policies={"equal": Never(EqualWeights())}), DAY).against_controls
     assert isinstance(against, AgainstControls)
     assert list(against.differences) == ["the strategic target", "minimum variance", "risk parity"]
 
 
 def test_targets_of_one_path_are_one_comparison(portfolio: Portfolio) -> None:
     """A fixed 1/N is the control 1/N; Holm counts the three others alone."""
-    equal = FixedWeights((0.125,) * 8)
-    own = targets_today(replace(portfolio, policies={"own": Never(equal)}, policy="own"), DAY)
+    own = targets_today(replace(portfolio, policies={"own": Never(FixedWeights((0.125,) * 8))}, policy="own"), DAY)
     against = own.against_controls
     assert isinstance(against, AgainstControls)
     assert against.same == ("1/N",)
@@ -266,8 +241,7 @@ def test_targets_of_one_path_are_one_comparison(portfolio: Portfolio) -> None:
 
 def test_a_control_with_too_little_history_is_named_and_the_others_are_compared(portfolio: Portfolio) -> None:
     """150 rows lie before the test, and 1/N needs none: its difference is that of a file that has it alone."""
-    early = replace(portfolio, test_start=portfolio.market.dates[150])
-    found = targets_today(early, DAY, ["monthly"])
+    found = targets_today(replace(portfolio, test_start=portfolio.market.dates[150]), DAY, ["monthly"])
     against = found.against_controls
     assert isinstance(against, AgainstControls)
     assert list(against.left_out) == ["minimum variance", "risk parity"]

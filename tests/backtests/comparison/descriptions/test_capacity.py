@@ -9,11 +9,9 @@ import pytest
 from backtests.comparison.descriptions.capacity import Capacity, _left, capacity
 from backtests.comparison.descriptions.replays import Replays
 from backtests.comparison.fitting.candidates import backtest_candidate, benchmark_of
-from research.accounting import Costs
-from research.accounting.impact import Impact
+from research.accounting import Costs, Impact
 from research.allocation import FixedWeights
-from research.market import Market
-from research.market.market import instruments_table
+from research.market import Market, instruments_table
 from research.portfolio import Limits, Portfolio
 from research.rules import Calendar, Never
 
@@ -23,8 +21,7 @@ POLICIES = {"month": Calendar(TARGET, "month"), "never": Never(TARGET)}
 
 def desk(volume: float = 1e6, exponent: float = 1.5, impact: bool = True, ticket: float = 0.0) -> Portfolio:
     """Halves of two assets of constant volume, quoted at their index; a million of currency."""
-    rng = np.random.default_rng(4)
-    days = 1000
+    rng, days = np.random.default_rng(4), 1000
     returns = rng.normal(0.0003, 0.012, (days, 2))
     returns[0] = 0.0
     names = ("A", "B")

@@ -5,8 +5,7 @@ from dataclasses import replace
 import numpy as np
 import pytest
 
-from backtests.comparison import compare
-from backtests.comparison.comparison import Comparison
+from backtests.comparison import Comparison, compare
 from backtests.comparison.descriptions.cost_levels import (
     COST_LEVELS,
     FEWER,
@@ -43,13 +42,9 @@ def test_every_point_is_a_backtest_at_these_costs(comparison, found) -> None:
     assert found.table["policy"].tolist() == [name for name in NAMES for _ in COST_LEVELS]
     for row in found.table.itertuples():
         played = backtest(
-            portfolio.market,
-            comparison.fitted[row.policy].policy,
-            Costs.bps(8, commission=row.cost_bps),
-            start=portfolio.test_start,
-            nav=portfolio.nav,
-            lag=portfolio.lag,
-        )
+            portfolio.market, comparison.fitted[row.policy].policy, Costs.bps(8, commission=row.cost_bps),
+            start=portfolio.test_start, nav=portfolio.nav, lag=portfolio.lag,
+        )  # fmt: skip
         assert row.loss == losses(played, comparison.benchmark).mean()
         assert row.growth == growth(played.growth_path, (played.dates[-1] - played.dates[0]).days)
 
@@ -73,8 +68,7 @@ def test_at_a_break_even_two_policies_are_equal(comparison, found) -> None:
         ).mean()
         for name in ("monthly", "quarterly")
     )
-    assert one == pytest.approx(other, abs=1e-3)
-    assert root.difference == pytest.approx(one - other, abs=1e-12)
+    assert (one, root.difference) == (pytest.approx(other, abs=1e-3), pytest.approx(one - other, abs=1e-12))
     assert found.of("threshold") == []
     assert "hrp_monthly" not in found.searched  # it holds another target
 
@@ -84,15 +78,13 @@ def test_a_break_even_is_found_between_levels_and_a_jump_is_said(comparison) -> 
         return 0.2 * bps - 1.3
 
     (root,) = break_evens("one", "two", COST_LEVELS, [line(bps) for bps in COST_LEVELS], line)
-    assert root.cost == pytest.approx(6.5, abs=1e-3)
-    assert (root.below, root.jumps) == ("one", False)
+    assert (root.cost, root.below, root.jumps) == (pytest.approx(6.5, abs=1e-3), "one", False)
 
     def step(bps: float) -> float:
         return 1.0 if bps < 7.0 else -1.0
 
     (root,) = break_evens("one", "two", COST_LEVELS, [step(bps) for bps in COST_LEVELS], step)
-    assert root.cost == pytest.approx(7.0, abs=1e-3)
-    assert (root.below, root.jumps) == ("two", True)
+    assert (root.cost, root.below, root.jumps) == (pytest.approx(7.0, abs=1e-3), "two", True)
 
 
 def test_what_cannot_be_paid_has_no_break_even() -> None:
@@ -117,8 +109,7 @@ def test_a_policy_that_decides_day_by_day_is_played_at_fewer_levels(comparison, 
     assert (found.by_day, found.left_out, found.searched) == (("own",), (), ("threshold", "own"))
     by_level = found.table.set_index(["policy", "cost_bps"])["loss"]
     own, same = by_level["own"], by_level["threshold"]
-    assert own.index.tolist() == list(FEWER)
-    assert own.tolist() == same[list(FEWER)].tolist()
+    assert (own.index.tolist(), own.tolist()) == (list(FEWER), same[list(FEWER)].tolist())
     without = cost_levels(*given, "threshold")  # a class of the user's own may take minutes
     assert (without.by_day, without.left_out, without.searched) == ((), ("own",), ("threshold",))
     assert "own" not in without.wide("loss").index

@@ -8,12 +8,7 @@ import pytest
 
 from backtests.comparison import compare
 from backtests.comparison.descriptions.hindsight import _grown, best_line, hindsight_warning
-from research.portfolio import Portfolio, load_portfolio
-
-
-@pytest.fixture(scope="module")
-def portfolio() -> Portfolio:
-    return load_portfolio("data/portfolios/global_multi_asset.yaml")
+from research.portfolio import Portfolio
 
 
 def test_bitcoin_is_named_with_the_growth_of_the_test(portfolio: Portfolio) -> None:
@@ -27,8 +22,7 @@ def test_bitcoin_is_named_with_the_growth_of_the_test(portfolio: Portfolio) -> N
 
 
 def test_lines_of_like_growth_are_not_warned_of(portfolio: Portfolio) -> None:
-    late = replace(portfolio, test_start=portfolio.market.dates[-300])
-    assert hindsight_warning(late) == []
+    assert hindsight_warning(replace(portfolio, test_start=portfolio.market.dates[-300])) == []
 
 
 def test_a_test_that_starts_on_a_weekend_grows_from_the_close_before_it(portfolio: Portfolio) -> None:

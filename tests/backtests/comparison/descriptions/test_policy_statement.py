@@ -27,8 +27,7 @@ def test_three_days_by_hand(make_market) -> None:
     first, second = found.lines.to_dict("records")
     assert (found.days, found.days_outside) == (3, 2)
     assert (first["days_outside"], first["longest_outside"], second["days_outside"]) == (2, 2, 0)
-    assert first["worst_gap"] == pytest.approx(11 / 21 - 0.5)
-    assert second["worst_gap"] == pytest.approx(10 / 21 - 0.5)
+    assert (first["worst_gap"], second["worst_gap"]) == (pytest.approx(11 / 21 - 0.5), pytest.approx(10 / 21 - 0.5))
     assert first["worst_date"] == f"{market.dates[1]:%Y-%m-%d}"
     assert first["mean_gap"] == pytest.approx(2 / 3 * (11 / 21 - 0.5))
     (stocks,) = found.classes.to_dict("records")
@@ -39,8 +38,7 @@ def test_three_days_by_hand(make_market) -> None:
 @pytest.fixture(scope="module")
 def market() -> Market:
     made = world(400, 3, seed=3)
-    classes = made.instruments.assign(asset_class=["stocks", "bonds", "stocks"])
-    return replace(made, instruments=classes)
+    return replace(made, instruments=made.instruments.assign(asset_class=["stocks", "bonds", "stocks"]))
 
 
 @pytest.mark.parametrize("half", [0.005, 0.02])
@@ -51,8 +49,7 @@ def test_days_outside_are_an_independent_count_and_the_metric(market: Market, ha
     )
     benchmark = measured_by(market, weights, half=half)
     found = policy_statement(played, benchmark)
-    held = played.weights.iloc[1:]
-    outside = (held - np.array(weights)).abs() > half + 1e-6
+    outside = (played.weights.iloc[1:] - np.array(weights)).abs() > half + 1e-6
     assert 0 < found.days_outside == int(outside.any(axis=1).sum()) < found.days
     assert found.days_outside / found.days == score(played, benchmark)["days_outside"]
     own = found.lines.set_index("line")
@@ -70,16 +67,14 @@ def test_gaps_are_those_of_pandas(market: Market) -> None:
     weights = (0.5, 0.3, 0.1)
     played = backtest(market, Threshold(FixedWeights(weights), 0.01), Costs.bps(3, commission=10))
     found = policy_statement(played, measured_by(market, weights))
-    held = played.weights.iloc[1:].assign(cash=played.cash_weight.iloc[1:])
-    gaps = held - np.array([*weights, 0.1])
+    gaps = played.weights.iloc[1:].assign(cash=played.cash_weight.iloc[1:]) - np.array([*weights, 0.1])
     table = found.lines.set_index("line")
     assert table.index.tolist() == ["A", "B", "C", "cash"]
     assert table["mean_gap"].to_numpy() == pytest.approx(gaps.abs().mean().to_numpy(), rel=1e-12)
     worst = gaps.abs().idxmax()
     assert table["worst_date"].tolist() == worst.dt.strftime("%Y-%m-%d").tolist()
     assert table["worst_gap"].to_numpy() == pytest.approx([gaps.loc[worst[name], name] for name in table.index])
-    stocks = gaps["A"] + gaps["C"]
-    by_class = found.classes.set_index("asset_class")
+    stocks, by_class = gaps["A"] + gaps["C"], found.classes.set_index("asset_class")
     assert by_class.loc["stocks", "mean_gap"] == pytest.approx(stocks.abs().mean())
     assert abs(by_class.loc["stocks", "worst_gap"]) == pytest.approx(stocks.abs().max())
     assert by_class["target"].tolist() == pytest.approx([0.6, 0.3])
@@ -99,16 +94,14 @@ def test_a_calendar_has_no_band_to_be_past(market: Market) -> None:
 def test_a_line_counts_from_its_listing_on(make_market) -> None:
     returns = np.zeros((6, 2))
     returns[4, 0] = 0.2
-    market = make_market(returns, first=[0, 3])
-    target = FixedWeights((0.6, 0.4))
+    market, target = make_market(returns, first=[0, 3]), FixedWeights((0.6, 0.4))
     played = backtest(market, Never(target), Costs.bps(2), start=market.dates[1])
     found = policy_statement(
         played, Benchmark(target_path(target, market), *np.array([[0.5, 0.3], [0.7, 0.5]]), 5.0, 252.0)
     )
     late = found.lines.iloc[1]
     assert late["days_outside"] == 3  # not on the two days before it could be held
-    assert late["worst_gap"] == pytest.approx(-0.4)
-    assert late["mean_gap"] == pytest.approx(0.4)
+    assert (late["worst_gap"], late["mean_gap"]) == (pytest.approx(-0.4), pytest.approx(0.4))
 
 
 @pytest.mark.parametrize(("found", "longest"), [([], 0), ([0, 0], 0), ([1], 1), ([1, 0, 1, 1, 0, 1, 1, 1], 3)])

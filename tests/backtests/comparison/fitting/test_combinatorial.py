@@ -2,7 +2,6 @@
 
 from dataclasses import replace
 from itertools import combinations
-from pathlib import Path
 
 import numpy as np
 import pandas as pd
@@ -17,15 +16,8 @@ from backtests.sweeps import Choices, threshold
 from foundation.errors import ConfigError
 from research.accounting import Execution
 from research.learning import Learned
-from research.portfolio import Portfolio, load_portfolio
+from research.portfolio import Portfolio
 from research.rules import Calendar, Threshold
-
-FILE = Path(__file__).parents[4] / "data" / "portfolios" / "global_multi_asset.yaml"
-
-
-@pytest.fixture(scope="module")
-def portfolio() -> Portfolio:
-    return load_portfolio(FILE)
 
 
 @pytest.fixture(scope="module")
@@ -38,8 +30,7 @@ def found(portfolio: Portfolio) -> Combinatorial:
 
 def test_six_blocks_of_which_two_are_tested_make_fifteen_splits_and_five_paths(found: Combinatorial) -> None:
     """By hand: pairs 12 13 14 15 16 23 24 25 26 34 35 36 45 46 56; each block is tested five times."""
-    pairs = [f"{a}, {b}" for a, b in combinations(range(1, 7), 2)]
-    assert found.splits["tested"].tolist() == pairs
+    assert found.splits["tested"].tolist() == [f"{a}, {b}" for a, b in combinations(range(1, 7), 2)]
     assert len(found.paths) == len(found.losses) == len(found.returns) == 5
     assert found.trials == 40
 
@@ -47,11 +38,9 @@ def test_six_blocks_of_which_two_are_tested_make_fifteen_splits_and_five_paths(f
 def test_the_days_that_a_split_trains_on_are_by_hand() -> None:
     """Twenty-four days in six blocks of four; a purge of one day, and an embargo of one."""
     trained, number, ends = _splits(24, 6, 2, 1, 1)
-    split = list(combinations(range(6), 2)).index((1, 4))
     # tested are 4 to 7 and 16 to 19; one is left out before each, two after
-    assert trained[split].tolist() == [0, 1, 2, 10, 11, 12, 13, 14, 22, 23]
-    assert ends.tolist() == [4, 8, 12, 16, 20, 24]
-    assert number.shape == (6, 5)
+    assert trained[list(combinations(range(6), 2)).index((1, 4))].tolist() == [0, 1, 2, 10, 11, 12, 13, 14, 22, 23]
+    assert (ends.tolist(), number.shape) == ([4, 8, 12, 16, 20, 24], (6, 5))
     assert number[0].tolist() == [0, 1, 2, 3, 4]  # block 1 is tested in the first five pairs
     assert number[1].tolist() == [0, 5, 6, 7, 8]
 
@@ -78,7 +67,7 @@ def test_training_days_are_those_that_plain_loops_leave(blocks: int, tested: int
 # -- what is chosen, and what is read --------------------------------------------------------------------------------
 
 
-def test_a_tested_block_is_a_backtest_of_the_chosen_setting_from_the_block_s_own_start(
+def test_a_tested_block_is_a_backtest_of_the_choice_from_its_own_start(
     portfolio: Portfolio, found: Combinatorial
 ) -> None:
     """The last block of the first split that tests it, played by the plain comparison from its first day on."""
@@ -138,8 +127,7 @@ def test_what_tuning_leaves_out_is_said(portfolio: Portfolio) -> None:
 
 
 def test_what_cannot_be_split_is_refused(portfolio: Portfolio) -> None:
-    market = world()
-    learned = Learned(portfolio.strategic, steps=10, seeds=(1,))
+    market, learned = world(), Learned(portfolio.strategic, steps=10, seeds=(1,))
     with pytest.raises(ConfigError, match=r"learned.*may not be played on an earlier one. Use walk_forward"):
         combinatorial(replace(portfolio, policies={**portfolio.policies, "rl": learned}), "rl")
     with pytest.raises(ConfigError, match="monthly has nothing to choose"):
@@ -155,18 +143,15 @@ def test_what_cannot_be_split_is_refused(portfolio: Portfolio) -> None:
         combinatorial(portfolio, "tunde")
 
 
-@pytest.mark.parametrize(
-    ("settings", "said"),
-    [
-        ({"blocks": 2}, "blocks is 2"),
-        ({"tested": 1}, "tested is 1"),
-        ({"tested": 6}, "6 tested of 6 blocks"),
-        ({"blocks": 40, "tested": 20}, "137,846,528,820 splits"),
-        ({"purge": -1}, "purge is -1"),
-        ({"embargo": 0.5}, "embargo is 0.5"),
-        ({"embargo": 5_000}, "leave nothing of a block of"),
-    ],
-)
+@pytest.mark.parametrize(("settings", "said"), [
+    ({"blocks": 2}, "blocks is 2"),
+    ({"tested": 1}, "tested is 1"),
+    ({"tested": 6}, "6 tested of 6 blocks"),
+    ({"blocks": 40, "tested": 20}, "137,846,528,820 splits"),
+    ({"purge": -1}, "purge is -1"),
+    ({"embargo": 0.5}, "embargo is 0.5"),
+    ({"embargo": 5_000}, "leave nothing of a block of"),
+])  # fmt: skip
 def test_numbers_that_make_no_splits_are_refused(portfolio: Portfolio, settings: dict[str, int], said: str) -> None:
     with pytest.raises(ConfigError, match=said):
         combinatorial(portfolio, "tuned", **settings)

@@ -57,7 +57,6 @@ def with_work(portfolio: Portfolio, policy: Policy, first: pd.Timestamp) -> floa
 def test_the_schedule_chosen_has_the_least_loss_with_work_of_independent_backtests(keys: dict[str, float]) -> None:
     portfolio = desk(**keys)
     fitted = fit("universal", portfolio)
-    assert fitted.schedule is not None
     card, rule = fitted.schedule.card, Universal(portfolio.strategic, portfolio.tracking_penalty)
     expected = [with_work(portfolio, replace(rule, schedule=one), card.first) for one in SCHEDULES]
     assert card.minimised.tolist() == pytest.approx(expected, rel=1e-9)
@@ -87,7 +86,6 @@ def test_a_schedule_that_the_file_states_is_obeyed() -> None:
 
 def test_a_network_is_asked_on_other_days_and_stays_as_it_was_trained(portfolio: Portfolio, learned: Fitted) -> None:
     weekly = fit("rl", desk(**{"policies.rl": QUICK | {"schedule": "week"}}))
-    assert learned.schedule is not None
     card = learned.schedule.card
     for seed, policy in learned.seeds.items():
         assert policy.schedule == card.settings["schedule"]
@@ -96,8 +94,7 @@ def test_a_network_is_asked_on_other_days_and_stays_as_it_was_trained(portfolio:
     early = replace(learned.policy, seen=portfolio.market.dates[0])  # type: ignore[type-var]
     expected = [with_work(portfolio, replace(early, schedule=one), card.first) for one in SCHEDULES]
     assert card.minimised.tolist() == pytest.approx(expected, rel=1e-9)
-    assert card.settings["schedule"] == SCHEDULES[int(np.argmin(expected))]
-    assert learned.tried == 2 + 3
+    assert (card.settings["schedule"], learned.tried) == (SCHEDULES[int(np.argmin(expected))], 2 + 3)
     assert learned.policy.fitted_until == card.seen == training_days(portfolio).dates[-1]  # type: ignore[attr-defined]
 
 
@@ -116,14 +113,11 @@ def test_nothing_in_the_test_changes_the_choice(portfolio: Portfolio, name: str)
     returns = np.where(later, rng.normal(0.0, 0.03, market.returns.shape), market.returns)
     other = replace(portfolio, market=replace(market, returns=returns, prices=np.full(returns.shape, np.nan)))
     one, two = (fit(name, of).schedule for of in (portfolio, other))
-    assert one is not None
-    assert two is not None
     pd.testing.assert_frame_equal(one.card.tried, two.card.tried)
 
 
 def test_less_than_a_year_of_days_before_the_test_chooses_nothing(portfolio: Portfolio) -> None:
-    known = int(portfolio.market.listed.all(axis=1).argmax()) + 252
-    days = portfolio.market.dates
+    known, days = int(portfolio.market.listed.all(axis=1).argmax()) + 252, portfolio.market.dates
     for sessions, chosen in ((200, False), (300, True)):
         fitted = fit("universal", replace(portfolio, test_start=days[known + 25 + sessions]))
         assert (fitted.schedule is not None) == chosen
@@ -138,14 +132,12 @@ def test_a_network_is_asked_from_where_it_knows_the_target(portfolio: Portfolio,
     strange = policy.scales._replace(target=policy.scales.target + 0.1)
     assert replace(policy, scales=strange).known_from(path) == len(market.dates)
     rows, row = np.vstack([0.5 * path.rows[:1], path.rows]), np.where(np.arange(len(path.row)) < 7, 0, path.row + 1)
-    first = replace(path, rows=rows, row=row, seen=np.append(0, path.seen))
-    assert policy.known_from(first) == 7
+    assert policy.known_from(replace(path, rows=rows, row=row, seen=np.append(0, path.seen))) == 7
 
 
 def test_trades_follow_the_schedule_that_training_chose(portfolio: Portfolio, tmp_path: Path) -> None:
     policy, name, run = policy_now(portfolio, "universal", tmp_path)
-    assert (name, run) == ("universal", "")
-    assert policy == fit("universal", portfolio).policy
+    assert (name, run, policy) == ("universal", "", fit("universal", portfolio).policy)
 
 
 def test_left_open_a_rule_is_asked_as_it_was_where_nothing_chooses() -> None:

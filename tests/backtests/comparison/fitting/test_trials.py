@@ -12,8 +12,7 @@ from scipy import stats
 from backtests.comparison import Comparison, compare, selection
 from backtests.comparison.fitting.combinatorial import combinatorial
 from backtests.comparison.fitting.walk_forward import walk_forward
-from backtests.engine import backtest
-from backtests.engine.result import Backtest
+from backtests.engine import Backtest, backtest
 from backtests.evaluation.benchmark import Benchmark, active_returns
 from backtests.inference.selection import (
     Moments,
@@ -56,20 +55,16 @@ def written(portfolio: Portfolio, tmp_path_factory: pytest.TempPathFactory) -> t
 # -- counted ---------------------------------------------------------------------------------------------------------
 
 
-def test_every_candidate_and_every_configuration_of_a_tuning_counts_once(
-    written: tuple[Comparison, TrialBook, int],
-) -> None:
+def test_every_candidate_and_configuration_of_a_tuning_counts_once(written: tuple[Comparison, TrialBook, int]) -> None:
     _, book, files = written
-    assert book.trials["kind"].value_counts().to_dict() == {"tuning": TUNED, "candidate": len(NAMES)}
-    assert files == 2
+    assert (book.trials["kind"].value_counts().to_dict(), files) == ({"tuning": TUNED, "candidate": len(NAMES)}, 2)
     assert set(book.trials["portfolio"]) == {"sixty_forty"}
     assert set(book.trials["last"]) == {"2011-12-30", "2022-12-29"}  # of the training days, and of the test
 
 
 def test_ratios_and_moments_are_those_of_the_active_returns(written: tuple[Comparison, TrialBook, int]) -> None:
     comparison, book, _ = written
-    candidates = book.trials[book.trials["kind"] == "candidate"]
-    for name, (_, row) in zip(NAMES, candidates.iterrows(), strict=True):
+    for name, (_, row) in zip(NAMES, book.trials[book.trials["kind"] == "candidate"].iterrows(), strict=True):
         moments = Moments.of(active_returns(comparison.backtests[name], comparison.benchmark))
         assert row["sharpe"] == pytest.approx(moments.sharpe * math.sqrt(252.0), rel=1e-12)
         assert (row["skewness"], row["kurtosis"]) == (moments.skewness, moments.kurtosis)
@@ -77,7 +72,7 @@ def test_ratios_and_moments_are_those_of_the_active_returns(written: tuple[Compa
         assert row["loss"] == comparison.scores[name]["loss"]
 
 
-def test_fewer_candidates_add_none_and_fewer_days_no_configuration(
+def test_fewer_candidates_or_days_add_none(
     portfolio: Portfolio, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setenv(TRIAL_BOOK, str(tmp_path))
@@ -86,16 +81,14 @@ def test_fewer_candidates_add_none_and_fewer_days_no_configuration(
     assert len(read_book().trials) == 3
     shorter = replace(portfolio, market=portfolio.market.until("2020-12-31"))  # one search, of the same configurations
     compare(shorter, only=["never", "quarterly"], draws=100)
-    assert len(read_book().trials) == 5
-    assert (read_book().configurations, len(read_book().searches)) == (3, 1)
+    assert (len(read_book().trials), read_book().configurations, len(read_book().searches)) == (5, 3, 1)
 
 
 def test_a_walk_forward_counts_its_folds_as_one_candidate_and_all_of_its_tunings(
     portfolio: Portfolio, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setenv(TRIAL_BOOK, str(tmp_path))
-    found = walk_forward(portfolio, "tuned", ["2014-01-02", "2018-01-02"])
-    book = read_book()
+    found, book = walk_forward(portfolio, "tuned", ["2014-01-02", "2018-01-02"]), read_book()
     assert book.trials["kind"].value_counts().to_dict() == {"tuning": 2 * TUNED, "fold": 2}
     folds = book.trials[book.trials["kind"] == "fold"]
     assert folds["days"].tolist() == found.folds()["sessions"].tolist()
@@ -106,9 +99,7 @@ def test_a_walk_forward_counts_its_folds_as_one_candidate_and_all_of_its_tunings
     )  # each of forty on any days; those that were chosen are one candidate
 
 
-def test_rolling_folds_count_on_the_whole_data(
-    portfolio: Portfolio, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
+def test_rolling_folds_count_on_all_data(portfolio: Portfolio, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv(TRIAL_BOOK, str(tmp_path))
     walk_forward(portfolio, "tuned", ["2014-01-02", "2018-01-02"], window=756, embargo=5)
     found = read_book().trials
@@ -116,9 +107,7 @@ def test_rolling_folds_count_on_the_whole_data(
     assert found["kind"].value_counts().to_dict() == {"tuning": 2 * TUNED, "fold": 2}
 
 
-def test_each_setting_of_combinatorial_splits_counts_once(
-    portfolio: Portfolio, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
+def test_each_setting_of_splits_counts(portfolio: Portfolio, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv(TRIAL_BOOK, str(tmp_path))
     settings = [Threshold(portfolio.strategic, band) for band in (0.01, 0.03, 0.1)]
     for _ in range(2):
@@ -139,8 +128,7 @@ def test_an_audit_counts_nothing(tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 def test_seeds_count_as_they_were_played(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv(TRIAL_BOOK, str(tmp_path))
     learned = {"rule": "learned", "steps": 2_000, "seeds": [1, 2], "learner": "cross_entropy"}
-    portfolio = load_portfolio(FILE, {"policies.rl": learned})
-    found = compare(portfolio, only=["quarterly", "rl"], draws=100)
+    found = compare(load_portfolio(FILE, {"policies.rl": learned}), only=["quarterly", "rl"], draws=100)
     seeds = read_book().trials.query("kind == 'seed'")
     ratios = [Moments.of(active_returns(b, found.benchmark)).sharpe for b in found.seed_backtests["rl"].values()]
     assert seeds["sharpe"].tolist() == pytest.approx([ratio * math.sqrt(252.0) for ratio in ratios], rel=1e-12)
@@ -182,8 +170,6 @@ def test_the_best_of_many_is_deflated_by_its_own_errors(portfolio: Portfolio) ->
     found = compare(portfolio, only=["quarterly", "threshold", "tuned"], draws=200)
     best = min((d.value, name) for name, d in found.evidence.against("quarterly").differences("loss").items())
     one, many = (selection.largest_saving(found.evidence.against("quarterly"), tried) for tried in (3, 1_001))
-    assert one is not None
-    assert many is not None
     assert (-one.saving, one.policy) == best
     pair, base = found.evidence.against("quarterly").differences("loss")[one.policy], found.scores["quarterly"]["loss"]
     assert one.alone == many.alone == 1.0 - (pair.p / 2.0 if math.isfinite(pair.lower) else pair.p)
@@ -198,9 +184,7 @@ def test_the_best_of_many_is_deflated_by_its_own_errors(portfolio: Portfolio) ->
     assert selection.largest_saving(found.evidence.against(one.policy), 9) is None
 
 
-def test_a_cell_says_how_much_was_tried_and_a_run_does_not(
-    portfolio: Portfolio, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
+def test_a_cell_says_what_was_tried(portfolio: Portfolio, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv(TRIAL_BOOK, str(tmp_path))
     bands = [0.005 + 0.002 * k for k in range(20)]
     played = [
@@ -211,8 +195,7 @@ def test_a_cell_says_how_much_was_tried_and_a_run_does_not(
     for shown in (" ".join(repr(found).split()), found._repr_html_()):
         assert "The trial book has 20 configurations of these assets in days of this test." in shown
         assert "Of 19 other configurations that save nothing, the best shows " in shown
-    other = compare([played[0], played[1]], draws=100)
-    assert "20 configurations" in other.searched
+    assert "20 configurations" in compare([played[0], played[1]], draws=100).searched
     monkeypatch.setenv("REBALANCE_RUN", "a run")
     assert compare([played[0], played[10]], draws=100).searched == ""
 
@@ -236,7 +219,7 @@ def test_nothing_was_selected_among_one_policy_or_its_copies(portfolio: Portfoli
     assert twins.policies["twin"].deflated is None
 
 
-def test_a_policy_without_active_returns_says_so(
+def test_no_active_returns_are_told(
     written: tuple[Comparison, TrialBook, int], monkeypatch: pytest.MonkeyPatch
 ) -> None:
     comparison, names = written[0], {id(b): name for name, b in written[0].backtests.items()}

@@ -55,16 +55,13 @@ def tuned(market: Market) -> Tuned:
 def test_the_forty_candidates_are_ten_bands_in_equal_log_steps_with_four_destinations() -> None:
     candidates = TunedThreshold(HELD).candidates()
     bands = sorted({c.band for c in candidates})
-    assert len(candidates) == 40
-    assert (bands[0], bands[-1]) == (0.005, 0.1)
+    assert (len(candidates), bands[0], bands[-1]) == (40, 0.005, 0.1)
     np.testing.assert_allclose(np.diff(np.log(bands)), np.log(20) / 9, rtol=1e-3)
-    parts = {round(c.destination / c.band, 9) for c in candidates}
-    assert parts == {0.0, 0.25, 0.5, 1.0}
+    assert {round(c.destination / c.band, 9) for c in candidates} == {0.0, 0.25, 0.5, 1.0}
 
 
 def test_candidate_with_the_lowest_j_is_kept(market: Market) -> None:
-    past = market.until(market.dates[499])
-    spec = TunedThreshold(HELD, bands=(0.01, 0.03), to=(0.0, 1.0))
+    past, spec = market.until(market.dates[499]), TunedThreshold(HELD, bands=(0.01, 0.03), to=(0.0, 1.0))
     found = {(band, to): by_hand(Threshold(HELD, band, to), past) for band in (0.01, 0.03) for to in ("target", "edge")}
     band, to = min(found, key=found.__getitem__)
     policy, card = (one := tune(spec, desk(market))).policy, one.card
@@ -79,16 +76,14 @@ def test_every_j_is_that_of_the_engine(market: Market, costs: Costs) -> None:
     rules = [Never(HELD), Calendar(EqualWeights(), "week"), Threshold(HRP(window=60, schedule="month"), 0.02)]
     card = tune([GRID, *rules], desk(market, costs)).card
     expected = [by_hand(rule, past, costs, start=61) for rule in [*GRID_RULES, *rules]]
-    assert card.first == market.dates[61]
-    assert card.tried["loss"].tolist() == pytest.approx(expected, rel=1e-12)
+    assert (card.first, card.tried["loss"].tolist()) == (market.dates[61], pytest.approx(expected, rel=1e-12))
     assert card.tried["chosen"].tolist() == [k == int(np.argmin(expected)) for k in range(15)]
 
 
 def test_without_costs_the_narrowest_band_is_best_and_with_high_costs_a_wide_one(market: Market) -> None:
     spec = TunedThreshold(HELD, bands=(0.001, 0.01, 0.1))
     free, dear = (tune(spec, desk(market, Costs.bps(3, commission=c))).policy for c in (0.0, 400.0))
-    assert free.band == 0.001
-    assert dear.band == 0.1
+    assert (free.band, dear.band) == (0.001, 0.1)
 
 
 def test_cost_multiple_is_that_of_the_costs(market: Market) -> None:
@@ -119,8 +114,7 @@ def test_candidates_that_are_equal_count_once(market: Market) -> None:
 
 
 def test_grid_without_allocation_is_played_on_the_strategic_target(market: Market, tuned: Tuned) -> None:
-    assert tuned.policy.allocation == HELD
-    assert tune([Never(Strategic())], desk(market)).policy.allocation == HELD
+    assert (tuned.policy.allocation, tune([Never(Strategic())], desk(market)).policy.allocation) == (HELD, HELD)
     both = tune(Choices(threshold, allocation=(HELD, EqualWeights()), band=(0.01, 0.02)), desk(market))
     assert both.card.trials == 4
     assert both.policy.allocation == HELD  # against which J is measured
@@ -135,8 +129,7 @@ def test_j_may_be_measured_elsewhere(market: Market) -> None:
         return pd.DataFrame({"loss": [abs(rule.band - 0.02) for rule in rules], "worlds": 7})
 
     found = tune(GRID, desk(market), measure=measure)
-    assert seen["last"] == market.dates[499]
-    assert (found.policy.band, found.card.loss) == (0.02, 0.0)
+    assert (seen["last"], found.policy.band, found.card.loss) == (market.dates[499], 0.02, 0.0)
     assert found.card.tried["worlds"].eq(7).all()
 
 
@@ -156,15 +149,13 @@ WORK = {"day_cost": 3e-6, "order_cost": 5e-7}  # fraction of NAV: 3 and 0.5 of a
 def with_work(rule: Rule, past: Market, day_cost: float, order_cost: float) -> float:
     """J of a rule and the cost of its days with a trade and orders, bp a year, by the engine and by counting."""
     b = backtest(past, rule, COSTS, start=past.dates[1])
-    years = len(b.net_returns) / b.periods_per_year
-    moved = b.counted[b.booked]
+    years, moved = len(b.net_returns) / b.periods_per_year, b.counted[b.booked]
     work = day_cost * moved.any(axis=1).sum() + order_cost * moved.sum()
     return by_hand(rule, past) + 1e4 * float(work) / years
 
 
 def test_what_is_kept_has_the_least_loss_with_work_of_independent_backtests(market: Market) -> None:
-    past = market.until(market.dates[499])
-    card = tune(GRID, desk(market, **WORK)).card
+    past, card = market.until(market.dates[499]), tune(GRID, desk(market, **WORK)).card
     expected = [with_work(rule, past, **WORK) for rule in GRID_RULES]
     assert card.minimised.tolist() == pytest.approx(expected, rel=1e-12)
     assert card.rule == GRID_RULES[int(np.argmin(expected))]
@@ -217,11 +208,9 @@ def test_it_is_tuned_on_the_days_before_the_test_or_until_a_day(market: Market, 
 
 
 def test_nothing_after_until_changes_anything(market: Market, tuned: Tuned) -> None:
-    rng = np.random.default_rng(5)
-    returns = market.returns.copy()
+    rng, returns = np.random.default_rng(5), market.returns.copy()
     returns[500:] = rng.normal(0.0, 0.05, returns[500:].shape)
-    spreads = np.full(market.shape, 5e-4)
-    other = replace(market, returns=returns)
+    spreads, other = np.full(market.shape, 5e-4), replace(market, returns=returns)
     assert tune(GRID, desk(other)).card.sentence == tuned.card.sentence
     pd.testing.assert_frame_equal(tune(GRID, desk(other)).card.tried, tuned.card.tried)
     before = tune(GRID, desk(market, Costs(np.zeros(3), spreads.copy())))
@@ -237,8 +226,7 @@ def test_nothing_before_until_is_left_out(market: Market, tuned: Tuned) -> None:
 
 
 def test_flows_after_until_are_left_out_and_those_before_are_played(market: Market) -> None:
-    flows = Flows({market.dates[100]: 0.5, market.dates[600]: 0.5})
-    past = market.until(market.dates[499])
+    flows, past = Flows({market.dates[100]: 0.5, market.dates[600]: 0.5}), market.until(market.dates[499])
     card = tune([Threshold(HELD, 0.01)], desk(market, flows=flows)).card
     b = backtest(past, Threshold(HELD, 0.01), COSTS, start=past.dates[1], flows=Flows({market.dates[100]: 0.5}))
     assert losses(b, measured_by(past, WEIGHTS)).mean() == pytest.approx(card.loss, rel=1e-12)
@@ -283,10 +271,8 @@ def test_rule_that_was_tuned_is_of_its_class_and_has_one_field_more() -> None:
     assert isinstance(policy, Threshold)
     assert repr(policy) == f"Fitted{rule!r}"[:-1] + f", fitted_until={seen!r})"
     assert policy != rule
-    assert policy == with_last_day(rule, seen)
-    assert hash(policy) == hash(with_last_day(rule, seen))
-    assert replace(policy, band=0.03).fitted_until == seen
-    assert pickle.loads(pickle.dumps(policy)) == policy
+    assert (policy, hash(policy)) == (with_last_day(rule, seen), hash(with_last_day(rule, seen)))
+    assert (replace(policy, band=0.03).fitted_until, pickle.loads(pickle.dumps(policy))) == (seen, policy)
     assert with_last_day(policy, seen + pd.Timedelta(days=1)).fitted_until == pd.Timestamp("2020-05-02")
     assert with_last_day(policy, seen - pd.Timedelta(days=1)).fitted_until == seen
 
@@ -322,28 +308,25 @@ def test_tried_thresholds_have_band_and_destination(tuned: Tuned) -> None:
     assert tried["destination"].tolist()[:3] == [0.0, 0.005, 0.01]
 
 
-@pytest.mark.parametrize(
-    ("choices", "low", "edges"),
-    [
-        (Choices(threshold, band=(0.01, 0.02, 0.04)), {"band": 0.02}, ()),
-        (Choices(threshold, band=(0.01, 0.02, 0.04)), {"band": 0.01}, ("band (0.01)",)),
-        (Choices(threshold, band=(0.04, 0.01, 0.02)), {"band": 0.04}, ("band (0.04)",)),
-        (Choices(threshold, band=(0.0, 0.01)), {"band": 0.0}, ()),  # there is no narrower one
-        (Choices(threshold, band=0.01), {"band": 0.01}, ()),  # it was not chosen
-        (Choices(threshold, band=0.01, to=(0.0, 1.0)), {"destination": 0.0}, ()),
-        (Choices(threshold, band=(0.01, 0.02), to=(0.25, 0.5)), {"band": 0.02}, ("band (0.02)",)),  # all `to` are equal
-        (
-            Choices(threshold, band=(0.01, 0.02), to=(0.0, 0.5)),
-            {"band": 0.02, "destination": 0.01},
-            ("band (0.02)", "to (0.5)"),
-        ),
-        (Choices(Threshold, band=0.01, fraction=(0.5, 0.75, 1.0)), {"fraction": 1.0}, ()),
-        (Choices(Threshold, band=0.01, fraction=(0.5, 0.75, 1.0)), {"fraction": 0.5}, ("fraction (0.5)",)),
-        (Choices(Calendar, schedule=("week", "month")), {"schedule": "month"}, ()),  # words have no edge
-        ([Threshold(HELD, 0.01), Threshold(HELD, 0.02)], {"band": 0.02}, ()),  # nor has a list
-    ],
-)
-def test_card_says_when_the_grid_should_be_wider(
+@pytest.mark.parametrize(("choices", "low", "edges"), [
+    (Choices(threshold, band=(0.01, 0.02, 0.04)), {"band": 0.02}, ()),
+    (Choices(threshold, band=(0.01, 0.02, 0.04)), {"band": 0.01}, ("band (0.01)",)),
+    (Choices(threshold, band=(0.04, 0.01, 0.02)), {"band": 0.04}, ("band (0.04)",)),
+    (Choices(threshold, band=(0.0, 0.01)), {"band": 0.0}, ()),  # there is no narrower one
+    (Choices(threshold, band=0.01), {"band": 0.01}, ()),  # it was not chosen
+    (Choices(threshold, band=0.01, to=(0.0, 1.0)), {"destination": 0.0}, ()),
+    (Choices(threshold, band=(0.01, 0.02), to=(0.25, 0.5)), {"band": 0.02}, ("band (0.02)",)),  # all `to` are equal
+    (
+        Choices(threshold, band=(0.01, 0.02), to=(0.0, 0.5)),
+        {"band": 0.02, "destination": 0.01},
+        ("band (0.02)", "to (0.5)"),
+    ),
+    (Choices(Threshold, band=0.01, fraction=(0.5, 0.75, 1.0)), {"fraction": 1.0}, ()),
+    (Choices(Threshold, band=0.01, fraction=(0.5, 0.75, 1.0)), {"fraction": 0.5}, ("fraction (0.5)",)),
+    (Choices(Calendar, schedule=("week", "month")), {"schedule": "month"}, ()),  # words have no edge
+    ([Threshold(HELD, 0.01), Threshold(HELD, 0.02)], {"band": 0.02}, ()),  # nor has a list
+])  # fmt: skip
+def test_card_asks_for_wider_grids(
     market: Market, choices: Choices, low: dict[str, object], edges: tuple[str, ...]
 ) -> None:
     def measure(setup: Setup, rules: list[Rule]) -> pd.DataFrame:
@@ -368,36 +351,25 @@ def test_card_of_equal_candidates_says_so_and_gives_no_advice_on_the_grid(market
 # -- at the door -----------------------------------------------------------------------------------------------------
 
 
-@pytest.mark.parametrize(
-    ("candidates", "settings", "words"),
-    [
-        ([], {}, "candidates are []: give Choices of a rule's settings, or a list of rules, one at least"),
-        ("band", {}, "candidates are 'band': give Choices"),
-        (Threshold(HELD), {}, "give Choices of a rule's settings"),
-        ([Threshold], {}, "give a rule; tune or train policies first"),
-        ([TunedThreshold(HELD)], {}, "give a rule; tune or train policies first"),
-        (Choices(Threshold, band=-0.01), {}, "band of Threshold is -0.01"),
-        (GRID, {"until": "2019-12-31"}, "until is 2019-12-31, and the data of market runs from 2020-01-01 to"),
-        (GRID, {"until": "2030-01-01"}, "until is 2030-01-01, and the data of market runs from 2020-01-01 to"),
-        (GRID, {"until": 2020}, "until is 2020: write a date as YYYY-MM-DD"),
-        (GRID, {"until": "soon"}, "until is 'soon': write a date as YYYY-MM-DD"),
-        (GRID, {"until": "2020-01-02"}, "the training days end on 2020-01-02, before all targets are known"),
-        (GRID, {"cost_multiple": -1.0}, "cost_multiple is -1.0: give a finite number of at least 0"),
-        (
-            GRID,
-            {"measure": "worlds"},
-            "measure is 'worlds': give a function that measures candidates, such as on_worlds()",
-        ),
-        (GRID, {"measure": lambda setup, rules: None}, "what measures candidates gave None: it must give a table"),
-        (GRID, {"measure": lambda setup, rules: pd.DataFrame({"loss": [1.0]})}, "gave 1 rows of loss for 12 rules"),
-        (GRID, {"measure": lambda setup, rules: pd.DataFrame({"K": [1.0] * 12})}, "gave 12 rows of K for 12 rules"),
-        (
-            GRID,
-            {"measure": lambda setup, rules: pd.DataFrame({"loss": [np.nan] * 12})},
-            "is nan: a candidate needs a fin",
-        ),
-    ],
-)
+@pytest.mark.parametrize(("candidates", "settings", "words"), [
+    ([], {}, "candidates are []: give Choices of a rule's settings, or a list of rules, one at least"),
+    ("band", {}, "candidates are 'band': give Choices"),
+    (Threshold(HELD), {}, "give Choices of a rule's settings"),
+    ([Threshold], {}, "give a rule; tune or train policies first"),
+    ([TunedThreshold(HELD)], {}, "give a rule; tune or train policies first"),
+    (Choices(Threshold, band=-0.01), {}, "band of Threshold is -0.01"),
+    (GRID, {"until": "2019-12-31"}, "until is 2019-12-31, and the data of market runs from 2020-01-01 to"),
+    (GRID, {"until": "2030-01-01"}, "until is 2030-01-01, and the data of market runs from 2020-01-01 to"),
+    (GRID, {"until": 2020}, "until is 2020: write a date as YYYY-MM-DD"),
+    (GRID, {"until": "soon"}, "until is 'soon': write a date as YYYY-MM-DD"),
+    (GRID, {"until": "2020-01-02"}, "the training days end on 2020-01-02, before all targets are known"),
+    (GRID, {"cost_multiple": -1.0}, "cost_multiple is -1.0: give a finite number of at least 0"),
+    (GRID, {"measure": "worlds"}, "measure is 'worlds': give a function that measures candidates, such as on_worlds()"),
+    (GRID, {"measure": lambda setup, rules: None}, "what measures candidates gave None: it must give a table"),
+    (GRID, {"measure": lambda setup, rules: pd.DataFrame({"loss": [1.0]})}, "gave 1 rows of loss for 12 rules"),
+    (GRID, {"measure": lambda setup, rules: pd.DataFrame({"K": [1.0] * 12})}, "gave 12 rows of K for 12 rules"),
+    (GRID, {"measure": lambda setup, rules: pd.DataFrame({"loss": [np.nan] * 12})}, "is nan: a candidate needs a fin"),
+])  # fmt: skip
 def test_what_cannot_be_tuned_is_refused(market, candidates, settings: dict[str, object], words: str) -> None:
     with pytest.raises(ConfigError) as error:
         tune(candidates, desk(market), **settings)

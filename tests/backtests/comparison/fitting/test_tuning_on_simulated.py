@@ -41,8 +41,7 @@ def test_worlds_have_the_moments_of_the_market() -> None:
 @pytest.fixture(scope="module")
 def setup() -> Setup:
     """Thirty years of one asset of 16 % beside cash, ten of which are the test."""
-    model = GBM([P * SIGMA**2], [[SIGMA**2]], 252)
-    market = simulated_market(model, days=252 * 30, seed=9, start="1985-01-02")
+    market = simulated_market(GBM([P * SIGMA**2], [[SIGMA**2]], 252), days=252 * 30, seed=9, start="1985-01-02")
     costs = Costs.bps(1, commission=10)
     return Setup.on(market, costs, FixedWeights((P,)), start=market.dates[252 * 20], tracking_penalty=G, lag=0)
 
@@ -60,8 +59,7 @@ def test_a_band_to_its_edge_tuned_on_worlds_is_that_of_the_closed_form(setup: Se
 
 def test_the_days_of_the_test_are_not_looked_at(setup: Setup) -> None:
     candidates = [Threshold(setup.strategic, band) for band in (0.02, 0.05)]
-    one = tune(candidates, setup, measure=on_worlds(paths=4, years=1))
-    rng = np.random.default_rng(1)
+    one, rng = tune(candidates, setup, measure=on_worlds(paths=4, years=1)), np.random.default_rng(1)
     returns = setup.market.returns.copy()
     returns[252 * 20 :] = rng.normal(0.0, 0.05, returns[252 * 20 :].shape)
 
@@ -70,19 +68,16 @@ def test_the_days_of_the_test_are_not_looked_at(setup: Setup) -> None:
     np.testing.assert_array_equal(one.card.tried["loss"], again.card.tried["loss"])
 
 
-@pytest.mark.parametrize(
-    ("settings", "words"),
-    [
-        ({"paths": 1}, "paths is 1: give a whole number of paths, 2 or more"),
-        ({"paths": "many"}, "paths is 'many': give a whole number"),
-        ({"years": 0}, "years is 0: give a finite number above 0"),
-        ({"years": "x"}, "years is 'x': give a finite number"),
-        ({"warm_up": "x"}, "warm_up is 'x': give years, 0 or more"),
-        ({"warm_up": -1}, "warm_up is -1: give years"),
-        ({"seed": "x"}, "seed is 'x': give a whole number, 0 or more"),
-        ({"seed": -1}, "seed is -1: give a whole number"),
-    ],
-)
+@pytest.mark.parametrize(("settings", "words"), [
+    ({"paths": 1}, "paths is 1: give a whole number of paths, 2 or more"),
+    ({"paths": "many"}, "paths is 'many': give a whole number"),
+    ({"years": 0}, "years is 0: give a finite number above 0"),
+    ({"years": "x"}, "years is 'x': give a finite number"),
+    ({"warm_up": "x"}, "warm_up is 'x': give years, 0 or more"),
+    ({"warm_up": -1}, "warm_up is -1: give years"),
+    ({"seed": "x"}, "seed is 'x': give a whole number, 0 or more"),
+    ({"seed": -1}, "seed is -1: give a whole number"),
+])  # fmt: skip
 def test_worlds_of_no_sense_are_refused_at_the_door(settings: dict[str, Any], words: str) -> None:
     with pytest.raises(ConfigError, match=words):
         on_worlds(**settings)
@@ -98,8 +93,7 @@ def test_what_worlds_cannot_measure_is_refused(setup: Setup) -> None:
 def test_worlds_have_the_classes_and_names_of_the_arena() -> None:
     """One asset a class, and a payer by name: groups are assets, and nobody is called S1."""
     names, costs = ("AGG", "SPY"), Costs.bps(2, commission=5)
-    market = world(days=600, n=2, seed=2)
-    table = instruments_table(names, asset_class=["bonds", "stock"])
+    market, table = world(days=600, n=2, seed=2), instruments_table(names, asset_class=["bonds", "stock"])
     market = replace(market, assets=names, instruments=table, calendar="XNYS", dates=sessions_of(600))
     target = FixedWeights((0.5, 0.5))
     setup = Setup.on(market, costs, target, start=market.dates[400])

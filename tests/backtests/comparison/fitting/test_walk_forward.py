@@ -136,8 +136,7 @@ def test_a_candidate_that_is_none_is_refused(portfolio: Portfolio) -> None:
 
 
 def test_a_succession_has_no_answer_before_its_first_start(portfolio: Portfolio, tuned: WalkForward) -> None:
-    policies = tuple(fitted.policy for fitted in tuned.fits)
-    late = Succession(policies[1:], tuned.starts[1:])
+    late = Succession(tuple(fitted.policy for fitted in tuned.fits)[1:], tuned.starts[1:])
     with pytest.raises(PolicyError, match="a walk-forward from 2018-01-02 on has no policy for 2016-01"):
         backtest_candidate(replace(portfolio, test_start=pd.Timestamp(STARTS[0])), late, "late")
 
@@ -201,8 +200,7 @@ def test_a_window_of_an_allocation_lies_within_that_of_the_fold(portfolio: Portf
     spec = TunedThreshold(HRP(window=252), bands=(0.01, 0.02), to=(0.0,))
     [(first, seen, sessions)] = training_days(walk_forward(portfolio, "hrp", STARTS[:1], window=600, spec=spec))
     dates = portfolio.market.dates
-    assert (seen, sessions) == (dates[dates < STARTS[0]][-1], 600 - 252)
-    assert first == dates[dates <= seen][-sessions]
+    assert (seen, sessions, first) == (dates[dates < STARTS[0]][-1], 600 - 252, dates[dates <= seen][-sessions])
 
 
 def test_a_line_that_left_before_a_window_is_not_in_it(portfolio: Portfolio) -> None:
@@ -215,12 +213,9 @@ def test_a_line_that_left_before_a_window_is_not_in_it(portfolio: Portfolio) -> 
     table = market.instruments.copy()
     table.loc["GLD", ["delisted", "delisting_return"]] = [market.dates[leaves], 0.0]
     left = replace(
-        market,
-        instruments=table,
-        returns=np.where(gone, 0.0, market.returns),
-        tradable=market.tradable & ~gone,
+        market, instruments=table, returns=np.where(gone, 0.0, market.returns), tradable=market.tradable & ~gone,
         dividends=None,
-    )
+    )  # fmt: skip
     cut: Market = _from_row(left, leaves + 200)
     assert not cut.listed[:, i].any()
     assert cut.exits.tolist() == [len(cut.dates)] * len(cut.assets)
@@ -230,18 +225,13 @@ def test_a_line_that_left_before_a_window_is_not_in_it(portfolio: Portfolio) -> 
     assert not cut.returns[0].any()
 
 
-@pytest.mark.parametrize(
-    ("settings", "said"),
-    [
-        ({"window": 1}, "window is 1"),
-        ({"window": 250.5}, "window is 250.5"),
-        ({"embargo": -1}, "embargo is -1"),
-        ({"embargo": 100_000}, "0 sessions are left before it with an embargo of"),
-    ],
-)
-def test_windows_and_embargoes_that_leave_nothing_are_refused(
-    portfolio: Portfolio, settings: dict[str, int], said: str
-) -> None:
+@pytest.mark.parametrize(("settings", "said"), [
+    ({"window": 1}, "window is 1"),
+    ({"window": 250.5}, "window is 250.5"),
+    ({"embargo": -1}, "embargo is -1"),
+    ({"embargo": 100_000}, "0 sessions are left before it with an embargo of"),
+])  # fmt: skip
+def test_windows_and_embargoes_of_no_day_are_refused(portfolio: Portfolio, settings: dict[str, int], said: str) -> None:
     with pytest.raises(ConfigError, match=said):
         walk_forward(portfolio, "tuned", STARTS, **settings)
 
@@ -262,8 +252,7 @@ def test_the_decay_is_the_mean_over_folds_at_each_age(tuned: WalkForward) -> Non
     """Folds of 24, 30 and 30 months: in the first three months 0, 1 and 2, all three about as often."""
     table = aging(tuned, 1.0).decay()
     assert table["months"].tolist() == ["0–3", "3–6", "6–12", "12–24", "24 and more"]
-    assert table["folds"].tolist() == [3, 3, 3, 3, 2]
-    assert table["sessions"].sum() == len(tuned.score.losses)
+    assert (table["folds"].tolist(), table["sessions"].sum()) == ([3, 3, 3, 3, 2], len(tuned.score.losses))
     np.testing.assert_allclose(table["difference"][:4], np.array([1.0, 4.0, 8.5, 17.5]) + 1 / 3, atol=0.15)
     assert table[["lower", "upper"]].isna().any(axis=1).tolist() == [False] * 4 + [True]
     shown = repr(aging(tuned, 1.0))

@@ -8,13 +8,7 @@ import numpy as np
 import pandas as pd
 import pytest
 
-from backtests.laboratory.learned.known_optimum import (
-    KnownOptimum,
-    gaps_to_optimum,
-    learners,
-    learners_with_fee,
-    shipped,
-)
+from backtests.laboratory.learned import known_optimum
 from backtests.laboratory.simulate import estimate, play
 from backtests.laboratory.simulated_market import BASE_CASE
 from foundation.errors import ConfigError
@@ -23,10 +17,10 @@ from research.learning import GradientSettings, Learned, PPOSettings
 from research.rules import OptimalRegion
 
 TARGET = FixedWeights(BASE_CASE.target)
-PLAIN = KnownOptimum(BASE_CASE, paths=300, seed=11)
+PLAIN = known_optimum.KnownOptimum(BASE_CASE, paths=300, seed=11)
 HALF = 12.3 / 2  # of the gap of a network that has learned nothing; what is left hangs on seed and processor
 FAST = PPOSettings(worlds=128, batch=1024, learning_rate=1e-2, hidden=16)  # five seeds end at gaps of 0.07 to 2.1
-WITH_FEE = KnownOptimum(replace(BASE_CASE, ticket=1e-4), paths=300, seed=11)
+WITH_FEE = known_optimum.KnownOptimum(replace(BASE_CASE, ticket=1e-4), paths=300, seed=11)
 
 
 def test_the_optimum_is_that_of_the_laboratory() -> None:
@@ -37,7 +31,7 @@ def test_the_optimum_is_that_of_the_laboratory() -> None:
 
 
 @pytest.mark.parametrize("known", [PLAIN, WITH_FEE], ids=["plain", "fee"])
-def test_played_the_optimum_loses_what_its_programme_promises(known: KnownOptimum) -> None:
+def test_played_the_optimum_loses_what_its_programme_promises(known: known_optimum.KnownOptimum) -> None:
     whole = estimate(known.best, level=0.99)
     assert whole.lower < 1e4 * known.region.value < whole.upper
     assert whole.error < 0.01 * whole.value
@@ -55,7 +49,7 @@ LEARNERS = {  # by name: what is known, the learner at a part of the benchmark's
 def learned(name: str) -> pd.Series:
     """Its gap on unseen paths, with 95 %."""
     known, spec, _ = LEARNERS[name]
-    return gaps_to_optimum(known, {"learner": spec}).set_index("learner").loc["learner"]
+    return known_optimum.gaps_to_optimum(known, {"learner": spec}).set_index("learner").loc["learner"]
 
 
 @pytest.mark.parametrize("name", LEARNERS)
@@ -71,13 +65,14 @@ def test_it_is_not_below_the_known_optimum_beyond_chance(name: str) -> None:
     assert learned(name)["upper"] > 0.0
 
 
-@pytest.mark.parametrize(("market", "specs"), [("plain", learners), ("fee", learners_with_fee)])
+@pytest.mark.parametrize(
+    ("market", "specs"), [("plain", known_optimum.learners), ("fee", known_optimum.learners_with_fee)]
+)
 def test_the_kept_seeds_had_the_budgets_of_today(market: str, specs: Callable[..., dict[str, Learned]]) -> None:
-    table = shipped(market).query("learner != 'closed form'")
+    table = known_optimum.shipped(market).query("learner != 'closed form'")
     for name, spec in specs(TARGET, (1, 2, 3, 4, 5)).items():
         own = table[table["learner"] == name]
-        assert own["seed"].tolist() == list(spec.seeds)
-        assert set(own["steps"]) == {spec.whole_steps}
+        assert (own["seed"].tolist(), set(own["steps"])) == (list(spec.seeds), {spec.whole_steps})
     assert set(table["learner"]) == set(specs(TARGET, (1,)))
 
 

@@ -86,8 +86,7 @@ def all_read(folder: Path) -> bool:
 
 
 def test_one_broken_folder_leaves_the_others_listed(saved: Path, tmp_path: Path) -> None:
-    card = read_card(saved) | {"targets": [{"target": "none"}]}
-    broken = sealed(saved, card, tmp_path / "broken" / "seed-0")
+    broken = sealed(saved, read_card(saved) | {"targets": [{"target": "none"}]}, tmp_path / "broken" / "seed-0")
     other = sealed(saved, read_card(saved) | {"format": "learned rebalancing policy, 2"}, tmp_path / "old" / "seed-0")
     *shown, one, two = policies_text([broken, saved, other]).split("\n\n")
     assert str(saved.parent) in "\n".join(shown)
@@ -96,20 +95,16 @@ def test_one_broken_folder_leaves_the_others_listed(saved: Path, tmp_path: Path)
     assert f"{other} has a card of the format 'learned rebalancing policy, 2'" in two
 
 
-@pytest.mark.parametrize(
-    ("results", "said"),
-    [
-        ('{"stands": "0"}', "holds no valid results: stands: "),
-        ('{"stands": 5, "seals": SEALS}', "stands is 5, which is no seed"),
-        ('{"test": {"market": 1}}', "holds no valid results: test.market: "),
-        ('{"drift": [{"feature": "age"}]}', "holds no valid results: drift.0.distance: Field required"),
-        ('{"optimum": {"seeds": {"0": {"gap": NaN}}}}', "holds no valid results: optimum.seeds.0.loss: "),
-        ("[" * 100_000, "is not JSON"),
-    ],
-)
+@pytest.mark.parametrize(("results", "said"), [
+    ('{"stands": "0"}', "holds no valid results: stands: "),
+    ('{"stands": 5, "seals": SEALS}', "stands is 5, which is no seed"),
+    ('{"test": {"market": 1}}', "holds no valid results: test.market: "),
+    ('{"drift": [{"feature": "age"}]}', "holds no valid results: drift.0.distance: Field required"),
+    ('{"optimum": {"seeds": {"0": {"gap": NaN}}}}', "holds no valid results: optimum.seeds.0.loss: "),
+    ("[" * 100_000, "is not JSON"),
+])  # fmt: skip
 def test_results_with_values_of_other_types_are_refused(saved: Path, tmp_path: Path, results: str, said: str) -> None:
-    folder = sealed(saved, read_card(saved), tmp_path / "seed-0")
-    seal = json.loads((folder / "card.json").read_text())["seal"]
+    seal = json.loads((sealed(saved, read_card(saved), tmp_path / "seed-0") / "card.json").read_text())["seal"]
     (tmp_path / "results.json").write_text(results.replace("SEALS", json.dumps({"seed-0": seal})))
     with pytest.raises(DataError) as caught:
         read_policies(tmp_path)

@@ -9,8 +9,7 @@ import pandas as pd
 import pytest
 from learned import PENALTY, YEAR
 
-from backtests.engine import backtest
-from backtests.engine.result import Backtest
+from backtests.engine import Backtest, backtest
 from backtests.studies.audits.matched_exposure import CONSTANT, benchmarks
 from research.accounting import Costs
 from research.allocation import FixedWeights
@@ -38,8 +37,7 @@ def line(drift: float) -> Market:
 def learned_beside_constant(drift: float) -> tuple[Backtest, Backtest]:
     """The exposure that was learned, out of sample, and as much of it all the time."""
     market = line(drift)
-    last = market.dates[YEAR * LEARNED_ON]
-    reward = Reward(objective=0.0, log_growth=1.0)
+    last, reward = market.dates[YEAR * LEARNED_ON], Reward(objective=0.0, log_growth=1.0)
     spec = Learned(
         WHOLE, steps=180_000, seeds=(1,), learner="ppo", action="exposure", reward=reward, block=250, episode=104
     )

@@ -19,8 +19,7 @@ SEEN = 600
 
 def policy_of(market, weight, bias):
     """A policy that asks one number: of the time since the last trade alone, by `weight`, and `bias`."""
-    policy = carded(market.until(market.dates[SEEN]))
-    first = np.zeros((len(SHARED) + 2, 1), np.float32)
+    policy, first = carded(market.until(market.dates[SEEN])), np.zeros((len(SHARED) + 2, 1), np.float32)
     first[SHARED.index("age")] = weight
     net = network([first, np.array([bias], np.float32), np.ones((1, 1)), np.zeros(1), np.ones((1, 1)), np.zeros(1)])
     return replace(policy, net=net, action="hold_or_trade")

@@ -7,8 +7,7 @@ import numpy as np
 import pytest
 from learned import COSTS, TARGET, YEAR, carded, two_lines
 
-from backtests.engine import backtest
-from backtests.engine.result import Backtest
+from backtests.engine import Backtest, backtest
 from backtests.laboratory.learned.warnings import drift_in, observations, use_warnings
 from foundation.errors import PolicyError
 from research.accounting import Costs, Hold, Trade, View
@@ -54,14 +53,11 @@ def test_what_it_saw_is_found_again_in_the_record(market: Market, policy: Learne
 
 def test_a_market_like_its_training_is_passed_over_in_silence(market: Market, policy: LearnedPolicy) -> None:
     found = played(market, policy)
-    assert len(drift_in(found)) == 9
-    assert found.warnings == ()
+    assert (len(drift_in(found)), found.warnings) == (9, ())
     assert "Warning" not in repr(found)
 
 
-def test_a_market_unlike_its_training_is_named_with_the_features_that_tell(
-    market: Market, policy: LearnedPolicy
-) -> None:
+def test_a_market_unlike_its_training_is_named_with_features_that_tell(market: Market, policy: LearnedPolicy) -> None:
     """Twice the volatility after the training, and not a bit else before."""
     returns = np.array(market.returns)
     returns[SEEN + 1 :] *= 2.0
@@ -103,14 +99,11 @@ def test_the_universal_rebalancer_says_where_it_was_never_trained(market: Market
     """At a thousand times the price of tracking boxes are ten times narrower, and gaps drift through them in a week."""
     usual, dear = (
         backtest(
-            market,
-            Universal(TARGET, tracking_penalty=tracking_penalty, schedule="week"),
-            COSTS,
-            start=market.dates[2_500],
-            name="universal",
+            market, Universal(TARGET, tracking_penalty=tracking_penalty, schedule="week"), COSTS,
+            start=market.dates[2_500], name="universal",
         )
         for tracking_penalty in (5.0, 5e3)
-    )
+    )  # fmt: skip
     assert usual.warnings == ()
     [said] = dear.warnings
     assert re.match(

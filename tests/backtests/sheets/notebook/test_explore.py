@@ -26,7 +26,7 @@ from backtests.sheets.notebook.explore import Explorer, explore, gaps_to_target
 from foundation.errors import ConfigError
 from research.accounting import Costs, Execution
 from research.allocation import FixedWeights
-from research.market import Market, load_market
+from research.market import Market
 from research.rules import Threshold
 
 TARGET = FixedWeights({"SPY": 0.6, "AGG": 0.4})
@@ -50,11 +50,6 @@ explorer""",
     """explorer.rest()
 print('steps', explorer.drawn, 'counted', explorer.counted, 'kept', list(explorer.kept))""",
 )
-
-
-@pytest.fixture(scope="module")
-def market() -> Market:
-    return load_market("us_etf_ohlcv").select(["SPY", "AGG"])
 
 
 @pytest.fixture
@@ -105,15 +100,12 @@ def test_a_price_below_zero_is_refused(given: dict[str, Any], market: Market) ->
         explore(market, TARGET, COSTS, **given)
 
 
-@pytest.mark.parametrize(
-    ("given", "said"),
-    [
-        ({"market": pd.DataFrame({"SPY": [1.0]})}, "market is .*give the market of that table"),
-        ({"target": {"SPY": 1.0}}, "target is .*give an allocation, such as FixedWeights"),
-        ({"costs": None}, "costs is None: give `Costs`"),
-        ({"nav": -1.0}, "nav is -1.0"),
-    ],
-)
+@pytest.mark.parametrize(("given", "said"), [
+    ({"market": pd.DataFrame({"SPY": [1.0]})}, "market is .*give the market of that table"),
+    ({"target": {"SPY": 1.0}}, "target is .*give an allocation, such as FixedWeights"),
+    ({"costs": None}, "costs is None: give `Costs`"),
+    ({"nav": -1.0}, "nav is -1.0"),
+])  # fmt: skip
 def test_what_is_of_another_kind_is_refused(given: dict[str, Any], said: str, market: Market) -> None:
     with pytest.raises(ConfigError, match=said):
         explore(**({"market": market, "target": TARGET, "costs": COSTS} | given))
@@ -125,8 +117,7 @@ def test_what_is_kept_is_compared_and_each_setting_at_rest_counts(explorer: Expl
     explorer.keep(0.05, 0.012341, 0.012342)
     assert list(explorer.kept) == ["±2 % band", "±5 % band", "±1.2341 % band", "±1.2342 % band"]
     assert (explorer.drawn, explorer.counted) == (1, 1)
-    found = compare(explorer.kept, market, COSTS, draws=100)
-    assert list(found.scores) == list(explorer.kept)
+    assert list(compare(explorer.kept, market, COSTS, draws=100).scores) == list(explorer.kept)
 
 
 def test_what_a_browser_adds_to_a_width_is_no_step(explorer: Explorer) -> None:
@@ -204,8 +195,7 @@ def test_sliders_move_in_jupyterlab_and_the_last_picture_stays(tmp_path: Path) -
         last = page.locator(".jp-OutputArea-output img").first.get_attribute("src")
         page.keyboard.press("Control+s")
         page.wait_for_function("!document.querySelector('.jp-mod-dirty')")
-        saved = nbformat.read(tmp_path / "hand.ipynb", 4)
-        nbformat.write(saved, tmp_path / "again.ipynb")
+        nbformat.write(nbformat.read(tmp_path / "hand.ipynb", 4), tmp_path / "again.ipynb")
         again = browser.new_page()
         again.set_default_timeout(PATIENCE)
         again.goto(f"{address}/doc/tree/again.ipynb")  # which nobody has trusted

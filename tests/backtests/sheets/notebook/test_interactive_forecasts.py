@@ -40,8 +40,7 @@ def test_a_line_that_the_market_does_not_have_is_refused(found: ForecastsToday) 
 
 def test_coverage_by_year_is_that_of_the_tables(found: ForecastsToday) -> None:
     path = found.paths["plain"]
-    by_year = pictures.coverage_by_year(path)
-    groups = skill_by_group(path, path.dates.year.to_list())
+    by_year, groups = pictures.coverage_by_year(path), skill_by_group(path, path.dates.year.to_list())
     whole = by_year["outcomes"] == by_year["outcomes"].max()  # years in which each date has all assets
     np.testing.assert_allclose(by_year["as forecast"][whole], groups["coverage of 90 %"][whole], rtol=1e-12)
     promised, plain, _ = pictures.coverage_plot(by_year).data

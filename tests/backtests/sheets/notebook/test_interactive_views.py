@@ -48,16 +48,14 @@ def test_pictures_have_the_numbers_of_the_record(effects: ViewEffects) -> None:
 
 
 def test_intervals_are_drawn_and_none_where_they_are_infinite(effects: ViewEffects) -> None:
-    figure = views_plot(effects.posterior)
-    reach = [trace.error_x.array[0] for trace in figure.data if trace.y[0] == "view"]
+    reach = [trace.error_x.array[0] for trace in views_plot(effects.posterior).data if trace.y[0] == "view"]
     assert reach[0] > 0.0
     assert reach[1] == 0.0
 
 
 @pytest.mark.parametrize("plot", [posterior_plot, views_plot, moves_plot])
 def test_each_picture_has_an_image(effects: ViewEffects, plot: Any) -> None:
-    figure = plot(effects if plot is moves_plot else effects.posterior)
-    drawn = traces_picture(figure).wide
+    drawn = traces_picture(plot(effects if plot is moves_plot else effects.posterior)).wide
     words = ["weight, percentage points", VIEW, "all views"] if plot is moves_plot else ["return, % a year, with 90 %"]
     for word in words:
         assert re.search(rf">{re.escape(word)}<", drawn), word

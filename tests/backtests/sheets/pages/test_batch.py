@@ -66,8 +66,7 @@ def test_without_scripts_it_is_a_plain_table(built: str) -> None:
 
 def test_each_change_has_a_line(built: str, tmp_path: Path) -> None:
     said = "document.title = document.querySelector('.changes').innerText.split('\\n').join('|')"
-    dom = in_browser(built, tmp_path, said)
-    assert "<title>New: 1 run.|  absent</title>" in dom
+    assert "<title>New: 1 run.|  absent</title>" in in_browser(built, tmp_path, said)
 
 
 def test_it_fits_every_width_and_both_themes(built: str, tmp_path: Path) -> None:
@@ -95,8 +94,7 @@ def test_a_verdict_says_who_and_how_much(built: str) -> None:
     assert re.search(r"<td>tuned: gains \d\.\d bp", built)
     assert "<td>keep quarterly" in built
     none = {"policy": "", "now": "quarterly", "gain": float("nan")}
-    assert verdict_words(none) == "none"
-    assert verdict_words(none | {"policy": "edge"}) == "edge"
+    assert (verdict_words(none), verdict_words(none | {"policy": "edge"})) == ("none", "edge")
     assert verdict_words(none | {"policy": "quarterly"}) == "keep quarterly"
 
 
@@ -106,8 +104,7 @@ def test_a_thousand_runs_are_a_small_page() -> None:
 
 def test_a_picture_goes_through_the_drawdowns_on_the_scale_of_all_runs() -> None:
     begin, moves = curve([0.0, -0.5, -0.25, -0.25, -1.0, 0.0], -1.0)[1:].split("l")
-    points = [tuple(map(int, begin.split()))]
-    numbers = list(map(int, re.findall(r"-?\d+", moves)))
+    points, numbers = [tuple(map(int, begin.split()))], list(map(int, re.findall(r"-?\d+", moves)))
     for across, down in zip(numbers[::2], numbers[1::2], strict=True):
         points.append((points[-1][0] + across, points[-1][1] + down))
     assert points == [(0, 0), (4, 6), (8, 3), (12, 3), (16, 12), (20, 0)]

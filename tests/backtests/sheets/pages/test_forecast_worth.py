@@ -44,14 +44,11 @@ def test_a_sentence_of_means_says_worth_interval_p_and_power() -> None:
     assert "as well or better (p 0.012; 0.036 by Holm for 3 judged)." in worth_words("ranks", judged)
 
 
-@pytest.mark.parametrize(
-    ("variance", "target", "said"),
-    [
-        ((0.3, 0.1, 0.5), (0.1, -0.1, 0.3), "Use har for risk: minimum variance by it had 30 % less variance"),
-        ((0.3, -0.1, 0.5), (0.1, -0.1, 0.3), "Do not use har for risk: "),
-        ((0.3, 0.1, 0.5), (-0.3, -0.5, -0.1), "Do not use har for risk: "),
-    ],
-)
+@pytest.mark.parametrize(("variance", "target", "said"), [
+    ((0.3, 0.1, 0.5), (0.1, -0.1, 0.3), "Use har for risk: minimum variance by it had 30 % less variance"),
+    ((0.3, -0.1, 0.5), (0.1, -0.1, 0.3), "Do not use har for risk: "),
+    ((0.3, 0.1, 0.5), (-0.3, -0.5, -0.1), "Do not use har for risk: "),
+])  # fmt: skip
 def test_a_sentence_of_variances_needs_one_saving_and_no_loss(
     variance: tuple[float, float, float], target: tuple[float, float, float], said: str
 ) -> None:

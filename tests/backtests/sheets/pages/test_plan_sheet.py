@@ -95,8 +95,7 @@ def test_the_table_of_policies_has_the_figures_of_the_numbers(folder: Path) -> N
         assert rest == [*map(amount, one["left"]), *paid]
         apart, least, most = (number(100 * each, 1, signed=True) for each in one["worse"])
         assert worse == (f"{apart} [{least}, {most}]" if any(one["worse"]) else "–")
-    assert [one["p"] is None for one in found["policies"].values()] == [True, False]
-    assert found["shown"] == "yearly"
+    assert ([one["p"] is None for one in found["policies"].values()], found["shown"]) == ([True, False], "yearly")
 
 
 def test_what_the_answer_depends_on_has_the_figures_of_the_numbers(folder: Path) -> None:
@@ -118,13 +117,11 @@ def test_what_the_answer_depends_on_has_the_figures_of_the_numbers(folder: Path)
 
 
 def test_the_pictures_show_the_figures_of_the_numbers(folder: Path) -> None:
-    found = numbers_of(folder)
-    fan = pd.read_csv(folder / "figures" / "plan.csv", index_col="year")
+    found, fan = numbers_of(folder), pd.read_csv(folder / "figures" / "plan.csv", index_col="year")
     assert fan.to_numpy() == pytest.approx(np.array(found["policies"]["yearly"]["fan"]), rel=1e-9)
     curve = pd.read_csv(folder / "figures" / "amounts.csv").to_numpy()
     rows = [[one["amount"], *(100 * one["failed"][key] for key in ("value", "low", "high"))] for one in found["curve"]]
-    assert curve == pytest.approx(np.array(rows), rel=1e-9)
-    assert set(found["pictures"]) == {"plan", "amounts"}
+    assert (curve, set(found["pictures"])) == (pytest.approx(np.array(rows), rel=1e-9), {"plan", "amounts"})
 
 
 def test_the_picture_of_amounts_says_the_answer_of_the_first_lines(life: LifeOfPlan) -> None:
@@ -142,10 +139,8 @@ def test_more_spent_fails_no_less_often_and_a_worse_world_no_less_either(life: L
     assert curve == sorted(curve)
     as_it_is, *worse = [(chance.value, safe.value) for chance, safe in life.changes.values()]
     assert all(fails >= as_it_is[0] and safe <= as_it_is[1] for fails, safe in worse)
-    assert life.decades is not None
     assert life.decades[0].value >= life.policies[life.shown].failed.value
-    stated = dict(life.curve)[60_000.0]
-    assert stated == life.changes["as it is"][0] == life.policies[life.shown].failed
+    assert dict(life.curve)[60_000.0] == life.changes["as it is"][0] == life.policies[life.shown].failed
 
 
 # -- sentences -------------------------------------------------------------------------------------------------------
@@ -195,23 +190,20 @@ def test_the_doubt_of_the_mean_stands_beside_the_answer(life: LifeOfPlan) -> Non
     )
 
 
-@pytest.mark.parametrize(
-    ("spending", "words"),
-    [
-        (Spending("constant", 60_000.0), "60,000 USD a year whatever prices do"),
-        (Spending("indexed", 60_000.0), "60,000 USD a year in today's money"),
-        (
-            Spending("guardrails", 60_000.0),
-            "60,000 USD a year in today's money, 10 % less or more where that is 20 % more or less of NAV than at "
-            "first, but not less in the last 15 years, and not raised with prices after a year of losses",
-        ),
-        (Spending("share", share=0.04), "4.0 % of NAV a year"),
-        (
-            Spending("share", share=0.04, floor=30_000.0, ceiling=90_000.0),
-            "4.0 % of NAV a year, at least 30,000 USD in today's money, at most 90,000 USD in today's money",
-        ),
-    ],
-)
+@pytest.mark.parametrize(("spending", "words"), [
+    (Spending("constant", 60_000.0), "60,000 USD a year whatever prices do"),
+    (Spending("indexed", 60_000.0), "60,000 USD a year in today's money"),
+    (
+        Spending("guardrails", 60_000.0),
+        "60,000 USD a year in today's money, 10 % less or more where that is 20 % more or less of NAV than at "
+        "first, but not less in the last 15 years, and not raised with prices after a year of losses",
+    ),
+    (Spending("share", share=0.04), "4.0 % of NAV a year"),
+    (
+        Spending("share", share=0.04, floor=30_000.0, ceiling=90_000.0),
+        "4.0 % of NAV a year, at least 30,000 USD in today's money, at most 90,000 USD in today's money",
+    ),
+])  # fmt: skip
 def test_each_rule_of_spending_is_told(life: LifeOfPlan, spending: Spending, words: str) -> None:
     plan = replace(life.plan, spending=spending, saving=None, once={})
     assert plan_words(replace(life, plan=plan)) == f"Spent are {words}, for 35 years, a part each month."
@@ -237,14 +229,11 @@ def test_it_warns_where_the_answer_may_mislead(life: LifeOfPlan) -> None:
     assert plan_warnings(euros, []) == ["Consumer prices are those of the United States, and the portfolio is in EUR."]
 
 
-def test_what_is_left_out_is_said_on_the_page_in_the_numbers_and_in_the_terminal(
-    life: LifeOfPlan, folder: Path
-) -> None:
+def test_what_is_left_out_is_said_on_page_in_the_numbers_and_in_the_terminal(life: LifeOfPlan, folder: Path) -> None:
     page, found = text_of((folder / "plan.html").read_text(encoding="utf-8")), numbers_of(folder)
     left_out = "thirds is left out: it decides on prices to come, and no plan plays it."
     assert all(words in page for words in (*NOTES, left_out))
-    assert found["warnings"][:2] == [*NOTES, left_out]
-    assert list(found["left_out"]) == ["thirds"]
+    assert (found["warnings"][:2], list(found["left_out"])) == ([*NOTES, left_out], ["thirds"])
     printed = plan_text(replace(life, left_out=found["left_out"]), NOTES)
     assert f"\n\nWarning: {NOTES[0]}\nWarning: {left_out}\nWarning: The plan is longer than the data" in printed
     assert "No warnings." not in page
@@ -261,11 +250,8 @@ def test_a_fraction_of_nav_has_no_amount_and_never_runs_out(shares: LifeOfPlan, 
     found, rows = numbers_of(tmp_path), rows_of(tmp_path)
     one = found["policies"]["yearly"]
     assert (one["failed"]["value"], one["safe"]["value"], found["curve"], found["worst_decade"]) == (
-        0.0,
-        None,
-        [],
-        None,
-    )
+        0.0, None, [], None,
+    )  # fmt: skip
     assert rows["yearly"][1:3] == ["–", "–"]
     assert answer_words(shares) == (
         "Rebalanced by yearly, the plan runs out within 5 years in 0.0 % (0.0 to 3.6 %) of 100 futures."

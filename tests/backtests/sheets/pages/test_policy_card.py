@@ -36,8 +36,7 @@ HOSTILE = "<script>alert(1)</script>"
 @pytest.fixture(scope="module")
 def run(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """Reports with one run, whose policies were saved with what a test found."""
-    reports = tmp_path_factory.mktemp("reports")
-    folder = reports / "desk-2022-12-29-0a1b2c3d" / "policies" / "rl"
+    folder = tmp_path_factory.mktemp("reports") / "desk-2022-12-29-0a1b2c3d" / "policies" / "rl"
     market = two_lines(SESSIONS, seed=1)
     before = market.until(market.dates[SEEN])
     policies = {seed: carded(before, seed) for seed in SEEDS}
@@ -80,8 +79,7 @@ def test_boxes_of_known_width_trade_what_is_past_their_edge(alone: LearnedPolicy
     """A network of zeros but for its last bias: boxes of 8^0.5 half-widths, whatever is seen."""
     arrays = [np.zeros_like(array) for array in alone.net[:6]]
     arrays[-1][:] = 0.5
-    policy = replace(alone, net=network(arrays))
-    edge = REACH**0.5
+    policy, edge = replace(alone, net=network(arrays)), REACH**0.5
     np.testing.assert_allclose(width_multiples(policy, np.array([[0.0, 0.0], [0.1, -0.1]])), edge, rtol=1e-6)
     drifts = np.array([-4.0, -2.0, 0.0, 2.0, 4.0])
     np.testing.assert_allclose(trade_sizes(policy, 0, drifts), [4.0 - edge, 0.0, 0.0, 0.0, edge - 4.0], rtol=1e-6)
@@ -94,8 +92,7 @@ def test_boxes_of_known_width_trade_what_is_past_their_edge(alone: LearnedPolicy
 
 
 def test_the_page_says_what_the_policies_saw_and_what_they_are_worth(run: Path, page: str) -> None:
-    results = json.loads((run / CARD_RESULTS).read_text())
-    card = read_policies(run).cards[2]
+    results, card = json.loads((run / CARD_RESULTS).read_text()), read_policies(run).cards[2]
     assert f"{card['saw']['first']} to {card['saw']['last']}" in page
     assert card["saw"]["fingerprint"][:16] in page
     one = results["optimum"]["seeds"]["2"]
@@ -128,16 +125,13 @@ def test_every_picture_is_there_with_its_numbers(run: Path, page: str) -> None:
 
 
 def test_a_policy_by_itself_without_a_test_has_a_page_too(alone: LearnedPolicy, tmp_path: Path) -> None:
-    folder = alone.save(tmp_path / "rl" / "seed-3")
-    page = write_card(folder).read_text(encoding="utf-8")
+    page = write_card(alone.save(tmp_path / "rl" / "seed-3")).read_text(encoding="utf-8")
     assert "<title>rl, seed-3" in page
     assert "No out-of-sample results" in page
     assert 'id="figure-seeds"' not in page
 
 
-def test_a_browser_shows_it_at_every_width_in_both_themes_and_no_label_covers_another(
-    page: str, tmp_path: Path
-) -> None:
+def test_a_browser_shows_it_at_every_width_in_both_themes_and_no_label_covers_another(page: str) -> None:
     check_page(page)
 
 
@@ -146,8 +140,7 @@ def test_a_browser_shows_it_at_every_width_in_both_themes_and_no_label_covers_an
 
 def test_each_policy_is_a_line_under_its_folder(run: Path, page: str, alone: LearnedPolicy) -> None:
     shipped = run.parents[2] / "shipped"
-    text = policies_text(policy_folders(run.parents[2], shipped))
-    lines = text.splitlines()
+    lines = policies_text(policy_folders(run.parents[2], shipped)).splitlines()
     assert lines[2] == str(run)
     assert all("PPO" in line and "1901-01-04 to 1906-10-05" in line for line in lines[3:6])
     assert [line.split()[-3] for line in lines[3:6]] == ["2.55", "2.60", "2.65"]
@@ -160,8 +153,7 @@ def test_each_policy_is_a_line_under_its_folder(run: Path, page: str, alone: Lea
 
 def test_a_broken_folder_is_named_and_hides_no_other(alone: LearnedPolicy, tmp_path: Path) -> None:
     saved = [alone.save(tmp_path / name) for name in ("broken", "whole")]
-    card = json.loads((saved[0] / CARD).read_text())
-    (saved[0] / CARD).write_text(json.dumps(card | {"seen": "1900-01-01"}))
+    (saved[0] / CARD).write_text(json.dumps(json.loads((saved[0] / CARD).read_text()) | {"seen": "1900-01-01"}))
     text = policies_text(policy_folders(tmp_path, tmp_path))
     assert f"{saved[0]} was changed after it was saved" in text
     assert f"{saved[1]}\n" in text
@@ -173,17 +165,8 @@ def test_a_card_that_says_little_is_a_line_and_no_page(alone: LearnedPolicy, tmp
     told = {"seed": 7, "saw": {"last": None, "market": "simulated ones"}}
     folder = replace(alone, card=told).save(tmp_path / "bare")
     assert policies_text(policy_folders(tmp_path, tmp_path)).splitlines()[3].split() == [
-        "bare",
-        "–",
-        "A",
-        "and",
-        "B",
-        "simulated",
-        "ones",
-        "7",
-        "–",
-        "–",
-    ]
+        "bare", "–", "A", "and", "B", "simulated", "ones", "7", "–", "–",
+    ]  # fmt: skip
     with pytest.raises(DataError, match=r"bare does not have objective, settings, .* Read its card.json itself"):
         write_card(folder)
 
@@ -199,8 +182,7 @@ def test_the_command_lists_and_writes_the_same_bytes(run: Path, page: str) -> No
     assert listed.status == 0, listed.err
     assert str(run) in listed.out
     (run / "card.html").unlink()
-    written = rebalance("research", "policies", run)
-    assert written.out == f"Written to {run / 'card.html'}.\n"
+    assert rebalance("research", "policies", run).out == f"Written to {run / 'card.html'}.\n"
     assert (run / "card.html").read_text(encoding="utf-8") == page
 
 
@@ -209,8 +191,7 @@ def test_policies_of_two_trainings_and_results_of_others_are_refused(run: Path, 
 
     mixed = tmp_path / "rl"
     shutil.copytree(run, mixed)
-    longer = carded(two_lines(SEEN + 50, seed=1), 4)
-    longer.save(mixed / "seed-4")
+    carded(two_lines(SEEN + 50, seed=1), 4).save(mixed / "seed-4")
     with pytest.raises(DataError, match="holds policies of more than one training, or a seed twice: seed-1, seed-2"):
         read_policies(mixed)
     shutil.rmtree(mixed / "seed-4")

@@ -38,12 +38,10 @@ def test_the_table_and_the_pictures_have_the_ratios_of_the_study(kept: Study, st
 
 def test_a_study_of_exposure_has_that_section_alone(tmp_path: Path) -> None:
     place = write_study_sheet(tmp_path, Study.load(KEPT_EXPOSURE))
-    ids = re.findall(r'<section id="(\w+)"', place.read_text(encoding="utf-8"))
-    assert ids == ["exposure", "conventions"]
+    assert re.findall(r'<section id="(\w+)"', place.read_text(encoding="utf-8")) == ["exposure", "conventions"]
 
 
 def test_one_window_says_why_it_has_no_interval(kept: Study) -> None:
-    one = Study(kept.table[kept.table["window"] == 2016], kept.manifest)
-    page = study_html(study_sheet(one))
+    page = study_html(study_sheet(Study(kept.table[kept.table["window"] == 2016], kept.manifest)))
     assert "an interval needs cases of at least two windows" in page
     assert "One window gives no interval: run cases of other windows." in page

@@ -40,14 +40,11 @@ def test_what_is_not_defined_is_named_in_words(risk) -> None:
     assert "No loss (one day, historical, 0.99): too few returns." in said
 
 
-@pytest.mark.parametrize(
-    ("loss", "mean", "said"),
-    [
-        (0.0002, 0.0003, "lost 0.02 % ({}) or more, 0.03 % on average of such days."),
-        (-0.0002, -0.0001, "gained 0.02 % ({}) or less, 0.01 % on average of such days."),
-        (-0.0002, 0.0001, "gained 0.02 % ({}) or less, and lost 0.01 % on average of such days."),
-    ],
-)
+@pytest.mark.parametrize(("loss", "mean", "said"), [
+    (0.0002, 0.0003, "lost 0.02 % ({}) or more, 0.03 % on average of such days."),
+    (-0.0002, -0.0001, "gained 0.02 % ({}) or less, 0.01 % on average of such days."),
+    (-0.0002, 0.0001, "gained 0.02 % ({}) or less, and lost 0.01 % on average of such days."),
+])  # fmt: skip
 def test_a_loss_below_zero_is_a_gain_in_words(risk, loss, mean, said) -> None:
     losses = tuple(replace(one, var=loss, cvar=mean) for one in risk.losses)
     money = f"{0.0002 * risk.portfolio.nav:,.0f} USD"

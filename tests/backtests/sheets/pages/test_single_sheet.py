@@ -13,8 +13,7 @@ import vectorbt as vbt
 from browser import Elements, check_page, redrawn, without_script
 from jsonschema import Draft202012Validator
 
-from backtests.engine import backtest
-from backtests.engine.result import Backtest
+from backtests.engine import Backtest, backtest
 from backtests.evaluation.comparator import RELATIVE
 from backtests.runs.verify import verify
 from backtests.sheets.pages.single_sheet import NUMBERS, PAGE, SCHEMA, SingleSheet
@@ -97,9 +96,7 @@ def test_the_numbers_obey_the_schema_and_are_those_of_the_run(run) -> None:
     assert faults(found) == []
     summary = json.loads((run / "summary.json").read_text())
     assert {key: found["figures"][key] for key in summary} == summary
-    booked = pd.read_csv(run / "booked.csv")
-    assert found["orders"] == len(booked)
-    assert found["settings"]["policy"] == "quarterly"
+    assert (found["orders"], found["settings"]["policy"]) == (len(pd.read_csv(run / "booked.csv")), "quarterly")
     assert found["run"]["name"] == run.name
     for name, picture in found["pictures"].items():
         assert (run / picture["csv"]).is_file(), name
@@ -108,10 +105,8 @@ def test_the_numbers_obey_the_schema_and_are_those_of_the_run(run) -> None:
 def test_the_page_has_all_sections_and_no_address(run, tmp_path) -> None:
     page = (run / PAGE).read_text(encoding="utf-8")
     elements = Elements(page)
-    assert elements.crossed == []
-    assert elements.open == []
-    ids = [attrs["id"] for tag, attrs in elements.found if tag == "section" and "id" in attrs]
-    assert ids == SECTIONS
+    assert (elements.crossed, elements.open) == ([], [])
+    assert [attrs["id"] for tag, attrs in elements.found if tag == "section" and "id" in attrs] == SECTIONS
     links = [attrs["href"] for tag, attrs in elements.found if tag == "a"]
     every = {attrs["id"] for _, attrs in elements.found if attrs.get("id")}
     assert {link[1:] for link in links if link is not None} <= every
@@ -153,8 +148,7 @@ def test_a_backtest_shows_and_writes_the_same_sheet(sheet, tmp_path) -> None:
 
 
 def test_risk_of_the_sheet_is_that_of_vectorbt_and_pandas(sheet, played) -> None:
-    found = sheet.numbers()
-    net = pd.Series(played.net_returns, played.dates[1:])
+    found, net = sheet.numbers(), pd.Series(played.net_returns, played.dates[1:])
     peer = net.vbt.returns(freq="1D", year_freq="252D")
     assert found["figures"]["max_drawdown"] == pytest.approx(peer.max_drawdown(), rel=1e-10)
     assert found["figures"]["volatility"] == pytest.approx(peer.annualized_volatility(), rel=1e-10)
@@ -171,8 +165,7 @@ def test_risk_of_the_sheet_is_that_of_vectorbt_and_pandas(sheet, played) -> None
 
 
 def test_drawdowns_of_the_sheet_are_the_records_of_vectorbt(sheet, played) -> None:
-    close = pd.Series(played.growth_path, played.dates)
-    records = vbt.Drawdowns.from_ts(close, freq="1D").records_readable
+    records = vbt.Drawdowns.from_ts(pd.Series(played.growth_path, played.dates), freq="1D").records_readable
     columns = {"Peak Timestamp": "peak", "Valley Timestamp": "trough", "Recovery Timestamp": "recovery"}
     peers = records.assign(depth=records["Valley Value"] / records["Peak Value"] - 1.0).nsmallest(5, "depth")
     own = sheet.numbers()["risk"]["drawdowns"]
@@ -191,10 +184,8 @@ def sortino_over(net: pd.Series, cash: np.ndarray) -> float:
 def test_growth_stands_beside_that_of_the_target_rebalanced_daily_without_cost(sheet, played) -> None:
     market, first = played.market, played.first + 1
     target = pd.Series(market.returns[first:] @ np.array([0.6, 0.4]), played.dates[1:])
-    grown = np.append(1.0, (1.0 + target).cumprod())
-    data = sheet.content["growth"].data
-    drawn = data[data["policy"] == "the strategic target"]
-    assert drawn["growth"].to_numpy() == pytest.approx(grown, rel=1e-12)
+    grown, data = np.append(1.0, (1.0 + target).cumprod()), sheet.content["growth"].data
+    assert data[data["policy"] == "the strategic target"]["growth"].to_numpy() == pytest.approx(grown, rel=1e-12)
     own = data[data["policy"] == "mine"]
     assert own["relative_to_reference"].to_numpy()[-1] == pytest.approx(
         played.growth_path[-1] / played.growth_path[0] / grown[-1] - 1.0, rel=1e-9
@@ -224,8 +215,7 @@ def test_a_file_adds_shocks_ranges_and_a_year_from_today(run) -> None:
     assert found["stress"]["shocks"][0]["name"] == "US equities fall 20 %"
     assert list(found["stress"]["liquidity"]["policies"]) == ["quarterly"]
     assert found["behaviour"]["ranges"]["quarterly"]["lines"][0]["lower"] == 0.55
-    assert found["behaviour"]["cost_levels"] == []
-    assert found["from_today"]["policies"] == ["quarterly"]
+    assert (found["behaviour"]["cost_levels"], found["from_today"]["policies"]) == ([], ["quarterly"])
     assert len({one["law"] for one in found["from_today"]["futures"]}) == 3
 
 

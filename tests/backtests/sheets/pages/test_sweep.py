@@ -147,11 +147,9 @@ def test_the_table_holds_the_best_in_order(page, table) -> None:
 
 
 def test_the_numbers_behind_each_picture_are_those_of_the_table(table, drawn) -> None:
-    names = list(shortlist(table)["policy"])
-    costs = drawn["cost_ladder"].data
+    names, costs = list(shortlist(table)["policy"]), drawn["cost_ladder"].data
     for name in names:
-        own = costs[costs["policy"] == name]
-        assert own["loss"].tolist() == ladder(table, "cost_multiple")[name].tolist()
+        assert costs[costs["policy"] == name]["loss"].tolist() == ladder(table, "cost_multiple")[name].tolist()
     fan = drawn["start_fan"].data
     assert sorted(fan["growth"]) == sorted(ladder(table, "start", "growth")[names].to_numpy().ravel())
     cells = drawn["map_1"].data
@@ -170,8 +168,7 @@ def test_a_sweep_of_one_level_has_no_ladder_and_says_so() -> None:
 
 
 def test_a_sample_without_a_common_condition_is_drawn_and_nothing_of_it_is_ranked(table) -> None:
-    rng = np.random.default_rng(4)
-    sample = table.sample(40, random_state=4)
+    rng, sample = np.random.default_rng(4), table.sample(40, random_state=4)
     sample = sample.assign(cost_multiple=rng.uniform(0.5, 5.0, 40))
     page = sweep_sheet(sample).page
     said = " ".join(re.findall(r'<p class="lead">(.*?)</p>', page))
@@ -180,18 +177,15 @@ def test_a_sample_without_a_common_condition_is_drawn_and_nothing_of_it_is_ranke
     assert "The best" not in page
     assert re.findall(r'<figure id="figure-(\w+)"', page) == ["sample"]
     assert "No cost ladder: the policies have no common conditions." in page
-    counts = re.findall(r'<th scope="row"[^>]*>.*?</th><td>(\d+)</td>', page)
-    assert sum(map(int, counts)) == 40
-    drawn = sweep_pictures(sample)["sample"]
-    assert sorted(drawn.data["loss"]) == sorted(sample[sample["band"].notna()]["loss"])
+    assert sum(map(int, re.findall(r'<th scope="row"[^>]*>.*?</th><td>(\d+)</td>', page))) == 40
+    assert sorted(sweep_pictures(sample)["sample"].data["loss"]) == sorted(sample[sample["band"].notna()]["loss"])
     assert not Elements(page).crossed
 
 
 def test_bands_that_were_drawn_at_costs_of_their_own_do_not_end_the_page() -> None:
     """Calendars share a condition, bands none: the calendars are ranked, and no map asks for what is not there."""
     found = swept(costs=(1.0,), lags=(1,), starts=1)
-    many = found[found["rule"] != "threshold"]
-    few = found[found["rule"] == "threshold"].head(4)
+    many, few = found[found["rule"] != "threshold"], found[found["rule"] == "threshold"].head(4)
     mixed = pd.concat([many, few.assign(cost_multiple=[2.0, 3.0, 4.0, 5.0])])
     assert "has the lowest rebalancing loss J" in Findings(mixed).lead
     assert "map_1" not in sweep_pictures(mixed)
@@ -207,8 +201,7 @@ def test_hundreds_of_drawn_destinations_are_one_family_and_few_words(table) -> N
     others = table[(table["rule"] != "threshold") & (table["cost_multiple"] == 1.0) & (table["lag"] == 1)]
     both = pd.concat([many, others[others["start"] == one["start"].iloc[0]]])
     found = Findings(both)
-    assert found.families == ["never", "calendar", "band, drawn"]
-    assert len(found.table["policy"].unique()) == 304
+    assert (found.families, len(found.table["policy"].unique())) == (["never", "calendar", "band, drawn"], 304)
     assert len(found.answer()) < 1500
     frontier = sweep_pictures(both)["frontier"]
     assert len(frontier.caption) < 800
@@ -253,8 +246,7 @@ def test_policies_with_another_target_are_named_and_beat_nobody(crowded) -> None
     assert "equal J" in drawn.wide
     assert "Not drawn (they track another target): hrp 252 (44 policies" in drawn.caption
     strategic = sweep_pictures(own[own["allocation"] == "strategic"], tracking_penalty=5.0)["frontier"]
-    here = drawn.data[drawn.data["drawn"]]
-    assert here["efficient"].tolist() == strategic.data["efficient"].tolist()
+    assert drawn.data[drawn.data["drawn"]]["efficient"].tolist() == strategic.data["efficient"].tolist()
     alone = sweep_pictures(own[own["allocation"] == "hrp"], tracking_penalty=5.0)["frontier"]
     assert "own target" in alone.wide
     assert "equal J" not in alone.wide
@@ -262,8 +254,7 @@ def test_policies_with_another_target_are_named_and_beat_nobody(crowded) -> None
 
 def test_a_ladder_stands_above_the_lowest_of_all_policies(table, drawn) -> None:
     """Drawn are the best of each family at today's costs; at others another of the same family may be lower."""
-    data = drawn["cost_ladder"].data
-    whole = ladder(table, "cost_multiple")
+    data, whole = drawn["cost_ladder"].data, ladder(table, "cost_multiple")
     for row in data.to_dict("records"):
         assert row["behind"] == pytest.approx(row["loss"] - whole.loc[row["cost_multiple"]].min(), abs=1e-12)
     least = data.groupby("cost_multiple")["behind"].min()
@@ -273,8 +264,7 @@ def test_a_ladder_stands_above_the_lowest_of_all_policies(table, drawn) -> None:
 
 def test_few_starts_are_told_one_by_one_and_have_no_quantiles(table, drawn) -> None:
     fan = drawn["start_fan"]
-    values = ladder(table, "start")[shortlist(table)["policy"].iloc[0]]
-    for value in values:
+    for value in ladder(table, "start")[shortlist(table)["policy"].iloc[0]]:
         assert number(value) in fan.caption
     assert "80" not in fan.caption
     assert "broad" not in fan.wide
@@ -309,14 +299,10 @@ FEW = {"bands": (0.01, 0.02), "costs": (1.0, 2.0), "lags": (1, 2), "starts": 2}
 SAID = r"No (map 2|cost ladder|lag ladder|start-date fan): "
 
 
-@pytest.mark.parametrize(
-    ("one", "missing"),
-    [
-        ({"bands": (0.02,), "costs": (1.0,)}, {"map 2", "cost ladder"}),
-        ({"lags": (1,), "starts": 1}, {"lag ladder", "start-date fan"}),
-    ],
-    ids=["band and cost", "lag and start"],
-)
+@pytest.mark.parametrize(("one", "missing"), [
+    ({"bands": (0.02,), "costs": (1.0,)}, {"map 2", "cost ladder"}),
+    ({"lags": (1,), "starts": 1}, {"lag ladder", "start-date fan"}),
+], ids=["band and cost", "lag and start"])  # fmt: skip
 def test_pictures_that_parameters_of_one_value_lack_say_so(one, missing) -> None:
     drawn = sweep_pictures(swept(**(FEW | one)))
     shown = "".join(drawn[name]._repr_html_() for name in ("map_2", "cost_ladder", "lag_ladder", "start_fan"))
@@ -354,8 +340,7 @@ def test_parallel_coordinates_have_an_axis_for_all_that_varies(table) -> None:
     varied = ["rule", "calendar", "band", "destination", "cost", "lag", "start"]  # in the order of the columns
     assert labels == [*varied, "Cost", "Tracking error", "Rebalancing loss J"]
     assert len(figure.data[0].dimensions[0].values) == len(table)
-    best = int(table["loss"].argmin())
-    assert figure.data[0].line.color[best] == max(figure.data[0].line.color)
+    assert figure.data[0].line.color[int(table["loss"].argmin())] == max(figure.data[0].line.color)
 
 
 def test_an_axis_names_its_values_and_those_without_one(table) -> None:
@@ -371,15 +356,12 @@ def test_a_metric_goes_by_ratio_where_its_values_are_far_apart(table) -> None:
     far = metric_scale(table, "loss")
     assert far["values"] == pytest.approx(np.log10(table["loss"]).tolist())
     assert [10.0**v for v in far["tickvals"]] == pytest.approx([float(w) for w in far["ticktext"]])
-    near = metric_scale(table, "growth")
-    assert near["values"] == pytest.approx((100.0 * table["growth"]).tolist())
+    assert metric_scale(table, "growth")["values"] == pytest.approx((100.0 * table["growth"]).tolist())
 
 
 # a real browser
 
 
 @pytest.mark.parametrize("which", ["page", "crowded_page"])
-def test_a_browser_shows_it_at_every_width_in_both_themes_and_no_label_covers_another(
-    which, request, tmp_path: Path
-) -> None:
+def test_a_browser_shows_it_at_every_width_in_both_themes_and_no_label_covers_another(which, request) -> None:
     check_page(request.getfixturevalue(which))

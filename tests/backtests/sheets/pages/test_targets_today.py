@@ -53,9 +53,7 @@ def test_text_has_a_table_for_each_allocation_with_controls_beside_it(found: Tar
 
 
 def test_numbers_are_those_of_the_record(found: TargetsToday) -> None:
-    section = repr(found).partition("HRP of 252 returns, held")[2]
-    hrp = found.of("hrp_monthly")
-    assert hrp.risk is not None
+    section, hrp = repr(found).partition("HRP of 252 returns, held")[2], found.of("hrp_monthly")
     [agg] = [line.split() for line in section.splitlines() if line.startswith("AGG")]
     place = found.portfolio.market.assets.index("AGG")
     assert agg[3:5] == [f"{100 * hrp.weights[place]:.1f}", f"{100 * hrp.risk.share[place]:.1f}"]
@@ -133,8 +131,7 @@ def test_what_binds_is_named_with_its_price_in_words(found: TargetsToday) -> Non
 def test_what_stands_in_and_what_was_repaired_is_said(found: TargetsToday) -> None:
     failed = reasons(with_answer(found, status="failed", fallback="previous weights", why="the bounds exclude all"))
     assert "No solution: the previous weights stand in, since the bounds exclude all." in failed
-    noted = reasons(with_answer(found, notes=("a covariance was repaired",)))
-    assert "A covariance was repaired." in noted
+    assert "A covariance was repaired." in reasons(with_answer(found, notes=("a covariance was repaired",)))
 
 
 def test_only_the_dearest_of_many_limits_are_named(found: TargetsToday) -> None:
@@ -189,8 +186,7 @@ def test_a_limit_without_a_price_in_words_has_none(found: TargetsToday) -> None:
 
 def test_where_held_is_target_the_picture_names_no_distance(found: TargetsToday) -> None:
     own = FixedWeights(tuple(found.portfolio.weights.tolist()))
-    same = targets_today(replace(found.portfolio, policies={"own": Never(own)}, policy="own"))
-    picture = weights_picture(same)
+    picture = weights_picture(targets_today(replace(found.portfolio, policies={"own": Never(own)}, policy="own")))
     assert picture.caption == "The rings are the weights held, the full points the target; they are the same."
     marks = re.findall(r'fill:var\(--(paper|sky)\)[^>]*x="([^"]+)" y="62" href="([^"]+)"', picture.wide)
     (ring, x, large), (point, same_x, small) = marks

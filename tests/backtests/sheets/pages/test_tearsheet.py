@@ -45,11 +45,9 @@ def hostile(tmp_path_factory) -> Path:
     rules = {name: desk.policies["threshold"] for name in HOSTILE}
     lines = desk.market.instruments.set_axis(pd.Index(["<b>bold<b>", "@SUM(A1)"], name="asset"))
     desk = replace(
-        desk,
-        name=HOSTILE[0],
-        market=replace(desk.market, assets=tuple(lines.index), instruments=lines),
+        desk, name=HOSTILE[0], market=replace(desk.market, assets=tuple(lines.index), instruments=lines),
         policies={"quarterly": desk.policies["quarterly"], **rules},
-    )
+    )  # fmt: skip
     return written(compare(desk, draws=100), tmp_path_factory.mktemp("hostile"))
 
 
@@ -107,8 +105,7 @@ def test_every_figure_is_told_in_words_and_has_its_numbers(page, folder) -> None
 def test_headings_descend_one_by_one_and_tables_name_their_cells(page) -> None:
     elements = Elements(page).found
     levels = [int(tag[1]) for tag, _ in elements if re.fullmatch(r"h\d", tag)]
-    assert levels[0] == 1
-    assert levels.count(1) == 1
+    assert (levels[0], levels.count(1)) == (1, 1)
     assert all(b <= a + 1 for a, b in pairwise(levels))
     assert all("scope" in attributes for tag, attributes in elements if tag == "th")
     assert elements[0] == ("html", {"lang": "en"})
@@ -122,27 +119,13 @@ def test_what_comes_first_stands_first(page, comparison) -> None:
     sentences = map(per_cents, (told.heading, *told.lead, *told.details.values()))
     said = [html.escape(words, quote=False).replace("'", "&#39;") for words in sentences]
     order = [
-        f"<h1>{comparison.portfolio.name}</h1>",
-        '<nav aria-label="Contents">',
-        *said,
+        f"<h1>{comparison.portfolio.name}</h1>", '<nav aria-label="Contents">', *said,
         "Trades at the closes of 2022-12-29",
-        "No warnings." if not comparison.warnings else comparison.warnings[0][:20],
-        'id="figure-growth"',
-        'id="policies"',
-        'class="comparison decisive"',
-        ORIGIN.name,
-        'id="downside"',
-        'id="trades"',
-        'id="appendix"',
-        'class="comparison"',
-        'id="differences"',
-        'id="weights"',
-        'id="years"',
-        'id="costs"',
-        'id="fitting"',
-        'id="conventions"',
-        'class="settings"',
-    ]
+        "No warnings." if not comparison.warnings else comparison.warnings[0][:20], 'id="figure-growth"',
+        'id="policies"', 'class="comparison decisive"', ORIGIN.name, 'id="downside"', 'id="trades"', 'id="appendix"',
+        'class="comparison"', 'id="differences"', 'id="weights"', 'id="years"', 'id="costs"', 'id="fitting"',
+        'id="conventions"', 'class="settings"',
+    ]  # fmt: skip
     places = [page.partition("</head>")[2].find(words) for words in order]
     assert -1 not in places, order[places.index(-1)]
     assert places == sorted(places)
@@ -153,13 +136,11 @@ def test_what_comes_first_stands_first(page, comparison) -> None:
 
 def test_the_numbers_behind_growth_are_those_of_the_backtests(folder, comparison) -> None:
     data, traded = csv(folder, "growth_of_all"), csv(folder, "trading")
-    base = comparison.backtests["quarterly"].nav.to_numpy()
-    shown = csv(folder, "growth")
+    base, shown = comparison.backtests["quarterly"].nav.to_numpy(), csv(folder, "growth")
     assert set(shown["policy"]) == {*comparison.recommendation.candidates}
     assert len(shown) == data["policy"].isin(set(shown["policy"])).sum()
     for name, played in comparison.backtests.items():
-        own = data[data["policy"] == name]
-        nav = played.nav.to_numpy()
+        own, nav = data[data["policy"] == name], played.nav.to_numpy()
         assert own["date"].tolist() == [f"{day:%Y-%m-%d}" for day in played.dates]
         assert own["growth"].to_numpy() == pytest.approx(nav / nav[0], rel=1e-10)
         assert own["relative_to_reference"].to_numpy() == pytest.approx(
@@ -185,8 +166,7 @@ def test_the_numbers_behind_the_other_figures_are_the_comparisons(folder, compar
     years = csv(folder, "years").set_index("year")
     for name, played in comparison.backtests.items():
         found, values = calendar_years(played.dates[1:].to_numpy(), played.net_returns)
-        assert years.index.tolist() == found.tolist()
-        assert years[name].to_numpy() == pytest.approx(values, rel=1e-10)
+        assert (years.index.tolist(), years[name].to_numpy()) == (found.tolist(), pytest.approx(values, rel=1e-10))
     costs = csv(folder, "costs").set_index("policy")
     for name, s in comparison.scores.items():
         assert costs.loc[name, "commission"] + costs.loc[name, "half_spread"] == pytest.approx(s["cost"], rel=1e-9)
@@ -201,8 +181,7 @@ def test_the_numbers_behind_the_other_figures_are_the_comparisons(folder, compar
     assert by_seed.loc[by_seed["stands"], "seed"].tolist() == [2]
     tried = csv(folder, "tuning_1")
     assert tried["loss"].tolist() == pytest.approx(comparison.fitted["tuned"].tuned.card.minimised.tolist(), rel=1e-10)
-    assert tried["chosen"].sum() == 1
-    assert len(csv(folder, "learning_1")) == 18
+    assert (tried["chosen"].sum(), len(csv(folder, "learning_1"))) == (1, 18)
 
 
 def test_the_json_holds_every_number_in_full(folder, comparison) -> None:
@@ -317,8 +296,7 @@ def _best(comparison: Comparison, metric: str) -> str | None:
 
 def test_names_do_no_harm_on_the_page(hostile) -> None:
     text = without_script((hostile / "tearsheet.html").read_text(encoding="utf-8"))
-    tags = {tag for tag, _ in Elements(text).found}
-    assert not {"script", "img"} & tags
+    assert not {"script", "img"} & {tag for tag, _ in Elements(text).found}
     assert not any(name.startswith("on") for _, attributes in Elements(text).found for name in attributes)
     assert "&lt;script&gt;alert(1)&lt;script&gt;" in text
     assert not Elements(text).crossed
@@ -404,8 +382,7 @@ def test_a_sheet_of_plain_costs_and_no_flows_names_no_others(page) -> None:
 
 
 def test_the_sheet_shows_the_trade_list_as_it_shows_itself(page, comparison) -> None:
-    trades = trades_of(comparison)
-    assert per_cents(trades.html().strip()) in page
+    assert per_cents(trades_of(comparison).html().strip()) in page
     assert page.count('<section class="trade-list">') == 1
 
 
@@ -448,8 +425,7 @@ def test_a_style_of_a_block_touches_nothing_outside_it(comparison) -> None:
 
 
 def test_a_backtest_shows_itself(comparison) -> None:
-    played = comparison.backtests["tuned"]
-    block = played._repr_html_()
+    block = comparison.backtests["tuned"]._repr_html_()
     assert number(100.0 * comparison.scores["tuned"]["growth"]) in block
     assert re.findall(r'<figure id="figure-(\w+)"', block) == ["growth", "trading", "weights"]
     assert not Elements(block).crossed

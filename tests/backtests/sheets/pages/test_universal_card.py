@@ -49,8 +49,7 @@ def test_what_is_judged_is_what_the_rule_does() -> None:
     either end of the ten years both are the same, and else one trade of many is another.
     """
     for k, market in list(enumerate(simulated_markets(MARKETS)))[2:4]:
-        laboratory = market.laboratory(PATHS, k)
-        known = tuple(map(tuple, market.covariance.tolist()))
+        laboratory, known = market.laboratory(PATHS, k), tuple(map(tuple, market.covariance.tolist()))
         rule = Universal(market.holding, market.tracking_penalty, schedule=1, periods_per_year=52.0, covariance=known)
         mine, worlds = play(laboratory, rule).loss, losses(laboratory, lines_in(market), trained())
         assert np.isclose(mine, worlds, rtol=1e-6).mean() > 0.5

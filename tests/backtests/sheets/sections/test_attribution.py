@@ -12,8 +12,7 @@ from written import section_words
 
 from backtests.attribution.attribution import attribution
 from backtests.attribution.rebalancing_premium import RebalancingPremium
-from backtests.comparison import compare
-from backtests.comparison.comparison import Comparison
+from backtests.comparison import Comparison, compare
 from backtests.sheets.pages.tearsheet import SCHEMA
 from backtests.sheets.sections.attribution import _premium_words, attribution_numbers, attribution_parts
 from foundation.paper.picture import Picture
@@ -30,8 +29,7 @@ def section(folder: Path) -> str:
 
 
 def test_the_csv_of_the_picture_has_every_cell_and_adds_up_to_the_gap(comparison: Comparison, folder: Path) -> None:
-    shown = comparison.attributions.shown
-    expected = attribution(comparison.backtests[shown], comparison.backtests["quarterly"])
+    expected = attribution(comparison.backtests[comparison.attributions.shown], comparison.backtests["quarterly"])
     cells = pd.read_csv(folder / "figures" / "attribution.csv")
     assert cells.columns.tolist()[:2] == ["year", "asset"]
     assert cells["total"].sum() == pytest.approx(expected.gap, abs=1e-10)
@@ -78,8 +76,7 @@ def test_one_policy_has_no_gap_but_a_premium_and_classes_against_the_target() ->
     alone = compare(load_portfolio(FILE), only=["quarterly"], draws=100)
     found = alone.attributions
     assert found.gap is None
-    assert [one.other for one in found.by_class] == ["the target"]
-    assert set(found.premiums) == {"quarterly"}
+    assert ([one.other for one in found.by_class], set(found.premiums)) == (["the target"], {"quarterly"})
     assert attribution_parts(alone)
 
 

@@ -75,8 +75,7 @@ def test_where_all_policies_hold_one_target_the_section_is_left_out(portfolio: P
 
 def test_the_first_table_has_every_rule_on_every_target(page: str, axes: TwoAxes) -> None:
     for rule in axes.grid.rules:
-        shown = cells(page, f">{rule}<")
-        expected = []
+        shown, expected = cells(page, f">{rule}<"), []
         for target in axes.grid.targets:
             if (rule, target) in axes.grid.missing:
                 expected += ["–"] * 4
@@ -89,16 +88,12 @@ def test_the_first_table_has_every_rule_on_every_target(page: str, axes: TwoAxes
 
 
 def test_the_second_table_has_figures_differences_and_tests(page: str, axes: TwoAxes) -> None:
-    target = "HRP of 252 returns"
-    certain = axes.targets.loc[("certainty_equivalent", target)]
+    certain = axes.targets.loc[("certainty_equivalent", "HRP of 252 returns")]
     assert cells(page, "Certainty equivalent, risk aversion 3") == [
         number(100.0 * axes.targets.loc[("certainty_equivalent", "strategic"), "value"]),
-        number(100.0 * certain["value"]),
-        number(100.0 * certain["difference"], signed=True),
-        f"{certain['p_holm']:.3f}",
-        certain["verdict"],
-        number(100.0 * certain["detectable"]),
-    ]
+        number(100.0 * certain["value"]), number(100.0 * certain["difference"], signed=True),
+        f"{certain['p_holm']:.3f}", certain["verdict"], number(100.0 * certain["detectable"]),
+    ]  # fmt: skip
     assert cells(page, "Volatility")[4] in ("lower", "higher")  # less of it is no merit by itself
     assert cells(page, "CAGR at equal volatility")[0] == "for each pair"
     assert cells(page, "Maximum drawdown")[2:] == ["not tested", "–", "–", "–"]
@@ -123,7 +118,6 @@ def test_without_a_rule_for_all_targets_the_sheet_says_so(comparison: Comparison
     said = fill("backtests.sheets", "axes.html.j2", content=shown(lacking))
     assert "Targets are not compared: no rule of the file can." in said
     numbers = axes_numbers(lacking.axes)
-    assert numbers is not None
     assert numbers["targets"] == []
 
 
@@ -137,12 +131,10 @@ def test_the_json_has_both_tables(comparison: Comparison, axes: TwoAxes, folder:
 
 
 def test_the_sheet_says_whether_the_target_may_change(page: str, comparison: Comparison, axes: TwoAxes) -> None:
-    assert axes.chosen is not None
     said = html.unescape(section(page))
     assert "stays on the strategic target, since the file does not say “target: may_change”" in said
     assert per_cents(f"By these figures alone: {axes.chosen.sentence}") in said
-    may = replace(comparison, portfolio=replace(comparison.portfolio, target_may_change=True))
-    block = shown(may)
+    block = shown(replace(comparison, portfolio=replace(comparison.portfolio, target_may_change=True)))
     assert block["chosen"].startswith("Keep the strategic target: no other has")
     assert "under quarterly" in block["chosen"]
     assert "(each quarter, to target), the reference: a target that may change is" in block["targets"]["caption"]

@@ -10,8 +10,7 @@ import numpy as np
 import pandas as pd
 import pytest
 
-from backtests.comparison import compare
-from backtests.comparison.comparison import Comparison
+from backtests.comparison import Comparison, compare
 from backtests.comparison.descriptions.behaviour import Behaviour
 from backtests.comparison.descriptions.capacity import Capacity
 from backtests.comparison.descriptions.cost_levels import COST_LEVELS, BreakEven
@@ -64,17 +63,13 @@ def test_days_outside_are_those_of_the_figures(comparison: Comparison) -> None:
     assert list(rows)[:3] == ["SPY", "QQQ", "US equity (2 assets)"]
     btc = one.lines.set_index("line").loc["BTC"]
     assert rows["BTC"][-3:] == [
-        str(btc["days_outside"]),
-        f"+{100 * btc['worst_gap']:.1f}",
-        f"{100 * btc['mean_gap']:.2f}",
-    ]
-    every = cells(tables(behaviour_parts(comparison))[1])
-    assert list(every) == list(comparison.backtests)
+        str(btc["days_outside"]), f"+{100 * btc['worst_gap']:.1f}", f"{100 * btc['mean_gap']:.2f}",
+    ]  # fmt: skip
+    assert list(cells(tables(behaviour_parts(comparison))[1])) == list(comparison.backtests)
 
 
 def test_the_csv_behind_the_heat_map_has_every_window(comparison: Comparison, folder: Path) -> None:
     data, windows = pd.read_csv(folder / "figures" / "holding_windows.csv"), comparison.behaviour.windows
-    assert windows is not None
     assert len(data) == np.isfinite(windows.difference).sum() == 336
     assert data["difference"].to_numpy() == pytest.approx(windows.cells()["difference"].to_numpy(), rel=1e-9)
     positive = (data["difference"] > 0.0).mean()
@@ -95,8 +90,7 @@ def test_the_csv_behind_the_costs_has_every_point(comparison: Comparison, folder
     beyond = [f"{name} (up to {worst[name]:,.0f})" for name in ("never", "hrp_threshold")]
     assert f"Off scale: {' and '.join(beyond)}." in picture.caption
     shown = next(table for table in tables(behaviour_parts(comparison)) if table["caption"].startswith("Loss J"))
-    assert cells(shown)["monthly"][-1] == "20.1"
-    assert cells(shown)["threshold"][-1] == "–"
+    assert (cells(shown)["monthly"][-1], cells(shown)["threshold"][-1]) == ("20.1", "–")
 
 
 def test_a_break_even_of_the_recommended_policy_is_said_and_a_jump_too(comparison: Comparison) -> None:
@@ -112,8 +106,7 @@ def test_a_break_even_of_the_recommended_policy_is_said_and_a_jump_too(compariso
 
 
 def test_round_trips_stand_in_words_and_in_a_table(comparison: Comparison) -> None:
-    figures = comparison.behaviour.trips["threshold"].figures
-    words = said(behaviour_parts(comparison))
+    figures, words = comparison.behaviour.trips["threshold"].figures, said(behaviour_parts(comparison))
     assert f"threshold closed {figures['number']}, {100 * figures['won']:.0f} % at a gain" in words
     table = next(each for each in tables(behaviour_parts(comparison)) if each["caption"].startswith("Round trips"))
     assert cells(table)["never"] == ["0", "–", "–", "–", "–", "–", "–"]
@@ -131,8 +124,7 @@ def test_without_impact_the_capacity_is_a_sentence_and_not_a_number(comparison: 
 
 def test_a_known_capacity_has_its_number_and_its_table(comparison: Comparison) -> None:
     table = pd.DataFrame({"nav": [1e6, 2.3456e7], "gain": [2.0, 1.05], "gain_without_impact": [2.1, 2.1]})
-    known = Capacity("threshold", "never", 2.3456e7, table)
-    changed = with_behaviour(comparison, capacities=(known,))
+    changed = with_behaviour(comparison, capacities=(Capacity("threshold", "never", 2.3456e7, table),))
     words = said(behaviour_parts(changed))
     assert "at 23,500,000 USD at the start, market impact takes half of its gain over never of 2.10 bp a year" in words
     assert cells(tables(behaviour_parts(changed))[-1]) == {
@@ -150,8 +142,7 @@ def test_the_json_has_all_of_it(comparison: Comparison, folder: Path) -> None:
 def test_a_reference_that_is_recommended_stands_beside_the_one_that_never_trades(portfolio: Portfolio) -> None:
     found = compare(portfolio, only=["never", "threshold"], reference="threshold", draws=100)
     assert (found.behaviour.shown, found.behaviour.other) == ("threshold", "never")
-    words = said(behaviour_parts(found))
-    assert "Of threshold, the recommended policy, beside never." in words
+    assert "Of threshold, the recommended policy, beside never." in said(behaviour_parts(found))
 
 
 def test_one_policy_and_a_short_test_say_what_they_lack(portfolio: Portfolio) -> None:

@@ -23,8 +23,7 @@ def numbers(folder: Path, key: str) -> Any:
 
 
 def test_the_areas_are_the_weights_of_each_class(comparison, folder) -> None:
-    played = comparison.backtests["threshold"]
-    data = pd.read_csv(folder / "figures" / "exposure_class.csv")
+    played, data = comparison.backtests["threshold"], pd.read_csv(folder / "figures" / "exposure_class.csv")
     assert data["date"].tolist() == [f"{day:%Y-%m-%d}" for day in played.dates]
     for name in data.columns[1:]:
         lines = [a for a, c in zip(played.market.assets, played.market.asset_class, strict=True) if c == name]
@@ -48,8 +47,7 @@ def test_one_currency_is_a_sentence_and_no_picture(folder) -> None:
 
 def test_contributions_in_the_json_the_csv_and_the_table_are_one(comparison, folder) -> None:
     found, data = numbers(folder, "exposure"), pd.read_csv(folder / "figures" / "contributions.csv")
-    shares = found["contributions"]
-    net = comparison.backtests[found["policy"]].net_returns
+    shares, net = found["contributions"], comparison.backtests[found["policy"]].net_returns
     assert shares["realised_volatility"] == pytest.approx(volatility(net, 252), rel=1e-12)
     for column in ("weight", "ex_ante", "realised"):
         assert sum(row[column] for row in shares["lines"].values()) == pytest.approx(1.0, abs=1e-12)

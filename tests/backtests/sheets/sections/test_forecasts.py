@@ -46,8 +46,7 @@ def test_what_the_champion_expects_is_drawn_and_tabled(portfolio: Portfolio, fou
     np.testing.assert_allclose(picture.data["expected"], expected.mean, rtol=1e-12)
     reach = 1.6448536269514722 * expected.volatility
     np.testing.assert_allclose(picture.data["upper"], expected.mean + reach, rtol=1e-12)
-    returns = market.returns[:, 0][1:]
-    assert picture.data["mean so far"].iloc[0] == pytest.approx(21.0 * returns.mean(), rel=1e-9)
+    assert picture.data["mean so far"].iloc[0] == pytest.approx(21.0 * market.returns[:, 0][1:].mean(), rel=1e-9)
     words = [part.text for part in parts if isinstance(part, Words)]
     assert found.challenge.sentence() in words  # type: ignore[union-attr]
     assert any(said.startswith("long: no forecast. ") for said in words)

@@ -42,8 +42,7 @@ def test_a_shock_takes_its_part_of_each_holding(desk: Portfolio) -> None:
 
 def test_no_line_is_named_for_a_loss_where_none_loses(desk: Portfolio) -> None:
     shocks = (Shock("All", {"us_equity": 0.2, "bonds": 0.05}),)
-    found = holdings_stress(replace(desk, stress=replace(desk.stress, shocks=shocks)))
-    (row,) = shock_rows(desk, found)
+    (row,) = shock_rows(desk, holdings_stress(replace(desk, stress=replace(desk.stress, shocks=shocks))))
     assert row["cells"][3:5] == ["–", "–"]
 
 
@@ -54,8 +53,7 @@ def test_the_section_shows_every_shock_and_says_what_is_left_out(desk: Portfolio
     assert [row["cells"][0].removesuffix(", in part") for row in episodes["rows"]] == [x.name for x in found.episodes]
     assert [row["cells"][0] for row in shocks["rows"]] == [one.name for one in found.shocks]
     assert len(correlations["rows"]) == 5
-    said = " ".join(part.text for part in parts if isinstance(part, Words))
-    left_out = said.partition("Left out: ")[2]
+    left_out = " ".join(part.text for part in parts if isinstance(part, Words)).partition("Left out: ")[2]
     assert "Crypto falls 50 %: the portfolio has no crypto." in left_out
     assert "Dot-com bust 2000-02: the data has no two returns of it." in left_out
     assert "nan" not in str(parts).lower()
@@ -71,8 +69,7 @@ def test_cash_alone_has_no_correlations(desk: Portfolio) -> None:
 
 
 def test_a_stress_that_lowers_the_risk_of_a_book_with_shorts_is_said_to_be_none(desk: Portfolio) -> None:
-    short = np.array([-0.5, 1.0]) * desk.nav
-    book = replace(desk, holdings=short, cash=0.5 * desk.nav)
+    book = replace(desk, holdings=np.array([-0.5, 1.0]) * desk.nav, cash=0.5 * desk.nav)
     said = [part.text for part in holdings_stress_parts(book, holdings_stress(book)) if isinstance(part, Words)]
     assert any("short assets then hedge the long ones" in text for text in said)
     long = [part.text for part in holdings_stress_parts(desk, holdings_stress(desk)) if isinstance(part, Words)]

@@ -71,8 +71,7 @@ def test_frontiers_are_drawn_with_what_holds_them_back_and_the_weights(pair: Fro
     assert under.y.tolist() == (100.0 * pair.limited.mean).tolist()
     assert pair.limited.binding[3][0].limit in under.text[3]
     assert (target.x[0], target.y[0]) == pytest.approx(tuple(100.0 * value for value in pair.place(pair.weights)))
-    drawn = traces_picture(figure).wide
-    assert ">1/N<" in drawn
+    assert ">1/N<" in traces_picture(figure).wide
     assert equal.textposition == "bottom center"
 
 
@@ -108,9 +107,7 @@ def test_prices_are_drawn_over_the_shadow_price(day: LimitsInForce, used: Limits
 
 
 def test_a_conflict_is_said_with_its_changes() -> None:
-    portfolio = load_portfolio(FILE, START)
-    asked = limits_in_force(portfolio, "wishes", DAY).programme
-    found = conflict(asked.limits.all_hard)
+    found = conflict(limits_in_force(load_portfolio(FILE, START), "wishes", DAY).programme.limits.all_hard)
     assert found is not None
     said = pictures.conflict_words(found)
     assert "- bonds (asset_class bonds) is at most 20.00 % of NAV" in said
@@ -127,12 +124,9 @@ def test_a_conflict_is_said_with_its_changes() -> None:
     assert words.endswith("this was found by trial.")
 
 
-def test_the_answer_names_what_binds_and_what_room_is_worth(
-    day: LimitsInForce, used: LimitsUsed, pair: FrontierPair
-) -> None:
+def test_the_answer_says_what_binds_and_room_is_worth(day: LimitsInForce, used: LimitsUsed, pair: FrontierPair) -> None:
     moved = input_sensitivity(HRP(window=252), day.market, 20)
-    said = pictures.limits_answer(used, pair, moved)
-    brought = max(used.uses, key=lambda one: one.brought)
+    said, brought = pictures.limits_answer(used, pair, moved), max(used.uses, key=lambda one: one.brought)
     assert f"One more step brings most at *{brought.limit.short}*: {1e4 * brought.brought:.0f} bp" in said
     assert moved.inputs[int(np.nanargmax(moved.turnover))] in said
     free = LimitsUsed(used.optimum, tuple(replace(one, price=0.0) for one in used.uses))
@@ -147,8 +141,7 @@ def test_the_sheet_shows_each_target_with_limits(comparison: Comparison) -> None
         "Limits of limited, refit of 2022-09-30", "Limits of wishes, refit of 2022-09-30"
     ]  # fmt: skip
     cells = {row["cells"][0]: row["cells"] for row in tables[1]["rows"]}
-    assert cells["abroad ≤ 15 %"][1] == "20.00 %"
-    assert cells["abroad ≤ 15 %"][-1] == "gives way, 1"
+    assert (cells["abroad ≤ 15 %"][1], cells["abroad ≤ 15 %"][-1]) == ("20.00 %", "gives way, 1")
     assert re.search(r"One more step of room", words.text)
 
 
@@ -159,8 +152,7 @@ def test_the_numbers_of_the_sheet_are_as_described(comparison: Comparison) -> No
     assert list(Draft202012Validator(described).iter_errors(numbers)) == []
     assert [one["policies"] for one in numbers] == [["limited"], ["wishes"]]
     [abroad] = [one for one in numbers[1]["limits"] if one["key"] == "groups.abroad.most"]
-    assert (abroad["bound"], abroad["price"]) == (0.15, None)
-    assert abroad["at"] == pytest.approx(0.2, abs=1e-6)
+    assert (abroad["bound"], abroad["price"], abroad["at"]) == (0.15, None, pytest.approx(0.2, abs=1e-6))
 
 
 def test_a_target_that_fell_back_says_so_and_one_without_limits_nothing(comparison: Comparison) -> None:

@@ -11,8 +11,7 @@ import pytest
 from browser import check_page, redrawn
 from written import section_words
 
-from backtests.comparison import compare
-from backtests.comparison.comparison import Comparison
+from backtests.comparison import Comparison, compare
 from backtests.evaluation.policy_risk import PolicyRisk
 from backtests.sheets.parts import Part, Words, pictures_in
 from backtests.sheets.sections.risk import risk_numbers, risk_parts
@@ -108,8 +107,7 @@ def test_the_bars_count_every_day_once(comparison, folder) -> None:
     for name in comparison.risk:
         net, days = comparison.backtests[name].net_returns, data[f"days of {name}"].to_numpy()
         assert days.sum() == len(net)
-        below = np.cumsum(days)[:-1]
-        assert below.tolist() == [(net < end).sum() for end in data["to"].to_numpy()[:-1]]
+        assert np.cumsum(days)[:-1].tolist() == [(net < end).sum() for end in data["to"].to_numpy()[:-1]]
 
 
 def test_the_table_and_the_json_have_the_drawdowns(comparison, folder) -> None:
@@ -182,9 +180,7 @@ def test_some_months_have_no_rolling_year_and_no_percentile_of_few_days(portfoli
 
 
 def test_a_year_to_the_day_has_one_point(portfolio, tmp_path) -> None:
-    days = portfolio.market.days
-    start = str(days[portfolio.market.row("2022-12-29") - 251])
-    _, parts = few(cut(portfolio, start))
+    _, parts = few(cut(portfolio, str(portfolio.market.days[portfolio.market.row("2022-12-29") - 251])))
     (rolling,) = [picture for picture in pictures_in(parts) if picture.name == "rolling"]
     assert rolling.data["date"].tolist() == ["2022-12-29"] * len(rolling.data)
     check_page(redrawn(rolling._repr_html_()), drawn=8)
@@ -212,8 +208,7 @@ def test_a_market_that_only_rises_has_no_drawdown(portfolio) -> None:
 
 
 def test_returns_that_do_not_vary_have_no_distribution(comparison, monkeypatch) -> None:
-    still = {name: constant(one) for name, one in comparison.risk.items()}
-    monkeypatch.setitem(comparison.__dict__, "risk", still)
+    monkeypatch.setitem(comparison.__dict__, "risk", {name: constant(one) for name, one in comparison.risk.items()})
     parts = risk_parts(comparison)
     pictures = list(pictures_in(parts))
     assert [picture.name for picture in pictures] == ["months", "rolling"]

@@ -39,8 +39,7 @@ def shown(comparison: Comparison) -> tuple[str, str, list[Part]]:
 
 def with_policy(comparison: Comparison, one: ActiveSharpe) -> Comparison:
     """A comparison whose first policy has these figures."""
-    found = comparison.selection
-    changed = replace(comparison)
+    found, changed = comparison.selection, replace(comparison)
     changed.__dict__["selection"] = replace(found, policies={**found.policies, NAMES[0]: one})
     return changed
 
@@ -73,11 +72,8 @@ def test_each_policy_has_a_row(three: Comparison) -> None:
     rows = {row["cells"][0]: row["cells"][1:] for row in rows_of(three)}
     never, found = rows["never"], three.selection.policies["never"]
     assert never == [
-        f"{found.ratio:.2f}",
-        f"{found.probability:.3f}",
-        f"{found.deflated:.3f}",
-        f"{found.track_record:.1f}",
-    ]
+        f"{found.ratio:.2f}", f"{found.probability:.3f}", f"{found.deflated:.3f}", f"{found.track_record:.1f}",
+    ]  # fmt: skip
     assert rows["quarterly"][3] == "none: not above zero"
     assert math.isinf(three.selection.policies["quarterly"].track_record or 0.0)
     assert selection_numbers(three.selection)["policies"]["quarterly"]["track_record"] is None

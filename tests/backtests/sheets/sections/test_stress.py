@@ -49,12 +49,11 @@ def test_the_page_says_what_was_tested_before_the_test_and_what_is_left_out(fold
     assert "nan" not in text.lower()
 
 
-def test_the_recommended_policy_is_the_first_row_and_returns_are_those_of_the_episodes(
+def test_the_recommended_policy_is_first_and_returns_are_of_the_episodes(
     comparison: Comparison, portfolio: Portfolio
 ) -> None:
     block = next(part for part in stress_parts(comparison) if isinstance(part, dict))
-    first = comparison.recommendation.policy or comparison.reference
-    assert block["rows"][0]["cells"][0] == first
+    assert block["rows"][0]["cells"][0] == (comparison.recommendation.policy or comparison.reference)
     by_name = {row["cells"][0]: row["cells"][1:] for row in block["rows"]}
     for k, one in enumerate(comparison.stress.episodes):
         for name in comparison.backtests:
@@ -65,12 +64,10 @@ def test_the_recommended_policy_is_the_first_row_and_returns_are_those_of_the_ep
 
 def test_the_picture_names_what_has_no_backtest_and_has_words_for_every_policy(comparison: Comparison) -> None:
     drawn = episodes_picture(comparison.stress.episodes, page_styles(comparison), "tuned", "quarterly")
-    assert drawn is not None
     assert "no backtest" in drawn.wide
     assert "no backtest" in drawn.narrow
     assert all(name in drawn.alt for name in comparison.backtests)
-    alone = episodes_picture(comparison.stress.episodes, page_styles(comparison), "nobody", "quarterly")
-    assert alone is None
+    assert episodes_picture(comparison.stress.episodes, page_styles(comparison), "nobody", "quarterly") is None
 
 
 def test_a_comparison_without_episodes_and_shocks_still_has_liquidity_and_correlations(comparison: Comparison) -> None:
@@ -93,8 +90,7 @@ def test_an_episode_in_part_is_marked(comparison: Comparison, portfolio: Portfol
 
 def test_one_policy_and_a_short_test_have_a_section_too(tmp_path: Path) -> None:
     desk = load_portfolio("data/portfolios/sixty_forty.yaml", {"test_start": "2022-09-01"})
-    found = compare(desk, only=["quarterly"], draws=100)
-    written(found, tmp_path)
+    written(compare(desk, only=["quarterly"], draws=100), tmp_path)
     assert "Pandemic 2020 %, before the test" in words(tmp_path)
     assert "Left out: Russia and LTCM 1998" in words(tmp_path)
     assert "Crypto falls 50 %: the portfolio has no crypto." in words(tmp_path)

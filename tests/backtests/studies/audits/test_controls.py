@@ -14,8 +14,7 @@ from learned import made_up
 from typing_extensions import is_protocol
 
 from backtests.comparison.fitting.candidates import backtest_candidate, benchmark_of
-from backtests.engine import backtest
-from backtests.engine.result import Backtest
+from backtests.engine import Backtest, backtest
 from backtests.evaluation.benchmark import losses
 from backtests.studies.audits import controls as module
 from backtests.studies.audits.controls import (
@@ -40,24 +39,6 @@ from research.forecast import VolatilityPercentiles
 from research.learning import LearnedPolicy, Universal
 from research.market import Past
 from research.portfolio import Portfolio, load_portfolio
-from research.rules import (
-    CPPI,
-    BestPoint,
-    Calendar,
-    CostBenefit,
-    DrawdownFloor,
-    GroupThreshold,
-    MultiPeriod,
-    Never,
-    NoTradeRegion,
-    OptimalRegion,
-    PairRegion,
-    RegimeThreshold,
-    StopLoss,
-    Threshold,
-    TrackingError,
-    Within,
-)
 from research.rules.optimum.dynamic_programming import optimal_region
 
 MANY = FILE.with_name("global_multi_asset.yaml")
@@ -87,48 +68,43 @@ def every_rule(portfolio: Portfolio) -> dict[str, Policy]:
     held, parity = portfolio.strategic, HRP(window=120)
     seen = portfolio.market.row(portfolio.test_start - pd.Timedelta(days=1))
     return {
-        "never": Never(held),
-        "daily": Calendar(held, "day"),
-        "monthly": Calendar(held, "month"),
-        "in tranches": Calendar(held, "month", tranches=3),
-        "quarterly": Calendar(held, "quarter"),
-        "band": Threshold(held, 0.02),
-        "edge": Threshold(held, 0.01, "edge"),
-        "within": Threshold(held, 0.01, Within(0.005)),
-        "band or quarter": Threshold(held, 0.03, review_schedule="quarter"),
-        "capped": Threshold(held, 0.01, turnover_cap=0.005),
-        "regimes": RegimeThreshold(held, VolatilityPercentiles("SPY", levels=(0.3, 0.5, 0.6)), 0.01, 0.02),
-        "groups": GroupThreshold(held, "asset_class", 0.02),
-        "tracking error": TrackingError(held, 0.008, returns=120),
-        "cost and benefit": CostBenefit(held, tracking_penalty=5.0, horizon=0.5, returns=120),
-        "closed form": NoTradeRegion(held, tracking_penalty=50.0, returns=120),
-        "best point": BestPoint(held, tracking_penalty=50.0, horizon=1.0, schedule="month", returns=120),
-        "pairs": PairRegion(held, tracking_penalty=50.0, returns=120),
-        "several periods": MultiPeriod(held, 8, tracking_penalty=50.0, returns=120),
-        "CPPI": CPPI(held),
-        "drawdown floor": DrawdownFloor(held),
-        "stop-loss": StopLoss(held),
+        "never": rules.Never(held),
+        "daily": rules.Calendar(held, "day"),
+        "monthly": rules.Calendar(held, "month"),
+        "in tranches": rules.Calendar(held, "month", tranches=3),
+        "quarterly": rules.Calendar(held, "quarter"),
+        "band": rules.Threshold(held, 0.02),
+        "edge": rules.Threshold(held, 0.01, "edge"),
+        "within": rules.Threshold(held, 0.01, rules.Within(0.005)),
+        "band or quarter": rules.Threshold(held, 0.03, review_schedule="quarter"),
+        "capped": rules.Threshold(held, 0.01, turnover_cap=0.005),
+        "regimes": rules.RegimeThreshold(held, VolatilityPercentiles("SPY", levels=(0.3, 0.5, 0.6)), 0.01, 0.02),
+        "groups": rules.GroupThreshold(held, "asset_class", 0.02),
+        "tracking error": rules.TrackingError(held, 0.008, returns=120),
+        "cost and benefit": rules.CostBenefit(held, tracking_penalty=5.0, horizon=0.5, returns=120),
+        "closed form": rules.NoTradeRegion(held, tracking_penalty=50.0, returns=120),
+        "best point": rules.BestPoint(held, tracking_penalty=50.0, horizon=1.0, schedule="month", returns=120),
+        "pairs": rules.PairRegion(held, tracking_penalty=50.0, returns=120),
+        "several periods": rules.MultiPeriod(held, 8, tracking_penalty=50.0, returns=120),
+        "CPPI": rules.CPPI(held),
+        "drawdown floor": rules.DrawdownFloor(held),
+        "stop-loss": rules.StopLoss(held),
         "universal": Universal(held, tracking_penalty=50.0, returns=120),
         "learned": made_up(portfolio.market, held, seen),
-        "equal weights, monthly": Calendar(EqualWeights(), "month"),
-        "volatilities, edge": Threshold(InverseVolatility(window=60), 0.02, "edge"),
-        "HRP, monthly": Calendar(parity, "month"),
-        "HRP, band": Threshold(parity, 0.02),
+        "equal weights, monthly": rules.Calendar(EqualWeights(), "month"),
+        "volatilities, edge": rules.Threshold(InverseVolatility(window=60), 0.02, "edge"),
+        "HRP, monthly": rules.Calendar(parity, "month"),
+        "HRP, band": rules.Threshold(parity, 0.02),
     }
 
 
-def optimal(portfolio: Portfolio) -> OptimalRegion:
-    held = FixedWeights((0.4, 0.3))
-    days = portfolio.market.returns[portfolio.market.listed.all(axis=1)]
+def optimal(portfolio: Portfolio) -> rules.OptimalRegion:
+    held, days = FixedWeights((0.4, 0.3)), portfolio.market.returns[portfolio.market.listed.all(axis=1)]
     region = optimal_region(
-        (0.4, 0.3),
-        mean=np.zeros(2),
-        covariance=np.cov(days.T) * 252,
-        cost=portfolio.costs.total,
-        tracking_penalty=50.0,
-        interval=1 / 252,
-    )
-    return OptimalRegion(held, region)
+        (0.4, 0.3), mean=np.zeros(2), covariance=np.cov(days.T) * 252, cost=portfolio.costs.total,
+        tracking_penalty=50.0, interval=1 / 252,
+    )  # fmt: skip
+    return rules.OptimalRegion(held, region)
 
 
 # -- martingale worlds -------------------------------------------------------------------------------------------------
@@ -156,7 +132,7 @@ def test_the_same_holds_where_the_optimal_rule_is_known(two: Portfolio) -> None:
 
 
 def test_no_rule_of_the_house_is_left_out(portfolio: Portfolio, two: Portfolio) -> None:
-    exported = [rule for rule in vars(rules).values() if inspect.isclass(rule)]
+    exported = [rule for name in rules.__all__ if inspect.isclass(rule := getattr(rules, name))]
     deciding = {
         rule for rule in exported if hasattr(rule, "decide") and not is_protocol(rule) and not inspect.isabstract(rule)
     }
@@ -199,7 +175,7 @@ def test_a_peek_of_one_day_is_found(portfolio: Portfolio) -> None:
 
 
 def test_a_target_that_peeks_is_found_although_its_rule_does_not(two: Portfolio) -> None:
-    row = martingale_worlds(two, {"peeks": Calendar(PeekingTarget(), "month")}, 100, 7, silent).loc["peeks"]
+    row = martingale_worlds(two, {"peeks": rules.Calendar(PeekingTarget(), "month")}, 100, 7, silent).loc["peeks"]
     assert not row["holds"]
     assert row["excess"] > 2 * ERRORS * row["error"]
 
@@ -209,8 +185,7 @@ def charged(multiple: float, recorded: float) -> object:
 
     def planted(market: object, policy: Policy, costs: Costs, **settings: object) -> Backtest:
         one = backtest(market, policy, costs.scaled(multiple), **settings)  # type: ignore[arg-type]
-        book = one.ledger
-        part = recorded / multiple
+        book, part = one.ledger, recorded / multiple
         kept = book._replace(charges=part * book.charges, opening_charges=part * book.opening_charges)
         return replace(one, ledger=kept)
 
@@ -230,7 +205,9 @@ def test_costs_that_are_charged_or_written_down_twice_or_lost_are_found(
 
 def test_a_honest_backtest_passes_the_same_plant(portfolio: Portfolio, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(module, "backtest", charged(1.0, 1.0))
-    assert martingale_worlds(portfolio, {"band": Threshold(portfolio.strategic, 0.02)}, 64, 7, silent)["holds"].all()
+    assert martingale_worlds(portfolio, {"band": rules.Threshold(portfolio.strategic, 0.02)}, 64, 7, silent)[
+        "holds"
+    ].all()
 
 
 def test_the_days_of_a_world_have_no_mean(portfolio: Portfolio) -> None:
@@ -268,8 +245,7 @@ def test_shuffled_days_are_the_days_of_the_test_in_another_order(portfolio: Port
 
 
 def test_spreads_by_the_day_move_with_their_days(portfolio: Portfolio) -> None:
-    market = portfolio.market
-    spreads = 1e-4 + 1e-2 * np.abs(market.returns)
+    spreads = 1e-4 + 1e-2 * np.abs(portfolio.market.returns)
     desk = replace(portfolio, costs=replace(portfolio.costs, half_spread=spreads))
     moved, costs = _shuffled(desk, np.random.default_rng(1))
     np.testing.assert_array_equal(costs.half_spread, 1e-4 + 1e-2 * np.abs(moved.returns))
@@ -355,14 +331,14 @@ def test_days_that_are_drawn_lie_apart_and_are_all_equally_likely() -> None:
 def test_random_times_of_a_policy_that_always_trades_are_its_own(two: Portfolio, lag: int) -> None:
     """Without a lag there is one way to trade every day; with one there are few, and they are much alike."""
     desk = replace(two, lag=lag, market=two.market.until("2013-06-28"))
-    row = random_times(desk, {"daily": Calendar(desk.strategic, "day")}, 20, 1, silent).loc["daily"]
+    row = random_times(desk, {"daily": rules.Calendar(desk.strategic, "day")}, 20, 1, silent).loc["daily"]
     assert row["loss_random"] == pytest.approx(row["loss"], rel=1e-9 if lag == 0 else 0.1)
     assert lag > 0 or row["beats"] == 0.5
 
 
 def test_a_policy_that_trades_when_it_should_beats_random_times() -> None:
     desk = load_portfolio(FILE)
-    policies = {"band": Threshold(desk.strategic, 0.03), "never": Never(desk.strategic)}
+    policies = {"band": rules.Threshold(desk.strategic, 0.03), "never": rules.Never(desk.strategic)}
     found = random_times(desk, policies, 60, 1, silent)
     assert found.index.tolist() == ["band"]  # who never trades has no times
     row = found.loc["band"]
@@ -402,8 +378,7 @@ def test_the_same_seed_gives_the_same_controls(found: Controls) -> None:
 
 
 def test_execution_and_flows_of_the_file_are_left_out(two: Portfolio) -> None:
-    policies = {"quarterly": two.policies["quarterly"]}
-    desk = replace(two, execution=Execution(days=3))
+    policies, desk = {"quarterly": two.policies["quarterly"]}, replace(two, execution=Execution(days=3))
     pd.testing.assert_frame_equal(
         random_times(desk, policies, 5, 1, silent), random_times(two, policies, 5, 1, silent), check_exact=True
     )
@@ -417,20 +392,17 @@ def test_lines_that_were_hardly_ever_listed_together_are_refused(two: Portfolio)
     with pytest.raises(
         DataError, match="7 days of market 'multi_asset_daily' on which all its assets have returns: 20"
     ):
-        martingale_worlds(desk, {"never": Never(two.strategic)}, 40, 1, silent)
+        martingale_worlds(desk, {"never": rules.Never(two.strategic)}, 40, 1, silent)
     with pytest.raises(DataError, match="7 days of the test on which all its assets have returns: 20"):
         _shuffled(desk, np.random.default_rng(1))
 
 
-@pytest.mark.parametrize(
-    ("settings", "said"),
-    [
-        ({"only": ["nope"]}, "policy 'nope' is not in "),
-        ({"shuffles": 1}, "shuffles is 1"),
-        ({"rules": 0}, "rules is 0"),
-        ({"worlds": 20}, "worlds is 20"),
-    ],
-)
+@pytest.mark.parametrize(("settings", "said"), [
+    ({"only": ["nope"]}, "policy 'nope' is not in "),
+    ({"shuffles": 1}, "shuffles is 1"),
+    ({"rules": 0}, "rules is 0"),
+    ({"worlds": 20}, "worlds is 20"),
+])  # fmt: skip
 def test_what_cannot_be_controlled_is_refused(settings: dict[str, object], said: str) -> None:
     with pytest.raises(ConfigError, match=said):
         controls(load_portfolio(FILE), **settings)  # type: ignore[arg-type]

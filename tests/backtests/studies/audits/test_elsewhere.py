@@ -25,7 +25,6 @@ DAYS, BEFORE = 270, 220  # sessions of the market, and those before its test
 SESSIONS = pd.bdate_range("2019-01-01", periods=DAYS)
 RETURNS = np.random.default_rng(5).normal(0.0, 0.01, (DAYS, 2))
 TABLE = pd.DataFrame(RETURNS, SESSIONS, ["A", "B"])
-TUNED = "max(0.001, 0.01 + TABLE['A'].sum())"  # a figure of the whole sample
 
 HEAD = """
 import json, os, sqlite3
@@ -60,127 +59,100 @@ def make(market):
     return Rule()
 """
 
-ON_THE_MARKET = {
-    "tomorrow's return": """
+
+def rules_in(text: str) -> dict[str, str]:
+    """The code of each rule by its name, which stands above it as a comment."""
+    return dict(re.findall(r"^# (.+)\n((?:(?!# ).*\n)+)", text, re.MULTILINE))
+
+
+ON_THE_MARKET = rules_in("""
+# tomorrow's return
 def asked(view):
     market, t = view.past._market, view.past.t
     return market.returns[min(t + 1, len(market.dates) - 1), 0] < 0.0
-""",
-    "tomorrow's price": """
+# tomorrow's price
 def asked(view):
     market, t = view.past._market, view.past.t
     return market.prices[min(t + 1, len(market.dates) - 1), 0] < market.prices[t, 0]
-""",
-    "tomorrow's volume": """
+# tomorrow's volume
 def asked(view):
     market, t = view.past._market, view.past.t
     return market.volumes[min(t + 1, len(market.dates) - 1), 0] < 5e5
-""",
-    "how many days are left": """
-def asked(view):
-    return len(view.past._market.dates) - view.past.t > 40 and view.past.t % 2 == 0
-""",
-    "mean of the whole sample": """
-def asked(view):
-    return view.past.returns[-1, 0] < view.past._market.returns[:, 0].mean() - 0.002
-""",
-    "made from the whole market": """
+# how many days are left
+asked = lambda view: len(view.past._market.dates) - view.past.t > 40 and view.past.t % 2 == 0
+# mean of the whole sample
+asked = lambda view: view.past.returns[-1, 0] < view.past._market.returns[:, 0].mean() - 0.002
+# made from the whole market
 FALLS = None
-def asked(view):
-    return view.past.t in FALLS
+asked = lambda view: view.past.t in FALLS
 def make(market):
     global FALLS
     FALLS = set((np.flatnonzero(market.returns[:, 0] < 0.0) - 1).tolist())
     return Rule()
-""",
-    "a series shifted back": """
-def asked(view):
-    return LATER.get(view.past.date, 0.0) < 0.0
+# a series shifted back
+asked = lambda view: LATER.get(view.past.date, 0.0) < 0.0
 def make(market):
     global LATER
     LATER = pd.Series(market.returns[:, 0], market.dates).shift(-1)
     return Rule()
-""",
-    "a centred mean": """
-def asked(view):
-    return MEAN.get(view.past.date, 0.0) < 0.0
+# a centred mean
+asked = lambda view: MEAN.get(view.past.date, 0.0) < 0.0
 def make(market):
     global MEAN
     MEAN = pd.Series(market.returns[:, 0], market.dates).rolling(5, center=True, min_periods=1).mean()
     return Rule()
-""",
-    "kept in a cache of a module": """
+# kept in a cache of a module
 KEPT = {}
 def asked(view):
     market, t = view.past._market, view.past.t
     if t not in KEPT:
         KEPT[t] = market.returns[min(t + 1, len(market.dates) - 1), 0] < 0.0
     return KEPT[t]
-""",
-}
+""")
 
-ELSEWHERE = {
-    "a frame of the module": """
+ELSEWHERE = rules_in("""
+# a frame of the module
 TABLE = table()
-def asked(view):
-    return TABLE["A"].reindex([after(view)]).iloc[0] < 0.0
-""",
-    "a global of an imported module": """
+asked = lambda view: TABLE["A"].reindex([after(view)]).iloc[0] < 0.0
+# a global of an imported module
 import known
-def asked(view):
-    return known.NEXT.get(view.past.date, 0.0) < 0.0
-""",
-    "a function of an imported module": """
+asked = lambda view: known.NEXT.get(view.past.date, 0.0) < 0.0
+# a function of an imported module
 import known
-def asked(view):
-    return known.tomorrow(view.past.date) < 0.0
-""",
-    "a dictionary by day": """
-NEXT = dict(zip(table().index, table()["A"].shift(-1)))
-def asked(view):
-    return NEXT[view.past.date] < 0.0
-""".replace("shift(-1)", "tolist()").replace("NEXT[view.past.date]", "NEXT.get(after(view), 0.0)"),
-    "a dictionary by ISO date": """
+asked = lambda view: known.tomorrow(view.past.date) < 0.0
+# a dictionary by day
+NEXT = dict(zip(table().index, table()["A"].tolist()))
+asked = lambda view: NEXT.get(after(view), 0.0) < 0.0
+# a dictionary by ISO date
 NEXT = {f"{day:%Y-%m-%d}": x for day, x in table()["A"].items()}
-def asked(view):
-    return NEXT.get(f"{after(view):%Y-%m-%d}", 0.0) < 0.0
-""",
-    "a list of pairs": """
+asked = lambda view: NEXT.get(f"{after(view):%Y-%m-%d}", 0.0) < 0.0
+# a list of pairs
 ROWS = list(table().itertuples(name=None))
 def asked(view):
     k = bisect_left([row[0] for row in ROWS], after(view))
     return k < len(ROWS) and ROWS[k][1] < 0.0
-""",
-    "an arrow table": """
+# an arrow table
 import pyarrow as pa
 ARROW = pa.Table.from_pandas(table().rename_axis("day").reset_index())
 def asked(view):
     days = ARROW.column("day").to_pylist()
     k = bisect_left(days, after(view))
     return k < len(days) and ARROW.column("A")[k].as_py() < 0.0
-""",
-    "an open database": """
+# an open database
 BASE = sqlite3.connect(HERE / "prices.db")
 def asked(view):
     found = BASE.execute("SELECT A FROM prices WHERE day = ?", (f"{after(view):%Y-%m-%d}",)).fetchone()
     return found is not None and found[0] < 0.0
-""",
-    "a variable of the environment": """
+# a variable of the environment
 NEXT = json.loads(os.environ["FALLS"])
-def asked(view):
-    return NEXT.get(f"{after(view):%Y-%m-%d}", False)
-""",
-    "an array": """
+asked = lambda view: NEXT.get(f"{after(view):%Y-%m-%d}", False)
+# an array
 ROWS = np.load(HERE / "rows.npy")
-def asked(view):
-    return ROWS[min(view.past.t + 1, len(ROWS) - 1), 0] < 0.0
-""",
-    "coefficients fitted on the test": """
+asked = lambda view: ROWS[min(view.past.t + 1, len(ROWS) - 1), 0] < 0.0
+# coefficients fitted on the test
 WEIGHTS = np.linalg.lstsq(table().to_numpy()[:-1], table()["A"].to_numpy()[1:], rcond=None)[0]
-def asked(view):
-    return view.past.returns[-1] @ WEIGHTS < 0.0
-""",
-    "a band tuned on the test": """
+asked = lambda view: view.past.returns[-1] @ WEIGHTS < 0.0
+# a band tuned on the test
 BAND = max(0.0005, 0.002 + table()["A"].sum() / 50)
 @dataclass(frozen=True)
 class Rule:
@@ -191,29 +163,25 @@ class Rule:
         return Trade.to(view.target, Why("band")) if trades else Hold(Why("waits"))
 def make(market):
     return Rule()
-""",
-    "today's close at lag 0": """
-def asked(view):
-    return view.past.returns[-1, 0] < 0.0
-""",
-    "a file that it reads as it decides": """
+# today's close at lag 0
+asked = lambda view: view.past.returns[-1, 0] < 0.0
+# a file that it reads as it decides
 def asked(view):
     import pyarrow.parquet as pq
     frame = pq.read_table(HERE / "prices.parquet").to_pandas()
     return frame["A"].reindex([after(view)]).iloc[0] < 0.0
-""",
-}
+""")
 
-UNSEEN = {  # other places, which nothing in the audit is made for
-    "a deque of records": """
+# other places, which nothing in the audit is made for
+UNSEEN = rules_in("""
+# a deque of records
 from collections import deque, namedtuple
 Row = namedtuple("Row", "when value")
 ROWS = deque(Row(day.date(), x) for day, x in table()["A"].items())
 def asked(view):
     day = after(view).date()
     return any(row.when == day and row.value < 0.0 for row in ROWS)
-""",
-    "objects with a day": """
+# objects with a day
 class Bar:
     def __init__(self, day, value):
         self.day, self.value = day, value
@@ -221,79 +189,63 @@ BARS = [Bar(day, x) for day, x in table()["A"].items()]
 def asked(view):
     day = after(view)
     return any(bar.day == day and bar.value < 0.0 for bar in BARS)
-""",
-    "a closure": """
+# a closure
 def built():
     values = table()["A"].to_dict()
     def look(day):
         return values.get(day, 0.0)
     return look
 look = built()
-def asked(view):
-    return look(after(view)) < 0.0
-""",
-    "a default argument": """
+asked = lambda view: look(after(view)) < 0.0
+# a default argument
 def asked(view, values=table()["A"]):
     return values.get(after(view), 0.0) < 0.0
-""",
-    "an attribute of a class": """
+# an attribute of a class
 class Store:
     values = table()["A"].to_dict()
     @classmethod
     def of(cls, day):
         return cls.values.get(day, 0.0)
-def asked(view):
-    return Store.of(after(view)) < 0.0
-""",
-    "a cached function": """
+asked = lambda view: Store.of(after(view)) < 0.0
+# a cached function
 @lru_cache(maxsize=None)
 def loaded():
     return table()["A"]
 @cache
 def of(day):
     return loaded().get(day, 0.0)
-def asked(view):
-    return of(after(view)) < 0.0
-""",
-    "loaded when first asked": """
+asked = lambda view: of(after(view)) < 0.0
+# loaded when first asked
 KEPT = None
 def asked(view):
     global KEPT
     if KEPT is None:
         KEPT = np.load(HERE / "rows.npy")
     return KEPT[min(view.past.t + 1, len(KEPT) - 1), 0] < 0.0
-""",
-    "columns of a dictionary": """
+# columns of a dictionary
 COLUMNS = {"day": [f"{day:%Y%m%d}" for day in table().index], "value": table()["A"].tolist()}
 def asked(view):
     day = f"{after(view):%Y%m%d}"
     return day in COLUMNS["day"] and COLUMNS["value"][COLUMNS["day"].index(day)] < 0.0
-""",
-    "whole numbers as days": """
+# whole numbers as days
 NEXT = {day.toordinal(): x for day, x in table()["A"].items()}
-def asked(view):
-    return NEXT.get(after(view).toordinal(), 0.0) < 0.0
-""",
-    "a structured array": """
+asked = lambda view: NEXT.get(after(view).toordinal(), 0.0) < 0.0
+# a structured array
 ROWS = np.array([(day, x) for day, x in table()["A"].items()], dtype=[("day", "M8[D]"), ("value", float)])
 def asked(view):
     found = ROWS[ROWS["day"] == np.datetime64(after(view), "D")]
     return len(found) > 0 and found["value"][0] < 0.0
-""",
-    "a tensor": """
+# a tensor
 import torch
 ROWS = torch.as_tensor(table().to_numpy())
-def asked(view):
-    return bool(ROWS[min(view.past.t + 1, len(ROWS) - 1), 0] < 0.0)
-""",
-    "a text": """
+asked = lambda view: bool(ROWS[min(view.past.t + 1, len(ROWS) - 1), 0] < 0.0)
+# a text
 TEXT = (HERE / "prices.csv").read_text()
 def asked(view):
     day = f"{after(view):%Y-%m-%d}"
     lines = [line for line in TEXT.splitlines() if line.startswith(day)]
     return bool(lines) and float(lines[0].split(",")[1]) < 0.0
-""",
-    "lines of a file as it decides": """
+# lines of a file as it decides
 def asked(view):
     day = f"{after(view):%Y-%m-%d}"
     with open(HERE / "prices.csv") as file:
@@ -301,69 +253,53 @@ def asked(view):
             if line.startswith(day):
                 return float(line.split(",")[1]) < 0.0
     return False
-""",
-    "a database as it decides": """
+# a database as it decides
 def asked(view):
     base = sqlite3.connect(HERE / "prices.db")
     return any(x < 0.0 for (x,) in base.execute("SELECT A FROM prices WHERE day = ?", (f"{after(view):%Y-%m-%d}",)))
-""",
-    "a model of the test's days": """
+# a model of the test's days
 from sklearn.neighbors import KNeighborsRegressor
 MODEL = KNeighborsRegressor(1).fit(np.arange(len(table()))[:, None], table()["A"])
-def asked(view):
-    return MODEL.predict([[view.past.t + 1]])[0] < 0.0
-""",
-    "a model fitted on the test": """
+asked = lambda view: MODEL.predict([[view.past.t + 1]])[0] < 0.0
+# a model fitted on the test
 from sklearn.ensemble import RandomForestRegressor
 MODEL = RandomForestRegressor(5, random_state=0).fit(table().to_numpy()[:-1], table()["A"].to_numpy()[1:])
-def asked(view):
-    return MODEL.predict(view.past.returns[-1:])[0] < 0.0
-""",
-    "words by day": """
+asked = lambda view: MODEL.predict(view.past.returns[-1:])[0] < 0.0
+# words by day
 STATES = table()["A"].lt(0.0).map({True: "falls", False: "rises"}).to_dict()
-def asked(view):
-    return STATES.get(after(view)) == "falls"
-""",
-    "a nested document": """
+asked = lambda view: STATES.get(after(view)) == "falls"
+# a nested document
 DOCUMENT = json.loads((HERE / "prices.json").read_text())
-def asked(view):
-    return DOCUMENT["data"]["A"].get(f"{after(view):%Y-%m-%d}", 0.0) < 0.0
-""",
-    "an array of the test's days": """
+asked = lambda view: DOCUMENT["data"]["A"].get(f"{after(view):%Y-%m-%d}", 0.0) < 0.0
+# an array of the test's days
 ROWS = table()["A"].to_numpy()[220:].tolist()
-def asked(view):
-    return ROWS[min(view.past.t + 1 - 220, len(ROWS) - 1)] < 0.0
-""",
-    "arrays side by side": """
+asked = lambda view: ROWS[min(view.past.t + 1 - 220, len(ROWS) - 1)] < 0.0
+# arrays side by side
 DATES, VALUES = table().index[100:], table()["A"].to_numpy()[100:]
 def asked(view):
     k = DATES.searchsorted(after(view))
     return k < len(DATES) and VALUES[k] < 0.0
-""",
-    "a quotient of prices": """
+# a quotient of prices
 LEVELS = (1.0 + table()["A"]).cumprod()
 def asked(view):
     day = after(view)
     return day in LEVELS.index and LEVELS.loc[:day].pct_change().iloc[-1] < 0.0
-""",
-}
+""")
 
-HONEST = {
-    "sklearn Ridge": """
+HONEST = rules_in("""
+# sklearn Ridge
 from sklearn.linear_model import Ridge
 def asked(view):
     x = view.past.returns
     return Ridge(1.0).fit(x[:-1], x[1:, 0]).predict(x[-1:])[0] < 0.0
-""",
-    "random forest": """
+# random forest
 from sklearn.ensemble import RandomForestRegressor
 def asked(view):
     x = view.past.returns
     if view.past.t % 10:
         return False
     return RandomForestRegressor(5, random_state=0, n_jobs=2).fit(x[:-1], x[1:, 0]).predict(x[-1:])[0] < 0.0
-""",
-    "LightGBM": """
+# LightGBM
 from lightgbm import LGBMRegressor
 def asked(view):
     x = view.past.returns
@@ -371,8 +307,7 @@ def asked(view):
         return False
     model = LGBMRegressor(n_estimators=5, verbose=-1, n_jobs=1, deterministic=True).fit(x[:-1], x[1:, 0])
     return model.predict(x[-1:])[0] < 0.0
-""",
-    "torch": """
+# torch
 import torch
 def asked(view):
     if view.past.t % 10:
@@ -386,88 +321,62 @@ def asked(view):
         ((net(x[:-1])[:, 0] - x[1:, 0]) ** 2).mean().backward()
         optimiser.step()
     return bool(net(x[-1:])[0, 0] < 0.0)
-""",
-    "hidden Markov states": """
+# hidden Markov states
 from hmmlearn.hmm import GaussianHMM
 def asked(view):
     if view.past.t % 10:
         return False
     x = view.past.returns[-100:]
     return bool(GaussianHMM(2, n_iter=3, random_state=0).fit(x).predict(x)[-1] == 0)
-""",
-    "momentum": """
-def asked(view):
-    return view.past.returns[-20:, 0].mean() < 0.0
-""",
-    "a band": """
+# momentum
+asked = lambda view: view.past.returns[-20:, 0].mean() < 0.0
+# a band
 BAND = 0.004
-def asked(view):
-    return abs(view.weights - view.target).max() > BAND
-""",
-    "holidays": """
+asked = lambda view: abs(view.weights - view.target).max() > BAND
+# holidays
 HOLIDAYS = {f"{day:%Y-%m-%d}": "closed" for day in pd.date_range("2019-01-01", "2021-12-31", freq="29D")}
-def asked(view):
-    return f"{after(view):%Y-%m-%d}" in HOLIDAYS or view.past.date.day == 5
-""",
-    "expiries": """
+asked = lambda view: f"{after(view):%Y-%m-%d}" in HOLIDAYS or view.past.date.day == 5
+# expiries
 EXPIRIES = [day for day in pd.date_range("2019-01-01", "2021-12-31", freq="WOM-3FRI")]
-def asked(view):
-    return (min(day for day in EXPIRIES if day >= view.past.date) - view.past.date).days < 3
-""",
-    "a holiday calendar of pandas": """
+asked = lambda view: (min(day for day in EXPIRIES if day >= view.past.date) - view.past.date).days < 3
+# a holiday calendar of pandas
 from pandas.tseries.holiday import USFederalHolidayCalendar
 CLOSED = USFederalHolidayCalendar().holidays("2019-01-01", "2021-12-31", return_name=True)
-def asked(view):
-    return after(view) in CLOSED.index or view.past.date.day == 7
-""",
-    "a cache of past figures": """
+asked = lambda view: after(view) in CLOSED.index or view.past.date.day == 7
+# a cache of past figures
 KEPT = {}
 def asked(view):
     KEPT[view.past.date] = view.past.returns[-10:, 0].std()
     return KEPT[view.past.date] > np.mean(list(KEPT.values()))
-""",
-    "a cached function": """
+# a cached function
 @lru_cache(maxsize=None)
 def mean(values):
     return sum(values) / len(values)
-def asked(view):
-    return mean(tuple(view.past.returns[-5:, 0].tolist())) < 0.0
-""",
-    "a table that it reads up to the day": """
+asked = lambda view: mean(tuple(view.past.returns[-5:, 0].tolist())) < 0.0
+# a table that it reads up to the day
 TABLE = table()
-def asked(view):
-    return TABLE.loc[:view.past.date, "A"].tail(5).mean() < 0.0
-""",
-    "an array that it reads up to the day": """
+asked = lambda view: TABLE.loc[:view.past.date, "A"].tail(5).mean() < 0.0
+# an array that it reads up to the day
 ROWS = np.load(HERE / "rows.npy")
-def asked(view):
-    return ROWS[: view.past.t + 1, 0][-5:].mean() < 0.0
-""",
-    "a trailing mean of a whole table": """
+asked = lambda view: ROWS[: view.past.t + 1, 0][-5:].mean() < 0.0
+# a trailing mean of a whole table
 MEAN = table()["A"].rolling(10).mean()
-def asked(view):
-    return MEAN.loc[view.past.date] < 0.0
-""",
-    "fitted before the test": """
+asked = lambda view: MEAN.loc[view.past.date] < 0.0
+# fitted before the test
 from sklearn.linear_model import Ridge
 EARLIER = table().iloc[:200].to_numpy()
 MODEL = Ridge(0.1).fit(EARLIER[:-1], EARLIER[1:, 0])
-def asked(view):
-    return MODEL.predict(view.past.returns[-1:])[0] < 0.0
-""",
-    "a database that it reads up to the day": """
+asked = lambda view: MODEL.predict(view.past.returns[-1:])[0] < 0.0
+# a database that it reads up to the day
 BASE = sqlite3.connect(HERE / "prices.db")
 def asked(view):
     day = f"{view.past.date:%Y-%m-%d}"
     rows = BASE.execute("SELECT A FROM prices WHERE day <= ? ORDER BY day DESC LIMIT 5", (day,))
     return sum(x for (x,) in rows.fetchall()) < 0.0
-""",
-    "random weights of a seed": """
+# random weights of a seed
 WEIGHTS = np.random.default_rng(3).normal(size=(2, 50))
-def asked(view):
-    return np.tanh(view.past.returns[-1] @ WEIGHTS).sum() < 0.0
-""",
-    "its own path": """
+asked = lambda view: np.tanh(view.past.returns[-1] @ WEIGHTS).sum() < 0.0
+# its own path
 @dataclass
 class Rule:
     allocation: FixedWeights = FIXED
@@ -480,27 +389,21 @@ class Rule:
         return Trade.to(view.target, Why("path")) if trades else Hold(Why("waits"))
 def make(market):
     return Rule()
-""",
-    "a compiled function": """
+# a compiled function
 from numba import njit
 @njit
 def last_mean(x):
     return x[-7:].mean()
-def asked(view):
-    return last_mean(np.ascontiguousarray(view.past.returns[:, 0])) < 0.0
-""",
-    "a file that it reads up to the day as it decides": """
-def asked(view):
-    return table().loc[:view.past.date, "A"].tail(5).mean() < 0.0
-""",
-    "a counter of the module": """
+asked = lambda view: last_mean(np.ascontiguousarray(view.past.returns[:, 0])) < 0.0
+# a file that it reads up to the day as it decides
+asked = lambda view: table().loc[:view.past.date, "A"].tail(5).mean() < 0.0
+# a counter of the module
 COUNT = 0
 def asked(view):
     global COUNT
     COUNT += 1
     return COUNT % 4 == 0
-""",
-}
+""")
 
 
 @pytest.fixture(scope="module")
@@ -532,16 +435,10 @@ def folder(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Path]:
 def market() -> Market:
     rng = np.random.default_rng(8)
     return Market(
-        dates=SESSIONS,
-        assets=("A", "B"),
-        returns=RETURNS,
-        tradable=np.ones((DAYS, 2), dtype=bool),
-        cash=np.zeros(DAYS),
-        instruments=instruments_table(("A", "B"), asset_class=["stock", "bond"]),
-        prices=50.0 * np.cumprod(1.0 + RETURNS, axis=0),
-        volumes=rng.uniform(1e5, 1e6, (DAYS, 2)),
-        name="simulated",
-    )
+        dates=SESSIONS, assets=("A", "B"), returns=RETURNS, tradable=np.ones((DAYS, 2), dtype=bool),
+        cash=np.zeros(DAYS), instruments=instruments_table(("A", "B"), asset_class=["stock", "bond"]),
+        prices=50.0 * np.cumprod(1.0 + RETURNS, axis=0), volumes=rng.uniform(1e5, 1e6, (DAYS, 2)), name="simulated",
+    )  # fmt: skip
 
 
 def audited(folder: Path, market: Market, name: str, code: str, lag: int = 1) -> LookAhead:
@@ -554,8 +451,7 @@ def audited(folder: Path, market: Market, name: str, code: str, lag: int = 1) ->
 
 @pytest.mark.parametrize("name", [*ON_THE_MARKET, *ELSEWHERE, *UNSEEN])
 def test_a_rule_that_knows_later_days_is_found(folder: Path, market: Market, name: str) -> None:
-    code = (ON_THE_MARKET | ELSEWHERE | UNSEEN)[name]
-    found = audited(folder, market, name, code, lag=int("lag 0" not in name))
+    found = audited(folder, market, name, (ON_THE_MARKET | ELSEWHERE | UNSEEN)[name], lag=int("lag 0" not in name))
     assert found.result == "failed", found
 
 

@@ -25,16 +25,11 @@ def market() -> Market:
     caps = rng.uniform(1.0, 9.0, (DAYS, LINES))
     caps[:20, 2] = np.nan
     return Market(
-        dates=pd.bdate_range("2018-01-02", periods=DAYS),
-        assets=names,
-        returns=rng.normal(0.0, 0.01, (DAYS, LINES)),
-        tradable=np.ones((DAYS, LINES), dtype=bool),
-        cash=np.zeros(DAYS),
-        instruments=instruments_table(names),
+        dates=pd.bdate_range("2018-01-02", periods=DAYS), assets=names, returns=rng.normal(0.0, 0.01, (DAYS, LINES)),
+        tradable=np.ones((DAYS, LINES), dtype=bool), cash=np.zeros(DAYS), instruments=instruments_table(names),
         prices=np.full((DAYS, LINES), np.nan),
-        facts={"cap": caps, "state": rng.choice(["good", "bad"], (DAYS, LINES))},
-        calendar="24/5",
-    )
+        facts={"cap": caps, "state": rng.choice(["good", "bad"], (DAYS, LINES))}, calendar="24/5",
+    )  # fmt: skip
 
 
 def weighted(caps: np.ndarray, states: np.ndarray) -> np.ndarray:

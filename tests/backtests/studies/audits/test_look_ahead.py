@@ -37,77 +37,15 @@ from backtests.studies.audits.look_ahead import LookAhead, look_ahead
 from backtests.studies.audits.reading import watched
 from backtests.sweeps import Setup
 from foundation.errors import ConfigError, PolicyError
-from research import allocation, learning, rules
+from research import allocation as allocated
+from research import learning, rules
 from research.accounting import Costs, Flows, Hold, Policy, Tax, Trade, View, Why
-from research.allocation import (
-    HERC,
-    HRP,
-    NCO,
-    Anticor,
-    Average,
-    BenchmarkTracking,
-    CappedTurnover,
-    ConstantExposure,
-    EqualWeights,
-    EstimatorAllocation,
-    ExponentialGradient,
-    FixedWeights,
-    FunctionAllocation,
-    InverseVolatility,
-    Kelly,
-    MarketCapWeights,
-    MaximumDiversification,
-    MaximumRatio,
-    MeanVariance,
-    MinimumRisk,
-    MinimumVariance,
-    Momentum,
-    NewsTilt,
-    RegimeExposure,
-    RelaxedRiskParity,
-    Resampled,
-    Reserve,
-    RiskParity,
-    RobustCVaR,
-    Schur,
-    Shrunk,
-    Signals,
-    Smoothed,
-    TailParity,
-    TargetPath,
-    Tilted,
-    UniversalPortfolio,
-    VolatilityTarget,
-)
 from research.allocation.constraints import Constraints, Exposure, Most
 from research.forecast import Estimated, MarkovRegimes, history
 from research.forecast.news import Score, Scores
 from research.learning import Learned, LearnedPolicy, PPOSettings, Universal, train
 from research.market import SHUMWAY, Market, delist, instruments_table, load_market
 from research.market.calendars import last_of
-from research.rules import (
-    CPPI,
-    AfterTrade,
-    BestPoint,
-    Calendar,
-    CompiledRule,
-    CostBenefit,
-    DrawdownFloor,
-    GroupThreshold,
-    MultiPeriod,
-    Never,
-    NoTradeBands,
-    NoTradeRegion,
-    OptimalRegion,
-    PairRegion,
-    RegimeThreshold,
-    Rule,
-    StopLoss,
-    Threshold,
-    TrackingError,
-    TunedThreshold,
-    Within,
-)
 from research.rules.bands import band_rows
 from research.rules.networks.names import ACTIONS, Action
 from research.rules.optimum.dynamic_programming import optimal_region
@@ -117,7 +55,7 @@ from research.rules.protocol import fitted_until
 DAYS, LINES, START = 370, 5, 262  # START is the last close before the test: a learned policy wants a year before it
 LISTED = START + 20  # the session on which the last asset is listed
 LEFT = START + 45  # the session on which the fourth asset leaves, where one does; its last price is six sessions older
-FIXED = FixedWeights((0.3, 0.2, 0.2, 0.1, 0.1))
+FIXED = allocated.FixedWeights((0.3, 0.2, 0.2, 0.1, 0.1))
 
 NEWS = Scores("news", "", tuple(  # of what came true so far, whatever the market does later
     Score(moment, asset, score, 1.0, "", "", date(2018, 1, 1), "", moment)
@@ -131,12 +69,12 @@ PRICED = pd.DataFrame(
     columns=list("ABCDE"),
 )
 
-Make = Callable[[Market], Rule]
+Make = Callable[[Market], rules.Rule]
 
 
-def tuned(market: Market) -> Rule:
+def tuned(market: Market) -> rules.Rule:
     """Tuned on the days before the test, for the J of the test."""
-    spec = TunedThreshold(FIXED, bands=(0.005, 0.02, 0.05), to=(0.0, 1.0))
+    spec = rules.TunedThreshold(FIXED, bands=(0.005, 0.02, 0.05), to=(0.0, 1.0))
     return tune(spec, Setup.on(market, COSTS, FIXED, market.dates[START + 1])).policy
 
 
@@ -158,7 +96,7 @@ def learned(market: Market, action: Action = "bands") -> LearnedPolicy:
     key = before.fingerprint, action
     if key not in TRAINED:
         little = PPOSettings(worlds=16, rollout=4, batch=32, epochs=1, hidden=8)
-        held = FixedWeights((0.3, 0.3, 0.2, 0.1, 0.0))
+        held = allocated.FixedWeights((0.3, 0.3, 0.2, 0.1, 0.0))
         spec = Learned(held, steps=64, seeds=(1,), learner="ppo", ppo=little, action=action)
         with pytest.MonkeyPatch.context() as patch:  # how much it is worth is not asked
             patch.setattr("research.learning.worlds.rollouts.SESSIONS", 65)
@@ -185,110 +123,147 @@ class ByCorrelation(BaseEstimator):
 
 
 POLICIES: dict[str, Make] = {
-    "never, equal": lambda market: Never(EqualWeights()),
-    "week, fixed": lambda market: Calendar(FIXED, "week"),
-    "month, fixed, in halves": lambda market: Calendar(FIXED, "month", fraction=0.5),
-    "month, inverse volatility": lambda market: Calendar(InverseVolatility(window=20, schedule="week"), "month"),
-    "month, HRP": lambda market: Calendar(HRP(window=30, schedule="month"), "month"),
-    "month, HERC with memory": lambda market: Calendar(HERC(window=30, recluster="quarter", memory=0.5), "month"),
-    "month, NCO within bounds": lambda market: Calendar(NCO(window=30, memory=0.5, upper=0.5), "month"),
-    "month, Schur": lambda market: Calendar(Schur(window=30, recluster="quarter"), "month"),
-    "month, part of equal": lambda market: Calendar(ConstantExposure(EqualWeights(), 0.6), "month"),
-    "month, volatility": lambda market: Calendar(VolatilityTarget(EqualWeights(), 0.1, lookback=20), "month"),
-    "week, regimes": lambda market: Calendar(RegimeExposure(FIXED, regimes(market)), "week"),
-    "month, capitalisation": lambda market: Calendar(MarketCapWeights("cap", "month"), "month"),
-    "month, momentum": lambda market: Calendar(Momentum(window=40, skip=5, weights="inverse_volatility"), "month"),
-    "month, universal portfolio": lambda market: Calendar(UniversalPortfolio(window=30, points=20), "month"),
-    "month, exponential gradient": lambda market: Calendar(ExponentialGradient(0.5, window=30), "month"),
-    "week, anticor": lambda market: Calendar(Anticor(10, window=30, schedule="week"), "week"),
-    "month, average": lambda market: Calendar(Average((HRP(window=30), EqualWeights()), (0.7, 0.3)), "month"),
-    "month, shrunk": lambda market: Calendar(Shrunk(InverseVolatility(window=30)), "month"),
-    "month, reserve": lambda market: Calendar(Reserve(InverseVolatility(window=30), "B", 0.2), "month"),
-    "week, smoothed": lambda market: Calendar(Smoothed(HRP(window=30), schedule="week"), "week"),
-    "month, capped": lambda market: Calendar(CappedTurnover(Smoothed(HRP(window=30)), 0.05), "month"),
-    "month, news": lambda market: Calendar(NewsTilt(FIXED, scores=NEWS, confidence=1.0, estimate=30), "month"),
-    "month, tilted": lambda market: Calendar(Tilted(HRP(window=30), Estimated(window=30), 0.05, 1.0), "month"),
-    "month, signals": lambda market: Calendar(Signals(PRICED, "positive"), "month"),
-    "several periods": lambda market: MultiPeriod(FIXED, 4, tracking_penalty=50.0, returns=40),
-    "several periods, mean-variance": lambda market: MultiPeriod(
-        MeanVariance("utility", forecast=Estimated("james_stein", window=40), upper=0.4), 3, half_life=2.0
+    "never, equal": lambda market: rules.Never(allocated.EqualWeights()),
+    "week, fixed": lambda market: rules.Calendar(FIXED, "week"),
+    "month, fixed, in halves": lambda market: rules.Calendar(FIXED, "month", fraction=0.5),
+    "month, inverse volatility": lambda market: rules.Calendar(
+        allocated.InverseVolatility(window=20, schedule="week"), "month"
     ),
-    "month, ratio": lambda market: Calendar(MaximumRatio(window=60, risk="semi_deviation"), "month"),
-    "month, Kelly": lambda market: Calendar(Kelly(window=60, upper=0.5), "month"),
-    "cppi": lambda market: CPPI(FIXED, floor=0.8, multiplier=3.0),
-    "drawdown floor": lambda market: DrawdownFloor(HRP(window=30), limit=0.2, multiplier=4.0),
-    "stop": lambda market: StopLoss(FIXED, limit=0.03, wait=5),
-    "month, own function": lambda market: Calendar(FunctionAllocation(inverse_deviations, window=20), "month"),
-    "band, HRP": lambda market: Threshold(HRP(window=30, schedule="month"), 0.01),
-    "edge, minimum variance": lambda market: Threshold(MinimumVariance(window=40, schedule="month"), 0.01, "edge"),
-    "band, mean-variance": lambda market: Threshold(
-        MeanVariance(forecast=Estimated("james_stein", "shrunk_correlations", window=40), upper=0.4), 0.01
+    "month, HRP": lambda market: rules.Calendar(allocated.HRP(window=30, schedule="month"), "month"),
+    "month, HERC with memory": lambda market: rules.Calendar(
+        allocated.HERC(window=30, recluster="quarter", memory=0.5), "month"
     ),
-    "month, limits": lambda market: Calendar(
-        MeanVariance(
+    "month, NCO within bounds": lambda market: rules.Calendar(allocated.NCO(window=30, memory=0.5, upper=0.5), "month"),
+    "month, Schur": lambda market: rules.Calendar(allocated.Schur(window=30, recluster="quarter"), "month"),
+    "month, part of equal": lambda market: rules.Calendar(
+        allocated.ConstantExposure(allocated.EqualWeights(), 0.6), "month"
+    ),
+    "month, volatility": lambda market: rules.Calendar(
+        allocated.VolatilityTarget(allocated.EqualWeights(), 0.1, lookback=20), "month"
+    ),
+    "week, regimes": lambda market: rules.Calendar(allocated.RegimeExposure(FIXED, regimes(market)), "week"),
+    "month, capitalisation": lambda market: rules.Calendar(allocated.MarketCapWeights("cap", "month"), "month"),
+    "month, momentum": lambda market: rules.Calendar(
+        allocated.Momentum(window=40, skip=5, weights="inverse_volatility"), "month"
+    ),
+    "month, universal portfolio": lambda market: rules.Calendar(
+        allocated.UniversalPortfolio(window=30, points=20), "month"
+    ),
+    "month, exponential gradient": lambda market: rules.Calendar(
+        allocated.ExponentialGradient(0.5, window=30), "month"
+    ),
+    "week, anticor": lambda market: rules.Calendar(allocated.Anticor(10, window=30, schedule="week"), "week"),
+    "month, average": lambda market: rules.Calendar(
+        allocated.Average((allocated.HRP(window=30), allocated.EqualWeights()), (0.7, 0.3)), "month"
+    ),
+    "month, shrunk": lambda market: rules.Calendar(allocated.Shrunk(allocated.InverseVolatility(window=30)), "month"),
+    "month, reserve": lambda market: rules.Calendar(
+        allocated.Reserve(allocated.InverseVolatility(window=30), "B", 0.2), "month"
+    ),
+    "week, smoothed": lambda market: rules.Calendar(
+        allocated.Smoothed(allocated.HRP(window=30), schedule="week"), "week"
+    ),
+    "month, capped": lambda market: rules.Calendar(
+        allocated.CappedTurnover(allocated.Smoothed(allocated.HRP(window=30)), 0.05), "month"
+    ),
+    "month, news": lambda market: rules.Calendar(
+        allocated.NewsTilt(FIXED, scores=NEWS, confidence=1.0, estimate=30), "month"
+    ),
+    "month, tilted": lambda market: rules.Calendar(
+        allocated.Tilted(allocated.HRP(window=30), Estimated(window=30), 0.05, 1.0), "month"
+    ),
+    "month, signals": lambda market: rules.Calendar(allocated.Signals(PRICED, "positive"), "month"),
+    "several periods": lambda market: rules.MultiPeriod(FIXED, 4, tracking_penalty=50.0, returns=40),
+    "several periods, mean-variance": lambda market: rules.MultiPeriod(
+        allocated.MeanVariance("utility", forecast=Estimated("james_stein", window=40), upper=0.4), 3, half_life=2.0
+    ),
+    "month, ratio": lambda market: rules.Calendar(allocated.MaximumRatio(window=60, risk="semi_deviation"), "month"),
+    "month, Kelly": lambda market: rules.Calendar(allocated.Kelly(window=60, upper=0.5), "month"),
+    "cppi": lambda market: rules.CPPI(FIXED, floor=0.8, multiplier=3.0),
+    "drawdown floor": lambda market: rules.DrawdownFloor(allocated.HRP(window=30), limit=0.2, multiplier=4.0),
+    "stop": lambda market: rules.StopLoss(FIXED, limit=0.03, wait=5),
+    "month, own function": lambda market: rules.Calendar(
+        allocated.FunctionAllocation(inverse_deviations, window=20), "month"
+    ),
+    "band, HRP": lambda market: rules.Threshold(allocated.HRP(window=30, schedule="month"), 0.01),
+    "edge, minimum variance": lambda market: rules.Threshold(
+        allocated.MinimumVariance(window=40, schedule="month"), 0.01, "edge"
+    ),
+    "band, mean-variance": lambda market: rules.Threshold(
+        allocated.MeanVariance(forecast=Estimated("james_stein", "shrunk_correlations", window=40), upper=0.4), 0.01
+    ),
+    "month, limits": lambda market: rules.Calendar(
+        allocated.MeanVariance(
             forecast=Estimated(window=40),
             constraints=Constraints(turnover=Most(most=0.02), exposures={"beta": Exposure(to={"A": 1.0}, most=0.8)}),
         ),
         "month",
     ),
-    "month, resampled": lambda market: Calendar(
-        Resampled(MeanVariance("utility", forecast=Estimated(window=40), upper=0.5), draws=3), "month"
+    "month, resampled": lambda market: rules.Calendar(
+        allocated.Resampled(allocated.MeanVariance("utility", forecast=Estimated(window=40), upper=0.5), draws=3),
+        "month",
     ),
-    "month, of skfolio": lambda market: Calendar(EstimatorAllocation(SchurComplementary(), window=40), "month"),
-    "month, estimator": lambda market: Calendar(
-        EstimatorAllocation(ByCorrelation(), window=40, benchmark={"A": 0.6, "D": 0.3}), "month"
+    "month, of skfolio": lambda market: rules.Calendar(
+        allocated.EstimatorAllocation(SchurComplementary(), window=40), "month"
     ),
-    "month, robust CVaR": lambda market: Calendar(RobustCVaR(window=40), "month"),
-    "month, least drawdown": lambda market: Calendar(MinimumRisk("cdar", window=40), "month"),
-    "month, risk parity": lambda market: Calendar(
-        RiskParity(forecast=Estimated(window=40), budgets={"A": 0.5}), "month"
+    "month, estimator": lambda market: rules.Calendar(
+        allocated.EstimatorAllocation(ByCorrelation(), window=40, benchmark={"A": 0.6, "D": 0.3}), "month"
     ),
-    "month, relaxed parity": lambda market: Calendar(RelaxedRiskParity(forecast=Estimated(window=40)), "month"),
-    "month, tail parity": lambda market: Calendar(TailParity(window=40), "month"),
-    "month, diversification": lambda market: Calendar(MaximumDiversification(forecast=Estimated(window=40)), "month"),
-    "month, tracking": lambda market: Calendar(
-        BenchmarkTracking(column="cap", forecast=Estimated(window=40), upper=0.4), "month"
+    "month, robust CVaR": lambda market: rules.Calendar(allocated.RobustCVaR(window=40), "month"),
+    "month, least drawdown": lambda market: rules.Calendar(allocated.MinimumRisk("cdar", window=40), "month"),
+    "month, risk parity": lambda market: rules.Calendar(
+        allocated.RiskParity(forecast=Estimated(window=40), budgets={"A": 0.5}), "month"
     ),
-    "within, fixed": lambda market: Threshold(FIXED, 0.01, Within(0.004)),
-    "edge, equal, in halves": lambda market: Threshold(EqualWeights(), 0.01, "edge", fraction=0.5),
-    "friday or band, resting": lambda market: Threshold(
+    "month, relaxed parity": lambda market: rules.Calendar(
+        allocated.RelaxedRiskParity(forecast=Estimated(window=40)), "month"
+    ),
+    "month, tail parity": lambda market: rules.Calendar(allocated.TailParity(window=40), "month"),
+    "month, diversification": lambda market: rules.Calendar(
+        allocated.MaximumDiversification(forecast=Estimated(window=40)), "month"
+    ),
+    "month, tracking": lambda market: rules.Calendar(
+        allocated.BenchmarkTracking(column="cap", forecast=Estimated(window=40), upper=0.4), "month"
+    ),
+    "within, fixed": lambda market: rules.Threshold(FIXED, 0.01, rules.Within(0.004)),
+    "edge, equal, in halves": lambda market: rules.Threshold(allocated.EqualWeights(), 0.01, "edge", fraction=0.5),
+    "friday or band, resting": lambda market: rules.Threshold(
         FIXED, 0.02, schedule="friday", review_schedule="month", cooldown=2, turnover_cap=0.02
     ),
-    "volatilities, one pays": lambda market: Threshold(
+    "volatilities, one pays": lambda market: rules.Threshold(
         FIXED, 0.2, kind="volatility", returns=20, lines="breaching", payer="B"
     ),
-    "regimes": lambda market: RegimeThreshold(FIXED, regimes(market), 0.005, 0.01, "edge"),
-    "adaptive": lambda market: RegimeThreshold(
-        FIXED, regimes(market), 0.005, 0.01, "edge", factors=(0.8,), after_trade=AfterTrade(1.5, 10)
+    "regimes": lambda market: rules.RegimeThreshold(FIXED, regimes(market), 0.005, 0.01, "edge"),
+    "adaptive": lambda market: rules.RegimeThreshold(
+        FIXED, regimes(market), 0.005, 0.01, "edge", factors=(0.8,), after_trade=rules.AfterTrade(1.5, 10)
     ),
-    "classes": lambda market: GroupThreshold(FIXED, "asset_class", 0.005, "edge"),
-    "tracking error": lambda market: TrackingError(FIXED, 0.003, returns=30, fraction=0.5),
-    "cost and benefit": lambda market: CostBenefit(EqualWeights(), tracking_penalty=20.0, horizon=1.0, returns=30),
-    "no-trade region": lambda market: NoTradeRegion(FIXED, tracking_penalty=50.0, returns=30),
-    "best point": lambda market: BestPoint(FIXED, tracking_penalty=100.0, horizon=1.0, schedule="week", returns=30),
-    "pairs": lambda market: PairRegion(FIXED, tracking_penalty=50.0, returns=30),
-    "optimal": lambda market: OptimalRegion(TWO, region()),
+    "classes": lambda market: rules.GroupThreshold(FIXED, "asset_class", 0.005, "edge"),
+    "tracking error": lambda market: rules.TrackingError(FIXED, 0.003, returns=30, fraction=0.5),
+    "cost and benefit": lambda market: rules.CostBenefit(
+        allocated.EqualWeights(), tracking_penalty=20.0, horizon=1.0, returns=30
+    ),
+    "no-trade region": lambda market: rules.NoTradeRegion(FIXED, tracking_penalty=50.0, returns=30),
+    "best point": lambda market: rules.BestPoint(
+        FIXED, tracking_penalty=100.0, horizon=1.0, schedule="week", returns=30
+    ),
+    "pairs": lambda market: rules.PairRegion(FIXED, tracking_penalty=50.0, returns=30),
+    "optimal": lambda market: rules.OptimalRegion(TWO, region()),
     "tuned": tuned,
     "learned": learned,
     **{f"learned, {action}": partial(learned, action=action) for action in ACTIONS if action != "bands"},
     "universal": lambda market: Universal(FIXED, tracking_penalty=50.0, returns=30),
-    "universal, HRP": lambda market: Universal(HRP(window=30, schedule="month"), schedule="day", returns=30),
+    "universal, HRP": lambda market: Universal(allocated.HRP(window=30, schedule="month"), schedule="day", returns=30),
 }
 
-TWO = FixedWeights((0.4, 0.3))
+TWO = allocated.FixedWeights((0.4, 0.3))
 BOOKED_AT_ONCE = ("month, fixed, in halves", "month, inverse volatility")  # of those by month
 
 
 @cache
 def region() -> Region:
     return optimal_region(
-        (0.4, 0.3),
-        mean=np.zeros(2),
-        covariance=np.eye(2) * 0.018**2 * 252,
-        cost=np.full(2, 1e-3),
-        tracking_penalty=50.0,
-        interval=1 / 252,
-    )
+        (0.4, 0.3), mean=np.zeros(2), covariance=np.eye(2) * 0.018**2 * 252, cost=np.full(2, 1e-3),
+        tracking_penalty=50.0, interval=1 / 252,
+    )  # fmt: skip
 
 
 COSTS = Costs.bps(LINES, commission=[1, 2, 3, 4, 5], half_spread=1)
@@ -299,8 +274,7 @@ def costs_on(market: Market, by_day: bool = False) -> Costs:
     days, n = market.shape
     if not by_day:
         return Costs(COSTS.commission[:n], COSTS.half_spread[:n])
-    spreads = np.random.default_rng(10).uniform(0.5e-4, 5e-4, (DAYS, LINES))
-    return Costs(COSTS.commission[:n], spreads[:days, :n])
+    return Costs(COSTS.commission[:n], np.random.default_rng(10).uniform(0.5e-4, 5e-4, (DAYS, LINES))[:days, :n])
 
 
 def its_market(name: str, market: Market) -> Market:
@@ -315,8 +289,7 @@ def its_market(name: str, market: Market) -> Market:
 @pytest.fixture(scope="module")
 def market() -> Market:
     """Five assets with quotes and volumes, the last listed during the test, some halts, cash with interest."""
-    rng = np.random.default_rng(9)
-    sessions = new_york.sessions("2019-01-01", "2021-12-31")[:DAYS]
+    rng, sessions = np.random.default_rng(9), new_york.sessions("2019-01-01", "2021-12-31")[:DAYS]
     tradable = rng.random((DAYS, LINES)) > 0.02
     tradable[0], tradable[:LISTED, 4], tradable[LISTED, 4] = True, False, True
     tradable[0, 4] = False
@@ -342,11 +315,9 @@ def leaving(market: Market) -> Market:
     """The same, but the fourth asset is halted and then delisted during the test."""
     silent = (np.arange(DAYS)[:, None] > LEFT - 6) & (np.arange(LINES) == 3)
     halted = replace(
-        market,
-        tradable=market.tradable & ~silent,
-        returns=np.where(silent, 0.0, market.returns),
+        market, tradable=market.tradable & ~silent, returns=np.where(silent, 0.0, market.returns),
         prices=np.where(silent, np.nan, market.prices),
-    )
+    )  # fmt: skip
     return delist(halted, "D", market.dates[LEFT], SHUMWAY)
 
 
@@ -377,9 +348,7 @@ def days(market: Market) -> list[int]:
 
 
 @pytest.mark.parametrize("name", POLICIES)
-def test_no_decision_depends_on_what_comes_after_it(
-    market: Market, leaving: Market, days: list[int], name: str
-) -> None:
+def test_no_decision_depends_on_what_comes_after(market: Market, leaving: Market, days: list[int], name: str) -> None:
     """Nor on an exit: on the last day of the halt, on the day of it and after it, nobody knew and all follow it.
 
     Blindness is easy for one that never trades: all but `Never` do, before the last day that is looked at.
@@ -392,9 +361,7 @@ def test_no_decision_depends_on_what_comes_after_it(
 
 
 @pytest.mark.parametrize("name", [name for name in POLICIES if name in BOOKED_AT_ONCE or not name.startswith("month")])
-def test_no_decision_that_is_booked_at_once_depends_on_what_comes_after_it(
-    market: Market, days: list[int], name: str
-) -> None:
+def test_no_decision_booked_at_once_depends_on_what_comes_after_it(market: Market, days: list[int], name: str) -> None:
     """Without a lag the engine asks before it books: on the day of a listing and at a month's end.
 
     Targets are made before the engine runs and know no lag: of the calendars by month two are enough.
@@ -409,8 +376,7 @@ def test_no_decision_depends_on_a_spread_that_is_to_come(market: Market, days: l
 
 def test_no_decision_depends_on_the_price_of_a_lot_that_is_to_come(market: Market) -> None:
     costs, start = replace(COSTS, tax=Tax(0.25, "highest")), market.dates[START + 1]
-    audit = look_ahead(POLICIES["several periods"], market, costs, start, days=2, nav=1e6)
-    assert not audit.found
+    assert not look_ahead(POLICIES["several periods"], market, costs, start, days=2, nav=1e6).found
     taxed = backtest(market, POLICIES["several periods"](market), costs, start=start, nav=1e6)
     assert taxed.ledger.charges[:, -1].any()
 
@@ -433,7 +399,7 @@ def test_what_comes_after_is_really_another(market: Market) -> None:
     both = (other.tradable & mirrored.tradable)[LISTED + 1 :]
     assert (mirrored.returns[LISTED + 1 :] == -other.returns[LISTED + 1 :])[both].all()
     assert (mirrored.prices[LISTED + 1 :] > 1e5).all()
-    rule, later = Calendar(FIXED, "week"), slice(LISTED + 1 - START, None)
+    rule, later = rules.Calendar(FIXED, "week"), slice(LISTED + 1 - START, None)
     nav, changed = (backtest(w, rule, COSTS, start=w.dates[START + 1]).ledger.nav[later] for w in (market, other))
     assert not np.isclose(nav, changed).any()
 
@@ -452,12 +418,14 @@ def test_every_exported_policy_and_allocation_is_in_the_battery(market: Market) 
     """A rule that is still to be tuned takes part as what tuning gives; so its maker must name it."""
     policies = [make(market) for make in POLICIES.values()]
     played = {
-        TunedThreshold if isinstance(policy, Threshold) and fitted_until(policy) is not None else type(policy)
+        rules.TunedThreshold
+        if isinstance(policy, rules.Threshold) and fitted_until(policy) is not None
+        else type(policy)
         for policy in policies
     }
     held = {type(policy.allocation) for policy in policies}
     assert exported(rules, "decide", "candidates") | exported(learning, "decide") == played
-    assert exported(allocation, "target") == held
+    assert exported(allocated, "target") == held
 
 
 # -- whoever looks ahead is caught -----------------------------------------------------------------------------------
@@ -467,7 +435,7 @@ def test_every_exported_policy_and_allocation_is_in_the_battery(market: Market) 
 class Peeks:
     """Holds what rises on the next day, by reaching behind its view of the past."""
 
-    allocation: FixedWeights = FIXED
+    allocation: allocated.FixedWeights = FIXED
 
     def decide(self, view: View) -> Hold | Trade:
         world = view.past._market
@@ -476,19 +444,20 @@ class Peeks:
 
 
 @dataclass(frozen=True)
-class Foresees(CompiledRule):
+class Foresees(rules.CompiledRule):
     """No-trade bands whose target is made from the mean return of all days, later ones too."""
 
-    allocation: FixedWeights = FIXED
+    allocation: allocated.FixedWeights = FIXED
 
     def decide(self, view: View) -> Hold | Trade:
         raise NotImplementedError
 
-    def no_trade_bands(self, market: Market, targets: TargetPath, costs: Costs | None = None) -> NoTradeBands:
-        best = np.eye(LINES)[int(np.argmax(market.returns[:, :4].mean(axis=0)))]
-        rows = band_rows(best[None], 0.01, 0.0)
+    def no_trade_bands(
+        self, market: Market, targets: allocated.TargetPath, costs: Costs | None = None
+    ) -> rules.NoTradeBands:
+        rows = band_rows(np.eye(LINES)[int(np.argmax(market.returns[:, :4].mean(axis=0)))][None], 0.01, 0.0)
         days = len(market.dates)
-        return NoTradeBands(
+        return rules.NoTradeBands(
             np.ones(days, dtype=bool), np.zeros(days, dtype=np.int64), **rows, fraction=1.0, trigger="foresees"
         )
 
@@ -497,7 +466,7 @@ class Foresees(CompiledRule):
 class NextRow:
     """Trades when the next row of the data is in another month: it does not know the exchange's schedule."""
 
-    allocation: FixedWeights = FIXED
+    allocation: allocated.FixedWeights = FIXED
 
     def decide(self, view: View) -> Hold | Trade:
         days, t = view.past._market.dates, view.past.t
@@ -509,11 +478,10 @@ class NextRow:
 class Volumes:
     """Trades when tomorrow's volume is low."""
 
-    allocation: FixedWeights = FIXED
+    allocation: allocated.FixedWeights = FIXED
 
     def decide(self, view: View) -> Hold | Trade:
         volumes, t = view.past._market.volumes, view.past.t
-        assert volumes is not None
         low = t + 1 < len(volumes) and volumes[t + 1, 0] < 100.0
         return Trade.to(view.target, Why("volume")) if low else Hold(Why("volume"))
 
@@ -522,7 +490,7 @@ class Volumes:
 class Insider:
     """Holds nothing of an asset from the day on which it is halted for good, by reading when it will be delisted."""
 
-    allocation: FixedWeights = FIXED
+    allocation: allocated.FixedWeights = FIXED
 
     def decide(self, view: View) -> Hold | Trade:
         doomed = view.past._market.instruments["delisted"].notna().to_numpy()
@@ -537,11 +505,10 @@ class WholeSample:
     window: int = 0
 
     def target(self, past: object) -> np.ndarray:
-        worst = int(np.argmin(past._market.returns[:, :4].sum(axis=0)))
-        return np.where(np.arange(LINES) == worst, 0.0, 0.2)
+        return np.where(np.arange(LINES) == int(np.argmin(past._market.returns[:, :4].sum(axis=0))), 0.0, 0.2)
 
 
-@pytest.mark.parametrize("cheat", [Peeks(), Foresees(), NextRow(), Volumes(), Calendar(WholeSample(), "week")])
+@pytest.mark.parametrize("cheat", [Peeks(), Foresees(), NextRow(), Volumes(), rules.Calendar(WholeSample(), "week")])
 def test_a_policy_that_looks_ahead_is_caught(market: Market, days: list[int], cheat: Policy) -> None:
     """Whoever looks a day ahead is caught on the day that it happens to decide something: on one of five at least."""
 
@@ -584,7 +551,7 @@ def test_who_reads_of_an_exit_that_is_to_come_is_caught(leaving: Market) -> None
 class Careless:
     """Reads the next row, and fails where there is none."""
 
-    allocation: FixedWeights = FIXED
+    allocation: allocated.FixedWeights = FIXED
 
     def decide(self, view: View) -> Hold | Trade:
         rises = view.past._market.returns[view.past.t + 1, 0] > 0.0 if view.past.t < DAYS - 1 else False
@@ -596,7 +563,7 @@ class Filed:
     """Trades on the days that stand in a file."""
 
     path: Path
-    allocation: FixedWeights = FIXED
+    allocation: allocated.FixedWeights = FIXED
 
     def decide(self, view: View) -> Hold | Trade:
         due = f"{view.past.date:%Y-%m-%d}" in self.path.read_text()
@@ -608,7 +575,7 @@ class Filtered:
     """Trades where a causal mean of four days, made of the whole history at once by a Fourier transform, has risen."""
 
     rises: Mapping[np.datetime64, float]
-    allocation: FixedWeights = FIXED
+    allocation: allocated.FixedWeights = FIXED
 
     @classmethod
     def of(cls, market: Market) -> "Filtered":
@@ -630,8 +597,8 @@ class LeavesOutLeast:
     window: int = 0
 
     @classmethod
-    def by(cls, panel: np.ndarray) -> Calendar:
-        return Calendar(cls(int(np.argmin(panel[:, :4].mean(axis=0)))), "month")
+    def by(cls, panel: np.ndarray) -> rules.Calendar:
+        return rules.Calendar(cls(int(np.argmin(panel[:, :4].mean(axis=0)))), "month")
 
     def target(self, past: object) -> np.ndarray:
         return np.where(np.arange(LINES) == self.worst, 0.0, 0.2)
@@ -678,7 +645,7 @@ def test_of_many_decision_days_a_few_of_each_kind_are_drawn_and_half_of_them_tra
 class MonthsEnd:
     """Reads the return of the next day at each month's end."""
 
-    allocation: FixedWeights = FIXED
+    allocation: allocated.FixedWeights = FIXED
 
     def decide(self, view: View) -> Hold | Trade:
         past, world = view.past, view.past._market
@@ -689,12 +656,10 @@ class MonthsEnd:
 
 def test_one_that_peeks_at_months_ends_only_is_caught_by_its_own_decision_days(market: Market) -> None:
     """On six days that are evenly spread it would pass."""
-    start = market.dates[START + 1]
-    spread = [market.dates[t] for t in (280, 297, 312, 328, 343, 358)]
+    start, spread = market.dates[START + 1], [market.dates[t] for t in (280, 297, 312, 328, 343, 358)]
     assert not look_ahead(lambda _: MonthsEnd(), market, COSTS, start, days=spread).found
     audit = look_ahead(lambda _: MonthsEnd(), market, COSTS, start)
-    caught = audit.table[(audit.table[list(FUTURES)] != "").any(axis=1)]
-    assert set(caught["kind"]) <= {"month's end", "other"}
+    assert set(audit.table[(audit.table[list(FUTURES)] != "").any(axis=1)]["kind"]) <= {"month's end", "other"}
     assert audit.found
 
 
@@ -705,7 +670,7 @@ def test_one_that_peeks_at_months_ends_only_is_caught_by_its_own_decision_days(m
 class Diary:
     """Trades on every seventh day on which it is asked, and keeps count."""
 
-    allocation: FixedWeights = FIXED
+    allocation: allocated.FixedWeights = FIXED
     count: int = 0
 
     def decide(self, view: View) -> Hold | Trade:
@@ -717,7 +682,7 @@ class Diary:
 class Unseeded:
     """Trades at random."""
 
-    allocation: FixedWeights = FIXED
+    allocation: allocated.FixedWeights = FIXED
 
     def decide(self, view: View) -> Hold | Trade:
         drawn = np.random.default_rng().random() < 0.5
@@ -745,7 +710,7 @@ def test_two_backtests_that_differ_on_the_same_market_differ_in_words_and_not_by
 def test_a_withdrawal_or_a_rest_that_only_another_future_forbids_accuses_nobody(market: Market) -> None:
     """The audit plays the flows that come by the day that it asks about; and asks again where a future is refused."""
     end, start = market.dates[-2], market.dates[START + 1]
-    rests = Threshold(FIXED, 0.01, cooldown=60)
+    rests = rules.Threshold(FIXED, 0.01, cooldown=60)
     asked = [market.dates[START + 30], market.dates[START + 80]]
     flows = Flows({market.dates[START + 40]: -0.3, end: -0.4})
     audit = look_ahead(lambda _: rests, market, COSTS, start, days=asked, nav=1.0, flows=flows)
@@ -765,12 +730,11 @@ def test_what_was_worked_out_on_the_whole_market_is_named_with_its_day(market: M
 def test_every_panel_is_changed_for_the_policy_that_is_made(market: Market, panel: str) -> None:
     """On the market that goes on otherwise alone: one that reads any panel's future while it is made is found."""
 
-    def make(world: Market) -> Calendar:
+    def make(world: Market) -> rules.Calendar:
         values = np.nan_to_num(getattr(world, panel)[START + 20 :].astype(float))
-        return Calendar(FixedWeights((0.5 + 0.1 * (np.mean(values) % 1.0), *[0.1] * 4)), "month")
+        return rules.Calendar(allocated.FixedWeights((0.5 + 0.1 * (np.mean(values) % 1.0), *[0.1] * 4)), "month")
 
-    asked = [market.dates[START + 30]]
-    audit = look_ahead(make, market, COSTS, market.dates[START + 1], days=asked)
+    audit = look_ahead(make, market, COSTS, market.dates[START + 1], days=[market.dates[START + 30]])
     assert audit.table[ALTERED].tolist() != [""]
 
 
@@ -830,8 +794,7 @@ def test_a_library_that_reads_the_clock_accuses_no_policy_that_calls_it() -> Non
 
 
 def test_a_policy_can_be_audited_under_a_profiler() -> None:
-    profiler = cProfile.Profile()
-    with profiler, watched() as found:
+    with cProfile.Profile(), watched() as found:
         time.time()
     assert found == ([] if sys.version_info < (3, 12) else ["the clock (time)"])  # of whose profilers there is one
     assert sys.getprofile() is None
@@ -869,7 +832,6 @@ def test_a_market_with_dividends_splits_and_bars_is_changed_in_them_too(market: 
     bars = {name: np.nan_to_num(market.prices, nan=5.0) for name in ("open", "high", "low")}
     paying = replace(market, dividends=np.zeros(market.shape), splits=np.full(market.shape, 1.0), bars=bars)
     other, later = changed_after(paying, LISTED, seed=3), slice(LISTED + 1, None)
-    assert other.dividends is not None
     assert other.bars is not None
     assert other.dividends[later].any()
     assert not other.dividends[: LISTED + 1].any()
@@ -898,7 +860,7 @@ def test_a_seed_that_is_none_is_refused(market: Market) -> None:
 def test_days_on_which_nothing_could_be_booked_yet_accuse_nobody(market: Market) -> None:
     """Cut off there, the market cannot be played at all: that says nothing of a policy."""
     start, costs = market.dates[-8], Costs.bps(len(market.assets), commission=5)
-    held = Calendar(EqualWeights(), "week")
+    held = rules.Calendar(allocated.EqualWeights(), "week")
     assert not look_ahead(lambda _: held, market, costs, start).found
     assert not look_ahead(lambda _: held, market, costs, start, lag=5).found
     with pytest.raises(ConfigError, match="has no day to check: start it earlier"):

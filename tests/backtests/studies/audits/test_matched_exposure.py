@@ -33,11 +33,9 @@ def test_a_policy_of_constant_exposure_is_its_own_benchmark(market: Market) -> N
 
 
 def test_both_benchmarks_hold_as_much_as_the_policy(market: Market) -> None:
-    start = market.dates[200]
-    policy = Calendar(VolatilityTarget(HELD, 0.06, lookback=30), "week")
+    start, policy = market.dates[200], Calendar(VolatilityTarget(HELD, 0.06, lookback=30), "week")
     own = backtest(market, policy, Costs.bps(3, commission=5), start=start, name="learner")
-    others = benchmarks(own, HELD)
-    table = exposure_table(own, others)
+    table = exposure_table(own, benchmarks(own, HELD))
     assert list(table.index) == ["learner", CONSTANT, VOLATILITY]
     assert table["exposure"].to_numpy() == pytest.approx(mean_exposure(own), abs=1e-4)
     assert 0.2 < mean_exposure(own) < 0.8

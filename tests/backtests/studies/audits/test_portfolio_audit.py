@@ -135,23 +135,19 @@ def test_the_command_ends_with_1_where_a_policy_looks_ahead(tmp_path: Path, monk
     file.write_text(re.sub(r"(?m)^  (never|quarterly|threshold_within|tuned): .*\n", "", file.read_text()))
     shared = ["research", "audit", file, "--trust-code", "--days", "2"]
     alone, two = rebalance(*shared), rebalance(*shared, "--workers", "2")
-    assert (alone.status, two.status) == (1, 1)
-    assert alone.out == two.out
+    assert (alone.status, two.status, alone.out) == (1, 1, two.out)
     assert TRUST not in os.environ
     refused = rebalance("research", "audit", file)
     assert refused.status == 2
     assert "a rule of your own runs code" in refused.err
 
 
-@pytest.mark.parametrize(
-    ("words", "said"),
-    [
-        (["--policy", "nope"], "policy 'nope' is not in "),
-        (["--days", "0"], "days is 0: give a whole number of 1 or more."),
-        (["--days", "many"], "valid integer"),
-        (["--workers", "0"], "workers is 0: give a whole number"),
-    ],
-)
+@pytest.mark.parametrize(("words", "said"), [
+    (["--policy", "nope"], "policy 'nope' is not in "),
+    (["--days", "0"], "days is 0: give a whole number of 1 or more."),
+    (["--days", "many"], "valid integer"),
+    (["--workers", "0"], "workers is 0: give a whole number"),
+])  # fmt: skip
 def test_what_cannot_be_audited_is_a_sentence(words: list[str], said: str) -> None:
     done = rebalance("research", "audit", FILE, *words)
     assert done.status == 2

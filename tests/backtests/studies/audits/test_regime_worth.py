@@ -24,15 +24,13 @@ def test_each_exposure_stands_beside_the_whole_and_its_benchmarks(worth: RegimeW
     names = [ALWAYS_INVESTED]
     for name in MODELS:
         names += [name, f"constant, as {name}", f"volatility, as {name}"]
-    assert list(worth.backtests) == names
-    assert worth.table().index.tolist() == names
+    assert (list(worth.backtests), worth.table().index.tolist()) == (names, names)
     assert len({tuple(played.dates) for played in worth.backtests.values()}) == 1
 
 
 def test_what_is_held_is_the_target_times_what_was_known(worth: RegimeWorth) -> None:
     market, held = worth.portfolio.market, worth.exposures["Markov"]
-    row = market.row(worth.backtests["Markov"].dates[-1])
-    calm = 1.0 - worth.known["Markov"].iloc[-1]
+    row, calm = market.row(worth.backtests["Markov"].dates[-1]), 1.0 - worth.known["Markov"].iloc[-1]
     np.testing.assert_allclose(
         held.target(market.past(row)), calm * np.asarray(worth.portfolio.strategic.target(market.past(row))), rtol=1e-12
     )
@@ -50,8 +48,7 @@ def test_the_answer_says_each_difference_with_its_interval(worth: RegimeWorth) -
 
 def test_pictures_show_the_numbers(worth: RegimeWorth) -> None:
     market = worth.portfolio.market
-    today = market.past(len(market.dates) - 1)
-    known = as_known(MODELS["volatility"], today).dropna()
+    known = as_known(MODELS["volatility"], market.past(len(market.dates) - 1)).dropna()
     drawn = regimes_plot(market, "SPY", {"known": known}, "Regimes")
     assert [trace.name for trace in drawn.data] == ["SPY", "low", "moderate", "high", "crisis"]
     assert np.asarray(drawn.data[-1].y) == pytest.approx(100.0)

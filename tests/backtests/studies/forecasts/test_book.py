@@ -39,8 +39,7 @@ def test_the_book_is_what_a_walk_forward_over_later_days_says(market: Market, tm
     enter(tmp_path, entry)
     path = walk_forward(FORECAST, market, HORIZON)
     assert disagreements(path, entries(tmp_path, entry.model, market)) == []
-    early = np.arange(500)[:, None] == 150
-    restated = replace(market, returns=np.where(early, 0.05, market.returns))
+    restated = replace(market, returns=np.where(np.arange(500)[:, None] == 150, 0.05, market.returns))
     (a, b, c) = disagreements(walk_forward(FORECAST, restated, HORIZON), entries(tmp_path, entry.model, market))
     assert a.startswith("on 2020-06-30 the book expects ")
     assert a.endswith("data up to that day were restated since.")

@@ -15,10 +15,8 @@ from backtests.sweeps import Setup
 from benchmarks.forecast_worth import Planted, market_and_forecast, measured
 from foundation.errors import DataError
 from research.accounting import Costs, Execution
-from research.allocation import FixedWeights, Tilted, target_path
-from research.allocation.wrappers import ConstantExposure
-from research.forecast import Estimated, Refitted
-from research.forecast.volatility.har import HARVolatility
+from research.allocation import ConstantExposure, FixedWeights, Tilted, target_path
+from research.forecast import Estimated, HARVolatility, Refitted
 from research.portfolio import Portfolio, load_portfolio
 from research.risk import sharpe
 from research.rules import Calendar
@@ -59,8 +57,7 @@ def test_the_figures_follow_from_the_law_of_the_placebos(planted: TiltWorth) -> 
     assert planted.worth.value - planted.worth.lower == pytest.approx(high)
     # what has the worth that is detectable, and errs as placebos do, is claimed in four of five cases
     errs = planted.detectable + law - law.mean()
-    claimed = (errs >= np.quantile(law, 0.95)) & (errs - high >= 0.0)
-    assert claimed.mean() == pytest.approx(0.8, abs=0.02)
+    assert ((errs >= np.quantile(law, 0.95)) & (errs - high >= 0.0)).mean() == pytest.approx(0.8, abs=0.02)
     assert planted.expected[0] == pytest.approx(0.02, rel=1e-6)
     assert 0.019 < planted.expected[1] <= 0.02
     table = planted.table()
@@ -69,8 +66,7 @@ def test_the_figures_follow_from_the_law_of_the_placebos(planted: TiltWorth) -> 
 
 
 def test_figures_of_a_batch_are_those_of_backtests_to_the_bit(portfolio: Portfolio) -> None:
-    setup = Setup.of(portfolio)
-    rule = Calendar(portfolio.strategic, "month")
+    setup, rule = Setup.of(portfolio), Calendar(portfolio.strategic, "month")
     paths = [
         target_path(ConstantExposure(portfolio.strategic, share), setup.market, setup.first(None))
         for share in (1.0, 0.7)
@@ -85,8 +81,7 @@ def test_figures_of_a_batch_are_those_of_backtests_to_the_bit(portfolio: Portfol
 
 def test_a_forecast_that_expects_the_mean_so_far_is_judged_by_its_variances(portfolio: Portfolio) -> None:
     made = worth(portfolio, Refitted(HARVolatility()), count=19)
-    assert made.tilts == NotAvailable("Its means say nothing beyond the mean so far.")
-    assert made.backtests == {}
+    assert (made.tilts, made.backtests) == (NotAvailable("Its means say nothing beyond the mean so far."), {})
     assert not made.is_earned
     assert not isinstance(made.risk, NotAvailable)
 
@@ -121,7 +116,6 @@ def test_a_window_that_is_not_full_is_said_with_the_day_that_mends_it(portfolio:
     assert f"is too short for its window: it needs {long.window} returns on " in words
     assert "Estimated(" not in words
     assert words.count("was not tested") == 1
-    last = pd.Timestamp(day) - pd.Timedelta(days=1)
-    for start, tested in ((pd.Timestamp(day), True), (last, False)):
+    for start, tested in ((pd.Timestamp(day), True), (pd.Timestamp(day) - pd.Timedelta(days=1), False)):
         made = worth(replace(portfolio, test_start=start), long, 9)
         assert ("was not tested: market" in worth_words("plain", made)) is not tested

@@ -14,15 +14,7 @@ from backtests.inference.estimates import Estimate, EstimateWithTest
 from backtests.inference.evidence import holm
 from backtests.sheets.pictures.claims import claims_picture
 from backtests.studies.audits.smoothed_regimes import FILTERED, SMOOTHED
-from backtests.studies.real_markets.advertised import (
-    ADVERTISED,
-    Outcome,
-    answer,
-    claims_table,
-    outcomes,
-    sources_table,
-    verdict,
-)
+from backtests.studies.real_markets import Study, advertised
 from backtests.studies.real_markets.claim_gains import (
     AdvertisedClaim,
     Results,
@@ -35,10 +27,7 @@ from backtests.studies.real_markets.claim_gains import (
     with_tracking_error,
 )
 from backtests.studies.real_markets.findings import CHOSEN, TUNED, exposure, ratios, representative_rows
-from backtests.studies.real_markets.study import Study
 from foundation.errors import DataError
-
-WINDOWS = (2010, 2013, 2016)
 
 
 @pytest.fixture
@@ -59,13 +48,13 @@ def claim(measure, unit: str = "%", least: float = 5.0) -> AdvertisedClaim:
 def with_figures(results: Results, name: str, values: list[float], rule: str = "ppo") -> Results:
     """A rule's figure in the three windows."""
     table = results.markets.table.copy()
-    for window, value in zip(WINDOWS, values, strict=True):
+    for window, value in zip((2010, 2013, 2016), values, strict=True):
         table.loc[(table["rule"] == rule) & (table["window"] == window), name] = value
     return replace(results, markets=Study(table, results.markets.manifest))
 
 
-def only(results: Results, one: AdvertisedClaim) -> Outcome:
-    return outcomes(results, [one])[0]
+def only(results: Results, one: AdvertisedClaim) -> advertised.Outcome:
+    return advertised.outcomes(results, [one])[0]
 
 
 def test_a_gain_of_loss_is_per_cent_below_the_others(results: Results) -> None:
@@ -73,8 +62,7 @@ def test_a_gain_of_loss_is_per_cent_below_the_others(results: Results) -> None:
     found = only(results, claim(lower("ppo", TUNED, "loss")))
     gain = found.measured.gain
     assert (gain.value, gain.lower, gain.upper) == pytest.approx((20.0, 20.0, 20.0))
-    assert (found.measured.cases, found.measured.reached, found.measured.seeds) == (3, 3, 3)
-    assert found.verdict == "holds"
+    assert (found.measured.cases, found.measured.reached, found.measured.seeds, found.verdict) == (3, 3, 3, "holds")
     assert only(results, claim(lower(TUNED, "ppo", "loss"))).verdict == "does not hold"  # 25 % worse
 
 
@@ -82,7 +70,7 @@ def test_a_gain_over_what_is_known_from_below_has_no_upper_end(results: Results)
     found = only(results, claim(lower("ppo", "month", "loss", at_least=True)))
     assert math.isinf(found.measured.gain.upper)
     assert found.measured.gain.lower == pytest.approx(100.0 * (1.0 - 1.6 / 6.0))
-    assert claims_table([found])["95 % interval"].iloc[0] == "at least 73.3"
+    assert advertised.claims_table([found])["95 % interval"].iloc[0] == "at least 73.3"
 
 
 def test_a_sharpe_ratio_is_a_plain_difference_with_student_s_interval(results: Results) -> None:
@@ -145,8 +133,7 @@ def test_other_costs_stand_beside_the_usual_ones(results: Results) -> None:
 
 def test_in_the_simulated_market_each_seed_is_a_case(results: Results) -> None:
     found = only(results, claim(beside_closed_form("deep", "wide"))).measured
-    assert found.gain.value == pytest.approx(50.0)
-    assert found.where == "1 simulated market, 2 seeds"
+    assert (found.gain.value, found.where) == (pytest.approx(50.0), "1 simulated market, 2 seeds")
     assert found.beside == "wide: +20.0 % [20.0, 20.0]"
 
 
@@ -157,27 +144,23 @@ def test_a_claim_of_no_worse_is_tested_against_what_is_allowed(results: Results)
     assert found.measured.p == pytest.approx(ttest_1samp(logs, -math.log(1.05)).pvalue)
     assert found.measured.reached == 3
     strict = only(given, claim(lower("ppo", TUNED, "loss"))).measured
-    assert strict.p == pytest.approx(ttest_1samp(logs, 0.0).pvalue)
-    assert strict.reached == 0
+    assert (strict.p, strict.reached) == (pytest.approx(ttest_1samp(logs, 0.0).pvalue), 0)
 
 
-@pytest.mark.parametrize(
-    ("ends", "least", "p", "word"),
-    [
-        ((8.0, 2.0, 14.0), 5.0, 0.04, "holds"),
-        ((8.0, 2.0, 14.0), 5.0, 0.06, "cannot be told"),  # not after Holm
-        ((3.0, 2.0, 6.0), 5.0, 0.01, "cannot be told"),  # above zero, but perhaps too small
-        ((3.0, 2.0, 4.0), 5.0, 0.01, "does not hold"),  # above zero, and too small
-        ((0.0, -9.0, 9.0), 5.0, 1.0, "cannot be told"),
-        ((9.0, 6.0, math.inf), 5.0, 0.01, "holds"),
-        ((-9.0, -12.0, math.inf), 5.0, 0.01, "cannot be told"),
-        ((-2.0, -4.9, 1.0), -5.0, 0.01, "holds"),
-        ((-2.0, -5.1, 1.0), -5.0, 0.01, "cannot be told"),
-        ((-8.0, -9.0, -6.0), -5.0, 0.01, "does not hold"),
-    ],
-)
+@pytest.mark.parametrize(("ends", "least", "p", "word"), [
+    ((8.0, 2.0, 14.0), 5.0, 0.04, "holds"),
+    ((8.0, 2.0, 14.0), 5.0, 0.06, "cannot be told"),  # not after Holm
+    ((3.0, 2.0, 6.0), 5.0, 0.01, "cannot be told"),  # above zero, but perhaps too small
+    ((3.0, 2.0, 4.0), 5.0, 0.01, "does not hold"),  # above zero, and too small
+    ((0.0, -9.0, 9.0), 5.0, 1.0, "cannot be told"),
+    ((9.0, 6.0, math.inf), 5.0, 0.01, "holds"),
+    ((-9.0, -12.0, math.inf), 5.0, 0.01, "cannot be told"),
+    ((-2.0, -4.9, 1.0), -5.0, 0.01, "holds"),
+    ((-2.0, -5.1, 1.0), -5.0, 0.01, "cannot be told"),
+    ((-8.0, -9.0, -6.0), -5.0, 0.01, "does not hold"),
+])  # fmt: skip
 def test_a_verdict_needs_a_gain_that_is_sure_and_large(ends, least, p, word) -> None:
-    assert verdict(Estimate(*ends, 0.95), least, p) == word
+    assert advertised.verdict(Estimate(*ends, 0.95), least, p) == word
 
 
 def regime_check() -> SimpleNamespace:
@@ -195,7 +178,7 @@ def regime_check() -> SimpleNamespace:
 
 def test_the_claim_about_regimes_is_of_those_known_on_the_day(results: Results) -> None:
     one = claim(regimes, "Sharpe", 0.05)
-    assert outcomes(results, [one]) == []  # without a check it is left out
+    assert advertised.outcomes(results, [one]) == []  # without a check it is left out
     found = only(replace(results, regimes=regime_check()), one)  # type: ignore[arg-type]
     assert (found.measured.gain.value, found.measured.p) == (-0.1, 0.5)
     assert found.measured.where == "1 portfolio (Some funds), 2015 on"
@@ -212,9 +195,8 @@ def test_p_is_adjusted_for_all_claims_that_are_measured(results: Results) -> Non
         claim(higher("ppo", "month", "sharpe"), "Sharpe", 0.05),
         claim(regimes, "Sharpe", 0.05),
     ]
-    found = outcomes(given, several)
-    assert len(found) == 2
-    assert [one.p_holm for one in found] == holm([one.measured.p for one in found]).tolist()
+    found = advertised.outcomes(given, several)
+    assert (len(found), [one.p_holm for one in found]) == (2, holm([one.measured.p for one in found]).tolist())
 
 
 def test_rules_without_a_common_case_are_refused(results: Results) -> None:
@@ -222,7 +204,7 @@ def test_rules_without_a_common_case_are_refused(results: Results) -> None:
         only(results, claim(lower("ppo", "constant exposure", "loss")))
 
 
-@pytest.mark.parametrize("one", ADVERTISED, ids=lambda one: one.short)
+@pytest.mark.parametrize("one", advertised.ADVERTISED, ids=lambda one: one.short)
 def test_each_claim_says_who_claims_it_and_what_would_change_the_answer(one: AdvertisedClaim) -> None:
     assert any(str(year) in one.source for year in range(1990, 2027))
     assert all(text.endswith(".") for text in (one.words, one.change))
@@ -232,11 +214,10 @@ def test_each_claim_says_who_claims_it_and_what_would_change_the_answer(one: Adv
 
 def test_the_kept_studies_give_the_gains_that_their_own_findings_give() -> None:
     kept = Results.kept()
-    found = {one.claim.short: one for one in outcomes(kept)}
-    assert len(found) == len(ADVERTISED) - 1  # all but the one about regimes
+    found = {one.claim.short: one for one in advertised.outcomes(kept)}
+    assert len(found) == len(advertised.ADVERTISED) - 1  # all but the one about regimes
     for short, rule in (("learned vs thresholds", "gradient"), ("PPO vs thresholds", "ppo")):
-        row = ratios(kept.markets, CHOSEN).loc[rule]
-        gain = found[short].measured.gain
+        row, gain = ratios(kept.markets, CHOSEN).loc[rule], found[short].measured.gain
         expected = [100.0 * (1.0 - row[name]) for name in ("ratio", "upper", "lower")]
         assert [gain.value, gain.lower, gain.upper] == pytest.approx(expected)
     table = exposure(kept.exposure).set_index(["over", "measure"])
@@ -254,8 +235,11 @@ def test_tables_words_and_picture_say_the_same(results: Results) -> None:
         replace(claim(lower(TUNED, "ppo", "loss")), words="Two.", short="two"),
         replace(claim(regimes, "Sharpe", 0.05), words="Three.", short="three"),
     ]
-    found = outcomes(replace(results, regimes=regime_check()), several)  # type: ignore[arg-type]
-    table, sources, words, drawn = claims_table(found), sources_table(found), answer(found), claims_picture(found)
+    found = advertised.outcomes(replace(results, regimes=regime_check()), several)  # type: ignore[arg-type]
+    table, sources, words, drawn = (
+        advertised.claims_table(found), advertised.sources_table(found), advertised.answer(found),
+        claims_picture(found),
+    )  # fmt: skip
     expected = ["holds", "does not hold", "cannot be told"]
     assert table["verdict"].tolist() == sources["verdict"].tolist() == drawn.data["verdict"].tolist() == expected
     assert table["gain"].tolist() == ["+20.0 %", "−25.0 %", "−0.100"]
@@ -270,9 +254,9 @@ def test_a_loss_off_the_scale_is_written_at_its_edge(results: Results) -> None:
     """Without trading J is 9, against 1.6 of ppo: 462 % more. A Sharpe ratio, however low, is on the scale."""
     given = with_figures(results, "sharpe", [-90.0, -91.0, -92.0])
     several = [claim(lower("never", "ppo", "loss")), claim(lower("ppo", TUNED, "loss"))]
-    drawn = claims_picture(outcomes(given, several))
+    drawn = claims_picture(advertised.outcomes(given, several))
     assert "−462 %" in drawn.wide
     assert "−462 %" in drawn.narrow
-    low = claims_picture(outcomes(given, [claim(higher("ppo", "month", "sharpe"), "Sharpe", 0.05)]))
+    low = claims_picture(advertised.outcomes(given, [claim(higher("ppo", "month", "sharpe"), "Sharpe", 0.05)]))
     assert "◂" not in low.wide
     assert "◂" in drawn.wide

@@ -69,7 +69,7 @@ def test_the_worth_of_never_trading_by_hand(end: str) -> None:
     assert found["cost"] == found["tax"] == 0.0
 
 
-def test_training_windows_follow_one_another_up_to_the_test_and_open_with_new_money(
+def test_training_windows_follow_another_up_to_the_test_and_open_with_new_money(
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
     played: list[Setup] = []
@@ -115,11 +115,9 @@ def test_gains_after_tax_by_hand() -> None:
         for rule, value in {"closed form": 50.0, AS_COST: 50.0 + (k + 1) * (end == "liquidated")}.items()
     ]
     made = Study(pd.DataFrame(rows), {"cases": {"funds-2-2013": {"trials": 7}}})
-    found = after_tax(made).set_index(["end", "rule"])
-    reach = stats.t.ppf(0.975, 2) / np.sqrt(3.0)
+    found, reach = after_tax(made).set_index(["end", "rule"]), stats.t.ppf(0.975, 2) / np.sqrt(3.0)
     sold = [float(found[name]["liquidated", AS_COST]) for name in ("gain", "lower", "upper")]
-    assert sold == pytest.approx([2.0, 2.0 - reach, 2.0 + reach])
-    assert found["gain"]["forgiven", AS_COST] == 0.0
+    assert (sold, found["gain"]["forgiven", AS_COST]) == (pytest.approx([2.0, 2.0 - reach, 2.0 + reach]), 0.0)
     by_loss = after_tax(made, measure="loss").set_index(["end", "rule"])["gain"]
     assert by_loss["liquidated", AS_COST] == pytest.approx(4.0)
     assert sentences(made)[1].startswith(
@@ -147,8 +145,7 @@ def test_the_record_says_what_it_was_made_from(kept: Study) -> None:
     assert re.fullmatch(r"[0-9a-f]{12}", kept.manifest["made_from"]["code"])  # a commit, and nothing on top of it
     assert set(kept.manifest["cases"]) == set(kept.table["case"]) == {one.name for one in taxed_cases()}
     assert set(kept.table["rule"]) == {*WITHOUT_TAX, AS_COST, BY_WORTH, BY_LOSS}
-    assert kept.table.groupby(["end", "rule"]).size().tolist() == [40] * 20
-    assert kept.trials == 40 * 110 * 4
+    assert (kept.table.groupby(["end", "rule"]).size().tolist(), kept.trials) == ([40] * 20, 40 * 110 * 4)
 
 
 @pytest.mark.parametrize(("name", "end"), [("stocks-2-1998", "forgiven"), ("funds-2-2016", "liquidated")])
@@ -157,8 +154,7 @@ def test_rows_of_the_record_computed_again(kept: Study, name: str, end: str) -> 
     setup, choices = taxed(one.setup, end, one.window), kept.manifest["cases"][name]["chosen"]["1"]
     rules = {rule: made for rule, made in untuned(setup.strategic, one.setup).items() if rule in WITHOUT_TAX}
     for by in (BY_WORTH, BY_LOSS):
-        settings = choices[f"{by}, {end}"]
-        every = every_candidate(TAXED_FAMILIES, setup)
+        settings, every = choices[f"{by}, {end}"], every_candidate(TAXED_FAMILIES, setup)
         rules[by] = next(r for r in every if _settings(r, (*TRIED, "tracking_penalty")) == settings)
     own = kept.table[(kept.table["case"] == name) & (kept.table["end"] == end)].set_index("rule")
     for rule, made in rules.items():

@@ -31,8 +31,7 @@ def test_claims_are_means_over_cases(made: Study) -> None:
 
 
 def test_the_sentences_count_the_cases_that_reach_the_claim(made: Study) -> None:
-    study = with_figures(made, sharpe=[0.574, 0.576, 0.7])
-    first, second = claim_sentences(study, "ppo")
+    first, second = claim_sentences(with_figures(made, sharpe=[0.574, 0.576, 0.7]), "ppo")
     assert first.startswith("ppo beside month, in 3 cases: a higher Sharpe ratio: +0.117 [")
     assert second == "Its Sharpe ratio is higher by 15 % or more in 2 of 3 cases."
     lost = made.table.assign(sharpe=np.where(made.table["rule"] == "ppo", -0.4, -0.5))

@@ -31,8 +31,7 @@ X = np.array([0.3, -0.1, 0.4, 0.2, 0.0, 0.7, -0.2])
 
 
 def test_with_a_case_a_window_it_is_the_plain_interval_of_a_mean() -> None:
-    found = clustered_mean(X, np.arange(len(X)))
-    known = stats.ttest_1samp(X, 0.0)
+    found, known = clustered_mean(X, np.arange(len(X))), stats.ttest_1samp(X, 0.0)
     assert (found.value, found.p) == pytest.approx((X.mean(), known.pvalue), rel=1e-12)
     assert (found.lower, found.upper) == pytest.approx(tuple(known.confidence_interval(0.95)), rel=1e-12)
 
@@ -50,14 +49,12 @@ def test_cases_that_repeat_their_window_add_nothing() -> None:
 def test_windows_of_unequal_size_by_hand() -> None:
     """Residuals of 1, 2, 6 from 3 are -2, -1, 3; by window -3 and 3: error sqrt(2/1 x 18) / 3 = 2."""
     found = clustered_mean([1.0, 2.0, 6.0], ["a", "a", "b"])
-    assert found.value == 3.0
-    assert found.upper - found.value == pytest.approx(2.0 * stats.t.ppf(0.975, 1), rel=1e-12)
+    assert (found.value, found.upper - found.value) == (3.0, pytest.approx(2.0 * stats.t.ppf(0.975, 1), rel=1e-12))
     assert found.p == pytest.approx(2.0 * stats.t.sf(1.5, 1), rel=1e-12)
 
 
 def test_the_interval_holds_the_truth_as_often_as_it_says_where_windows_share_their_market() -> None:
-    rng = np.random.default_rng(7)
-    windows = np.repeat(np.arange(10), 7)
+    rng, windows = np.random.default_rng(7), np.repeat(np.arange(10), 7)
     inside = plain = 0
     for _ in range(1000):
         x = rng.normal(0.0, 0.3, 10)[windows] + rng.normal(0.0, 0.2, 70)
@@ -81,18 +78,15 @@ def test_one_window_has_no_interval_and_no_number_no_mean() -> None:
 def test_thresholds_are_the_family_in_the_middle_the_one_chosen_and_the_lowest(made: Study) -> None:
     """Band to target, band to edge and tracking error lose 6, 2 and 4; the last was the best on training days."""
     found = representative_rows(made).set_index(["case", "rule"])["loss"]
-    assert found["funds-2-2013", TUNED] == 4.0
-    assert found["funds-2-2013", CHOSEN] == 4.0
-    assert found["funds-2-2013", BEST_FAMILY] == 2.0
-    assert found["funds-2-2013", HINDSIGHT] == 8.0
+    assert (found["funds-2-2013", TUNED], found["funds-2-2013", CHOSEN]) == (4.0, 4.0)
+    assert (found["funds-2-2013", BEST_FAMILY], found["funds-2-2013", HINDSIGHT]) == (2.0, 8.0)
     assert found["funds-2-2013", "ppo"] == pytest.approx(3.2)  # of its seeds, the one that stands for them
 
 
 def test_a_ratio_is_the_same_in_every_case_here(made: Study) -> None:
     found = ratios(made, TUNED).loc["ppo"]
     assert (found["ratio"], found["lower_in"], found["cases"]) == (pytest.approx(0.8), 3, 3)
-    assert (found["lower"], found["upper"]) == pytest.approx((0.8, 0.8))
-    assert found["verdict"] == "better"
+    assert ((found["lower"], found["upper"]), found["verdict"]) == (pytest.approx((0.8, 0.8)), "better")
     assert seed_spreads(made).to_dict() == {"ppo": pytest.approx(0.1)}
 
 
@@ -126,8 +120,7 @@ def test_what_is_not_significant_is_said_to_be_so(made: Study) -> None:
 
 def test_a_difference_by_hand_that_stands_alone_and_not_among_many(made: Study) -> None:
     """ppo turns over 15, 16 and 17 % against 20 % of the thresholds in the middle: -4 ± t x 1/sqrt(3)."""
-    found = differences(made, TUNED, "turnover").loc["ppo"]
-    reach = stats.t.ppf(0.975, 2) / np.sqrt(3.0)
+    found, reach = differences(made, TUNED, "turnover").loc["ppo"], stats.t.ppf(0.975, 2) / np.sqrt(3.0)
     assert (found["difference"], found["lower"]) == pytest.approx((-4.0, -4.0 - reach))
     assert found["p"] == pytest.approx(2.0 * stats.t.sf(4.0 * np.sqrt(3.0), 2))
     assert found["p"] < 0.05 < found["p_holm"]
@@ -154,16 +147,14 @@ def test_what_j_does_not_say_stands_beside_it(made: Study) -> None:
 
 def test_a_learned_exposure_is_held_against_as_much_and_is_in_no_other_table(made: Study) -> None:
     """Sharpe ratios 0.1, 0.2 and 0.3 above a constant exposure's: 0.2 ± t x 0.1 / sqrt(3); drawdowns are the same."""
-    each = made.table[made.table["rule"] == "never"]
-    sharpe = 0.6 + 0.1 * np.arange(3)
+    each, sharpe = made.table[made.table["rule"] == "never"], 0.6 + 0.1 * np.arange(3)
     rows = [
         each.assign(rule=EXPOSURE, loss=50.0, sharpe=sharpe),
         each.assign(rule=CONSTANT, loss=40.0),
         each.assign(rule=VOLATILITY, loss=45.0, sharpe=sharpe, max_drawdown=-0.2),
     ]
     more = Study(pd.concat([made.table, *rows], ignore_index=True), made.manifest)
-    found = exposure(more).set_index(["over", "measure"])
-    reach = stats.t.ppf(0.975, 2) * 0.1 / np.sqrt(3.0)
+    found, reach = exposure(more).set_index(["over", "measure"]), stats.t.ppf(0.975, 2) * 0.1 / np.sqrt(3.0)
     first = found.loc[CONSTANT, "sharpe"]
     assert (first["difference"], first["upper"]) == pytest.approx((0.2, 0.2 + reach))
     assert found.loc[(VOLATILITY, "sharpe"), "difference"] == pytest.approx(0.0)

@@ -8,31 +8,9 @@ import pandas as pd
 import pytest
 
 from backtests.sheets.pictures.real_markets import frontier, frontier_picture, ratio_picture
-from backtests.studies.real_markets import (
-    KEPT_EXPOSURE,
-    KEPT_RULES,
-    NAMED_CASES,
-    STUDY_FOLDER,
-    Budget,
-    all_cases,
-    kept_study,
-)
+from backtests.studies import real_markets
+from backtests.studies.real_markets import Study, run_case
 from backtests.studies.real_markets.findings import TUNED
-from backtests.studies.real_markets.run_case import (
-    BEST_POINT,
-    BETTER_CALENDAR,
-    CALENDAR_SCHEDULES,
-    EVERYWHERE,
-    EXPOSURE_SEEDS,
-    EXPOSURE_STEPS,
-    FAMILY_CHOICES,
-    LEARNER_STEPS,
-    SEEDS,
-    UNTRAINED,
-    exposure_cases,
-    spec,
-)
-from backtests.studies.real_markets.study import Study
 from foundation.errors import DataError
 from research.allocation import FixedWeights
 from research.learning.checksummed import checksum_of
@@ -76,44 +54,59 @@ def test_the_frontier_is_a_geometric_mean_at_one_price(made: Study) -> None:
 
 
 def test_the_study_that_is_kept_says_what_it_was_made_from() -> None:
-    kept = Study.load(STUDY_FOLDER)
+    kept = Study.load(real_markets.STUDY_FOLDER)
     assert re.fullmatch(r"[0-9a-f]{12}", kept.manifest["made_from"]["code"])  # a commit, and nothing on top of it
     assert set(kept.manifest["cases"]) == set(kept.table["case"])
-    assert kept.table["case"].nunique() == len(all_cases()) >= 72
-    everywhere = {*EVERYWHERE, "universal", BEST_POINT, *FAMILY_CHOICES, *CALENDAR_SCHEDULES}
+    assert kept.table["case"].nunique() == len(real_markets.all_cases()) >= 72
+    everywhere = {
+        *run_case.EVERYWHERE,
+        "universal",
+        run_case.BEST_POINT,
+        *run_case.FAMILY_CHOICES,
+        *run_case.CALENDAR_SCHEDULES,
+    }
     assert everywhere <= set.intersection(*kept.table.groupby("case")["rule"].agg(set))
-    for learner in EVERYWHERE:
+    for learner in run_case.EVERYWHERE:
         own = kept.table[(kept.table["rule"] == learner) & (kept.table["cost_multiple"] == 1.0)]
-        assert (own.groupby("case")["seed"].nunique() == len(SEEDS)).all()
-    assert set(LEARNER_STEPS) <= set(kept.table[kept.table["case"] == NAMED_CASES[0]]["rule"])
+        assert (own.groupby("case")["seed"].nunique() == len(run_case.SEEDS)).all()
+    assert set(run_case.LEARNER_STEPS) <= set(kept.table[kept.table["case"] == real_markets.NAMED_CASES[0]]["rule"])
 
 
 def test_the_studies_that_are_kept_had_the_settings_of_today() -> None:
     for folder, budget, named in (
-        (STUDY_FOLDER, Budget(), NAMED_CASES[0]),
-        (KEPT_EXPOSURE, Budget(EXPOSURE_STEPS, EXPOSURE_SEEDS), exposure_cases()[0].name),
+        (real_markets.STUDY_FOLDER, real_markets.Budget(), real_markets.NAMED_CASES[0]),
+        (
+            real_markets.KEPT_EXPOSURE,
+            real_markets.Budget(run_case.EXPOSURE_STEPS, run_case.EXPOSURE_SEEDS),
+            run_case.exposure_cases()[0].name,
+        ),
     ):
         manifest, steps = Study.load(folder).manifest, budget.steps
         assert manifest["cases"][named]["steps"] == steps
-        learners = {by: spec(FixedWeights((0.6, 0.4)), by, budget).settings() for by in steps}
+        learners = {by: run_case.spec(FixedWeights((0.6, 0.4)), by, budget).settings() for by in steps}
         assert manifest["learners"] == json.loads(json.dumps(learners))
 
 
 def test_learned_policies_are_compared_with_the_thresholds_that_their_own_study_tuned() -> None:
     """The rules are of a newer study than the policies: what neither changed has the same J in both."""
-    rules, same = Study.load(KEPT_RULES), [*FAMILY_CHOICES, *CALENDAR_SCHEDULES, BETTER_CALENDAR, UNTRAINED]
+    rules, same = (
+        Study.load(real_markets.KEPT_RULES),
+        [*run_case.FAMILY_CHOICES, *run_case.CALENDAR_SCHEDULES, run_case.BETTER_CALENDAR, run_case.UNTRAINED],
+    )
     assert re.fullmatch(r"[0-9a-f]{12}", rules.manifest["made_from"]["code"])
     assert rules.manifest["made_from"]["settings"]["universal"] == checksum_of(FOLDER)  # of today's network
-    new, old = (study.table[study.table["rule"].isin(same)] for study in (rules, Study.load(STUDY_FOLDER)))
+    new, old = (study.table[study.table["rule"].isin(same)] for study in (rules, Study.load(real_markets.STUDY_FOLDER)))
     both = new.merge(old, on=["case", "rule", "cost_multiple"], validate="1:1")
-    assert len(both) == len(all_cases()) * len(same) * 3
+    assert len(both) == len(real_markets.all_cases()) * len(same) * 3
     np.testing.assert_allclose(both["loss_x"], both["loss_y"], rtol=1e-9)
-    found = kept_study().table
-    assert set(found["rule"]) == {*rules.table["rule"], *LEARNER_STEPS}
-    assert len(found[found["cost_multiple"] == 1.0].query("stands and rule == 'gradient'")) == len(all_cases())
+    found = real_markets.kept_study().table
+    assert set(found["rule"]) == {*rules.table["rule"], *run_case.LEARNER_STEPS}
+    assert len(found[found["cost_multiple"] == 1.0].query("stands and rule == 'gradient'")) == len(
+        real_markets.all_cases()
+    )
 
 
 def test_the_study_that_is_kept_can_be_drawn() -> None:
-    kept = kept_study()
+    kept = real_markets.kept_study()
     assert "below 1 in" in ratio_picture(kept, "closed form").caption
     assert frontier_picture(kept).data.groupby("rule").size().max() == 3

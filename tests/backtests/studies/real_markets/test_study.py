@@ -154,8 +154,7 @@ def test_the_table_has_every_rule_at_every_cost_and_one_seed_that_stands(whole: 
 
 
 def test_in_a_named_case_all_learn_and_two_do_everywhere() -> None:
-    budget = Budget()
-    both = ["gradient", "cross-entropy"]
+    budget, both = Budget(), ["gradient", "cross-entropy"]
     assert [budget.learners(case(NAMED_CASES[0]), m) for m in MULTIPLES] == [both, list(LEARNER_STEPS), both]
     assert [budget.learners(CASES[0], m) for m in MULTIPLES] == [[], both, []]
     with pytest.raises(ConfigError, match="a learner of Budget is 'a2c': use one of ppo, gradient"):
@@ -179,8 +178,7 @@ def test_beside_learned_exposure_stands_what_holds_as_much(monkeypatch: pytest.M
     """Alone: what the rules of the other study are worth is told there."""
     monkeypatch.setattr("research.learning.worlds.rollouts.SESSIONS", 65)
     budget = Budget(steps={EXPOSURE: UPDATE}, seeds=(3,), rules=False)
-    assert len(exposure_cases()) == 10 + 3
-    assert budget.learners(case("stocks-2-1998"), 1.0) == []
+    assert (len(exposure_cases()), budget.learners(case("stocks-2-1998"), 1.0)) == (10 + 3, [])
     made = run_case(case("stocks-10a-1995"), budget)
     assert made["trials"] == 1
     rows = pd.DataFrame(made["rows"]).set_index("rule")
@@ -194,17 +192,14 @@ def test_a_study_is_saved_and_read_again(whole: Path, tmp_path: Path) -> None:
     read = Study.load(tmp_path)
     pd.testing.assert_frame_equal(read.table, made.table)
     assert read.manifest["cases"] == json.loads(json.dumps(made.manifest["cases"]))
-    assert read.manifest["cases"][NAMES[0]]["test"] == ["2013-01-02", "2015-12-31"]
-    assert repr(read) == repr(made)
+    assert (read.manifest["cases"][NAMES[0]]["test"], repr(read)) == (["2013-01-02", "2015-12-31"], repr(made))
     (tmp_path / RECORD).unlink()
     with pytest.raises(DataError, match="has no complete study"):
         Study.load(tmp_path)
     assert list(tmp_path.glob("figures-*.parquet"))
 
 
-def test_a_case_that_was_made_from_anything_else_is_refused_and_made_anew_if_asked(
-    whole: Path, learned: Path, tmp_path: Path
-) -> None:
+def test_a_case_made_from_anything_else_is_refused_or_made_anew(whole: Path, learned: Path, tmp_path: Path) -> None:
     one, cheap = CASES[:1], LEARNED
     file = Path(shutil.copy(learned / f"{NAMES[0]}.json", tmp_path))
     other = json.loads(file.read_text())
@@ -242,8 +237,7 @@ def test_the_command_plays_the_named_cases_and_saves_the_study(
         main()
     assert not end.value.code
     assert "1 case in 1 window" in capsys.readouterr().out
-    read = Study.load(tmp_path / "rules-only")
-    assert read.table["rule"].nunique() == 14
+    assert Study.load(tmp_path / "rules-only").table["rule"].nunique() == 14
     monkeypatch.setattr(sys, "argv", ["rebalance", "research", "study", "funds-2-1999", "--reports", str(tmp_path)])
     with pytest.raises(SystemExit) as end:
         main()
