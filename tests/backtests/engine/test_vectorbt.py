@@ -4,13 +4,14 @@ Importing vectorbt takes seconds, so all that needs it stands in this file.
 """
 
 from dataclasses import replace
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 import numpy as np
 import pandas as pd
 import pytest
 
 from backtests.engine import backtest
+from backtests.engine.result import Backtest
 from backtests.evaluation.round_trips import round_trips
 from research.accounting import Costs, Policy
 from research.allocation import EqualWeights, FixedWeights
@@ -33,26 +34,28 @@ REPLAYED: dict[str, tuple[Policy, dict[str, object]]] = {
 }
 
 
-@pytest.mark.parametrize("name", REPLAYED)
-def test_vectorbt_replays_the_trades_to_the_same_wealth(halting: Market, name: str) -> None:
-    """Halts, a late listing, cash in the target with its interest, costs of 3 to 30 bp: 1e-9 of wealth, every day."""
-    policy, more = REPLAYED[name]
+@pytest.fixture(scope="module", params=REPLAYED)
+def replayed(request: pytest.FixtureRequest, halting: Market) -> tuple[Backtest, Any]:
+    """A backtest with halts, a late listing, interest and costs of 3 to 30 bp, and its trades in vectorbt."""
+    policy, more = REPLAYED[request.param]
     result = backtest(halting, policy, Costs.bps(3, commission=[2, 5, 20], half_spread=[1, 5, 10]), **more)
-    replay = result.to_vectorbt()
+    return result, result.to_vectorbt()
+
+
+def test_vectorbt_replays_the_trades_to_the_same_wealth(replayed: tuple[Backtest, Any]) -> None:
+    """1e-9 of wealth, every day."""
+    result, replay = replayed
     np.testing.assert_allclose(replay.value().to_numpy(), result.ledger.nav, rtol=1e-9)
     paid = replay.orders.records_readable["Fees"].sum()
     assert paid == pytest.approx(result.ledger.charges.sum() + result.ledger.opening_charges.sum(), rel=1e-9)
 
 
-@pytest.mark.parametrize("name", REPLAYED)
-def test_round_trips_are_vectorbts_exit_trades(halting: Market, name: str) -> None:
+def test_round_trips_are_vectorbts_exit_trades(replayed: tuple[Backtest, Any]) -> None:
     """Number, units, gain and return of each, with the fees of both ways, on the same orders."""
-    policy, more = REPLAYED[name]
-    result = backtest(halting, policy, Costs.bps(3, commission=[2, 5, 20], half_spread=[1, 5, 10]), **more)
-    trades = result.to_vectorbt().exit_trades.records_readable
+    result, replay = replayed
+    trades = replay.exit_trades.records_readable
     peer = trades[(trades["Status"] == "Closed") & (trades["Column"] != "cash")]
-    ours = round_trips(result).trips
-    peer = peer.sort_values(["Column", "Exit Timestamp"])
+    ours, peer = round_trips(result).trips, peer.sort_values(["Column", "Exit Timestamp"])
     ours = ours.sort_values(["line", "closed"])
     assert ours["line"].tolist() == peer["Column"].tolist()
     assert ours["closed"].tolist() == peer["Exit Timestamp"].tolist()
@@ -60,13 +63,12 @@ def test_round_trips_are_vectorbts_exit_trades(halting: Market, name: str) -> No
     for found, truth in (("units", peer["Size"]), ("invested", invested), ("return", peer["Return"])):
         np.testing.assert_allclose(ours[found], truth, rtol=1e-7, atol=1e-9)
     np.testing.assert_allclose(ours["pnl"] / result.wealth, peer["PnL"] / result.wealth, rtol=1e-7, atol=1e-12)
-    assert len(ours) == 0 if name == "never" else len(ours) > 5
+    assert len(ours) == 0 if isinstance(result.policy, Never) else len(ours) > 5
 
 
 def test_a_line_named_cash_does_not_hide_the_cash_account(halting: Market) -> None:
     renamed = halting.select(halting.assets[:2])
-    table = renamed.instruments.set_axis(["cash", "A01"])
-    renamed = replace(renamed, assets=("cash", "A01"), instruments=table)
+    renamed = replace(renamed, assets=("cash", "A01"), instruments=renamed.instruments.set_axis(["cash", "A01"]))
     replay = backtest(renamed, Never(FixedWeights((0.5, 0.4))), Costs.bps(2)).to_vectorbt()
     assert replay.wrapper.columns.tolist() == ["cash", "A01", "cash account"]
 
@@ -98,16 +100,9 @@ def vectorbt_wealth(market: Market, rows: np.ndarray, fee: float) -> Peer:
     weights = np.full(market.shape, np.nan)
     weights[rows] = 1.0 / market.shape[1]
     portfolio = vbt.Portfolio.from_orders(
-        pd.DataFrame(market.index),
-        pd.DataFrame(weights),
-        size_type="targetpercent",
-        fees=fee,
-        init_cash=1.0,
-        group_by=True,
-        cash_sharing=True,
-        call_seq="auto",
-        freq="1D",
-    )
+        pd.DataFrame(market.index), pd.DataFrame(weights), size_type="targetpercent", fees=fee, init_cash=1.0,
+        group_by=True, cash_sharing=True, call_seq="auto", freq="1D",
+    )  # fmt: skip
     return Peer(portfolio.value().to_numpy(), portfolio.asset_flow().to_numpy()[rows])
 
 
