@@ -1,12 +1,13 @@
 """A portfolio file of a market in which A grows by 0.1 % a day and B stands still: every year to come is the same."""
 
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 import pandas as pd
 import yaml
+from commanded import rebalance
 
 from desk.commands.orders.book import open_from
 from research.market.calendars import sessions
@@ -28,6 +29,20 @@ SETTINGS: dict[str, Any] = {
     "policy": "never",
 }
 
+ON_PAPER = {"acts": {"venue": "paper", "notional": 1e6, "turnover": 0.5}, "worlds": 100}  # under `cycle`
+OUTSIDE = {"lines": SETTINGS["lines"] | {"A": SETTINGS["lines"]["A"] | {"range": [0.0, 0.55]}}}  # A is at 0.6
+
+
+def holding(a: float, b: float) -> dict[str, Any]:
+    """The lines with other units of A and B."""
+    units = {"A": a, "B": b}
+    return {"lines": {name: line | {"shares": units[name]} for name, line in SETTINGS["lines"].items()}}
+
+
+def banded(band: float) -> dict[str, Any]:
+    """The policy "band", which trades beyond a band."""
+    return {"policies": {"band": {"rule": "threshold", "band": band}}, "policy": "band"}
+
 
 def steady(folder: Path, changes: Mapping[str, Any] | None = None) -> Path:
     """Write the prices and the file, with some keys changed, to a folder."""
@@ -37,6 +52,21 @@ def steady(folder: Path, changes: Mapping[str, Any] | None = None) -> Path:
     prices.to_csv(folder / "prices.csv")
     (folder / "steady.yaml").write_text(yaml.safe_dump({**SETTINGS, **(changes or {})}, sort_keys=False))
     return folder / "steady.yaml"
+
+
+def rewrite(file: Path, **keys: Any) -> Path:
+    """Write a file anew, with some keys changed."""
+    file.write_text(yaml.safe_dump(yaml.safe_load(file.read_text()) | keys, sort_keys=False))
+    return file
+
+
+def from_store(file: Path, name: str, rows: Iterable[pd.DataFrame]) -> Path:
+    """Import rows into a store, and let a file read its prices there."""
+    pd.concat(rows).to_csv(file.with_name("rows.csv"), index=False)
+    about = ("--as", name, "--adjustment", "raw", "--currency", "USD")
+    made = rebalance("data", "import", file.with_name("rows.csv"), *about)
+    assert made.status == 0, made.err
+    return rewrite(file, market={"store": name, "cash": 0.0})
 
 
 def with_book(file: Path, day: str) -> Path:

@@ -21,7 +21,7 @@ import pytest
 import yaml
 from commanded import rebalance
 from journals import IN_MEMORY
-from watched import SETTINGS, steady, uneven, with_book
+from watched import ON_PAPER, SETTINGS, banded, holding, rewrite, steady, uneven, with_book
 
 from desk.commands.cycle import cycle
 from desk.commands.cycle.cycle import Ran, make_cycle
@@ -43,22 +43,14 @@ from research.portfolio import load_portfolio
 from research.portfolio.file.known_on import BOOKS_KNOWN_ON
 from research.portfolio.holdings.book_file import read_book
 
-BAND = {"policies": {"band": {"rule": "threshold", "band": 0.05}}, "policy": "band"}
-ACTS = {"venue": "paper", "notional": 1e6, "turnover": 0.5}
+BAND, ACTS = banded(0.05), ON_PAPER["acts"]
 FIRST, NEXT = "2022-07-28", "2022-07-29"  # two of the last closes of the market
-
-
-@pytest.fixture(autouse=True)
-def home(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
-    monkeypatch.setenv("REBALANCE_HOME", str(tmp_path / "home"))
-    return tmp_path / "home"
+pytestmark = pytest.mark.usefixtures("home")
 
 
 def desk(folder: Path, shares: tuple[float, float] = (60, 80), **cycle: Any) -> Path:
     """A file with a book that acts on paper. A holds more than its target by 10 points of NAV unless stated."""
-    lines = {name: SETTINGS["lines"][name] | {"shares": held} for name, held in zip("AB", shares, strict=True)}
-    changes = {"lines": lines, **BAND, "cycle": {"worlds": 100, "acts": ACTS} | cycle}
-    return with_book(steady(folder, changes), FIRST)
+    return with_book(steady(folder, {**holding(*shares), **BAND, "cycle": ON_PAPER | cycle}), FIRST)
 
 
 def by_hand(home: Path, units: float | None) -> None:
@@ -121,8 +113,7 @@ def test_the_record_does_not_depend_on_what_becomes_of_its_orders(tmp_path: Path
     assert (watched.status, orders_sent()) == ("finalised", 0)
     assert "Nothing is sent: this cycle was run to watch" in watched.text
     acted = make_cycle(file, FIRST)
-    assert (acted.status, acted.is_new) == ("executed", False)
-    assert acted.document["sha256"] == watched.document["sha256"]
+    assert (acted.status, acted.is_new, acted.document["sha256"]) == ("executed", False, watched.document["sha256"])
 
 
 @pytest.mark.parametrize(("name", "words"), [("STOP", "Nothing is sent"), ("PAUSE", "No cycle sends")])
@@ -217,8 +208,7 @@ def test_open_orders_are_completed_or_waited_for(tmp_path: Path, open_orders: st
 
 def test_an_order_that_expired_is_waited_for_no_more(tmp_path: Path) -> None:
     file = desk(tmp_path, (40, 120), open_orders="wait")
-    content = yaml.safe_load(file.read_text()) | {"ticket": {"order_type": "limit", "collar_bps": 5}}
-    file.write_text(yaml.safe_dump(content, sort_keys=False))
+    rewrite(file, ticket={"order_type": "limit", "collar_bps": 5})
     first = make_cycle(file, FIRST)
     assert (first.status, len(read_book("steady").blotter.open)) == ("partly executed", 1)
     ran = make_cycle(file, NEXT)
@@ -307,8 +297,7 @@ def test_accounts_on_paper_agree_with_their_book_from_the_first_night(tmp_path: 
     }
     accounts = {"own": {"kind": "taxable", "cash": 900.0, "shares": {"A": 20, "B": 100}, "number": "U1"},
                 "ira": {"kind": "sheltered", "cash": 0.0, "shares": {"A": 40}, "number": "U2"}}  # fmt: skip
-    changes = {"lines": lines, **BAND, "cycle": {"worlds": 100, "acts": ACTS}}
-    file = steady(tmp_path, changes)
+    file = steady(tmp_path, {"lines": lines, **BAND, "cycle": ON_PAPER})
     content = yaml.safe_load(file.read_text())
     del content["cash"]
     file.write_text(yaml.safe_dump(content | {"accounts": accounts}, sort_keys=False))
@@ -378,11 +367,7 @@ def test_a_venue_that_gives_no_answer_leaves_the_book_unreconciled(tmp_path: Pat
 
 
 def test_a_list_that_a_check_refuses_is_not_sent(tmp_path: Path) -> None:
-    file = desk(tmp_path)
-    content = yaml.safe_load(file.read_text())
-    content["ticket"] = {"sending": {"order_notional": 100}}
-    file.write_text(yaml.safe_dump(content, sort_keys=False))
-    ran = make_cycle(file, FIRST)
+    ran = make_cycle(rewrite(desk(tmp_path), ticket={"sending": {"order_notional": 100}}), FIRST)
     assert (ran.status, ran.asks, orders_sent()) == ("not sent", True, 0)
     assert "At most 100.00 are allowed (order_notional)" in said(ran)
     assert re.match(rf"{FIRST}  run .*  Steady  finalised", history_text(1))
@@ -421,7 +406,7 @@ def test_an_approved_list_whose_cycle_sent_another_since_is_refused_with_that_re
 
 
 def test_a_file_without_a_book_sends_nothing(tmp_path: Path) -> None:
-    ran = make_cycle(steady(tmp_path, {**BAND, "cycle": {"worlds": 100, "acts": ACTS}}), FIRST)
+    ran = make_cycle(steady(tmp_path, {**BAND, "cycle": ON_PAPER}), FIRST)
     assert (ran.status, orders_sent()) == ("awaiting approval", 0)
     assert "acts escalates: the file names no book" in said(ran)
     assert "Nothing is reconciled: the file names no book." in said(ran)
@@ -524,7 +509,6 @@ def test_a_pause_keeps_a_list_that_waits_from_paper_and_the_next_cycle_decides_a
 
 def test_a_file_that_acts_is_not_run_with_its_book_of_before(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     """It would send again what was sent since."""
-    monkeypatch.setenv("REBALANCE_HOME", str(tmp_path / "home"))
     file, days = uneven(tmp_path, 1e6, MOVES)
     with_book(file, days[0])
     monkeypatch.setenv(BOOKS_KNOWN_ON, f"{utc_now():%Y-%m-%dT%H:%M:%S.%f}")
@@ -535,11 +519,8 @@ def test_a_file_that_acts_is_not_run_with_its_book_of_before(tmp_path: Path, mon
 # -- kills -------------------------------------------------------------------------------------------------------------
 
 EVENTS = 60  # of a cycle that sends two orders
-DURABLE = (
-    "fcntl.flock",
-    "os.rename",
-    "sqlite3.connect",
-)  # events of the interpreter around all that is written for good
+# Events of the interpreter around all that is written for good.
+DURABLE = ("fcntl.flock", "os.rename", "sqlite3.connect")
 
 
 def run_and_die(file: Path, day: str, at: int) -> bool:

@@ -7,7 +7,7 @@ from typing import Any
 
 import numpy as np
 import pytest
-from watched import GROWTH, SETTINGS, steady
+from watched import GROWTH, SETTINGS, banded, steady
 
 from backtests.today.future_paths import play_futures
 from desk.cycle.alternatives import Listed, alternatives
@@ -124,8 +124,7 @@ def test_the_same_worlds_give_the_same_losses_and_another_seed_others() -> None:
 
 @pytest.mark.parametrize("lag", [1, 2])
 def test_a_trade_that_is_put_off_is_booked_so_many_sessions_later(tmp_path: Path, lag: int) -> None:
-    band = {"policies": {"band": {"rule": "threshold", "band": 0.05}}, "policy": "band", "lag": lag}
-    found = weighed(tmp_path, band)
+    found = weighed(tmp_path, banded(0.05) | {"lag": lag})
     assert tuple(found.waiting) == tuple(k for k in WAITS if k >= lag)
     of_policy = found["policy"].listed.trades
     for k in found.waiting:

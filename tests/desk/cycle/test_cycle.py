@@ -11,7 +11,7 @@ import pandas as pd
 import pytest
 import yaml
 from commanded import Done, rebalance
-from watched import GROWTH, SETTINGS, steady
+from watched import GROWTH, OUTSIDE, banded, holding, steady
 
 from desk.commands.cycle.governance import governed
 from desk.cycle.briefing import briefing
@@ -32,12 +32,7 @@ PORT_A, FETCHED = (DATA / "portfolios" / f"port_a_techgrowth{end}.yaml" for end 
 DAY = "2022-12-30"
 MOMENT = r"\d{4}-\d\d-\d\dT\d\d:\d\d:\d\dZ"
 AGENTS = ["supervisor", "market data", "forecast", "risk", "optimiser", "execution", "supervisor"]
-
-
-@pytest.fixture(autouse=True)
-def home(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
-    monkeypatch.setenv("REBALANCE_HOME", str(tmp_path / "home"))
-    return tmp_path / "home"
+pytestmark = pytest.mark.usefixtures("home")
 
 
 def cycle(file: Path, changes: dict[str, Any] | None = None, as_of: str = DAY) -> Cycle:
@@ -66,9 +61,7 @@ def test_scenarios_leave_the_policy_only_for_what_is_worth_a_change() -> None:
 
 
 def test_a_quiet_day_weighs_nothing_and_waits(tmp_path: Path) -> None:
-    lines = {"A": SETTINGS["lines"]["A"] | {"shares": 50}, "B": SETTINGS["lines"]["B"] | {"shares": 100}}
-    band = {"policies": {"band": {"rule": "threshold", "band": 0.05}}, "policy": "band"}
-    made = cycle(steady(tmp_path, {"lines": lines} | band), as_of="")
+    made = cycle(steady(tmp_path, holding(50, 100) | banded(0.05)), as_of="")
     assert made.monitor.status == "quiet"
     assert made.analysis is None
     assert (made.decision.status, made.decision.actions) == ("finalised", ())
@@ -241,8 +234,7 @@ def test_a_file_that_cannot_be_written_is_refused_before_anything_is_decided(
 
 
 def test_outcomes_of_earlier_cycles_are_journalled_once_they_are_known(tmp_path: Path, home: Path) -> None:
-    lines = {"A": SETTINGS["lines"]["A"] | {"range": [0.0, 0.55]}, "B": SETTINGS["lines"]["B"]}
-    file = steady(tmp_path, {"lines": lines, "cycle": {"worlds": 100}})
+    file = steady(tmp_path, {**OUTSIDE, "cycle": {"worlds": 100}})
     days = pd.read_csv(tmp_path / "prices.csv")["date"]
     first = run(file, "--as-of", days.iloc[-7])
     assert "Earlier decisions" not in first.out
@@ -271,8 +263,7 @@ def test_outcomes_of_earlier_cycles_are_journalled_once_they_are_known(tmp_path:
 
 
 def test_a_record_that_was_changed_is_told_and_judges_nothing(tmp_path: Path, home: Path) -> None:
-    lines = {"A": SETTINGS["lines"]["A"] | {"range": [0.0, 0.55]}, "B": SETTINGS["lines"]["B"]}
-    file = steady(tmp_path, {"lines": lines, "cycle": {"worlds": 100}})
+    file = steady(tmp_path, {**OUTSIDE, "cycle": {"worlds": 100}})
     days = pd.read_csv(tmp_path / "prices.csv")["date"]
     run(file, "--as-of", days.iloc[-7])
     (kept,) = (home / "cycles" / "Steady").iterdir()

@@ -6,9 +6,8 @@ from pathlib import Path
 import numpy as np
 import pandas as pd
 import pytest
-import yaml
 from commanded import rebalance
-from watched import DAYS, SETTINGS, steady, with_book
+from watched import DAYS, ON_PAPER, banded, from_store, steady, with_book
 
 from desk.commands.cycle.cycle import make_cycle
 from desk.cycle.live import CAUSES, beside
@@ -19,31 +18,18 @@ from research.portfolio.holdings.book_file import read_book
 
 OPENED, TRADED, EX = -20, -19, -15  # rows: the book is opened, its first list is filled, and A pays
 PAID = 4.0  # for a unit of 100
-
-
-@pytest.fixture(autouse=True)
-def _home(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setenv("REBALANCE_HOME", str(tmp_path / "home"))
+pytestmark = pytest.mark.usefixtures("home")
 
 
 def desk(folder: Path, ex: int = EX, split: float = 1.0) -> tuple[Path, list[str]]:
     """A desk on paper, half in A and half in B; A pays on a row, and its price falls by as much; it may split then."""
-    lines = {name: SETTINGS["lines"][name] | {"shares": shares} for name, shares in (("A", 60), ("B", 80))}
-    band = {"policies": {"band": {"rule": "threshold", "band": 0.04}}, "policy": "band", "dividends": "cash"}
-    acts = {"acts": {"venue": "paper", "notional": 1e6, "turnover": 0.5}, "worlds": 100}
-    file = steady(folder, {"lines": lines, "cycle": acts, **band})
+    file = steady(folder, {"cycle": ON_PAPER, "dividends": "cash", **banded(0.04)})
     days = list(pd.read_csv(folder / "prices.csv")["date"])
     dividend, close, by = np.zeros(DAYS), np.full(DAYS, 100.0), np.ones(DAYS)
     dividend[ex], close[ex:], by[ex] = PAID / split, (100.0 - PAID) / split, split
     rows = [pd.DataFrame({"asset_id": "A", "session": days, "close": close, "dividend": dividend, "split": by})]
     rows += [pd.DataFrame({"asset_id": "B", "session": days, "close": 50.0, "dividend": 0.0, "split": 1.0})]
-    pd.concat(rows).to_csv(folder / "rows.csv", index=False)
-    made = rebalance("data", "import", folder / "rows.csv", "--as", "paid", "--adjustment", "raw", "--currency", "USD")
-    assert made.status == 0, made.err
-    content = yaml.safe_load(file.read_text())
-    content["market"] = {"store": "paid", "cash": 0.0}
-    file.write_text(yaml.safe_dump(content, sort_keys=False))
-    return with_book(file, days[OPENED]), days
+    return with_book(from_store(file, "paid", rows), days[OPENED]), days
 
 
 @pytest.mark.parametrize(("ex", "split"), [(EX, 1.0), (TRADED, 1.0), (EX, 2.0), (EX, 0.5)])
@@ -85,8 +71,7 @@ def test_what_is_owed_is_in_nav_and_is_not_spent(tmp_path: Path, monkeypatch: py
     ran = make_cycle(file, days[EX])
     assert (ran.status, ran.cycle.reality.agrees) == ("finalised", True)
     owed = load_portfolio(file, as_of=days[EX])
-    assert owed.nav == pytest.approx(before.nav)
-    assert owed.owed == {"": PAID * 50}
+    assert (owed.nav, owed.owed) == (pytest.approx(before.nav), {"": PAID * 50})
     assert owed.cash == pytest.approx(before.cash + PAID * 50)
     told = f"owed to book steady, count in NAV and are not spent: 200.00 USD of A (ex {days[EX]})"
     assert any(told in note for note in owed.notes)

@@ -7,7 +7,7 @@ import pandas as pd
 import pytest
 import yaml
 from commanded import rebalance
-from watched import DAYS, SETTINGS, steady, with_book
+from watched import DAYS, ON_PAPER, SETTINGS, banded, from_store, steady, with_book
 
 from desk.commands.cycle.cycle import make_cycle
 from desk.cycle.reality import PATIENT
@@ -18,13 +18,10 @@ OPENED, LAST = -20, -10  # rows: the book is opened, and A has its last bar
 
 
 @pytest.fixture
-def desk(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> tuple[Path, list[str]]:
+def desk(tmp_path: Path, home: Path) -> tuple[Path, list[str]]:
     """A desk on paper, a third each in A, B and C; B rises by a tenth after the last bar of A."""
-    monkeypatch.setenv("REBALANCE_HOME", str(tmp_path / "home"))
     lines = {name: {**SETTINGS["lines"]["A"], "range": [0.0, 1.0], "target": 1 / 3, "shares": 100.0} for name in "ABC"}
-    acts = {"acts": {"venue": "paper", "notional": 1e6, "turnover": 0.5}, "worlds": 100}
-    policy = {"policies": {"band": {"rule": "threshold", "band": 0.02}}, "policy": "band"}
-    file = steady(tmp_path, {"lines": lines, "cash": 0.0, "cycle": acts, **policy})
+    file = steady(tmp_path, {"lines": lines, "cash": 0.0, "cycle": ON_PAPER, **banded(0.02)})
     days = list(pd.read_csv(tmp_path / "prices.csv")["date"])
     rising = np.where(np.arange(DAYS) > DAYS + LAST, 110.0, 100.0)
     closes = {"A": np.full(DAYS + LAST + 1, 100.0), "B": rising, "C": np.full(DAYS, 100.0)}
@@ -32,15 +29,7 @@ def desk(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> tuple[Path, list[st
         pd.DataFrame({"asset_id": asset, "session": days[: len(close)], "close": close})
         for asset, close in closes.items()
     ]
-    pd.concat(rows).to_csv(tmp_path / "rows.csv", index=False)
-    made = rebalance(
-        "data", "import", tmp_path / "rows.csv", "--as", "halt", "--adjustment", "raw", "--currency", "USD"
-    )
-    assert made.status == 0, made.err
-    content = yaml.safe_load(file.read_text())
-    content["market"] = {"store": "halt", "cash": 0.0}
-    file.write_text(yaml.safe_dump(content, sort_keys=False))
-    return with_book(file, days[OPENED]), days
+    return with_book(from_store(file, "halt", rows), days[OPENED]), days
 
 
 def test_the_rest_trades_and_after_some_sessions_a_person_is_asked(desk: tuple[Path, list[str]]) -> None:

@@ -397,11 +397,9 @@ def test_a_record_of_years_that_falls_behind_contradicts_the_backtest_first_and_
     check_page(found.page(), drawn=1)
 
 
-def test_a_list_that_is_executed_on_paper_parts_by_its_fees_alone(
-    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
+@pytest.mark.usefixtures("home")
+def test_a_list_that_is_executed_on_paper_parts_by_its_fees_alone(tmp_path: Path) -> None:
     """Paper charges the costs that the ticket expects, of the closes at which its orders were sized."""
-    monkeypatch.setenv("REBALANCE_HOME", str(tmp_path / "home"))
     file, ticket = opened(tmp_path), tmp_path / "list.json"
     assert rebalance("trades", file, "--as-of", "2021-03-31", "--out", ticket).status == 0
     sent = ("--yes", "--confirm", json.loads(ticket.read_text())["hash"][:8])

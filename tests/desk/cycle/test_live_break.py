@@ -97,10 +97,8 @@ def test_a_stated_nav_that_equals_the_backtest_has_no_cause_whatever_the_market_
     assert np.abs(recorded(stated(paying, np.zeros(len(noise)))).causes[1:]).max() < 1e-6
 
 
-def test_a_cycle_flags_a_break_and_its_alert_is_a_warning_with_what_to_do(
-    broken: Portfolio, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    monkeypatch.setenv("REBALANCE_HOME", str(tmp_path / "home"))
+@pytest.mark.usefixtures("home")
+def test_a_cycle_flags_a_break_and_its_alert_is_a_warning_with_what_to_do(broken: Portfolio, tmp_path: Path) -> None:
     history, dates = broken.nav_history, broken.market.dates
     nav = pd.Series(history.nav, dates[history.opened : -1].rename("date"), name="nav")
     nav.to_csv(tmp_path / "nav.csv")

@@ -9,7 +9,7 @@ import numpy as np
 import pandas as pd
 import pytest
 from learned import COSTS, TARGET, carded, two_lines
-from watched import SETTINGS, steady
+from watched import OUTSIDE, holding, steady
 
 from desk.cycle.monitor import Monitored, Reading, feature_drift, monitored, news, risk_words
 from research.allocation import NewsTilt, Smoothed
@@ -31,14 +31,9 @@ def read(file: Path, changes: dict[str, Any] | None = None) -> Monitored:
     ("shares", "level", "triggers"), [(50, "normal", 0), (51.6, "medium", 0), (52.6, "high", 0), (53.1, "critical", 1)]
 )
 def test_a_drift_reaches_the_level_of_the_file(tmp_path: Path, shares: float, level: str, triggers: int) -> None:
-    lines = {
-        "A": SETTINGS["lines"]["A"] | {"shares": shares},
-        "B": SETTINGS["lines"]["B"] | {"shares": 200 - 2 * shares},
-    }
-    found = read(steady(tmp_path, {"lines": lines}))
+    found = read(steady(tmp_path, holding(shares, 200 - 2 * shares)))
     gap = shares / 100.0 - 0.5  # units of A at 100, of B at 50: 10,000 in all
-    assert found["drift of an asset"].value == pytest.approx(gap)
-    assert found["drift of an asset"].level == level
+    assert (found["drift of an asset"].value, found["drift of an asset"].level) == (pytest.approx(gap), level)
     assert "drift of a class" not in {each.name for each in found.readings}  # each class has one asset
     assert len(found.triggers) == triggers
     assert found.status == ("triggered" if triggers else "quiet")
@@ -98,8 +93,7 @@ def test_what_is_not_known_is_said_and_triggers_nothing(tmp_path: Path) -> None:
 
 
 def test_cash_alone_has_no_loss_below_zero(tmp_path: Path) -> None:
-    lines = {name: SETTINGS["lines"][name] | {"shares": 0} for name in "AB"}
-    found = read(steady(tmp_path, {"lines": lines, "cash": 10_000.0}))["VaR 95 of one day"]
+    found = read(steady(tmp_path, {**holding(0, 0), "cash": 10_000.0}))["VaR 95 of one day"]
     assert found.sentence == "VaR 95 of one day is 0.00 % of NAV"
 
 
@@ -132,8 +126,7 @@ def test_a_history_of_other_holdings_says_no_drawdown(tmp_path: Path, nav: float
 
 
 def test_an_asset_outside_its_range_triggers(tmp_path: Path) -> None:
-    lines = {"A": SETTINGS["lines"]["A"] | {"range": [0.0, 0.55]}, "B": SETTINGS["lines"]["B"]}
-    found = read(steady(tmp_path, {"lines": lines}))
+    found = read(steady(tmp_path, OUTSIDE))
     assert "A is at 60.00 %, outside its range of 0.00 % to 55.00 % by 5.00 points" in found.triggers
 
 

@@ -9,7 +9,7 @@ from typing import Any
 import pytest
 from browser import check_page
 from commanded import rebalance
-from watched import SETTINGS, steady
+from watched import OUTSIDE, banded, holding, steady
 
 from desk.cycle.briefing import Sending, briefed, briefing
 from desk.cycle.page import cycle_html
@@ -19,12 +19,7 @@ from foundation.paper.render import per_cents
 from research.orders.content import DISCLAIMER
 
 FETCHED = Sending(is_fetched=True)
-OUTSIDE = {"lines": {"A": SETTINGS["lines"]["A"] | {"range": [0.0, 0.55]}, "B": SETTINGS["lines"]["B"]}}
-
-
-@pytest.fixture(autouse=True)
-def home(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setenv("REBALANCE_HOME", str(tmp_path / "home"))
+pytestmark = pytest.mark.usefixtures("home")
 
 
 @pytest.fixture(scope="module")
@@ -37,8 +32,8 @@ def document(tmp_path_factory: pytest.TempPathFactory) -> dict[str, Any]:
 
 def made(tmp_path: Path, settings: Mapping[str, Any] | None = None) -> dict[str, Any]:
     """The record of a cycle of two assets, whose policy buys B, or what `settings` say."""
-    given = {"cycle": {"worlds": 100}, "policies": {"band": {"rule": "threshold", "band": 0.05}}, "policy": "band"}
-    rebalance("desk", "run", steady(tmp_path, given | dict(settings or {})), "--export", tmp_path / "d.json")
+    given = {"cycle": {"worlds": 100}, **banded(0.05), **(settings or {})}
+    rebalance("desk", "run", steady(tmp_path, given), "--export", tmp_path / "d.json")
     found: dict[str, Any] = json.loads((tmp_path / "d.json").read_text())
     return found
 
@@ -95,8 +90,7 @@ def test_the_page_says_what_the_record_says(document: dict[str, Any]) -> None:
 
 
 def test_a_quiet_day_has_a_page_too(tmp_path: Path) -> None:
-    lines = {"A": SETTINGS["lines"]["A"] | {"shares": 50}, "B": SETTINGS["lines"]["B"] | {"shares": 100}}
-    document = made(tmp_path, {"lines": lines})
+    document = made(tmp_path, holding(50, 100))
     page = Text(cycle_html(document))
     assert "Nothing triggers: alternatives are not weighed." in page
     assert briefed(document).playbook == (

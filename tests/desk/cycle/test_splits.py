@@ -7,7 +7,7 @@ import pandas as pd
 import pytest
 import yaml
 from commanded import rebalance
-from watched import DAYS, SETTINGS, steady, with_book
+from watched import DAYS, ON_PAPER, banded, from_store, rewrite, steady, with_book
 
 from desk.commands.cycle.cycle import make_cycle
 from desk.commands.orders.book_text import book_text
@@ -18,31 +18,18 @@ from research.portfolio.holdings.book_file import read_book
 from research.portfolio.holdings.splits_since import DOUBTFUL
 
 OPENED, TRADED, SPLIT = -20, -19, -15  # rows: the book is opened, and its first list is filled
-BAND = {"policies": {"band": {"rule": "threshold", "band": 0.02}}, "policy": "band"}
-ACTS = {"acts": {"venue": "paper", "notional": 1e6, "turnover": 0.5}, "worlds": 100}
-
-
-@pytest.fixture(autouse=True)
-def _home(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setenv("REBALANCE_HOME", str(tmp_path / "home"))
+pytestmark = pytest.mark.usefixtures("home")
 
 
 def desk(folder: Path, by: float = 2.0, row: int = SPLIT) -> tuple[Path, list[str]]:
     """A desk on paper, half in A and half in B; A is split before a row, and its prices stand still."""
-    lines = {name: SETTINGS["lines"][name] | {"shares": shares} for name, shares in (("A", 60), ("B", 80))}
-    file = steady(folder, {"lines": lines, **BAND, "cycle": ACTS})
+    file = steady(folder, {**banded(0.02), "cycle": ON_PAPER})
     days = list(pd.read_csv(folder / "prices.csv")["date"])
     split, close = np.ones(DAYS), np.full(DAYS, 100.0)
     split[row], close[row:] = by, 100.0 / by
     rows = [pd.DataFrame({"asset_id": "A", "session": days, "close": close, "split": split})]
     rows += [pd.DataFrame({"asset_id": "B", "session": days, "close": 50.0, "split": 1.0})]
-    pd.concat(rows).to_csv(folder / "rows.csv", index=False)
-    made = rebalance("data", "import", folder / "rows.csv", "--as", "split", "--adjustment", "raw", "--currency", "USD")
-    assert made.status == 0, made.err
-    content = yaml.safe_load(file.read_text())
-    content["market"] = {"store": "split", "cash": 0.0}
-    file.write_text(yaml.safe_dump(content, sort_keys=False))
-    return with_book(file, days[OPENED]), days
+    return with_book(from_store(file, "split", rows), days[OPENED]), days
 
 
 def units(file: Path) -> dict[str, float]:
@@ -61,8 +48,7 @@ def test_a_split_that_reaches_the_venue_causes_no_order(tmp_path: Path, by: floa
     for row in range(SPLIT - 1, SPLIT + 6):
         ran = make_cycle(file, days[row])
         assert (ran.status, ran.asks, ran.cycle.decision.actions) == ("finalised", False, ()), ran.text
-    assert units(file) == {"A": held["A"] * by, "B": held["B"]}
-    assert load_portfolio(file).nav == pytest.approx(nav)
+    assert (units(file), load_portfolio(file).nav) == ({"A": held["A"] * by, "B": held["B"]}, pytest.approx(nav))
     assert [each.name for each in read_book("steady").splits] == [f"split-A-{days[SPLIT]}"]
 
 
@@ -199,9 +185,9 @@ def test_a_reverse_split_pays_fractions_in_cash_and_lists_go_on(tmp_path: Path) 
     assert holder.units["A"] == 7
     portfolio = load_portfolio(file, as_of=days[SPLIT + 1])
     assert portfolio.nav == pytest.approx(10_000.0, abs=5.0)
-    content = yaml.safe_load(file.read_text())
-    content["lines"]["A"]["target"], content["lines"]["B"]["target"] = 0.42, 0.58
-    file.write_text(yaml.safe_dump(content, sort_keys=False))
+    lines = yaml.safe_load(file.read_text())["lines"]
+    lines["A"]["target"], lines["B"]["target"] = 0.42, 0.58
+    rewrite(file, lines=lines)
     sold = make_cycle(file, days[SPLIT + 2])
     assert sold.status == "executed", sold.text
     assert read_book("steady").holders[0].units["A"] == 6

@@ -9,7 +9,7 @@ import jsonschema
 import numpy as np
 import pandas as pd
 import pytest
-from watched import DAYS, SETTINGS, steady, with_book
+from watched import DAYS, ON_PAPER, SETTINGS, holding, steady, with_book
 
 from backtests.today.from_today import mean
 from desk.commands.cycle.cycle import make_cycle
@@ -30,19 +30,14 @@ from research.risk.simulation.resampling import StationaryBootstrap
 SCHEMA = Path(__file__).parents[3] / "docs" / "schemas" / "decision-1.json"
 VOLATILITY, BP = 0.01, 1e4
 EDGE = {"rule": "threshold", "band": 0.02, "to": "edge"}
-
-
-@pytest.fixture(autouse=True)
-def home(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setenv("REBALANCE_HOME", str(tmp_path / "home"))
+pytestmark = pytest.mark.usefixtures("home")
 
 
 def desk(folder: Path, volatility: float = VOLATILITY, volume: float = 1e6, **changes: Any) -> Path:
     """A file that sells A, of which 60 % of NAV are held and 50 % wanted, for B, whose price stands still."""
-    lines = {name: SETTINGS["lines"][name] | {"shares": 100 * SETTINGS["lines"][name]["shares"]} for name in "AB"}
     costs = SETTINGS["costs"] | {"shares": {"commission_bps": 10, "half_spread_bps": 0, "impact": 1.0}}
     market = SETTINGS["market"] | {"volumes": "volumes.csv"}
-    given = {"market": market, "lines": lines, "costs": costs, "policies": {"band": EDGE}, "policy": "band"}
+    given = {"market": market, **holding(6_000, 8_000), "costs": costs, "policies": {"band": EDGE}, "policy": "band"}
     file = steady(folder, given | {"cycle": {"worlds": 100}, "materiality_bps": 0} | changes)
     dates = pd.read_csv(folder / "prices.csv")["date"]
     moves = np.random.default_rng(3).normal(0.0, volatility, DAYS)
@@ -212,9 +207,8 @@ def test_orders_for_the_close_and_cycles_that_act_have_no_slices_within_a_sessio
 
 
 def test_a_part_is_sent_on_paper_and_the_next_cycle_goes_on(tmp_path: Path) -> None:
-    acts = {"venue": "paper", "notional": 1e6, "turnover": 0.5}
     first, after = "2022-07-28", "2022-07-29"
-    file = with_book(desk(tmp_path, volume=1e3, cycle={"worlds": 100, "acts": acts}), first)
+    file = with_book(desk(tmp_path, volume=1e3, cycle=ON_PAPER), first)
     ran = [make_cycle(file, day) for day in (first, after)]
     assert [each.status for each in ran] == ["executed", "executed"]
     assert all("the next cycles weigh the rest" in " ".join(each.text.split()) for each in ran)
