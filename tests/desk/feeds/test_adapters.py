@@ -89,8 +89,7 @@ def test_rows_are_the_bars_as_traded(name: str) -> None:
     of = bars(90, **EVENTFUL)
     rows = fetched(name, {SYMBOLS[name]: of}, wish(name))
     same(rows, of)
-    assert set(rows["source"]) == {name}
-    assert set(rows["currency"]) == {"USD"}
+    assert (set(rows["source"]), set(rows["currency"])) == ({name}, {"USD"})
     assert (rows["fetched_at"] == NOW).all()
 
 
@@ -336,8 +335,7 @@ def test_a_revised_value_is_a_row_of_its_own() -> None:
 def test_vintages_are_asked_in_periods_that_meet() -> None:
     asked = ADAPTERS["fred"].requests(wish("fred"), KEY)
     bounds = [(request.params["realtime_start"], request.params["realtime_end"]) for request in asked]
-    assert bounds[0][0] == "1776-07-04"
-    assert bounds[-1][1] == "9999-12-31"
+    assert (bounds[0][0], bounds[-1][1]) == ("1776-07-04", "9999-12-31")
     for (_, end), (start, _) in pairwise(bounds):
         assert np.datetime64(start) - np.datetime64(end) == np.timedelta64(1, "D")
 
@@ -477,8 +475,7 @@ def test_quotes_of_the_moment() -> None:
         found = adapter.quotes(symbols, replies, NOW)
         assert [quote.asset_id for quote in found] == ["a", "b"]
         for quote in found:
-            assert quote.price == pytest.approx(of["SPY"][-1].close, rel=1e-12)
-            assert quote.source == name
+            assert (quote.price, quote.source) == (pytest.approx(of["SPY"][-1].close, rel=1e-12), name)
             assert str(quote.at)[:10] == "2022-12-29"
     assert found[0].at == np.datetime64("2022-12-29T20:30:00.123456")
 

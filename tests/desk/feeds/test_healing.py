@@ -9,7 +9,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 from provider_bodies import Bar
-from provider_server import NONE, Source, Time, made_bars, own_certificate, serving
+from provider_server import NONE, Source, Time, made_bars, serving
 
 from desk.feeds.adapter import BEGINS, Adapter, Request, Wanted
 from desk.feeds.adapters.yahoo import Yahoo
@@ -48,13 +48,7 @@ def revised(bars: list[Bar], update: int, rng: np.random.Generator, at: int) -> 
 
 
 DAMAGES: tuple[Damage, ...] = (cut, block, late_dividend, revised)
-
-
-@pytest.fixture(autouse=True)
-def _quiet(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
-    monkeypatch.setenv("SSL_CERT_FILE", str(own_certificate(tmp_path / "own.pem")))
-    monkeypatch.setenv("SOURCE_API_KEY", "s3cret")
-    monkeypatch.setenv("TQDM_DISABLE", "1")
+pytestmark = pytest.mark.usefixtures("quiet")
 
 
 def test_every_drawn_damage_is_healed_within_30_updates(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:

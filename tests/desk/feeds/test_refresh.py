@@ -14,7 +14,7 @@ import numpy as np
 import pandas as pd
 import pytest
 from provider_bodies import Bar
-from provider_server import NONE, Server, Source, Time, made_bars, own_certificate, serving
+from provider_server import NONE, Server, Source, Time, made_bars, serving
 
 from desk.feeds import refresh
 from desk.feeds.adapter import FeedError, Limits, Reply, Wanted
@@ -34,12 +34,8 @@ SYMBOLS = [f"S{i:03d}" for i in range(24)]
 BARS = {symbol: made_bars(DAYS, 50.0 + i, i) for i, symbol in enumerate(SYMBOLS)}
 RATES = [3.0 + i / 100 for i in range(len(DAYS))]  # percent a year
 
-
-@pytest.fixture(autouse=True)
-def _quiet(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
-    monkeypatch.setenv("SSL_CERT_FILE", str(own_certificate(tmp_path / "own.pem")))  # which is quick to read
-    monkeypatch.setenv("SOURCE_API_KEY", "s3cret")
-    monkeypatch.setenv("TQDM_DISABLE", "1")
+LATER = "2022-12-31T06:00:00"
+pytestmark = pytest.mark.usefixtures("quiet")
 
 
 @pytest.fixture
@@ -156,7 +152,7 @@ def test_a_new_split_or_dividend_asks_for_everything_again(
     fetched(store, wanted(["S000"], DAYS[-4]))
     revised = [bar._replace(close=bar.close + 1.0) if bar.session == DAYS[2] else bar for bar in BARS["S000"]]
     served.bars = {**BARS, "S000": [*revised[:-2], revised[-2]._replace(**event), revised[-1]]}
-    done = fetched(store, wanted(["S000"]), time=Time("2022-12-31T06:00:00"))
+    done = fetched(store, wanted(["S000"]), time=Time(LATER))
     assert first_days(served) == ["1900-01-01", str(DAYS[-4 - AGAIN + 1]), "1900-01-01"]
     assert done.revisions[["session", "column"]].to_numpy().tolist() == [[pd.Timestamp(DAYS[2]), "close"]]
     assert done.rows == 3
@@ -176,7 +172,7 @@ def test_a_source_without_the_past_still_gives_what_follows(store: PriceStore, s
     asks = wanted(["S000"], DAYS[-4], DAYS[0])
     fetch(store, LastSessions(), asks, clock=Time().clock)
     served.bars = {**BARS, "S000": [*BARS["S000"][:-1], BARS["S000"][-1]._replace(dividend=0.5)]}
-    done = fetch(store, LastSessions(), wanted(["S000"], first=DAYS[0]), clock=Time("2022-12-31T06:00:00").clock)
+    done = fetch(store, LastSessions(), wanted(["S000"], first=DAYS[0]), clock=Time(LATER).clock)
     assert (done.rows, dict(done.failed), len(served.asked)) == (3, {}, 3)
     done = fetch(store, LastSessions(), wanted(["S000"], first=DAYS[0]), clock=Time("2023-02-10T06:00:00").clock)
     assert (done.rows, dict(done.failed), len(served.asked)) == (0, {}, 5)  # all of it is due, and not there
@@ -187,7 +183,7 @@ def test_a_dividend_that_an_answer_lacks_is_asked_for_once_more(store: PriceStor
     served.bars = {**BARS, "S000": paid}
     fetched(store, wanted(["S000"], DAYS[-4]))
     served.bars = dict(BARS)
-    fetched(store, wanted(["S000"]), time=Time("2022-12-31T06:00:00"))
+    fetched(store, wanted(["S000"]), time=Time(LATER))
     assert len(served.asked) == 3
 
 
@@ -195,7 +191,7 @@ def test_a_changed_past_is_kept_and_listed(store: PriceStore, served: Server) ->
     fetched(store, wanted(["S000"], DAYS[-4]))
     before = BARS["S000"][-5]
     served.bars = {**BARS, "S000": [bar._replace(close=9.5) if bar is before else bar for bar in BARS["S000"]]}
-    done = fetched(store, wanted(["S000"]), time=Time("2022-12-31T06:00:00"))
+    done = fetched(store, wanted(["S000"]), time=Time(LATER))
     revision = done.revisions.iloc[0]
     assert len(done.revisions) == 1
     assert (revision["asset_id"], revision["column"], revision["after"]) == ("S000", "close", 9.5)
@@ -212,7 +208,7 @@ def test_total_return_closes_are_asked_for_whole_so_that_a_dividend_leaves_no_se
     fetch(store, source, wanted(["S000"], DAYS[-4]), clock=Time().clock)
     adjusted = [bar._replace(close=bar.close * 0.98) for bar in BARS["S000"][:-2]]
     served.bars = {**BARS, "S000": [*adjusted, *BARS["S000"][-2:]]}
-    fetch(store, source, wanted(["S000"]), clock=Time("2022-12-31T06:00:00").clock)
+    fetch(store, source, wanted(["S000"]), clock=Time(LATER).clock)
     assert first_days(served) == ["1900-01-01", "1900-01-01"]
     assert store.rows()["close"].tolist() == [bar.close for bar in served.bars["S000"]]
 
@@ -221,7 +217,7 @@ def test_an_update_keeps_the_first_day_that_was_asked_for(store: PriceStore, ser
     fetched(store, wanted(["S000"], DAYS[-4], first=DAYS[5]))
     revised = [bar._replace(dividend=0.5) if bar.session == DAYS[-2] else bar for bar in BARS["S000"]]
     served.bars = {**BARS, "S000": revised}
-    fetched(store, wanted(["S000"]), time=Time("2022-12-31T06:00:00"))
+    fetched(store, wanted(["S000"]), time=Time(LATER))
     assert first_days(served) == [str(DAYS[5]), str(DAYS[-4 - AGAIN + 1]), str(DAYS[5])]
 
 
@@ -246,7 +242,7 @@ def test_closes_that_all_differ_by_one_factor_are_kept_where_a_split_says_why(
     before = content(store)
     moved = [bar._replace(close=bar.close * factor) for bar in BARS["S000"]]
     served.bars = {**BARS, "S000": [*moved[:-1], BARS["S000"][-1]._replace(split=split)]}
-    done = fetched(store, wanted(["S000"]), time=Time("2022-12-31T06:00:00"))
+    done = fetched(store, wanted(["S000"]), time=Time(LATER))
     if split == 1.0:
         assert "gives all known closes of S000 at 10 times what they were" in done.failed["S000"]
         pd.testing.assert_frame_equal(content(store), before)
@@ -287,8 +283,7 @@ def test_a_list_goes_on_where_the_limit_of_a_day_ended_it(store: PriceStore, ser
     calls = []
     for day in ("2022-12-30", "2022-12-31", "2023-01-01"):
         calls.append(fetched(store, wanted(SYMBOLS), Limits(1, 1.0, 10), Time(f"{day}T06:00:00")))
-    assert [call.requests for call in calls] == [10, 10, 4]
-    assert [len(call.left) for call in calls] == [14, 4, 0]
+    assert ([call.requests for call in calls], [len(call.left) for call in calls]) == ([10, 10, 4], [14, 4, 0])
     assert calls[0].why.startswith("tiingo allows 10 requests a day, and those of 2022-12-30 are used up")
     assert sorted(served.symbols()) == SYMBOLS
     again = fetched(store, wanted(SYMBOLS, date(2022, 12, 30)), Limits(1, 1.0, 10), Time("2023-01-01T09:00:00"))
@@ -338,31 +333,34 @@ def test_an_interrupt_keeps_what_came(store: PriceStore, served: Server, monkeyp
 # -- the bill --------------------------------------------------------------------------------------------------------
 
 
+@pytest.fixture
+def bill(tmp_path: Path, served: Server, monkeypatch: pytest.MonkeyPatch) -> list[Bar]:
+    """The rates of the bill, which the server has."""
+    monkeypatch.setenv("REBALANCE_DATA", str(tmp_path))
+    monkeypatch.delenv("FRED_API_KEY", raising=False)
+    rates = [Bar(day, *[np.nan] * 3, rate, np.nan) for day, rate in zip(DAYS, RATES, strict=True)]
+    served.bars = {"DTB3": rates}
+    return rates
+
+
 def extend_bill(clock: Clock) -> Fetched:
     """What a file with `cash: bill` needs of FRED."""
     bill = Wanted("DTB3", "DTB3", None, clock.now().date(), currency="")
     return fetch(named_store("fred"), Fred(), [bill], clock=clock)
 
 
-def test_the_bill_is_extended_from_fred_without_a_key(
-    tmp_path: Path, served: Server, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    monkeypatch.setenv("REBALANCE_DATA", str(tmp_path))
-    monkeypatch.delenv("FRED_API_KEY", raising=False)
-    served.bars = {"DTB3": [Bar(day, *[np.nan] * 3, rate, np.nan) for day, rate in zip(DAYS, RATES, strict=True)]}
+def test_the_bill_is_extended_from_fred_without_a_key(bill: list[Bar]) -> None:
     done = extend_bill(Time().clock)
     assert (done.rows, done.requests) == (len(DAYS), 1)
     assert named_store("fred").read(["DTB3"]).numbers["close"].tolist() == RATES
-    later = extend_bill(Time("2022-12-31T06:00:00").clock)
+    later = extend_bill(Time(LATER).clock)
     assert (later.rows, later.requests) == (0, 1)
 
 
 def test_the_bill_is_extended_with_the_vintages_that_a_key_gives(
-    tmp_path: Path, served: Server, monkeypatch: pytest.MonkeyPatch
+    bill: list[Bar], monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setenv("REBALANCE_DATA", str(tmp_path))
     monkeypatch.setenv("FRED_API_KEY", "0123456789abcdef")
-    served.bars = {"DTB3": [Bar(day, *[np.nan] * 3, rate, np.nan) for day, rate in zip(DAYS, RATES, strict=True)]}
     done = extend_bill(Time().clock)
     assert (done.rows, dict(done.failed)) == (len(DAYS), {})
     assert done.requests == done.plan.requests > 1
@@ -370,11 +368,8 @@ def test_the_bill_is_extended_with_the_vintages_that_a_key_gives(
 
 
 def test_a_key_that_is_set_later_brings_the_vintages_of_what_is_there(
-    tmp_path: Path, served: Server, monkeypatch: pytest.MonkeyPatch
+    bill: list[Bar], served: Server, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setenv("REBALANCE_DATA", str(tmp_path))
-    monkeypatch.delenv("FRED_API_KEY", raising=False)
-    served.bars = {"DTB3": [Bar(day, *[np.nan] * 3, rate, np.nan) for day, rate in zip(DAYS, RATES, strict=True)]}
     clock, store = Time().clock, named_store("fred")
     extend_bill(clock)
     assert store.rows(["DTB3"], history=True)["fetched_at"].min() == pd.Timestamp(clock.moment())
@@ -389,14 +384,12 @@ def test_a_key_that_is_set_later_brings_the_vintages_of_what_is_there(
 
 @pytest.mark.parametrize("key", ["", "0123456789abcdef"])
 def test_after_a_long_pause_all_values_come_and_the_revisions_of_old_ones(
-    tmp_path: Path, served: Server, monkeypatch: pytest.MonkeyPatch, key: str
+    bill: list[Bar], served: Server, monkeypatch: pytest.MonkeyPatch, key: str
 ) -> None:
-    monkeypatch.setenv("REBALANCE_DATA", str(tmp_path))
     monkeypatch.setenv("FRED_API_KEY", key)
-    of = [Bar(day, *[np.nan] * 3, rate, np.nan) for day, rate in zip(DAYS, RATES, strict=True)]
-    served.bars = {"DTB3": of[:20]}
+    served.bars = {"DTB3": bill[:20]}
     assert extend_bill(Time("2022-11-01T06:00:00").clock).rows == 20
-    served.bars = {"DTB3": [*of[:30], of[0]._replace(close=9.0), *of[30:]]}  # published with the thirtieth
+    served.bars = {"DTB3": [*bill[:30], bill[0]._replace(close=9.0), *bill[30:]]}  # published with the thirtieth
     later = extend_bill(Time().clock)
     assert (later.rows, later.requests) == (len(DAYS) - 20, 1)
     [revision] = later.revisions.to_dict("records")
@@ -404,7 +397,7 @@ def test_after_a_long_pause_all_values_come_and_the_revisions_of_old_ones(
     assert named_store("fred").read(["DTB3"]).numbers["close"].tolist() == [9.0, *RATES[1:]]
     published = pd.Timestamp(DAYS[29]) + pd.Timedelta(days=1)
     assert revision["known_after"] == (published if key else pd.Timestamp(Time().clock.moment()))
-    again = extend_bill(Time("2022-12-31T06:00:00").clock)
+    again = extend_bill(Time(LATER).clock)
     assert (again.rows, len(again.revisions), again.requests) == (0, 0, 1)
 
 
@@ -447,20 +440,19 @@ def job(store: PriceStore, symbols: list[str], pace: float = 0.0) -> int:
 def test_after_a_kill_the_next_call_ends_with_the_rows_of_an_undisturbed_one(
     store: PriceStore, tmp_path: Path, served: Server
 ) -> None:
-    many = SYMBOLS
-    process = job(store, many, pace=0.03)
+    process = job(store, SYMBOLS, pace=0.03)
     while not store.parts:
         sleep(0.005)
     os.kill(process, signal.SIGKILL)
     assert os.waitstatus_to_exitcode(os.waitpid(process, 0)[1]) == -signal.SIGKILL
     there, asked = len(store.assets()), len(served.asked)
-    assert 0 < there < len(many)
+    assert 0 < there < len(SYMBOLS)
     served.asked.clear()
-    fetched(store, wanted(many))
-    assert len(served.asked) == len(many) - there
+    fetched(store, wanted(SYMBOLS))
+    assert len(served.asked) == len(SYMBOLS) - there
     assert asked - there <= SMALL_BATCH + 2 * TOGETHER
     undisturbed = PriceStore(tmp_path / "undisturbed", "store")
-    fetched(undisturbed, wanted(many))
+    fetched(undisturbed, wanted(SYMBOLS))
     pd.testing.assert_frame_equal(content(store), content(undisturbed))
 
 
