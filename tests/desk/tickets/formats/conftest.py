@@ -1,9 +1,11 @@
 """Tickets of real portfolio files."""
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from functools import cache
+from typing import Any
 
 import pytest
+from drawn_lists import drawn_tickets
 
 from desk.tickets.ticket import Ticket, make_ticket
 from research.orders import trade_list
@@ -27,6 +29,18 @@ def made(kind: str) -> Ticket:
 @pytest.fixture(params=FILES)
 def real(request: pytest.FixtureRequest) -> Ticket:
     return made(request.param)
+
+
+@pytest.fixture(params=[*FILES, "drawn"])
+def lists(request: pytest.FixtureRequest, desk: Any) -> Sequence[Ticket]:
+    """A real ticket, and then drawn ones."""
+    return drawn_tickets(desk) if request.param == "drawn" else [made(request.param)]
+
+
+@pytest.fixture(params=[*FILES, "drawn"])
+def quoted_lists(request: pytest.FixtureRequest, desk: Any) -> Sequence[Ticket]:
+    """The same, of lines with quotes and plain names."""
+    return drawn_tickets(desk, plain=True) if request.param == "drawn" else [made(request.param)]
 
 
 @pytest.fixture

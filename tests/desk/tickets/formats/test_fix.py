@@ -1,5 +1,6 @@
 """The FIX message: its length and checksum, and each order to the last digit, as an independent parser reads them."""
 
+from collections.abc import Sequence
 from typing import Any
 
 import pytest
@@ -39,8 +40,7 @@ def check(ticket: Ticket) -> None:
         assert (entry["id"], int(entry["place"]), entry["symbol"], entry["currency"]) == (
             order.client_order_id, order.priority, order.symbol, order.currency,
         )  # fmt: skip
-        assert entry.get("account", "") == order.account
-        assert entry["side"] == {"buy": "1", "sell": "2"}[order.side]
+        assert (entry.get("account", ""), entry["side"]) == (order.account, {"buy": "1", "sell": "2"}[order.side])
         assert float(entry["quantity"]) == order.quantity
         assert (entry["type"], entry["force"]) == {
             "market": ("1", "0"), "market_on_close": ("1", "7"), "limit": ("2", "0"),
@@ -64,12 +64,8 @@ def check_frame(content: bytes) -> None:
     assert check_sum == b"10=%03d\x01" % (sum(content[: len(content) - len(check_sum)]) % 256)
 
 
-def test_a_real_list_is_read_back(real: Ticket) -> None:
-    check(real)
-
-
-def test_any_list_of_quoted_lines_is_read_back(desk: Any) -> None:
-    for ticket in drawn_tickets(desk, plain=True):
+def test_a_list_of_quoted_lines_is_read_back(quoted_lists: Sequence[Ticket]) -> None:
+    for ticket in quoted_lists:
         check(ticket)
 
 

@@ -2,11 +2,11 @@
 
 import csv
 import io
+from collections.abc import Sequence
 from dataclasses import replace
 from typing import Any
 
 import pytest
-from drawn_lists import drawn_tickets
 
 from desk.tickets.formats import ib_basket
 from desk.tickets.ticket import Ticket, make_ticket
@@ -33,12 +33,8 @@ def check(ticket: Ticket) -> None:
         assert (row["BasketTag"], row["Account"]) == (order.client_order_id, order.account)
 
 
-def test_a_real_list_is_read_back(real: Ticket) -> None:
-    check(real)
-
-
-def test_any_list_of_quoted_lines_is_read_back(desk: Any) -> None:
-    for ticket in drawn_tickets(desk, plain=True):
+def test_a_list_of_quoted_lines_is_read_back(quoted_lists: Sequence[Ticket]) -> None:
+    for ticket in quoted_lists:
         check(ticket)
 
 

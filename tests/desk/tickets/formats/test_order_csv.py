@@ -3,11 +3,11 @@
 import csv
 import io
 import re
+from collections.abc import Sequence
 from dataclasses import asdict
 from typing import Any
 
 import pytest
-from drawn_lists import drawn_tickets
 
 from desk.tickets.formats import order_csv
 from desk.tickets.ticket import Ticket
@@ -35,12 +35,8 @@ def read(cell: str, as_in: Any) -> Any:
     return cell[1:] if cell.startswith("'") and cell.lstrip("'").startswith(FORMULA) else cell
 
 
-def test_a_real_list_is_read_back(real: Ticket) -> None:
-    check(real)
-
-
-def test_any_list_is_read_back(desk: Any) -> None:
-    for ticket in drawn_tickets(desk):
+def test_a_list_is_read_back(lists: Sequence[Ticket]) -> None:
+    for ticket in lists:
         check(ticket)
 
 

@@ -2,12 +2,11 @@
 
 import io
 import json
+from collections.abc import Sequence
 from dataclasses import asdict
-from typing import Any
 
 import pandas as pd
 import pyarrow.parquet as pq
-from drawn_lists import drawn_tickets
 
 from desk.tickets.formats import order_parquet, ticket_json
 from desk.tickets.ticket import Ticket
@@ -20,12 +19,8 @@ def check(ticket: Ticket) -> None:
     assert json.loads(table.schema.metadata[order_parquet.KEY]) | {"orders": whole["orders"]} == whole
 
 
-def test_a_real_list_is_read_back(real: Ticket) -> None:
-    check(real)
-
-
-def test_any_list_is_read_back(desk: Any) -> None:
-    for ticket in drawn_tickets(desk):
+def test_a_list_is_read_back(lists: Sequence[Ticket]) -> None:
+    for ticket in lists:
         check(ticket)
 
 

@@ -1,6 +1,7 @@
 """The page to sign: every order and every held asset, nothing that runs or is fetched, thirty assets on one sheet."""
 
 import re
+from collections.abc import Sequence
 from dataclasses import replace
 from html.parser import HTMLParser
 from pathlib import Path
@@ -8,7 +9,6 @@ from typing import Any
 
 import pytest
 from browser import Elements, check_page, chromium
-from drawn_lists import drawn_tickets
 
 from desk.commands.print_page import write_pdf
 from desk.tickets.formats import printed
@@ -79,12 +79,8 @@ def check(ticket: Ticket) -> None:
     assert ticket.hash in words.text.replace(" ", "")
 
 
-def test_a_real_list_is_shown_whole(real: Ticket) -> None:
-    check(real)
-
-
-def test_any_list_is_shown_whole(desk: Any) -> None:
-    for ticket in drawn_tickets(desk):
+def test_a_list_is_shown_whole(lists: Sequence[Ticket]) -> None:
+    for ticket in lists:
         check(ticket)
 
 
