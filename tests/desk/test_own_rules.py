@@ -172,8 +172,7 @@ def test_it_is_swept_and_its_settings_stand_under_its_own_name() -> None:
     plan = Plan([Threshold(EQUAL, 0.01), Own(), Own(lot=2.0), Bare()], cost_multiples=[0.0, 1.0])
     table = sweep(setup, plan, progress=False).table
     own = table[table["rule"] == "Own"]
-    assert len(own) == 4
-    assert set(own["calendar"]) == {""}
+    assert (len(own), set(own["calendar"])) == (4, {""})
     assert own["band"].isna().all()
     assert set(own["Own.lot"]) == {1.0, 2.0}
     assert own["loss"].tolist()[:2] == table[table["rule"] == "Bare"]["loss"].tolist()

@@ -69,6 +69,12 @@ def manager(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> PortfolioManager
     return PortfolioManager(FILE, money="USDT", clock=lambda: FRIDAY)
 
 
+def rebalanced(manager: PortfolioManager, held: Ledger) -> dict[str, Any]:
+    """What became of a rebalancing, which warns of what an exchange without client ids lacks."""
+    with pytest.warns(UserWarning, match="no client ids"):
+        return manager.rebalance_portfolio(held)
+
+
 def kinds(folder: Path) -> list[str]:
     with Journal(folder / "home") as journal:
         assert not verify(journal).faults
@@ -108,8 +114,7 @@ def test_a_dry_run_trades_nothing(manager: PortfolioManager, tmp_path: Path) -> 
 
 def test_after_a_trade_without_an_answer_nothing_more_is_traded(manager: PortfolioManager, tmp_path: Path) -> None:
     held = exchange(fails=2)
-    with pytest.warns(UserWarning, match="no client ids"):
-        done = manager.rebalance_portfolio(held)
+    done = rebalanced(manager, held)
     assert (done["status"], held.trades) == ("partial", 2)
     assert [trade["status"] for trade in done["trades"]] == ["filled", "not known", "not sent"]
     assert "It is not known whether Ledger has it: TimeoutError: no answer in 10 s" in done["errors"][0]
@@ -120,8 +125,7 @@ def test_no_list_is_sent_until_a_person_says_what_became_of_an_order_without_an_
     manager: PortfolioManager, tmp_path: Path
 ) -> None:
     held = exchange(fails=2)
-    with pytest.warns(UserWarning, match="no client ids"):
-        manager.rebalance_portfolio(held)
+    rebalanced(manager, held)
     held.fails, trades = 0, held.trades
     held.balances["USDT"] -= 1  # another list, with other ids
     done = manager.rebalance_portfolio(held)
@@ -132,21 +136,18 @@ def test_no_list_is_sent_until_a_person_says_what_became_of_an_order_without_an_
         manager.settle(order, traded=True)
     with pytest.raises(ConfigError, match="was not sent"):
         manager.settle("20221229-0", traded=True)
-    with pytest.warns(UserWarning, match="no client ids"):
-        assert manager.rebalance_portfolio(held)["status"] == "completed"
+    assert rebalanced(manager, held)["status"] == "completed"
 
 
 def test_a_trade_in_part_is_said_and_the_next_list_completes_it(manager: PortfolioManager, tmp_path: Path) -> None:
     held = exchange(part="0.5")
-    with pytest.warns(UserWarning, match="no client ids"):
-        done = manager.rebalance_portfolio(held)
+    done = rebalanced(manager, held)
     assert (done["status"], held.trades) == ("partial", 3)
     assert [trade["status"] for trade in done["trades"]] == ["cancelled"] * 3
     assert done["trades"][0]["reason"] == "0.903912235 of 1.80782447 were traded"
     assert kinds(tmp_path) == ["list", *["order", "fill", "acknowledgement", "cancellation"] * 3]
     held.part = Decimal(1)
-    with pytest.warns(UserWarning, match="no client ids"):
-        assert manager.rebalance_portfolio(held)["status"] == "completed"
+    assert rebalanced(manager, held)["status"] == "completed"
     assert manager.rebalance_portfolio(held)["status"] == "nothing_to_do"
 
 
@@ -168,8 +169,7 @@ def test_an_answer_that_cannot_be_right_is_no_fill(
     answer, said = ANSWERS[case]
     held = exchange()
     monkeypatch.setattr(held, "execute_trade", lambda *_: answer)
-    with pytest.warns(UserWarning, match="no client ids"):
-        done = manager.rebalance_portfolio(held)
+    done = rebalanced(manager, held)
     assert done["status"] == "failed"
     assert [trade["status"] for trade in done["trades"]] == ["not known", "not sent", "not sent"]
     assert re.search(said, done["errors"][0])
@@ -209,8 +209,7 @@ def test_fills_are_journalled_where_prices_stop(manager: PortfolioManager, tmp_p
         return ask(held, assets)
 
     held.get_ticker_prices = prices  # type: ignore[method-assign]
-    with pytest.warns(UserWarning, match="no client ids"):
-        done = manager.rebalance_portfolio(held)
+    done = rebalanced(manager, held)
     assert (done["status"], held.trades) == ("partial", 1)
     assert "Ledger gives no answer: ConnectionError: no route to host" in done["errors"][0]
     assert kinds(tmp_path) == ["list", "order", "fill", "acknowledgement", "order"]
@@ -219,8 +218,7 @@ def test_fills_are_journalled_where_prices_stop(manager: PortfolioManager, tmp_p
 def test_a_refused_trade_leaves_its_buy_waiting_for_the_cash(manager: PortfolioManager) -> None:
     held = exchange(refuses="BTC")
     held.balances["USDT"] = Decimal(10_000)
-    with pytest.warns(UserWarning, match="no client ids"):
-        done = manager.rebalance_portfolio(held)
+    done = rebalanced(manager, held)
     assert done["status"] == "partial"
     assert [trade["status"] for trade in done["trades"]] == ["refused", "filled", "not sent"]
     assert done["trades"][0]["reason"] == "trading of it is suspended"

@@ -40,10 +40,14 @@ def folder(sound: Path) -> Iterator[Path]:
     shutil.rmtree(copy)
 
 
+def checked(folder: Path) -> Verified:
+    with Journal(folder, read_only=True) as journal:
+        return verify(journal)
+
+
 def found(folder: Path) -> list[int]:
     """The entries that have faults."""
-    with Journal(folder, read_only=True) as journal:
-        return [fault.sequence for fault in verify(journal).faults]
+    return [fault.sequence for fault in checked(folder).faults]
 
 
 def damage(folder: Path, change: Callable[[list[Entry]], list[Entry]]) -> None:
@@ -131,8 +135,7 @@ def test_each_of_20_swaps_is_found_at_its_entries(folder: Path) -> None:
                 replace(entry, sequence=places.get(entry.sequence, entry.sequence)) for entry in entries
             ],
         )
-        with Journal(folder, read_only=True) as journal:
-            faults = verify(journal).faults
+        faults = checked(folder).faults
         assert {fault.sequence for fault in faults} in ({a}, {a, b})
         assert b - a > NEAR or f"what was written as entry {b} stands at {a}" in faults[0].text
 
@@ -166,10 +169,7 @@ def test_an_entry_in_the_place_of_another_is_found_though_its_hash_fits(folder: 
 def test_a_file_that_ends_in_its_middle_is_said_to_have_no_further_entries(folder: Path) -> None:
     data = (folder / JOURNAL).read_bytes()
     (folder / JOURNAL).write_bytes(data[: len(data) // 2])
-    with Journal(folder, read_only=True) as journal:
-        faults = verify(journal).faults
-    assert faults
-    assert "malformed" in faults[0].text
+    assert "malformed" in checked(folder).faults[0].text
 
 
 def test_a_rewritten_journal_is_found_by_the_head_of_a_ticket_that_was_made_before(folder: Path) -> None:

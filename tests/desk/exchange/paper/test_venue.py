@@ -110,8 +110,7 @@ def test_open_orders_put_aside_what_they_may_take(venue: PaperVenue) -> None:
 
 def test_money_is_exchanged_at_the_rate_of_the_order(venue: PaperVenue) -> None:
     orders = [exchange("buy", "EUR", 1_000.0, "EURUSD", 1.06), exchange("sell", "JPY", 14_120.0, "USDJPY", 141.2)]
-    assert statuses(venue, *orders) == ["filled", "refused"]
-    assert venue.cash("U1") == {"EUR": 1_500, "USD": 8_940}
+    assert (statuses(venue, *orders), venue.cash("U1")) == (["filled", "refused"], {"EUR": 1_500, "USD": 8_940})
     assert statuses(venue, exchange("buy", "JPY", 14_120.0, "USDJPY", 141.2)) == ["filled"]
     assert venue.cash("U1") == {"EUR": 1_500, "JPY": 14_120, "USD": 8_840}
     assert [(fill.asset, fill.currency, fill.account) for fill in venue.fills()] == [
@@ -162,8 +161,7 @@ def test_an_account_is_as_its_orders_left_it(tmp_path: Path) -> None:
         assert "its first order opens it with 10,000 USD, 100 A and 500 EUR" in first.notes[1]
         first.place(order("sell", "A", 60.0), "x")
     with paper(tmp_path, session=session(date(2023, 1, 3))) as second:
-        assert len(second.notes) == 1
-        assert second.units("U1") == {"A": 40}
+        assert (len(second.notes), second.units("U1")) == (1, {"A": 40})
 
 
 def test_fills_keep_the_quotes_of_their_session_and_those_of_an_older_file_have_none(tmp_path: Path) -> None:
@@ -192,9 +190,7 @@ def test_a_day_order_expires_with_its_session(tmp_path: Path) -> None:
         state = second.state("x")
         assert state is not None
         assert (state.status, state.reason) == ("cancelled", "expired: a day order of 2022-12-30")
-        assert second.open_orders() == []
-        assert second.cancel("x") == state
-        assert second.cash("U1")["USD"] == 10_000
+        assert (second.open_orders(), second.cancel("x"), second.cash("U1")["USD"]) == ([], state, 10_000)
 
 
 def test_an_account_does_not_go_back_in_time(tmp_path: Path) -> None:
