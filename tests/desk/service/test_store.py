@@ -52,6 +52,9 @@ SERVERS = installed("PostgreSQL") or {"none": None}  # of which the test says th
 PROCESSES, WRITES = 4, 25
 
 
+BackedUp = tuple[ServiceSettings, Path]
+
+
 def served(url: str, folder: Path) -> ServiceSettings:
     return ServiceSettings(folder=folder, database=url)
 
@@ -84,6 +87,14 @@ def fill(served: ServiceSettings, rows: int = 3) -> None:
         session.add(
             IdempotentAnswer(caller=user.id, key="k", request="0" * 64, status=200, body=service.keys.seal(b"{}"))
         )
+
+
+@pytest.fixture
+def filled(tables_url: str, tmp_path: Path) -> ServiceSettings:
+    """A server with rows, in SQLite and in PostgreSQL."""
+    settings = served(tables_url, tmp_path)
+    fill(settings)
+    return settings
 
 
 def contents(url: str) -> dict[str, list[Any]]:
@@ -178,9 +189,8 @@ WIDER = """
 
 
 def test_an_older_schema_is_migrated_after_a_backup(
-    tables_url: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+    filled: ServiceSettings, tables_url: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    fill(served(tables_url, tmp_path))
     before, older = contents(tables_url), newest_revision()
     monkeypatch.setattr(schema, "MIGRATIONS", next_program(tmp_path / "migrations", WIDER))
     with pytest.raises(ConfigError, match=f"older schema {older}: run `rebalance serve store migrate`"):
@@ -209,9 +219,8 @@ def test_a_backup_of_an_older_schema_is_restored_into_a_newer_program(
 
 
 def test_a_migration_that_fails_leaves_the_older_schema(
-    tables_url: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+    filled: ServiceSettings, tables_url: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    fill(served(tables_url, tmp_path))
     before, older = contents(tables_url), newest_revision()
     monkeypatch.setattr(schema, "MIGRATIONS", next_program(tmp_path / "migrations", f"{WIDER}    1 / 0\n"))
     with pytest.raises(ZeroDivisionError):
@@ -233,8 +242,7 @@ def add(url: str, times: int) -> None:
             user.epoch += 1  # a transaction that reads, then writes
 
 
-def test_writers_of_several_processes_wait_for_each_other(tables_url: str, tmp_path: Path) -> None:
-    fill(served(tables_url, tmp_path))
+def test_writers_of_several_processes_wait_for_each_other(filled: ServiceSettings, tables_url: str) -> None:
     with ProcessPoolExecutor(PROCESSES, get_context("fork")) as pool:
         assert [*pool.map(add, [tables_url] * PROCESSES, [WRITES] * PROCESSES)] == [None] * PROCESSES
     with opened(tables_url)() as session:
@@ -302,7 +310,7 @@ def test_a_url_is_refused(url: str, message: str) -> None:
 
 
 @pytest.fixture(scope="module")
-def backed_up(tmp_path_factory: pytest.TempPathFactory) -> tuple[ServiceSettings, Path]:
+def backed_up(tmp_path_factory: pytest.TempPathFactory) -> BackedUp:
     """A server with rows, and its backup."""
     folder = tmp_path_factory.mktemp("backed_up")
     settings = served(f"sqlite:///{folder / 'test.sqlite'}", folder)
@@ -335,9 +343,8 @@ def destroy(url: str) -> None:
             table.drop(connection)
 
 
-def test_a_backup_is_of_one_moment(tables_url: str, tmp_path: Path) -> None:
-    settings, sessions, late = served(tables_url, tmp_path), opened(tables_url), ["tenant"]
-    fill(settings)
+def test_a_backup_is_of_one_moment(filled: ServiceSettings, tables_url: str, tmp_path: Path) -> None:
+    sessions, late = opened(tables_url), ["tenant"]
     before = contents(tables_url)
 
     def write(_: object, __: object, statement: str, *___: object) -> None:
@@ -349,7 +356,7 @@ def test_a_backup_is_of_one_moment(tables_url: str, tmp_path: Path) -> None:
 
     event.listen(Engine, "before_cursor_execute", write)
     try:
-        operation.backup(settings, tmp_path / "backup")
+        operation.backup(filled, tmp_path / "backup")
     finally:
         event.remove(Engine, "before_cursor_execute", write)
     assert not late
@@ -359,7 +366,7 @@ def test_a_backup_is_of_one_moment(tables_url: str, tmp_path: Path) -> None:
 
 
 def test_rows_move_to_another_database_and_back(
-    backed_up: tuple[ServiceSettings, Path], every_empty: Callable[[], str], tmp_path: Path
+    backed_up: BackedUp, every_empty: Callable[[], str], tmp_path: Path
 ) -> None:
     sqlite, backup = backed_up
     moved, back = served(every_empty(), tmp_path), served(f"sqlite:///{tmp_path / 'back.sqlite'}", tmp_path)
@@ -373,9 +380,7 @@ def test_rows_move_to_another_database_and_back(
 
 @given(drawn.data())
 @settings(suppress_health_check=[HealthCheck.function_scoped_fixture])
-def test_a_changed_byte_of_a_backup_is_refused(
-    backed_up: tuple[ServiceSettings, Path], tmp_path: Path, data: drawn.DataObject
-) -> None:
+def test_a_changed_byte_of_a_backup_is_refused(backed_up: BackedUp, tmp_path: Path, data: drawn.DataObject) -> None:
     content = bytearray(backed_up[1].read_bytes())
     at = data.draw(
         drawn.one_of(drawn.integers(0, len(content) - 1), drawn.integers(len(content) - 400, len(content) - 1))
@@ -388,14 +393,14 @@ def test_a_changed_byte_of_a_backup_is_refused(
 
 
 @pytest.mark.parametrize("lines", [0, 1, 2, 5, -1])
-def test_a_backup_that_was_cut_is_refused(backed_up: tuple[ServiceSettings, Path], tmp_path: Path, lines: int) -> None:
+def test_a_backup_that_was_cut_is_refused(backed_up: BackedUp, tmp_path: Path, lines: int) -> None:
     (tmp_path / "backup").write_bytes(b"".join(backed_up[1].read_bytes().splitlines(keepends=True)[:lines]))
     with pytest.raises(DataError, match="was changed or cut"):
         checked(tmp_path / "backup")
 
 
 def test_rows_that_a_database_gives_otherwise_than_it_was_given_are_not_kept(
-    backed_up: tuple[ServiceSettings, Path], database_url: str, tmp_path: Path
+    backed_up: BackedUp, database_url: str, tmp_path: Path
 ) -> None:
     *lines, _ = backed_up[1].read_bytes().replace(b"2026-02-28T23", b"2026-02-28 23").splitlines(keepends=True)
     end = f'{{"sha256":"{hashlib.sha256(b"".join(lines)).hexdigest()}"}}\n'
@@ -406,9 +411,7 @@ def test_rows_that_a_database_gives_otherwise_than_it_was_given_are_not_kept(
         assert inspect(connection).get_table_names() == []
 
 
-def test_a_database_with_rows_is_not_restored_into(
-    backed_up: tuple[ServiceSettings, Path], tables_url: str, tmp_path: Path
-) -> None:
+def test_a_database_with_rows_is_not_restored_into(backed_up: BackedUp, tables_url: str, tmp_path: Path) -> None:
     settings = served(tables_url, tmp_path)
     fill(settings, rows=1)
     before = contents(tables_url)
@@ -436,9 +439,7 @@ def killed_at(number: int, work: Callable[[], object]) -> bool:
     return os.waitstatus_to_exitcode(os.waitpid(child, 0)[1]) == -signal.SIGKILL
 
 
-def test_a_restore_that_is_killed_leaves_nothing(
-    backed_up: tuple[ServiceSettings, Path], database_url: str, tmp_path: Path
-) -> None:
+def test_a_restore_that_is_killed_leaves_nothing(backed_up: BackedUp, database_url: str, tmp_path: Path) -> None:
     settings, backup = served(database_url, tmp_path), backed_up[1]
     killed = 0
     while killed_at(60 * killed, lambda: operation.restore(settings, backup)):
@@ -452,15 +453,13 @@ def test_a_restore_that_is_killed_leaves_nothing(
 # ---- keys, and what an operator is told ----
 
 
-def test_a_rotation_seals_all_fields_anew(tables_url: str, tmp_path: Path) -> None:
-    settings = served(tables_url, tmp_path)
-    fill(settings)
-    before = texts(settings)
-    assert operation.rotate_keys(settings, drop_old=False).startswith("New keys sign and seal; 7 fields")
+def test_a_rotation_seals_all_fields_anew(filled: ServiceSettings, tmp_path: Path) -> None:
+    before = texts(filled)
+    assert operation.rotate_keys(filled, drop_old=False).startswith("New keys sign and seal; 7 fields")
     assert len(opened_keys(tmp_path / KEYS).signing) == 2
-    operation.rotate_keys(settings, drop_old=True)
+    operation.rotate_keys(filled, drop_old=True)
     assert len(opened_keys(tmp_path / KEYS).signing) == 1
-    assert texts(settings) == before
+    assert texts(filled) == before
 
 
 def texts(settings: ServiceSettings) -> list[bytes]:
@@ -471,15 +470,15 @@ def texts(settings: ServiceSettings) -> list[bytes]:
     return sorted(service.keys.unseal(each) for each in sealed)
 
 
-def test_a_field_that_does_not_open_stops_a_rotation_and_is_told(tables_url: str, tmp_path: Path) -> None:
-    settings = served(tables_url, tmp_path)
-    fill(settings)
+def test_a_field_that_does_not_open_stops_a_rotation_and_is_told(
+    filled: ServiceSettings, tables_url: str, tmp_path: Path
+) -> None:
     with opened(tables_url).begin() as session:
         session.execute(select(Note).limit(1)).scalar_one().sealed = b"not sealed"
     with pytest.raises(DataError, match="a sealed field was changed"):
-        operation.rotate_keys(settings, drop_old=True)
+        operation.rotate_keys(filled, drop_old=True)
     assert len(opened_keys(tmp_path / KEYS).signing) == 2  # the old ones are kept
-    told, is_wrong = operation.check(settings)
+    told, is_wrong = operation.check(filled)
     assert is_wrong
     assert "1 of 7 sealed fields do not open" in told
 
