@@ -6,10 +6,12 @@ import select
 import signal
 import time
 from collections import Counter
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from itertools import count
 from pathlib import Path
 from typing import Any
+
+import pytest
 
 from desk.journal.chain import Event
 from desk.journal.journal import Journal
@@ -19,6 +21,13 @@ from desk.journal.verify import Verified, verify
 Work = Callable[[Path, int, int], None]  # of a folder, from a number on, to a pipe
 # Where no power can fail, a test need not wait for a disk that others use.
 IN_MEMORY = "/dev/shm" if os.access("/dev/shm", os.W_OK) else None
+
+
+@pytest.fixture
+def journal(tmp_path: Path) -> Iterator[Journal]:
+    """A journal in the folder of the test."""
+    with Journal(tmp_path, user="anna") as opened:
+        yield opened
 
 
 def order(k: int, symbol: str = "SPY", **about: Any) -> Event:

@@ -10,11 +10,12 @@ from alpaca_server import KEYS
 from binance_server import KEY, SECRET
 from by_hand import desk, desks, evil, two
 from executed import BadLine, Case, Cases
+from journals import journal
 from kraken_server import KRAKEN_KEY, KRAKEN_SECRET
 
 from desk.journal import Journal
 
-__all__ = ["desk", "desks", "evil", "two"]
+__all__ = ["desk", "desks", "evil", "journal", "two"]
 
 
 @pytest.fixture(autouse=True)
@@ -24,12 +25,6 @@ def _keys(monkeypatch: pytest.MonkeyPatch) -> None:
     keys |= {"BINANCE_API_KEY": KEY, "BINANCE_API_SECRET": SECRET}
     for name, key in (keys | {"KRAKEN_API_KEY": KRAKEN_KEY, "KRAKEN_API_SECRET": KRAKEN_SECRET}).items():
         monkeypatch.setenv(name, key)
-
-
-@pytest.fixture
-def journal(tmp_path: Path) -> Iterator[Journal]:
-    with Journal(tmp_path, user="anna") as opened:
-        yield opened
 
 
 @pytest.fixture

@@ -69,10 +69,8 @@ def test_an_order_is_placed_filled_and_found_by_its_client_id(venue: AlpacaVenue
     assert venue.state("id1") == placed
     [fill] = venue.fills()
     assert (fill.asset, fill.side, fill.quantity, fill.price) == ("SPY", "buy", 12, Decimal("383.50"))
-    assert (fill.order_id, fill.venue, fill.currency) == ("id1", "alpaca", "USD")
-    assert fill.moment == served.moment
-    assert venue.cash(ACCOUNT) == {"USD": 100_000 - 12 * Decimal("383.50")}
-    assert venue.units("") == {"SPY": 12}
+    assert (fill.order_id, fill.venue, fill.currency, fill.moment) == ("id1", "alpaca", "USD", served.moment)
+    assert (venue.cash(ACCOUNT), venue.units("")) == ({"USD": 100_000 - 12 * Decimal("383.50")}, {"SPY": 12})
 
 
 def test_a_redirection_is_not_followed(served: Alpaca) -> None:
@@ -139,8 +137,7 @@ def test_an_order_is_cancelled_with_what_was_filled_and_a_second_time_changes_no
     assert venue.open_orders() == [placed]
     cancelled = venue.cancel("id1")
     assert cancelled == OrderState("id1", "cancelled", Decimal(4), placed.reference, "it is canceled at Alpaca")
-    assert venue.cancel("id1") == cancelled
-    assert venue.open_orders() == []
+    assert (venue.cancel("id1"), venue.open_orders()) == (cancelled, [])
     with pytest.raises(DataError, match="alpaca has no order 'id9' to cancel"):
         venue.cancel("id9")
 
@@ -188,8 +185,7 @@ def test_an_order_in_an_amount_is_filled_in_that_amount(venue: AlpacaVenue, serv
 def test_coins_are_pairs_in_orders_positions_quotes_and_rules(venue: AlpacaVenue, served: Alpaca) -> None:
     assert venue.place(replace(ORDER, symbol="BTC/USD", quantity=0.5), "id1").status == "filled"
     assert served.orders[0]["time_in_force"] == "gtc"
-    assert venue.units(ACCOUNT) == {"BTC/USD": Decimal("0.5")}
-    assert venue.fills()[0].asset == "BTC/USD"
+    assert (venue.units(ACCOUNT), venue.fills()[0].asset) == ({"BTC/USD": Decimal("0.5")}, "BTC/USD")
 
 
 def test_units_sold_short_are_below_zero(venue: AlpacaVenue, served: Alpaca) -> None:

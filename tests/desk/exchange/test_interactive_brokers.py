@@ -28,6 +28,7 @@ QUOTES = {"SPY": ("383.40", "383.50"), "AGG": ("97.40", "97.44"), "ODD": ("10", 
 TIME = Time("2022-12-30T15:00:00")
 ORDER = market_buy("SPY", 12.0, 4_596.0, "USD", account=PAPER_ACCOUNT, client_order_id="a")
 EXCHANGE = ExchangeOrder(1, "buy", "EURUSD", "EUR", 100.0, 1.1, 110.0, "", "2023-01-03", "", "20221229-b")
+Served, Venue = InteractiveBrokers, InteractiveBrokersVenue
 
 
 @pytest.fixture(autouse=True)
@@ -46,7 +47,7 @@ def served() -> Iterator[InteractiveBrokers]:
         yield found
 
 
-def at(served: InteractiveBrokers, name: str = "interactive_brokers", **exchanges: str) -> InteractiveBrokersVenue:
+def at(served: Served, name: str = "interactive_brokers", **exchanges: str) -> InteractiveBrokersVenue:
     """The venue; its waiting moves the clock of the server, too."""
     listed = dict.fromkeys(QUOTES, "SMART") | exchanges
     address, clock = f"{served.address}{API}", shared_clock(TIME, served)
@@ -54,7 +55,7 @@ def at(served: InteractiveBrokers, name: str = "interactive_brokers", **exchange
 
 
 @pytest.fixture
-def venue(served: InteractiveBrokers) -> Iterator[InteractiveBrokersVenue]:
+def venue(served: Served) -> Iterator[Venue]:
     found = at(served)
     yield found
     found.close()
@@ -78,7 +79,7 @@ class TestConformance(ServedConformance):
 # -- orders ------------------------------------------------------------------------------------------------------------
 
 
-def test_an_order_is_sent_as_the_reference_has_it(venue: InteractiveBrokersVenue, served: InteractiveBrokers) -> None:
+def test_an_order_is_sent_as_the_reference_has_it(venue: Venue, served: Served) -> None:
     venue.place(replace(ORDER, order_type="limit", limit_price=380.25), "id1")
     venue.place(replace(ORDER, order_type="market_on_close"), "id2")
     body = {"acctId": PAPER_ACCOUNT, "conid": 101, "side": "BUY", "quantity": 12, "tif": "DAY",
@@ -88,15 +89,14 @@ def test_an_order_is_sent_as_the_reference_has_it(venue: InteractiveBrokersVenue
     ]  # fmt: skip
 
 
-def test_questions_of_the_list_are_confirmed_one_after_the_other(served: InteractiveBrokers) -> None:
+def test_questions_of_the_list_are_confirmed_one_after_the_other(served: Served) -> None:
     served.questions = {"SPY": ("o354", "o163")}
-    assert at(served).place(ORDER, "id1").status == "filled"
-    assert served.replies == [True, True]
+    assert (at(served).place(ORDER, "id1").status, served.replies) == ("filled", [True, True])
 
 
 @pytest.mark.parametrize(("question", "words"), [("o2137", "Cross side.*(o2137)"), ("", "sure.*(without an id)")])
 def test_another_question_withdraws_the_order_which_is_refused_in_its_words(
-    question: str, words: str, served: InteractiveBrokers
+    question: str, words: str, served: Served
 ) -> None:
     served.questions, venue = {"SPY": ("o354", question)}, at(served)
     state = venue.place(ORDER, "id1")
@@ -107,14 +107,14 @@ def test_another_question_withdraws_the_order_which_is_refused_in_its_words(
     assert (served.replies, served.orders, venue.state("id1")) == ([True, False], [], None)
 
 
-def test_an_endless_row_of_questions_is_not_known(served: InteractiveBrokers) -> None:
+def test_an_endless_row_of_questions_is_not_known(served: Served) -> None:
     served.questions = {"SPY": ("o354",) * 11}
     with pytest.raises(NotKnown, match=r"asked back 10 times about order id1. Look for it there"):
         at(served).place(ORDER, "id1")
     assert served.orders == []
 
 
-def test_the_questions_of_the_guide_are_confirmed_and_their_neighbours_are_not(served: InteractiveBrokers) -> None:
+def test_the_questions_of_the_guide_are_confirmed_and_their_neighbours_are_not(served: Served) -> None:
     named = {int(number) for number in re.findall(r"`o(\d+)`", GUIDE.read_text())}
     assert len(named) == 7
     venue, asked = at(served), sorted({number + step for number in named for step in (-1, 0, 1)})
@@ -126,9 +126,7 @@ def test_the_questions_of_the_guide_are_confirmed_and_their_neighbours_are_not(s
 
 
 @pytest.mark.parametrize("fault", ["taken:503", "503"])
-def test_a_lost_answer_to_a_reply_is_not_known_and_the_order_is_there_once(
-    fault: str, served: InteractiveBrokers
-) -> None:
+def test_a_lost_answer_to_a_reply_is_not_known_and_the_order_is_there_once(fault: str, served: Served) -> None:
     served.questions, venue = {"SPY": ("o354",)}, at(served)
     served.faults = {1: fault}
     with pytest.raises(NotKnown, match=r"POST /v1/api/iserver/reply/.*answers 503"):
@@ -138,7 +136,7 @@ def test_a_lost_answer_to_a_reply_is_not_known_and_the_order_is_there_once(
     assert len(served.orders) == 1
 
 
-def test_an_order_that_is_not_found_right_after_it_was_taken_is_not_known(served: InteractiveBrokers) -> None:
+def test_an_order_that_is_not_found_right_after_it_was_taken_is_not_known(served: Served) -> None:
     """A plain DataError would say that nothing was done."""
     venue, served.missing = at(served), 1
     with pytest.raises(NotKnown, match=r"order 9870.. is not found.*status 404"):
@@ -146,19 +144,19 @@ def test_an_order_that_is_not_found_right_after_it_was_taken_is_not_known(served
     assert (venue.place(ORDER, "id1").status, len(served.orders)) == ("filled", 1)
 
 
-def test_an_id_that_was_taken_and_of_which_no_order_is_listed_is_not_known(served: InteractiveBrokers) -> None:
+def test_an_id_that_was_taken_and_of_which_no_order_is_listed_is_not_known(served: Served) -> None:
     served.ids.add("id1")
     with pytest.raises(NotKnown, match=r"has had client id id1, and lists no order of it. Look for it there"):
         at(served).place(ORDER, "id1")
 
 
-def test_what_the_account_cannot_pay_is_refused_in_ibs_words(venue: InteractiveBrokersVenue) -> None:
+def test_what_the_account_cannot_pay_is_refused_in_ibs_words(venue: Venue) -> None:
     state = venue.place(replace(ORDER, quantity=1_000.0), "id1")
     assert state.status == "refused"
     assert "Your Available Funds are insufficient." in state.reason
 
 
-def test_an_order_that_is_taken_and_not_worked_is_refused(served: InteractiveBrokers) -> None:
+def test_an_order_that_is_taken_and_not_worked_is_refused(served: Served) -> None:
     served.inactive = ("SPY",)
     venue = at(served)
     state = venue.place(ORDER, "id1")
@@ -177,7 +175,7 @@ def test_an_order_that_is_taken_and_not_worked_is_refused(served: InteractiveBro
         (EXCHANGE, "currencies are not exchanged"),
     ],
 )
-def test_orders_that_ib_does_not_take_are_refused_unsent(order: Any, words: str, served: InteractiveBrokers) -> None:
+def test_orders_that_ib_does_not_take_are_refused_unsent(order: Any, words: str, served: Served) -> None:
     served.magnified, served.currencies = ("ODD",), {"SAP": "EUR"}
     state = at(served).place(order, "id1")
     assert state.status == "refused"
@@ -185,7 +183,7 @@ def test_orders_that_ib_does_not_take_are_refused_unsent(order: Any, words: str,
     assert served.posts == 0
 
 
-def test_the_listing_is_that_of_the_us_the_only_one_or_that_of_the_named_exchange(served: InteractiveBrokers) -> None:
+def test_the_listing_is_that_of_the_us_the_only_one_or_that_of_the_named_exchange(served: Served) -> None:
     others = {"SPY": {"conid": 9, "exchange": "MEXI", "isUS": False}, "SAP": {"conid": 8, "exchange": "EBS"}}
     served.listings = {symbol: [row] for symbol, row in others.items()}
     served.currencies = {"SAP": "EUR"}
@@ -196,7 +194,7 @@ def test_the_listing_is_that_of_the_us_the_only_one_or_that_of_the_named_exchang
 # -- lists -------------------------------------------------------------------------------------------------------------
 
 
-def test_a_list_that_is_empty_at_first_hides_no_order(served: InteractiveBrokers) -> None:
+def test_a_list_that_is_empty_at_first_hides_no_order(served: Served) -> None:
     at(served).place(TestConformance.resting, "id1")
     served.empties = 1
     venue = at(served)
@@ -204,13 +202,13 @@ def test_a_list_that_is_empty_at_first_hides_no_order(served: InteractiveBrokers
     assert venue.state("id1") == venue.open_orders()[0]
 
 
-def test_lists_that_stay_no_snapshot_are_not_known(venue: InteractiveBrokersVenue, served: InteractiveBrokers) -> None:
+def test_lists_that_stay_no_snapshot_are_not_known(venue: Venue, served: Served) -> None:
     served.is_whole = False
     with pytest.raises(NotKnown, match=r"lists no orders yet. Ask again later"):
         venue.open_orders()
 
 
-def test_orders_placed_by_hand_are_left_out(venue: InteractiveBrokersVenue, served: InteractiveBrokers) -> None:
+def test_orders_placed_by_hand_are_left_out(venue: Venue, served: Served) -> None:
     venue.place(TestConformance.resting, "id1")
     venue.place(ORDER, "id2")
     for row in (*served.orders, *served.trades):
@@ -219,7 +217,7 @@ def test_orders_placed_by_hand_are_left_out(venue: InteractiveBrokersVenue, serv
 
 
 def test_an_order_of_an_earlier_session_is_not_listed_and_its_executions_are_though_the_first_list_is_empty(
-    served: InteractiveBrokers,
+    served: Served,
 ) -> None:
     at(served).place(ORDER, "id1")
     served.begin_session()
@@ -229,7 +227,7 @@ def test_an_order_of_an_earlier_session_is_not_listed_and_its_executions_are_tho
     assert [(fill.order_id, fill.quantity) for fill in venue.fills()] == [("id1", 12)]
 
 
-def test_an_order_is_filled_in_several_executions_each_with_its_commission(served: InteractiveBrokers) -> None:
+def test_an_order_is_filled_in_several_executions_each_with_its_commission(served: Served) -> None:
     served.parts = 3
     venue = at(served)
     assert venue.place(ORDER, "id1").filled == 12
@@ -243,9 +241,7 @@ def test_an_order_is_filled_in_several_executions_each_with_its_commission(serve
     assert venue.fills() == [fills[0], fills[2]]
 
 
-def test_an_execution_of_another_currency_has_the_rate_of_the_moment_and_an_old_one_none(
-    served: InteractiveBrokers,
-) -> None:
+def test_an_execution_of_another_currency_has_the_rate_of_the_moment_and_an_old_one_none(served: Served) -> None:
     """EUR.USD was 1.0661."""
     served.currencies, served.cash["EUR"] = {"SAP": "EUR"}, Decimal(5_000)
     venue = at(served)
@@ -261,12 +257,12 @@ def test_an_execution_of_another_currency_has_the_rate_of_the_moment_and_an_old_
     assert venue.cash("") == {"USD": 100_000, "EUR": 5_000 + 12 * Decimal("96.10") - Decimal("0.35")}
 
 
-def test_positions_come_page_by_page_with_the_symbols_of_orders(served: InteractiveBrokers) -> None:
+def test_positions_come_page_by_page_with_the_symbols_of_orders(served: Served) -> None:
     served.units, served.page = {"SPY": Decimal(3), "AGG": Decimal(-2), "ODD": Decimal(0)}, 1
     assert at(served).units(PAPER_ACCOUNT) == {"SPY": 3, "AGG": -2}
 
 
-def test_an_option_and_an_adr_are_not_taken_for_the_share(served: InteractiveBrokers) -> None:
+def test_an_option_and_an_adr_are_not_taken_for_the_share(served: Served) -> None:
     """No order names SPY; those in SAP are at IBIS."""
     served.currencies, served.page = {"SAP": "EUR"}, 3
     served.units = {"SPY": Decimal(300), "SAP": Decimal(5)}
@@ -280,9 +276,7 @@ def test_an_option_and_an_adr_are_not_taken_for_the_share(served: InteractiveBro
 # -- market ------------------------------------------------------------------------------------------------------------
 
 
-def test_quotes_are_asked_for_until_their_fields_are_there(
-    venue: InteractiveBrokersVenue, served: InteractiveBrokers
-) -> None:
+def test_quotes_are_asked_for_until_their_fields_are_there(venue: Venue, served: Served) -> None:
     before = TIME.seconds
     quotes = venue.quotes(["SPY", "NONE"])
     moment = served.moment.replace(microsecond=served.moment.microsecond // 1000 * 1000).isoformat()
@@ -291,17 +285,16 @@ def test_quotes_are_asked_for_until_their_fields_are_there(
     assert 1.0 <= TIME.seconds - before < 2.0
 
 
-def test_a_side_that_never_comes_is_none_and_a_symbol_without_any_is_left_out(served: InteractiveBrokers) -> None:
+def test_a_side_that_never_comes_is_none_and_a_symbol_without_any_is_left_out(served: Served) -> None:
     served.silent = ("84",)
     venue = at(served)
     quote = venue.quotes(["SPY"])["SPY"]
     assert (quote.bid, quote.ask, quote.last) == (None, 383.5, 383.4)
     served.silent = ("84", "86", "31")
-    assert venue.quotes(["SPY"]) == {}
-    assert venue.quotes([]) == {}
+    assert (venue.quotes(["SPY"]), venue.quotes([])) == ({}, {})
 
 
-def test_lots_are_whole_units_and_ticks_are_ibs(venue: InteractiveBrokersVenue) -> None:
+def test_lots_are_whole_units_and_ticks_are_ibs(venue: Venue) -> None:
     assert venue.rules(["SPY"]) == {"SPY": SymbolRules(Decimal(1), Decimal("0.01"))}
 
 
@@ -311,7 +304,7 @@ def test_lots_are_whole_units_and_ticks_are_ibs(venue: InteractiveBrokersVenue) 
 @pytest.mark.parametrize(
     "status", [{"authenticated": False}, {"connected": False}, {"competing": True, "message": "another login"}]
 )
-def test_a_session_in_which_nobody_may_trade_is_refused(status: dict[str, Any], served: InteractiveBrokers) -> None:
+def test_a_session_in_which_nobody_may_trade_is_refused(status: dict[str, Any], served: Served) -> None:
     served.status |= status
     words = f"has no session in which to trade: found .*{next(iter(status))} {next(iter(status.values()))}"
     with pytest.raises(DataError, match=rf"{words}.*Log in at {served.address}, and end other sessions"):
@@ -321,7 +314,7 @@ def test_a_session_in_which_nobody_may_trade_is_refused(status: dict[str, Any], 
 @pytest.mark.parametrize(
     ("fault", "words"), [("401", "answers 401, .*: log in there"), ("bridge", "no bridge.*Log in")]
 )
-def test_a_session_that_ends_is_told_and_refuses_no_order(fault: str, words: str, served: InteractiveBrokers) -> None:
+def test_a_session_that_ends_is_told_and_refuses_no_order(fault: str, words: str, served: Served) -> None:
     """An order that is refused would not be sent again under its ticket."""
     venue = at(served)
     served.faults = {0: fault}
@@ -339,23 +332,19 @@ def test_a_certificate_that_the_gateway_signed_is_taken_of_this_machine_alone(tm
             at(served)
 
 
-def test_a_wait_keeps_the_session_though_a_request_fails(
-    venue: InteractiveBrokersVenue, served: InteractiveBrokers
-) -> None:
+def test_a_wait_keeps_the_session_though_a_request_fails(venue: Venue, served: Served) -> None:
     served.faults = {3: "503"}
     venue.wait(venue.now() + timedelta(minutes=10))
     assert served.asked.count(f"POST {API}/tickle") == 9
 
 
-def test_lists_are_asked_for_once_in_five_seconds(venue: InteractiveBrokersVenue, served: InteractiveBrokers) -> None:
+def test_lists_are_asked_for_once_in_five_seconds(venue: Venue, served: Served) -> None:
     before, asked = TIME.seconds, len(served.asked)
     venue.open_orders()
     assert TIME.seconds - before >= 5.0 * (len(served.asked) - asked - 1)
 
 
-def test_of_several_accounts_the_environment_names_one(
-    served: InteractiveBrokers, monkeypatch: pytest.MonkeyPatch
-) -> None:
+def test_of_several_accounts_the_environment_names_one(served: Served, monkeypatch: pytest.MonkeyPatch) -> None:
     served.accounts = ("DU1", PAPER_ACCOUNT)
     with pytest.raises(
         DataError, match=r"one account of paper trading: the login has DU1, DU1234567, .*IB_ACCOUNT is ''"
@@ -379,7 +368,7 @@ def test_of_several_accounts_the_environment_names_one(
     ],
 )
 def test_paper_trading_and_live_trading_are_told_apart_by_the_account(
-    name: str, account: str, is_taken: bool, served: InteractiveBrokers
+    name: str, account: str, is_taken: bool, served: Served
 ) -> None:
     served.accounts, served.selected = (account,), account
     if is_taken:
@@ -396,7 +385,7 @@ DOCUMENT = {
 
 
 def test_a_ticket_opens_the_venue_at_the_gateway_of_the_environment(
-    served: InteractiveBrokers, monkeypatch: pytest.MonkeyPatch
+    served: Served, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setenv("IB_GATEWAY", f"{served.address}{API}/")
     served.currencies = {"SAP": "EUR"}
@@ -407,5 +396,5 @@ def test_a_ticket_opens_the_venue_at_the_gateway_of_the_environment(
         venue_of("interactive_brokers", DOCUMENT | {"sec_types": {"sap": "CRYPTO"}})
 
 
-def test_the_clock_is_that_of_this_machine_in_utc(venue: InteractiveBrokersVenue) -> None:
+def test_the_clock_is_that_of_this_machine_in_utc(venue: Venue) -> None:
     assert venue.now() == datetime.fromtimestamp(TIME.seconds, UTC)

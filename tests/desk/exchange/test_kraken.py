@@ -107,8 +107,7 @@ def test_open_orders_that_others_placed_are_left_out(served: Kraken) -> None:
     states = [venue.place(replace(TestConformance.resting, quantity=0.1), name) for name in ("id1", "id2")]
     served.orders[states[0].reference]["cl_ord_id"] = None  # placed by hand
     served.asked.clear()
-    assert venue.open_orders() == [states[1]]
-    assert venue.state("id2") == states[1]
+    assert (venue.open_orders(), venue.state("id2")) == ([states[1]], states[1])
     assert served.asked == ["POST /0/private/OpenOrders"] * 2
 
 

@@ -1,7 +1,7 @@
 """Holdings and NAV out of MongoDB, over its wire protocol."""
 
 import re
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from datetime import datetime
 from pathlib import Path
 from typing import Any
@@ -11,15 +11,13 @@ from bson.decimal128 import Decimal128
 from database_servers import mongod
 from fastapi import FastAPI
 from mongodb_server import Server, mongodb_server
-from sqlalchemy import select
+from people import SignedIn, caller_of
 
-from desk.service.caller import Caller
 from desk.service.portfolios import mongodb
 from desk.service.portfolios.mongodb import read_mongodb
 from desk.service.portfolios.stored import written_out
 from desk.service.portfolios.validation import yaml_of
 from desk.service.problems import Problem
-from desk.service.store.tables import User
 from foundation.errors import ConfigError, DataError
 from foundation.files import ROOT
 from research.portfolio import load_portfolio
@@ -27,6 +25,7 @@ from research.portfolio.file.strict_yaml import read_yaml
 
 FIELDS = {"date": "day", "holdings": "held.units", "cash": "cash", "nav": "nav", "portfolio": "name"}
 KEYS = {"uri_env": "MONGODB_HOUSE", "database": "desk", "collection": "days", "fields": FIELDS}
+Tree = dict[str, Any]
 DAYS = (datetime(2022, 12, 27), datetime(2022, 12, 28), datetime(2022, 12, 29))
 
 
@@ -40,7 +39,7 @@ def documents() -> list[dict[str, Any]]:
     return [*found, {**document(DAYS[2], 1.0), "name": "Another"}]
 
 
-def check_read(tree: dict[str, Any], folder: Path) -> None:
+def check_read(tree: Tree, folder: Path) -> None:
     """What is read is the newest document as what is held, and all of the portfolio as its history."""
     (folder / "p.yaml").write_text(yaml_of(read_mongodb(tree, "house", folder)))
     found, stated = load_portfolio(folder / "p.yaml"), load_portfolio("data/portfolios/sixty_forty.yaml")
@@ -65,7 +64,7 @@ def server(monkeypatch: pytest.MonkeyPatch) -> Iterator[Server]:
 
 
 def test_the_newest_document_is_what_is_held_and_all_are_the_history(
-    server: Server, tree: dict[str, Any], tmp_path: Path
+    server: Server, tree: Tree, tmp_path: Path
 ) -> None:
     check_read(tree, tmp_path)
     (asked,) = server.asked
@@ -74,9 +73,7 @@ def test_the_newest_document_is_what_is_held_and_all_are_the_history(
     )  # fmt: skip
 
 
-def test_a_server_of_mongodb_itself_gives_the_same(
-    tree: dict[str, Any], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
+def test_a_server_of_mongodb_itself_gives_the_same(tree: Tree, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     with mongod() as client:
         monkeypatch.setenv("MONGODB_HOUSE", "mongodb://{}:{}".format(*client.address or ()))
         client["desk"]["days"].insert_many(documents()[::-1])
@@ -87,7 +84,7 @@ def test_a_server_of_mongodb_itself_gives_the_same(
 
 
 def test_of_too_many_documents_the_newest_are_read(
-    server: Server, tree: dict[str, Any], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+    server: Server, tree: Tree, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(mongodb, "MOST", 2)
     read_mongodb(tree, "house", tmp_path)
@@ -96,19 +93,16 @@ def test_of_too_many_documents_the_newest_are_read(
 
 
 def test_what_is_held_today_is_read_whenever_a_version_is_written_out(
-    app: FastAPI, server: Server, tree: dict[str, Any], signed_in: Callable[..., Any]
+    app: FastAPI, server: Server, tree: Tree, signed_in: SignedIn
 ) -> None:
     client = signed_in()
     made = client.post("/api/portfolios", json=tree)
     assert made.status_code == 201, made.text
     assert made.json()["portfolio"]["mongodb"] == KEYS
     portfolio = made.json()["id"]
-    with app.state.service.sessions() as session:
-        user = session.scalars(select(User)).one()
-    caller = Caller(user.id, user.name, user.tenant, user.role)
     for units in (3260, 3000):
         server.documents[2]["held"]["units"]["SPY"] = units
-        file = written_out(app.state.service, caller, portfolio)
+        file = written_out(app.state.service, caller_of(client), portfolio)
         assert load_portfolio(file).shares.tolist() == [units, 7460]
 
 
@@ -123,15 +117,13 @@ def test_what_is_held_today_is_read_whenever_a_version_is_written_out(
         ({"day": "yesterday"}, "no day"),
     ],
 )
-def test_a_wrong_field_is_told(
-    server: Server, tree: dict[str, Any], tmp_path: Path, change: dict[str, Any], says: str
-) -> None:
+def test_a_wrong_field_is_told(server: Server, tree: Tree, tmp_path: Path, change: dict[str, Any], says: str) -> None:
     server.documents[2] |= change
     with pytest.raises(DataError, match=re.escape(says)):
         read_mongodb(tree, "house", tmp_path)
 
 
-def test_all_that_is_wrong_in_a_document_is_told_at_once(server: Server, tree: dict[str, Any], tmp_path: Path) -> None:
+def test_all_that_is_wrong_in_a_document_is_told_at_once(server: Server, tree: Tree, tmp_path: Path) -> None:
     server.documents[2] |= {"held": {"units": {"SPX": 1}}, "cash": None}
     with pytest.raises(DataError) as error:
         read_mongodb(tree, "house", tmp_path)
@@ -139,7 +131,7 @@ def test_all_that_is_wrong_in_a_document_is_told_at_once(server: Server, tree: d
 
 
 def test_a_missing_document_and_a_missing_server_are_told(
-    server: Server, tree: dict[str, Any], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+    server: Server, tree: Tree, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     server.documents = server.documents[3:]
     with pytest.raises(DataError, match=r"desk\.days has no document of 'Sixty-forty'"):
@@ -166,7 +158,7 @@ def test_a_missing_document_and_a_missing_server_are_told(
     ],
 )
 def test_wrong_keys_are_told_with_their_places(
-    tree: dict[str, Any], tmp_path: Path, keys: dict[str, Any], fields: list[str] | None
+    tree: Tree, tmp_path: Path, keys: dict[str, Any], fields: list[str] | None
 ) -> None:
     with pytest.raises(Problem) as problem:
         read_mongodb({**tree, "mongodb": keys}, "house", tmp_path)

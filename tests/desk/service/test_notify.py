@@ -7,7 +7,7 @@ from collections.abc import Callable
 from dataclasses import replace
 from datetime import UTC, datetime, tzinfo
 from threading import Barrier
-from typing import Any
+from typing import Any, NamedTuple
 
 import pytest
 from fastapi import FastAPI
@@ -72,6 +72,20 @@ def subscribed(client: TestClient, pushes: PushService, path: str = "/send/1") -
     return browser
 
 
+class Reader(NamedTuple):
+    """A user, a client of it, and a browser to which its messages are pushed."""
+
+    user: str
+    client: TestClient
+    browser: Subscriber
+
+
+@pytest.fixture
+def ann(person: Callable[..., tuple[str, TestClient]], pushes: PushService) -> Reader:
+    user, client = person("ann")
+    return Reader(user, client, subscribed(client, pushes))
+
+
 def rows(service: Service) -> int:
     with service.sessions() as session:
         return session.query(PushSubscription).count()
@@ -95,13 +109,11 @@ def settle() -> None:
 
 
 def test_a_message_is_read_by_its_browser_alone_and_signed_for_its_push_service(
-    service: Service, person: Callable[..., Any], pushes: PushService, monkeypatch: pytest.MonkeyPatch
+    service: Service, ann: Reader, pushes: PushService, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    user, client = person("ann")
-    browser = subscribed(client, pushes)
     monkeypatch.setattr(web_push, "datetime", At)
-    notify(service, User.id == user, HELLO)
-    message, claims, headers = browser.read()
+    notify(service, User.id == ann.user, HELLO)
+    message, claims, headers = ann.browser.read()
     assert message == {"title": "Hello", "text": "Something waits.", "path": "/tickets/1"}
     assert (claims["aud"], claims["sub"]) == (pushes.address, "https://desk.example")
     assert 0 < claims["exp"] - At.now(UTC).timestamp() <= 86_400  # RFC 8292, section 2
@@ -112,35 +124,33 @@ def test_a_message_is_read_by_its_browser_alone_and_signed_for_its_push_service(
 
 
 def test_what_a_push_service_refuses_is_logged_and_a_subscription_that_has_ended_forgotten(
-    service: Service, person: Callable[..., Any], pushes: PushService, caplog: pytest.LogCaptureFixture
+    service: Service, ann: Reader, pushes: PushService, caplog: pytest.LogCaptureFixture
 ) -> None:
     caplog.set_level(logging.WARNING, "rebalance.service")
-    user, client = person("ann")
-    browser = subscribed(client, pushes)
     pushes.answers = [(429, {"Retry-After": "600"}), (302, {"Location": f"{pushes.address}/other"}), (410, {})]
     for _ in range(3):
         assert rows(service) == 1
-        notify(service, User.id == user, HELLO)
-        browser.read()
+        notify(service, User.id == ann.user, HELLO)
+        ann.browser.read()
         settle()
     assert [record.fields["why"] for record in caplog.records] == ["127.0.0.1 answers 429", "127.0.0.1 answers 302"]
     assert pushes.posted.empty()  # no redirection is followed
     assert rows(service) == 0
-    assert browser.path not in caplog.text  # who has the address of a browser may push to it
+    assert ann.browser.path not in caplog.text  # who has the address of a browser may push to it
 
 
 def test_a_silent_push_service_holds_up_nobody_else(
-    service: Service, person: Callable[..., Any], pushes: PushService, monkeypatch: pytest.MonkeyPatch,
+    service: Service,
+    ann: Reader,
+    pushes: PushService,
+    monkeypatch: pytest.MonkeyPatch,
     caplog: pytest.LogCaptureFixture,
-) -> None:  # fmt: skip
+) -> None:
     monkeypatch.setattr(web_push, "SECONDS", 0.3)
-    user, client = person("ann")
-    browser = subscribed(client, pushes)
     pushes.answers = [None]
-    notify(service, User.id == user, HELLO)
-    browser.read()
-    notify(service, User.id == user, HELLO)
-    browser.read()
+    for _ in range(2):
+        notify(service, User.id == ann.user, HELLO)
+        ann.browser.read()
     settle()
     (record,) = [one for one in caplog.records if one.levelno > logging.INFO]
     assert "127.0.0.1 gives no answer" in record.fields["why"]
@@ -226,18 +236,14 @@ def test_a_subscription_is_its_persons_alone_and_ends_with_all_sessions(
     assert rows(service) == 0
 
 
-def test_a_rotation_of_keys_leaves_browsers_their_key_until_old_ones_are_dropped(
-    service: Service, person: Callable[..., Any], pushes: PushService
-) -> None:
-    user, client = person("ann")
-    browser = subscribed(client, pushes)
+def test_a_rotation_of_keys_leaves_browsers_their_key_until_old_ones_are_dropped(service: Service, ann: Reader) -> None:
     service.keys.rotate()
-    assert next(iter(push_keys(service.keys))) != browser.key
-    notify(service, User.id == user, HELLO)
-    assert browser.read()[0]["title"] == "Hello"
+    assert next(iter(push_keys(service.keys))) != ann.browser.key
+    notify(service, User.id == ann.user, HELLO)
+    assert ann.browser.read()[0]["title"] == "Hello"
     reseal(service.sessions, service.keys)
     service.keys.drop_old()
-    notify(service, User.id == user, HELLO)
+    notify(service, User.id == ann.user, HELLO)
     settle()
     assert rows(service) == 0
 

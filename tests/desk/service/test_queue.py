@@ -19,6 +19,7 @@ from desk.service.store.tables import QueuedJob, now
 from research.market.store import stores_folder
 
 PROGRAM = "quick_job"
+Worked = Callable[[], None]
 in_sqlite = pytest.mark.parametrize("tables_url", ["sqlite"], indirect=True)  # what the database does not decide
 
 
@@ -31,7 +32,7 @@ def service(tables_url: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) ->
 
 
 @pytest.fixture
-def worked(service: Service) -> Callable[[], None]:
+def worked(service: Service) -> Worked:
     """Does the jobs that wait."""
     return lambda: worker.work(service, Event(), once=True, module=PROGRAM)
 
@@ -46,7 +47,7 @@ def later(service: Service, job: str, **values: object) -> None:
         session.query(QueuedJob).where(QueuedJob.id == job).update(values)  # type: ignore[arg-type]
 
 
-def test_a_job_is_done_and_its_paths_begin_at_the_tenants_folder(service: Service, worked: Callable[[], None]) -> None:
+def test_a_job_is_done_and_its_paths_begin_at_the_tenants_folder(service: Service, worked: Worked) -> None:
     (job,) = add_jobs(service, add_portfolios(service.sessions, 1), 1, "name=desk-2022-12-30-00000000")
     worked()
     done = job_of(service, job)
@@ -61,7 +62,7 @@ def test_a_job_is_done_and_its_paths_begin_at_the_tenants_folder(service: Servic
 
 
 @in_sqlite
-def test_a_command_that_refuses_fails_once_and_says_why(service: Service, worked: Callable[[], None]) -> None:
+def test_a_command_that_refuses_fails_once_and_says_why(service: Service, worked: Worked) -> None:
     (job,) = add_jobs(service, add_portfolios(service.sessions, 1), 1, "status=2")
     worked()
     failed = job_of(service, job)
@@ -136,9 +137,7 @@ def test_a_heartbeat_keeps_a_job(service: Service) -> None:
     assert (job_of(service, job).state, job_of(service, job).progress) == ("running", "sleeping")
 
 
-def test_workers_leave_jobs_of_other_code_until_a_server_adopts_them(
-    service: Service, worked: Callable[[], None]
-) -> None:
+def test_workers_leave_jobs_of_other_code_until_a_server_adopts_them(service: Service, worked: Worked) -> None:
     (job,) = add_jobs(service, add_portfolios(service.sessions, 1), 1)
     later(service, job, code="an earlier one")
     worked()
@@ -148,9 +147,7 @@ def test_workers_leave_jobs_of_other_code_until_a_server_adopts_them(
     assert job_of(service, job).state == "done"
 
 
-def test_a_job_that_waits_is_cancelled_at_once_and_one_that_ended_is_not(
-    service: Service, worked: Callable[[], None]
-) -> None:
+def test_a_job_that_waits_is_cancelled_at_once_and_one_that_ended_is_not(service: Service, worked: Worked) -> None:
     (job,) = add_jobs(service, add_portfolios(service.sessions, 1), 1)
     assert queue.cancel(service.sessions, job)
     worked()
@@ -160,7 +157,7 @@ def test_a_job_that_waits_is_cancelled_at_once_and_one_that_ended_is_not(
 
 @in_sqlite
 def test_no_job_is_begun_on_a_full_disk(
-    service: Service, worked: Callable[[], None], monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+    service: Service, worked: Worked, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:
     (job,) = add_jobs(service, add_portfolios(service.sessions, 1), 1)
     monkeypatch.setattr(worker, "LEAST_SPACE", 2**62)
@@ -170,9 +167,7 @@ def test_no_job_is_begun_on_a_full_disk(
 
 
 @in_sqlite
-def test_a_job_that_takes_too_long_is_ended(
-    service: Service, worked: Callable[[], None], monkeypatch: pytest.MonkeyPatch
-) -> None:
+def test_a_job_that_takes_too_long_is_ended(service: Service, worked: Worked, monkeypatch: pytest.MonkeyPatch) -> None:
     (job,) = add_jobs(service, add_portfolios(service.sessions, 1), 1, "seconds=60")
     monkeypatch.setitem(worker.SECONDS, "backtest", 0.0)
     worked()
@@ -182,7 +177,7 @@ def test_a_job_that_takes_too_long_is_ended(
 
 @in_sqlite
 def test_a_process_gets_no_secret_of_the_worker_and_the_home_of_its_tenant(
-    service: Service, worked: Callable[[], None], monkeypatch: pytest.MonkeyPatch
+    service: Service, worked: Worked, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     for name in ("DATABASE_URL", "APCA_API_SECRET_KEY", "REBALANCE_ACTS", "REBALANCE_TRUST_CODE"):
         monkeypatch.setenv(name, "a secret")

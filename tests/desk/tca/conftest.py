@@ -1,5 +1,6 @@
-"""Desks made by hand."""
+"""Desks made by hand, and a journal."""
 
 from by_hand import desk
+from journals import journal
 
-__all__ = ["desk"]
+__all__ = ["desk", "journal"]

@@ -1,6 +1,5 @@
 """Orders of a journal as a table: published orders through the journal, corrections, and what was not there."""
 
-from collections.abc import Iterator
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
@@ -29,12 +28,6 @@ from research.portfolio import TicketTerms
 TICKET, OTHER = "ab" * 32, "cd" * 32
 KISSELL = listed("kissell", "buy", "SPY", 5_000.0, 10.00)
 TRADED = executed(KISSELL, TICKET, quote(10.24, 10.26), [(4_000.0, 10.50, None)], fee=80.0, ended=True)
-
-
-@pytest.fixture
-def journal(tmp_path: Path) -> Iterator[Journal]:
-    with Journal(tmp_path, user="anna") as found:
-        yield found
 
 
 def row(table: pd.DataFrame, order: str) -> dict[str, object]:
@@ -112,8 +105,7 @@ def test_a_quote_at_each_fill_splits_what_trading_cost(journal: Journal) -> None
     found = row(read_orders(journal).table, "a")
     parts = [found[part] for part in ("delay", "spread", "impact", "timing", "fees", "opportunity", "unknown")]
     assert parts == pytest.approx([4.5, 3.5, 0.5, 5.5, 1.0, 0.0, 0.0], abs=1e-10)
-    assert found["total"] == pytest.approx(15.0, abs=1e-10)
-    assert found["state"] == "filled"
+    assert (found["total"], found["state"]) == (pytest.approx(15.0, abs=1e-10), "filled")
 
 
 @pytest.mark.parametrize(

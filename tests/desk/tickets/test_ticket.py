@@ -43,8 +43,7 @@ def test_orders_are_those_of_the_list_with_their_terms(two: Portfolio) -> None:
     assert (sell.shares_before, sell.shares_after) == (600.0, 600.0 - got.orders["units"][0])
     assert sell.notional == 100.0 * got.orders["units"][0]
     assert sell.cost == pytest.approx(sum(getattr(sell, name) for name in CHARGED), abs=0.005)
-    assert sell.weight_target == 0.5
-    assert sell.weight_before == pytest.approx(60_000 / 100_000, abs=1e-10)
+    assert (sell.weight_target, sell.weight_before) == (0.5, pytest.approx(60_000 / 100_000, abs=1e-10))
 
 
 def test_figures_of_any_ticket_agree_with_each_other(desk: Any) -> None:
@@ -189,33 +188,22 @@ def test_a_change_of_anything_that_a_ticket_says_changes_its_hash(two: Portfolio
     assert all(replace(ticket, **{name: other}).hash != ticket.hash for other in others)
 
 
-@pytest.mark.parametrize("name", [f.name for f in fields(Sending)])
-def test_a_change_of_the_terms_of_sending_changes_the_hash(two: Portfolio, name: str) -> None:
-    ticket = make_ticket(listed(two))
-    value = getattr(ticket.sending, name)
-    other = SendingLimits(collar=50.0) if name == "limits" else changed(value)
-    assert replace(ticket, sending=replace(ticket.sending, **{name: other})).hash != ticket.hash
+@pytest.mark.parametrize(
+    ("part", "name"),
+    [(part, f.name) for part, of in (("sending", Sending), ("orders", Order), ("held", HeldLine)) for f in fields(of)],
+)
+def test_a_change_of_a_part_changes_the_hash(two: Portfolio, part: str, name: str) -> None:
+    """Of the terms of sending, and of the first order or held line."""
+    ticket = make_ticket(trade_list(two, Never(two.strategic)) if part == "held" else listed(two))
+    first, *rest = (ticket.sending,) if part == "sending" else getattr(ticket, part)
+    value = SendingLimits(collar=50.0) if name == "limits" else changed(getattr(first, name))
+    other = replace(first, **{name: value})
+    assert replace(ticket, **{part: other if part == "sending" else (other, *rest)}).hash != ticket.hash
 
 
 def test_the_path_and_the_head_of_the_journal_leave_the_hash_alone(two: Portfolio) -> None:
     ticket = make_ticket(listed(two))
     assert replace(ticket, beside={"path": "/elsewhere/desk.yaml"}).hash == ticket.hash
-
-
-@pytest.mark.parametrize("name", [f.name for f in fields(Order)])
-def test_a_change_of_an_order_changes_the_hash(two: Portfolio, name: str) -> None:
-    ticket = make_ticket(listed(two))
-    first, *rest = ticket.orders
-    other = replace(first, **{name: changed(getattr(first, name))})
-    assert replace(ticket, orders=(other, *rest)).hash != ticket.hash
-
-
-@pytest.mark.parametrize("name", [f.name for f in fields(HeldLine)])
-def test_a_change_of_a_held_line_changes_the_hash(two: Portfolio, name: str) -> None:
-    ticket = make_ticket(trade_list(two, Never(two.strategic)))
-    first, *rest = ticket.held
-    other = replace(first, **{name: changed(getattr(first, name))})
-    assert replace(ticket, held=(other, *rest)).hash != ticket.hash
 
 
 def test_the_same_list_gives_the_same_ticket(two: Portfolio) -> None:

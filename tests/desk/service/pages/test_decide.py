@@ -1,14 +1,13 @@
 """Decide in a browser: a scenario in six cards, and a cycle of a portfolio that fails, is tried again and is shown."""
 
 import json
-from collections.abc import Callable
 from threading import BoundedSemaphore
 from typing import Any
 
 import pytest
-from browser import PHONE, violations
-from fastapi.testclient import TestClient
-from playwright.sync_api import Page, expect
+from browser import PHONE, Opened, violations
+from people import SignedIn
+from playwright.sync_api import expect
 from queued_jobs import add_portfolios
 from sqlalchemy import select
 
@@ -44,9 +43,7 @@ def test_a_cycle_says_what_a_person_must_do_by_its_status() -> None:
     assert cycle_content(document)["stands"].endswith("nobody has to do anything until the next close.")
 
 
-def test_a_scenario_in_one_click_and_a_cycle_that_fails_and_is_tried_again(
-    served: Any, signed_in: Callable[..., Page]
-) -> None:
+def test_a_scenario_in_one_click_and_a_cycle_that_fails_and_is_tried_again(served: Any, signed_in: Opened) -> None:
     service, email = served.service, served.user("manager", "ann")
     with service.sessions() as session:
         user = session.scalars(select(User).where(User.email == email)).one()
@@ -107,9 +104,7 @@ def test_a_scenario_in_one_click_and_a_cycle_that_fails_and_is_tried_again(
     expect(cards).to_have_count(6)
 
 
-def test_scenarios_leave_threads_for_all_else(
-    client_of: Callable[..., TestClient], monkeypatch: pytest.MonkeyPatch
-) -> None:
+def test_scenarios_leave_threads_for_all_else(client_of: SignedIn, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(decide, "AT_ONCE", BoundedSemaphore(1))
     with decide.AT_ONCE:  # as one that is computed holds it
         busy = client_of("viewer").get("/decide/scenarios/drilldown/cycle", headers={"X-Requested-With": "test"})

@@ -1,12 +1,11 @@
 """Home in a real browser: import a positions file, see its row, take money out, issue the ticket."""
 
 import re
-from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
-from browser import PHONE, violations
-from playwright.sync_api import Page, expect
+from browser import PHONE, Opened, violations
+from playwright.sync_api import expect
 
 from desk.journal import Journal
 from foundation.files import ROOT
@@ -14,9 +13,7 @@ from foundation.files import ROOT
 POSITIONS = ROOT / "data" / "portfolios" / "positions.csv"
 
 
-def test_a_file_chosen_before_the_script_has_come_is_shown(
-    served: Any, stores: Path, signed_in: Callable[..., Page]
-) -> None:
+def test_a_file_chosen_before_the_script_has_come_is_shown(served: Any, stores: Path, signed_in: Opened) -> None:
     page = signed_in(served.user("manager", "eve"))
     page.route("**/new.js*", lambda route: route.abort())
     page.goto("/new")
@@ -27,9 +24,7 @@ def test_a_file_chosen_before_the_script_has_come_is_shown(
     expect(page.get_by_label("Its rows")).to_have_value(re.compile("ISHARES CORE US AGGREGATE"))
 
 
-def test_from_a_brokers_file_to_a_ticket_in_a_browser(
-    served: Any, stores: Path, signed_in: Callable[..., Page]
-) -> None:
+def test_from_a_brokers_file_to_a_ticket_in_a_browser(served: Any, stores: Path, signed_in: Opened) -> None:
     export = POSITIONS.read_text()
     page = signed_in(served.user("manager", "ann"))
     expect(page.get_by_text("You have no portfolio yet.")).to_be_visible()
@@ -65,8 +60,7 @@ def test_from_a_brokers_file_to_a_ticket_in_a_browser(
     page.get_by_role("button", name="Show the list again").click()
     expect(page.get_by_role("row", name=re.compile("^Sell SPY"))).to_be_visible()
     expect(page.get_by_role("row", name=re.compile("^(Sell AGG|Buy)"))).to_have_count(0)
-    assert violations(page) == []
-    assert page.evaluate("document.documentElement.scrollWidth") == PHONE["width"]
+    assert (violations(page), page.evaluate("document.documentElement.scrollWidth")) == ([], PHONE["width"])
     page.get_by_role("button", name="Issue the ticket").click()
     page.wait_for_url("**/tickets/*")
     with Journal(served.service.root("house"), read_only=True) as journal:

@@ -2,7 +2,7 @@
 
 from collections.abc import Callable
 
-from browser import PHONE, violations, with_authenticator
+from browser import PHONE, Opened, violations, with_authenticator
 from commanded import FILE
 from people import PASSWORD
 from playwright.sync_api import BrowserContext, Page, expect
@@ -20,7 +20,7 @@ def press(page: Page, name: str) -> None:
 
 
 def test_an_invited_user_registers_adds_a_passkey_and_signs_in_by_it(
-    served, signed_in: Callable[..., Page], context_of: Callable[..., BrowserContext]
+    served, signed_in: Opened, context_of: Callable[..., BrowserContext]
 ) -> None:
     admin = signed_in(served.user("admin", "ann"), "/users")
     fill(admin, name="<b>Bob</b>", email="bob@desk.example")
@@ -90,9 +90,7 @@ def test_an_invited_user_registers_adds_a_passkey_and_signs_in_by_it(
     assert "/sign-in" in bob.url
 
 
-def test_a_manager_shares_a_portfolio_and_applies_the_preset_of_his_client(
-    served, signed_in: Callable[..., Page]
-) -> None:
+def test_a_manager_shares_a_portfolio_and_applies_the_preset_of_his_client(served, signed_in: Opened) -> None:
     served.user("viewer", "carl")
     page = signed_in(served.user("manager", "mia"), "/profile")
     headers = {"Content-Type": "text/yaml", "Origin": served.address, "X-Requested-With": "test"}
@@ -120,8 +118,7 @@ def test_a_manager_shares_a_portfolio_and_applies_the_preset_of_his_client(
     expect(lead).to_contain_text("Conservative: 16 points, low.")  # the first choice of question 1 has four points
     expect(page.get_by_role("row", name="Range of SPY")).to_contain_text("57.00 % to 63.00 %")
     expect(page.locator(".state.stale")).to_contain_text("question 1 (“A gambler”) and question 6 (“Loss”)")
-    assert violations(page) == []
-    assert page.request.get(f"/api/portfolios/{made['id']}").json()["version"] == 1
+    assert (violations(page), page.request.get(f"/api/portfolios/{made['id']}").json()["version"]) == ([], 1)
     press(page, "Apply to the portfolio")
     expect(page.get_by_text("The portfolio has all that the preset conservative sets.")).to_be_visible()
     assert page.request.get(f"/api/portfolios/{made['id']}").json()["version"] == 2

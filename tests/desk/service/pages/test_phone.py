@@ -2,12 +2,11 @@
 
 import json
 import re
-from collections.abc import Callable
 from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 from typing import Any
 
-from browser import PHONE, violations
+from browser import PHONE, Opened, violations
 from people import PASSWORD
 from playwright.sync_api import Page, expect
 from push_service import PushService, Subscriber
@@ -99,9 +98,7 @@ def at(page: Page, **ago: float) -> None:
     page.context.clock.set_fixed_time(datetime.now(UTC) - timedelta(**ago))
 
 
-def test_what_was_seen_is_read_offline_with_its_age_until_the_session_ends(
-    served, signed_in: Callable[..., Page]
-) -> None:
+def test_what_was_seen_is_read_offline_with_its_age_until_the_session_ends(served, signed_in: Opened) -> None:
     email = served.user("manager", "ann")
     with served.service.sessions.begin() as session:
         ann = session.query(User).filter_by(email=email).one()
@@ -171,7 +168,7 @@ def test_what_was_seen_is_read_offline_with_its_age_until_the_session_ends(
 
 
 def test_the_pages_can_be_installed_opened_from_elsewhere_and_touched_and_an_error_is_not_kept(
-    served, signed_in: Callable[..., Page]
+    served, signed_in: Opened
 ) -> None:
     page = signed_in(served.user("manager", "eve"), "/portfolios/unknown", PHONE)
     assert page.evaluate("READ_BY") is None
@@ -187,13 +184,10 @@ def test_the_pages_can_be_installed_opened_from_elsewhere_and_touched_and_an_err
     page.evaluate("(url) => location.assign(url)", f"{served.address}/account")
     page.wait_for_url(f"{served.address}/account")
     expect(page.get_by_role("heading", level=1)).to_have_text("eve")
-    assert page.evaluate(SMALL) == []
-    assert page.evaluate("document.documentElement.scrollWidth") == PHONE["width"]
+    assert (page.evaluate(SMALL), page.evaluate("document.documentElement.scrollWidth")) == ([], PHONE["width"])
 
 
-def test_a_message_to_this_device_is_shown_and_opens_its_page(
-    served, signed_in: Callable[..., Page], pushes: PushService
-) -> None:
+def test_a_message_to_this_device_is_shown_and_opens_its_page(served, signed_in: Opened, pushes: PushService) -> None:
     """The browser's own push service is elsewhere: one of this machine takes its place, and its delivery command."""
     email, service = served.user("approver", "cleo"), served.service
     page = signed_in(email, size=PHONE, permissions=["notifications"])

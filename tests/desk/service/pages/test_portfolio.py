@@ -2,38 +2,32 @@
 
 import html
 import re
-from collections.abc import Callable
 from typing import Any
 
 import numpy as np
 import pandas as pd
 import pytest
-from browser import PHONE, violations
+from browser import PHONE, Opened, violations
 from fastapi import FastAPI
 from fastapi.testclient import TestClient
+from people import SHIPPED, SIXTY_FORTY, SignedIn, caller_of, share
 from playwright.sync_api import Locator, Page, expect
-from sqlalchemy import select
 
 from backtests.studies.forecasts.book import entry_of
 from backtests.studies.forecasts.walk_forward import interval
 from desk.service import orders
-from desk.service.caller import Caller
 from desk.service.orders import TicketHead, TradesAsked, signature
 from desk.service.pages.portfolio import next_step
 from desk.service.portfolios.panels import Expected, expected_returns
 from desk.service.portfolios.stored import Content, created, written_out
-from desk.service.store.tables import Share, User
-from foundation.files import ROOT
 from foundation.home import HOME
 from foundation.paper.wording import amount, number
 from research.forecast import Moments
 from research.market import load_market
 from research.portfolio import load_portfolio
 
-SHIPPED = ROOT / "data" / "portfolios"
-FORECASTS, SIXTY_FORTY = ((SHIPPED / f"{name}.yaml").read_text() for name in ("forecasts", "sixty_forty"))
+FORECASTS = (SHIPPED / "forecasts.yaml").read_text()
 HOSTILE = '<img src=x onerror="alert(1)"> sell all'
-ClientOf = Callable[..., TestClient]
 
 
 # -- in a browser ------------------------------------------------------------------------------------------------------
@@ -101,7 +95,7 @@ def check_panels(page: Page, risk: dict[str, Any], performance: dict[str, Any]) 
     assert [cells[:1] for cells in rows_of(page, "#performance .tall table").values()] == history
 
 
-def test_a_portfolio_is_read_opened_mended_and_noted(served, signed_in: Callable[..., Page]) -> None:
+def test_a_portfolio_is_read_opened_mended_and_noted(served, signed_in: Opened) -> None:
     page = signed_in(served.user("manager", "ann"))
     api, headers = page.request, {"Origin": served.address, "X-Requested-With": "test"}
     text = f"{FORECASTS}\nnav_history: nav.csv\n".encode()
@@ -162,32 +156,23 @@ def test_a_portfolio_is_read_opened_mended_and_noted(served, signed_in: Callable
     expect(form.locator(".mistake").last).to_contain_text(re.compile(r"/lines/SPY/shares: line \d+: .*at least 0"))
 
     page.set_viewport_size(PHONE)
-    assert violations(page) == []
-    assert page.evaluate("document.documentElement.scrollWidth") == PHONE["width"]
+    assert (violations(page), page.evaluate("document.documentElement.scrollWidth")) == ([], PHONE["width"])
 
 
 # -- without a browser -------------------------------------------------------------------------------------------------
 
 
-def user_of(app: FastAPI, client: TestClient) -> Caller:
-    """The user of a client who owns no portfolio yet: the newest."""
-    with app.state.service.sessions() as session:
-        user = session.scalars(select(User).order_by(User.created.desc())).first()
-        return Caller(user.id, user.name, user.tenant, user.role)
-
-
-def stored(app: FastAPI, caller: Caller, text: str = SIXTY_FORTY) -> str:
+def stored(client: TestClient, text: str = SIXTY_FORTY) -> str:
     """The path of a new portfolio's page."""
-    tree = {"policy": "threshold", "lines": {"SPY": {}, "AGG": {}}}
-    return f"/portfolios/{created(app.state.service, caller, HOSTILE, Content('Sixty-forty', text, tree, {}))}"
+    service, tree = client.app.state.service, {"policy": "threshold", "lines": {"SPY": {}, "AGG": {}}}  # type: ignore[attr-defined]
+    return f"/portfolios/{created(service, caller_of(client), HOSTILE, Content('Sixty-forty', text, tree, {}))}"
 
 
-def test_who_only_reads_has_no_forms_and_what_people_wrote_is_text(app: FastAPI, client_of: ClientOf) -> None:
+def test_who_only_reads_has_no_forms_and_what_people_wrote_is_text(client_of: SignedIn) -> None:
     owner = client_of()
-    path = stored(app, user_of(app, owner))
+    path = stored(owner)
     reader = client_of("viewer")
-    with app.state.service.sessions.begin() as session:
-        session.add(Share(portfolio=path.rpartition("/")[2], user=user_of(app, reader).user))
+    share(path.rpartition("/")[2], reader)
     for part in ("", "/journal", "/edit"):
         assert ("<form" in owner.get(f"{path}{part}").text) == (part != ""), part
         page = reader.get(f"{path}{part}")
@@ -202,10 +187,10 @@ def test_who_only_reads_has_no_forms_and_what_people_wrote_is_text(app: FastAPI,
     assert client_of("viewer").get(path).status_code == 404
 
 
-def test_a_file_without_a_policy_says_where_one_comes_from(app: FastAPI, client_of: ClientOf) -> None:
+def test_a_file_without_a_policy_says_where_one_comes_from(app: FastAPI, client_of: SignedIn) -> None:
     owner = client_of()
     tree = {"lines": {"SPY": {}}}
-    portfolio = created(app.state.service, user_of(app, owner), "", Content("Plain", SIXTY_FORTY, tree, {}))
+    portfolio = created(app.state.service, caller_of(owner), "", Content("Plain", SIXTY_FORTY, tree, {}))
     page = owner.get(f"/portfolios/{portfolio}").text
     assert (
         f'names no policy: the one that its newest report recommends is used. <a href="/research?portfolio={portfolio}"'
@@ -215,9 +200,9 @@ def test_a_file_without_a_policy_says_where_one_comes_from(app: FastAPI, client_
     assert (missing.status_code, "There is no such page." in missing.text) == (404, True)
 
 
-def test_a_portfolio_that_was_deleted_shows_its_journal_alone(app: FastAPI, client_of: ClientOf) -> None:
+def test_a_portfolio_that_was_deleted_shows_its_journal_alone(client_of: SignedIn) -> None:
     owner = client_of()
-    path = stored(app, user_of(app, owner))
+    path = stored(owner)
     assert owner.delete(f"/api{path}", headers={"If-Match": "*"}).status_code == 204
     page = owner.get(path).text
     assert "This portfolio was deleted on" in page
@@ -229,11 +214,10 @@ def test_a_portfolio_that_was_deleted_shows_its_journal_alone(app: FastAPI, clie
 
 
 def test_the_journal_leads_from_a_ticket_to_the_reasons_of_its_orders(
-    app: FastAPI, client_of: ClientOf, monkeypatch: pytest.MonkeyPatch
+    app: FastAPI, client_of: SignedIn, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     owner = client_of()
-    caller = user_of(app, owner)
-    path, root = stored(app, caller), app.state.service.root("house")
+    caller, path, root = caller_of(owner), stored(owner), app.state.service.root("house")
     file = written_out(app.state.service, caller, path.rpartition("/")[2])
     monkeypatch.setenv(HOME, str(root))
     monkeypatch.chdir(root)

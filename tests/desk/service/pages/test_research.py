@@ -1,12 +1,11 @@
 """Research in a browser: forms from parameters of notebooks, jobs that fail, are tried again and end, and runs."""
 
-from collections.abc import Callable
 from threading import Event
 from typing import Any
 
 import pytest
-from browser import PHONE, violations
-from playwright.sync_api import Page, expect
+from browser import PHONE, Opened, violations
+from playwright.sync_api import expect
 from sqlalchemy import select
 
 from backtests.evaluation.metrics import METRICS
@@ -38,9 +37,7 @@ def stored(service: Any, email: str, name: str) -> tuple[Caller, str]:
     return caller, created(service, caller, "", Content(name, yaml_of(tree), tree, {}))
 
 
-def test_forms_jobs_and_runs_in_a_browser(
-    served: Any, signed_in: Callable[..., Page], monkeypatch: pytest.MonkeyPatch
-) -> None:
+def test_forms_jobs_and_runs_in_a_browser(served: Any, signed_in: Opened, monkeypatch: pytest.MonkeyPatch) -> None:
     service, root, email = served.service, served.service.root("house"), served.user("manager", "ann")
     caller, portfolio = stored(service, email, "desk")
     _, other = stored(service, email, "other")

@@ -1,9 +1,8 @@
 """From the worksheet to the journal, by two persons in a browser, the second of whom approves by a passkey."""
 
-from collections.abc import Callable
 from typing import Any
 
-from browser import PHONE, WIDE, violations, with_authenticator
+from browser import PHONE, WIDE, Opened, violations, with_authenticator
 from playwright.sync_api import Page, expect
 from sqlalchemy import select
 
@@ -48,7 +47,7 @@ def check_page(page: Page) -> None:
     page.set_viewport_size(WIDE)
 
 
-def test_a_list_is_changed_issued_approved_by_a_passkey_and_sent(served: Any, signed_in: Callable[..., Page]) -> None:
+def test_a_list_is_changed_issued_approved_by_a_passkey_and_sent(served: Any, signed_in: Opened) -> None:
     maker, approver = served.user("manager", "ann"), served.user("approver", "bob")
     ann = signed_in(maker)
     headers = SCRIPT | {"Content-Type": "text/yaml", "Origin": served.address}
