@@ -46,6 +46,7 @@ START = (
     "Without options it is open to you on this machine only; other machines connect through an SSH tunnel or TLS "
     "(docs/sweeps.md)."
 )
+MAKE_ALIKE = "Check out the same commit there, run `make setup`, and start the worker again."
 RESUME = "Finished work is kept: start the same command again to resume."
 
 if TYPE_CHECKING:
@@ -271,7 +272,7 @@ def check_worker(wanted: Mapping[str, str]) -> None:
         if here.get(name) != there:
             raise ConfigError(
                 f"the worker on {socket.gethostname()} ({ROOT}) runs {name} {here.get(name)}, but the work was started "
-                f"with {there}. Check out the same commit there, run `make setup`, and start the worker again."
+                f"with {there}. {MAKE_ALIKE}"
             )
 
 

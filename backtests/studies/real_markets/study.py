@@ -294,7 +294,6 @@ def _run_there(budget: Budget, code: Mapping[str, str], data: Mapping[str, str],
     if one.market.fingerprint != data[one.name]:
         raise DataError(
             f"the worker on {socket.gethostname()} has other data for case {one.name} in {ROOT / 'data'}: its market "
-            f"has fingerprint {one.market.fingerprint[:8]}, that of the study {data[one.name][:8]}. Check out the same "
-            "commit there, run `make setup`, and start the worker again."
+            f"has fingerprint {one.market.fingerprint[:8]}, that of the study {data[one.name][:8]}. {tasks.MAKE_ALIKE}"
         )
     return run_case(one, budget)

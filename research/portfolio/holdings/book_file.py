@@ -33,7 +33,7 @@ from foundation.names import check_name
 from foundation.sqlite_tables import append_only, connected, digest, transaction
 from research.market import Market
 from research.portfolio.holdings.book import BOOK_SCHEMA, Book, Opening, book_adapter
-from research.portfolio.holdings.earlier_books import earlier_book
+from research.portfolio.holdings.earlier_books import RESTORE_BOOK, earlier_book
 
 NO_DAY = "9"  # after each day
 START = "0" * 64  # in place of the hash before the first row
@@ -47,7 +47,6 @@ MEMBERS: Mapping[str, Callable[[Any], tuple[str, str]]] = {
     "items": lambda item: ("", item.name),
 }  # the parts that have members, and the day and the name of one
 PARTS_BUT_FILLS = tuple(part.name for part in fields(Book) if part.name != FILL_ROWS)
-RESTORE_BOOK = "Restore the file as it was. To delete it and open the book again loses its fills and cash entries."
 ROWS = f"""
 CREATE TABLE IF NOT EXISTS rows (sequence INTEGER PRIMARY KEY, known TEXT NOT NULL, day TEXT NOT NULL,
     part TEXT NOT NULL, name TEXT NOT NULL, content TEXT NOT NULL, previous TEXT NOT NULL, sha256 TEXT NOT NULL) STRICT;

@@ -15,6 +15,7 @@ from foundation.canonical import content_hash
 from foundation.errors import DataError
 
 READ = 1, 2, 3
+RESTORE_BOOK = "Restore the file as it was. To delete it and open the book again loses its fills and cash entries."
 
 
 def earlier_book(path: Path) -> str:
@@ -28,8 +29,7 @@ def earlier_book(path: Path) -> str:
         raise DataError(f"{path} is no JSON: {error}. Restore the file, or open the book again.") from error
     stated = parts.pop("fingerprint", None) if isinstance(parts, dict) else None
     if stated != content_hash(parts):
-        fix = "Restore the file as it was. To delete it and open the book again loses its fills and cash entries."
-        raise DataError(f"{path} was changed by another hand: its fingerprint is of another content. {fix}")
+        raise DataError(f"{path} was changed by another hand: its fingerprint is of another content. {RESTORE_BOOK}")
     version = parts.get("schema")
     if version not in READ:
         fix = "Read it with the code that wrote it, or open the book again."
