@@ -10,7 +10,7 @@ if TYPE_CHECKING:
     from research.allocation.estimated import EqualWeights, FixedWeights, InverseVolatility, MarketCapWeights, Momentum
     from research.allocation.estimators.estimator import EstimatorAllocation, FunctionAllocation
     from research.allocation.from_prices import weights_from_prices
-    from research.allocation.hierarchical import HERC, HRP, NCO, Schur
+    from research.allocation.hierarchical import HERC, HRP, NCO, Schur, hrp_weights
     from research.allocation.kept_paths import kept_target_path
     from research.allocation.news import NewsTilt
     from research.allocation.online import Anticor, ExponentialGradient, UniversalPortfolio

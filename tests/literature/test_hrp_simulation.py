@@ -15,9 +15,8 @@ import numpy as np
 import pytest
 
 from foundation.arrays import Array
-from research.allocation.hierarchical.bisection import bisected
+from research.allocation import hrp_weights
 from research.allocation.hierarchical.clustered import least_variance
-from research.allocation.hierarchical.tree import tree_of
 
 WORLDS, DAYS, YEAR, REBALANCED = 300, 520, 260, 22
 
@@ -47,15 +46,15 @@ def inverse_variance(cov: Array) -> Array:
     return inverse / inverse.sum()
 
 
-def hierarchical(cov: Array) -> Array:
-    return bisected(cov, tree_of(cov, cov, np.arange(len(cov)), "columns", "single", False).order)
-
-
 @pytest.fixture(scope="module")
 def variances() -> dict[str, float]:
     """Of the final returns of each allocation over the same worlds."""
     rng = np.random.default_rng(2016)
-    allocations = {"least variance": least_variance, "inverse variance": inverse_variance, "hrp": hierarchical}
+    allocations = {
+        "least variance": least_variance,
+        "inverse variance": inverse_variance,
+        "hrp": lambda cov: hrp_weights(cov, distance="columns", order="pypfopt"),
+    }
     worlds = [world(rng) for _ in range(WORLDS)]
     return {
         name: float(np.var([final_return(one, weigh) for one in worlds], ddof=1)) for name, weigh in allocations.items()

@@ -33,9 +33,14 @@ import numpy as np
 from foundation.arguments import is_number, one_of, refuse
 from foundation.arrays import Array, Rows
 from foundation.dataclasses import dataclass
+from foundation.errors import DataError
+from foundation.tolerances import COVARIANCE
 from research.allocation.hierarchical.model import Estimate, Model, check_inverse
 from research.allocation.hierarchical.risks import parities
-from research.allocation.hierarchical.settings import HIERARCHICAL_RISKS, Linkage, Risk
+from research.allocation.hierarchical.settings import HIERARCHICAL_RISKS, Distance, Linkage, Order, Risk, check_tree
+from research.allocation.hierarchical.tree import tree_of
+
+OF_COVARIANCE = ("correlation", "columns", "absolute_correlation")  # distances that need no returns
 
 
 @dataclass(frozen=True, repr=False)
@@ -72,6 +77,51 @@ class HRP(Model):
                 weights[halves[1]] *= left / (left + right)
                 parts += halves
         return weights
+
+
+def hrp_weights(
+    cov: Array, linkage: Linkage = "single", distance: Distance = "correlation", order: Order = "optimal"
+) -> Array:
+    """Hierarchical risk parity weights (n,) of a covariance: positive, with sum one.
+
+    cov      : (n, n) covariance of returns, in any unit: scaling changes nothing.
+    linkage  : "single", "complete", "average", "weighted" or "ward".
+    distance : "correlation", "columns" or "absolute_correlation"; others need returns.
+    order    : with "optimal", columns are first sorted by variance, which decides between equal distances; weights do
+               not depend on the order of columns, unless two of them tie in variance and in distance too. Else
+               "pypfopt".
+    Returns  : (n,) fraction of the amount allocated; inverse variance where the covariance is diagonal.
+    Raises   : DataError for a covariance that is not square, finite and symmetric, or a variance that is not positive;
+               ConfigError for an unknown choice.
+    Source   : Lopez de Prado (2016), Building Diversified Portfolios that Outperform Out of Sample; `distance` and
+               `order` as the module says.
+
+    >>> hrp_weights(np.diag([0.01, 0.04])).round(12).tolist()
+    [0.8, 0.2]
+    """
+    from research.allocation.hierarchical.bisection import bisected
+
+    check_tree("HRP", linkage, distance, order)
+    one_of("distance of HRP on a covariance is", distance, OF_COVARIANCE)
+    cov = np.ascontiguousarray(cov, dtype=np.float64)
+    _check_covariance(cov)
+    return bisected(cov, tree_of(cov, cov, np.arange(len(cov)), distance, linkage, order == "optimal").order)
+
+
+def _check_covariance(cov: Array) -> None:
+    if cov.ndim != 2 or cov.shape[0] != cov.shape[1] or not len(cov):
+        raise DataError(f"covariance for HRP has shape {cov.shape}. Give a square one with a row for each asset.")
+    variance = np.diag(cov)
+    bad = ~(np.isfinite(cov) & (np.abs(cov - cov.T) <= COVARIANCE * np.abs(variance).max()))
+    if bad.any():
+        i, j = np.argwhere(bad)[0]
+        raise DataError(
+            f"covariance for HRP holds {cov[i, j]:g} at ({i}, {j}) and {cov[j, i]:g} at ({j}, {i}). Give a finite and "
+            "symmetric one."
+        )
+    if (variance <= 0.0).any():
+        line = int(np.argmin(variance))
+        raise DataError(f"variance of column {line} for HRP is {variance[line]:g}. Leave out what does not vary.")
 
 
 STEP = 0.1  # of gamma, at most, between two variances that are compared

@@ -58,13 +58,18 @@ class Hierarchical(Constrained):
         super().__post_init__()
         owner = type(self).__name__
         check_window(owner, self.window)
-        for name, value, known in (
-            ("linkage", self.linkage, LINKAGES), ("distance", self.distance, DISTANCES), ("order", self.order, ORDERS)
-        ):  # fmt: skip
-            one_of(f"{name} of {owner} is", value, known)
+        check_tree(owner, self.linkage, self.distance, self.order)
         one_of(f"covariance of {owner} is", self.covariance, COVARIANCES)
         check_positive(**{f"half_life of {owner}": self.half_life})
         if self.recluster is not None:
             one_of(f"recluster of {owner} is", self.recluster, EVERY)
         if not is_number(self.memory) or not 0.0 <= self.memory < 1.0:
             refuse(f"memory of {owner} is", self.memory, "give a weight from 0 to below 1, such as 0.5.")
+
+
+def check_tree(owner: str, linkage: str, distance: str, order: str) -> None:
+    """Raise ConfigError for an unknown linkage, distance or order."""
+    for name, value, known in (
+        ("linkage", linkage, LINKAGES), ("distance", distance, DISTANCES), ("order", order, ORDERS)
+    ):  # fmt: skip
+        one_of(f"{name} of {owner} is", value, known)

@@ -8,14 +8,12 @@ import pytest
 from hypothesis import assume, given
 from hypothesis import strategies as st
 
-from foundation.errors import ConfigError
-from research.allocation import HRP
-from research.allocation.hierarchical.bisection import bisected
+from foundation.errors import ConfigError, DataError
+from research.allocation import HRP, hrp_weights
+from research.allocation.hierarchical.hrp import OF_COVARIANCE
 from research.allocation.hierarchical.settings import DISTANCES, LINKAGES, ORDERS
-from research.allocation.hierarchical.tree import tree_of
 
 SHARED_LINKAGES = ("single", "complete", "average", "ward")  # those that all three libraries have
-OF_COVARIANCE = ("correlation", "columns", "absolute_correlation")  # distances that need no returns
 
 
 def covariances(smallest=1, largest=12):
@@ -41,11 +39,6 @@ def choices(orders=ORDERS):
     )
 
 
-def of_covariance(cov, linkage="single", distance="correlation", order="optimal"):
-    """Weights of `HRP` on a covariance."""
-    return bisected(cov, tree_of(cov, cov, np.arange(len(cov)), distance, linkage, order == "optimal").order)
-
-
 # -- by hand and from the literature -----------------------------------------------------------------------------------
 
 
@@ -54,7 +47,7 @@ def test_two_correlated_lines_and_a_third_by_hand(order):
     # The pair has d = 1/2 and is one cluster, of variance 0.04 x (1 + 1/2) / 2 = 0.03; the third has 0.01. So the third
     # takes 0.03 / 0.04 of the whole, and the pair shares the rest equally.
     cov = np.array([[0.04, 0.0, 0.02], [0.0, 0.01, 0.0], [0.02, 0.0, 0.04]])
-    assert of_covariance(cov, order=order) == pytest.approx([0.125, 0.75, 0.125], abs=1e-15)
+    assert hrp_weights(cov, order=order) == pytest.approx([0.125, 0.75, 0.125], abs=1e-15)
 
 
 def test_the_papers_example():
@@ -65,7 +58,7 @@ def test_the_papers_example():
     numbers = np.random.RandomState(12345)  # the paper's stream
     own = numbers.normal(0.0, 1.0, (10_000, 5))
     copied = own[:, [int(generator.random() * 5) for _ in range(5)]] + numbers.normal(0.0, 0.25, (10_000, 5))
-    weights = of_covariance(np.cov(np.hstack([own, copied]).T), distance="columns", order="pypfopt")
+    weights = hrp_weights(np.cov(np.hstack([own, copied]).T), distance="columns", order="pypfopt")
     printed = [7.00, 7.59, 10.84, 19.03, 9.72, 10.19, 6.62, 9.10, 7.12, 12.79]
     assert 100.0 * weights == pytest.approx(printed, abs=0.005 + 1e-9)
 
@@ -132,42 +125,42 @@ def test_the_choices_are_different_weights(stocks, make_market):
 
 @given(cov=covariances(), choice=choices())
 def test_weights_are_positive_and_sum_to_one(cov, choice):
-    weights = of_covariance(cov, **choice)
+    weights = hrp_weights(cov, **choice)
     assert (weights > 0.0).all()
     assert weights.sum() == pytest.approx(1.0, abs=1e-12)
 
 
 @given(cov=covariances(), choice=choices(), scale=st.floats(1e-6, 1e6))
 def test_scaling_the_covariance_moves_nothing(cov, choice, scale):
-    assert of_covariance(scale * cov, **choice) == pytest.approx(of_covariance(cov, **choice), abs=1e-12)
+    assert hrp_weights(scale * cov, **choice) == pytest.approx(hrp_weights(cov, **choice), abs=1e-12)
 
 
 @given(lines=st.integers(2, 10), choice=choices(), scale=st.floats(1e-6, 1e6))
 def test_scaling_breaks_no_tie_between_equal_correlations(lines, choice, scale):
     volatility = np.linspace(0.05, 0.3, lines)
     cov = np.outer(volatility, volatility) * (0.3 + 0.7 * np.eye(lines))
-    assert of_covariance(scale * cov, **choice) == pytest.approx(of_covariance(cov, **choice), abs=1e-12)
+    assert hrp_weights(scale * cov, **choice) == pytest.approx(hrp_weights(cov, **choice), abs=1e-12)
 
 
 @given(variance=st.lists(st.floats(1e-6, 1.0), min_size=1, max_size=12), choice=choices())
 def test_a_diagonal_covariance_gives_inverse_variance(variance, choice):
     inverse = 1.0 / np.array(variance)
-    assert of_covariance(np.diag(variance), **choice) == pytest.approx(inverse / inverse.sum(), rel=1e-12)
+    assert hrp_weights(np.diag(variance), **choice) == pytest.approx(inverse / inverse.sum(), rel=1e-12)
 
 
 @given(cov=covariances(), choice=choices(orders=["optimal"]), seed=st.integers(0, 2**32 - 1))
 def test_the_order_of_columns_moves_nothing(cov, choice, seed):
     order = np.random.default_rng(seed).permutation(len(cov))
-    moved = of_covariance(cov[np.ix_(order, order)], **choice)
-    assert moved == pytest.approx(of_covariance(cov, **choice)[order], abs=1e-12)
+    moved = hrp_weights(cov[np.ix_(order, order)], **choice)
+    assert moved == pytest.approx(hrp_weights(cov, **choice)[order], abs=1e-12)
 
 
 def test_equal_distances_are_told_apart_by_variance():
     cov = np.outer([0.1, 0.2, 0.3, 0.4, 0.5], [0.1, 0.2, 0.3, 0.4, 0.5]) * (0.3 + 0.7 * np.eye(5))
-    weights = of_covariance(cov)
+    weights = hrp_weights(cov)
     assert (np.diff(weights) < 0.0).all()
     for order in itertools.permutations(range(5)):
-        assert np.array_equal(of_covariance(cov[np.ix_(order, order)]), weights[list(order)])
+        assert np.array_equal(hrp_weights(cov[np.ix_(order, order)]), weights[list(order)])
 
 
 def test_equal_distances_and_variances_are_told_apart_by_name(make_market):
@@ -212,5 +205,21 @@ def test_duplicates_are_safe(make_market):
 
 @pytest.mark.parametrize(("key", "value"), [("linkage", "centroid"), ("distance", "angular"), ("order", "best")])
 def test_an_unknown_choice_is_refused(key, value):
-    with pytest.raises(ConfigError, match=rf"{key} of HRP is '{value}': use one of "):
-        HRP(**{key: value})
+    for ask in (lambda: HRP(**{key: value}), lambda: hrp_weights(np.eye(2), **{key: value})):
+        with pytest.raises(ConfigError, match=rf"{key} of HRP( on a covariance)? is '{value}': use one of "):
+            ask()
+
+
+@pytest.mark.parametrize(
+    ("cov", "complaint"),
+    [
+        (np.ones((2, 3)), r"has shape \(2, 3\)"),
+        (np.ones((0, 0)), r"has shape \(0, 0\)"),
+        (np.array([[1.0, np.nan], [np.nan, 1.0]]), r"holds nan at \(0, 1\)"),
+        (np.array([[1.0, 0.2], [0.3, 1.0]]), r"holds 0.2 at \(0, 1\) and 0.3 at \(1, 0\)"),
+        (np.diag([1.0, 0.0]), r"variance of column 1 for HRP is 0"),
+    ],
+)
+def test_a_matrix_that_is_no_covariance_is_refused(cov, complaint):
+    with pytest.raises(DataError, match=complaint):
+        hrp_weights(cov)
