@@ -64,22 +64,12 @@ def pytest_runtest_teardown(item: pytest.Item, nextitem: pytest.Item | None) -> 
         nbformat.write(notebook, path)
 
 
-FEWER = {  # of what notebooks draw, simulate and train, about an eighth: nothing that is compared hangs on how many
-    "allocation_models": "draws = 20; resamples = 125",
-    "allocation_under_limits": "draws = 20",
-    "compare_policies": "rl_steps = 2_500; draws = 125",
-    "decision_cycle": "worlds = 100",
-    "policy_laboratory": "paths = 4",
-    "regimes": "draws = 1_250",
-    "rl_against_the_optimum": "share = 0.00025; paths = 12",
-    "rl_on_real_markets": "gradient_steps = 512",
-    "train_rl_policy": "rl_steps = 2_500; draws = 250",
-}
+FEWER = {"policy_laboratory": "paths = 4"}  # of what a notebook simulates; the others spend their time on imports
 
 
 @pytest.hookimpl(wrapper=True)
 def pytest_runtest_call(item: pytest.Item) -> Generator[None, Any, Any]:
-    """Give a notebook its fewer parameters, and put what a cell has shown into it, after that was compared."""
+    """Give a notebook its fewer paths, and put what a cell has shown into it, after that was compared."""
     if type(item).__name__ != "IPyNbCell":
         return (yield)
     cell = item.cell  # type: ignore[attr-defined]

@@ -135,6 +135,12 @@ def play(
     return backtest(market, rule_of(name, allocation), costs_of(name) if costs is None else costs, **first)
 
 
+@cache
+def usual(name: str, allocation: Allocation = FIVE) -> Backtest:
+    """On the market of the rule, with its costs: several tests look at it."""
+    return play(name, made(noise(name)), allocation=allocation)
+
+
 def see(result: Backtest, day: int) -> View:
     """What the rule would see at the close of a day of the test, after all that was booked, if it had never traded."""
     weights, t = result.weights.to_numpy()[day].copy(), result.first + day
@@ -226,13 +232,11 @@ def test_every_rule_of_bands_is_played_by_the_same_compiled_code_also_after_a_pi
     assert (kinds(rule, market, n), kinds(pickle.loads(pickle.dumps(rule)), market, n)) == (usual, usual)
 
 
-@pytest.mark.parametrize("name", NAMES)
+@pytest.mark.parametrize("name", MAKERS)
 def test_the_order_of_the_lines_changes_nothing(name: str) -> None:
-    if name == "optimal":
-        return
     order = np.array([3, 0, 4, 2, 1])
     market, costs, target = made(noise(name)), costs_of(name), np.array(FIVE.weights)
-    result, other = play(name, market), market.select([market.assets[i] for i in order])
+    result, other = usual(name), market.select([market.assets[i] for i in order])
     shuffled = Costs(costs.commission[order], costs.half_spread[order])
     permuted = play(name, other, shuffled, FixedWeights(tuple(target[order])))
     np.testing.assert_array_equal(permuted.ledger.asked, result.ledger.asked)
@@ -242,14 +246,14 @@ def test_the_order_of_the_lines_changes_nothing(name: str) -> None:
 
 @pytest.mark.parametrize("name", NAMES)
 def test_a_wealth_a_thousand_times_as_large_has_the_same_weights(name: str) -> None:
-    small, large = play(name, made(noise(name))), play(name, made(noise(name)), nav=1000.0)
+    small, large = usual(name), play(name, made(noise(name)), nav=1000.0)
     np.testing.assert_array_equal(large.ledger.asked, small.ledger.asked)
     np.testing.assert_allclose(large.weights, small.weights, atol=1e-12)
 
 
 @pytest.mark.parametrize("name", NAMES)
 def test_reasons_are_never_empty_and_their_numbers_are_those_of_the_day(name: str) -> None:
-    result = play(name, made(noise(name)))
+    result = usual(name)
     told, market = result.decisions(), result.market
     assert told["reason"].str.len().min() > 10
     assert not told["reason"].str.contains("nan").any()
@@ -585,13 +589,13 @@ def test_lines_that_neither_breached_nor_pay_are_not_traded(lag: int) -> None:
 
 
 @pytest.mark.parametrize("use", ["rebalance", "cash"])
-@pytest.mark.parametrize("name", NAMES)
+@pytest.mark.parametrize("name", [name for name in MAKERS if name not in {"never", *BY_WEALTH}])
 def test_money_of_the_close_of_a_booking_is_found_and_used(name: str, use: str) -> None:
-    """A tenth goes, or comes, where a trade is booked: cash, which has no target here, pays costs and no more."""
-    if name in {"never", "optimal", *BY_WEALTH}:  # one is never booked, the others have a target for cash
-        return
-    market = made(noise(name))
-    booked = play(name, market, allocation=WHOLE).ledger.booked
+    """A tenth goes, or comes, where a trade is booked: cash, which has no target here, pays costs and no more.
+
+    One of the others is never booked, and the rest have a target for cash.
+    """
+    market, booked = made(noise(name)), usual(name, WHOLE).ledger.booked
     t = int(booked[booked >= 0][0])
     for amount in (-0.1, 0.1):
         result = play(name, market, allocation=WHOLE, flows=Flows({market.dates[t]: amount}, use))
@@ -605,7 +609,7 @@ def test_money_of_the_close_of_a_booking_is_found_and_used(name: str, use: str) 
 def test_a_halt_at_the_booking_overdraws_nothing(name: str) -> None:
     """The asset that is to be sold, or bought, the most cannot trade on the day."""
     market = made(noise(name))
-    plain = play(name, market, allocation=TWO if name == "optimal" else WHOLE)
+    plain = usual(name, TWO if name == "optimal" else WHOLE)
     least = plain.ledger.cash.min()
     for j in np.flatnonzero(plain.ledger.booked >= 0)[:3].tolist():
         for line in (int(plain.ledger.trades[j].argmin()), int(plain.ledger.trades[j].argmax())):
