@@ -35,9 +35,8 @@ def test_windows_1252_is_read_where_it_may_be_guessed_and_noted(tmp_path: Path) 
 @pytest.mark.parametrize("odd", "\0\x01\x1b\x7f\x85\u200b\u200e\u202e\u2066\u2028\ufeff")
 def test_a_character_that_is_not_printed_is_refused_with_its_line(tmp_path: Path, odd: str) -> None:
     (tmp_path / "t.csv").write_text(f"a,b\nA-{odd}100,1\n", encoding="utf-8")
-    with pytest.raises(
-        DataError, match=r"t\.csv, line 2: a control character or another one that is not printed: found '"
-    ):
+    said = r"t\.csv, line 2: a control character or another one that is not printed: found '"
+    with pytest.raises(DataError, match=said):
         table_files.read_text(tmp_path / "t.csv", guess=True)
 
 

@@ -170,9 +170,8 @@ def test_impact_and_tax_are_refused_where_they_make_no_sense() -> None:
         with pytest.raises(ConfigError, match="of impact is"):
             Impact(**wrong)
     assert Costs(np.zeros(2), np.zeros(2), impact=Impact((0.5, 1.0))).impact == Impact((0.5, 1.0))
-    with pytest.raises(
-        ConfigError, match="impact has 3 coefficients and commission 2 assets: give one, or one an asset"
-    ):
+    said = "impact has 3 coefficients and commission 2 assets: give one, or one an asset"
+    with pytest.raises(ConfigError, match=said):
         Costs(np.zeros(2), np.zeros(2), impact=Impact((0.5, 1.0, 2.0)))
     with pytest.raises(ConfigError, match="rate of tax is 1"):
         Tax(1.0)

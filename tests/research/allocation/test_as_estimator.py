@@ -114,9 +114,8 @@ def test_settings_of_the_allocation_are_parameters_at_any_depth(frame):
     assert asked.allocation == MeanVariance()
     both = clone(asked).set_params(allocation__window=30, allocation=HRP(), fallback="previous_weights")
     assert (both.allocation, both.fallback) == (HRP(window=30), "previous_weights")
-    with pytest.raises(
-        ConfigError, match=r"unknown parameter allocation__forecast__windows .*'allocation__forecast__w"
-    ):
+    said = r"unknown parameter allocation__forecast__windows .*'allocation__forecast__w"
+    with pytest.raises(ConfigError, match=said):
         asked.set_params(allocation__forecast__windows=3)
     with pytest.raises(ConfigError, match="window of InverseVolatility is 1"):
         AllocationEstimator(InverseVolatility()).set_params(allocation__window=1)

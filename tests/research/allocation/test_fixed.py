@@ -60,9 +60,8 @@ def test_changing_the_mapping_later_does_not_change_the_allocation(market):
 
 
 def test_all_unknown_names_are_listed_beside_the_known_ones(market):
-    with pytest.raises(
-        ConfigError, match=r"'SPX', 'TLT', which the market does not have: its assets are SPY, AGG, QQQ"
-    ):
+    said = r"'SPX', 'TLT', which the market does not have: its assets are SPY, AGG, QQQ"
+    with pytest.raises(ConfigError, match=said):
         FixedWeights({"SPX": 0.5, "AGG": 0.3, "TLT": 0.2}).target(market.past(9))
 
 

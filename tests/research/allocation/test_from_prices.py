@@ -68,7 +68,6 @@ def test_an_array_is_no_table(prices: pd.DataFrame) -> None:
 
 
 def test_where_all_stand_still_the_message_says_what_to_do(prices: pd.DataFrame) -> None:
-    with pytest.raises(
-        NotSolvedError, match=r"A did not move in the 252 sessions before: correct their prices, or say"
-    ):
+    said = r"A did not move in the 252 sessions before: correct their prices, or say"
+    with pytest.raises(NotSolvedError, match=said):
         weights_from_prices(HRP(), prices[["A"]] * 0.0 + 100.0)

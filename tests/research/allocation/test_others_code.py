@@ -127,9 +127,8 @@ def test_a_mistake_in_own_code_ends_with_file_line_and_day_and_strict_ends_with_
     ):
         target_path(FunctionAllocation(Failing({day}, "type"), 60), noisy, 70)
     for how, missing in (("pandas", "meen"), ("numpy", "meen")):
-        with pytest.raises(
-            PolicyError, match=rf"stopped with AttributeError: .*'{missing}' \(test_others_code.py, line \d+\)"
-        ):
+        said = rf"stopped with AttributeError: .*'{missing}' \(test_others_code.py, line \d+\)"
+        with pytest.raises(PolicyError, match=said):
             target_path(FunctionAllocation(Failing({day}, how), 60), noisy, 70)
     with pytest.raises(PolicyError, match=rf"no luck.*, on {day:%Y-%m-%d}\. Leave `strict` away"):
         target_path(FunctionAllocation(Failing({day}, "own"), 60, strict=True), noisy, 70)

@@ -206,9 +206,8 @@ def test_empty_weights_are_refused_until_the_table_says_what_they_mean(market: M
         Signals(table, empty="hold")  # type: ignore[arg-type]
     some = table.copy()
     some.iloc[40] = [0.5, np.nan, 0.5]
-    with pytest.raises(
-        DataError, match=r"some weights of \S+ are empty \(the frame of signals, row 40\): found 1 of 3"
-    ):
+    said = r"some weights of \S+ are empty \(the frame of signals, row 40\): found 1 of 3"
+    with pytest.raises(DataError, match=said):
         Signals(some, empty="no_order")
 
 

@@ -173,9 +173,8 @@ def test_fewer_returns_than_lines_are_stood_by_shrunk_estimators_only(name: str)
     if name in ANY_LENGTH:
         assert np.linalg.eigvalsh(forecast.predict(past).covariance).min() > 0.0
     else:
-        with pytest.raises(
-            DataError, match=rf"20 returns of 30 assets, to 2018-01-31, do not give a {name} covariance"
-        ):
+        said = rf"20 returns of 30 assets, to 2018-01-31, do not give a {name} covariance"
+        with pytest.raises(DataError, match=said):
             forecast.predict(past)
 
 

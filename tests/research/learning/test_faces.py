@@ -136,9 +136,8 @@ def test_what_was_measured_on_other_days_is_refused(days, standard, spec, real, 
     for make in (RebalancingEnv, partial(RebalancingWorlds, worlds=2, seed=1)):
         with pytest.raises(ConfigError, match="features of standard are 15: these days have 9"):
             make(two, standard, 1e3, episode=4)
-        with pytest.raises(
-            ConfigError, match="standard is None: give the FeatureScaling that `measure_scaling` returns"
-        ):
+        said = "standard is None: give the FeatureScaling that `measure_scaling` returns"
+        with pytest.raises(ConfigError, match=said):
             make(days, None, 1e3, episode=4)
         with pytest.raises(ConfigError, match="days are 'x': give TrainingDays"):
             make("x", standard, 1e3, episode=4)

@@ -144,9 +144,8 @@ def test_a_listing_changes_what_it_measures_by(market, policy):
 
 
 def test_it_is_not_asked_before_the_last_date_that_it_saw(market, policy):
-    with pytest.raises(
-        PolicyError, match=f"was trained on data up to {market.dates[START]:%Y-%m-%d}.*it has seen later days"
-    ):
+    said = f"was trained on data up to {market.dates[START]:%Y-%m-%d}.*it has seen later days"
+    with pytest.raises(PolicyError, match=said):
         policy.decide(view(market, START - 1))
     policy.decide(view(market, START))
     with pytest.raises(PolicyError, match="saw data up to"):

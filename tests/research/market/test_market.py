@@ -465,9 +465,8 @@ def test_import_of_the_room_is_light() -> None:
 @pytest.mark.parametrize("name", ["../x", "a\\b", ".x", " OLD", "a\nb", "\x1b[31m", "x" * 81])
 def test_an_asset_whose_name_is_none_is_refused(small: Market, name: str) -> None:
     table = small.instruments.set_axis(pd.Index([name, "NEW"], name="asset"))
-    with pytest.raises(
-        DataError, match=r"the name of column 0 of market .*: found .*Give a name of at most 80"
-    ) as error:
+    said = r"the name of column 0 of market .*: found .*Give a name of at most 80"
+    with pytest.raises(DataError, match=said) as error:
         replace(small, assets=(name, "NEW"), instruments=table)
     assert str(error.value).isprintable()
 

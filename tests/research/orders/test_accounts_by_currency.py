@@ -195,14 +195,12 @@ def test_cash_in_the_basis_may_be_below_zero_where_other_currencies_cover_it(abr
 
 def test_a_model_needs_a_column_of_cash_for_each_currency_of_its_lines(abroad: Model, tmp_path: Path) -> None:
     file = file_of(tmp_path, "a,m,5,1,1", header="account,model,cash,SPY,AGG")
-    with pytest.raises(
-        ConfigError, match=r"column 'cash_USD': no column for cash in USD, in which assets of model m are quoted"
-    ):
+    said = r"column 'cash_USD': no column for cash in USD, in which assets of model m are quoted"
+    with pytest.raises(ConfigError, match=said):
         account_of(file, next(file.rows()), lambda _: abroad)
 
 
 def test_a_column_of_cash_is_named_by_a_currency(tmp_path: Path) -> None:
-    with pytest.raises(
-        ConfigError, match=r"column 'cash_eur': no currency: .* three capital letters, such as cash_EUR"
-    ):
+    said = r"column 'cash_eur': no currency: .* three capital letters, such as cash_EUR"
+    with pytest.raises(ConfigError, match=said):
         file_of(tmp_path, "a,m,5,1,1", header="account,model,cash_eur,SPY,AGG")

@@ -190,9 +190,8 @@ def test_a_fill_that_names_a_pair_of_currencies_is_told_how_an_exchange_is_writt
     right = exchanged(made)[0]
     wrong = replace(right, asset=f"{right.asset}/EUR")
     done = {"buy": "bought", "sell": "sold"}[right.side]
-    with pytest.raises(
-        DataError, match=f"'USD/EUR'. Give the currency that is {done} as asset, USD, and that of the price as .*, EUR"
-    ):
+    said = f"'USD/EUR'. Give the currency that is {done} as asset, USD, and that of the price as .*, EUR"
+    with pytest.raises(DataError, match=said):
         made.after([wrong])
     with pytest.raises(DataError, match=r"asset is 'GBPEUR'\. Use SPY, AGG"):
         made.after([replace(right, asset="GBPEUR")])

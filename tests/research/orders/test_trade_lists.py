@@ -251,9 +251,8 @@ def test_target_path_at_hand_is_used(two: Portfolio) -> None:
 
 
 def test_specification_is_refused_with_its_name(two: Portfolio) -> None:
-    with pytest.raises(
-        ConfigError, match=r"policy 'tuned' cannot decide: a TunedThreshold must be tuned or trained first"
-    ):
+    said = r"policy 'tuned' cannot decide: a TunedThreshold must be tuned or trained first"
+    with pytest.raises(ConfigError, match=said):
         trade_list(two, TunedThreshold(two.strategic), "tuned")  # type: ignore[arg-type]
 
 

@@ -45,9 +45,8 @@ def test_j_p_morgan(tmp_path: Path) -> None:
     got = read(tmp_path, J_P_MORGAN, {"SPY": "USD"}, "USD", symbols={"SAP": "ignore"})
     assert (got.units, got.balances) == ({"SPY": 1_273.0}, {"USD": 16_339.32 + 1_879.55})
     assert got.values == {"SPY": 488_119.12}
-    with pytest.raises(
-        DataError, match="row 4, column 'Base CCY': SAP is not in the currency of its asset: found 'USD'"
-    ):
+    said = "row 4, column 'Base CCY': SAP is not in the currency of its asset: found 'USD'"
+    with pytest.raises(DataError, match=said):
         read(tmp_path, J_P_MORGAN, {"SPY": "USD", "SAP": "EUR"}, "USD")
     columns = {"value": "Local Value", "price": "Local Price", "currency": "Local CCY"}
     symbols = {"US DOLLAR": "ignore", "QACDS": "ignore"}

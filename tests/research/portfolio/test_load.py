@@ -185,9 +185,8 @@ def test_a_past_day_gives_what_a_file_that_ends_on_it_gives(own: Any, tmp_path: 
 def test_a_market_from_files_is_in_the_currency_that_it_declares(own: Any) -> None:
     market = "{file: prices/mine.csv, quotes: prices/mine.csv, cash: bill, currency: EUR}"
     assert load_portfolio(own(market), {"basis": "EUR"}).market.currency == ("EUR", "EUR")
-    with pytest.raises(
-        ConfigError, match=r"lines\.SPY: SPY is quoted in EUR, and there is no rate EURUSD \(or USDEUR\)"
-    ):
+    said = r"lines\.SPY: SPY is quoted in EUR, and there is no rate EURUSD \(or USDEUR\)"
+    with pytest.raises(ConfigError, match=said):
         load_portfolio(own(market))
     with pytest.raises(ConfigError, match="write its code of three capital letters"):
         load_portfolio(own(market.replace("EUR", "euro")))
@@ -197,9 +196,8 @@ def test_shares_on_a_market_without_quotes_are_refused(own: Any) -> None:
     message = (
         r"lines\.SPY\.shares: SPY has no quote on 2022-12-23, the last day of market 'mine' \(.*desk\.yaml, line 8\)"
     )
-    with pytest.raises(
-        ConfigError, match=message + r": found 100\.0\. Give its value in currency, as `holdings:`, or quotes"
-    ):
+    said = message + r": found 100\.0\. Give its value in currency, as `holdings:`, or quotes"
+    with pytest.raises(ConfigError, match=said):
         load_portfolio(own("prices/mine.csv"))
 
 

@@ -148,7 +148,6 @@ def test_what_is_no_allocation_is_refused_with_its_place(desk: Any, allocation: 
 
 def test_without_trust_no_code_runs(desk: Any, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.delenv(TRUST)
-    with pytest.raises(
-        ConfigError, match=r"mine\.allocation\.kind: an allocation of your own runs code .*--trust-code"
-    ):
+    said = r"mine\.allocation\.kind: an allocation of your own runs code .*--trust-code"
+    with pytest.raises(ConfigError, match=said):
         desk({"kind": "own:Momentum"})

@@ -68,9 +68,8 @@ def test_equal_inside_and_out_is_one_over_clusters_over_lines(stocks, past_of):
 
 def test_a_covariance_without_inverse_is_refused(stocks, past_of):
     twice = stocks.assign(AMD=stocks["AAPL"])
-    with pytest.raises(
-        DataError, match=r"NCO needs a covariance that has an inverse .*: (AAPL|AMD) and (AAPL|AMD) rep"
-    ):
+    said = r"NCO needs a covariance that has an inverse .*: (AAPL|AMD) and (AAPL|AMD) rep"
+    with pytest.raises(DataError, match=said):
         ours(twice, past_of)
     with pytest.raises(DataError, match=r"15 returns are too few for 20 assets\. Take a longer window, a shrunk"):
         ours(stocks.iloc[:15], past_of)

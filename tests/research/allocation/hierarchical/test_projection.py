@@ -232,9 +232,8 @@ def test_bounds_that_exclude_every_portfolio_are_told(stocks, past_of):
     with pytest.raises(NotSolvedError, match=r"every asset is at most 4.00 % of NAV; .* is 100.00 % of NAV\. To make"):
         HRP(window=252, upper=0.04).target(past_of(stocks))
     half = Constraints(groups={"x": Group(where={"sector": "x"}, most=0.5)})
-    with pytest.raises(
-        NotSolvedError, match=r"x \(sector x\) is at most 50.00 % of NAV.* raise the most of x .*100.00 %"
-    ):
+    said = r"x \(sector x\) is at most 50.00 % of NAV.* raise the most of x .*100.00 %"
+    with pytest.raises(NotSolvedError, match=said):
         HRP(window=252, constraints=half).target(past_of(stocks, sector=["x"] * 20))
 
 

@@ -70,9 +70,8 @@ def test_halves_that_do_not_covary_need_no_gamma():
 
 
 def test_a_covariance_without_inverse_is_refused(stocks, past_of):
-    with pytest.raises(
-        DataError, match=r"Schur needs a covariance that has an inverse .* 15 returns are too few for 20"
-    ):
+    said = r"Schur needs a covariance that has an inverse .* 15 returns are too few for 20"
+    with pytest.raises(DataError, match=said):
         ours(stocks.iloc[:15], past_of)
     assert ours(stocks.iloc[:15], past_of, gamma=0.0).sum() == pytest.approx(1.0, abs=1e-12)
 

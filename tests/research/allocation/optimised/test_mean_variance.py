@@ -323,9 +323,8 @@ def test_what_gives_way_is_said(twenty):
 
 def test_a_conflict_is_told_where_no_weights_exist(twenty):
     asked = Constraints(every_line=Bounds(least=0.0, most=0.04))
-    with pytest.raises(
-        NotSolvedError, match=r"every asset is at most 4\.00 % of NAV; the sum of the weights is 100\.00 %"
-    ):
+    said = r"every asset is at most 4\.00 % of NAV; the sum of the weights is 100\.00 %"
+    with pytest.raises(NotSolvedError, match=said):
         optimum(twenty.limits(asked), minimum_volatility(twenty.root))
     limits = twenty.limits()
     with pytest.raises(NotSolvedError, match=r"lower the goal from 300\.00 % to"):

@@ -140,9 +140,8 @@ def test_a_line_without_a_budget_is_not_held():
     assert contributions(found.weights, FOUR) == pytest.approx([0.4, 0.0, 0.6, 0.0], abs=1e-8)
     tight = build(Constraints(lines={"A": Bounds(most=0.2), "C": Bounds(most=0.3)}), known)
     _, limits = shares({"A": 0.4, "C": 0.6}, tight, ())
-    with pytest.raises(
-        NotSolvedError, match=r"C is at most 30\.00 % of NAV; an asset without a budget of risk is not held"
-    ):
+    said = r"C is at most 30\.00 % of NAV; an asset without a budget of risk is not held"
+    with pytest.raises(NotSolvedError, match=said):
         parity(limits, budgets, volatility(root_of(FOUR, known.assets)), UNIT)
 
 

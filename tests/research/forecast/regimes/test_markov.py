@@ -213,7 +213,6 @@ def test_data_in_which_regimes_cannot_be_found_are_refused() -> None:
         law(2).filtered([0.0, np.nan])
     with pytest.raises(DataError, match=r"returns of S1 have shape \(0,\)"):
         law(2).filtered([])
-    with pytest.raises(
-        PolicyError, match="regimes of S1 were fitted on days up to 2020-01-02, but asked on 2020-01-01"
-    ):
+    said = "regimes of S1 were fitted on days up to 2020-01-02, but asked on 2020-01-01"
+    with pytest.raises(PolicyError, match=said):
         law(2).in_force(market.past(0))

@@ -92,9 +92,8 @@ def test_a_line_that_does_not_move_is_left_out_and_the_others_are_forecast() -> 
         found.covariance, 5.0 * Estimated(window=100).predict(market.select(["A", "B"]).past(499)).covariance
     )
     returns[430:] = 0.0
-    with pytest.raises(
-        DataError, match="returns of A, B, C do not vary in the 100 sessions, or the 35 days, to 2021-05-14"
-    ):
+    said = "returns of A, B, C do not vary in the 100 sessions, or the 35 days, to 2021-05-14"
+    with pytest.raises(DataError, match=said):
         SHORT.predict(replace(market, returns=returns).past(499))
 
 

@@ -93,9 +93,8 @@ def test_numbers_out_of_range_are_refused(real, costs, spec):
         with pytest.raises(ConfigError, match="a number above zero"):
             training_days(spec, real, costs, tracking_penalty, year)
     for lag in (-1, 6):
-        with pytest.raises(
-            ConfigError, match=f"lag is {lag}: a learner that decides every week needs a whole number of"
-        ):
+        said = f"lag is {lag}: a learner that decides every week needs a whole number of"
+        with pytest.raises(ConfigError, match=said):
             training_days(spec, real, costs, 5.0, 252, lag)
 
 

@@ -399,7 +399,6 @@ def test_mutated_files_give_the_right_closes_or_a_sentence(tmp_path: Path) -> No
 
 def test_returns_are_no_prices(tmp_path: Path) -> None:
     (tmp_path / "returns.csv").write_text("Date,SPY,AGG\n2022-12-28,1.0,0.5\n2022-12-29,0.2,-0.3\n")
-    with pytest.raises(
-        DataError, match=r"returns\.csv, row 3: no price of AGG on 2022-12-29: found '?-0\.3'?\. .*returns are none"
-    ):
+    said = r"returns\.csv, row 3: no price of AGG on 2022-12-29: found '?-0\.3'?\. .*returns are none"
+    with pytest.raises(DataError, match=said):
         understand(tmp_path / "returns.csv")

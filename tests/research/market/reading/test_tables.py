@@ -110,9 +110,8 @@ def test_file_that_is_broken_or_of_another_kind_is_named(tmp_path: Path, name: s
 
 
 def test_missing_file_is_named_with_the_folder_it_was_looked_for_from(tmp_path: Path) -> None:
-    with pytest.raises(
-        DataError, match=r"absent\.csv cannot be read \(no such file or directory\)\. Give the path"
-    ) as raised:
+    said = r"absent\.csv cannot be read \(no such file or directory\)\. Give the path"
+    with pytest.raises(DataError, match=said) as raised:
         read_table(tmp_path / "absent.csv")
     assert str(Path.cwd()) in str(raised.value)
 

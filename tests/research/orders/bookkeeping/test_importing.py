@@ -338,9 +338,8 @@ def test_a_fee_in_a_coin_takes_its_units_and_comes_back_with_a_bust(sent: Portfo
 
 
 def test_a_withdrawal_of_more_than_there_is_is_refused_with_all_of_its_file(sent: Portfolio, book: Book) -> None:
-    with pytest.raises(
-        DataError, match=r"book desk would be left with -1\.00 USD of cash, and holds no debt: nothing is"
-    ):
+    said = r"book desk would be left with -1\.00 USD of cash, and holds no debt: nothing is"
+    with pytest.raises(DataError, match=said):
         imported(sent, book, Activity((), (), (cash("w", -5_001, "withdrawal"),)))
 
 

@@ -164,9 +164,8 @@ def without_triggers(path: Path, change: str) -> None:
 )
 def test_a_book_that_another_hand_changed_is_refused(whole: Book, change: str) -> None:
     without_triggers(write_book(whole, at(0)), change)
-    with pytest.raises(
-        DataError, match=r"was changed by another hand: (row|it) .* open the book again loses its fills"
-    ):
+    said = r"was changed by another hand: (row|it) .* open the book again loses its fills"
+    with pytest.raises(DataError, match=said):
         read_book("desk")
 
 

@@ -82,9 +82,8 @@ def test_all_mistakes_of_a_history_are_told_at_once(portfolio: Portfolio, tmp_pa
 def test_a_portfolio_file_names_it(write: Any, tmp_path: Path) -> None:
     insurance = "policies:\n  insured: {rule: cppi, floor: 0.9, multiplier: 4}\n"
     loaded = load_portfolio(write("policies:\n", insurance))
-    with pytest.raises(
-        PolicyError, match=r"CPPI goes by the NAV since the opening trade, .*Give the portfolio's file a"
-    ):
+    said = r"CPPI goes by the NAV since the opening trade, .*Give the portfolio's file a"
+    with pytest.raises(PolicyError, match=said):
         trade_list(loaded, loaded.policies["insured"])
     path = write("policies:\n", f"nav_history: nav.csv\n{insurance}")
     with pytest.raises(ConfigError, match=r"nav_history \(.*desk.yaml, line .*\): .*nav.csv cannot be read"):

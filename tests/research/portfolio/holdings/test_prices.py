@@ -47,9 +47,8 @@ def test_a_file_replaces_the_closes_that_it_has(tmp_path: Path, market: Market) 
 def test_dates_may_have_the_forms_that_imported_tables_have(day: str, tmp_path: Path, market: Market) -> None:
     got = reading(tmp_path, f"asset;price;date\nSPY;385,25;{day}\nAGG;97,5;\n", market)
     assert [str(day) for day in got.days] == ["2022-12-30", "NaT", "2022-12-29"]
-    with pytest.raises(
-        DataError, match=r"column 'date': no date of the price of SPY: found '03/04/2022'\. Write it as"
-    ):
+    said = r"column 'date': no date of the price of SPY: found '03/04/2022'\. Write it as"
+    with pytest.raises(DataError, match=said):
         reading(tmp_path, "asset,price,date\nSPY,385.25,03/04/2022\n", market)
 
 
@@ -118,9 +117,8 @@ def test_all_mistakes_are_told_at_once(tmp_path: Path, market: Market) -> None:
 
 
 def test_a_file_without_any_line_is_refused(tmp_path: Path, market: Market) -> None:
-    with pytest.raises(
-        DataError, match=r"has none of the assets among its 1 row\. Name them as the portfolio does: SPY"
-    ):
+    said = r"has none of the assets among its 1 row\. Name them as the portfolio does: SPY"
+    with pytest.raises(DataError, match=said):
         reading(tmp_path, "asset,price\nQQQ,1\n", market)
     with pytest.raises(DataError, match="no row names a column of asset and one of price"):
         reading(tmp_path, "a,b\nQQQ,1\n", market)

@@ -198,9 +198,8 @@ def test_prices_of_a_file_are_in_the_currency_of_the_line(made: Made) -> None:
     assert portfolio.prices.of("SAP") == 120.0
     assert listed(portfolio).orders.set_index("asset").loc["SAP", "price"] == 100.0
     dollars = {"given.csv": files["given.csv"].replace("EUR", "USD")}
-    with pytest.raises(
-        ConfigError, match=r"row 2, column 'currency': the price of SAP is in another currency: .*'USD'"
-    ):
+    said = r"row 2, column 'currency': the price of SAP is in another currency: .*'USD'"
+    with pytest.raises(ConfigError, match=said):
         load_portfolio(made("fx: {EURUSD: 1.2}\nprices: given.csv", files=dollars))
 
 
@@ -266,9 +265,8 @@ def test_an_embedded_market_says_itself_what_its_lines_are_quoted_in() -> None:
 
 def test_the_age_of_a_rate_is_checked_like_that_of_a_price(made: Made) -> None:
     portfolio = load_portfolio(made("fx: rates.csv", files={"rates.csv": "date,EURUSD\n2022-12-23,1.06\n"}))
-    with pytest.raises(
-        DataError, match=r"exchange rates are too old .* EURUSD of 2022-12-23, 3 sessions ago; at most 2"
-    ):
+    said = r"exchange rates are too old .* EURUSD of 2022-12-23, 3 sessions ago; at most 2"
+    with pytest.raises(DataError, match=said):
         listed(portfolio, as_of="2022-12-29")
     stale = listed(portfolio, as_of="2022-12-29", stale_ok=True)
     assert stale.stale

@@ -23,9 +23,8 @@ def test_a_spread_by_the_day_that_is_none_is_refused_with_its_asset_and_file(wri
     file, market = write("half_spread_bps: 3", ESTIMATED), load_market("us_etf_ohlcv").select(["SPY", "AGG"])
     deep = replace(market, bars={**market.bars, "low": market.bars["low"] * [1.0, 0.01]})
     lines = [("SPY", "us_equity", {}), ("AGG", "bonds", {"half_spread": {"estimate": "abdi_ranaldo", "window": 30}})]
-    with pytest.raises(
-        ConfigError, match=r"costs \(.*desk.yaml, line 11\): half_spread of AGG is 2\d{4}.* bps: a cost"
-    ):
+    said = r"costs \(.*desk.yaml, line 11\): half_spread of AGG is 2\d{4}.* bps: a cost"
+    with pytest.raises(ConfigError, match=said):
         read_costs(read_document(file), deep, lines)
 
 

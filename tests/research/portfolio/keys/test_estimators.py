@@ -176,9 +176,8 @@ def test_mistakes_are_told_with_key_value_and_mend(read: Any, written: str, mess
 def test_a_benchmark_of_an_unknown_line_is_refused_with_its_place() -> None:
     held = {"kind": "skfolio.optimization.BenchmarkTracker", "benchmark": {"SPYY": 1.0}}
     wanted = {"policies.mine": {"rule": "never", "allocation": held}}
-    with pytest.raises(
-        ConfigError, match=r"policies\.mine\.allocation \(.*\): the benchmark holds 'SPYY', no asset of"
-    ):
+    said = r"policies\.mine\.allocation \(.*\): the benchmark holds 'SPYY', no asset of"
+    with pytest.raises(ConfigError, match=said):
         load_portfolio(FILE, wanted)
 
 

@@ -209,7 +209,6 @@ def test_a_forecast_that_states_no_horizon_has_that_of_the_file() -> None:
         "own": room.Refitted(room.HARVolatility(horizon=21)),
     }
     for boosted in ("boosted", {"kind": "boosted"}):
-        with pytest.raises(
-            ConfigError, match=r"forecasts\.models\.b .*: window of Boosted is 756: a horizon of 126 needs"
-        ):
+        said = r"forecasts\.models\.b .*: window of Boosted is 756: a horizon of 126 needs"
+        with pytest.raises(ConfigError, match=said):
             load_portfolio(FILE, {"forecasts": {"horizon": 126, "models": {"b": boosted}}})

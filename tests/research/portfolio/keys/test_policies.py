@@ -326,9 +326,8 @@ def test_weights_below_zero_are_refused_where_the_range_is_long_only(tmp_path: P
         ranges = (("SPY", 0.0, 1.0), ("AGG", lower, 1.0))
         return read_policy(read_document(path), ("policies", "mine"), STRATEGIC, {"ranges": ranges})
 
-    with pytest.raises(
-        ConfigError, match=r"table \(.*weight below 0 for AGG on 2020-02-28 \(w.csv, row 3\): found -0.3"
-    ):
+    said = r"table \(.*weight below 0 for AGG on 2020-02-28 \(w.csv, row 3\): found -0.3"
+    with pytest.raises(ConfigError, match=said):
         read(0.0)
     assert isinstance(read(-0.5).allocation, room.Signals)
     path.write_text(path.read_text().replace("w.csv", "w.csv, mapping: rank"))
@@ -473,9 +472,8 @@ def test_setting_without_a_default_must_be_given(read: Any, monkeypatch: pytest.
 
     monkeypatch.setattr("research.portfolio.keys.policies.RULES", {**RULES, "cautious": Cautious})
     assert read("{rule: cautious, patience: 3}") == Cautious(STRATEGIC, 3)
-    with pytest.raises(
-        ConfigError, match=r"policies\.mine\.patience: missing \(.*line 2\): found None\. Add `patience:`"
-    ):
+    said = r"policies\.mine\.patience: missing \(.*line 2\): found None\. Add `patience:`"
+    with pytest.raises(ConfigError, match=said):
         read("{rule: cautious}")
 
 
@@ -487,9 +485,8 @@ def _empty(tmp_path: Path) -> Path:
 
 @pytest.mark.parametrize("written", ["{rule: threshold, band: 3}", "{rule: tuned, bands: [0.01, 2]}"])
 def test_a_band_written_in_points_is_refused(read: Any, written: str) -> None:
-    with pytest.raises(
-        ConfigError, match=r"policies\.mine\.bands?: a band is a fraction of NAV .*Two percentage points are 0\.02"
-    ):
+    said = r"policies\.mine\.bands?: a band is a fraction of NAV .*Two percentage points are 0\.02"
+    with pytest.raises(ConfigError, match=said):
         read(written)
 
 

@@ -320,9 +320,8 @@ def test_what_is_no_moment_is_refused(load: Load, written: str) -> None:
 
 
 def test_before_the_first_fetch_nothing_was_known(load: Load) -> None:
-    with pytest.raises(
-        ConfigError, match=r"market \(.*line 2\): nothing was known of AGG in store 'yahoo' by 2023-01-20"
-    ):
+    said = r"market \(.*line 2\): nothing was known of AGG in store 'yahoo' by 2023-01-20"
+    with pytest.raises(ConfigError, match=said):
         load("{source: yahoo, known_on: 2023-01-20}")
 
 
@@ -366,9 +365,8 @@ def test_repairs_of_the_file_reach_its_market(load: Load) -> None:
 def test_a_source_without_prices_is_refused_with_the_command_that_fetches_them(load: Load, stores: Path) -> None:
     with pytest.raises(ConfigError, match=rf"market\.source: has no prices yet \(.*line 2\): found 'tiingo'\. {FETCH}"):
         load("{source: tiingo}")
-    with pytest.raises(
-        ConfigError, match=r"market\.store: has no prices yet \(.*\): found 'mine'\. Run .*--as mine` first, .*yahoo\)"
-    ):
+    said = r"market\.store: has no prices yet \(.*\): found 'mine'\. Run .*--as mine` first, .*yahoo\)"
+    with pytest.raises(ConfigError, match=said):
         load("{store: mine}")
     shutil.rmtree(stores)
     with pytest.raises(ConfigError, match=r"has no prices yet .*: found 'mine'\. Run .*\(there is none\)"):
@@ -376,9 +374,8 @@ def test_a_source_without_prices_is_refused_with_the_command_that_fetches_them(l
 
 
 def test_a_line_without_prices_is_refused_at_its_place(load: Load) -> None:
-    with pytest.raises(
-        ConfigError, match=rf"lines\.TLT: no prices of it in store 'yahoo' \(.*line 7\): found 'TLT'\. {FETCH}"
-    ):
+    said = rf"lines\.TLT: no prices of it in store 'yahoo' \(.*line 7\): found 'TLT'\. {FETCH}"
+    with pytest.raises(ConfigError, match=said):
         load(**{AGG: "TLT: {"})
     keep("mine", "SPY", DAYS, 380.0 * np.ones(len(DAYS)))
     keep("mine", "bonds", DAYS, 98.0 * np.ones(len(DAYS)))
@@ -388,9 +385,8 @@ def test_a_line_without_prices_is_refused_at_its_place(load: Load) -> None:
 
 def test_a_benchmark_without_prices_is_refused_as_the_benchmark(load: Load) -> None:
     named = {"policy: quarterly\n": "policy: quarterly\nbenchmark: TLT\n"}
-    with pytest.raises(
-        ConfigError, match=rf"^benchmark: no prices of it in store 'yahoo' \(.*line 13\).*'TLT'\. {FETCH}"
-    ):
+    said = rf"^benchmark: no prices of it in store 'yahoo' \(.*line 13\).*'TLT'\. {FETCH}"
+    with pytest.raises(ConfigError, match=said):
         load(**named)
     unknown = {"policy: quarterly\n": "policy: quarterly\nbenchmark: QZXW\n"}
     with pytest.raises(ConfigError, match=r"^benchmark: no benchmark \(.*line 13\): found 'QZXW'"):

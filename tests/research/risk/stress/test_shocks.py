@@ -168,7 +168,6 @@ def test_a_shock_out_of_bounds_is_refused(moves: dict[str, float], said: str) ->
 
 
 def test_a_shock_of_lines_that_are_not_there_is_refused_with_those_that_are() -> None:
-    with pytest.raises(
-        ConfigError, match=r"shock 'gold' moves gold, and the portfolio has none of them: name an asset"
-    ):
+    said = r"shock 'gold' moves gold, and the portfolio has none of them: name an asset"
+    with pytest.raises(ConfigError, match=said):
         propagated(Shock("gold", {"gold": -0.1}), ASSETS, CLASSES, np.eye(3), np.ones(3, dtype=bool))
