@@ -77,9 +77,8 @@ def test_a_commission_per_unit_of_one_line_changes_that_line_alone() -> None:
         instruments_table(["A", "B"]), np.repeat(one.prices, 2, axis=1),
     )  # fmt: skip
     costs = Costs(np.full(2, 0.001), np.zeros(2), per_unit=np.array([0.05, 0.0]))
-    assert costs.cost_parameters(two).rates[:, 0] == pytest.approx(
-        np.array([[0.011, 0.001], [0.006, 0.001]]), rel=1e-14
-    )
+    expected = pytest.approx(np.array([[0.011, 0.001], [0.006, 0.001]]), rel=1e-14)
+    assert costs.cost_parameters(two).rates[:, 0] == expected
 
 
 def test_a_ticket_brings_no_tax_and_a_small_least_order_is_no_plain_cost() -> None:
@@ -104,9 +103,8 @@ def test_the_impact_of_a_day_is_that_of_its_model_and_market_whichever_was_asked
     for coefficient in (0.8, 0.4, 0.8):
         model = Impact(coefficient, 1.5, volume_window=2, volatility_window=2)
         for market in (one, other):
-            assert impact_on(market.past(2), model)[0] == pytest.approx(
-                coefficient * np.sqrt(0.005 / 1100.0), rel=1e-12
-            )
+            expected = pytest.approx(coefficient * np.sqrt(0.005 / 1100.0), rel=1e-12)
+            assert impact_on(market.past(2), model)[0] == expected
             assert impact_on(market.past(1), model).tolist() == [0.0]
         assert impact_on(other.past(3), model).tolist() == [0.0]
 

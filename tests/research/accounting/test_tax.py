@@ -196,6 +196,5 @@ def test_a_policy_sees_the_tax_of_each_lot_at_its_term() -> None:
         seen = SaleTax.of_lots(lots, rates, np.array([10.0]), 400.0, t)
         assert seen.rates[0] == pytest.approx([first * 0.6, SHORT_RATE * 0.2], rel=1e-12)
         assert seen.carried == pytest.approx((RATE * 5.0 + SHORT_RATE * 10.0) / 400.0, rel=1e-12)
-    assert SaleTax.of_lots(lots, rates._replace(method=3), np.array([10.0]), 400.0, 1).rates[0] == pytest.approx(
-        [SHORT_RATE * 0.2, SHORT_RATE * 0.6], rel=1e-12
-    )
+    expected = pytest.approx([SHORT_RATE * 0.2, SHORT_RATE * 0.6], rel=1e-12)
+    assert SaleTax.of_lots(lots, rates._replace(method=3), np.array([10.0]), 400.0, 1).rates[0] == expected

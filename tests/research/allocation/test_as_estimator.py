@@ -71,9 +71,8 @@ def test_prices_on_days_of_any_calendar_give_weights(rows):
     moves = np.random.default_rng(3).normal(0.01, 0.02, (60, 3))
     prices = pd.DataFrame(np.cumprod(np.vstack([np.ones(3), 1.0 + moves]), axis=0), dates, list("ABC"))
     inverse = 1.0 / moves.std(axis=0)
-    assert weights_from_prices(InverseVolatility(window=60), prices).to_numpy() == pytest.approx(
-        inverse / inverse.sum()
-    )
+    expected = pytest.approx(inverse / inverse.sum())
+    assert weights_from_prices(InverseVolatility(window=60), prices).to_numpy() == expected
     with pytest.raises(DataError, match="not a session of the exchange calendar 'XNYS'"):
         weights_from_prices(InverseVolatility(window=60), prices, calendar="XNYS")
 

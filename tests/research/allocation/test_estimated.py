@@ -159,6 +159,5 @@ def test_an_estimate_is_refitted_by_the_calendar_only(kind, schedule):
 
 @pytest.mark.parametrize("kind", ESTIMATED)
 def test_a_file_gives_the_same_estimate(kind):
-    assert TypeAdapter(kind).validate_python({"window": 126, "schedule": "quarter"}) == kind(
-        window=126, schedule="quarter"
-    )
+    expected = kind(window=126, schedule="quarter")
+    assert TypeAdapter(kind).validate_python({"window": 126, "schedule": "quarter"}) == expected

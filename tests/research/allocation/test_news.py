@@ -179,10 +179,8 @@ def test_a_file_of_scores_is_read_with_its_cutoff(tmp_path: Path) -> None:
 def test_a_file_of_scores_says_when_they_were_known(tmp_path: Path) -> None:
     row = f"{ROW},2022-01-05T01:00:00+02:00"
     (score,) = read_scores(written(tmp_path / "s.csv", row, head=",".join(SCORE_COLUMNS))).rows
-    assert (score.published, score.known_at) == (
-        datetime(2022, 1, 3, 9, tzinfo=UTC),
-        datetime(2022, 1, 4, 23, tzinfo=UTC),
-    )
+    expected = (datetime(2022, 1, 3, 9, tzinfo=UTC), datetime(2022, 1, 4, 23, tzinfo=UTC))
+    assert (score.published, score.known_at) == expected
     with pytest.raises(DataError, match="known_at: Input should have timezone info"):
         read_scores(written(tmp_path / "s.csv", row.removesuffix("+02:00"), head=",".join(SCORE_COLUMNS)))
 

@@ -89,9 +89,8 @@ def test_the_ratio_has_the_error_of_lo_and_its_lower_bound_over_a_half_is_earned
     found = record(np.column_stack([x, x]), 12.0)
     ratio = 0.2 / x.std(ddof=1)
     reach = 1.2815515655446004 * np.sqrt((1.0 + ratio**2 / 2.0) / 240.0)
-    assert [found.ratio, found.lower, found.upper] == pytest.approx(
-        [each * 12.0**0.5 for each in (ratio, ratio - reach, ratio + reach)], rel=1e-12
-    )
+    expected = pytest.approx([each * 12.0**0.5 for each in (ratio, ratio - reach, ratio + reach)], rel=1e-12)
+    assert [found.ratio, found.lower, found.upper] == expected
     assert found.evidence > 20.0
     assert found.confidence == pytest.approx(found.lower / 0.5, rel=1e-12)
     assert replace(found, evidence=19.9).confidence == 0.0

@@ -134,11 +134,8 @@ def test_the_card_says_what_was_seen_and_what_it_was_worth(training, days, real)
     assert "BTC" not in card["targets"][0]["half_width"]
     excess = real.returns[days.first_row[1] :, 0] - real.cash[days.first_row[1] :]
     assert (1.0 + excess.mean()) ** 252 == pytest.approx(np.exp(today["mean"]["SPY"]), rel=1e-12)
-    assert today["loss"] == {
-        "learned": training.losses[1],
-        "closed_form": training.closed_form,
-        "never": training.never,
-    }
+    expected = {"learned": training.losses[1], "closed_form": training.closed_form, "never": training.never}
+    assert today["loss"] == expected
     assert [f["name"] for f in card["features"]][-1] == "drift of BTC"
     for feature in card["features"]:
         assert np.diff(feature["values"]).min(initial=1.0) > 0.0
@@ -163,9 +160,8 @@ def test_a_trained_policy_is_kept_whole(training, tmp_path):
 
 def test_what_is_not_taught_has_the_closed_forms_boxes(spec, real, costs):
     policy, days = untrained(spec, real, costs, PENALTY, YEAR), training_days(spec, real, costs, PENALTY, YEAR)
-    assert evaluate_targets(days, action_function(policy.net, policy.standard)) == evaluate_targets(
-        days, closed_form(days)
-    )
+    expected = evaluate_targets(days, closed_form(days))
+    assert evaluate_targets(days, action_function(policy.net, policy.standard)) == expected
     np.testing.assert_array_equal(policy.scales.half_width, days.scales.half_width)
     with pytest.raises(ConfigError, match="use 'bands' or 'edges', which start at the closed form"):
         untrained(replace(spec, action="gate"), real, costs, PENALTY, YEAR)

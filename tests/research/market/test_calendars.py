@@ -244,9 +244,8 @@ def test_week_without_sessions_is_scheduled_nowhere() -> None:
 
 def test_week_that_ends_on_friday_begins_on_saturday() -> None:
     always = np.arange(day("2022-12-01"), day("2022-12-31"))
-    assert always[scheduled(always, "friday", "24/7")].astype(str).tolist() == [
-        f"2022-12-{d:02}" for d in (2, 9, 16, 23, 30)
-    ]
+    expected = [f"2022-12-{d:02}" for d in (2, 9, 16, 23, 30)]
+    assert always[scheduled(always, "friday", "24/7")].astype(str).tolist() == expected
     assert always[scheduled(always, "friday", "24/7", 1)].astype(str).tolist() == [
         f"2022-12-{d:02}" for d in (3, 10, 17, 24)
     ]

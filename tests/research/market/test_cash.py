@@ -67,9 +67,8 @@ def test_rate_serves_five_sessions_and_then_cash_earns_nothing_and_says_so() -> 
     days = sessions(np.datetime64("2022-12-30"), np.datetime64("2023-01-13"), "XNYS")
     earned, (note,) = cash.bill_cash(days, "XNYS", rates_on(days[:1], 4.0))
     # the rate of 30 December is 0 to 5 sessions old at the closes of 30 December to 9 January
-    assert days[earned > 0.0].astype(str).tolist() == [
-        *("2023-01-03", "2023-01-04", "2023-01-05", "2023-01-06", "2023-01-09", "2023-01-10")
-    ]
+    expected = [*("2023-01-03", "2023-01-04", "2023-01-05", "2023-01-06", "2023-01-09", "2023-01-10")]
+    assert days[earned > 0.0].astype(str).tolist() == expected
     assert note.warning
     assert note.startswith("On 3 sessions, 2023-01-11 to 2023-01-13, cash earns nothing")
     assert (str(note.first), str(note.last)) == ("2023-01-11", "2023-01-13")
@@ -86,9 +85,8 @@ def test_before_the_first_rate_cash_earns_nothing_and_one_warning_says_so() -> N
     earned, notes = cash.bill_cash(days_of("2001-01-31", "2001-02-01", "2001-02-02", "2001-02-05"), "XNYS")
     assert earned[:3].tolist() == [0.0, 0.0, 0.0]
     assert earned[3] == round(4.1350016031128e-4, 12)  # 4.93 % over three days
-    assert [str(note) for note in notes] == [
-        "On 2 sessions, 2001-02-01 to 2001-02-02, cash earns nothing: the bill's rates begin on 2001-02-02."
-    ]
+    expected = ["On 2 sessions, 2001-02-01 to 2001-02-02, cash earns nothing: the bill's rates begin on 2001-02-02."]
+    assert [str(note) for note in notes] == expected
     assert notes[0].warning
 
 

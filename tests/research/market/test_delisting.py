@@ -101,9 +101,8 @@ def test_delisting_after_the_end_of_the_data_is_kept_and_not_booked(prices: pd.D
 def test_note_tells_of_the_exit_in_place_of_the_halt(halted: Market) -> None:
     gone = delist(halted, "GONE", "2022-12-31", SHUMWAY)
     assert any("taken for a halt" in note for note in halted.notes)
-    assert [str(note) for note in gone.notes if note.assets] == [
-        "GONE is delisted: −30.0 % on its last price, of 2022-12-29, is booked on 2023-01-03."
-    ]
+    expected = ["GONE is delisted: −30.0 % on its last price, of 2022-12-29, is booked on 2023-01-03."]
+    assert [str(note) for note in gone.notes if note.assets] == expected
 
 
 def test_exit_stays_with_its_line(halted: Market) -> None:
@@ -268,6 +267,5 @@ def test_sears_is_halted_at_its_last_price_until_its_delisting_is_stated(leavers
     assert gone.index[row - 1, i] == leavers.index[last, i]
     assert gone.index[-1, i] == pytest.approx(0.7 * leavers.index[last, i], rel=1e-15)
     assert not gone.listed[row:, i].any()
-    assert [note for note in gone.notes if note.assets == ("SHLD",)] == [
-        "SHLD is delisted: −30.0 % on its last price, of 2018-04-11, is booked on 2018-10-24."
-    ]
+    expected = ["SHLD is delisted: −30.0 % on its last price, of 2018-04-11, is booked on 2018-10-24."]
+    assert [note for note in gone.notes if note.assets == ("SHLD",)] == expected

@@ -149,9 +149,8 @@ def test_overnight_both_ways_of_holding_are_worth_the_same(market: Market, payer
 def test_real_opens_are_the_quoted_ones(payers: Market) -> None:
     i = payers.assets.index("SPY")
     opens = (payers.bars or {})["open"][1:, i]
-    assert payers.open_price_index[1:, i] / payers.price_index[:-1, i] == pytest.approx(
-        opens / payers.prices[:-1, i], rel=1e-14
-    )
+    expected = pytest.approx(opens / payers.prices[:-1, i], rel=1e-14)
+    assert payers.open_price_index[1:, i] / payers.price_index[:-1, i] == expected
 
 
 def test_line_that_does_not_trade_stays_at_its_mark(payers: Market) -> None:

@@ -71,9 +71,8 @@ def test_an_account_has_the_list_of_a_portfolio_file_with_its_cash_in_each_curre
         ticket = make_ticket(wanted)
         sent = [each.client_order_id for each in (*ticket.orders, *ticket.fx)]
         assert [each["client_order_id"] for each in rows] == sent
-        assert [each["amount"] for each in rows] == [cell(x.notional) for x in ticket.orders] + [
-            cell(x.amount) for x in ticket.fx
-        ]
+        expected = [cell(x.notional) for x in ticket.orders] + [cell(x.amount) for x in ticket.fx]
+        assert [each["amount"] for each in rows] == expected
         told = dict(zip(account_columns(file), account_row(file, row, found), strict=True))
         after = wanted.cash.set_index("currency")["after"]
         assert [told[f"cash_after_{c}"] for c in ("basis", "EUR", "USD")] == [

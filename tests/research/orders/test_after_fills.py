@@ -135,9 +135,8 @@ def test_each_account_has_its_own_units_cash_and_lots() -> None:
         assert one.units.tolist() == other.units.tolist()
     assert ours.tax_lots is not None
     assert landed.tax_lots is not None
-    assert [[(x.units, x.account) for x in of] for of in ours.tax_lots.lots] == [
-        [(x.units, x.account) for x in of] for of in landed.tax_lots.lots
-    ]
+    expected = [[(x.units, x.account) for x in of] for of in landed.tax_lots.lots]
+    assert [[(x.units, x.account) for x in of] for of in ours.tax_lots.lots] == expected
 
 
 def test_lines_in_another_currency_and_exchanges_move_the_cash_of_each_currency() -> None:

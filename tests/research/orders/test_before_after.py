@@ -193,10 +193,8 @@ def test_number_of_lines_outside_falls(known: Portfolio) -> None:
     tight = replace(known, lower=np.array([0.45, 0.45]), upper=np.array([0.55, 0.55]))
     found = trade_list(tight, Threshold(known.strategic, 0.02)).before_after
     assert [figures.outside for figures in found.figures.values()] == [2, 0, 0]
-    assert [(one.asset, one.by) for one in found.outside("before")] == [
-        ("B", pytest.approx(0.1)),
-        ("A", pytest.approx(0.05)),
-    ]
+    expected = [("B", pytest.approx(0.1)), ("A", pytest.approx(0.05))]
+    assert [(one.asset, one.by) for one in found.outside("before")] == expected
 
 
 # -- what is shown -----------------------------------------------------------------------------------------------------

@@ -90,9 +90,8 @@ def test_rule_with_a_schedule_of_its_own_is_due_like_a_calendar(two: Portfolio) 
         desk_schedule: Schedule | None = "week"
 
     policy = Weekly(two.strategic)
-    assert (
-        trade_list(traded_on(two, "2022-12-23"), policy).reason == "no review is due today; the next is on 2022-12-30"
-    )
+    expected = "no review is due today; the next is on 2022-12-30"
+    assert trade_list(traded_on(two, "2022-12-23"), policy).reason == expected
     assert policy.seen == []
     trade_list(traded_on(two, "2022-12-22"), policy)
     assert [view.unfinished for view in policy.seen] == [True]

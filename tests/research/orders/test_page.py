@@ -47,9 +47,8 @@ def test_columns_and_rows_have_heads_and_columns_their_units(two: Portfolio) -> 
 def test_wide_tables_scroll_within_a_region_that_has_a_name(two: Portfolio) -> None:
     holding = ElementTree.fromstring(trade_list(two, Never(two.strategic)).html())
     regions = [part for part in holding if part.tag == "div"]
-    assert [(part.get("class"), part.get("tabindex"), part.get("role")) for part in regions] == [
-        ("scroll", "0", "region")
-    ] * 3
+    expected = [("scroll", "0", "region")] * 3
+    assert [(part.get("class"), part.get("tabindex"), part.get("role")) for part in regions] == expected
     captions = [part.text for part in holding if part.get("class") == "caption"]
     assert [part.get("aria-label") for part in regions] == captions
     assert captions == [

@@ -167,9 +167,8 @@ def still(portfolio: Portfolio, prices: list[float], volumes: list[float] | None
 
 def test_frozen_quotes_are_noted_from_five_sessions_on(two: Portfolio) -> None:
     assert not list(frozen_quotes(still(two, [9.0, 8.0, *[7.0] * 5])))
-    assert list(frozen_quotes(still(two, [9.0, 8.0, *[7.0] * 6]))) == [
-        "A may have a frozen price: its close has not changed for 5 sessions (5 or more are noted)."
-    ]
+    expected = ["A may have a frozen price: its close has not changed for 5 sessions (5 or more are noted)."]
+    assert list(frozen_quotes(still(two, [9.0, 8.0, *[7.0] * 6]))) == expected
     forty = still(two, [8.0, *[7.0] * 41], [1.0] * 30 + [0.0] * 12)
     assert list(frozen_quotes(forty)) == [
         "A may have a frozen price: its close has not changed for 40 sessions and it had no volume for 12 sessions (5 "

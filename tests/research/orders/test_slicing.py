@@ -125,9 +125,8 @@ def test_great_risk_aversion_sends_everything_at_once_and_overflows_nowhere() ->
 def test_linear_impact_costs_what_the_order_is_expected_to_cost_when_traded_evenly() -> None:
     impact = LinearImpact.from_costs(quantity=500.0, half_spread=12.5, impact=80.0, volatility=0.5)
     for slices in (1, 4, 13):
-        assert sliced(order("52000", "1", impact=impact), TWAP(slices)).cost == pytest.approx(
-            0.025 * 52_000 + 80.0 * 104.0**2, rel=1e-12
-        )
+        expected = pytest.approx(0.025 * 52_000 + 80.0 * 104.0**2, rel=1e-12)
+        assert sliced(order("52000", "1", impact=impact), TWAP(slices)).cost == expected
 
 
 def power_cost(trades: np.ndarray, volumes: np.ndarray, volatility: float, coefficient: float) -> float:

@@ -55,11 +55,8 @@ def test_box_trade_says_which_lines_pay_and_which_enter(desk: Any) -> None:
     paid = desk([10.0, 10.0, 10.0], [4_000, 4_000, 2_000], 0.0, [0.37, 0.37, 0.26], half_spread=0.0)
     got = trade_list(paid, Threshold(paid.strategic, 0.04, to="edge"))
     pays = "3.00 points over target: to pay for C (furthest over target for its cost)"
-    assert dict(zip(got.orders["asset"], got.orders["reason"], strict=True)) == {
-        "A": pays,
-        "B": pays,
-        "C": "6.00 points under target, 2.00 outside its band: back to its edge",
-    }
+    expected = {"A": pays, "B": pays, "C": "6.00 points under target, 2.00 outside its band: back to its edge"}
+    assert dict(zip(got.orders["asset"], got.orders["reason"], strict=True)) == expected
 
 
 def test_what_cash_takes_is_named_beside_the_orders(desk: Any) -> None:
@@ -166,10 +163,8 @@ def test_hold_lists_every_line_with_the_reason_and_what_trading_would_be(two: Po
     assert got.holds
     assert got.headline == "No trade: B is 15.00 points under target, within the 20.00 allowed."
     assert got.held["asset"].tolist() == ["A", "B"]
-    assert got.held["reason"].tolist() == [
-        "10.00 points over target: the policy holds",
-        "15.00 points under target: the policy holds",
-    ]
+    expected = ["10.00 points over target: the policy holds", "15.00 points under target: the policy holds"]
+    assert got.held["reason"].tolist() == expected
     assert got.held["value"].tolist() == [60_000.0, 35_000.0]
     assert got.would_trade[["side", "asset", "units"]].to_numpy().tolist() == [
         ["sell", "A", 100.0],

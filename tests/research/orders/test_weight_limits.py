@@ -385,9 +385,8 @@ def test_an_order_goes_on_only_where_it_shows_and_says_for_what(scale: int, lots
     held = {"lines.SPY.shares": 2_600 * scale, "lines.AGG.shares": 9_800 * scale, "cash": 21_350.40 * scale}
     desk = load_portfolio("data/portfolios/sixty_forty.yaml", held | lots | {"orders.ranges": "bind"})
     got = trade_list(desk, desk.policies["never"], request=Request(flow=-150_000.0 * scale))
-    assert got.orders.set_index("asset").loc["AGG", "reason"] == (
-        f"12.38 points over target: to 44.90 %, to keep the range of AGG{said}"
-    )
+    expected = f"12.38 points over target: to 44.90 %, to keep the range of AGG{said}"
+    assert got.orders.set_index("asset").loc["AGG", "reason"] == expected
 
 
 def test_a_limit_that_its_price_does_not_keep_is_said_to_stay_outside(three: Portfolio) -> None:

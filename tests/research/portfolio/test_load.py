@@ -485,9 +485,8 @@ def test_the_guide_to_portfolio_files_is_one(tmp_path: Path) -> None:
     found = load_portfolio(file)
     assert found.costs.per_unit.tolist() == [0.005, 0.0]
     assert found.costs.impact.coefficient == (1.0, 0.0)
-    assert found.costs.tax == Tax(
-        0.20, "highest", short_rate=0.37, long_after="year", loss_limit=3_000.0, at_end="keep"
-    )
+    expected = Tax(0.20, "highest", short_rate=0.37, long_after="year", loss_limit=3_000.0, at_end="keep")
+    assert found.costs.tax == expected
     assert found.costs.financing == pytest.approx(0.015)
     assert found.execution == Execution(participation=0.1)
     assert (set(found.flows.amounts.values()), found.flows.use) == ({5_000.0}, "rebalance")

@@ -64,9 +64,8 @@ def test_volatility_and_tracking_error_divide_by_one_less_than_the_days() -> Non
 def test_tracking_error_takes_no_notice_of_a_steady_lead_but_the_loss_does() -> None:
     steady = np.full(10, 0.001)
     assert risk.tracking_error(steady, 252) == pytest.approx(0.0, abs=TINY)
-    assert risk.loss(np.zeros(10), steady, tracking_penalty=5.0, periods_per_year=252) == pytest.approx(
-        252e4 * 2.5 * 1e-6, rel=TINY
-    )
+    expected = pytest.approx(252e4 * 2.5 * 1e-6, rel=TINY)
+    assert risk.loss(np.zeros(10), steady, tracking_penalty=5.0, periods_per_year=252) == expected
 
 
 def test_spread_agrees_with_skfolio() -> None:
@@ -75,9 +74,8 @@ def test_spread_agrees_with_skfolio() -> None:
     excess = RETURNS - CASH
     downside = semi_deviation(excess, min_acceptable_return=0.0, biased=True)
     assert risk.volatility(RETURNS, 252) == pytest.approx(standard_deviation(RETURNS) * math.sqrt(252), rel=TINY)
-    assert risk.sharpe(RETURNS, CASH, 252) == pytest.approx(
-        mean(excess) / standard_deviation(excess) * math.sqrt(252), rel=1e-11
-    )
+    expected = pytest.approx(mean(excess) / standard_deviation(excess) * math.sqrt(252), rel=1e-11)
+    assert risk.sharpe(RETURNS, CASH, 252) == expected
     assert risk.sortino(RETURNS, CASH, 252) == pytest.approx(mean(excess) / downside * math.sqrt(252), rel=1e-11)
 
 
@@ -127,9 +125,8 @@ def test_drawdowns_agree_with_libraries() -> None:
     assert path[1:] == pytest.approx(get_drawdowns(np.append(0.0, RETURNS), compounded=True)[1:], abs=TINY)
     with warnings.catch_warnings():
         warnings.simplefilter("ignore")
-        assert -risk.max_drawdown(risk.nav_path(RETURNS)).depth == pytest.approx(
-            float(riskfolio.MDD_Rel(RETURNS)), rel=1e-12
-        )
+        expected = pytest.approx(float(riskfolio.MDD_Rel(RETURNS)), rel=1e-12)
+        assert -risk.max_drawdown(risk.nav_path(RETURNS)).depth == expected
 
 
 @given(series(least=1, low=-0.9))
@@ -218,9 +215,8 @@ def test_the_loss_is_its_cost_plus_its_distance_and_the_mean_of_its_days(
     nothing = np.zeros(20)
     parts = risk.loss(cost, nothing, tracking_penalty, 252) + tracking_penalty * risk.loss(nothing, active, 1.0, 252)
     assert risk.loss(cost, active, tracking_penalty, 252) == pytest.approx(parts, rel=1e-12, abs=1e-12)
-    assert risk.loss(cost, active, tracking_penalty, 252) == pytest.approx(
-        risk.daily_loss(cost, active, tracking_penalty, 252).mean(), rel=TINY
-    )
+    expected = pytest.approx(risk.daily_loss(cost, active, tracking_penalty, 252).mean(), rel=TINY)
+    assert risk.loss(cost, active, tracking_penalty, 252) == expected
 
 
 # the door

@@ -27,9 +27,8 @@ def test_two_periods_by_hand() -> None:
 
 def test_of_returns_that_never_vary_it_is_the_growth_rate_at_any_risk_aversion() -> None:
     for aversion in (0.5, 1.0, 3.0, 20.0):
-        assert certainty_equivalent([0.001] * 40, 60.0, aversion) == pytest.approx(
-            1.001 ** (40 * YEAR / 60.0) - 1.0, rel=1e-12
-        )
+        expected = pytest.approx(1.001 ** (40 * YEAR / 60.0) - 1.0, rel=1e-12)
+        assert certainty_equivalent([0.001] * 40, 60.0, aversion) == expected
 
 
 def test_at_a_risk_aversion_of_one_it_is_the_growth_rate_and_falls_as_it_rises() -> None:

@@ -105,10 +105,8 @@ def test_cppi_holds_a_multiple_of_its_cushion() -> None:
         start_weights=0.8 * np.array(TARGET.weights),
     )  # fmt: skip
     assert result.weights.iloc[1].to_numpy() == pytest.approx(3 * 0.28 / 1.08 * np.array([0.6, 0.4]), abs=1e-14)
-    assert (
-        result.decisions()["reason"].iloc[0]
-        == "NAV exceeds the floor by 25.93 % of NAV: the rule holds 77.78 % of the target"
-    )
+    expected = "NAV exceeds the floor by 25.93 % of NAV: the rule holds 77.78 % of the target"
+    assert result.decisions()["reason"].iloc[0] == expected
 
 
 def test_a_stop_goes_to_cash_for_its_sessions_and_starts_anew() -> None:

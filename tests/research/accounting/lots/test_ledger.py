@@ -333,9 +333,8 @@ def test_the_ledger_is_that_of_each_unit_in_any_order_of_arrival(
         oracle.take(event, number)
     chance.shuffle(events)
     ledger = opened(lots, ACCOUNTS).after(events, rules, {SHELTERED})
-    assert {y: g for y, g in ledger.realised.items() if abs(g) > 1e-9} == {
-        year: pytest.approx(float(gain), abs=1e-9) for year, gain in oracle.realised().items() if gain
-    }
+    expected = {year: pytest.approx(float(gain), abs=1e-9) for year, gain in oracle.realised().items() if gain}
+    assert {y: g for y, g in ledger.realised.items() if abs(g) > 1e-9} == expected
     for account, asset in product(ACCOUNTS, {*ledger.lots, *(u.asset for u in oracle.units)}):
         kept = [u for u in oracle.units if (u.account, u.asset) == (account, asset)]
         mine = [each for each in ledger.lots.get(asset, ()) if each.account == account]

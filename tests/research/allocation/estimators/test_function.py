@@ -84,6 +84,5 @@ def test_other_settings_are_refused(settings, words):
 
 
 def test_it_prints_its_function_by_name():
-    assert repr(FunctionAllocation(inverse_volatility, 60)) == (
-        "FunctionAllocation(inverse_volatility, window=60, schedule='month')"
-    )
+    expected = "FunctionAllocation(inverse_volatility, window=60, schedule='month')"
+    assert repr(FunctionAllocation(inverse_volatility, 60)) == expected

@@ -47,9 +47,8 @@ def test_a_mirror_is_far_by_correlation_and_near_without_its_sign():
     returns = np.column_stack([up, -up])
     found = {name: apart(name, returns)[0, 1] for name in DISTANCES}
     assert found["correlation"] == found["rank"] == 1.0
-    assert [found[name] for name in ("absolute_correlation", "distance_correlation")] == pytest.approx(
-        [0.0, 0.0], abs=1e-6
-    )
+    expected = pytest.approx([0.0, 0.0], abs=1e-6)
+    assert [found[name] for name in ("absolute_correlation", "distance_correlation")] == expected
 
 
 def test_dependence_without_correlation_is_seen():

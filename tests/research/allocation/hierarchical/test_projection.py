@@ -223,9 +223,8 @@ def test_a_target_moves_no_further_than_its_turnover(stocks, past_of):
     free, held = HRP(window=252).target(past), model.answer(past, previous).weights
     assert np.maximum(free - previous, 0.0).sum() > 0.11
     assert np.maximum(held - previous, 0.0).sum() == pytest.approx(0.1, abs=1e-8)
-    assert model.hierarchy(past, previous).by_line()["weight"].to_numpy() == pytest.approx(
-        held[[past.assets.index(name) for name in model.hierarchy(past).assets]], abs=0.0
-    )
+    expected = pytest.approx(held[[past.assets.index(name) for name in model.hierarchy(past).assets]], abs=0.0)
+    assert model.hierarchy(past, previous).by_line()["weight"].to_numpy() == expected
 
 
 def test_bounds_that_exclude_every_portfolio_are_told(stocks, past_of):

@@ -48,9 +48,8 @@ def test_without_penalty_and_goal_it_is_risk_parity(noisy):
     forecast, budgets = Estimated(window=60), {"A00": 0.4}
     relaxed = RelaxedRiskParity(penalty=0.0, forecast=forecast, budgets=budgets).answer(noisy.past(200))
     assert relaxed.value == pytest.approx(0.0, abs=1e-9)
-    assert relaxed.weights == pytest.approx(
-        RiskParity(forecast=forecast, budgets=budgets).target(noisy.past(200)), abs=1e-6
-    )
+    expected = pytest.approx(RiskParity(forecast=forecast, budgets=budgets).target(noisy.past(200)), abs=1e-6)
+    assert relaxed.weights == expected
 
 
 def test_a_goal_of_return_binds_and_has_a_price(noisy):

@@ -127,9 +127,8 @@ def test_what_is_left_of_the_budgets_is_shared_equally_and_excluded_lines_leave_
     budgets, same = shares({"A": 0.4}, limits, ())
     assert budgets == pytest.approx([0.5, 0.25, 0.25, 0.0])
     assert same is limits
-    assert shares({"A": 0.4}, build(Constraints(), known), ("E", "F"))[0] == pytest.approx(
-        np.array([0.4, 0.12, 0.12, 0.12]) / 0.76
-    )
+    expected = pytest.approx(np.array([0.4, 0.12, 0.12, 0.12]) / 0.76)
+    assert shares({"A": 0.4}, build(Constraints(), known), ("E", "F"))[0] == expected
 
 
 def test_a_line_without_a_budget_is_not_held():

@@ -115,10 +115,8 @@ def test_no_number_depends_on_the_days_after_it(market: Market, row: int) -> Non
     same = replace(market, facts={"value": market.facts["value"]})
     rows = np.arange(0, row + 1, 7)
     assert features(changed.past(row), rows).numbers.tobytes() == features(same.past(row), rows).numbers.tobytes()
-    assert (
-        features(same.until(market.dates[row]).past(row), rows).numbers.tobytes()
-        == features(same.past(row), rows).numbers.tobytes()
-    )
+    expected = features(same.past(row), rows).numbers.tobytes()
+    assert features(same.until(market.dates[row]).past(row), rows).numbers.tobytes() == expected
 
 
 def test_a_market_of_returns_alone_has_fewer_features() -> None:

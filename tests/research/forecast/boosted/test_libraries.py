@@ -71,9 +71,8 @@ def test_a_fold_is_forecast_by_trees_of_the_others_and_their_number_has_the_leas
     changed[:400] = (
         0.0  # the first fold is not forecast from its own outcomes, which count in the number of trees alone
     )
-    assert libraries.folded(library, replace(growth, rounds=1), x, changed, FOLDS)[1][:400].tobytes() == (
-        libraries.folded(library, replace(growth, rounds=1), x, y, FOLDS)[1][:400].tobytes()
-    )
+    expected = libraries.folded(library, replace(growth, rounds=1), x, y, FOLDS)[1][:400].tobytes()
+    assert libraries.folded(library, replace(growth, rounds=1), x, changed, FOLDS)[1][:400].tobytes() == expected
 
 
 @pytest.mark.parametrize("library", BOOSTING_LIBRARIES)

@@ -224,6 +224,5 @@ def test_the_largest_contributions_are_named_with_their_values() -> None:
 
 def test_a_line_without_contributions_has_its_mean_so_far() -> None:
     zeros = pd.Series({"a": 0.0, "b": 1e-6})
-    assert sentence("SPY", 0.01, zeros, zeros, 21) == (
-        "SPY is expected to return 1.00 % over 21 sessions, its mean so far: no feature distinguishes it."
-    )
+    expected = "SPY is expected to return 1.00 % over 21 sessions, its mean so far: no feature distinguishes it."
+    assert sentence("SPY", 0.01, zeros, zeros, 21) == expected

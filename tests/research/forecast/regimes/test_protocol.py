@@ -66,10 +66,8 @@ def test_what_is_shown_as_known_is_what_was_in_force_on_the_day(market: Market, 
     assert known[first:].all()
     assert first == int(regimes.fit_rows(market.past(DAYS))[0])
     for row in (first, 800, 1_000, DAYS):
-        assert (
-            shown.iloc[row].tolist()
-            == regimes.in_force(market.past(row))[0].probabilities(market.past(row))[-1].tolist()
-        )
+        expected = regimes.in_force(market.past(row))[0].probabilities(market.past(row))[-1].tolist()
+        assert shown.iloc[row].tolist() == expected
     assert shown[:901].equals(as_known(regimes, otherwise(market, 900).past(900)).set_axis(shown.columns, axis=1))
 
 

@@ -97,11 +97,8 @@ def test_several_views_are_read_from_one_text() -> None:
     found = read_views(
         "SPY returns 7% a year, confidence 40%;VEA beats VWO by 2% a year; AGG returns 1% a year, uncertainty 1%;"
     )
-    assert [view.view for view in found] == [
-        "SPY returns 7% a year",
-        "VEA beats VWO by 2% a year",
-        "AGG returns 1% a year",
-    ]
+    expected = ["SPY returns 7% a year", "VEA beats VWO by 2% a year", "AGG returns 1% a year"]
+    assert [view.view for view in found] == expected
     assert [view.confidence for view in found] == [0.4, 0.5, None]
     assert found[2].uncertainty == 0.01
 

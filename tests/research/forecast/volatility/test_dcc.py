@@ -75,9 +75,8 @@ def test_over_a_horizon_correlations_come_back_to_their_target() -> None:
     both = one.news + one.memory
     by_hand = sum(np.outer(d, d) * (one.target + both**k * (first - one.target)) for k, d in enumerate(deviations))
     np.testing.assert_allclose(many.predict(past).covariance, by_hand, rtol=1e-10)
-    assert standardised(past, one.laws, one.laws.variances(past), np.arange(3), 1_260).std() == pytest.approx(
-        1.0, abs=0.05
-    )
+    expected = pytest.approx(1.0, abs=0.05)
+    assert standardised(past, one.laws, one.laws.variances(past), np.arange(3), 1_260).std() == expected
 
 
 def test_a_line_listed_after_the_fit_is_left_out_with_a_note(facts_market: Market) -> None:

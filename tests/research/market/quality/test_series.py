@@ -37,9 +37,8 @@ def test_a_missing_month_is_a_gap_and_the_longest_is_named() -> None:
 
 def test_a_daily_series_has_a_gap_where_more_than_a_week_is_missing() -> None:
     christmas = np.arange("2020-12-24", "2020-12-31", dtype="datetime64[D]")
-    assert checked(np.setdiff1d(SESSIONS, christmas)).findings == (
-        "X has 1 gap, the longest from 2020-12-23 to 2020-12-31, 8 days, while the median step is 1 day.",
-    )
+    expected = ("X has 1 gap, the longest from 2020-12-23 to 2020-12-31, 8 days, while the median step is 1 day.",)
+    assert checked(np.setdiff1d(SESSIONS, christmas)).findings == expected
 
 
 def test_a_month_is_late_when_the_third_after_it_has_begun() -> None:

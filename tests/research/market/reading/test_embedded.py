@@ -50,9 +50,8 @@ def test_every_embedded_market_has_a_row_for_each_session_and_no_other(
     assert market.name == name
     assert np.array_equal(market.days, sessions(market.days[0], market.days[-1], "XNYS"))
     halted = market.listed & ~market.tradable
-    assert {market.assets[i]: int(halted[:, i].sum()) for i in np.flatnonzero(halted.any(axis=0))} == HALTED.get(
-        name, {}
-    )
+    expected = HALTED.get(name, {})
+    assert {market.assets[i]: int(halted[:, i].sum()) for i in np.flatnonzero(halted.any(axis=0))} == expected
     assert (market.exits == len(market.dates)).all()  # none is stated, and none is invented
     assert set(market.instruments["currency"]) == {"USD"}
 
@@ -180,9 +179,8 @@ def test_funds_are_listed_on_the_day_that_their_issuers_name(etfs: Market, asset
 def test_days_without_volume_are_kept_as_published(etfs: Market) -> None:
     assert etfs.volumes is not None
     idle = etfs.volumes == 0.0
-    assert {name: int(idle[:, i].sum()) for i, name in enumerate(etfs.assets) if idle[:, i].any()} == {
-        **{"BND": 1, "VOX": 16, "VUG": 2}
-    }
+    expected = {**{"BND": 1, "VOX": 16, "VUG": 2}}
+    assert {name: int(idle[:, i].sum()) for i, name in enumerate(etfs.assets) if idle[:, i].any()} == expected
     assert etfs.tradable[idle].all()
     (note,) = [note for note in etfs.notes if "no volume" in note]
     assert (note.assets, str(note.first), str(note.last)) == (("BND", "VOX", "VUG"), "2004-02-12", "2018-07-26")
@@ -252,9 +250,8 @@ def test_dividend_funds_have_the_size_and_days_that_their_origin_describes(payer
     assert payers.shape == (5033, 4)
     assert payers.assets == ("GLD", "HDV", "SPY", "TLT")
     assert (str(payers.days[0]), str(payers.days[-1])) == ("2000-07-14", "2020-07-16")
-    assert [listing(payers, asset) for asset in payers.assets] == [
-        *("2004-11-18", "2011-03-31", "2000-07-14", "2002-07-26")
-    ]
+    expected = [*("2004-11-18", "2011-03-31", "2000-07-14", "2002-07-26")]
+    assert [listing(payers, asset) for asset in payers.assets] == expected
     assert payers.dividends is not None
     assert (payers.dividends > 0.0).sum(axis=0).tolist() == [0, 38, 81, 215]
     assert payers.splits is not None

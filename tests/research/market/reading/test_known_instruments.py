@@ -31,17 +31,15 @@ def own(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
 
 def test_classes_are_those_of_the_embedded_markets() -> None:
     embedded = {**US_ETF_CLASSES, **MULTI_ASSET_CLASSES}
-    assert {a: KNOWN.by_id[a].asset_class for a in embedded if a != "COM"} == {
-        a: word for a, word in embedded.items() if a != "COM"
-    }
+    expected = {a: word for a, word in embedded.items() if a != "COM"}
+    assert {a: KNOWN.by_id[a].asset_class for a in embedded if a != "COM"} == expected
 
 
 def test_sectors_are_those_of_the_embedded_markets() -> None:
     embedded = {**EXIT_SECTORS, **SP500_SECTORS}
     gone = {"BABA", "SHLD", "UAA"}  # which the table does not have
-    assert {a: KNOWN.by_id[a].sector for a in embedded if a not in gone} == {
-        a: sector for a, sector in embedded.items() if a not in gone
-    }
+    expected = {a: sector for a, sector in embedded.items() if a not in gone}
+    assert {a: KNOWN.by_id[a].sector for a in embedded if a not in gone} == expected
 
 
 def test_funds_were_listed_on_the_day_of_their_first_embedded_bar() -> None:

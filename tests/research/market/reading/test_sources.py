@@ -71,9 +71,8 @@ def test_halt_is_marked_at_the_last_price_and_earns_the_gap_when_it_trades_again
     market = make({"A": [50.0, 52.0, NONE, NONE, 65.0]}, missing="halt")
     assert market.tradable[:, 0].tolist() == [True, True, False, False, True]
     assert market.returns[:, 0].tolist() == pytest.approx([0.0, 0.04, 0.0, 0.0, 0.25])
-    assert warnings_of(market) == [
-        "A has no price on 2 sessions, 2022-12-29 to 2022-12-30: taken for a halt, marked at the last price."
-    ]
+    expected = ["A has no price on 2 sessions, 2022-12-29 to 2022-12-30: taken for a halt, marked at the last price."]
+    assert warnings_of(market) == expected
 
 
 def test_halt_to_the_end_is_said_to_be_one(make: Callable[..., Market]) -> None:
@@ -141,10 +140,8 @@ def test_quotes_volumes_and_bars_are_put_under_their_names(days: pd.DatetimeInde
     assert market.volumes.tolist() == [[0.0, 5.0]] * 5
     assert np.array_equal((market.bars or {})["open"], market.prices, equal_nan=True)
     assert market.tradable.all()  # a quote serves tickets; its absence halts nothing
-    assert market.instruments["adjustment"].tolist() == [
-        "returns: as given; no quotes",
-        "returns: as given; quotes: as given",
-    ]
+    expected = ["returns: as given; no quotes", "returns: as given; quotes: as given"]
+    assert market.instruments["adjustment"].tolist() == expected
 
 
 @cases(

@@ -335,9 +335,8 @@ def test_every_format_names_the_account_of_each_order() -> None:
     jsonschema.Draft202012Validator(schema).validate(document)
     assert [row["account"] for row in document["accounts"]] == ["taxable", "ira"]
     rows = list(csv.DictReader(io.StringIO(oms.write(ticket).decode(), newline="")))
-    assert [(row["AllocationAccount"], row["Symbol"], row["Side"]) for row in rows] == [
-        (order.account, order.symbol, order.side.upper()) for order in ticket.orders
-    ]
+    expected = [(order.account, order.symbol, order.side.upper()) for order in ticket.orders]
+    assert [(row["AllocationAccount"], row["Symbol"], row["Side"]) for row in rows] == expected
     blocks: dict[str, list[dict[str, str]]] = {}
     for row in rows:
         blocks.setdefault(row["OrderID"], []).append(row)

@@ -78,10 +78,8 @@ SOLD = ("SPY", "sell", 133, Decimal("383.5"), "USD")
 
 def test_a_statement_of_interactive_brokers(tmp_path: Path, portfolio: Portfolio) -> None:
     got = read(tmp_path, IB_STATEMENT, portfolio)
-    assert trades(got) == [
-        ("AGG", "buy", 1_400, Decimal("97.4"), "USD", {"commission": "3.9"}),
-        (*SOLD, {"commission": "5.1"}),
-    ]
+    expected = [("AGG", "buy", 1_400, Decimal("97.4"), "USD", {"commission": "3.9"}), (*SOLD, {"commission": "5.1"})]
+    assert trades(got) == expected
     assert [fill.moment for fill in got.fills] == [at(15, 15, 32), at(15, 16, 1)]
     assert amounts(got.proposals) == [
         ("dividend", 31, "SPY", "5806.46", "USD"),
@@ -114,10 +112,8 @@ Trades,Data,Order,Forex,USD,EUR.USD,"2022-12-30, 10:15:32","-7,468.30",1.0664,79
 def test_flex_queries_of_interactive_brokers(tmp_path: Path, portfolio: Portfolio) -> None:
     """Rows that sum executions are left out; a cancelled trade names the one that it takes back."""
     got = read(tmp_path, IB_FLEX, portfolio)
-    assert [(fill.key, fill.quantity, fill.order_id, fill.fees) for fill in got.fills] == [
-        ("ib:501", 100, "ours", {}),
-        ("ib:503", 133, "ours", {"commission": Decimal("5.1")}),
-    ]
+    expected = [("ib:501", 100, "ours", {}), ("ib:503", 133, "ours", {"commission": Decimal("5.1")})]
+    assert [(fill.key, fill.quantity, fill.order_id, fill.fees) for fill in got.fills] == expected
     assert [(each.key, each.corrects, each.fill) for each in got.corrections] == [("ib:502", "ib:501", None)]
     assert [(e.entry_id, e.fill, e.amount, e.currency) for e in got.entries] == [
         ("ib:501 commission", "ib:501", Decimal("-5.1"), "EUR")
@@ -208,10 +204,8 @@ def test_trades_of_binance_and_kraken_are_in_utc_and_pay_fees_in_coins(tmp_path:
 def test_a_table_of_ones_own_states_corrections_busts_and_cash(tmp_path: Path, portfolio: Portfolio) -> None:
     got = read(tmp_path, OWN, portfolio, Reading())
     assert [fill.key for fill in got.fills] == [":1"]
-    assert [(c.key, c.corrects, c.fill and c.fill.quantity) for c in got.corrections] == [
-        (":2", ":1", 12),
-        (":3", ":2", None),
-    ]
+    expected = [(":2", ":1", 12), (":3", ":2", None)]
+    assert [(c.key, c.corrects, c.fill and c.fill.quantity) for c in got.corrections] == expected
     assert [(e.entry_id, e.kind, e.amount, e.words) for e in got.entries] == [(":4", "deposit", 1_000, "from the bank")]
 
 

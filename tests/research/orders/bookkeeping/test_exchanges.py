@@ -177,9 +177,8 @@ def test_a_book_is_an_independent_fold_in_any_order_of_arrival(events: list[Even
     book = Book("desk", "desk.yaml", "USD", FIRST, opening, splits=of(BookSplit), exchanges=of(BookExchange),
                 transfers=of(BookTransfer), fills=of(BookedFill), entries=of(CashEntry))  # fmt: skip
     (holder,) = book.holders
-    assert {asset: float(holder.units[asset]) for asset in ASSETS} == pytest.approx(
-        {asset: float(count) for asset, count in units.items()}, abs=1e-9
-    )
+    expected = pytest.approx({asset: float(count) for asset, count in units.items()}, abs=1e-9)
+    assert {asset: float(holder.units[asset]) for asset in ASSETS} == expected
     assert holder.cash["USD"] == pytest.approx(Decimal(float(cash)), abs=Decimal("1e-9"))
     days = sorted(event.day for event in events)
     for day, (before,) in zip(days, book.holders_before(days), strict=True):

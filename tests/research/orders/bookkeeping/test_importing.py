@@ -236,10 +236,8 @@ def test_in_accounts_with_tax_lots_and_in_two_currencies_busts_leave_the_fills_t
 def test_a_fill_is_matched_by_the_venues_id_else_by_rule_and_marked(sent: Portfolio, book: Book) -> None:
     by_id, by_rule = fill("sell", 60, 100, "f1", order_id="ib-7"), fill("buy", 10, 50, "f2", order_id="ib-8")
     done = imported(sent, book, Activity((by_id, by_rule)), **{"ib-7": "one"})
-    assert [(row.fill_id, row.order_id, row.by_rule) for row in done.blotter.fills] == [
-        ("v:f1", "one", False),
-        ("v:f2", "two", True),
-    ]
+    expected = [("v:f1", "one", False), ("v:f2", "two", True)]
+    assert [(row.fill_id, row.order_id, row.by_rule) for row in done.blotter.fills] == expected
 
 
 @cases(

@@ -42,11 +42,8 @@ def compared(book: Book, portfolio: Portfolio, a: float, b: float, cash: float) 
 
 def test_equal_amounts_have_no_cause(two: Portfolio, book: Book) -> None:
     lines = compared(book, two, 500, 700, 15_050.0)
-    assert [(line.book, line.difference, line.file, line.causes) for line in lines.values()] == [
-        (500, 0, 600, ()),
-        (700, 0, 700, ()),
-        (15_050, 0, 5_000, ()),
-    ]
+    expected = [(500, 0, 600, ()), (700, 0, 700, ()), (15_050, 0, 5_000, ())]
+    assert [(line.book, line.difference, line.file, line.causes) for line in lines.values()] == expected
 
 
 def test_each_difference_has_the_cause_of_its_amount(two: Portfolio, book: Book) -> None:

@@ -26,10 +26,8 @@ def own(portfolio: Portfolio, **units: float) -> TradeList:
 def test_own_orders_have_the_figures_of_paper(two: Portfolio) -> None:
     """10 bp of 10,000 and of 7,500; A is 60 % of 100,000 and B 35 %, both should be 50 %."""
     got = own(two, A=-100.0, B=150.0)
-    assert got.orders[["side", "asset", "units", "notional", "cost"]].to_numpy().tolist() == [
-        ["sell", "A", 100.0, 10_000.0, 10.0],
-        ["buy", "B", 150.0, 7_500.0, 7.5],
-    ]
+    expected = [["sell", "A", 100.0, 10_000.0, 10.0], ["buy", "B", 150.0, 7_500.0, 7.5]]
+    assert got.orders[["side", "asset", "units", "notional", "cost"]].to_numpy().tolist() == expected
     assert (got.facts["cash_after"], got.facts["nav_after"], got.turnover) == (7_482.5, 99_982.5, 0.1)
     assert got.orders["weight_after"].tolist() == pytest.approx([50_000 / 99_982.5, 42_500 / 99_982.5])
     assert got.orders["reason"].tolist() == [f"10.00 points over target: {WHY}", f"15.00 points under target: {WHY}"]
@@ -53,9 +51,8 @@ def test_the_orders_of_a_policy_given_by_a_person_are_the_same(desks: Any, data:
     mine, theirs = make_ticket(got).document, make_ticket(asked).document
     assert mine["totals"] == theirs["totals"]
     same = set(theirs["orders"][0]) - {"reason", "client_order_id"}
-    assert [{key: row[key] for key in same} for row in mine["orders"]] == [
-        {key: row[key] for key in same} for row in theirs["orders"]
-    ]
+    expected = [{key: row[key] for key in same} for row in theirs["orders"]]
+    assert [{key: row[key] for key in same} for row in mine["orders"]] == expected
     after = [document["before_after"]["after"] for document in (mine, theirs)]
     assert after[0] == after[1]
 

@@ -202,9 +202,8 @@ def test_lot_that_is_not_held_is_not_sold_to_reach_an_edge_at_zero(desk: Any) ->
 def test_line_that_cannot_trade_stays_and_says_so(desk: Any) -> None:
     halted = desk([100.0, 50.0, 20.0], [600, 700, 250], 0.0, [0.4, 0.4, 0.2], tradable=[True, False, True])
     got = trade_list(halted, Threshold(halted.strategic, 0.02))
-    assert got.held[["asset", "reason"]].to_numpy().tolist() == [
-        ["B", "5.00 points under target: cannot trade on 2022-12-29"]
-    ]
+    expected = [["B", "5.00 points under target: cannot trade on 2022-12-29"]]
+    assert got.held[["asset", "reason"]].to_numpy().tolist() == expected
     assert got.orders["asset"].tolist() == ["A", "C"]
 
 
@@ -218,9 +217,8 @@ def test_reserve_reduces_all_buys_in_proportion(desk: Any) -> None:
     cash = desk([100.0] * 3, [0, 0, 0], 100_000.0, [0.5, 0.3, 0.2], orders=orders, **FREE)
     got = trade_list(cash, Threshold(cash.strategic, 0.02))
     assert got.orders["units"].tolist() == [450.0, 270.0, 180.0]
-    assert got.orders["reason"].tolist() == [
-        f"first purchase: to its target; cut by {cut} units (cash limit)" for cut in (50, 30, 20)
-    ]
+    expected = [f"first purchase: to its target; cut by {cut} units (cash limit)" for cut in (50, 30, 20)]
+    assert got.orders["reason"].tolist() == expected
     assert got.sized.cash == 10_000.0
 
 
@@ -516,6 +514,5 @@ def test_cash_that_never_suffices_is_no_matter_of_settlement(desk: Any) -> None:
     held = desk([100.0, 50.0], [500, 200], 0.0, [0.4, 0.6], commission=0.0, half_spread=0.0)
     terms = TicketTerms(settlement_days=1, settlement_days_by_line={"A": 2})
     poor = replace(held, ticket=terms, orders=replace(held.orders, reserve=26.0 / 60.0))
-    assert trade_list(poor, Never(poor.strategic), request=Request(to_target=True)).binding == (
-        "cash limit, 43.33 % of NAV and prices worse by 0.00 % (B)",
-    )
+    expected = ("cash limit, 43.33 % of NAV and prices worse by 0.00 % (B)",)
+    assert trade_list(poor, Never(poor.strategic), request=Request(to_target=True)).binding == expected

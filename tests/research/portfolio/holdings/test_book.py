@@ -68,9 +68,8 @@ def test_a_portfolio_read_from_its_book_holds_what_it_held(name: str) -> None:
     read = load_portfolio(_path(name), POSITIONS | accounts)
     assert read.cash == after.cash
     assert read.shares.tolist() == after.shares.tolist()
-    assert [(a.name, a.cash, a.units.tolist()) for a in read.accounts] == [
-        (a.name, a.cash, a.units.tolist()) for a in after.accounts
-    ]
+    expected = [(a.name, a.cash, a.units.tolist()) for a in after.accounts]
+    assert [(a.name, a.cash, a.units.tolist()) for a in read.accounts] == expected
     assert read.tax_lots == after.tax_lots
     assert read.blotter == after.blotter
     assert repr(trade_list(read, policy).orders) == repr(trade_list(after, policy).orders)

@@ -94,9 +94,8 @@ def test_what_is_written_again_adds_no_row_and_one_fill_more_adds_one(whole: Boo
     before = rows_of(write_book(whole, at(0)))
     assert rows_of(write_book(whole, at(1))) == before
     after = rows_of(write_book(replace(whole, fills=(*whole.fills, replace(FILL, fill_id="v:3"))), at(2)))
-    assert [(row.part, row.name, row.day, row.known) for row in after[len(before) :]] == [
-        ("fills", "v:3", "2022-12-30", "2022-12-31T21:00:00.000000Z")
-    ]
+    expected = [("fills", "v:3", "2022-12-30", "2022-12-31T21:00:00.000000Z")]
+    assert [(row.part, row.name, row.day, row.known) for row in after[len(before) :]] == expected
 
 
 def test_a_clock_that_goes_back_leaves_the_order_of_what_was_known(book: Book, whole: Book) -> None:

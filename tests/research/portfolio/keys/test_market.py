@@ -25,10 +25,8 @@ def test_facts_of_lines_and_of_files_reach_an_allocation(write: Any, tmp_path: P
     path.write_text(path.read_text().replace("target: 0.60, ", "target: 0.60, facts: {region: us, esg: 7}, "))
     got = load_portfolio(path)
     market = got.market
-    assert [market.past(market.row(day)).fact("cap").tolist() for day in ("2015-07-01", "2016-07-01")] == [
-        [4, 1],
-        [5, 1],
-    ]
+    expected = [[4, 1], [5, 1]]
+    assert [market.past(market.row(day)).fact("cap").tolist() for day in ("2015-07-01", "2016-07-01")] == expected
     assert market.past(0).fact("region").tolist() == ["us", ""]
     assert got.settings["market"] == {"file": "multi_asset_daily", "facts": {"cap": "caps.csv"}}
     assert got.settings["lines"]["SPY"]["facts"] == {"region": "us", "esg": 7}

@@ -149,10 +149,8 @@ def test_shocks_of_other_portfolios_are_left_out_and_named() -> None:
     found, left_out = shock_effects(np.array([0.6, 0.4]), past, shocks, 504)
     assert [one.name for one in found] == ["Equities", "Both"]
     assert found[0].lines[0] == pytest.approx(-0.12)
-    assert left_out == [
-        "Crypto: the portfolio has no crypto.",
-        "Both: without gold, which the portfolio does not have.",
-    ]
+    expected = ["Crypto: the portfolio has no crypto.", "Both: without gold, which the portfolio does not have."]
+    assert left_out == expected
 
 
 @cases(

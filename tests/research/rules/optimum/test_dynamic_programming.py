@@ -63,9 +63,8 @@ def test_losses_of_the_worked_market() -> None:
 def test_the_half_width_of_one_line_is_the_closed_form(days: float, close: float) -> None:
     interval = days / 252
     region = one_line(10 * BP, interval)
-    assert half_width(region) == pytest.approx(
-        best_half_width(P, 10 * BP, G, sigma=SIGMA, interval=interval), rel=close
-    )
+    expected = pytest.approx(best_half_width(P, 10 * BP, G, sigma=SIGMA, interval=interval), rel=close)
+    assert half_width(region) == expected
     assert region.upper[0][0] == pytest.approx(-region.lower[0][0], rel=0.01)  # to leading order, neither side is wider
 
 
@@ -74,9 +73,8 @@ def test_the_loss_of_one_line_comes_to_the_closed_form_as_costs_fall(cost: float
     """The closed form leaves out what is of higher order in the width, which falls with the cube root of cost."""
     interval = (cost / 1e-3) ** (2 / 3) / 252
     h = best_half_width(P, cost, G, sigma=SIGMA, interval=interval)
-    assert one_line(cost, interval).value == pytest.approx(
-        to_edge(P, SIGMA, h, interval).loss(SIGMA, cost, G), rel=close
-    )
+    expected = pytest.approx(to_edge(P, SIGMA, h, interval).loss(SIGMA, cost, G), rel=close)
+    assert one_line(cost, interval).value == expected
 
 
 def test_the_width_grows_with_the_cube_root_of_cost_and_the_loss_with_its_two_thirds() -> None:

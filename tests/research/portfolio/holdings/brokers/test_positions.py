@@ -162,12 +162,8 @@ def test_columns_are_declared(tmp_path: Path) -> None:
     symbols = {"SPX": "SPY", "GELD": "cash", "KO": "ignore"}
     columns = {"asset": "Kürzel", "units": "stück", "value": "Betrag", "account": "Depot"}
     got = reading(tmp_path, text, columns=columns, symbols=symbols)
-    assert (got.units, got.values, got.balances, got.accounts) == (
-        {"SPY": 3.0},
-        {"SPY": 1_150.32},
-        {"USD": 7.0},
-        ("A",),
-    )
+    expected = ({"SPY": 3.0}, {"SPY": 1_150.32}, {"USD": 7.0}, ("A",))
+    assert (got.units, got.values, got.balances, got.accounts) == expected
     assert got.notes[-1] == "positions.csv, row 4 is no position: KO is left aside, as `symbols` says, worth a lot."
 
 
@@ -361,9 +357,8 @@ def test_any_table_reads_back_exactly(
     written.writerows(table)
     written.writerows([[line] for line in d["below"]])
     got = reading(tmp_path_factory.mktemp("any"), text.getvalue().encode(d["encoding"]), decimal=d["decimal"])
-    assert [(row.account, row.asset, row.units, row.value) for row in got.held] == [
-        (account, asset, float(units), float(value)) for account, asset, units, value in rows
-    ]
+    expected = [(account, asset, float(units), float(value)) for account, asset, units, value in rows]
+    assert [(row.account, row.asset, row.units, row.value) for row in got.held] == expected
     assert sum((got.balances or {}).values()) == float(cash)
     assert len([note for note in got.notes if "is no position" in note]) == sum(map(bool, d["below"]))
 
