@@ -40,9 +40,8 @@ def played(folder: Path, then: str, **environment: str) -> subprocess.CompletedP
     inherited = {name: value for name, value in os.environ.items() if name not in unset}
     given = {"NUMBA_CACHE_DIR": str(folder), "PYTHONPATH": os.pathsep.join([str(ROOT), str(folder)])}
     script = f"from kernels import run, wrong\n{then}"
-    return subprocess.run(
-        [sys.executable, "-c", script], env=inherited | given | environment, capture_output=True, text=True, check=True
-    )
+    env = inherited | given | environment
+    return subprocess.run([sys.executable, "-c", script], env=env, capture_output=True, text=True, check=True)
 
 
 def test_a_notebook_shows_it_in_the_cell_that_waits(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:

@@ -58,17 +58,15 @@ def test_gaps_are_counted_in_costs() -> None:
 
 
 def test_a_line_that_trades_free_goes_first() -> None:
-    out, _ = point(
-        [0.56, 0.20, 0.24], [0.4, 0.1, 0.1], [0.54, 0.4, 0.4], cost=[1e-4, 1e-4, 0.0], target=[0.5, 0.25, 0.25]
-    )
+    cost = [1e-4, 1e-4, 0.0]
+    out, _ = point([0.56, 0.20, 0.24], [0.4, 0.1, 0.1], [0.54, 0.4, 0.4], cost=cost, target=[0.5, 0.25, 0.25])
     assert out == pytest.approx([0.54, 0.21, 0.25], abs=1e-15)
 
 
 def test_no_line_crosses_its_target_while_another_is_under_its_own() -> None:
     """The second line is over its target, and is not bought, though it is cheapest."""
-    out, _ = point(
-        [0.57, 0.27, 0.16], [0.4, 0.1, 0.1], [0.54, 0.4, 0.4], cost=[5e-4, 1e-5, 5e-4], target=[0.5, 0.25, 0.25]
-    )
+    cost = [5e-4, 1e-5, 5e-4]
+    out, _ = point([0.57, 0.27, 0.16], [0.4, 0.1, 0.1], [0.54, 0.4, 0.4], cost=cost, target=[0.5, 0.25, 0.25])
     assert out == pytest.approx([0.54, 0.27, 0.19], abs=1e-15)
 
 
@@ -82,9 +80,8 @@ def test_what_targets_do_not_take_goes_past_them_by_one_distance() -> None:
 
 
 def test_a_line_with_target_zero_is_never_raised() -> None:
-    out, _ = point(
-        [0.70, 0.30, 0.0], [0.5, 0.3, 0.0], [0.60, 0.50, 0.10], cost=[2e-4, 2e-4, 1e-4], target=[0.5, 0.5, 0.0]
-    )
+    cost = [2e-4, 2e-4, 1e-4]
+    out, _ = point([0.70, 0.30, 0.0], [0.5, 0.3, 0.0], [0.60, 0.50, 0.10], cost=cost, target=[0.5, 0.5, 0.0])
     assert out == pytest.approx([0.60, 0.40, 0.0], abs=1e-15)
 
 
@@ -255,9 +252,8 @@ def test_the_sum_of_squared_gap_per_cost_is_that_of_a_quadratic_programme() -> N
     tried = 0
     for seed in range(300):
         b = box(seed)
-        b = b._replace(
-            cost=np.maximum(b.cost, 1e-5), lower=np.minimum(b.lower, b.target), upper=np.maximum(b.upper, b.target)
-        )
+        lower = np.minimum(b.lower, b.target)
+        b = b._replace(cost=np.maximum(b.cost, 1e-5), lower=lower, upper=np.maximum(b.upper, b.target))
         way = 1.0 if b.amount > 0.0 else -1.0
         gap = np.where(b.tradable, (b.target - b.clamped) * way, 0.0)
         room = np.maximum(gap, 0.0)

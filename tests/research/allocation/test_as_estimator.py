@@ -133,9 +133,8 @@ def test_purged_folds_a_search_and_stacking_take_an_allocation(frame):
     folds = CombinatorialPurgedCV(n_folds=4, n_test_folds=2)
     assert len(cross_val_predict(AllocationEstimator(InverseVolatility(100)), frame, cv=folds)) == 3
     grid = {"allocation__power": [1.0, 2.0], "allocation__window": [40, 120]}
-    search = GridSearchCV(
-        AllocationEstimator(InverseVolatility()), grid, cv=WalkForward(train_size=120, test_size=90)
-    ).fit(frame)
+    cv = WalkForward(train_size=120, test_size=90)
+    search = GridSearchCV(AllocationEstimator(InverseVolatility()), grid, cv=cv).fit(frame)
     assert len(set(search.cv_results_["mean_test_score"])) == 4
     assert search.best_estimator_.get_params()["allocation__power"] == search.best_params_["allocation__power"]
     stacked = StackingOptimization(

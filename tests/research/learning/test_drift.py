@@ -93,8 +93,7 @@ def test_another_world_of_the_same_days_has_not_drifted(days):
 def test_a_market_twice_as_volatile_has_drifted_and_the_regime_says_so(days):
     answer = closed_form(days)
     card = card_of(days, answer)
-    wilder = replace(
-        days, history=History(frozen(2.0 * days.history.returns), days.history.cash, days.history.tradable)
-    )
+    history = History(frozen(2.0 * days.history.returns), days.history.cash, days.history.tradable)
+    wilder = replace(days, history=history)
     drifted = {drift.feature for drift in observation_drift(card, met(wilder, answer, 1)) if drift.drifted}
     assert "volatility regime" in drifted

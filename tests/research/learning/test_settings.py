@@ -63,9 +63,8 @@ def test_numbers_of_numpy_are_kept_as_plain_ones():
         variation=Variation(cost=np.float32(2)), learner="ppo",
         ppo=PPOSettings(worlds=np.int64(512), gamma=np.float64(0.9)),
     )  # fmt: skip
-    plain = Learned(
-        EqualWeights(), 20_000, (0, 1, 2), variation=Variation(cost=2), learner="ppo", ppo=PPOSettings(gamma=0.9)
-    )
+    ppo = PPOSettings(gamma=0.9)
+    plain = Learned(EqualWeights(), 20_000, (0, 1, 2), variation=Variation(cost=2), learner="ppo", ppo=ppo)
     assert spec == plain
     assert json.dumps(spec.settings()) == json.dumps(plain.settings())
     with pytest.raises(ConfigError, match=r"seeds of Learned are array\(3\): give at least one whole number"):

@@ -57,9 +57,8 @@ def test_two_assets_have_the_weights_and_prices_of_the_closed_form():
     known = Known(("A", "B"), covariance=np.diag([0.04, 0.01]))
     found = by_active_sets(build(Constraints(), known), Objective(norm={WEIGHTS: np.diag([0.2, 0.1])}))
     assert found.x == pytest.approx([0.2, 0.8], abs=1e-15)  # in inverse proportion to variances
-    capped = by_active_sets(
-        build(Constraints(lines={"B": Bounds(most=0.6)}), known), Objective(norm={WEIGHTS: np.diag([0.2, 0.1])})
-    )
+    norm = {WEIGHTS: np.diag([0.2, 0.1])}
+    capped = by_active_sets(build(Constraints(lines={"B": Bounds(most=0.6)}), known), Objective(norm=norm))
     assert capped.x == pytest.approx([0.4, 0.6], abs=1e-15)
     # d volatility / d weight of B = (0.01 × 0.6 - 0.04 × 0.4) / volatility
     assert max(rows.max() for rows in capped.duals) == pytest.approx(0.01 / capped.value, rel=1e-12)

@@ -136,9 +136,8 @@ def test_a_group_without_members_and_facts_that_are_missing_are_refused():
 
 def test_what_is_about_lines_without_a_window_does_not_apply_and_says_so():
     some = Known(NAMES[:2], {"kind": ["stock", "stock"]}, absent=("AGG", "GLD"), elsewhere={"kind": ["bond", "gold"]})
-    found = build(
-        Constraints(lines={"GLD": Bounds(least=0.1)}, groups={"safe": Group(where={"kind": "bond"}, least=0.2)}), some
-    )
+    groups = {"safe": Group(where={"kind": "bond"}, least=0.2)}
+    found = build(Constraints(lines={"GLD": Bounds(least=0.1)}, groups=groups), some)
     assert [limit.key for limit in found.limits] == ["every_line.least", "every_line.most", "net"]
     assert found.notes == (
         "lines.GLD does not apply: none of its assets has a complete window.",

@@ -172,9 +172,8 @@ def test_a_least_weight_of_held_lines_and_a_least_number_conflict() -> None:
 
 def test_a_volatility_limit_conflicts_by_trial_and_its_least_relaxation_is_the_least_volatility() -> None:
     covariance = np.diag([0.04, 0.09])
-    asked = Constraints(
-        volatility=Most(most=0.1), exposures={"loading": Exposure(values={"A": 1.0, "B": 1.0}, most=2.0)}
-    )
+    exposures = {"loading": Exposure(values={"A": 1.0, "B": 1.0}, most=2.0)}
+    asked = Constraints(volatility=Most(most=0.1), exposures=exposures)
     found = conflict(build(asked, Known(("A", "B"), covariance=covariance)))
     assert not found.exact
     assert found.sentence.endswith(" %. Volatility is not linear: the conflict was found by trial.")

@@ -101,9 +101,8 @@ def test_a_step_of_room_may_bring_a_ratio_more_than_its_price_by_hand():
     known = Known(("A", "B"), covariance=np.eye(2))
     aim = maximum_sharpe(np.array([1.0, 0.0]), np.eye(2), 0.0)
     moments = Moments(known.assets, np.array([1.0, 0.0]), known.covariance, 1.0, pd.Timestamp("2022-12-30"))
-    asked = DayProgramme(
-        build(Constraints(lines={"A": Bounds(most=0.1)}), known), moments, lambda limits: optimum(limits, aim)
-    )
+    lines = {"A": Bounds(most=0.1)}
+    asked = DayProgramme(build(Constraints(lines=lines), known), moments, lambda limits: optimum(limits, aim))
     [use] = [one for one in limits_used(asked).uses if one.limit.key == "lines.A.most"]
     assert use.price == pytest.approx(0.01 * 0.9 / 0.82**1.5, rel=1e-6)
     assert use.brought == pytest.approx(0.11 / 0.8042**0.5 - 0.1 / 0.82**0.5, rel=1e-6)
@@ -172,18 +171,16 @@ def test_where_limits_give_way_there_is_no_price_and_solving_again_says_what_roo
 
 @cases("bounds, weight, share", ({"most": 0.5}, 0.25, 0.5), ({"least": 0.1}, 0.25, 0.4), ({"least": 0.0}, 0.25, np.nan))
 def test_the_share_of_a_bound(bounds, weight, share):
-    asked = programme(
-        Constraints(lines={"A": Bounds(least=weight, most=weight)}, groups={"a": Group(lines=("A",), **bounds)})
-    )
+    lines = {"A": Bounds(least=weight, most=weight)}
+    asked = programme(Constraints(lines=lines, groups={"a": Group(lines=("A",), **bounds)}))
     [use] = [one for one in limits_used(asked).uses if one.limit.key.startswith("groups")]
     assert use.at == pytest.approx(weight, abs=1e-8)
     assert use.share == pytest.approx(share, abs=1e-6, nan_ok=True)
 
 
 def test_a_short_position_uses_a_bound_below_zero():
-    asked = programme(
-        Constraints(gross=Most(most=1.5), every_line=Bounds(least=-0.2, most=1.0), lines={"B": Bounds(most=-0.05)})
-    )
+    every_line = Bounds(least=-0.2, most=1.0)
+    asked = programme(Constraints(gross=Most(most=1.5), every_line=every_line, lines={"B": Bounds(most=-0.05)}))
     uses = {one.limit.short: one for one in limits_used(asked).uses}
     assert uses["every line ≥ −20 %"].share == pytest.approx(-min(asked.best(asked.limits).weights) / 0.2, abs=1e-6)
 

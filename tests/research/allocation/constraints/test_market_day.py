@@ -27,9 +27,8 @@ def tagged(make_market):
 
 @pytest.mark.parametrize("word", ["y", "z"])
 def test_a_limit_of_a_word_that_no_line_has_today_is_set_aside_with_a_note(tagged, word):
-    held = MeanVariance(
-        forecast=FORECAST, constraints=Constraints(groups={"few": Group(where={"tag": word}, least=0.6)})
-    )
+    constraints = Constraints(groups={"few": Group(where={"tag": word}, least=0.6)})
+    held = MeanVariance(forecast=FORECAST, constraints=constraints)
     held.check(tagged.past(299))
     path = target_path(held, tagged, start=100)
     for row, answer in zip(path.seen.tolist(), path.answers, strict=True):

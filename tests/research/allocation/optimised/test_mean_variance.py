@@ -151,9 +151,8 @@ def test_robust_utility_is_that_of_skfolio_s_ellipsoid(twenty, stocks, noisy):
         [cp.sum(weights) == 1, weights >= 0, weights <= 1],
     )
     programme.solve(solver="CLARABEL", **TIGHT)
-    allocation = MeanVariance(
-        "robust_utility", forecast=Estimated(covariance="sample", window=len(stocks)), risk_aversion=4.0, confidence=0.9
-    )
+    forecast = Estimated(covariance="sample", window=len(stocks))
+    allocation = MeanVariance("robust_utility", forecast=forecast, risk_aversion=4.0, confidence=0.9)
     mine = allocation.best(twenty.limits(), _a_year(twenty), 0.0)
     assert mine.value == pytest.approx(programme.value, rel=1e-6)
     assert mine.weights == pytest.approx(weights.value, abs=5e-5)  # Clarabel's own end at 1e-5, elsewhere by processor
@@ -367,9 +366,8 @@ def test_a_forecast_of_ones_own_takes_the_place_of_estimates(noisy):
 
 
 def test_turnover_is_kept_from_target_to_target_and_does_not_depend_on_the_start(noisy):
-    allocation = MeanVariance(
-        forecast=Estimated(window=50), constraints=Constraints(turnover=Most(most=0.02)), schedule="month"
-    )
+    constraints = Constraints(turnover=Most(most=0.02))
+    allocation = MeanVariance(forecast=Estimated(window=50), constraints=constraints, schedule="month")
     whole = target_path(allocation, noisy, start=60)
     moved = np.maximum(np.diff(whole.rows, axis=0), 0.0).sum(axis=1)
     listed = np.isclose(noisy.listed[whole.seen[1:]].sum(axis=1), noisy.listed[whole.seen[:-1]].sum(axis=1))

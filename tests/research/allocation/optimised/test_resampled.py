@@ -81,9 +81,8 @@ def test_a_solver_that_failed_before_is_told_with_the_number_of_samples(noisy, m
 
 
 def test_the_answer_says_what_gave_way(noisy):
-    constraints = Constraints(
-        lines={"A00": Bounds(most=0.1)}, groups={"first": Group(lines=("A00",), least=0.5, gives_way=1)}
-    )
+    groups = {"first": Group(lines=("A00",), least=0.5, gives_way=1)}
+    constraints = Constraints(lines={"A00": Bounds(most=0.1)}, groups=groups)
     held, past = MeanVariance(forecast=Estimated(window=60), constraints=constraints), noisy.past(200)
     [gave] = held.answer(past).notes
     assert gave.startswith("first (A00) is at least 50.00 % of NAV: it gave way")

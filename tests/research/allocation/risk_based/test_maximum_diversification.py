@@ -47,9 +47,8 @@ def test_weights_are_those_of_skfolio(stocks, make_market):
     from skfolio.optimization import MaximumDiversification as Theirs
 
     market = make_market(np.vstack([np.zeros(20), stocks.to_numpy()]))
-    mine = MaximumDiversification(forecast=Estimated(window=252, covariance="sample"), upper=0.1).target(
-        market.past(252)
-    )
+    forecast = Estimated(window=252, covariance="sample")
+    mine = MaximumDiversification(forecast=forecast, upper=0.1).target(market.past(252))
     assert mine == pytest.approx(Theirs(max_weights=0.1).fit(stocks).weights_, abs=1e-3)
 
 

@@ -162,9 +162,8 @@ def test_a_portfolio_without_risk_has_no_proportions_of_it():
 
 
 def test_the_allocation_holds_each_line_once_it_has_a_window_and_says_what_binds(noisy):
-    allocation = RiskParity(
-        forecast=Estimated(window=60, covariance="sample"), budgets={"A00": 0.3}, upper={"A01": 0.1}
-    )
+    forecast = Estimated(window=60, covariance="sample")
+    allocation = RiskParity(forecast=forecast, budgets={"A00": 0.3}, upper={"A01": 0.1})
     answer = allocation.answer(noisy.past(150))
     assert [one.limit for one in answer.binding] == ["A01 is at most 10.00 % of NAV"]
     assert "to the weight to volatility ratio" in answer.binding[0].brings

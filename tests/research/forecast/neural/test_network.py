@@ -134,9 +134,8 @@ def test_a_forecast_is_over_the_horizon_of_its_steps(market: Market, learned: Fi
 @pytest.mark.parametrize("architecture", ["tft", "dlinear"])
 def test_nothing_depends_on_days_to_come(market: Market, architecture: str) -> None:
     later = np.arange(420)[:, None] > 400
-    changed = replace(
-        market, returns=np.where(later, 0.5, market.returns), cash=np.where(later[:, 0], 0.1, market.cash)
-    )
+    cash = np.where(later[:, 0], 0.1, market.cash)
+    changed = replace(market, returns=np.where(later, 0.5, market.returns), cash=cash)
     one, two = (series(m.past(400), SMALL) for m in (market, changed))
     assert one.fingerprint == two.fingerprint
     assert one.scales() == two.scales()

@@ -136,9 +136,8 @@ def test_a_process_that_is_killed_is_gone_on_with(past, tmp_path):
         "train(LONG, two_lines(252 * 10, seed=1), COSTS, PENALTY, YEAR, workers=1, checkpoints=sys.argv[1])"
     )
     where = os.pathsep.join([os.path.dirname(__file__), *sys.path])
-    process = subprocess.Popen(
-        [sys.executable, "-c", code, str(tmp_path)], env=os.environ | {"PYTHONPATH": where, "TQDM_DISABLE": "1"}
-    )
+    env = os.environ | {"PYTHONPATH": where, "TQDM_DISABLE": "1"}
+    process = subprocess.Popen([sys.executable, "-c", code, str(tmp_path)], env=env)
     while process.poll() is None and not list(tmp_path.glob("*.safetensors")):
         time.sleep(0.001)
     process.send_signal(signal.SIGKILL)

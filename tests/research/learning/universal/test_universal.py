@@ -224,9 +224,8 @@ def test_another_network_does_not_take_its_place_unasked(monkeypatch, capsys):
 def test_it_plays_any_allocation_without_training_and_holds_until_it_knows_a_covariance():
     market = two_lines(600, seed=5)
     for allocation in (FixedWeights((0.5, 0.5)), FixedWeights((0.4, 0.3)), HRP(window=60)):
-        played = backtest(
-            market, Universal(allocation, tracking_penalty=50.0, returns=120), COSTS, start=market.dates[61]
-        )
+        start = market.dates[61]
+        played = backtest(market, Universal(allocation, tracking_penalty=50.0, returns=120), COSTS, start=start)
         asked = played.ledger.asked
         assert len(asked) > 3
         assert asked.min() >= 120

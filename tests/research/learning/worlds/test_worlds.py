@@ -111,9 +111,8 @@ def test_a_box_of_no_width_is_the_weekly_calendar(days):
 
 def test_nothing_happens_in_a_market_that_stands_still(days):
     history = days.history._replace(returns=frozen(np.zeros_like(days.history.returns)))
-    worlds = Worlds(
-        replace(days, history=history._replace(cash=frozen(np.zeros(len(history.cash))))), days.kinds(8), 5, seed=0
-    )
+    cash = frozen(np.zeros(len(history.cash)))
+    worlds = Worlds(replace(days, history=history._replace(cash=cash)), days.kinds(8), 5, seed=0)
     for _ in range(5):
         np.testing.assert_allclose(worlds.act(np.zeros((8, 8), np.float32)), 0.0, atol=1e-30)
         np.testing.assert_allclose(worlds.nav, 1.0, rtol=1e-15)

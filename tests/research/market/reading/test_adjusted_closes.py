@@ -59,9 +59,8 @@ def test_of_two_splits_that_move_closes_otherwise_one_is_refused() -> None:
 
 
 def test_a_split_without_a_column_is_that_of_the_adjusted_closes_and_another_move_is_refused() -> None:
-    quoted, adjustment, notes = as_quoted(
-        bars(close=[499.23, 129.04], total=[124.8075, 129.04]), None, from_yahoo=False
-    )
+    total = [124.8075, 129.04]
+    quoted, adjustment, notes = as_quoted(bars(close=[499.23, 129.04], total=total), None, from_yahoo=False)
     assert (quoted.numbers["split"].tolist(), adjustment) == ([1.0, 4.0], "raw")
     assert not quoted.numbers["dividend"].any()
     assert "Splits of" in notes[0]

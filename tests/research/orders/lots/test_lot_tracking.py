@@ -108,9 +108,8 @@ def test_limits_of_weights_are_kept_and_soft_ones_have_their_price() -> None:
         free = problem_of(rng, 6)
         most = float(free.goal[:3].sum() / free.position.nav)  # which the point keeps, and the nearest lots may not
         for price in (np.inf, 3.0):
-            limits = replace(
-                free.position.limits, weights=(WeightLimit("group", members(6, 0, 1, 2), 0.0, most, price),)
-            )
+            weights = (WeightLimit("group", members(6, 0, 1, 2), 0.0, most, price),)
+            limits = replace(free.position.limits, weights=weights)
             problem = replace(free, position=replace(free.position, limits=limits))
             solved = solve_lots(problem)
             if solved is None:

@@ -153,9 +153,8 @@ def test_a_buy_under_the_minimum_purchase_of_its_fund_is_held_with_that_reason_a
 
 def test_the_cut_off_of_a_fund_is_said_on_a_list_that_trades_it(desk: Any) -> None:
     four = desk([10.0] * 4, [5_500, 4_000, 0, 0], 500.0, [0.5, 0.45, 0.05, 0.0])
-    limits = replace(
-        four.limits, cut_offs=("", "16:00 America/New_York", "16:00 America/New_York", "12:00 Europe/Paris")
-    )
+    cut_offs = ("", "16:00 America/New_York", "16:00 America/New_York", "12:00 Europe/Paris")
+    limits = replace(four.limits, cut_offs=cut_offs)
     got = trade_list(replace(four, limits=limits), Threshold(four.strategic, 0.02))
     assert sorted(got.orders["asset"]) == ["A", "B", "C"]
     assert [note for note in got.notes if "NAV" in note] == [

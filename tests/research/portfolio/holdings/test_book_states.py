@@ -66,9 +66,8 @@ def grown(chance: Random, book: Book, number: int, newest: date) -> tuple[Book, 
     kind = chance.choices(["fill", "split", "entry", "undone", "list"], [20, 1, 2, 1, 1])[0]
     if kind == "split":
         split = BookSplit(chance.choice("AB"), day, Decimal(2) if chance.random() < 0.5 else Decimal("0.5"))
-        return replace(book, splits=(*book.splits, split)) if split.name not in {
-            s.name for s in book.splits
-        } else book, newest
+        splits = (*book.splits, split)
+        return replace(book, splits=splits) if split.name not in {s.name for s in book.splits} else book, newest
     if kind == "entry":
         entry = CashEntry(f"e{number}", "fee", day, "own", "USD", Decimal("-1.25"))
         return replace(book, entries=(*book.entries, entry)), newest

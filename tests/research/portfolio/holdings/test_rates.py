@@ -42,9 +42,8 @@ def made(tmp_path: Path) -> Made:
 
     def written(fx: str = "", cash: str = "cash: {USD: 5_000, EUR: -350}", columns: Any = None, **more: Any) -> Path:
         k = np.arange(len(DAYS))
-        frame = pd.DataFrame(
-            {"SPY": 380.0 + k % 7, "SAP": 90.0 + k % 5} | (columns or {}), index=pd.DatetimeIndex(DAYS)
-        )
+        index = pd.DatetimeIndex(DAYS)
+        frame = pd.DataFrame({"SPY": 380.0 + k % 7, "SAP": 90.0 + k % 5} | (columns or {}), index=index)
         frame.rename_axis("date").to_csv(tmp_path / "prices.csv")
         for name, content in more.pop("files", {}).items():
             (tmp_path / name).write_text(content, encoding="utf-8")
@@ -82,9 +81,8 @@ def test_a_history_converts_the_market_once(made: Made) -> None:
     assert portfolio.cash == pytest.approx(5_000.0 - round(350 * RATES[-1], 2))
     assert portfolio.nav == pytest.approx(portfolio.holdings.sum() + portfolio.cash)
     assert portfolio.settings["cash"] == {"USD": 5_000.0, "EUR": -350.0}
-    assert (
-        backtest(market, Calendar(portfolio.strategic, "month"), portfolio.costs, start="2022-11-01").nav.iloc[-1] > 0.0
-    )
+    start = "2022-11-01"
+    assert backtest(market, Calendar(portfolio.strategic, "month"), portfolio.costs, start=start).nav.iloc[-1] > 0.0
 
 
 def test_todays_value_leaves_the_history_as_it_is_quoted_and_refuses_backtests(made: Made) -> None:
