@@ -20,14 +20,9 @@ def of_book(portfolio: Portfolio, book: Book) -> Portfolio:
         ledger = ledger_of(portfolio, book)
         tax = tax_lots_of(book, ledger, tax.rules, portfolio.market.assets, set(), f"{portfolio.trade_day:%Y}")
     return replace(
-        portfolio,
-        shares=shares,
-        holdings=shares * portfolio.prices.per_unit,
-        cash=float(holder.cash["USD"]),
-        blotter=book.blotter,
-        tax_lots=tax,
-        last_trade=min(pd.Timestamp(book.last_trade), portfolio.date),
-    )
+        portfolio, shares=shares, holdings=shares * portfolio.prices.per_unit, cash=float(holder.cash["USD"]),
+        blotter=book.blotter, tax_lots=tax, last_trade=min(pd.Timestamp(book.last_trade), portfolio.date),
+    )  # fmt: skip
 
 
 def ledger_of(portfolio: Portfolio, book: Book) -> LotLedger:

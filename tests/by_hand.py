@@ -54,15 +54,10 @@ def desk() -> Desk:
         today = np.broadcast_to(np.asarray(tradable, dtype=bool), (n,))
         size = np.broadcast_to(np.asarray(lots, dtype=float), (n,))
         market = Market(
-            dates=dates,
-            assets=tuple(assets[:n]),
-            returns=np.zeros((3, n)),
-            tradable=np.vstack([np.ones((2, n), dtype=bool), today]),
-            cash=np.zeros(3),
-            instruments=instruments(tuple(assets[:n])),
-            prices=np.tile(quotes, (3, 1)),
-            name="by hand",
-        )
+            dates=dates, assets=tuple(assets[:n]), returns=np.zeros((3, n)),
+            tradable=np.vstack([np.ones((2, n), dtype=bool), today]), cash=np.zeros(3),
+            instruments=instruments(tuple(assets[:n])), prices=np.tile(quotes, (3, 1)), name="by hand",
+        )  # fmt: skip
         return Portfolio(
             name="By hand",
             file="folder/by_hand.yaml",
@@ -134,12 +129,9 @@ def any_desk(draw: Any, desk: Desk) -> tuple[Portfolio, Any]:
 
 def order_limits() -> st.SearchStrategy[OrderLimits]:
     return st.builds(
-        OrderLimits,
-        reserve=st.sampled_from([0.0, 0.001, 0.02]),
-        adverse_move=st.sampled_from([0.0, 0.01]),
-        most=st.sampled_from([None, None, None, 2]),
-        turnover=st.sampled_from([None, None, None, 0.05]),
-    )
+        OrderLimits, reserve=st.sampled_from([0.0, 0.001, 0.02]), adverse_move=st.sampled_from([0.0, 0.01]),
+        most=st.sampled_from([None, None, None, 2]), turnover=st.sampled_from([None, None, None, 0.05]),
+    )  # fmt: skip
 
 
 def policies(target: FixedWeights) -> st.SearchStrategy[Any]:

@@ -92,18 +92,14 @@ def costs_of(rng: np.random.Generator, days: int, n: int, wealth: float, taxed: 
 
     spread = rng.uniform(0.0, 0.004, (days, n)) if rng.random() < 0.4 else rng.choice([0.0, 5e-4, 2e-3], n)
     return Costs(
-        commission=rng.choice([0.0, 5e-4, 5e-4, 2e-3], n),
-        half_spread=spread,
-        per_unit=some(rng.uniform(0.0, 0.05, n)),
-        minimum=some(rng.uniform(0.0, 2e-4, n) * wealth),
+        commission=rng.choice([0.0, 5e-4, 5e-4, 2e-3], n), half_spread=spread,
+        per_unit=some(rng.uniform(0.0, 0.05, n)), minimum=some(rng.uniform(0.0, 2e-4, n) * wealth),
         ticket=some(rng.uniform(0.0, 1e-4, n) * wealth),
         impact=Impact(rng.uniform(0.2, 1.0), rng.choice([1.5, 1.7]), 3, 4) if impact else None,
         tax=Tax(rng.uniform(0.1, 0.4), rng.choice(["average", "highest", "first"])) if taxed else None,
-        borrow=some(rng.uniform(0.0, 0.1, n)),
-        financing=float(rng.choice([0.0, 0.03])),
-        cash_spread=float(rng.choice([0.0, 0.01])),
-        management_fee=float(rng.choice([0.0, 0.02])),
-    )
+        borrow=some(rng.uniform(0.0, 0.1, n)), financing=float(rng.choice([0.0, 0.03])),
+        cash_spread=float(rng.choice([0.0, 0.01])), management_fee=float(rng.choice([0.0, 0.02])),
+    )  # fmt: skip
 
 
 def case(seed: int, terms: bool = False) -> Case:

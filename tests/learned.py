@@ -62,15 +62,10 @@ def made_up(market: Market, allocation: Allocation, seen: int, half_width: float
     widths = np.where(targets != 0.0, half_width, 0.0)
     features = np.zeros(len(SHARED) + lines)
     return LearnedPolicy(
-        allocation=allocation,
-        schedule="week",
-        assets=market.assets,
-        seen=market.dates[seen],
+        allocation=allocation, schedule="week", assets=market.assets, seen=market.dates[seen],
         scales=scales(targets, widths, covariance, 0.01),
-        standard=FeatureScaling(frozen(features), frozen(features + 1.0)),
-        net=any_network(lines),
-        card={"seed": 0},
-    )
+        standard=FeatureScaling(frozen(features), frozen(features + 1.0)), net=any_network(lines), card={"seed": 0},
+    )  # fmt: skip
 
 
 def two_lines(sessions: int, seed: int) -> Market:

@@ -181,8 +181,7 @@ def test_an_elasticity_that_no_theory_gives_errs_by_what_bands_are_apart_from_ca
     calendars = {each: Calendar(HELD, each) for each in ("day", "month", "quarter")}
     bands = {"1": Threshold(HELD, band=0.01), "2": Threshold(HELD, band=0.02), "by cost": NoTradeRegion(HELD)}
     real = played(market, **calendars, **bands)
-    found = simulated_tests(real, Benchmark.of(real["2"], 5.0))
-    power = found.elasticities(5.0)
+    power = simulated_tests(real, Benchmark.of(real["2"], 5.0)).elasticities(5.0)
     assert power[3:].mean() - power[:3].mean() == pytest.approx(UNTOLD, abs=0.1)
 
 
@@ -223,8 +222,7 @@ def test_a_monthly_rule_trades_twelve_times_a_year_and_ranges_are_left_as_weight
     assert found.orders[:, 0] == pytest.approx(2.0 * found.days[:, 0])
     assert (found.outside[:, 1] == 0.0).all()
     assert (found.outside[:, 0] > 0.1).mean() > 0.9
-    free = simulated_tests(real, benchmark)
-    assert (free.outside == 0.0).all()
+    assert (simulated_tests(real, benchmark).outside == 0.0).all()
     assert found.keeping(None, 0.05) == {"monthly": (found.outside[:, 0] <= 0.05).mean(), "daily": 1.0}
     assert found.keeping(0.0005, 1.0)["monthly"] == (found.squares[:, 0] <= 0.0005**2).mean()
 

@@ -288,12 +288,9 @@ def test_data_that_cannot_be_compared_is_refused(changed: dict, says: str) -> No
 
 
 @pytest.mark.parametrize("call", [
-    lambda: weighed(*made(2), reference="p7"),
-    lambda: weighed(*made(2), level=95),
-    lambda: weighed(*made(2), span_days=0),
-    lambda: weighed(*made(2), periods_per_year=0),
-    lambda: Resampling(block=0),
-    lambda: Resampling(reps=99),
+    lambda: weighed(*made(2), reference="p7"), lambda: weighed(*made(2), level=95),
+    lambda: weighed(*made(2), span_days=0), lambda: weighed(*made(2), periods_per_year=0),
+    lambda: Resampling(block=0), lambda: Resampling(reps=99),
 ])  # fmt: skip
 def test_settings_that_make_no_sense_are_refused(call) -> None:
     with pytest.raises(ConfigError):

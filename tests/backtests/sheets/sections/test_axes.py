@@ -117,8 +117,7 @@ def test_without_a_rule_for_all_targets_the_sheet_says_so(comparison: Comparison
     lacking.__dict__["axes"] = replace(axes, compared=None, why_not="no rule of the file can.")
     said = fill("backtests.sheets", "axes.html.j2", content=shown(lacking))
     assert "Targets are not compared: no rule of the file can." in said
-    numbers = axes_numbers(lacking.axes)
-    assert numbers["targets"] == []
+    assert axes_numbers(lacking.axes)["targets"] == []
 
 
 def test_the_json_has_both_tables(comparison: Comparison, axes: TwoAxes, folder: Path) -> None:
