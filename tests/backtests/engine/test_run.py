@@ -562,35 +562,27 @@ def test_settings_that_make_no_sense_are_refused(noise: Market, settings: dict[s
         backtest(noise, Never(HALVES_OF_FOUR), Costs.bps(4), **settings)
 
 
-def test_start_weights_past_the_leverage_limit_are_refused(noise: Market) -> None:
-    with pytest.raises(PolicyError, match=r"gross weights of 1\.2000 on 2018-01-02.*A02 0\.7000"):
-        backtest(noise, Never(HALVES_OF_FOUR), Costs.bps(4), start_weights=np.array([0.5, 0.0, 0.7, 0.0]))
-
-
-def test_a_start_on_the_last_day_leaves_one_session(noise: Market) -> None:
-    with pytest.raises(
-        ConfigError, match="lag is 1, of 1 session after the opening trade: nothing would ever be booked"
-    ):
-        backtest(noise, Never(HALVES_OF_FOUR), Costs.bps(4), start=noise.dates[-1])
-
-
-def test_weights_in_per_cent_are_told_to_be_fractions(noise: Market) -> None:
-    with pytest.raises(
-        PolicyError, match=r"gross weights of 100\.0000 .* Weights are fractions of NAV: 0\.6 is 60 %\."
-    ):
-        backtest(noise, Never(FixedWeights((60, 30, 10, 0))), Costs.bps(4))
-
-
-def test_a_policy_that_does_not_decide_is_told_so(noise: Market) -> None:
-    with pytest.raises(
-        ConfigError, match=r"policy is FixedWeights\(.*: it has no method decide\(view\)\. Give a policy"
-    ):
-        backtest(noise, FixedWeights((1.0, 0.0, 0.0, 0.0)), Costs.bps(4))  # type: ignore[arg-type]
-
-
-def test_costs_of_another_market_are_refused(noise: Market) -> None:
-    with pytest.raises(ConfigError, match="costs have 3 assets and the market 4"):
-        backtest(noise, Never(HALVES_OF_FOUR), Costs.bps(3))
+@pytest.mark.parametrize(("run", "error", "words"), [
+    pytest.param(lambda m: backtest(m, Never(HALVES_OF_FOUR), Costs.bps(4), start_weights=np.array([0.5, 0, 0.7, 0])),
+                 PolicyError, r"gross weights of 1\.2000 on 2018-01-02.*A02 0\.7000",
+                 id="start_weights_past_the_leverage_limit_are_refused"),
+    pytest.param(lambda m: backtest(m, Never(HALVES_OF_FOUR), Costs.bps(4), start=m.dates[-1]), ConfigError,
+                 "lag is 1, of 1 session after the opening trade: nothing would ever be booked",
+                 id="a_start_on_the_last_day_leaves_one_session"),
+    pytest.param(lambda m: backtest(m, Never(FixedWeights((60, 30, 10, 0))), Costs.bps(4)), PolicyError,
+                 r"gross weights of 100\.0000 .* Weights are fractions of NAV: 0\.6 is 60 %\.",
+                 id="weights_in_per_cent_are_told_to_be_fractions"),
+    pytest.param(lambda m: backtest(m, FixedWeights((1.0, 0.0, 0.0, 0.0)), Costs.bps(4)), ConfigError,
+                 r"policy is FixedWeights\(.*: it has no method decide\(view\)\. Give a policy",
+                 id="a_policy_that_does_not_decide_is_told_so"),
+    pytest.param(lambda m: backtest(m, Never(HALVES_OF_FOUR), Costs.bps(3)), ConfigError,
+                 "costs have 3 assets and the market 4", id="costs_of_another_market_are_refused"),
+    pytest.param(lambda m: backtest(m, TunedThreshold(HALVES_OF_FOUR), Costs.bps(4)), ConfigError,
+                 "'TunedThreshold' cannot decide", id="a_rule_that_is_still_to_be_tuned_is_refused"),
+])  # fmt: skip
+def test_refused(noise: Market, run: Callable[[Market], Backtest], error: type[Exception], words: str) -> None:
+    with pytest.raises(error, match=words):
+        run(noise)
 
 
 def test_targets_of_another_market_are_refused(noise: Market) -> None:
@@ -598,11 +590,6 @@ def test_targets_of_another_market_are_refused(noise: Market) -> None:
     for other in (noise.select(noise.assets[::-1]), noise.until(noise.dates[100])):
         with pytest.raises(ConfigError, match="give the path of targets on this market"):
             backtest(noise, rule, Costs.bps(4), targets=target_path(rule.allocation, other))
-
-
-def test_a_rule_that_is_still_to_be_tuned_is_refused(noise: Market) -> None:
-    with pytest.raises(ConfigError, match="'TunedThreshold' cannot decide"):
-        backtest(noise, TunedThreshold(HALVES_OF_FOUR), Costs.bps(4))
 
 
 def test_a_policy_without_an_allocation_needs_targets(noise: Market) -> None:
