@@ -67,3 +67,15 @@ def person(app: FastAPI, service: Service) -> SignedIn:
         )
 
     return made
+
+
+@pytest.fixture
+def ann(person: SignedIn) -> TestClient:
+    """A client with a session of Ann, whose password is PASSWORD."""
+    return person("ann")
+
+
+@pytest.fixture
+def admin(person: SignedIn) -> TestClient:
+    """A client with a session of Ann, who is an admin."""
+    return person("ann", "admin")

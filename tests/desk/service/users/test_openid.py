@@ -124,9 +124,8 @@ WRONG_CLAIMS: list[dict[str, Any]] = [
 
 
 def test_broken_authentication_an_id_token_with_a_wrong_claim_is_refused(
-    browser: TestClient, provider: OpenIdServer, person: SignedIn
+    browser: TestClient, provider: OpenIdServer, ann: TestClient
 ) -> None:
-    ann = person("ann")
     provider.claims = {"aud": [CLIENT], "azp": CLIENT}
     assert (link(ann).status_code, sign_in(browser).status_code) == (200, 200)
     found = {}
@@ -184,8 +183,7 @@ def test_an_account_of_the_provider_has_one_user(person: SignedIn, provider: Ope
     assert [link(ann).status_code, link(ann).status_code, link(bob).status_code] == [200, 200, 409]
 
 
-def test_what_a_user_began_before_his_sessions_were_ended_links_nothing(service: Service, person: SignedIn) -> None:
-    ann = person("ann")
+def test_what_a_user_began_before_his_sessions_were_ended_links_nothing(service: Service, ann: TestClient) -> None:
     back = came_back(ann.post("/api/users/openid").json()["url"])
     assert (ann.post("/api/users/logout-everywhere").status_code, ann.get(back).status_code) == (204, 401)
     with service.sessions() as session:

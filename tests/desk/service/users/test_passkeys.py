@@ -54,9 +54,8 @@ def test_a_user_registers_a_passkey_and_signs_in_by_it_without_a_name(
 
 
 def test_what_a_browser_is_given_asks_for_a_resident_key_and_a_verified_user(
-    client: TestClient, person: SignedIn, device: Authenticator
+    client: TestClient, ann: TestClient, device: Authenticator
 ) -> None:
-    ann = person("ann")
     register(ann, device)
     made = ann.post("/api/users/passkeys/options").json()["options"]
     asked = posted(client, "login/passkey/options")[1]["options"]
@@ -69,9 +68,8 @@ def test_what_a_browser_is_given_asks_for_a_resident_key_and_a_verified_user(
 
 
 def test_broken_authentication_a_passkey_answers_a_challenge_once(
-    client: TestClient, service: Service, person: SignedIn, device: Authenticator
+    client: TestClient, service: Service, ann: TestClient, device: Authenticator
 ) -> None:
-    ann = person("ann")
     options = ann.post("/api/users/passkeys/options").json()["options"]
     assert posted(ann, "passkeys", name="phone", credential=device.create(options))[0] == 201
     other = Authenticator(URL)

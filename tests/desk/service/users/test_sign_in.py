@@ -63,9 +63,8 @@ def test_an_invitation_expires_and_a_later_one_voids_it(client: TestClient, serv
 
 
 def test_broken_authentication_a_wrong_password_and_an_unknown_user_get_the_same_answer(
-    client: TestClient, person: SignedIn
+    client: TestClient, person: SignedIn, ann: TestClient
 ) -> None:
-    person("ann")
     person("off")
     answers = [
         client.post("/api/users/login", json={"email": email, "password": password})
@@ -75,18 +74,16 @@ def test_broken_authentication_a_wrong_password_and_an_unknown_user_get_the_same
 
 
 def test_a_disabled_user_gets_the_answer_of_a_wrong_password(
-    client: TestClient, service: Service, person: SignedIn
+    client: TestClient, service: Service, ann: TestClient
 ) -> None:
-    person("ann")
     update_all(service, User, disabled=True)
     status, problem = posted(client, "login", email=ANN, password=PASSWORD)
     assert (status, problem["detail"]) == (401, accounts.REFUSED)
 
 
 def test_a_hash_of_earlier_parameters_is_made_anew_at_the_next_sign_in(
-    client: TestClient, service: Service, person: SignedIn
+    client: TestClient, service: Service, ann: TestClient
 ) -> None:
-    person("ann")
     weak = PasswordHasher(time_cost=1, memory_cost=8, parallelism=1).hash(PASSWORD)
     update_all(service, User, password=weak)
     assert posted(client, "login", email=ANN, password=PASSWORD)[0] == 200
@@ -121,8 +118,7 @@ def fast(monkeypatch: pytest.MonkeyPatch) -> None:
 
 
 @pytest.mark.usefixtures("fast")
-def test_after_five_failures_an_address_waits_twice_as_long_each_time(service: Service, person: SignedIn) -> None:
-    person("ann")
+def test_after_five_failures_an_address_waits_twice_as_long_each_time(service: Service, ann: TestClient) -> None:
     assert [outcome(service, NEW, "192.0.2.1") for _ in range(7)] == [401] * 5 + [429] * 2
     assert outcome(service, PASSWORD, "192.0.2.1") == 429  # nor does the right one pass
     waited(service, timedelta(seconds=1))
@@ -135,8 +131,7 @@ def test_after_five_failures_an_address_waits_twice_as_long_each_time(service: S
 
 
 @pytest.mark.usefixtures("fast")
-def test_failures_of_one_client_lock_no_other_out(service: Service, person: SignedIn) -> None:
-    person("ann")
+def test_failures_of_one_client_lock_no_other_out(service: Service, ann: TestClient) -> None:
     for number in range(20):
         outcome(service, NEW, f"2001:db8:0:1::{number:x}")  # one network: one client
     assert outcome(service, PASSWORD, "2001:db8:0:1::ffff") == 429
@@ -145,9 +140,8 @@ def test_failures_of_one_client_lock_no_other_out(service: Service, person: Sign
 
 @pytest.mark.usefixtures("fast")
 def test_after_a_hundred_failures_an_account_takes_passwords_from_known_addresses_alone_for_a_day(
-    service: Service, person: SignedIn
+    service: Service, ann: TestClient
 ) -> None:
-    person("ann")
     assert outcome(service, PASSWORD, "192.0.2.1") == 200
     earlier = {"account": accounts.sha256_of(ANN), "failures": 95, "last": now()}
     with service.sessions.begin() as session:
@@ -161,8 +155,7 @@ def test_after_a_hundred_failures_an_account_takes_passwords_from_known_addresse
 
 
 @pytest.mark.usefixtures("fast")
-def test_what_is_kept_of_sign_ins_goes_and_names_nobody(service: Service, person: SignedIn) -> None:
-    person("ann")
+def test_what_is_kept_of_sign_ins_goes_and_names_nobody(service: Service, ann: TestClient) -> None:
     outcome(service, NEW, "192.0.2.1")
     with service.sessions() as session:
         [row] = session.scalars(select(SignInAttempts))
@@ -173,8 +166,7 @@ def test_what_is_kept_of_sign_ins_goes_and_names_nobody(service: Service, person
         assert [row.address for row in session.scalars(select(SignInAttempts))] == ["192.0.2.2"]
 
 
-def test_a_sign_in_that_must_wait_says_how_long(client: TestClient, service: Service, person: SignedIn) -> None:
-    person("ann")
+def test_a_sign_in_that_must_wait_says_how_long(client: TestClient, service: Service, ann: TestClient) -> None:
     with service.sessions.begin() as session:
         account = accounts.sha256_of(ANN)
         session.add(SignInAttempts(account=account, address="testclient", failures=12, last=now()))
@@ -183,9 +175,8 @@ def test_a_sign_in_that_must_wait_says_how_long(client: TestClient, service: Ser
 
 
 def test_the_session_of_a_browser_is_a_cookie_of_this_host_alone_and_no_other_token(
-    client: TestClient, person: SignedIn
+    client: TestClient, ann: TestClient
 ) -> None:
-    person("ann")
     answer = client.post("/api/users/login", json={"email": ANN, "password": PASSWORD, "cookie": True})
     name, *rest = answer.headers["set-cookie"].split("; ")
     assert name.startswith("__Host-session=")
@@ -205,8 +196,7 @@ def test_the_session_of_a_browser_is_a_cookie_of_this_host_alone_and_no_other_to
     assert client.get("/api/users/profile", headers=cookie).status_code == 401
 
 
-def test_a_refresh_token_of_the_answer_is_refreshed_and_ended(client: TestClient, person: SignedIn) -> None:
-    person("ann")
+def test_a_refresh_token_of_the_answer_is_refreshed_and_ended(client: TestClient, ann: TestClient) -> None:
     _, first = posted(client, "login", email=ANN, password=PASSWORD)
     status, second = posted(client, "refresh", refresh_token=first["refresh_token"])
     assert status == 200

@@ -71,9 +71,8 @@ def test_function_level_authorisation_an_access_token_never_does_more_than_its_u
 
 
 def test_function_level_authorisation_an_access_token_cannot_do_what_a_person_alone_may(
-    client: TestClient, person: SignedIn
+    client: TestClient, person: SignedIn, admin: TestClient
 ) -> None:
-    admin = person("ann", "admin")
     every = made_token(admin, scopes=["portfolios", "jobs", "orders", "market", "users"])
     other = {"email": "eve@desk.example", "name": "Eve", "role": "admin"}
     calls = [
@@ -104,8 +103,7 @@ def test_object_level_authorisation_nobody_sees_or_revokes_the_token_of_another(
     assert called_by(client, made["token"]) == 200
 
 
-def test_a_new_password_needs_the_present_one_and_ends_all_sessions(client: TestClient, person: SignedIn) -> None:
-    ann = person("ann")
+def test_a_new_password_needs_the_present_one_and_ends_all_sessions(client: TestClient, ann: TestClient) -> None:
     change = {"current": NEW, "password": NEW}
     assert ann.put("/api/users/password", json=change).json()["errors"][0]["field"] == "/current"
     assert ann.put("/api/users/password", json={"current": PASSWORD, "password": "ann"}).status_code == 400
@@ -114,16 +112,14 @@ def test_a_new_password_needs_the_present_one_and_ends_all_sessions(client: Test
     assert posted(client, "login", email="ann@desk.example", password=NEW)[0] == 200
 
 
-def test_the_present_password_is_guessed_no_faster_by_a_change(person: SignedIn) -> None:
-    ann = person("ann")
+def test_the_present_password_is_guessed_no_faster_by_a_change(ann: TestClient) -> None:
     wrong = {"current": NEW, "password": NEW}
     assert [ann.put("/api/users/password", json=wrong).status_code for _ in range(6)] == [400] * 5 + [429]
 
 
 def test_a_new_password_comes_with_recovery_codes_that_void_the_earlier_ones(
-    client: TestClient, person: SignedIn
+    client: TestClient, ann: TestClient
 ) -> None:
-    ann = person("ann")
     first = ann.put("/api/users/password", json={"current": PASSWORD, "password": NEW}).json()["recovery_codes"]
     _, made = posted(client, "login", email="ann@desk.example", password=NEW)
     change = {"current": NEW, "password": PASSWORD}
@@ -138,16 +134,14 @@ def test_a_new_password_comes_with_recovery_codes_that_void_the_earlier_ones(
     assert posted(client, "recover", email="ann@desk.example", code=third[9], password=NEW)[0] == 200
 
 
-def test_a_log_out_everywhere_leaves_access_tokens(client: TestClient, person: SignedIn) -> None:
-    ann = person("ann")
+def test_a_log_out_everywhere_leaves_access_tokens(client: TestClient, ann: TestClient) -> None:
     made = made_token(ann)
     assert ann.post("/api/users/logout-everywhere").status_code == 204
     assert ann.get("/api/users/profile").status_code == 401
     assert called_by(client, made["token"]) == 200
 
 
-def test_an_admin_invites_changes_and_disables_users_of_his_tenant(client: TestClient, person: SignedIn) -> None:
-    admin = person("ann", "admin")
+def test_an_admin_invites_changes_and_disables_users_of_his_tenant(client: TestClient, admin: TestClient) -> None:
     status, invited = posted(admin, "", email="bob@desk.example", name="Bob", role="viewer")
     page, _, invitation = invited["link"].partition("#")
     assert (status, page) == (201, "http://127.0.0.1:5000/register")
@@ -168,13 +162,11 @@ def test_an_admin_invites_changes_and_disables_users_of_his_tenant(client: TestC
     assert posted(client, "register", invitation=again["link"].partition("#")[2], password=PASSWORD)[0] == 200
 
 
-def test_an_e_mail_address_that_is_taken_is_refused(person: SignedIn) -> None:
-    admin = person("ann", "admin")
+def test_an_e_mail_address_that_is_taken_is_refused(admin: TestClient) -> None:
     assert posted(admin, "", email="ANN@desk.example", name="Ann")[0] == 400
 
 
-def test_an_admin_cannot_shut_himself_out(service: Service, person: SignedIn) -> None:
-    admin = person("ann", "admin")
+def test_an_admin_cannot_shut_himself_out(service: Service, admin: TestClient) -> None:
     with service.sessions() as session:
         own = session.scalars(select(User.id)).one()
     assert admin.patch(f"/api/users/{own}", json={"role": "viewer"}).status_code == 409
