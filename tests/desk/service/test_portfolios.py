@@ -54,17 +54,26 @@ def name_of(client: TestClient) -> str:
     return f"{head['owner']}@desk.example"
 
 
+@pytest.fixture
+def client(signed_in: SignedIn) -> TestClient:
+    """A client of a manager."""
+    return signed_in()
+
+
+@pytest.fixture
+def path(client: TestClient) -> str:
+    """The path of a portfolio of the client."""
+    return post(client)
+
+
 # -- versions ----------------------------------------------------------------------------------------------------------
 
 
-def test_a_portfolio_is_given_back_as_it_was_written_and_as_its_mapping(signed_in: SignedIn) -> None:
-    client = signed_in()
-    path = post(client)
+def test_a_portfolio_is_given_back_as_it_was_written_and_as_its_mapping(client: TestClient, path: str) -> None:
     assert (client.get(path, headers=AS_YAML).text, client.get(path).json()["portfolio"]) == (SIXTY_FORTY, TREE)
 
 
-def test_a_mapping_as_json_is_the_same_portfolio(signed_in: SignedIn) -> None:
-    client = signed_in()
+def test_a_mapping_as_json_is_the_same_portfolio(client: TestClient) -> None:
     made = client.post("/api/portfolios", json=TREE)
     assert (made.status_code, made.json()["portfolio"]) == (201, TREE)
     assert yaml.safe_load(client.get(made.headers["Location"], headers=AS_YAML).text) == TREE  # a peer reads it
@@ -76,9 +85,7 @@ def on_both(app: FastAPI, tables_url: str) -> None:
     object.__setattr__(app.state.service, "sessions", opened(tables_url))
 
 
-def test_every_version_is_kept_and_of_two_writers_one_is_refused(on_both: None, signed_in: SignedIn) -> None:
-    client = signed_in()
-    path = post(client)
+def test_every_version_is_kept_and_of_two_writers_one_is_refused(on_both: None, client: TestClient, path: str) -> None:
     assert put(client, path, with_cash(1), "*").status_code == 200
     tag = client.get(path).headers["ETag"]
     with ThreadPoolExecutor(4) as pool:
@@ -90,9 +97,7 @@ def test_every_version_is_kept_and_of_two_writers_one_is_refused(on_both: None, 
     assert [each["number"] for each in client.get(f"{path}/history").json()["versions"]] == [3, 2, 1]
 
 
-def test_a_writer_states_the_version_that_he_has_read(signed_in: SignedIn) -> None:
-    client = signed_in()
-    path = post(client)
+def test_a_writer_states_the_version_that_he_has_read(client: TestClient, path: str) -> None:
     read = client.get(path, headers=AS_YAML).headers["ETag"]
     assert client.put(path, content=SIXTY_FORTY, headers=YAML).status_code == 428
     assert put(client, path, with_cash(1), read).headers["ETag"] == '"2.json"'
@@ -100,16 +105,12 @@ def test_a_writer_states_the_version_that_he_has_read(signed_in: SignedIn) -> No
     assert (client.delete(path, headers={"If-Match": read}).status_code, client.delete(path).status_code) == (412, 428)
 
 
-def test_the_same_text_again_is_no_version(signed_in: SignedIn) -> None:
-    client = signed_in()
-    path = post(client)
+def test_the_same_text_again_is_no_version(client: TestClient, path: str) -> None:
     assert put(client, path, SIXTY_FORTY, "*").headers["ETag"] == '"1.json"'
     assert [each["number"] for each in client.get(f"{path}/history").json()["versions"]] == [1]
 
 
-def test_a_deleted_portfolio_can_be_read_and_not_be_changed(signed_in: SignedIn) -> None:
-    client = signed_in()
-    path = post(client)
+def test_a_deleted_portfolio_can_be_read_and_not_be_changed(client: TestClient, path: str) -> None:
     assert client.delete(path, headers={"If-Match": '"1.json"'}).status_code == 204
     assert client.get("/api/portfolios").json() == []
     assert client.get("/api/portfolios?with_deleted=true").json()[0]["portfolios"][0]["deleted"]
@@ -118,16 +119,12 @@ def test_a_deleted_portfolio_can_be_read_and_not_be_changed(signed_in: SignedIn)
     assert client.post("/api/portfolios", content=SIXTY_FORTY, headers=YAML).status_code == 409
 
 
-def test_its_name_stays_since_the_journal_knows_it_so(signed_in: SignedIn) -> None:
-    client = signed_in()
-    path = post(client)
+def test_its_name_stays_since_the_journal_knows_it_so(client: TestClient, path: str) -> None:
     answer = put(client, path, SIXTY_FORTY.replace("Sixty-forty", "Other"), "*")
     assert (answer.status_code, answer.json()["errors"][0]["field"]) == (400, "/name")
 
 
-def test_texts_and_notes_are_sealed(app: FastAPI, signed_in: SignedIn) -> None:
-    client = signed_in()
-    path = post(client)
+def test_texts_and_notes_are_sealed(app: FastAPI, client: TestClient, path: str) -> None:
     client.post(f"{path}/notes", json={"kind": "line", "subject": "SPY", "text": "a secret word"})
     with app.state.service.sessions() as session:
         sealed = [*session.scalars(select(PortfolioVersion.sealed)), *session.scalars(select(Note.sealed))]
@@ -135,8 +132,7 @@ def test_texts_and_notes_are_sealed(app: FastAPI, signed_in: SignedIn) -> None:
     assert not any(word in each for word, each in product((b"SPY", b"secret"), sealed))
 
 
-def test_portfolios_are_grouped_by_client(signed_in: SignedIn) -> None:
-    client = signed_in()
+def test_portfolios_are_grouped_by_client(client: TestClient) -> None:
     for name, of in (("A", "Smith"), ("B", "Jones"), ("C", "Smith")):
         post(client, SIXTY_FORTY.replace("Sixty-forty", name), of)
     groups = client.get("/api/portfolios").json()
@@ -328,8 +324,7 @@ def form(text: str | None, **files: bytes) -> dict[str, Any]:
 DESK, POSITIONS = (SHIPPED / "desk.yaml").read_text(), (SHIPPED / "desk_positions.csv").read_bytes()
 
 
-def test_a_form_brings_the_files_that_a_portfolio_names(app: FastAPI, signed_in: SignedIn) -> None:
-    client = signed_in()
+def test_a_form_brings_the_files_that_a_portfolio_names(app: FastAPI, client: TestClient) -> None:
     made = client.post("/api/portfolios", **form(DESK, desk_positions__csv=POSITIONS))
     assert (made.status_code, made.json()["files"]) == (201, ["desk_positions.csv"]), made.text
     path = made.headers["Location"]
@@ -361,16 +356,14 @@ def test_a_file_with_another_name_is_refused(signed_in: SignedIn, name: str) -> 
     assert mistakes(found)
 
 
-def test_other_bodies_and_too_much_are_refused(signed_in: SignedIn) -> None:
-    client = signed_in()
+def test_other_bodies_and_too_much_are_refused(client: TestClient) -> None:
     assert client.post("/api/portfolios", content="x", headers={"Content-Type": "text/plain"}).status_code == 415
     assert client.post("/api/portfolios", content="#" * 400_001, headers=YAML).status_code == 413
     assert client.post("/api/portfolios", content=b"\xff", headers=YAML).status_code == 400
     assert client.post("/api/portfolios", files={"files": ("x.csv", b"1")}).status_code == 400
 
 
-def test_a_version_is_written_out_once_under_its_name(app: FastAPI, signed_in: SignedIn) -> None:
-    client = signed_in()
+def test_a_version_is_written_out_once_under_its_name(app: FastAPI, client: TestClient) -> None:
     portfolio, caller = stored(client), caller_of(client)
     file = written_out(app.state.service, caller, portfolio)
     stamp = file.stat().st_mtime_ns, file.stat().st_ino
@@ -385,9 +378,7 @@ def test_a_version_is_written_out_once_under_its_name(app: FastAPI, signed_in: S
 # -- figures -----------------------------------------------------------------------------------------------------------
 
 
-def test_the_figures_are_those_of_the_command_line(signed_in: SignedIn, tmp_path: Path) -> None:
-    client = signed_in()
-    path = post(client)
+def test_the_figures_are_those_of_the_command_line(client: TestClient, path: str, tmp_path: Path) -> None:
     file = SHIPPED / "sixty_forty.yaml"
     run = make_backtest(file, "threshold", tmp_path / "runs").folder
     assert client.get(f"{path}/performance").json()["figures"] == json.loads((run / "summary.json").read_text())
@@ -398,10 +389,8 @@ def test_the_figures_are_those_of_the_command_line(signed_in: SignedIn, tmp_path
 
 
 def test_drift_is_what_the_cycle_reads_and_history_is_what_it_journalled(
-    app: FastAPI, signed_in: SignedIn, monkeypatch: pytest.MonkeyPatch
+    app: FastAPI, client: TestClient, path: str, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    client = signed_in()
-    path = post(client)
     service, caller = app.state.service, caller_of(client)
     monkeypatch.setenv("REBALANCE_HOME", str(service.root("house")))
     file = written_out(service, caller, path.rpartition("/")[2])
@@ -418,16 +407,13 @@ def test_drift_is_what_the_cycle_reads_and_history_is_what_it_journalled(
     assert client.get(f"{other}/history").json()["journal"] == []
 
 
-def test_a_policy_that_must_be_fitted_first_is_a_job(signed_in: SignedIn) -> None:
-    client = signed_in()
-    answer = client.get(f"{post(client)}/performance?policy=tuned")
+def test_a_policy_that_must_be_fitted_first_is_a_job(client: TestClient, path: str) -> None:
+    answer = client.get(f"{path}/performance?policy=tuned")
     assert answer.status_code == 400
     assert answer.json()["detail"].endswith("POST /api/report for Sixty-forty.yaml")
 
 
-def test_notes_are_listed_the_newest_first(signed_in: SignedIn) -> None:
-    client = signed_in()
-    path = post(client)
+def test_notes_are_listed_the_newest_first(client: TestClient, path: str) -> None:
     for k in range(3):
         note = {"kind": "line", "subject": "SPY", "text": f"note {k}"}
         assert client.post(f"{path}/notes", json=note).status_code == 201
