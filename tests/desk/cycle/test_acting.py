@@ -53,6 +53,12 @@ def desk(folder: Path, shares: tuple[float, float] = (60, 80), **cycle: Any) -> 
     return with_book(steady(folder, {**holding(*shares), **BAND, "cycle": ON_PAPER | cycle}), FIRST)
 
 
+@pytest.fixture
+def file(tmp_path: Path, home: Path) -> Path:
+    """The file of a desk, which sells A for B."""
+    return desk(tmp_path)
+
+
 def by_hand(home: Path, units: float | None) -> None:
     """Sell units of A at the paper venue, all for None, as a person would."""
     (path,) = (home / "cycles" / "Steady").glob("*-list-*.json")
@@ -97,8 +103,7 @@ def test_a_drift_is_executed_journalled_and_booked(tmp_path: Path, home: Path) -
     assert (later.status, later.cycle.decision.actions) == ("finalised", ())
 
 
-def test_a_cycle_of_a_close_before_the_last_trade_is_refused(tmp_path: Path) -> None:
-    file = desk(tmp_path)
+def test_a_cycle_of_a_close_before_the_last_trade_is_refused(file: Path) -> None:
     make_cycle(file, FIRST)
     refused = f"last traded on {NEXT}: it does not say what was held on {FIRST}. Give {NEXT} or a later day."
     with pytest.raises(ConfigError, match=re.escape(refused)):
@@ -107,8 +112,7 @@ def test_a_cycle_of_a_close_before_the_last_trade_is_refused(tmp_path: Path) -> 
     assert len(history_text(10).splitlines()) == 1
 
 
-def test_the_record_does_not_depend_on_what_becomes_of_its_orders(tmp_path: Path) -> None:
-    file = desk(tmp_path)
+def test_the_record_does_not_depend_on_what_becomes_of_its_orders(file: Path) -> None:
     watched = make_cycle(file, FIRST, act=False)
     assert (watched.status, orders_sent()) == ("finalised", 0)
     assert "Nothing is sent: this cycle was run to watch" in watched.text
@@ -134,8 +138,7 @@ def test_a_venue_that_is_none_is_refused_without_a_book_too(tmp_path: Path) -> N
 
 
 @pytest.mark.parametrize("name", ["STOP", "PAUSE"])
-def test_stop_and_pause_send_nothing(tmp_path: Path, home: Path, name: str) -> None:
-    file = desk(tmp_path)
+def test_stop_and_pause_send_nothing(file: Path, home: Path, name: str) -> None:
     (home / name).touch()
     ran = make_cycle(file, FIRST)
     assert (ran.status, ran.asks, orders_sent()) == ("finalised", False, 0)
@@ -147,9 +150,9 @@ def test_stop_and_pause_send_nothing(tmp_path: Path, home: Path, name: str) -> N
 
 @pytest.mark.parametrize("name", ["STOP", "PAUSE"])
 def test_a_pause_during_a_cycle_keeps_it_from_sending(
-    tmp_path: Path, home: Path, monkeypatch: pytest.MonkeyPatch, name: str
+    file: Path, home: Path, monkeypatch: pytest.MonkeyPatch, name: str
 ) -> None:
-    file, run = desk(tmp_path), cycle.run_cycle
+    run = cycle.run_cycle
 
     def paused(*given: Any, **more: Any) -> Any:
         (home / name).touch()
@@ -161,10 +164,8 @@ def test_a_pause_during_a_cycle_keeps_it_from_sending(
     assert f"{home / name} is there. To go on: rebalance desk watch resume" in said(ran)
 
 
-def test_a_pause_between_two_orders_keeps_the_second(
-    tmp_path: Path, home: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    file, place = desk(tmp_path), PaperVenue.place
+def test_a_pause_between_two_orders_keeps_the_second(file: Path, home: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    place = PaperVenue.place
 
     def paused(*given: Any) -> Any:
         (home / "PAUSE").touch()
@@ -181,8 +182,8 @@ def test_a_pause_between_two_orders_keeps_the_second(
     assert [fill.asset for fill in read_book("steady").blotter.fills] == ["A", "B"]
 
 
-def test_a_file_that_is_edited_during_a_cycle_sends_nothing(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    file, journalled = desk(tmp_path), cycle._journalled
+def test_a_file_that_is_edited_during_a_cycle_sends_nothing(file: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    journalled = cycle._journalled
 
     def edited(*given: Any) -> Any:
         kept = journalled(*given)
@@ -220,10 +221,7 @@ def test_an_order_that_expired_is_waited_for_no_more(tmp_path: Path) -> None:
 @pytest.mark.parametrize(
     ("units", "words"), [(5.0, "A: units differ, traded by hand"), (None, "A: the position vanished, traded by hand")]
 )
-def test_a_trade_by_hand_is_told_and_offered_by_name(
-    tmp_path: Path, home: Path, units: float | None, words: str
-) -> None:
-    file = desk(tmp_path)
+def test_a_trade_by_hand_is_told_and_offered_by_name(file: Path, home: Path, units: float | None, words: str) -> None:
     make_cycle(file, FIRST)
     by_hand(home, units)
     before = read_book("steady").holders
@@ -240,8 +238,7 @@ def test_a_trade_by_hand_is_told_and_offered_by_name(
     assert make_cycle(file, NEXT).cycle.reality.agrees
 
 
-def test_a_position_that_vanished_without_a_fill_is_told(tmp_path: Path, home: Path) -> None:
-    file = desk(tmp_path)
+def test_a_position_that_vanished_without_a_fill_is_told(file: Path, home: Path) -> None:
     make_cycle(file, FIRST)
     rows = sqlite3.connect(home / "paper.sqlite")
     rows.execute("UPDATE balances SET amount = '0' WHERE item = 'A'")
@@ -252,8 +249,7 @@ def test_a_position_that_vanished_without_a_fill_is_told(tmp_path: Path, home: P
     assert ran.cycle.reality.bookings[0].startswith("rebalance desk book fill steady FILE")
 
 
-def test_cash_that_differs_is_offered_as_a_fee_and_as_a_withdrawal(tmp_path: Path) -> None:
-    file = desk(tmp_path)
+def test_cash_that_differs_is_offered_as_a_fee_and_as_a_withdrawal(file: Path, tmp_path: Path) -> None:
     make_cycle(file, FIRST)
     booked_by_hand(tmp_path)
     ran = make_cycle(file, NEXT)
@@ -311,8 +307,7 @@ def test_accounts_on_paper_agree_with_their_book_from_the_first_night(tmp_path: 
     assert all("Book steady and paper agree." in each.text for each in ran)
 
 
-def test_an_altered_journal_vetoes_or_is_refused(tmp_path: Path, home: Path) -> None:
-    file = desk(tmp_path)
+def test_an_altered_journal_vetoes_or_is_refused(file: Path, home: Path) -> None:
     make_cycle(file, FIRST, act=False)
     make_cycle(file, FIRST, act=False)
     rows = sqlite3.connect(home / "journal.sqlite")
@@ -329,8 +324,7 @@ def test_an_altered_journal_vetoes_or_is_refused(tmp_path: Path, home: Path) -> 
         make_cycle(file, FIRST)
 
 
-def test_a_list_that_was_begun_waits_for_the_end_of_a_pause(tmp_path: Path, home: Path) -> None:
-    file = desk(tmp_path)
+def test_a_list_that_was_begun_waits_for_the_end_of_a_pause(file: Path, home: Path) -> None:
     listed = make_cycle(file, FIRST, act=False).cycle.decision.to_send
     begun = home / "cycles" / "Steady" / "begun.json"
     save_trades(listed, [str(begun)])
@@ -345,8 +339,7 @@ def test_a_list_that_was_begun_waits_for_the_end_of_a_pause(tmp_path: Path, home
     assert not read_book("steady").blotter.open
 
 
-def test_of_a_list_that_a_person_sends_fills_alone_are_taken(tmp_path: Path) -> None:
-    file = desk(tmp_path)
+def test_of_a_list_that_a_person_sends_fills_alone_are_taken(file: Path, tmp_path: Path) -> None:
     assert rebalance("trades", file, "--as-of", FIRST, "--out", tmp_path / "hand.json").status == 0
     with ready(Asked(tmp_path / "hand.json", ["paper"])) as ((prepared,), *_):
         assert next(prepared.send()).order.order.side == "sell"  # and is killed
@@ -358,8 +351,7 @@ def test_of_a_list_that_a_person_sends_fills_alone_are_taken(tmp_path: Path) -> 
     assert make_cycle(file, NEXT).status == "executed"
 
 
-def test_a_venue_that_gives_no_answer_leaves_the_book_unreconciled(tmp_path: Path, home: Path) -> None:
-    file = desk(tmp_path)
+def test_a_venue_that_gives_no_answer_leaves_the_book_unreconciled(file: Path, home: Path) -> None:
     (home / "paper.sqlite").write_bytes(b"no database" * 100)
     ran = make_cycle(file, FIRST)
     assert (ran.status, ran.asks, orders_sent()) == ("unreconciled", True, 0)
@@ -374,8 +366,7 @@ def test_a_list_that_a_check_refuses_is_not_sent(tmp_path: Path) -> None:
 
 
 @pytest.mark.parametrize("is_sent", [True, False])
-def test_a_list_of_which_nothing_was_filled_is_judged_as_no_order(tmp_path: Path, is_sent: bool) -> None:
-    file = desk(tmp_path)
+def test_a_list_of_which_nothing_was_filled_is_judged_as_no_order(file: Path, is_sent: bool) -> None:
     ran = make_cycle(file, FIRST, act=is_sent)
     make_cycle(file, NEXT, act=False)
     with Journal() as journal:
