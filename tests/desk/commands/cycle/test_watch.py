@@ -33,6 +33,7 @@ from desk.commands.orders.book import open_from, resolve
 from desk.commands.orders.fills import fill_from
 from desk.cycle.cycle import checked_record
 from desk.exchange.stops import pause_file, stop_file
+from desk.feeds import pace
 from desk.journal import Journal, verify
 from desk.journal.records import CycleRun, Filled, OrderSent
 from foundation.errors import ConfigError
@@ -389,11 +390,15 @@ def sent() -> list[tuple[str, str]]:
 # -- from the shell ----------------------------------------------------------------------------------------------------
 
 
-def test_once_says_by_its_status_whether_a_person_is_asked_or_something_failed(file: Path, home: Path) -> None:
+def test_once_says_by_its_status_whether_a_person_is_asked_or_something_failed(
+    file: Path, home: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
     scenarios = (ROOT / "data" / "examples" / "cycle_of_scenarios.yaml").read_text()
     asked = file.with_name("asked.yaml")
     asked.write_text(scenarios.replace("worlds: 2_000", "worlds: 100").replace("turnover: 0.15", "turnover: 0.001"))
     assert Watcher([asked], Time("2022-12-29T21:30:00").clock).run(once=True) == 3
+    later = Time("2022-12-31T06:00:00").clock  # prices of the 30th are late by then
+    monkeypatch.setattr(pace, "Clock", lambda sleep: replace(later, sleep=sleep))
     failed = rebalance("desk", "watch", "--once", asked)
     assert failed.status == 1
     assert "no prices of" in (home / "alerts.jsonl").read_text()
