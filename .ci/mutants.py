@@ -24,7 +24,7 @@ ROOMS = (  # files, and folders of which all modules are drawn that have a near 
     "backtests/comparison/belief.py", "backtests/comparison/descriptions/stability.py",
     "backtests/comparison/recommendation.py", "backtests/comparison/simulated_tests.py",
     "backtests/comparison/verdict.py", "backtests/evaluation/limits_in_force.py", "backtests/inference/long_run.py",
-    "desk/cycle", "desk/exchange", "desk/tca", "desk/tickets", "research/orders/tax",
+    "desk/cycle", "desk/exchange", "desk/exchange/paper", "desk/tca", "desk/tickets", "research/orders/tax",
     "research/accounting/costs.py", "research/accounting/lots", "research/accounting/sale_tax.py",
     "research/accounting/tax.py", "research/accounting/tax_lots.py",
 )  # fmt: skip
@@ -107,7 +107,7 @@ def near_test(name: str) -> Path:
 
 def modules() -> list[str]:
     """The files of `ROOMS` that have a near test."""
-    files = (file for room in ROOMS for file in (sorted((ROOT / room).rglob("*.py")) or [ROOT / room]))
+    files = (file for room in ROOMS for file in (sorted((ROOT / room).glob("*.py")) or [ROOT / room]))
     return [name for file in files if (ROOT / near_test(name := str(file.relative_to(ROOT)))).exists()]
 
 

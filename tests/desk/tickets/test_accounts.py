@@ -123,7 +123,7 @@ WRONG = {
     "a later day": ("a,balanced,5,2030-01-01,1,1", ["column 'last_trade': lies after the last close", "2022-12-29."]),
     "nothing": (
         "a,balanced,0,,,0",
-        ["column 'cash': neither units nor cash are held", "State what the account holds."],
+        ["column 'cash': neither units nor cash are held", "found '0'. State what the account holds."],
     ),
     "too much": ("a,balanced,0,,1e14,0", ["column 'SPY': worth 3.8344e+16", "at most 1e+15"]),
     "no model": (
