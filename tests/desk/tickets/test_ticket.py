@@ -12,7 +12,7 @@ from drawn_lists import drawn_lists, drawn_tickets
 from line_groups import members
 
 from desk.tickets.sending import Sending
-from desk.tickets.ticket import HeldLine, Order, Ticket, make_ticket
+from desk.tickets.ticket import HeldLine, Order, Ticket, _weight, make_ticket
 from foundation.errors import ConfigError
 from research.accounting.costs import CHARGED
 from research.orders import TradeList, trade_list
@@ -243,3 +243,7 @@ def test_the_sentence_stands_in_the_notice_and_on_every_list(two: Portfolio) -> 
     for got in (listed(two), trade_list(two, Never(two.strategic))):
         assert DISCLAIMER in repr(got)
         assert DISCLAIMER in got.html()
+
+
+def test_no_weight_is_zero_with_a_minus() -> None:
+    assert str(_weight(-1e-12)) == "0.0"

@@ -14,7 +14,15 @@ from hypothesis import strategies as st
 from research.accounting.lots.selection import in_order, sell
 from research.accounting.lots.wash_sales import wash
 from research.orders import trade_list
-from research.orders.tax.tax_lots import AccountOrders, after_sales, harvestable, sale_tax, trade_lots
+from research.orders.tax.tax_lots import (
+    AccountOrders,
+    after_sales,
+    harvestable,
+    sale_tax,
+    trade_lots,
+    wash_sale_locks,
+    with_wash_sale_locks,
+)
 from research.portfolio import TaxLot, TaxLots, TaxRules, load_portfolio
 
 DAY = pd.Timestamp("2022-12-29")
@@ -308,3 +316,31 @@ def test_a_plan_sells_the_lots_of_the_list_as_far_as_they_are_worth_their_tax() 
     assert sold["none"] > sold["tax"]
     assert abs(with_tax.tax["gain"].sum()) <= 232.0  # of a share
     assert str(with_tax).count("a further sale is taxed") == 1
+
+
+@pytest.mark.parametrize(("sold", "again"), [("2022-11-30", "2022-12-31"), ("2022-11-29", None)])
+def test_an_asset_that_was_sold_at_a_loss_is_not_bought_on_thirty_days(desk: Any, sold: str, again: str | None) -> None:
+    """The list trades on 30 December."""
+    tax = TaxLots(rules("first", wash_sale_days=30), ((), ()), {"B": pd.Timestamp(sold)})
+    made = replace(desk([100.0, 50.0], [600, 700], 5_000.0, [0.5, 0.5]), tax_lots=tax)
+    assert wash_sale_locks(made) == ({"B": pd.Timestamp(again)} if again else {})
+    assert wash_sale_locks(replace(made, tax_lots=None)) == {}
+
+
+@pytest.mark.parametrize(
+    ("weight", "word", "bound"),
+    [
+        pytest.param(0.4, "", "locked", id="under its target"),
+        pytest.param(0.5, "", "sell_only", id="at its target"),
+        pytest.param(0.6, "sell_only", "sell_only", id="over it"),
+        pytest.param(0.6, "buy_only", "locked", id="which may not be sold"),
+        pytest.param(0.6, "locked", "locked", id="which may not be traded"),
+    ],
+)
+def test_it_is_kept_where_it_lacks_and_may_be_sold_otherwise(desk: Any, weight: float, word: str, bound: str) -> None:
+    tax = TaxLots(rules("first", wash_sale_days=30), ((), ()), {"B": DAY})
+    made = replace(desk([100.0, 50.0], [600, 700], 5_000.0, [0.5, 0.5]), tax_lots=tax)
+    words = replace(made.market, instruments=made.market.instruments.assign(trading=["buy_only", word]))
+    found, target = with_wash_sale_locks(replace(made, market=words), np.array([0.5, 0.5]), np.array([0.3, weight]))
+    assert list(found.market.trading) == ["buy_only", bound]
+    assert target.tolist() == [0.5, min(weight, 0.5)]
