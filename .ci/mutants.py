@@ -31,7 +31,7 @@ ROOMS = (  # files, and folders of which all modules are drawn that have a near 
 OTHERWISE = {  # near tests by another name
     "backtests/comparison/verdict.py": "tests/backtests/comparison/test_comparison.py",
     "desk/exchange/paper/refusals.py": "tests/desk/exchange/paper/test_venue.py",
-    "research/accounting/lots/selection.py": "tests/research/orders/tax/test_tax_lots.py",
+    "research/accounting/lots/selection.py": "tests/research/accounting/lots/test_named_lots.py",
     "research/accounting/lots/wash_sales.py": "tests/research/orders/tax/test_tax_lots.py",
 }
 COMPARED: dict[type[ast.cmpop], type[ast.cmpop]] = {
@@ -53,6 +53,16 @@ SAME = {  # file, change and its line of code: why the code then does the same
         "0 becomes 0.1",
         "summed = np.concatenate([[0.0], np.cumsum(history)])",
     ): "one window of thousands has another sum",
+    (
+        "desk/exchange/checks.py",
+        "0 becomes 0.1",
+        "if not (last := max((each.minutes for each in moment.slices), default=0.0)):",
+    ): "a ticket without orders is not sent",
+    (
+        "research/accounting/lots/selection.py",
+        "LtE becomes Lt",
+        "if left <= 0.0:",
+    ): "nothing is taken of the lots after that",
     (
         "research/accounting/costs.py",
         "0 becomes 0.1",
