@@ -212,6 +212,7 @@ def test_a_slice_is_charged_its_part_of_the_fees() -> None:
         ({"participation": 0.0}, "participation is 0.0: give a fraction above 0"),
         ({"parts": 0}, "parts is 0: give a whole number"),
         ({"latency": float("nan")}, "latency is nan: give seconds"),
+        ({"latency": -1.0}, "latency is -1.0: give seconds"),
     ],
 )
 def test_a_parameter_out_of_bounds_is_refused(wrong: dict[str, Any], message: str) -> None:
