@@ -15,6 +15,7 @@ import tempfile
 from collections import Counter
 from collections.abc import Callable, Iterator
 from concurrent.futures import ThreadPoolExecutor
+from functools import partial
 from pathlib import Path
 
 ROOT = Path(__file__).parent.parent
@@ -75,34 +76,26 @@ Change = tuple[str, str, str]
 def places(tree: ast.Module) -> Iterator[tuple[int, str, Callable[[], None]]]:
     """Line, words, and the change itself of each place that can be changed, outside of annotations and texts."""
     for node in ast.walk(tree):
-        if isinstance(node, ast.Compare) and type(node.ops[0]) in COMPARED:
-            other = COMPARED[type(node.ops[0])]
-            yield (
-                node.lineno,
-                f"{_name(node.ops[0])} becomes {other.__name__}",
-                lambda n=node, o=other: n.ops.__setitem__(0, o()),
-            )
-        elif isinstance(node, ast.BinOp) and type(node.op) in COUNTED and not isinstance(node.left, ast.JoinedStr):
-            operation = COUNTED[type(node.op)]
-            yield (
-                node.lineno,
-                f"{_name(node.op)} becomes {operation.__name__}",
-                lambda n=node, o=operation: setattr(n, "op", o()),
-            )
-        elif isinstance(node, ast.BoolOp):
-            word = ast.Or if isinstance(node.op, ast.And) else ast.And
-            yield node.lineno, f"{_name(node.op)} becomes {word.__name__}", lambda n=node, o=word: setattr(n, "op", o())
-        elif isinstance(node, ast.Constant) and type(node.value) is float:
-            value = 1.5 * node.value + 0.1
-            yield node.lineno, f"{node.value:g} becomes {value:g}", lambda n=node, v=value: setattr(n, "value", v)
-        elif isinstance(node, ast.Call) and getattr(node.func, "id", getattr(node.func, "attr", "")) in CALLED:
-            key = "id" if isinstance(node.func, ast.Name) else "attr"
-            was = getattr(node.func, key)
-            yield (
-                node.lineno,
-                f"{was} becomes {CALLED[was]}",
-                lambda n=node.func, k=key, w=was: setattr(n, k, CALLED[w]),
-            )
+        match node:
+            case ast.Compare(ops=[was, *more]) if type(was) in COMPARED:
+                other = COMPARED[type(was)]
+                change, words = (node, "ops", [other(), *more]), (_name(was), other.__name__)
+            case ast.BinOp(op=was) if type(was) in COUNTED and not isinstance(node.left, ast.JoinedStr):
+                operation = COUNTED[type(was)]
+                change, words = (node, "op", operation()), (_name(was), operation.__name__)
+            case ast.BoolOp(op=was):
+                word = ast.Or() if isinstance(was, ast.And) else ast.And()
+                change, words = (node, "op", word), (_name(was), _name(word))
+            case ast.Constant(value=float(number)):
+                change, words = (node, "value", value := 1.5 * number + 0.1), (f"{number:g}", f"{value:g}")
+            case ast.Call(func=ast.Name(id=name) | ast.Attribute(attr=name) as func) if name in CALLED:
+                change, words = (
+                    (func, "id" if isinstance(func, ast.Name) else "attr", CALLED[name]),
+                    (name, CALLED[name]),
+                )
+            case _:
+                continue
+        yield node.lineno, " becomes ".join(words), partial(setattr, *change)
 
 
 def _name(operation: ast.AST) -> str:

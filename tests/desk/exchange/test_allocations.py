@@ -8,13 +8,14 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from desk.exchange.allocations import allocated, payable
+from desk.exchange.allocations import allocated, journal_allocations, payable
 from desk.journal.chain import Event
 from desk.journal.journal import Journal
 from desk.journal.records import Allocated, Cancelled, Filled, OrderSent, Quote, Refused
 from foundation.errors import DataError
 
 DAY, BLOCK = "2023-01-03", "block"
+OWN = {"filled": {"order": "a-1"}, "sold on the day": {"order": "a-2"}}  # of which account's order an event is
 ROW = {"client_order_id": BLOCK, "symbol": "A", "lot": 1.0, "price": 10.0, "limit_price": None, "cost": 0.0,
        "quantity": 100.0, "settlement_date": DAY}  # fmt: skip
 PARTS = [{"order": f"{name}-1", "account": name, "quantity": units} for name, units in (("a", 60.0), ("b", 40.0))]
@@ -118,16 +119,20 @@ def test_an_account_buys_what_its_cash_pays(
         pytest.param([], {"a-1": 60, "b-1": 40}, id="nothing was sent"),
         pytest.param(["sent"], {"a-1": 40, "b-1": 30}, id="what was sent is not sent again, and its cash is kept"),
         pytest.param(["sent", "refused"], {"a-1": 60, "b-1": 40}, id="refused"),
+        pytest.param(["sent", "filled"], {"a-1": 40, "b-1": 30}, id="what was filled is paid, and not kept besides"),
+        pytest.param(["sent", "ended"], {"a-1": 40, "b-1": 30}, id="a rest that nobody states keeps its cash"),
         pytest.param(["sent", "cancelled"], {"a-1": 40, "b-1": 30}, id="what was cancelled keeps no cash"),
         pytest.param(["sold on the day"], {"a-1": 60, "b-1": 40}, id="a cross brings cash, and has a fee"),
     ],
 )
 def test_what_is_open_or_was_crossed_counts(tmp_path: Path, records: list[str], units: dict[str, int]) -> None:
-    """Of 1,000.04 of cash; where all but a cross is told, a buys 20 and b 10 before."""
+    """Of the parts 20 and 10 were sent; each row has the cash for its units, and with a cent less both are short."""
     sent = {"a-1": 20.0, "b-1": 10.0}
     known = {
         "sent": OrderSent("paper", "one", "buy", "A", 30.0, "USD", "market", allocations=sent),
         "refused": Refused("no", "paper", "one"),
+        "filled": Allocated("a", "buy", "A", 20.0, 10.0, 200.0, "USD", 0.0, BLOCK, 1),
+        "ended": Cancelled("paper", "one", None, "end of the day"),
         "cancelled": Cancelled("paper", "one", 30.0, "end of the day"),
         "sold on the day": Allocated("a", "sell", "B", 60.0, 10.0, 600.0, "USD", 1.0, counterparty="b"),
     }
@@ -137,7 +142,7 @@ def test_what_is_open_or_was_crossed_counts(tmp_path: Path, records: list[str], 
     document = ticket(cash)
     with Journal(tmp_path, user="anna") as journal:
         about = {"ticket": document["hash"], "order": BLOCK}
-        journal.append([Event(known[name], **about | ({"order": "a-2"} if "sold" in name else {})) for name in records])
+        journal.append([Event(known[name], **about | OWN.get(name, {})) for name in records])
         found, short = payable(journal, document, BLOCK, Decimal(100), {})
         assert (found, short) == (units, [])
         poorer = ticket({name: amount - 0.01 for name, amount in cash.items()})
@@ -153,3 +158,12 @@ def test_what_another_buy_may_take_is_kept_whichever_settles_first(tmp_path: Pat
     with Journal(tmp_path, user="anna") as journal:
         journal.append([Event(sent, ticket=document["hash"], order="other")])
         assert payable(journal, document, BLOCK, Decimal(100), {}) == ({"a-1": 40, "b-1": 40}, ["a"])
+
+
+def test_fills_are_journalled_by_account_once_and_those_of_a_side_alone_where_asked(tmp_path: Path) -> None:
+    document = ticket()
+    with Journal(tmp_path, user="anna") as journal:
+        journal.append([Event(fill(50.0)[1], ticket=document["hash"], order=BLOCK)])
+        for sides, count in (({"sell"}, 0), ({"buy"}, 2), ({"buy", "sell"}, 2)):
+            journal_allocations(journal, document, sides)
+            assert len(list(journal.entries(kind=Allocated.kind))) == count
