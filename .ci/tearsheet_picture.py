@@ -8,7 +8,7 @@ import subprocess
 import sys
 from pathlib import Path
 
-from desk.commands.print_page import OPTIONS
+from desk.commands.print_page import BROWSER_OPTIONS
 from foundation.files import work_folder
 from foundation.paper.browser import browser
 
@@ -20,7 +20,7 @@ def draw(page: Path) -> None:
     """Write the picture of a page."""
     with work_folder() as place:
         window = ["--hide-scrollbars", f"--window-size={WIDE},{HIGH}", f"--screenshot={PICTURE}"]
-        command = [browser(), *OPTIONS, "--no-sandbox", f"--user-data-dir={place}/profile", *window]
+        command = [browser(), *BROWSER_OPTIONS, "--no-sandbox", f"--user-data-dir={place}/profile", *window]
         subprocess.run([*command, page.resolve().as_uri()], check=True, capture_output=True)
 
 

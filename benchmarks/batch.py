@@ -26,7 +26,7 @@ from backtests.runs.batch_changes import changes_between
 from backtests.sheets.pages.batch import batch_html
 from benchmarks.timing import keep, machine, processor_seconds, show, versions
 from desk.commands.batch.plan import Job, notebook_named
-from desk.commands.batch.run import Outcome, drawdowns, outcome, table_of
+from desk.commands.batch.run import Outcome, drawdowns, outcome, table_of_outcomes
 from foundation.machine import peak_memory_of_children
 
 RUNS = 1_000
@@ -65,7 +65,7 @@ def runs(count: int, seed: int) -> list[Outcome]:
 
 def page() -> dict[str, float]:
     """Seconds to build the page of a thousand runs, differences to the previous batch included, and its bytes."""
-    table, before = table_of(runs(RUNS, 1)), table_of(runs(RUNS, 2))
+    table, before = table_of_outcomes(runs(RUNS, 1)), table_of_outcomes(runs(RUNS, 2))
     batch_html("warm", "compare_policies", table.head(10))
     began = time.perf_counter()
     changes = changes_between(before, table, HEADLINE_FIGURES)

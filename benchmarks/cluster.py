@@ -26,7 +26,7 @@ import numpy as np
 import psutil
 
 from backtests.runs import tasks
-from backtests.runs.chunks import Part, write_chunk
+from backtests.runs.chunks import WorkPart, write_chunk
 from backtests.runs.sent_markets import packed
 from backtests.sweeps import Plan, Strategic, sweep
 from backtests.sweeps.plan import MOST_CONFIGURATIONS
@@ -98,23 +98,23 @@ def started(workers: int) -> Iterator[tuple[str, psutil.Process]]:
         command.wait()
 
 
-def small_sweep(parts: int, size: int = SMALL) -> tuple[PreparedSweep, list[Part]]:
+def small_sweep(parts: int, size: int = SMALL) -> tuple[PreparedSweep, list[WorkPart]]:
     """Thresholds on the shipped portfolio at many costs and four lags, in parts of `size` configurations."""
     bands = [Threshold(Strategic(), k / 100_000) for k in range(1, 1 - (-parts * size // 64))]
     prepared = prepare_sweep(load_portfolio(FILE), Plan(bands, [k / 4 for k in range(16)], [0, 1, 2, 5]))
-    return prepared, [Part(k * size, (k + 1) * size) for k in range(parts)]
+    return prepared, [WorkPart(k * size, (k + 1) * size) for k in range(parts)]
 
 
-def nothing(prepared: PreparedSweep, part: Part) -> bytes:
+def nothing(prepared: PreparedSweep, part: WorkPart) -> bytes:
     """A task of no work."""
     return b""
 
 
 def measure(
     prepared: PreparedSweep,
-    parts: list[Part],
-    job: Callable[[PreparedSweep, Part], Any],
-    expected: Callable[[Part, Any], bool],
+    parts: list[WorkPart],
+    job: Callable[[PreparedSweep, WorkPart], Any],
+    expected: Callable[[WorkPart, Any], bool],
     address: str,
     scheduler: psutil.Process,
     kill: int = 0,
@@ -123,7 +123,7 @@ def measure(
     drawn = done = ahead = 0
     equal, own = True, psutil.Process()
 
-    def lazily() -> Iterator[Part]:
+    def lazily() -> Iterator[WorkPart]:
         nonlocal drawn
         for part in parts:
             drawn += 1
@@ -155,21 +155,21 @@ def _facts(own: psutil.Process, scheduler: psutil.Process) -> dict[str, float]:
     }
 
 
-def played_alone(parts: int) -> dict[Part, bytes]:
+def played_alone(parts: int) -> dict[WorkPart, bytes]:
     """The figures of small parts of a sweep, as one worker plays them."""
     return {part: figures.tobytes() for part, figures in run_all(*small_sweep(parts), run_part)}
 
 
-def against(alone: dict[Part, bytes], workers: int, address: str, scheduler: psutil.Process) -> Measured:
+def against(alone: dict[WorkPart, bytes], workers: int, address: str, scheduler: psutil.Process) -> Measured:
     """The same parts on a cluster, one of whose workers is killed."""
     prepared, small = small_sweep(len(alone))
-    with tasks.connected(address, workers) as client:
+    with tasks.cluster_client(address, workers) as client:
         pids = sorted(client.run(os.getpid).values())
     assert len(pids) == workers
     return measure(prepared, small, run_part, lambda p, f: f.tobytes() == alone[p], address, scheduler, pids[0])
 
 
-def content(size: int, prepared: PreparedSweep, part: Part) -> bytes:
+def content(size: int, prepared: PreparedSweep, part: WorkPart) -> bytes:
     """A task that gives as many bytes as a chunk has, and plays nothing."""
     return bytes(size)
 
@@ -177,11 +177,11 @@ def content(size: int, prepared: PreparedSweep, part: Part) -> bytes:
 def carried(count: int, size: int, address: str, scheduler: psutil.Process) -> Measured:
     """Chunks of a size in bytes, brought to the driver and written."""
     prepared, _ = small_sweep(1)
-    parts = [Part(k, k + 1) for k in range(count)]
+    parts = [WorkPart(k, k + 1) for k in range(count)]
     with tempfile.TemporaryDirectory() as folder:
 
-        def written(part: Part, found: bytes) -> bool:
-            write_chunk(Path(folder), Part(0, 1), found)
+        def written(part: WorkPart, found: bytes) -> bool:
+            write_chunk(Path(folder), WorkPart(0, 1), found)
             return len(found) == size
 
         return measure(prepared, parts, partial(content, size), written, address, scheduler)
@@ -189,7 +189,7 @@ def carried(count: int, size: int, address: str, scheduler: psutil.Process) -> M
 
 def memory_of_workers(address: str) -> tuple[float, float]:
     """MB of a worker, pages that it shares counted whole, and shared out: medians over the workers."""
-    with tasks.connected(address) as client:
+    with tasks.cluster_client(address) as client:
         found = sorted(client.run(_own_memory).values())
     return found[len(found) // 2]
 
@@ -242,7 +242,7 @@ def simulated() -> dict[str, object]:
         rows[f"{PARTS:,} parts of {SMALL}, a worker killed"] = against(alone, WORKERS, address, scheduler)
         prepared, _ = small_sweep(1)
         for count in (FEW, MANY):
-            idle = [Part(k, k + 1) for k in range(count)]
+            idle = [WorkPart(k, k + 1) for k in range(count)]
             done = measure(prepared, idle, nothing, lambda _, found: found == b"", address, scheduler)
             rows[f"{count:,} tasks of no work"] = done
         whole, shared = memory_of_workers(address)

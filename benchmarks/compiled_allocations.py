@@ -38,7 +38,7 @@ from research.allocation.constraints.roots import Root
 from research.allocation.risk_based.coordinate_descent import of_budgets
 from research.allocation.risk_based.risk_parity import RiskParity
 from research.market import Market, instruments_table, market_from_frame
-from research.risk.simulation.shrinkage import ledoit_wolf
+from research.risk.simulation.shrinkage import ledoit_wolf_covariance
 from research.rules import MultiPeriod
 
 SIZES, CASES, WINDOW, YEARS = (20, 100, 500), 3000, 252, 33
@@ -168,7 +168,7 @@ def timed(n: int) -> list[tuple[str, ...]]:
     """Rows of the second table for n assets."""
     days = market(n, 3 * WINDOW)
     past, returns = days.past(len(days.dates) - 1), days.returns[-WINDOW:]
-    covariance, mean = WINDOW * ledoit_wolf(returns), WINDOW * returns.mean(axis=0)
+    covariance, mean = WINDOW * ledoit_wolf_covariance(returns), WINDOW * returns.mean(axis=0)
     names = tuple(map(str, range(n)))
     limits, root = build(Constraints(), Known(names, covariance=covariance)), Root(covariance, names)
     ours: dict[str, tuple[Callable[[], object], Callable[[], object]]] = {

@@ -18,7 +18,7 @@ from foundation.threads import one_thread
 from research.accounting import Costs
 from research.allocation import EqualWeights
 from research.learning import Learned
-from research.learning.learners.reinforcement import model_of
+from research.learning.learners.reinforcement import model_in_paths
 from research.learning.worlds.environment import RebalancingEnv, RebalancingWorlds
 from research.learning.worlds.rollouts import measure_scaling
 from research.learning.worlds.training_days import TrainingDays, training_days
@@ -107,7 +107,7 @@ def main() -> None:
         for count in COUNTS[1:]:
             batch = RebalancingWorlds(days, standard, scale, worlds=count, episode=EPISODE, seed=1)
             kept[f"{count} worlds"] = beside(decides(batch), decides(dummy(count)), count, ROUNDS)
-        (model, _), (slow, _) = (model_of(days, spec, seed=1) for _ in range(2))
+        (model, _), (slow, _) = (model_in_paths(days, spec, seed=1) for _ in range(2))
         slow.set_env(dummy(spec.ppo.worlds))
         kept["PPO, updates included"] = beside(learns(model), learns(slow), spec.ppo.update, ROUNDS // 3)
     for name, aim in AIMS.items():

@@ -16,7 +16,7 @@ import numpy as np
 
 from benchmarks.start import command
 from benchmarks.timing import keep, machine, show, versions
-from desk.tickets.formats.ticket_json import read_document
+from desk.tickets.formats.ticket_json import read_ticket_file
 
 sys.path.append(str(Path(__file__).parents[1] / "tests"))
 from killed_executions import check_nothing_lost_or_doubled, killed, opened, ticket_to
@@ -31,10 +31,10 @@ def from_the_shell(folder: Path, rounds: int) -> tuple[np.ndarray, int]:
     tickets, seconds = list[Path](), list[np.ndarray]()
     for seed in range(rounds + 1):
         tickets.append(ticket_to(file, seed))
-        confirm = read_document(tickets[-1])["hash"][:8]
+        confirm = read_ticket_file(tickets[-1])["hash"][:8]
         seconds.append(command("execute", str(tickets[-1]), "--exchange", "paper", "--yes", "--confirm", confirm))
     check_nothing_lost_or_doubled(folder, units, cash, tickets)
-    return np.median(seconds[1:], axis=0), min(len(read_document(path)["orders"]) for path in tickets)
+    return np.median(seconds[1:], axis=0), min(len(read_ticket_file(path)["orders"]) for path in tickets)
 
 
 def with_kills(folder: Path, kills: int) -> int:

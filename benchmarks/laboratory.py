@@ -10,7 +10,7 @@ import time
 
 import numpy as np
 
-from backtests.laboratory.simulate import BLOCK, Laboratory, play
+from backtests.laboratory.simulate import DRAWN_TOGETHER, Laboratory, play
 from benchmarks import jobs, with_vectorbt
 from benchmarks.jobs import Job, Played
 from benchmarks.timing import Times, keep, machine, show, take_turns, versions
@@ -19,7 +19,7 @@ from research.accounting import Costs
 from research.risk import GBM
 
 PATHS, DAYS, LINES, YEAR, SEED = 10_000, 2_520, 10, 252.0, 1
-PART = 50 * BLOCK  # paths of a turn
+PART = 50 * DRAWN_TOGETHER  # paths of a turn
 ROUNDS = 7
 AIM = 3.0  # seconds for all paths, on two idle cores
 SAME = 1e-9  # relative
@@ -73,8 +73,8 @@ def drawn_by_numpy(model: GBM, paths: int) -> Array:
 
 def drawn(lab: Laboratory) -> None:
     """The paths of a laboratory, as it draws them."""
-    for start in range(0, lab.paths, BLOCK):
-        lab.model.growths(BLOCK, DAYS, SEED, start)
+    for start in range(0, lab.paths, DRAWN_TOGETHER):
+        lab.model.growths(DRAWN_TOGETHER, DAYS, SEED, start)
 
 
 def measure() -> Times:
@@ -84,7 +84,7 @@ def measure() -> Times:
     contestants = {
         OURS: lambda: play(lab, one.policy),
         DRAWN: lambda: drawn(lab),
-        "numpy: drawn": lambda: [drawn_by_numpy(lab.model, BLOCK) for _ in range(PART // BLOCK)],
+        "numpy: drawn": lambda: [drawn_by_numpy(lab.model, DRAWN_TOGETHER) for _ in range(PART // DRAWN_TOGETHER)],
         "vectorbt: played, fastest way found": lambda: with_vectorbt.flexible(one, close),
         "vectorbt: and its wealth": lambda: with_vectorbt.flexible(one, close).value(),
         "numpy: played, a loop over days": lambda: jobs.expected(one, jobs.vectorbt_convention),

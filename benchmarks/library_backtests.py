@@ -22,10 +22,10 @@ from foundation.files import DATA
 from foundation.progress import bar
 from research.allocation import EstimatorAllocation
 from research.allocation.peers import (
-    MODELS,
     OBJECTIVES,
     RETURN_MODELS,
     RISK_MODELS,
+    RISKFOLIO_MODELS,
     EfficientFrontier,
     HCPortfolio,
     HRPOpt,
@@ -53,7 +53,7 @@ def _riskfolio() -> Iterator[Any]:
     for rm in ("MV", "MAD", "CVaR", "CDaR"):
         yield from (Portfolio(obj=objective, rm=rm) for objective in OBJECTIVES)
         yield Portfolio("rp_optimization", rm=rm)
-    yield from (HCPortfolio(model=model, rm=rm) for model, rm in product(MODELS, ("MV", "CVaR", "MDD")))
+    yield from (HCPortfolio(model=model, rm=rm) for model, rm in product(RISKFOLIO_MODELS, ("MV", "CVaR", "MDD")))
     yield from (HCPortfolio(model="NCO", obj=objective) for objective in ("Utility", "Sharpe"))
 
 

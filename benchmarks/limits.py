@@ -18,7 +18,7 @@ from research.allocation.constraints.lookup import Known
 from research.allocation.constraints.records import Bounds, Constraints, Exposure, Group
 from research.allocation.constraints.roots import root_of
 from research.allocation.optimised.frontier import frontier
-from research.allocation.risk_based.risks import volatility
+from research.allocation.risk_based.risks import volatility_risk
 
 LINES, SECTORS, POINTS, ROUNDS = 100, 10, 50, 5
 SAME = 1e-3  # of NAV: skfolio's solver leaves weights that are exact to so much
@@ -76,7 +76,7 @@ def contestants(returns: pd.DataFrame, known: Known) -> dict[str, Callable[[], A
         efficient_frontier_size=POINTS,
     )
     return {
-        OURS: lambda: frontier(limits, mean, volatility(root), POINTS).weights,
+        OURS: lambda: frontier(limits, mean, volatility_risk(root), POINTS).weights,
         SKFOLIO: lambda: np.asarray(model.fit(returns).weights_),
     }
 

@@ -21,7 +21,7 @@ import pandas as pd
 import pyarrow.parquet as pq
 
 from benchmarks.timing import keep, machine, show, versions
-from desk.feeds.adapter import Limits, Wanted
+from desk.feeds.adapter import RateLimits, Wanted
 from desk.feeds.adapters import ADAPTERS
 from desk.feeds.fetching import MIRROR
 from desk.feeds.refresh import fetch
@@ -48,7 +48,7 @@ AIMS = {
     "500 updated from a local server": 10.0,
     "new, fetch and report of ten funds": 30.0,
 }
-NONE = Limits(10_000, 0.001)  # a source without limits
+NONE = RateLimits(10_000, 0.001)  # a source without limits
 
 
 def made_rows(asset: str, days: np.ndarray, rng: np.random.Generator) -> pd.DataFrame:

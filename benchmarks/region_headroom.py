@@ -13,8 +13,8 @@ import numpy as np
 import pandas as pd
 
 from backtests.laboratory.simulate import Laboratory, estimate, play
-from backtests.studies.real_markets.cases import COST_BP, LAG, PERIODS, SOURCES, Case, all_cases
-from backtests.studies.real_markets.run_case import BANDS
+from backtests.studies.real_markets.cases import COST_BP, LAG, PERIODS, UNIVERSE_MARKETS, Case, all_cases
+from backtests.studies.real_markets.run_case import TRIED_BANDS
 from benchmarks.timing import keep, machine, show, versions
 from foundation.arrays import Array
 from foundation.threads import one_thread
@@ -50,7 +50,7 @@ def of_case(case: Case, seed: int) -> dict[str, float]:
         for (power, scale), loss in zip(TRIED, regions, strict=True):
             found[f"power {power:g}, {scale:g} g, {known}"] = float(np.log(loss.mean() / base.mean()))
         found[f"best region of each, {known}"] = elsewhere(regions, base)
-    bands = min((Threshold(held, b, "edge") for b in BANDS), key=lambda rule: play(training, rule).loss.mean())
+    bands = min((Threshold(held, b, "edge") for b in TRIED_BANDS), key=lambda rule: play(training, rule).loss.mean())
     bound = BPS * lower_bound(np.array(target), growth, covariance, costs.total, TRACKING_PENALTY, 1.0 / PERIODS).value
     beside = {"bands to their edge, tuned": play(paths, bands).loss.mean(), "lower bound": bound}
     return found | {name: float(np.log(loss / base.mean())) for name, loss in beside.items()}
@@ -66,7 +66,7 @@ def main() -> None:
     """All cases, and those of stocks and of funds apart."""
     with one_thread():
         found = pd.DataFrame({case.name: of_case(case, k) for k, case in enumerate(all_cases())}).T
-    parts = {"all": found} | {name: found.filter(regex=f"^{name}", axis=0) for name in SOURCES}
+    parts = {"all": found} | {name: found.filter(regex=f"^{name}", axis=0) for name in UNIVERSE_MARKETS}
     rows = []
     for rule in found:
         each = [estimate(part[rule].to_numpy()) for part in parts.values()]

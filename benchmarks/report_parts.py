@@ -29,7 +29,7 @@ START = f"""
 import sys
 from pathlib import Path
 import nbformat
-from backtests.runs.notebook import COMPARING, execute
+from backtests.runs.notebook import COMPARING, execute_notebook
 from desk.commands.report import ask_report
 
 asked = ask_report(Path(sys.argv[1]), ["draws=" + sys.argv[2]], Path(sys.argv[3]))
@@ -38,7 +38,7 @@ code = [cell for cell in whole.cells if cell.cell_type == "code"]
 whole.cells = code[:4]  # parameters, their check, imports, the portfolio
 nbformat.write(whole, Path(sys.argv[3]) / "start.ipynb")
 given = dict(asked.parameters) | dict(portfolio=sys.argv[1], run="")
-execute(Path(sys.argv[3]) / "start.ipynb", Path(sys.argv[3]) / "out.ipynb", given)
+execute_notebook(Path(sys.argv[3]) / "start.ipynb", Path(sys.argv[3]) / "out.ipynb", given)
 """
 REST = """
 import json, sys, time

@@ -16,7 +16,7 @@ from pathlib import Path
 
 import numpy as np
 
-from backtests.comparison.kept_simulations import FOLDER as SIMULATIONS
+from backtests.comparison.kept_simulations import SIMULATIONS_FOLDER as SIMULATIONS
 from benchmarks.timing import Ratio, keep, machine, processor_seconds, show, show_ratios, versions
 
 ROUNDS, COLD_ROUNDS = 11, 3

@@ -10,7 +10,7 @@ from dataclasses import replace
 from backtests.engine import backtest
 from benchmarks.timing import keep, machine, show, take_turns, versions
 from research.accounting import Costs, Tax
-from research.accounting.cost_parameters import METHODS
+from research.accounting.cost_parameters import LOT_METHODS
 from research.allocation import EqualWeights
 from research.market import Market
 from research.market.reading.embedded import load_market
@@ -22,9 +22,9 @@ ROUNDS, RATE, SHORT = 7, 0.25, "1998-03-31"
 def measure(market: Market) -> dict[str, float]:
     """Processor microseconds a day of a backtest, by the order of sale."""
     costs, rule = Costs.bps(len(market.assets), commission=10), Calendar(EqualWeights(), "day")
-    taxed = {lots: replace(costs, tax=Tax(RATE, lots)) for lots in METHODS}  # type: ignore[arg-type]
-    times = take_turns({lots: lambda lots=lots: backtest(market, rule, taxed[lots]) for lots in METHODS}, ROUNDS)
-    return {lots: 1e6 * times.median(lots) / len(market.dates) for lots in METHODS}
+    taxed = {lots: replace(costs, tax=Tax(RATE, lots)) for lots in LOT_METHODS}  # type: ignore[arg-type]
+    times = take_turns({lots: lambda lots=lots: backtest(market, rule, taxed[lots]) for lots in LOT_METHODS}, ROUNDS)
+    return {lots: 1e6 * times.median(lots) / len(market.dates) for lots in LOT_METHODS}
 
 
 def main() -> None:
@@ -35,7 +35,7 @@ def main() -> None:
     show(
         "Tax with trades on every day: processor microseconds a day",
         ("units sold first", *(f"{days:,} days" for days in found)),
-        [(lots, *(f"{row[lots]:.2f}" for row in found.values())) for lots in METHODS],
+        [(lots, *(f"{row[lots]:.2f}" for row in found.values())) for lots in LOT_METHODS],
         [f"medians of {ROUNDS} rounds in which all take turns"],
     )
     keep("tax", {"versions": versions("numba"), "microseconds_a_day": found})

@@ -14,7 +14,7 @@ import pandas as pd
 from backtests.laboratory.learned.universal_gap import (
     MARKET_KINDS,
     gap,
-    kind_of,
+    market_kind,
     markets_of_many_lines,
     median,
     simulated_markets,
@@ -118,7 +118,7 @@ def main() -> None:
             "the optimum knows the growth of each asset as well, the others only risk and cost",
         ],
     )
-    pairs = list(zip(found, map(kind_of, markets), strict=True))
+    pairs = list(zip(found, map(market_kind, markets), strict=True))
     kinds = {kind: [one for one, of in pairs if of == kind] for kind in MARKET_KINDS}
     show(
         "The universal policy by kind of market",

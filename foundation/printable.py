@@ -7,7 +7,7 @@ from typing import TextIO
 UNSEEN = ("Cc", "Cf", "Cs", "Zl", "Zp")  # Unicode categories of what is not printed, or begins a line
 JOINERS = "\u200c\u200d"  # which letters of some scripts, and emoji, need
 ASCII = "ascii signs"  # the name under which codecs know `_in_ascii`
-SIGNS = {
+REPLACED_SIGNS = {
     **dict.fromkeys("–—−‐‑─", "-"),
     **dict.fromkeys("“”„«»", '"'),
     **dict.fromkeys("‘’", "'"),
@@ -56,7 +56,7 @@ def _in_ascii(error: UnicodeError) -> tuple[str, int]:
     if not isinstance(error, UnicodeEncodeError):
         raise error
     lacking = error.object[error.start : error.end]
-    return "".join(SIGNS.get(sign, "?") for sign in lacking), error.end
+    return "".join(REPLACED_SIGNS.get(sign, "?") for sign in lacking), error.end
 
 
 codecs.register_error(ASCII, _in_ascii)

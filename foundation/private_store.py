@@ -18,9 +18,9 @@ from secrets import token_hex
 
 from foundation.files import ROOT, write_private, written_alone
 
-DAY = 86_400.0  # seconds
-UNUSED = 28 * DAY  # after which what is kept is deleted
-MOST_BYTES = 1 << 30  # bytes that are kept in a folder
+DAY_SECONDS = 86_400.0  # seconds
+UNUSED = 28 * DAY_SECONDS  # after which what is kept is deleted
+MOST_KEPT_BYTES = 1 << 30  # bytes that are kept in a folder
 UNREADABLE = (EOFError, ValueError, LookupError, AttributeError, ImportError, TypeError, pickle.UnpicklingError)
 KEY, SIZE = ".key", 32  # name of the file of a folder's key; bytes of a key and of a digest
 
@@ -47,7 +47,7 @@ def _can_write(folder: Path) -> bool:
     return os.path.isdir(place) and os.access(place, os.W_OK)
 
 
-def opened(sealed: bytes, folder: Path, name: str) -> bytes | None:
+def unsealed(sealed: bytes, folder: Path, name: str) -> bytes | None:
     """The content of a kept file; None where others may have changed it, or its digest is wrong.
 
     Raises : OSError where the folder or its key cannot be read.
@@ -70,7 +70,7 @@ def keep(where: list[Path], name: str, content: bytes) -> None:
                 folder.chmod(0o700)
             if not written_alone(folder, _owner()):
                 continue
-            if path.exists() and opened(path.read_bytes(), folder, name) is not None:
+            if path.exists() and unsealed(path.read_bytes(), folder, name) is not None:
                 _note(path)
                 continue
             key = _key(folder) or _new_key(folder)
@@ -90,7 +90,7 @@ def note_use(where: list[Path], folder: Path, name: str, content: bytes) -> None
 
 def _note(path: Path) -> None:
     """Set the time of a file, which says when it was last used, once a day."""
-    if time.time() - path.stat().st_mtime > DAY:
+    if time.time() - path.stat().st_mtime > DAY_SECONDS:
         os.utime(path)
 
 
@@ -133,7 +133,7 @@ def _owner() -> int:
     return Path(__file__).stat().st_uid
 
 
-def prune(where: list[Path], most: int = MOST_BYTES) -> None:
+def prune(where: list[Path], most: int = MOST_KEPT_BYTES) -> None:
     """Delete files that were not used for four weeks, and the longest unused where there are more than `most` bytes.
 
     Drafts that a killed process left, and folders that earlier versions used, go by their age likewise.

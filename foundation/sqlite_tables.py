@@ -10,7 +10,7 @@ from collections.abc import Iterable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
 
-SHARED = "REBALANCE_SHARED"  # environment variable: 1 where several machines share the files
+SHARED_VARIABLE = "REBALANCE_SHARED"  # environment variable: 1 where several machines share the files
 WAIT = 60_000  # milliseconds for another process's transaction
 
 
@@ -25,7 +25,7 @@ def create(rows: sqlite3.Connection, tables: str) -> None:
 
     Readers and writers of a log that is written ahead share memory, which machines do not. Raises sqlite3.Error.
     """
-    rows.execute(f"PRAGMA journal_mode = {'TRUNCATE' if os.environ.get(SHARED) == '1' else 'WAL'}")
+    rows.execute(f"PRAGMA journal_mode = {'TRUNCATE' if os.environ.get(SHARED_VARIABLE) == '1' else 'WAL'}")
     rows.execute("PRAGMA synchronous = FULL")
     rows.executescript(tables)
 

@@ -32,17 +32,17 @@ EMPTY = frozenset(("", "-", "--", "---", "–", "—", "n/a", "#n/a", "null", "n
 NO_NUMBER = "na"  # the same in place of a number; NA is a ticker, too
 BLANKS = dict.fromkeys(map(ord, "\u00a0\u2007\u2009\u202f"), " ")  # some separate thousands
 FORMULA = re.compile(r'="(.*)"')  # how a spreadsheet is told that a cell is text, as by an apostrophe before it
-UNIT = re.compile(r"US\$|[$€£¥₹]|(?<![A-Za-z])(?:GBp|ZAc|[A-Z]{3,10})(?![A-Za-z])|(?<=[0-9.])p(?![A-Za-z])")
+UNIT_PATTERN = re.compile(r"US\$|[$€£¥₹]|(?<![A-Za-z])(?:GBp|ZAc|[A-Z]{3,10})(?![A-Za-z])|(?<=[0-9.])p(?![A-Za-z])")
 # beside a number: a sign, the code of a currency, of its hundredths or of a coin; of an exponent E is a part alone
-WITHIN = re.compile(rf"[0-9.,] ?(?:{UNIT.pattern}) ?[.,]*[0-9]")  # a unit between digits, where none stands
-DIGITS = r"(?:[1-9][0-9]{0,2}(?P<group>[%s '’])[0-9]{3}(?:(?P=group)[0-9]{3})*|[0-9]+)"
+WITHIN = re.compile(rf"[0-9.,] ?(?:{UNIT_PATTERN.pattern}) ?[.,]*[0-9]")  # a unit between digits, where none stands
+GROUPED_DIGITS = r"(?:[1-9][0-9]{0,2}(?P<group>[%s '’])[0-9]{3}(?:(?P=group)[0-9]{3})*|[0-9]+)"
 STYLES = {
-    ".": re.compile(rf"(?:{DIGITS % ','}(?:\.[0-9]*)?|\.[0-9]+)(?:[eE][+-]?[0-9]+)?"),
-    ",": re.compile(rf"(?:{DIGITS % '.'}(?:,[0-9]*)?|,[0-9]+)(?:[eE][+-]?[0-9]+)?"),
+    ".": re.compile(rf"(?:{GROUPED_DIGITS % ','}(?:\.[0-9]*)?|\.[0-9]+)(?:[eE][+-]?[0-9]+)?"),
+    ",": re.compile(rf"(?:{GROUPED_DIGITS % '.'}(?:,[0-9]*)?|,[0-9]+)(?:[eE][+-]?[0-9]+)?"),
 }  # of numbers, by the sign before their decimals
-PLAIN = re.compile(r"[+-]?(?:[0-9]+\.?[0-9]*|\.[0-9]+)(?:[eE][+-]?[0-9]+)?")
+WRITTEN_NUMBER = re.compile(r"[+-]?(?:[0-9]+\.?[0-9]*|\.[0-9]+)(?:[eE][+-]?[0-9]+)?")
 THOUSANDS = re.compile(r"[1-9][0-9]{0,2}[.,][0-9]{3}")  # such as 1.000: a thousand, or one with three decimals
-DAY = re.compile("[0-9]{4}-[0-9]{2}-[0-9]{2}")
+DAY_PATTERN = re.compile("[0-9]{4}-[0-9]{2}-[0-9]{2}")
 
 Read = TypeVar("Read")
 Row = tuple[int, list[str]]  # the line at which it begins, from 1, and its cells
@@ -199,10 +199,10 @@ def fault(file: str, row: int, column: str, what: str, found: object, fix: str) 
     return InputFault(what, fix, quoted(found), f"{file}, row {row}{place}")
 
 
-def cell_text(cell: str) -> str:
+def text_of_cell(cell: str) -> str:
     """The text of a cell without surrounding signs, and "" for words such as n/a.
 
-    >>> cell_text("  n/a "), cell_text('="00123"'), cell_text("'-12"), cell_text("SPY")
+    >>> text_of_cell("  n/a "), text_of_cell('="00123"'), text_of_cell("'-12"), text_of_cell("SPY")
     ('', '00123', '-12', 'SPY')
     """
     text = " ".join(cell.translate(BLANKS).split())
@@ -215,7 +215,7 @@ def cell_text(cell: str) -> str:
 def iso_day(text: str) -> np.datetime64 | None:
     """The day that a text names as YYYY-MM-DD, else None."""
     try:
-        return np.datetime64(date.fromisoformat(text), "D") if DAY.fullmatch(text) else None
+        return np.datetime64(date.fromisoformat(text), "D") if DAY_PATTERN.fullmatch(text) else None
     except ValueError:
         return None
 
@@ -226,7 +226,7 @@ def plain_number(text: str) -> float | None:
     >>> plain_number("-1.5e3"), plain_number("1_000"), plain_number("nan")
     (-1500.0, None, None)
     """
-    return float(text) if PLAIN.fullmatch(text) else None
+    return float(text) if WRITTEN_NUMBER.fullmatch(text) else None
 
 
 class Number(NamedTuple):
@@ -236,7 +236,7 @@ class Number(NamedTuple):
     unit: str
 
 
-def number(text: str, decimal: str = ".") -> Number | None:
+def number_of_cell(text: str, decimal: str = ".") -> Number | None:
     """The number in a cell, None where it is empty.
 
     It may have separators of thousands, a unit, and parentheses or a minus on either side where it is negative.
@@ -244,10 +244,10 @@ def number(text: str, decimal: str = ".") -> Number | None:
     decimal : the sign before its decimals, "." or ",".
     Raises  : ValueError for text that is no number, and for separators of thousands that are not three digits apart.
 
-    >>> number("($1,234.50)"), number("-12,5 EUR", ","), number("--")
+    >>> number_of_cell("($1,234.50)"), number_of_cell("-12,5 EUR", ","), number_of_cell("--")
     (Number(value=-1234.5, unit='$'), Number(value=-12.5, unit='EUR'), None)
     """
-    text = cell_text(text)
+    text = text_of_cell(text)
     if not text or text.casefold() == NO_NUMBER:
         return None
     negative, unit, digits = _parts(text)
@@ -265,7 +265,7 @@ def may_be_thousands(text: str, decimal: str = ".") -> bool:
     >>> may_be_thousands("1.000"), may_be_thousands("1,000"), may_be_thousands("1.00")
     (True, False, False)
     """
-    digits = _parts(cell_text(text))[2]
+    digits = _parts(text_of_cell(text))[2]
     return decimal in digits and THOUSANDS.fullmatch(digits) is not None
 
 
@@ -276,7 +276,7 @@ def decimal_signs(texts: Iterable[str]) -> tuple[set[str], str]:
     (({'.'}, ''), ({','}, ''), (set(), '1,234'))
     """
     proved, either = set(), ""
-    for text in map(cell_text, texts):
+    for text in map(text_of_cell, texts):
         digits = _parts(text)[2]
         fits = {decimal for decimal, style in STYLES.items() if style.fullmatch(digits)}
         if len(fits) == 1:
@@ -303,9 +303,9 @@ def decimal_sign(texts: Iterable[str], file: str, delimiter: str, hint: str) -> 
 
 def _parts(text: str) -> tuple[bool, str, str]:
     """The parts of a number: true if it is negative, its unit, and its digits with their separators."""
-    found = None if WITHIN.search(text) else UNIT.search(text)
+    found = None if WITHIN.search(text) else UNIT_PATTERN.search(text)
     unit = found[0] if found else ""
-    rest = (UNIT.sub("", text, count=1) if found else text).replace("−", "-").strip()
+    rest = (UNIT_PATTERN.sub("", text, count=1) if found else text).replace("−", "-").strip()
     negative = False
     if rest.startswith("(") and rest.endswith(")"):
         negative, rest = True, rest[1:-1].strip()

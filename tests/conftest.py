@@ -23,5 +23,5 @@ def few_simulated_tests() -> Iterator[None]:
 def few_judged_sessions() -> Iterator[None]:
     """Trained policies are judged on a twelfth of the sessions, where how well their loss is known does not matter."""
     with pytest.MonkeyPatch.context() as patch:
-        patch.setattr("research.learning.worlds.rollouts.SESSIONS", 65)
+        patch.setattr("research.learning.worlds.rollouts.WORLD_SESSIONS", 65)
         yield

@@ -7,7 +7,7 @@ from decimal import Decimal
 from pathlib import Path
 from typing import Any, NamedTuple
 
-from desk.exchange.execute import Execution, Sent
+from desk.exchange.execute import Execution, SentResult
 from desk.exchange.moment import Moment, Place, moment_of
 from desk.exchange.paper import PaperVenue
 from desk.exchange.venue import NotKnown, OrderState
@@ -63,7 +63,7 @@ def execution(document: Mapping[str, Any], journal: Journal, venue: Any, **how: 
     return moment, Execution(journal, venue, document, moment.orders, moment.quotes, wait=lambda _: None, **how)
 
 
-def sent(document: Mapping[str, Any], journal: Journal, venue: Any, **how: Any) -> list[Sent]:
+def sent(document: Mapping[str, Any], journal: Journal, venue: Any, **how: Any) -> list[SentResult]:
     """What became of the orders of a ticket."""
     return list(execution(document, journal, venue, **how)[1].run())
 
@@ -83,7 +83,7 @@ class Case(NamedTuple):
         """What is known of the ticket, and its sending, which never waits."""
         return execution(*self, **how)
 
-    def sent(self, **how: Any) -> list[Sent]:
+    def sent(self, **how: Any) -> list[SentResult]:
         """What became of the orders of the ticket."""
         return sent(*self, **how)
 

@@ -3,7 +3,7 @@
 from datetime import UTC, datetime
 from pathlib import Path
 
-from backtests.comparison.comparison import FULL_RUN, settings_of
+from backtests.comparison.comparison import FULL_RUN, settings_of_report
 from backtests.runs.folder import MANIFEST, write_json
 from backtests.runs.manifest import sign
 from desk.commands.made import run_for
@@ -13,7 +13,7 @@ from research.portfolio import Portfolio
 
 def full_run(portfolio: Portfolio, reports: Path, **facts: object) -> Path:
     """A signed run with the settings of a full report, and these facts of its result."""
-    run = run_for("report", portfolio, plain_json(settings_of(portfolio, portfolio.reference, **FULL_RUN)))
+    run = run_for("report", portfolio, plain_json(settings_of_report(portfolio, portfolio.reference, **FULL_RUN)))
     (reports / run.name).mkdir(parents=True)
     write_json(reports / run.name / MANIFEST, run.manifest(**facts))
     sign(reports / run.name, datetime.now(UTC))

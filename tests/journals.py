@@ -16,7 +16,7 @@ import pytest
 from desk.journal.chain import Event
 from desk.journal.journal import Journal
 from desk.journal.records import Approved, Filled, OrderSent
-from desk.journal.verify import Verified, verify
+from desk.journal.verify import VerifiedChain, verify
 
 Work = Callable[[Path, int, int], None]  # of a folder, from a number on, to a pipe
 # Where no power can fail, a test need not wait for a disk that others use.
@@ -98,7 +98,7 @@ def check_nothing_lost_or_doubled(folder: Path, kept: set[int]) -> int:
     """What was kept is there, each append whole and once, and the chain holds; gives the number of entries."""
     with Journal(folder) as journal:
         entries = list(journal.entries())
-        assert verify(journal) == Verified(journal.head, 0, ())
+        assert verify(journal) == VerifiedChain(journal.head, 0, ())
     found = Counter((entry.kind, entry.order) for entry in entries)
     orders = {name for kind, name in found if kind == "order"}
     assert set(found.values()) == {1}

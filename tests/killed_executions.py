@@ -19,7 +19,7 @@ from desk.commands.orders.execute import Asked, ready
 from desk.commands.orders.trades import save_trades
 from desk.exchange.paper import PaperVenue
 from desk.journal import Journal, verify
-from desk.tickets.formats.ticket_json import read_document
+from desk.tickets.formats.ticket_json import read_ticket_file
 from foundation.errors import ConfigError
 from research.orders import Request, trade_list
 from research.portfolio import load_portfolio
@@ -105,7 +105,7 @@ def check_nothing_lost_or_doubled(folder: Path, units: dict[str, Decimal], cash:
 
     units, cash : before the first ticket. Gives the number of orders.
     """
-    documents = [read_document(path) for path in tickets]
+    documents = [read_ticket_file(path) for path in tickets]
     orders = [row["client_order_id"] for document in documents for row in document["orders"]]
     with Journal(folder) as journal:
         assert not verify(journal).faults

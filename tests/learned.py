@@ -17,16 +17,16 @@ from research.learning.worlds.training_days import TrainingDays, scales, trainin
 from research.learning.worlds.worlds import Worlds
 from research.market import Market, instruments_table
 from research.rules.networks.features import FeatureScaling
-from research.rules.networks.names import SHARED
-from research.rules.networks.policy_network import Network, network
+from research.rules.networks.names import SHARED_FEATURES
+from research.rules.networks.policy_network import PolicyNetwork, network
 
 TARGET, COSTS, PENALTY, YEAR = FixedWeights((0.4, 0.3)), Costs.bps(2, commission=5, half_spread=5), 5.0, 252
 
 
-def any_network(lines: int, seed: int = 0, hidden: int = 32, answers: int = 0) -> Network:
+def any_network(lines: int, seed: int = 0, hidden: int = 32, answers: int = 0) -> PolicyNetwork:
     """A random network for so many assets, which answers a number for each, or so many; they fill [-1, 1]."""
     rng = np.random.default_rng(seed)
-    sizes = [len(SHARED) + lines, hidden, hidden, answers or lines]
+    sizes = [len(SHARED_FEATURES) + lines, hidden, hidden, answers or lines]
     layers = [(rng.normal(0.0, 1.5 / np.sqrt(a), (a, b)), rng.normal(0.0, 0.1, b)) for a, b in pairwise(sizes)]
     return network([array for layer in layers for array in layer])
 
@@ -47,7 +47,7 @@ def carded(market: Market, seed: int = 0, target: FixedWeights = TARGET) -> Lear
     standard, scale = measure_scaling(days, spec)
     net, curve = any_network(2, seed), [(1_000 * k, 3.0 - 0.1 * k + 0.05 * seed) for k in range(6)]
     with pytest.MonkeyPatch.context() as patch:  # nothing was learned whose importance could be measured well
-        patch.setattr("research.learning.worlds.rollouts.SESSIONS", 65)
+        patch.setattr("research.learning.worlds.rollouts.WORLD_SESSIONS", 65)
         features = features_of(days, net, standard)
     result = SeedResult(net, 5_000, [2.5 + 0.05 * seed], curve, features)
     told = card(spec, days, seed, result, scale, {"closed_form": [3.0], "never": [60.0]})
@@ -60,7 +60,7 @@ def made_up(market: Market, allocation: Allocation, seen: int, half_width: float
     lines = len(market.assets)
     covariance = np.tile(0.04 * np.eye(lines), (len(targets), 1, 1))
     widths = np.where(targets != 0.0, half_width, 0.0)
-    features = np.zeros(len(SHARED) + lines)
+    features = np.zeros(len(SHARED_FEATURES) + lines)
     return LearnedPolicy(
         allocation=allocation, schedule="week", assets=market.assets, seen=market.dates[seen],
         scales=scales(targets, widths, covariance, 0.01),

@@ -18,7 +18,7 @@ import pandas as pd
 from local_server import Handler, serving_locally
 from provider_bodies import Answer, Bar, Bars, body, exchange_id
 
-from desk.feeds.adapter import Adapter, FeedError, Limits, Reply, Request, Wanted
+from desk.feeds.adapter import Adapter, FeedError, GetRequest, RateLimits, Reply, Wanted
 from desk.feeds.pace import Clock
 from research.market.rows import price_rows
 
@@ -26,7 +26,7 @@ HTML = b"<!DOCTYPE html><html><body>Will be right back</body></html>"
 PICTURE = b"\x89PNG\r\n\x1a\n" + bytes(64)
 OTHER = "OTHER"  # symbol in whose name a wrong answer comes
 RETRY_AFTER = 7  # seconds
-NONE = Limits(1, 0.0)  # no limit
+NONE = RateLimits(1, 0.0)  # no limit
 NOTICES: dict[str, Callable[[str], Answer]] = {  # of a limit that is used up; some repeat the key
     "yahoo": lambda _: (429, "text/plain", b"Too Many Requests\r\n"),
     "alpha_vantage": lambda key: _notice(
@@ -210,16 +210,16 @@ class Time:
 class Source(Adapter):
     """A source with the format of Tiingo, any limits, and its key in the URL, as worse providers have it."""
 
-    limits: Limits = NONE
+    limits: RateLimits = NONE
     key_variable: str = "SOURCE_API_KEY"
     name: str = "tiingo"
     key_from: str = "https://source.example/keys"
 
-    def requests(self, wanted: Wanted, key: str) -> Sequence[Request]:
+    def requests(self, wanted: Wanted, key: str) -> Sequence[GetRequest]:
         first = (wanted.first or date(1900, 1, 1)).isoformat()
         params = {"startDate": first, "endDate": wanted.last.isoformat(), "apikey": key}
         url = f"https://api.source.example/tiingo/daily/{wanted.symbol}/prices"
-        return [Request(url, params, {"Authorization": f"Token {key or 'none'}"}, key)]
+        return [GetRequest(url, params, {"Authorization": f"Token {key or 'none'}"}, key)]
 
     def rows(self, wanted: Wanted, replies: Sequence[Reply], fetched_at: np.datetime64) -> pd.DataFrame:
         if replies[0].status == 404:

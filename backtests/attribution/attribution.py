@@ -35,9 +35,9 @@ from foundation.dataclasses import dataclass
 from foundation.tolerances import WEIGHT
 from research.risk.decomposition.linking import linking_factors
 
-MARKET = ("exposure", "timing", "income", "cash drag", "execution")
-COMPONENTS = (*MARKET, *COST_NAMES, "opening")
-EXPOSURE, TIMING, INCOME, DRAG, EXECUTION = range(len(MARKET))
+MARKET_TERMS = ("exposure", "timing", "income", "cash drag", "execution")
+COMPONENTS = (*MARKET_TERMS, *COST_NAMES, "opening")
+EXPOSURE, TIMING, INCOME, DRAG, EXECUTION = range(len(MARKET_TERMS))
 
 
 @dataclass(frozen=True, eq=False)
@@ -195,7 +195,7 @@ def _of_days(one: Contributions, two: Contributions, year: NDArray[np.int64]) ->
     lines[..., INCOME] = d * (one.yields - of_income)
     parts[:, -1, DRAG] = active[:, -1] * (one.cash_returns - whole[:, 0])
     lines[..., EXECUTION] = one.execution - two.execution
-    parts[..., len(MARKET) : -1] = two.costs - one.costs
+    parts[..., len(MARKET_TERMS) : -1] = two.costs - one.costs
     return parts
 
 

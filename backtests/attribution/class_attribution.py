@@ -22,9 +22,9 @@ from foundation.arrays import Array, Rows, frozen
 from foundation.dataclasses import dataclass
 from foundation.errors import ConfigError, DataError
 from research.allocation import TargetPath
-from research.risk.decomposition.linking import linked, linking_factors
+from research.risk.decomposition.linking import linked_effects, linking_factors
 
-NET = 1e-6  # of the gross weight of a class: below it long and short assets cancel, and the class has no return
+LEAST_NET = 1e-6  # of the gross weight of a class: below it long and short assets cancel, and the class has no return
 EFFECTS = ("allocation", "selection", "interaction", "costs")
 By = Literal["asset_class", "sector"]
 NO_SECTOR = "no sector"
@@ -63,7 +63,7 @@ class ClassAttribution:
     @cached_property
     def of_months(self) -> Array:
         """(M, m, 4) the effects linked: all of them add up to `difference`."""
-        return linked(self.effects, self.returns, self.compared)
+        return linked_effects(self.effects, self.returns, self.compared)
 
     @property
     def residual(self) -> float:
@@ -250,7 +250,7 @@ def class_returns(
     """
     into = (members[:, None] == np.arange(len(names))).astype(float)
     held, gross, earned = weights @ into, np.abs(weights) @ into, (weights * returns) @ into
-    cancels = np.abs(held) < NET * gross
+    cancels = np.abs(held) < LEAST_NET * gross
     if cancels.any():
         row, k = np.argwhere(cancels)[0].tolist()
         raise DataError(

@@ -34,7 +34,7 @@ class Concentration:
 
 
 @dataclass(frozen=True, eq=False)
-class Exposure:
+class HeldExposure:
     """The weights that one policy held, and their risk.
 
     policy        : its name.
@@ -51,10 +51,10 @@ class Exposure:
     contributions: RiskContributions
 
 
-def exposure_of(policy: str, backtest: Backtest, periods_per_year: float) -> Exposure:
+def exposure_of(policy: str, backtest: Backtest, periods_per_year: float) -> HeldExposure:
     """Measure one backtest of a policy; risk is of a year of returns."""
     window, market = max(round(periods_per_year), 2), backtest.market
-    return Exposure(
+    return HeldExposure(
         policy,
         exposures(backtest, market.asset_class),
         exposures(backtest, market.currency),

@@ -32,7 +32,7 @@ from foundation.errors import DataError
 from research.accounting.cost_parameters import COST_COLUMNS
 
 PREMIUM_TERMS = ("volatility return", "dispersion discount", "weight changes", "execution", "costs")
-COST = len(PREMIUM_TERMS) - 1
+COST_TERM = len(PREMIUM_TERMS) - 1
 
 
 @dataclass(frozen=True, eq=False)
@@ -62,7 +62,7 @@ class RebalancingPremium:
     @property
     def gross(self) -> float:
         """The premium before costs of trading, ln of wealth over the test."""
-        return float(self.cells[:, :COST].sum())
+        return float(self.cells[:, :COST_TERM].sum())
 
     @property
     def net(self) -> float:
@@ -83,7 +83,7 @@ class RebalancingPremium:
     def by_year(self) -> pd.DataFrame:
         """A row for each year, a column for each term, and the premium before and after costs."""
         found = pd.DataFrame(self.cells, index=pd.Index(self.years, name="year"), columns=list(PREMIUM_TERMS))
-        return found.assign(gross=self.cells[:, :COST].sum(axis=1), net=self.cells.sum(axis=1))
+        return found.assign(gross=self.cells[:, :COST_TERM].sum(axis=1), net=self.cells.sum(axis=1))
 
     def __repr__(self) -> str:
         """The terms, basis points a year."""

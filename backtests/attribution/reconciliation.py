@@ -16,7 +16,7 @@ from foundation.arrays import Array
 from research.accounting.cost_parameters import COST_COLUMNS, HOLDING_COSTS, years_of
 
 CASH = "cash"
-AT_ONCE = 1 << 19  # amounts, assets x days, that are followed at once: 4 MB an array
+AMOUNTS_AT_ONCE = 1 << 19  # amounts, assets x days, that are followed at once: 4 MB an array
 
 
 class _Lines(NamedTuple):
@@ -92,7 +92,7 @@ def _summed(backtest: Backtest) -> tuple[dict[str, Array], dict[str, Array]]:
     `all_traded` has a sum for each time.
     """
     days, total = len(backtest.ledger.nav), dict[str, Array]()
-    at_once = max(AT_ONCE // len(backtest.market.assets), 1)
+    at_once = max(AMOUNTS_AT_ONCE // len(backtest.market.assets), 1)
     parts = []
     for first in range(0, days, at_once):
         lines = _follow(backtest, first, min(first + at_once, days))

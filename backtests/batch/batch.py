@@ -14,7 +14,14 @@ import numpy as np
 
 from backtests.batch.block import Returns, play_block
 from backtests.batch.state import BLOCK, BlockArrays, Panel, Play, State, addresses
-from backtests.batch.streaming_metrics import BATCH_METRICS, SHARPE, Terms, checked, tail, target_path_returns
+from backtests.batch.streaming_metrics import (
+    BATCH_METRICS,
+    SHARPE,
+    Terms,
+    checked_figures,
+    path_cvar,
+    target_path_returns,
+)
 from foundation.arguments import check_positive, is_number, is_whole, refuse
 from foundation.arrays import Array, Rows
 from foundation.dataclasses import dataclass
@@ -119,8 +126,8 @@ def play_batch(
                        cannot be booked; DataError for one with a figure that is not defined.
     """
     batch = configurations if isinstance(configurations, Batch) else Batch.of(configurations)
-    check_settings(tracking_penalty, periods_per_year, leverage_limit, workers)
-    check_batch(market, batch, leverage_limit)
+    _check_settings(tracking_penalty, periods_per_year, leverage_limit, workers)
+    _check_batch(market, batch, leverage_limit)
     penalty, year = float(tracking_penalty), float(periods_per_year)  # an int has code of its own compiled
     blocks = Blocks(market, batch, target_path_returns(strategic, market), penalty, year, cvar95)
     starts = range(0, len(batch), BLOCK)
@@ -133,7 +140,7 @@ def play_batch(
 # -- at the door -----------------------------------------------------------------------------------------------------
 
 
-def check_settings(tracking_penalty: float, periods_per_year: float, leverage_limit: float, workers: int) -> None:
+def _check_settings(tracking_penalty: float, periods_per_year: float, leverage_limit: float, workers: int) -> None:
     """Refuse settings that are no numbers in their range.
 
     tracking_penalty : price of squared tracking error, 0 or more.
@@ -149,7 +156,7 @@ def check_settings(tracking_penalty: float, periods_per_year: float, leverage_li
         refuse("workers is", workers, "give a whole number of threads, 1 or more.")
 
 
-def check_batch(market: Market, batch: Batch, leverage_limit: float) -> None:
+def _check_batch(market: Market, batch: Batch, leverage_limit: float) -> None:
     """Refuse what cannot be played, each shared object once. Raises ConfigError or PolicyError."""
     days, first, lag = len(market.dates), batch.first, batch.lag
     if (market.exits < days).any():
@@ -277,17 +284,17 @@ class Blocks:
         play = Play(self.panel, block, State.empty(len(market.assets)))
         member, t = play_block(play, Returns(market.cash, self.strategic, self.own), self.terms, path, out)
         if t >= 0:
-            raise refused(market, self.batch, start + member, t)
+            raise _refused(market, self.batch, start + member, t)
         figures = out[: block.used]
         if self.cvar95:
-            tails = [tail(path[j, self.batch.first[start + j] :]) for j in range(block.used)]
+            tails = [path_cvar(path[j, self.batch.first[start + j] :]) for j in range(block.used)]
             figures = np.column_stack([figures, tails])
         for j in np.flatnonzero(np.isnan(figures[:, SHARPE])):
-            checked(figures[j], f"configuration {start + j}")
+            checked_figures(figures[j], f"configuration {start + j}")
         return figures
 
 
-def refused(market: Market, batch: Batch, number: int, t: int) -> PolicyError:
+def _refused(market: Market, batch: Batch, number: int, t: int) -> PolicyError:
     """The error, with its reason, for a configuration that cannot book row t of the market.
 
     market : the market of the backtest.

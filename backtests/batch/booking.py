@@ -63,7 +63,7 @@ from research.accounting.proportional import (
 )
 from research.rules.bands import past_trigger
 
-ALL = (1 << WIDTH) - 1
+ALL_LANES = (1 << WIDTH) - 1
 
 
 class GroupDay(NamedTuple):
@@ -278,7 +278,7 @@ def _asked(day: GroupDay) -> int:
     """Bits of the members whose rule is asked today."""
     block, first, days = day.block, day.first, len(day.panel.tradable)
     if day.state.alike[first // WIDTH]:
-        return ALL if bools(block.at[first, ASKED], (days,))[day.now] else 0
+        return ALL_LANES if bools(block.at[first, ASKED], (days,))[day.now] else 0
     found = 0
     for c in range(WIDTH):
         if bools(block.at[first + c, ASKED], (days,))[day.now]:

@@ -260,8 +260,8 @@ def batch_metrics(
     terms = Terms(float(tracking_penalty), float(backtest.periods_per_year))  # an int has code of its own compiled
     _one_path(path, of_days, trades, aside, span, terms, out)
     if cvar95:
-        out[-1] = tail(path[0])
-    return checked(out, f"backtest {backtest.name!r}")
+        out[-1] = path_cvar(path[0])
+    return checked_figures(out, f"backtest {backtest.name!r}")
 
 
 def _path(backtest: Backtest) -> tuple[Array, Array]:
@@ -296,7 +296,7 @@ def _one_path(
     finish(curve, sums, span, terms, out)
 
 
-def checked(figures: Array, name: str) -> Array:
+def checked_figures(figures: Array, name: str) -> Array:
     """The figures unchanged, if the Sharpe ratio is defined.
 
     figures : (len(BATCH_METRICS),) or longer, in the units of records.
@@ -311,6 +311,6 @@ def checked(figures: Array, name: str) -> Array:
     return figures
 
 
-def tail(nav: Array) -> float:
+def path_cvar(nav: Array) -> float:
     """`CVAR` of a path of NAV (D + 1,)."""
     return cvar(nav[1:] * (1.0 / nav[:-1]) - 1.0, 0.95)

@@ -31,10 +31,10 @@ from research.rules.optimum.lower_bound import lower_bound
 from research.rules.protocol import traits
 
 PATHS, YEARS, WARM_UP = 30, 10, 3  # of the laboratory, the last before the years that count
-SEED = 1
+BOUND_SEED = 1
 FEW_ASSETS, MOST_ASSETS = 3, 30  # for which the bound's programme is quick; for which the bound takes seconds
-LONGEST = 1 / 12  # years between two decisions for which the bound holds
-OTHER_TARGET = "it does not hold the strategic target, or cannot be simulated"
+LONGEST_INTERVAL = 1 / 12  # years between two decisions for which the bound holds
+NOT_THE_STRATEGIC = "it does not hold the strategic target, or cannot be simulated"
 NOT_COUNTED = ("per_unit", "minimum", "impact", "management_fee")  # costs that the bound does not know
 
 
@@ -57,7 +57,7 @@ class AboveBest:
     def sentence(self, name: str) -> str:
         """The statement on a policy."""
         if name not in self.figures:
-            return f"Not stated for {name}: {self.missing.get(name, OTHER_TARGET)}."
+            return f"Not stated for {name}: {self.missing.get(name, NOT_THE_STRATEGIC)}."
         found = self.figures[name]
         loss = found.plus(1.0).times(self.bound)
         return (
@@ -89,7 +89,7 @@ def above_best(
         "an asset has no weight in the target, or one below zero": not (target > 0.0).all(),
         "an asset trades without a cost, or at an unknown one": not (costs.total > 0.0).all(),
         f"the bound takes too long for more than {MOST_ASSETS} assets": len(target) > MOST_ASSETS,
-        "the bound holds for decisions a month apart at most": not 1.0 / year <= LONGEST,
+        "the bound holds for decisions a month apart at most": not 1.0 / year <= LONGEST_INTERVAL,
     }
     if reasons := [reason for reason, applies in why.items() if applies]:
         return NotAvailable(f"Not stated: {listed(reasons)}.")
@@ -109,7 +109,7 @@ def above_best(
         return NotAvailable("Not stated: the bound is zero in this market.")
     laboratory = Laboratory(
         GBM(still, covariance, year), tuple(target.tolist()), Costs(costs.total, still, ticket=tickets), penalty, PATHS,
-        steps * (YEARS + WARM_UP), SEED, warm_up=steps * WARM_UP, instruments=one.market.instruments,
+        steps * (YEARS + WARM_UP), BOUND_SEED, warm_up=steps * WARM_UP, instruments=one.market.instruments,
         calendar=one.market.calendar, start=one.dates[0], periods_per_year=year,
         keeps=True,
     )  # fmt: skip

@@ -34,7 +34,7 @@ from foundation.paper.wording import listed, number, percent
 from research.portfolio import Portfolio
 from research.rules.protocol import complexity
 
-NO_LIMITS = "The limits of tracking error and ranges are those of the strategic target, and were not applied."
+LIMITS_UNCHECKED = "The limits of tracking error and ranges are those of the strategic target, and were not applied."
 
 
 # -- which target ----------------------------------------------------------------------------------------------------
@@ -245,7 +245,7 @@ def recommend_with_target(
     terms = DailyTerms.of(own, replace(played.benchmark, strategic=next(iter(own.values())).targets))
     asked, kept, broken = question(portfolio, on, terms, None, axes.grid.targets[chosen.target])
     others = {name: (OTHER_TARGET,) for name in played.scores if name not in on}
-    return recommend(asked, kept, others | broken, target=f"{chosen.sentence} {NO_LIMITS}"), asked
+    return recommend(asked, kept, others | broken, target=f"{chosen.sentence} {LIMITS_UNCHECKED}"), asked
 
 
 def _stays(axes: TwoAxes | None) -> str:

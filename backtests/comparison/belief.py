@@ -47,8 +47,8 @@ SPREAD, YEARS = 1.3, 3.0  # of real windows of three years round theory, in spre
 VAGUE = 1.0  # spread of the logarithm of J where theory says nothing
 DRAWS = 4_000
 BY_POLICY = ("cost", "squares", "days", "orders", "tax", "beside")  # of `DailyTerms`
-SAME = 1e-9  # gap of logarithms below which a count is the same in all simulated tests
-STEEPEST = 5.0  # of a drawn scale of the test's errors: Student's tails beyond it are cut
+SAME_LOGARITHM = 1e-9  # gap of logarithms below which a count is the same in all simulated tests
+STEEPEST_SCALE = 5.0  # of a drawn scale of the test's errors: Student's tails beyond it are cut
 
 
 @dataclass(frozen=True, eq=False)
@@ -175,7 +175,7 @@ def _losses(
         found = tests.expected(variance, tests.logs(tracking_penalty, costs))
         left = found.left[:, of_tests]
         size = np.sqrt((left**2).sum(axis=0))
-        wide = np.minimum(_spread(tests), VAGUE / np.maximum(size, SAME))  # no theory says less than nothing
+        wide = np.minimum(_spread(tests), VAGUE / np.maximum(size, SAME_LOGARITHM))  # no theory says less than nothing
         apart[:, of], spread[of], of_one[of] = _normal(draws, len(left)) @ (wide * left), wide * size, size
         of_one[of] *= _shorter(terms, tests)
         lift = np.full(count, np.unique(found.skew).mean())  # of a policy without a test, that of those that have one
@@ -183,7 +183,7 @@ def _losses(
         measured += lift
     slow = SlowMeans.of(losses, np.ones(count, dtype=bool), market=terms.market, elasticity=elasticity)
     months = slow.sums()
-    scales = np.minimum(np.sqrt(WAVES / np.random.default_rng(0).chisquare(WAVES, draws)), STEEPEST)[:, None]
+    scales = np.minimum(np.sqrt(WAVES / np.random.default_rng(0).chisquare(WAVES, draws)), STEEPEST_SCALE)[:, None]
     # A draw from the prior moved toward the test by the gain that the test's errors leave it (Matheron's rule).
     drawn, errors = mean + apart, np.maximum(scales * slow.errors, of_one)
     seen = measured + errors * (_normal(draws, months.shape[1], seed=1) @ _unit(months).T)
@@ -212,7 +212,7 @@ def _counts(terms: DailyTerms, tests: SimulatedTests | None, which: str, draws: 
         left, error = found.left[:, of_tests], _shorter(terms, tests)
         drawn = found.log[of_tests] + _normal(draws, len(left)) @ (spread * left)
         seen = measured[of] + found.skew[of_tests] + _normal(draws, len(left), seed=5) @ (error * left)
-        gain = np.where(np.abs(left).max(axis=0) > SAME, spread**2 / (error**2 + spread**2), 1.0)
+        gain = np.where(np.abs(left).max(axis=0) > SAME_LOGARITHM, spread**2 / (error**2 + spread**2), 1.0)
         logs[:, of] = drawn + gain * (seen - drawn)
     return owned(np.maximum(np.exp(logs) - 0.5 / years, 0.0))
 

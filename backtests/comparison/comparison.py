@@ -7,7 +7,7 @@ from typing import Any, overload
 import numpy as np
 import pandas as pd
 
-from backtests.attribution.exposures import Exposure, exposure_of
+from backtests.attribution.exposures import HeldExposure, exposure_of
 from backtests.comparison.above_best import AboveBest, above_best
 from backtests.comparison.axes import TwoAxes, recommend_with_target, two_axes
 from backtests.comparison.descriptions.attributions import Attributions, attributions
@@ -33,7 +33,7 @@ from backtests.comparison.paired import PairedBacktests, evidence_of, measured, 
 from backtests.comparison.recommendation import Question, Recommendation
 from backtests.comparison.selection import Selection, selection_of
 from backtests.comparison.simulated_tests import SimulatedTests, simulated_tests
-from backtests.comparison.verdict import Told, Verdict, verdict_of
+from backtests.comparison.verdict import Verdict, VerdictInputs, verdict_of
 from backtests.engine.result import Backtest
 from backtests.evaluation.policy_risk import PolicyRisk, policy_risk
 from backtests.evaluation.scores import Score, score
@@ -43,7 +43,7 @@ from backtests.inference.estimates import NotAvailable
 from backtests.inference.evidence import Evidence
 from backtests.inference.words import tried_words
 from backtests.runs.kept import kept
-from backtests.runs.report_settings import FULL_RUN, settings_of
+from backtests.runs.report_settings import FULL_RUN, settings_of_report
 from backtests.runs.trial_book import Batch, count_trials
 from backtests.today.from_today import FromToday, from_today_or_why_not, futures_for
 from backtests.views import view
@@ -65,9 +65,9 @@ from research.risk.measures import TRACKING_PENALTY
 from research.rules import Calendar, Rule
 from research.rules.protocol import traits
 
-LEAST_DAYS = 2 * BLOCK_SESSIONS  # rows of a test: two blocks of the bootstrap of days
+TEST_DAYS = 2 * BLOCK_SESSIONS  # rows of a test: two blocks of the bootstrap of days
 FEW_TRADES = 5  # days with a trade in the test: fewer are warned of
-MOST_STEPS = 1_000_000_000  # of training: weeks of one core
+TRAINING_STEPS = 1_000_000_000  # of training: weeks of one core
 
 
 @dataclass(frozen=True, eq=False, repr=False)
@@ -165,7 +165,7 @@ class Comparison(PairedBacktests, PlayedCandidates):
         return kept(from_today_or_why_not, self.portfolio, policies, paths=futures_for(self.evidence.resampling.reps))
 
     @cached_property
-    def exposure(self) -> Exposure:
+    def exposure(self) -> HeldExposure:
         """The exposures and sources of risk of the recommended policy, or of the reference."""
         name = self.recommendation.policy or self.reference
         return exposure_of(name, self.backtests[name], self.benchmark.periods_per_year)
@@ -202,7 +202,7 @@ class Comparison(PairedBacktests, PlayedCandidates):
     @cached_property
     def verdict(self) -> Verdict:
         """The action, its gain and the probability of that, the alternatives, and the changes that alter the answer."""
-        told, found = Told(self, self.recommendation, self.evidence), self.stability
+        told, found = VerdictInputs(self, self.recommendation, self.evidence), self.stability
         return verdict_of(told) if found is None else verdict_of(told, found.brief, found.sentence)
 
     @cached_property
@@ -354,7 +354,7 @@ def compare(
         tell("bootstrapping paired differences", 0, 0)
         evidence = evidence_of(played.backtests, played.scores, reference, draws, played.benchmark, tests)
         made, asked = recommend_with_target(played, evidence, tests)
-    settings = settings_of(portfolio, wanted, rl_steps=rl_steps, rl_seeds=rl_seeds, draws=draws)
+    settings = settings_of_report(portfolio, wanted, rl_steps=rl_steps, rl_seeds=rl_seeds, draws=draws)
     found = Comparison(
         **vars(played),
         reference=reference,
@@ -495,20 +495,20 @@ def check_settings(
             "reference."
         )
     rows = len(portfolio.market.dates)
-    if rows <= LEAST_DAYS:
+    if rows <= TEST_DAYS:
         raise ConfigError(
-            f"the market of {portfolio.file} has {rows} rows, and {LEAST_DAYS + 1} at least are needed: one before the "
-            f"test, and {LEAST_DAYS} of the test. Fetch or import more of the past."
+            f"the market of {portfolio.file} has {rows} rows, and {TEST_DAYS + 1} at least are needed: one before the "
+            f"test, and {TEST_DAYS} of the test. Fetch or import more of the past."
         )
     tested = rows - portfolio.market.row(portfolio.test_start - pd.Timedelta(days=1)) - 1
-    if tested < LEAST_DAYS:
+    if tested < TEST_DAYS:
         raise ConfigError(
             f"test_start of {portfolio.file} is {portfolio.test_start:%Y-%m-%d}: it leaves {tested} sessions, and "
-            f"{LEAST_DAYS} at least are needed. Choose an earlier one."
+            f"{TEST_DAYS} at least are needed. Choose an earlier one."
         )
     given = max((len(spec.seeds) for spec in portfolio.policies.values() if isinstance(spec, Learned)), default=0)
-    if not 0 <= rl_steps <= MOST_STEPS:
-        refuse("rl_steps is", rl_steps, f"give training steps a seed, {MOST_STEPS:,} at most, or 0 for the file's.")
+    if not 0 <= rl_steps <= TRAINING_STEPS:
+        refuse("rl_steps is", rl_steps, f"give training steps a seed, {TRAINING_STEPS:,} at most, or 0 for the file's.")
     if rl_seeds < 0 or rl_seeds > given > 0:  # without a learned candidate none is trained
         raise ConfigError(f"rl_seeds is {rl_seeds}: {portfolio.file} has {given}. Give as many at most, or 0 for all.")
     Resampling(reps=draws)  # says what it needs

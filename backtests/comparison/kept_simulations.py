@@ -16,7 +16,7 @@ from foundation.sets import version_of
 from foundation.stored import Stored, sources_digest
 from research.learning.universal.rule import Universal, trained
 
-FOLDER = DATA / "cache" / "simulations"
+SIMULATIONS_FOLDER = DATA / "cache" / "simulations"
 SIMULATION_LIBRARIES = ("clarabel", "exchange_calendars", "numba", "numpy", "pandas", "scipy")
 
 
@@ -39,7 +39,9 @@ class KeptSimulation:
         self._file: Stored | None = None
         network = trained() if isinstance(policy, Universal) else None  # which is none of its fields
         if (content := shipped_digest(policy, network, *depends_on)) is not None:
-            self._file = _StoredSimulation(FOLDER, [content, {name: version_of(name) for name in SIMULATION_LIBRARIES}])
+            self._file = _StoredSimulation(
+                SIMULATIONS_FOLDER, [content, {name: version_of(name) for name in SIMULATION_LIBRARIES}]
+            )
 
     def load(self) -> Mapping[str, Array] | None:
         """The arrays by name; None where none are kept, or the file is damaged."""

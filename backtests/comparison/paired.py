@@ -17,7 +17,7 @@ from backtests.engine import backtest, run
 from backtests.engine.result import Backtest
 from backtests.evaluation.benchmark import Benchmark, market_history, squared_market, target_returns
 from backtests.evaluation.metrics import METRICS
-from backtests.evaluation.scores import Score, score, table
+from backtests.evaluation.scores import Score, score, scores_table
 from backtests.inference.block_draws import Resampling
 from backtests.inference.estimates import INTERVAL_LEVEL, Estimate, NotAvailable, is_short
 from backtests.inference.evidence import LOSS_ROUNDING, Evidence, PairedSeries, paired_evidence
@@ -47,7 +47,7 @@ from research.rules.standard_rule import WEEK
 MOST_HELD = 0.1  # share of refits without a solution, above which a reader is warned before all else
 FEW_WEIGHTS = 3  # that a name has room for
 WEEKLY = 50.0  # rows a year, from which on a rule can be asked each week
-TERMS = {  # of a backtest, which may differ on purpose: field and words
+PAIRED_TERMS = {  # of a backtest, which may differ on purpose: field and words
     "costs": "costs",
     "lag": "lag",
     "execution": "execution",
@@ -77,7 +77,7 @@ class PairedBacktests:
 
     def table(self) -> pd.DataFrame:
         """A column for each policy, a row for each figure."""
-        return table(self.scores, self.backtests)
+        return scores_table(self.scores, self.backtests)
 
     @cached_property
     def intervals(self) -> Mapping[str, Mapping[str, Interval]]:
@@ -143,7 +143,9 @@ class PairedBacktests:
         base = self.backtests[self.reference]
         found = [*self.first_warnings, *market_warnings(base.market, *base.dates[[0, -1]])]
         for name, played in self.backtests.items():
-            terms = [words for term, words in TERMS.items() if not _same(getattr(played, term), getattr(base, term))]
+            terms = [
+                words for term, words in PAIRED_TERMS.items() if not _same(getattr(played, term), getattr(base, term))
+            ]
             if terms:
                 found.append(f"{name} and {self.reference} differ in more than the policy: {listed(terms)}.")
             found.extend(played.warnings)

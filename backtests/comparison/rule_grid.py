@@ -33,7 +33,7 @@ from research.rules import Rule
 from research.rules.protocol import held_by, long_name
 
 STRATEGIC = "strategic"  # the name of the strategic target
-SIZE = 0.10  # of the confidence sets
+SET_SIZE = 0.10  # of the confidence sets
 Cell = tuple[str, str]  # rule, target
 
 
@@ -221,7 +221,7 @@ def _moved(portfolio: Portfolio, name: str, fitted: Fitted, allocation: Allocati
 
 
 def _best(scores: Mapping[str, Score], slow: SlowMeans) -> BestRule:
-    names, found = list(scores), confidence_set(slow, SIZE)
+    names, found = list(scores), confidence_set(slow, SET_SIZE)
     members = tuple(name for name, included in zip(names, found.included, strict=True) if included)
     lowest = min(names, key=lambda name: scores[name][LOSS])
     losses = {name: slow.figure(k, INTERVAL_LEVEL) for k, name in enumerate(names)}

@@ -36,8 +36,8 @@ from foundation.errors import DataError
 from foundation.paper.wording import counted, number, probability
 from foundation.tolerances import SERIES
 
-BLOCKS = 16  # of days, for the probability of overfitting
-CONSTANT = "its active returns do not vary"
+OVERFITTING_BLOCKS = 16  # of days, for the probability of overfitting
+CONSTANT_RETURNS = "its active returns do not vary"
 
 
 @dataclass(frozen=True)
@@ -123,7 +123,7 @@ def selection_of(played: PlayedCandidates, trials: Batch, evidence: Evidence) ->
         policies={name: _judged(returns, noise, year) for name, returns in active.items()},
         trials=played.trials,
         effective=effective,
-        saving=largest_saving(evidence, book.on(*days_of(played.backtests)).effective),
+        saving=largest_saving(evidence, book.on(*_days_of(played.backtests)).effective),
         noise=None if noise is None else noise * math.sqrt(year),
         overfitting=probability,
         compared=compared,
@@ -181,7 +181,7 @@ def searched_words(evidence: Evidence, backtests: Mapping[str, Backtest]) -> str
         return ""
     assets = next(iter(backtests.values())).market.assets
     try:
-        book = read_book(assets).on(*days_of(backtests))
+        book = read_book(assets).on(*_days_of(backtests))
     except DataError as error:
         return f"How much was tried is not known: {error}"
     if book.configurations <= len(backtests):
@@ -190,7 +190,7 @@ def searched_words(evidence: Evidence, backtests: Mapping[str, Backtest]) -> str
     return " ".join(filter(None, [tried, saving_words(largest_saving(evidence, book.effective))]))
 
 
-def days_of(backtests: Mapping[str, Backtest]) -> tuple[str, str]:
+def _days_of(backtests: Mapping[str, Backtest]) -> tuple[str, str]:
     """The first and the last day of a test, YYYY-MM-DD."""
     dates = next(iter(backtests.values())).dates
     return f"{dates[1]:%Y-%m-%d}", f"{dates[-1]:%Y-%m-%d}"
@@ -201,7 +201,7 @@ def _judged(active: Array, noise: float | None, year: float) -> ActiveSharpe:
     try:
         moments = Moments.of(active)
     except DataError as error:
-        return ActiveSharpe(why_not=CONSTANT if np.ptp(active) <= SERIES else str(error))
+        return ActiveSharpe(why_not=CONSTANT_RETURNS if np.ptp(active) <= SERIES else str(error))
     return ActiveSharpe(
         ratio=moments.sharpe * math.sqrt(year),
         probability=probabilistic_sharpe(moments),
@@ -220,6 +220,6 @@ def _overfitting(active: Mapping[str, Array]) -> tuple[float | None, int, str]:
         return None, len(differ), "fewer than two policies with different active returns were compared"
     names, series = zip(*differ.values(), strict=True)
     try:
-        return overfitting(np.column_stack(series), BLOCKS, names).probability, len(differ), ""
+        return overfitting(np.column_stack(series), OVERFITTING_BLOCKS, names).probability, len(differ), ""
     except DataError as error:
         return None, len(differ), str(error)

@@ -43,7 +43,7 @@ SPREAD, HALF_LIFE = 0.7, 0.5  # of the logarithm of the variance, and years: as 
 SEED = 1
 SHARPE_RATIOS = 0.4, 1.3  # a year, spreads between tests: of what lasts, and over √years of what passes
 FEWEST_DAYS = 20  # days of the test on which all assets are listed, below which a covariance says nothing
-BEFORE = 252  # days before a test: a rule gets the same tests beside any other
+ROWS_BEFORE = 252  # days before a test: a rule gets the same tests beside any other
 SMALLEST_LOSS = 1e-6  # bp a year: a loss below it is none
 RULE_FIGURES = ("cost", "squares", "days", "orders", "outside")  # of `SimulatedTests`
 LEAST_SHARE = 0.01  # of the mean loss: a test in which a rule did nothing counts as this much
@@ -106,7 +106,7 @@ class SimulatedTests:
         found: Array = np.sqrt((left**2).sum(axis=0) / (len(left) - 2) / (self._apart @ self._apart))
         return found
 
-    def expected(self, variance: float, logs: Array) -> "Expected":
+    def expected(self, variance: float, logs: Array) -> "ExpectedFigures":
         """The average of such tests in a market of this variance a year.
 
         variance : of the market, a year.
@@ -116,7 +116,7 @@ class SimulatedTests:
         gap = np.log(variance) - np.log(self.variance).mean()
         usual = logs.mean(axis=0) + self._slopes(logs) * gap
         skew: Array = np.log(np.exp(left).mean(axis=0))
-        return Expected(usual + skew, skew, left / np.sqrt(len(left) - 2))
+        return ExpectedFigures(usual + skew, skew, left / np.sqrt(len(left) - 2))
 
     def count_logs(self, a_year: Array) -> Array:
         """(S, P) logarithm of a yearly count such as `days`, (S, P), half of one added in each test."""
@@ -133,7 +133,7 @@ class SimulatedTests:
 
 
 @dataclass(frozen=True, eq=False)
-class Expected:
+class ExpectedFigures:
     """Figures of P rules in a market of one variance, by simulated tests.
 
     log  : (P,) logarithm of the expected value, such as v^e·E[J/V^e].
@@ -169,7 +169,7 @@ def simulated_tests(played: Mapping[str, Backtest], benchmark: Benchmark) -> Sim
     held = held_by(next(iter(known.values())))
     assert held is not None
     market, year = one.market, one.periods_per_year
-    before = min(one.first, max(sample_rows(BEFORE, year), *(traits(policy).window for policy in known.values())))
+    before = min(one.first, max(sample_rows(ROWS_BEFORE, year), *(traits(policy).window for policy in known.values())))
     start = one.first - before
     model = StochasticVolatility(np.zeros(len(covariance)), covariance, SPREAD, HALF_LIFE, year)
     costs = costs_of_tests(one)

@@ -8,7 +8,7 @@ from backtests.evaluation.backtest_figures import KEY_FIGURES, defined
 from backtests.evaluation.metrics import METRICS
 from backtests.inference.estimates import Estimate
 from backtests.inference.evidence import LOSS
-from backtests.inference.pair_words import detectable, not_available, superior, without_interval
+from backtests.inference.pair_words import detectable_words, pairs_not_available, superior, without_interval
 from backtests.inference.words import tried_words
 from foundation.paper.text_tables import text_table, warnings_text, wrapped
 from foundation.paper.wording import counted, number, percent, probability
@@ -125,10 +125,10 @@ def _certainty(paired: PairedBacktests, chosen: str | None) -> str:
     if not paired.pairs:
         return ""
     sentences = [
-        detectable(paired.pairs, chosen, paired.benchmark.periods_per_year),
+        detectable_words(paired.pairs, chosen, paired.benchmark.periods_per_year),
         superior(paired.superior_ability, paired.reference),
     ]
-    return "\n".join([*sentences, *not_available(paired.pairs)])
+    return "\n".join([*sentences, *pairs_not_available(paired.pairs)])
 
 
 def _differences(paired: PairedBacktests, metric: str) -> list[str]:

@@ -87,7 +87,7 @@ class Verdict:
 
 
 @dataclass(frozen=True)
-class Told:
+class VerdictInputs:
     """The inputs of the words of a verdict.
 
     played   : the policies, with their portfolio, backtests and scores.
@@ -168,7 +168,7 @@ def now_word(made: Recommendation) -> str:
     return "now" if made.now is not None else "next best"
 
 
-def verdict_of(told: Told, changes: str = "", stable: str = "") -> Verdict:
+def verdict_of(told: VerdictInputs, changes: str = "", stable: str = "") -> Verdict:
     """The verdict on a recommendation.
 
     told    : the inputs of the words.
@@ -250,7 +250,7 @@ def _widths(played: Backtest) -> str:
 # -- the first screen ------------------------------------------------------------------------------------------------
 
 
-def _heading(told: Told) -> str:
+def _heading(told: VerdictInputs) -> str:
     desk, made = told.portfolio, told.made
     first, last = next(iter(told.backtests.values())).dates[[1, -1]]
     head = f"{desk.name}, {desk.nav:,.0f} {desk.basis}, tested {first:%Y-%m-%d} to {last:%Y-%m-%d}."
@@ -280,7 +280,7 @@ def _none(made: Recommendation) -> str:
     )
 
 
-def _do(told: Told) -> str:
+def _do(told: VerdictInputs) -> str:
     made = told.made
     if made.now is None:
         return f"Use {told.policy}"
@@ -290,7 +290,7 @@ def _do(told: Told) -> str:
     return f"Use {told.policy} instead of {made.now}{forced}"
 
 
-def _gain(told: Told) -> str:
+def _gain(told: VerdictInputs) -> str:
     """The expected gain of a change; else how far the best of the others is, and whether that is within the margin."""
     made, candidates = told.made, told.made.candidates
     if made.now is not None and not made.is_kept:
@@ -306,12 +306,12 @@ def _gain(told: Told) -> str:
     return f"The {which}, {other}, is expected to cost {_apart(told, gain, made.margin)}{within}{_priced(told)}."
 
 
-def _apart(told: Told, gain: float, other: float | None = None) -> str:
+def _apart(told: VerdictInputs, gain: float, other: float | None = None) -> str:
     """A gain as what is paid less or more, told from another amount."""
     return f"{told.money(abs(gain), other=other)} {told.portfolio.basis} a year {'less' if gain > 0.0 else 'more'}"
 
 
-def _priced(told: Told) -> str:
+def _priced(told: VerdictInputs) -> str:
     """The prices of work that the loss has, as the end of a sentence."""
     desk = told.portfolio
     day = f"a trading day at {told.money(desk.day_cost)}{' (assumed)' if desk.day_cost_assumed else ''}"
@@ -320,7 +320,7 @@ def _priced(told: Told) -> str:
     return f", {listed(prices)}" if prices else ""
 
 
-def _likely(told: Told) -> str:
+def _likely(told: VerdictInputs) -> str:
     """The interval of the gain, the odds of a loss, the days of trading, and what the doubt costs."""
     made, name = told.made, told.made.compared
     if name is None:
@@ -364,7 +364,7 @@ def _in_hundred(p: float) -> str:
     return "more than 99 in 100" if p > 0.99 else f"{number(100.0 * p, 0)} in 100"
 
 
-def _menu(told: Told) -> str:
+def _menu(told: VerdictInputs) -> str:
     """The answers at other prices of a trading day that a desk may have, the nearest where they are many."""
     made, price = told.made, told.made.day_cost
     offers = list(enumerate(made.menu))
@@ -379,7 +379,7 @@ def _menu(told: Told) -> str:
     return f"If a trading day costs you {_offered(near, price)}{as_now}." if near else ""
 
 
-def _is_fitted(told: Told, name: str) -> bool:
+def _is_fitted(told: VerdictInputs, name: str) -> bool:
     one = told.played.fitted[name]
     return one.tuned is not None or one.schedule is not None
 
@@ -398,7 +398,7 @@ def _price(value: float, price: float) -> str:
     return number(value, digits_apart(value, price, 0 if value >= 10.0 else 2))
 
 
-def _figures(told: Told) -> VerdictTable:
+def _figures(told: VerdictInputs) -> VerdictTable:
     """Costs, tracking error, work, expected loss and growth of the recommended policy beside those of another."""
     made, unit = told.made, told.portfolio.basis
     if made.target or made.compared is None:
@@ -438,7 +438,7 @@ def _short(name: str) -> str:
     return name if len(name) <= LONGEST_NAME else name[: LONGEST_NAME - 1] + "…"
 
 
-def _contest(told: Told) -> VerdictTable:
+def _contest(told: VerdictInputs) -> VerdictTable:
     """The best of each class: thresholds, learned policies, and policies that hold another target."""
     made, unit = told.made, told.portfolio.basis
     best: dict[str, str] = {}
@@ -465,7 +465,7 @@ def _contest(told: Told) -> VerdictTable:
     return VerdictTable(caption, heads, tuple(rows))
 
 
-def _contestant(told: Told, label: str, name: str, loss: float) -> tuple[str, ...]:
+def _contestant(told: VerdictInputs, label: str, name: str, loss: float) -> tuple[str, ...]:
     one = told.scores[name]
     days = told.made.candidates[name].work.days if name in told.made.candidates else one["trading_days"]
     own = name not in told.made.candidates or told.made.target
@@ -476,7 +476,7 @@ def _contestant(told: Told, label: str, name: str, loss: float) -> tuple[str, ..
 # -- what a committee asks next --------------------------------------------------------------------------------------
 
 
-def _details(told: Told, stable: str) -> dict[str, str]:
+def _details(told: VerdictInputs, stable: str) -> dict[str, str]:
     """Further sentences by question, in the order in which they are asked."""
     chosen = told.made.policy is not None and not told.made.target
     found = {
@@ -491,7 +491,7 @@ def _details(told: Told, stable: str) -> dict[str, str]:
     return {question: words for question, words in found.items() if words}
 
 
-def _sure(told: Told) -> str:
+def _sure(told: VerdictInputs) -> str:
     """The probabilities of the gain, and the margin."""
     made, unit = told.made, told.portfolio.basis
     name = made.compared
@@ -507,7 +507,7 @@ def _sure(told: Told) -> str:
     )
 
 
-def _growth(told: Told) -> str:
+def _growth(told: VerdictInputs) -> str:
     """The difference in growth, the part of it that was to be expected, and the size of a year of chance."""
     if told.policy == told.base:
         return ""
@@ -543,7 +543,7 @@ def _held_more(played: Backtest, other: Backtest) -> tuple[str, float]:
     return most, by_kind[most]
 
 
-def _other_portfolios(told: Told) -> Iterator[str]:
+def _other_portfolios(told: VerdictInputs) -> Iterator[str]:
     """Growth at equal volatility and Sharpe ratio of the best policy of another target, beside the recommended one."""
     if told.elsewhere is None or "sharpe" not in told.evidence.estimates:
         return
@@ -559,7 +559,7 @@ def _other_portfolios(told: Told) -> Iterator[str]:
     )
 
 
-def _at_end(told: Told) -> str:
+def _at_end(told: VerdictInputs) -> str:
     """The candidate of the lowest J after the tax at the end, beside the recommended one; "" where none is counted."""
     tax = told.portfolio.costs.tax
     taxed = {
@@ -578,7 +578,7 @@ def _at_end(told: Told) -> str:
     )
 
 
-def _others(told: Told) -> str:
+def _others(told: VerdictInputs) -> str:
     """The other candidates within the margin of the answer, and the answer at every price of a day."""
     made, said = told.made, []
     if made.as_good:
@@ -588,7 +588,7 @@ def _others(told: Told) -> str:
     return " ".join(said)
 
 
-def _left(told: Told) -> str:
+def _left(told: VerdictInputs) -> str:
     """The reason why the target stays, and the policies that are no candidates, by reason."""
     made = told.made
     by_reason = grouped(

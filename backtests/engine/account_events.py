@@ -34,7 +34,7 @@ from research.accounting.self_financing import charge_order
 from research.accounting.tax_lots import capital_gains_tax, copy_lots, harvest_lots, harvestable, tax_return
 from research.rules.rule_options import NO_LINE
 
-NO_REASON = Reason(NO_LINE, 0.0, 0.0)  # of a booking that is no decision's
+NO_RULE_REASON = Reason(NO_LINE, 0.0, 0.0)  # of a booking that is no decision's
 OVERDRAFT = 0.05  # of NAV: what a withdrawal may leave cash overdrawn by, beyond its target, until the next trade
 
 
@@ -88,7 +88,7 @@ def events(inputs: EventInputs, t: int, units: Array, cash_units: float, count: 
                 ledger.trades[count], ledger.charges[count],
             )  # fmt: skip
             after = wealth(units, sessions.closes, t, cash_units, cash_price)
-            write_decision(ledger, count, EXIT_BOOKING, t, NO_REASON)
+            write_decision(ledger, count, EXIT_BOOKING, t, NO_RULE_REASON)
             write(ledger, count, t, units, cash_units, before, after, paid)
             count, taxed = count + 1, taxed + paid
     end = wealth(units, sessions.closes, t, cash_units, cash_price)
@@ -109,7 +109,7 @@ def _write_return(inputs: EventInputs, t: int, tax: float, units: Array, cash_un
         share = units[i] * closes[t, i] / after if after > 0.0 else 1.0 / len(units)
         ledger.charges[count, TAX, i] = tax * share
     after = wealth(units, closes, t, cash_units, inputs.sessions.cash_index[t])
-    write_decision(ledger, count, TAX_BOOKING, t, NO_REASON)
+    write_decision(ledger, count, TAX_BOOKING, t, NO_RULE_REASON)
     write(ledger, count, t, units, cash_units, after + tax, after, tax)
 
 
@@ -197,7 +197,7 @@ def take_in(
         Record(ledger.trades, ledger.charges, count),
     )  # fmt: skip
     use_up(desk.order_limits, t, ledger.trades[count], before)
-    write_decision(ledger, count, FLOW_BOOKING, t, NO_REASON)
+    write_decision(ledger, count, FLOW_BOOKING, t, NO_RULE_REASON)
     write(ledger, count, t, units, cash_units, before, nav, paid)
     if is_overdrawn(flow, min(floor, held / nav), cash_units * cash_price, nav):
         status = REFUSED

@@ -9,7 +9,7 @@ leaves, and its trade and the flow are one booking.
 from typing import NamedTuple
 
 from backtests.engine.account_events import (
-    NO_REASON,
+    NO_RULE_REASON,
     events,
     go_back,
     harvest,
@@ -126,7 +126,7 @@ def play(  # noqa: C901  (the order of a day, to be read at one place)
     of_events = refer(EventInputs(sessions, desk, inputs.scratch, ledger))
     closes, cash_index, lag, harvests = sessions.closes, sessions.cash_index, desk.lag, len(desk.harvest_from) > 0
     count, pending, again, due, nav = 0, False, False, -1, ledger.nav[0]
-    order = PendingDecision(-1, NO_REASON, 0, 0.0, 0.0, -1, 1, 1.0)
+    order = PendingDecision(-1, NO_RULE_REASON, 0, 0.0, 0.0, -1, 1, 1.0)
     before_cash, before_count = cash_units, count
     t = first + 1
     while t < len(closes):
@@ -286,7 +286,7 @@ def _look(inputs: LoopInputs, units: Array, t: int, booked: int, nav: float) -> 
         return trades, PendingDecision(t, Reason(line, size, allowed), k, low, high, -1, days, part)
     triggers = triggers_of(rule, k)
     if not ask(weights, cash, tradable, t, triggers):
-        return False, PendingDecision(t, NO_REASON, k, low, high, -1, days, rule.fraction)
+        return False, PendingDecision(t, NO_RULE_REASON, k, low, high, -1, days, rule.fraction)
     line, size, allowed = reason(weights, cash, tradable, t, rule.target, triggers)
     return True, PendingDecision(t, Reason(line, size, allowed), k, low, high, -1, days, rule.fraction)
 

@@ -12,7 +12,7 @@ from typing import Any, ParamSpec
 from backtests.engine import run
 from backtests.engine.result import Backtest
 from backtests.runs.trial_book import About, NotCounted, count_backtest
-from backtests.runs.trial_words import in_words, scales, terms
+from backtests.runs.trial_words import in_words, is_proportional, terms
 from research.rules.protocol import held_by
 
 P = ParamSpec("P")
@@ -36,7 +36,7 @@ def _count(played: Backtest, given: Mapping[str, Any]) -> None:
     """Have a backtest counted, by its own target.  given : the arguments that it was called with, by name."""
     market, costs, days = played.market, played.costs, played.market.days[played.first :]
     held, flows = held_by(played.policy), given.get("flows")
-    nav = 1.0 if scales(market, costs, played.execution, played.dividends, flows) else played.wealth
+    nav = 1.0 if is_proportional(market, costs, played.execution, played.dividends, flows) else played.wealth
     year = played.periods_per_year
     under = terms(held, costs, nav, year, played.dividends, played.execution, flows)
     if (opened := given.get("start_weights")) is not None:

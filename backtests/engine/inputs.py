@@ -18,7 +18,7 @@ from research.accounting.execution import Dividends, check_flows
 from research.accounting.kernel import Record, charge
 from research.allocation import TargetPath
 from research.market import Market
-from research.orders.lots.lot_terms import LINES, SCRATCH_ROWS
+from research.orders.lots.lot_terms import SCRATCH_ROWS, TERM_ROWS
 from research.orders.lots.sizing import TURNS
 from research.rules.protocol import traits
 from research.rules.rule_options import BandArrays, RuleOptions, Workspace
@@ -145,7 +145,7 @@ class EngineInputs:
             frozen(np.empty((0, n))) if market.splits is None else market.splits,
             np.zeros(n),
             np.zeros(ledger.trades.shape),
-            np.zeros((2, LINES, n)),
+            np.zeros((2, TERM_ROWS, n)),
             np.zeros((SCRATCH_ROWS, n)),
             np.zeros((4, n)),
             np.empty((2, TURNS, n)),

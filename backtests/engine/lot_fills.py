@@ -4,7 +4,7 @@ from typing import NamedTuple
 
 import numpy as np
 
-from backtests.engine.account_events import NO_REASON
+from backtests.engine.account_events import NO_RULE_REASON
 from backtests.engine.ledger import LIEU_BOOKING, Reason, write, write_decision
 from backtests.engine.loop_inputs import Desk, EventInputs, WholeLots
 from backtests.engine.lot_orders import any_order, terms_of, write_position
@@ -209,7 +209,7 @@ def pay_in_lieu(
             units[i] += trades[i] / closes[t, i]
     paid = _sum(charges)
     cash_units -= (_net_of(trades) + paid) / cash_price
-    write_decision(ledger, count, LIEU_BOOKING, t, NO_REASON)
+    write_decision(ledger, count, LIEU_BOOKING, t, NO_RULE_REASON)
     write(ledger, count, t, units, cash_units, before, wealth(units, closes, t, cash_units, cash_price), paid)
     return cash_units, count + 1
 

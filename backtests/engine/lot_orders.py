@@ -10,7 +10,7 @@ from foundation.tolerances import COUNTED, LOT
 from research.accounting.cost_parameters import CostParameters
 from research.accounting.kernel import REFUSED, Box, wealth, weigh
 from research.orders.lots.lot_search import breaks_limits, cash_after
-from research.orders.lots.lot_step import Asked, StepMemory, lots_toward, owes
+from research.orders.lots.lot_step import AskedTrade, StepMemory, lots_toward, owes
 from research.orders.lots.lot_terms import (
     LEAST_BUY,
     LEAST_SELL,
@@ -24,7 +24,7 @@ from research.orders.lots.lot_terms import (
     PRICE,
     SETTLES,
     UNITS_HELD,
-    Terms,
+    LotTerms,
     clean_lots,
     with_problem,
 )
@@ -48,7 +48,7 @@ def write_position(lots: WholeLots, worth: Array, t: int, units: Array, cash: fl
     t     : row of the day.
     units : (n,) units held.
     cash  : currency.
-    lines : (24, n) lines of `Terms`; written.
+    lines : (24, n) lines of `LotTerms`; written.
     """
     total = abs(cash)
     for i in range(len(units)):
@@ -63,7 +63,7 @@ def write_position(lots: WholeLots, worth: Array, t: int, units: Array, cash: fl
 
 
 @inlined
-def terms_of(lots: WholeLots, costs: CostParameters, t: int, lines: Array, cash: float) -> Terms:
+def terms_of(lots: WholeLots, costs: CostParameters, t: int, lines: Array, cash: float) -> LotTerms:
     """The terms of a position whose orders have no limits; writes its least orders.
 
     lots  : their minimum.
@@ -81,7 +81,7 @@ def terms_of(lots: WholeLots, costs: CostParameters, t: int, lines: Array, cash:
     )  # fmt: skip
     r, q = min(t, len(costs.rates) - 1), min(t, len(costs.impact) - 1)
     cents, n = np.rint(cash * 100.0), lines.shape[1]
-    return Terms(lines, untaxed, r, q, nav, 0.0, cents, 0.0, 0.0, 0.0, n, np.inf, lots.away[:0], lots.scratch)
+    return LotTerms(lines, untaxed, r, q, nav, 0.0, cents, 0.0, 0.0, 0.0, n, np.inf, lots.away[:0], lots.scratch)
 
 
 # -- sizing ----------------------------------------------------------------------------------------------------------
@@ -127,7 +127,7 @@ def size_orders(inputs: LoopInputs, t: int, booked: int, units: Array, cash_unit
             if not trades:
                 break
         box = _box(row, at)
-        asked = Asked(box, line, allowed, state.nav)
+        asked = AskedTrade(box, line, allowed, state.nav)
         found, floor, away = lots_toward(state, asked, memory, total, sent, owes(before))
         if found == REFUSED:
             return REFUSED
@@ -153,7 +153,7 @@ def _box(row: RuleRow, at: RuleInput) -> Box:
 
 
 @linked
-def _fill_all(before: Terms, total: Array, lines: Array) -> float:
+def _fill_all(before: LotTerms, total: Array, lines: Array) -> float:
     """Write the units held after orders (n,) into lines; gives the cash after them, currency."""
     for i in range(len(total)):
         held = before.lines[UNITS_HELD, i]
@@ -187,7 +187,7 @@ def _has_come_back(lots: WholeLots, lines: Array, turn: int, away: float) -> boo
 
 
 @linked
-def _add(before: Terms, total: Array, sent: Array, again: bool) -> bool:
+def _add(before: LotTerms, total: Array, sent: Array, again: bool) -> bool:
     """Add the orders sent (n,) to the total (n,); false where none is sent, or all would break a limit together.
 
     An odd lot goes in one order, which is no whole lots.

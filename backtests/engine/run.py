@@ -33,7 +33,7 @@ from research.market import Market
 from research.rules.estimates import known_from
 from research.rules.protocol import compiled_rule, held_by, short_name, traits
 
-CONDITIONS = ("nav", "lag", "execution", "dividends", "flows", "periods_per_year")  # that a desk states
+ACCOUNTING_SETTINGS = ("nav", "lag", "execution", "dividends", "flows", "periods_per_year")  # that a desk states
 ALL_AT_ONCE = Execution()  # all at once
 
 
@@ -128,7 +128,7 @@ def conditions(desk: Any, **others: Any) -> dict[str, Any]:
     desk   : the portfolio or setup.
     others : arguments that replace these, or come besides.
     """
-    return {name: getattr(desk, name) for name in CONDITIONS} | others
+    return {name: getattr(desk, name) for name in ACCOUNTING_SETTINGS} | others
 
 
 # -- before the first day --------------------------------------------------------------------------------------------

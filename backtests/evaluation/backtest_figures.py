@@ -22,7 +22,7 @@ FOLDED = ("Shape and tails", "Against the benchmark", "Spread over assets")  # s
 FLOWS = (METRICS["money_weighted"], METRICS["flows"])
 TAXED_AT_END = tuple(METRICS[key] for key in ("final_balance_taxed", "growth_taxed", "loss_taxed"))
 HARVESTS = tuple(METRICS[key] for key in ("harvested", "harvest_cost"))
-OUTSIDE = "days_outside"  # the metric of ranges
+DAYS_OUTSIDE = "days_outside"  # the metric of ranges
 HEADLINE_FIGURES = (
     "growth",
     "sharpe",
@@ -41,7 +41,7 @@ def metric_groups(benchmark: Benchmark) -> dict[str, list[Metric]]:
     """
     ranged, year = benchmark.has_ranges, benchmark.periods_per_year
     return {
-        group: [m.in_market(year) for m in metrics if ranged or m.key != OUTSIDE]
+        group: [m.in_market(year) for m in metrics if ranged or m.key != DAYS_OUTSIDE]
         for group, metrics in METRIC_GROUPS.items()
     }
 

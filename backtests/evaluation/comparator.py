@@ -1,7 +1,7 @@
 """Comparator of beta and the other relative figures of a comparison: the benchmark that its file names.
 
 It is not `evaluation.benchmark.Benchmark`, which holds the strategic target, the ranges and g, by which J, tracking
-error and limits are measured. Nothing but the metrics of `RELATIVE` and rolling beta depends on the comparator.
+error and limits are measured. Nothing but the metrics of `RELATIVE_METRICS` and rolling beta depends on the comparator.
 """
 
 from collections.abc import Callable
@@ -20,8 +20,8 @@ if TYPE_CHECKING:
     from backtests.engine.result import Backtest
     from research.portfolio.keys.benchmark import NamedBenchmark
 
-RELATIVE = ("beta", "alpha", "information_ratio", "up_capture", "down_capture")  # metrics
-LARGE = 0.5  # of the median return of a day, month or year, past which returns are none
+RELATIVE_METRICS = ("beta", "alpha", "information_ratio", "up_capture", "down_capture")  # metrics
+LARGE_RETURN = 0.5  # of the median return of a day, month or year, past which returns are none
 STRATEGIC_TARGET, NO_BENCHMARK = "the strategic target", "none"
 
 
@@ -87,7 +87,7 @@ def dated_comparator(returns: "pd.Series", played: "Backtest") -> Comparator:
 
 def _fractions(returns: Array, name: str) -> Array:
     """The returns (D,). Raises DataError where they are levels or percentages."""
-    if np.median(np.abs(returns)) > LARGE or returns.min() <= -1.0:
+    if np.median(np.abs(returns)) > LARGE_RETURN or returns.min() <= -1.0:
         kind, fix = "percentages", "Give fractions, 0.01 for 1 %"
         if returns.min() > 0.0:
             kind, fix = "levels", "Give returns, series.pct_change()"

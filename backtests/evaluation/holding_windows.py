@@ -65,7 +65,7 @@ def holding_windows(one: Backtest, other: Backtest | Comparator) -> HoldingWindo
     days a year between the two closes. A test of less than a year has none.
     """
     dates = one.dates
-    rows = month_ends(dates)
+    rows = last_month_closes(dates)
     years = max((len(rows) - 1) // 12, 0)
     starts = rows[: len(rows) - 12] if years else rows[:0]
     paths = [np.log(b.growth_path) for b in (one, other)]
@@ -81,7 +81,7 @@ def holding_windows(one: Backtest, other: Backtest | Comparator) -> HoldingWindo
     return HoldingWindows(dates[starts], columns, difference, one.name, other.name)
 
 
-def month_ends(dates: pd.DatetimeIndex) -> Rows:
+def last_month_closes(dates: pd.DatetimeIndex) -> Rows:
     """Rows of the last close of each calendar month, one a month without a gap; a month that goes on has none.
 
     The last close counts where no weekday of its month follows it. Of a month without a close, the last one before it

@@ -27,7 +27,7 @@ if TYPE_CHECKING:  # a list of past runs prints metrics without the engine
     from backtests.engine.result import Backtest
     from backtests.evaluation.benchmark import Benchmark
 
-ROWS = 256  # days whose weights are read together, so that what is made of them stays in the cache
+METRIC_DAYS = 256  # days whose weights are read together, so that what is made of them stays in the cache
 
 
 @dataclass(frozen=True, eq=False)
@@ -146,7 +146,7 @@ class Measured:
         Raises DataError where none ever is.
         """
         found = []
-        for weights in np.array_split(self.weights, max(len(self.weights) // ROWS, 1)):
+        for weights in np.array_split(self.weights, max(len(self.weights) // METRIC_DAYS, 1)):
             sizes = np.abs(np.asfortranarray(weights))  # added asset by asset
             held = sizes.sum(axis=1)
             invested = held > TRIGGER

@@ -19,7 +19,7 @@ from research.risk.distribution import TAIL_LEVELS
 from research.risk.rolling import rolling_beta
 from research.risk.series import compounding
 
-PERIODS = {"day": "D", "month": "M", "quarter": "3M", "year": "Y"}  # units of dates in numpy
+PERIOD_UNITS = {"day": "D", "month": "M", "quarter": "3M", "year": "Y"}  # units of dates in numpy
 
 
 @dataclass(frozen=True)
@@ -59,7 +59,7 @@ def extremes(days: NDArray[np.datetime64], returns: Array) -> dict[str, Extremes
     """
     dates, grown = days.astype("datetime64[D]"), 1.0 + compounding(returns)
     found = {}
-    for name, unit in PERIODS.items():
+    for name, unit in PERIOD_UNITS.items():
         periods, first = np.unique(dates[1:].astype(f"datetime64[{unit}]"), return_index=True)
         values = returns if unit == "D" else np.multiply.reduceat(grown, first) - 1.0
         partial = incomplete(dates, periods) & (unit != "D")

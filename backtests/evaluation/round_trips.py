@@ -6,7 +6,7 @@ import pandas as pd
 from backtests.engine.result import Backtest
 from foundation.dataclasses import dataclass
 
-COLUMNS = ("line", "closed", "units", "invested", "pnl", "return", "days")
+TRIP_COLUMNS = ("line", "closed", "units", "invested", "pnl", "return", "days")
 FIGURES = ("number", "days", "won", "mean_pnl", "mean_return", "best", "worst")
 RESIDUE = 1e-9  # of an order: a position on the other side that is no larger is what rounding left of a closed one
 
@@ -109,5 +109,7 @@ def round_trips(backtest: Backtest) -> RoundTrips:
             if closed is not None and counted[k, i]:
                 found.append((k, line, rows[k], *closed))
     found.sort(key=lambda trip: trip[0])
-    table = pd.DataFrame([trip[1:] for trip in found], columns=list(COLUMNS)).astype(dict.fromkeys(COLUMNS[2:], float))
+    table = pd.DataFrame([trip[1:] for trip in found], columns=list(TRIP_COLUMNS)).astype(
+        dict.fromkeys(TRIP_COLUMNS[2:], float)
+    )
     return RoundTrips(table.assign(closed=market.dates[table["closed"].to_numpy(dtype=np.int64)]))

@@ -61,6 +61,6 @@ def score(backtest: Backtest, benchmark: Benchmark, only: Collection[str] = METR
     return Score(values, measured.drawdown, measured.losses, undefined)
 
 
-def table(scores: Mapping[str, Score], backtests: Mapping[str, Backtest]) -> pd.DataFrame:
+def scores_table(scores: Mapping[str, Score], backtests: Mapping[str, Backtest]) -> pd.DataFrame:
     """A column for each policy, a row for each figure."""
     return pd.DataFrame({name: s.figures(backtests[name].dates) for name, s in scores.items()})

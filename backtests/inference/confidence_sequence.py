@@ -25,7 +25,7 @@ BATCHES_A_YEAR = 12
 TUNED = 60  # batches after which intervals are the shortest
 LEARNED = 3  # batches other than 0 that set ρ
 STEPS, SETTLED = 200, 1e-9  # toward the boundary, and how near, over V, is at it
-LONGEST = 24_000  # batches within which a mean is detected, or never
+MOST_BATCHES = 24_000  # batches within which a mean is detected, or never
 
 
 @dataclass(frozen=True, eq=False)
@@ -59,13 +59,13 @@ class ConfidenceSequence:
     def years_until_known(self, mean: float) -> float:
         """About the median years until an interval lies apart from 0, where the true mean is `mean` a year.
 
-        inf where it takes more than `LONGEST` batches, NaN where the spread of batches is not known.
+        inf where it takes more than `MOST_BATCHES` batches, NaN where the spread of batches is not known.
 
         The median sum of t batches is t times the mean, and it leaves 0 where it crosses the boundary.
         """
         if np.isnan(self.sd):
             return float("nan")
-        t, square = np.arange(1.0, LONGEST + 1.0), self.sd**2 + mean**2
+        t, square = np.arange(1.0, MOST_BATCHES + 1.0), self.sd**2 + mean**2
         crossed = t * abs(mean) > boundary(t * square, mixing(square, self.level), self.level)
         return float(np.argmax(crossed) + 1 + LEARNED) / BATCHES_A_YEAR if crossed.any() else float("inf")
 
@@ -85,7 +85,7 @@ def confidence_sequence(daily: Array, periods_per_year: float, level: float = IN
     counts, kept = np.arange(1, count - first + 1), x[first:]
     value[first:] = np.cumsum(kept) / counts
     rest = np.maximum(np.cumsum(kept**2) - counts * value[first:] ** 2, 0.0)
-    width[first:] = half_widths(counts, rest, mixing(float((x[:first] ** 2).mean()), level), level)
+    width[first:] = _half_widths(counts, rest, mixing(float((x[:first] ** 2).mean()), level), level)
     return ConfidenceSequence(days, value, width, level, float(x.std(ddof=1)))
 
 
@@ -123,7 +123,7 @@ def boundary(v: Array, rho: float, level: float) -> Array:
     return found
 
 
-def half_widths(counts: Rows, rests: Array, rho: float, level: float) -> Array:
+def _half_widths(counts: Rows, rests: Array, rho: float, level: float) -> Array:
     """(k,) half the widths of intervals round means of batches.
 
     counts : (k,) number of batches of each.

@@ -20,7 +20,7 @@ from backtests.inference.block_draws import HOUSE, Resampling, drawn_means
 from backtests.inference.estimates import Estimate, EstimateWithTest
 from backtests.inference.long_run import LongRun
 from backtests.inference.paired_sharpe import PairedSharpe
-from backtests.inference.sharpe_inference import check_level
+from backtests.inference.sharpe_inference import check_interval_level
 from backtests.inference.slow_waves import SlowMeans
 from foundation.arrays import Array, frozen
 from foundation.dataclasses import dataclass, replace
@@ -124,7 +124,7 @@ class Evidence:
             raise ConfigError(
                 f"unknown reference policy {self.reference!r}: compared are {', '.join(self.names)}. Name one of them."
             )
-        check_level(self.level)
+        check_interval_level(self.level)
         for name in ("estimates", "draws"):
             object.__setattr__(self, name, {metric: frozen(a) for metric, a in getattr(self, name).items()})
 

@@ -17,7 +17,7 @@ from foundation.errors import DataError
 from research.forecast.skill import hits_beyond_chance, rank_correlations, squared_error
 
 FEWEST_WAVES = 3  # Student's t with fewer degrees of freedom says nothing
-ROUNDED = 1e-9  # of a number of waves: 0.4 × 1,000^(2/3) is 40; and of forecasts, which are equal but for so much
+WAVE_ROUNDING = 1e-9  # of a number of waves: 0.4 × 1,000^(2/3) is 40; and of forecasts, which are equal but for so much
 HORIZONS = 4  # of a wave, at least: over one horizon outcomes that overlap move together
 
 
@@ -73,7 +73,7 @@ def out_of_sample_r2(
         raise DataError("the benchmark's forecasts are equal to all outcomes: nothing is left to explain.")
     value = 1.0 - float(mine.mean() / theirs.mean())
     found = _estimate(value, ((1.0 - value) * theirs - mine) / theirs.mean(), horizon, level)
-    if np.allclose(forecast[known], benchmark[known], rtol=ROUNDED, atol=0.0):
+    if np.allclose(forecast[known], benchmark[known], rtol=WAVE_ROUNDING, atol=0.0):
         return replace(found, value=0.0, lower=0.0, upper=0.0, error=0.0, p=1.0)
     gain = mean_over_dates(its - ours + np.square(benchmark - forecast), horizon, level)
     return replace(found, p=gain.p / 2.0 if gain.value > 0.0 else 1.0 - gain.p / 2.0)
@@ -122,7 +122,7 @@ def waves_of(dates: int, horizon: int) -> int:
     >>> waves_of(1_000, 1), waves_of(1_000, 21)
     (40, 23)
     """
-    return min(int(0.4 * dates ** (2.0 / 3.0) + ROUNDED), 2 * dates // (HORIZONS * horizon))
+    return min(int(0.4 * dates ** (2.0 / 3.0) + WAVE_ROUNDING), 2 * dates // (HORIZONS * horizon))
 
 
 def by_date(values: Array) -> Array:

@@ -28,17 +28,17 @@ from backtests.inference.slow_waves import SlowMeans
 from foundation.arrays import Array, frozen
 from research.allocation import TargetPath
 
-SLOW = ("cost", "turnover", "tracking_error", "tracking_error_own")  # metrics of `slow_figures`
+SLOW_METRICS = ("cost", "turnover", "tracking_error", "tracking_error_own")  # metrics of `slow_figures`
 Interval = Estimate | NotAvailable
-MOST_DRAWS = 2_000  # of drawdowns, whose draws are of days and cannot be added up in blocks
-METHODS: Mapping[str, str] = {  # how the interval of a metric is found
+MOST_DRAWDOWNS = 2_000  # of drawdowns, whose draws are of days and cannot be added up in blocks
+FOUND_BY: Mapping[str, str] = {  # how the interval of a metric is found
     "loss": "three cosine waves (Müller 2014), in logarithms",
     "growth": "stationary bootstrap, percentiles",
     "sharpe": "Lo (2002), with autocorrelation",
-    **dict.fromkeys(SLOW, "three cosine waves (Müller 2014), in logarithms"),
+    **dict.fromkeys(SLOW_METRICS, "three cosine waves (Müller 2014), in logarithms"),
     "volatility": "three cosine waves (Müller 2014), in logarithms",
     "cvar95": "three cosine waves (Müller 2014), in logarithms, for another history",
-    "max_drawdown": f"stationary bootstrap of a stationary bootstrap, {MOST_DRAWS:,} draws at most",
+    "max_drawdown": f"stationary bootstrap of a stationary bootstrap, {MOST_DRAWDOWNS:,} draws at most",
 }
 
 
@@ -53,14 +53,14 @@ FAR_AND_SHORT = NotAvailable(
 def intervals(
     played: Mapping[str, Backtest], benchmark: Benchmark, evidence: Evidence, drawdowns: Array | NotAvailable
 ) -> dict[str, dict[str, Interval]]:
-    """By metric of `METHODS` and by policy: the figure with its interval, in the unit of the record, or the reason.
+    """By metric of `FOUND_BY` and by policy: the figure with its interval, in the unit of the record, or the reason.
 
     played    : backtests by name, all on the same days.
     benchmark : benchmark by which they are measured.
     evidence  : evidence of the same policies.
     drawdowns : drawdowns as `drawn_drawdowns` gives them.
     """
-    found: dict[str, dict[str, Interval]] = {metric: {} for metric in METHODS}
+    found: dict[str, dict[str, Interval]] = {metric: {} for metric in FOUND_BY}
     for metric in evidence.estimates:
         found[metric] = dict(evidence.figures(metric))
     for k, (name, one) in enumerate(played.items()):
@@ -99,7 +99,7 @@ def drawn_drawdowns(played: Mapping[str, Backtest], evidence: Evidence) -> Array
     played   : backtests by name, all on the same days.
     evidence : evidence of the same policies.
     """
-    resampling = replace(evidence.resampling, reps=min(evidence.resampling.reps, MOST_DRAWS))
+    resampling = replace(evidence.resampling, reps=min(evidence.resampling.reps, MOST_DRAWDOWNS))
     returns = [one.net_returns for one in played.values()]
     return or_why_not(
         lambda: frozen(
@@ -123,7 +123,7 @@ def interval_records(
             records[metric.key] = {"reason": metric.no_interval}
             continue
         policies = {name: _ends(each) for name, each in found[metric.key].items()}
-        records[metric.key] = {"kind": metric.interval, "method": METHODS[metric.key], "policies": policies}
+        records[metric.key] = {"kind": metric.interval, "method": FOUND_BY[metric.key], "policies": policies}
     if (later := evidence.long_run) is not None and "policies" in records.get("loss", {}):
         there = {name: {"value": one.value} | _ends(one) for name, one in later.figures.items()}
         records["loss"] |= {"volatility": later.tested, "long_run": {"volatility": later.volatility, "policies": there}}
@@ -143,7 +143,7 @@ def _ends(found: Interval) -> dict[str, Any]:
 
 
 def slow_figures(measured: Measured, *, limited: bool, level: float) -> dict[str, Estimate | NotAvailable]:
-    """By metric of `SLOW`, in the unit of its record: the figure with its interval, or why there is none.
+    """By metric of `SLOW_METRICS`, in the unit of its record: the figure with its interval, or why there is none.
 
     measured : the backtest beside its benchmark.
     limited  : has the policy shown the largest drift that it allows (`backtests.inference.slow_waves`)? If not, its
@@ -155,11 +155,11 @@ def slow_figures(measured: Measured, *, limited: bool, level: float) -> dict[str
     squares = [(one - one.mean()) ** 2 * (year * days / (days - 1)) for one in active]
     daily = [daily_costs(measured.backtest), measured.backtest.turnover * year, *squares]
     means = SlowMeans.of(np.column_stack(daily), [True, True, limited, limited])
-    cost, turnover, *errors = (means.figure(k, level) for k in range(len(SLOW)))
+    cost, turnover, *errors = (means.figure(k, level) for k in range(len(SLOW_METRICS)))
     if len(measured.backtest.booked):
-        return dict(zip(SLOW, (cost, turnover, *map(_root, errors)), strict=True))
+        return dict(zip(SLOW_METRICS, (cost, turnover, *map(_root, errors)), strict=True))
     nothing = NotAvailable("it never traded")
-    return dict(zip(SLOW, (nothing, nothing, *map(_root, errors)), strict=True))
+    return dict(zip(SLOW_METRICS, (nothing, nothing, *map(_root, errors)), strict=True))
 
 
 def _root(squares: Estimate) -> Estimate:

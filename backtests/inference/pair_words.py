@@ -30,7 +30,7 @@ def without_interval(shown: Sequence[Metric], found: Mapping[str, Mapping[str, I
     return sentences + _why_none("interval", single)
 
 
-def detectable(pairs: Mapping[str, Pair], chosen: str | None, periods_per_year: float) -> str:
+def detectable_words(pairs: Mapping[str, Pair], chosen: str | None, periods_per_year: float) -> str:
     """The smallest differences in CAGR and Sharpe ratio that a test of this length finds; "" without pairs.
 
     pairs  : pairs by policy.
@@ -83,7 +83,7 @@ def p_words(p: float) -> str:
     return "p < 0.001" if p < 0.001 else f"p {p:.3f}"
 
 
-def not_available(pairs: Mapping[str, Pair]) -> list[str]:
+def pairs_not_available(pairs: Mapping[str, Pair]) -> list[str]:
     """The reasons why differences of pairs are not available, a sentence for each."""
     tested = [(METRICS[key].name, name, d) for name, pair in pairs.items() for key, d in pair.differences.items()]
     return _why_none("test", tested)

@@ -14,7 +14,7 @@ from numpy.typing import ArrayLike
 
 from backtests.inference.block_draws import HOUSE, Resampling, geometric_lengths, length_of
 from backtests.inference.estimates import Estimate, EstimateWithTest
-from backtests.inference.sharpe_inference import check_level, checked_pair, checked_series
+from backtests.inference.sharpe_inference import check_interval_level, checked_pair, checked_series
 from backtests.inference.slow_waves import WAVES, quantile, wave_error
 from foundation.arguments import check_positive
 from foundation.arrays import Array, Rows
@@ -22,8 +22,8 @@ from foundation.compiled import compiled
 from foundation.errors import DataError
 from research.risk import cvar, max_drawdown, nav_path, volatility
 
-FEWEST_RETURNS = 250  # observations: the shortest of three waves is then eight months long
-TAIL = 0.95  # level of CVaR
+RISK_OBSERVATIONS = 250  # observations: the shortest of three waves is then eight months long
+RISK_LEVEL = 0.95  # level of CVaR
 SERIES_TOLERANCE = 1e-12  # of the largest return: series that differ by less are one
 
 
@@ -36,10 +36,10 @@ def risk_with_error(returns: ArrayLike, periods_per_year: float, *, level: float
     Raises           : DataError for fewer than 250 periods, for returns that do not vary, and where
                        the worst twentieth of the periods are gains on average; ConfigError for periods or level.
     """
-    x = checked_series(returns, "returns", FEWEST_RETURNS)
+    x = checked_series(returns, "returns", RISK_OBSERVATIONS)
     check_positive(periods_per_year=periods_per_year)
-    check_level(level)
-    sigma, tail = volatility(x, periods_per_year), cvar(x, TAIL)
+    check_interval_level(level)
+    sigma, tail = volatility(x, periods_per_year), cvar(x, RISK_LEVEL)
     if tail <= 0.0:
         raise DataError(f"returns: the worst 5 % of {len(x)} are gains of {-tail:.3g} on average: no risk is in them.")
     return {
@@ -59,16 +59,16 @@ def risk_difference(
     Raises           : DataError as `risk_with_error`, and for identical series: no test of a difference exists;
                        ConfigError for periods or level.
     """
-    x, y = checked_pair(one, two, FEWEST_RETURNS)
+    x, y = checked_pair(one, two, RISK_OBSERVATIONS)
     check_positive(periods_per_year=periods_per_year)
-    check_level(level)
+    check_interval_level(level)
     if float(np.abs(x - y).max()) <= SERIES_TOLERANCE * float(np.abs(x).max()):
         raise DataError("the two series are identical, and no test of a difference exists. Compare different policies.")
     pair = [volatility(s, periods_per_year) for s in (x, y)]
     on_volatility = pair[0] * _on_log_volatility(x) - pair[1] * _on_log_volatility(y)
     return {
         "volatility": _tested(pair[0] - pair[1], on_volatility, level),
-        "cvar95": _tested(cvar(x, TAIL) - cvar(y, TAIL), _on_cvar(x) - _on_cvar(y), level),
+        "cvar95": _tested(cvar(x, RISK_LEVEL) - cvar(y, RISK_LEVEL), _on_cvar(x) - _on_cvar(y), level),
     }
 
 
@@ -111,7 +111,7 @@ def _on_cvar(x: Array) -> Array:
     Source : Rockafellar and Uryasev (2002), whose minimum over VaR makes that of VaR vanish; Chen (2008), Nonparametric
              estimation of expected shortfall.
     """
-    beyond = np.maximum(-x - np.quantile(-x, TAIL), 0.0) / (1.0 - TAIL)
+    beyond = np.maximum(-x - np.quantile(-x, RISK_LEVEL), 0.0) / (1.0 - RISK_LEVEL)
     return beyond - beyond.mean()
 
 
@@ -130,7 +130,7 @@ def predicted_drawdown(returns: ArrayLike, resampling: Resampling = HOUSE, level
     A history has no true drawdown to be covered. The range is of histories that are drawn from draws: once for the
     uncertainty of the mean and the variance, and once for the course of the next history.
     """
-    check_level(level)
+    check_interval_level(level)
     x = checked_history(returns, resampling)
     return in_range(x, twice_drawn_drawdowns(x[:, None], resampling)[:, 0], level)
 
@@ -141,7 +141,7 @@ def checked_history(returns: ArrayLike, resampling: Resampling) -> Array:
     returns    : (T,) simple returns, fraction.
     resampling : resampling of the days.
     """
-    x = checked_series(returns, "returns", max(FEWEST_RETURNS, 2 * resampling.block))
+    x = checked_series(returns, "returns", max(RISK_OBSERVATIONS, 2 * resampling.block))
     if x.min() <= -1.0:
         raise DataError(f"returns: row {int(np.argmin(x))} loses everything, and no history goes on after it.")
     return x

@@ -25,8 +25,8 @@ Blocks = Literal["circular", "stationary"]
 
 NORMAL = NormalDist()
 FEWEST_OBSERVATIONS = 24  # observations of a ratio with an error: two years of months
-ROUNDING_VARIANCE = 1e-12  # variance of a draw, over that of the sample, below which it is rounding
-SERIES_TOLERANCE = 1e-9  # distance of two standardised series below which one is a multiple of the other
+DRAW_VARIANCE = 1e-12  # variance of a draw, over that of the sample, below which it is rounding
+SAME_SERIES = 1e-9  # distance of two standardised series below which one is a multiple of the other
 
 
 # -- one ratio -------------------------------------------------------------------------------------------------------
@@ -63,7 +63,7 @@ def sharpe_with_error(
                        `sharpe_error`.
     """
     x = checked_series(excess, "excess returns")
-    check_level(level)
+    check_interval_level(level)
     check_positive(periods_per_year=periods_per_year)
     if lags is None:
         lags = min(newey_west_lags(len(x)), max(math.ceil(periods_per_year) - 1, 0))
@@ -146,7 +146,7 @@ def memmel(one: ArrayLike, two: ArrayLike, periods_per_year: float, *, level: fl
     """
     pair = _pair(one, two, FEWEST_OBSERVATIONS)
     check_positive(periods_per_year=periods_per_year)
-    check_level(level)
+    check_interval_level(level)
     error = memmel_error(*pair.ratios, pair.correlation, len(pair.standard))
     z = pair.difference / error
     return _scaled(pair, error, 2.0 * NORMAL.cdf(-abs(z)), NORMAL.inv_cdf(0.5 + level / 2.0), level, periods_per_year)
@@ -180,7 +180,7 @@ def detectable_difference(error: float, *, level: float = 0.95) -> float:
     >>> round(detectable_difference(1.0), 2)
     2.8
     """
-    check_level(level)
+    check_interval_level(level)
     return (NORMAL.inv_cdf(0.5 + level / 2.0) + NORMAL.inv_cdf(POWER)) * error
 
 
@@ -214,7 +214,7 @@ def ledoit_wolf(
     pair = _pair(one, two, max(FEWEST_OBSERVATIONS, 2 * resampling.block))
     check_positive(periods_per_year=periods_per_year)
     one_of("blocks is", blocks, ("circular", "stationary"))
-    check_level(level)
+    check_interval_level(level)
     periods = len(pair.standard)
     error = math.sqrt(long_run_variance(pair.influence) / periods)
     away = _studentised(pair, resampling, blocks)
@@ -246,7 +246,7 @@ def _pair(one: ArrayLike, two: ArrayLike, least: int) -> _Pair:
     standard = np.column_stack([(s - s.mean()) / s.std() for s in (x, y)])
     ratios = (float(x.mean() / x.std(ddof=1)), float(y.mean() / y.std(ddof=1)))
     apart = float(np.abs(standard[:, 0] - standard[:, 1]).max())
-    if apart <= SERIES_TOLERANCE and abs(ratios[0] - ratios[1]) <= SERIES_TOLERANCE:
+    if apart <= SAME_SERIES and abs(ratios[0] - ratios[1]) <= SAME_SERIES:
         raise DataError(
             "the two series are identical, or one is a multiple of the other: their Sharpe ratios are equal, and no "
             "test of a difference exists. Compare different policies."
@@ -333,7 +333,7 @@ def _draw_studentised(
         a, b, c, d = s0 / days, s1 / days, s2 / days, s3 / days
         first = centre[2] + c - (centre[0] + a) ** 2  # variances, of 1 in the sample
         second = centre[3] + d - (centre[1] + b) ** 2
-        if first <= ROUNDING_VARIANCE or second <= ROUNDING_VARIANCE:
+        if first <= DRAW_VARIANCE or second <= DRAW_VARIANCE:
             still += 1
             continue
         m, n = means[0] + a, means[1] + b
@@ -395,7 +395,7 @@ def checked_series(values: ArrayLike, what: str, least: int = FEWEST_OBSERVATION
     return found
 
 
-def check_level(level: float) -> None:
+def check_interval_level(level: float) -> None:
     """Raise ConfigError for the level of an interval that is none."""
     if not 0.5 <= level < 1.0:
         raise ConfigError(f"the level of an interval lies in [0.5, 1): found {shown(level)}. The default is 0.95.")

@@ -58,7 +58,7 @@ TESTED = {  # columns of a record, and what of a `Difference` they hold
 BY_WAVES = ("volatility", "turnover", "cost")  # measures whose errors are those of slow waves
 RANGE_DRAWS = 2_000  # of a predictive range, at most: each is a whole history day by day
 NO_DRAWDOWN_TEST = "a history has one drawdown and no true one: two are not tested"
-FIRST = "the others are compared with it"
+REFERENCE_WORDS = "the others are compared with it"
 
 
 @dataclass(frozen=True)
@@ -305,7 +305,7 @@ def _figures(
     """The figures of a measure by target, each with its interval and its difference; the first has none to itself."""
     smallest, found = detectable if measure in BY_WAVES else detectable_difference, {}
     for name, value in values.items():
-        d = differences.get(name, NotAvailable(FIRST))
+        d = differences.get(name, NotAvailable(REFERENCE_WORDS))
         least = smallest(d.error, level=d.level) if isinstance(d, Difference) and np.isfinite(d.error) else None
         found[name] = TargetFigure(value, own[name], d, least)
     return found

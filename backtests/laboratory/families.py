@@ -19,7 +19,7 @@ MakeRule = Callable[..., Policy]
 BANDS_TO_TARGET = (0.02, 0.025, 0.03, 0.035, 0.04, 0.045, 0.05, 0.06, 0.08)  # half-widths, fraction of NAV
 BANDS_TO_EDGE = (0.01, 0.0125, 0.015, 0.0175, 0.02, 0.025, 0.03, 0.04, 0.05)
 LIMITS, PARTS = (0.003, 0.0035, 0.004, 0.0045, 0.005, 0.006, 0.007), (0.05, 0.1, 0.2, 0.4, 1.0)
-HORIZONS = (0.1, 0.15, 0.2, 0.25, 0.35, 0.5, 1.0)  # years
+TUNED_HORIZONS = (0.1, 0.15, 0.2, 0.25, 0.35, 0.5, 1.0)  # years
 
 
 class Family(NamedTuple):
@@ -44,11 +44,11 @@ def families(market: SimulatedMarket) -> dict[str, Family]:
     return {
         "band to target": Family(lambda band: Threshold(holding, band), [(b,) for b in BANDS_TO_TARGET]),
         "band to edge": Family(lambda band: Threshold(holding, band, "edge"), [(b,) for b in BANDS_TO_EDGE]),
-        "cost-benefit": Family(lambda years: waiting(horizon=years), [(h,) for h in HORIZONS]),
+        "cost-benefit": Family(lambda years: waiting(horizon=years), [(h,) for h in TUNED_HORIZONS]),
         "tracking error": Family(
             lambda limit, fraction: shrunk(limit=limit, fraction=fraction), [(a, b) for a in LIMITS for b in PARTS]
         ),
-        "best point": Family(lambda years: best(horizon=years), [(h,) for h in HORIZONS]),
+        "best point": Family(lambda years: best(horizon=years), [(h,) for h in TUNED_HORIZONS]),
     }
 
 
@@ -72,7 +72,7 @@ def untuned(market: SimulatedMarket) -> dict[str, Policy]:
     }
 
 
-def played(market: SimulatedMarket, laboratory: Laboratory, rule: Policy, workers: int = 1) -> SimulationResult:
+def played_rule(market: SimulatedMarket, laboratory: Laboratory, rule: Policy, workers: int = 1) -> SimulationResult:
     """The figures of a rule on the market's paths, with its ticket for each event."""
     found = play(laboratory, rule, workers)
     return replace(found, cost=frozen(found.cost + BPS * market.ticket * found.events)) if market.ticket else found
@@ -93,7 +93,7 @@ class TunedSettings:
     paths: int
 
 
-def tune(
+def tune_families(
     market: SimulatedMarket,
     paths: int,
     seed: int,
@@ -116,7 +116,7 @@ def tune(
         for name, family in tried.items():
             losses = []
             for given in family.settings:
-                losses.append(float(played(market, laboratory, family.make(*given), workers).loss.mean()))
+                losses.append(float(played_rule(market, laboratory, family.make(*given), workers).loss.mean()))
                 progress.update()
             chosen[name] = family.settings[int(np.argmin(losses))]
     return TunedSettings(chosen, trials, seed, paths)

@@ -37,7 +37,7 @@ def path_inputs(days: int, rule: BandArrays, options: RuleOptions, desk: Desk, l
     return LoopInputs(sessions, rule, options, desk, Scratch.of(n), Workspace.of(n, options), bounds, ledger)
 
 
-class Opening(NamedTuple):
+class PathOpening(NamedTuple):
     """The opening of each path, from a wealth of 1.
 
     weights : (1, n) weights to open in, fraction of NAV.
@@ -52,13 +52,13 @@ class Opening(NamedTuple):
     record: Record
 
     @classmethod
-    def of(cls, weights: Array, ledger: Ledger) -> "Opening":
+    def of(cls, weights: Array, ledger: Ledger) -> "PathOpening":
         """In weights (n,); written to a ledger."""
         record = Record(ledger.opening_trades[None], ledger.opening_charges[None], 0)
         return cls(np.array(weights[None]), float(1.0 - weights.sum()), np.empty(len(weights)), record)
 
 
-class Paths(NamedTuple):
+class SimulatedPaths(NamedTuple):
     """W simulated paths of D days.
 
     growths      : (W, D, n) 1 + simple returns.
@@ -88,7 +88,7 @@ class Sums(NamedTuple):
 
 
 @on_demand
-def play_block(paths: Paths, inputs: LoopInputs, opening: Opening, sums: Sums) -> tuple[int, int]:
+def play_block(paths: SimulatedPaths, inputs: LoopInputs, opening: PathOpening, sums: Sums) -> tuple[int, int]:
     """Play and measure W paths of D days, each from a wealth of 1.
 
     paths   : the paths.
@@ -153,7 +153,7 @@ def halt(tradable: Mask, w: int, written: Mask) -> None:
 
 
 @linked
-def measure(paths: Paths, w: int, closes: Array, ledger: Ledger, count: int, sums: Sums) -> None:
+def measure(paths: SimulatedPaths, w: int, closes: Array, ledger: Ledger, count: int, sums: Sums) -> None:
     """Write the results of path w on the days after the warm-up.
 
     paths  : the paths.

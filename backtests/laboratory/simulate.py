@@ -16,7 +16,7 @@ from backtests.engine.result import Backtest
 from backtests.engine.run import backtest
 from backtests.evaluation.benchmark import target_returns
 from backtests.inference.estimates import Estimate
-from backtests.laboratory.paths import PATH_FIGURES, Opening, Paths, Sums, path_inputs, play_block
+from backtests.laboratory.paths import PATH_FIGURES, PathOpening, SimulatedPaths, Sums, path_inputs, play_block
 from foundation.arguments import check_positive, floats, is_number, is_whole, refuse
 from foundation.arrays import Array, frozen
 from foundation.dataclasses import dataclass, replace
@@ -31,7 +31,7 @@ from research.risk.simulation.simulated import cash_and_halts
 from research.rules import NoTradeBands
 from research.rules.protocol import compiled_rule
 
-BLOCK = 8  # paths that are drawn together and played by one call
+DRAWN_TOGETHER = 8  # paths that are drawn together and played by one call
 
 
 @dataclass(frozen=True, eq=False)
@@ -289,13 +289,13 @@ def _by_block(
     def play_every(worker: int) -> tuple[int, int, float] | None:
         """Gives the first path that cannot be booked, its row and its wealth there, or nothing."""
         given = path_inputs(days, bands.compiled, bands.options, inputs.desk, inputs.sessions)
-        opening = Opening.of(first.targets.at(0), given.ledger)
-        for start in range(worker * BLOCK, laboratory.paths, workers * BLOCK):
-            stop = min(start + BLOCK, laboratory.paths)
+        opening = PathOpening.of(first.targets.at(0), given.ledger)
+        for start in range(worker * DRAWN_TOGETHER, laboratory.paths, workers * DRAWN_TOGETHER):
+            stop = min(start + DRAWN_TOGETHER, laboratory.paths)
             growths = model.growths(stop - start, days, seed, start)
             cash, tradable = cash_and_halts(model, stop - start, days, n, seed, start, laboratory.cash)
             sums = Sums(strategic, laboratory.warm_up, figures[start:stop], deviation[start:stop])
-            w, t = play_block(Paths(growths, 1.0 + cash, tradable), given, opening, sums)
+            w, t = play_block(SimulatedPaths(growths, 1.0 + cash, tradable), given, opening, sums)
             if t >= 0:
                 return start + w, t, float(given.ledger.nav[t])
         return None

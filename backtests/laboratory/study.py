@@ -13,7 +13,7 @@ from typing import NamedTuple
 import numpy as np
 import pandas as pd
 
-from backtests.laboratory.families import TunedSettings, families, setting_words, tune, untuned
+from backtests.laboratory.families import TunedSettings, families, setting_words, tune_families, untuned
 from backtests.laboratory.fully_invested import OPTIMUM, rules_above
 from backtests.laboratory.paths import PATH_FIGURES
 from backtests.laboratory.simulate import Laboratory, SimulationResult, difference, estimate, play, ratio
@@ -32,7 +32,7 @@ from research.rules.optimum.dynamic_programming import optimal_region
 from research.rules.optimum.one_asset import best_half_width, to_edge
 from research.rules.optimum.region import Region
 
-PRICES = (0.5, 0.8, 1.25, 2.0, 3.2, 5.0, 8.0, 12.5, 20.0, 32.0)  # of tracking: those of the frontier's regions
+PENALTIES = (0.5, 0.8, 1.25, 2.0, 3.2, 5.0, 8.0, 12.5, 20.0, 32.0)  # of tracking: those of the frontier's regions
 Rules = Mapping[str, Policy]
 Markets = Mapping[str, SimulatedMarket]
 Part = Callable[[], pd.DataFrame]  # of a study
@@ -104,7 +104,7 @@ def play_rules(laboratory: Laboratory, rules: Rules, workers: int, doing: str) -
 
 # -- one asset --------------------------------------------------------------------------------------------------------
 
-COSTS = (0.0001, 0.0002, 0.0005, 0.0010, 0.0020, 0.0050)  # a side, fraction of the notional
+COSTS_A_SIDE = (0.0001, 0.0002, 0.0005, 0.0010, 0.0020, 0.0050)  # a side, fraction of the notional
 LINE, LINE_VOLATILITY, CHECKS_PER_YEAR = 0.6, 0.16, 2520  # target and volatility of one asset; looks a year, ten a day
 
 
@@ -126,7 +126,7 @@ def scaling_laws() -> ScalingLaws:
     Source : Janecek and Shreve (2004), as in `research.rules.optimum.one_asset`.
     """
     rows, interval, drift = [], 1.0 / CHECKS_PER_YEAR, LINE * LINE_VOLATILITY**2
-    for cost in COSTS:
+    for cost in COSTS_A_SIDE:
         region = optimal_region(
             np.array([LINE]),
             np.array([drift]),
@@ -233,11 +233,11 @@ def study(
     Raises  : ConfigError for a number out of range, and as `run_on_cluster` does.
     """
     laboratory, region = market.laboratory(paths, seed), market.region()
-    tuned = tune(market, max(paths // 3, 2), seed + 1, workers)
+    tuned = tune_families(market, max(paths // 3, 2), seed + 1, workers)
     tried = families(market)
     rules = untuned(market) | {f"tuned {name}": tried[name].make(*given) for name, given in tuned.settings.items()}
     optima: dict[str, Policy] = {
-        f"g = {price:g}": OptimalRegion(market.holding, market.region(price)) for price in PRICES
+        f"g = {price:g}": OptimalRegion(market.holding, market.region(price)) for price in PENALTIES
     }
     part = tuned.settings["tracking error"][1]
     drawn = {

@@ -19,7 +19,7 @@ def lines_in(market: SimulatedMarket) -> Lines:
     return lines_of(target, widths, market.covariance, cost, 1.0 / WEEKS)
 
 
-def losses(laboratory: Laboratory, lines: Lines, policy: Trained | None) -> Array:
+def losses_of_bands(laboratory: Laboratory, lines: Lines, policy: Trained | None) -> Array:
     """(W,) J on each path after the warm-up, bp of NAV a year.
 
     laboratory : the paths.

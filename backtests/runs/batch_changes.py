@@ -65,7 +65,7 @@ def key_of(row: Mapping[Any, Any]) -> Key:
     return row["portfolio"], tuple(row["parameters"])
 
 
-def called(key: Key) -> str:
+def run_title(key: Key) -> str:
     """The name of a run: its portfolio, and its parameters on one line."""
     return " ".join(part for part in (key[0], ", ".join(key[1])) if part)
 

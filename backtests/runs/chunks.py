@@ -23,7 +23,7 @@ import pyarrow.parquet as pq
 
 from backtests.runs.differences import changes
 from backtests.runs.folder import Run, write_json
-from backtests.runs.tasks import identity, refuse_other
+from backtests.runs.tasks import identity_of_inputs, refuse_other
 from foundation.arguments import cut
 from foundation.errors import ConfigError, DataError
 from foundation.files import delete_drafts, write_whole
@@ -32,7 +32,7 @@ RUN, LOCK = "run.json", ".lock"
 CHUNK, STAMP = re.compile(r"(\d{9,})-(\d{9,})\.parquet"), b"made_from"
 
 
-class Part(NamedTuple):
+class WorkPart(NamedTuple):
     """Neighbouring items of a list of work, from number `first` to before number `stop`."""
 
     first: int
@@ -40,7 +40,7 @@ class Part(NamedTuple):
 
 
 @contextmanager
-def unfinished(folder: Path, run: Run, data: Mapping[str, str], fresh: bool = False) -> Iterator[set[Part]]:
+def unfinished(folder: Path, run: Run, data: Mapping[str, str], fresh: bool = False) -> Iterator[set[WorkPart]]:
     """Hold the folder of unfinished work, new or begun, and give the parts that are finished in it.
 
     folder : folder of the chunks.
@@ -61,7 +61,7 @@ def unfinished(folder: Path, run: Run, data: Mapping[str, str], fresh: bool = Fa
             raise ConfigError(f"another process was just writing into {folder}. Start it again.")
         if fresh:
             clear(folder)
-        origin = identity(run, data)
+        origin = identity_of_inputs(run, data)
         begun = (folder / RUN).exists()
         if begun:
             refuse_other(folder, _record(folder), origin)
@@ -97,7 +97,7 @@ def other_origin(folder: Path, run: Run, data: Mapping[str, str]) -> list[str]:
     if not (folder / RUN).exists():
         return []
     try:
-        return list(changes(_record(folder), identity(run, data)))
+        return list(changes(_record(folder), identity_of_inputs(run, data)))
     except DataError as error:
         return [str(error)]
 
@@ -120,16 +120,16 @@ def discard(folder: Path) -> None:
 # -- chunks ----------------------------------------------------------------------------------------------------------
 
 
-def chunk_of(part: Part) -> str:
+def chunk_of(part: WorkPart) -> str:
     """The file name of a part's chunk."""
     return f"{part.first:09}-{part.stop:09}.parquet"
 
 
-def finished(folder: Path) -> set[Part]:
+def finished(folder: Path) -> set[WorkPart]:
     """The parts whose chunks are whole, and were made from what `run.json` says. Raises DataError for a broken one."""
     found = [path for path in folder.iterdir() if CHUNK.fullmatch(path.name)]
     wanted = made_from(folder) if found else b""
-    return {Part(*map(int, path.stem.split("-"))) for path in found if _stamp(_schema(path)) == wanted}
+    return {WorkPart(*map(int, path.stem.split("-"))) for path in found if _stamp(_schema(path)) == wanted}
 
 
 def chunk(table: pa.Table, stamp: bytes) -> bytes:
@@ -140,12 +140,12 @@ def chunk(table: pa.Table, stamp: bytes) -> bytes:
     return buffer.getvalue().to_pybytes()  # type: ignore[no-any-return]
 
 
-def write_chunk(folder: Path, part: Part, content: bytes) -> None:
+def write_chunk(folder: Path, part: WorkPart, content: bytes) -> None:
     """Write the chunk of a part, whole or not at all."""
     write_whole(folder / chunk_of(part), content)
 
 
-def read_chunk(folder: Path, part: Part) -> pa.Table:
+def read_chunk(folder: Path, part: WorkPart) -> pa.Table:
     """The rows of a part. Raises DataError for a broken chunk, and for one that was made from something else."""
     path = folder / chunk_of(part)
     with _readable(path), pq.ParquetFile(path) as file:

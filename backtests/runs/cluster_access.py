@@ -22,7 +22,7 @@ from foundation.files import ROOT, locked, write_private, written_alone
 if TYPE_CHECKING:
     from distributed import Security
 
-ROLES = ("scheduler", "worker", "client")
+CLUSTER_ROLES = ("scheduler", "worker", "client")
 # Of this checkout, or of this user where it is another one's. A file is called after the port of the scheduler.
 PLACES = (ROOT / "data" / "cache" / "clusters", platformdirs.user_cache_path("rebalance-workbench") / "clusters")
 
@@ -142,5 +142,5 @@ def _access_by(path: Path) -> "Security":
     """The key and certificate of a file for every role."""
     from distributed import Security
 
-    each = {f"tls_{role}_{kind}": str(path) for role in ROLES for kind in ("cert", "key")}
+    each = {f"tls_{role}_{kind}": str(path) for role in CLUSTER_ROLES for kind in ("cert", "key")}
     return Security(require_encryption=True, tls_ca_file=str(path), **each)

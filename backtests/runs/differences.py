@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from backtests.runs.folder import FIGURES_FILE, MARKET_FILE, NUMBERS_FILE, RESULTS_FILE, found_at
-from backtests.runs.manifest import AGAIN, hashes, read_manifest
+from backtests.runs.manifest import MAKE_AGAIN, hashes, read_manifest
 from foundation.arguments import cut
 from foundation.dataclasses import dataclass
 from foundation.errors import DataError
@@ -19,7 +19,7 @@ if TYPE_CHECKING:
 
 MADE_WITH = ("code", "python", "platform", "lock")
 SETTING_LETTERS = 80  # letters of a setting
-CHANGED = 1e-6  # of a return, from which on a change is told
+CHANGED_RETURN = 1e-6  # of a return, from which on a change is told
 
 Figures = Mapping[str, Mapping[str, Any]]  # by policy and name, in the units of records
 
@@ -148,7 +148,7 @@ def _data(one: Path, other: Path) -> Iterator[str]:
     for name in names:
         a, b = (table.loc[days, name].to_numpy(dtype=float) for table in (mine, theirs))
         apart = np.where(np.isnan(a) & np.isnan(b), 0.0, np.abs(a - b))
-        if len(found := np.flatnonzero(~(apart <= CHANGED))):  # what is missing in one alone has changed
+        if len(found := np.flatnonzero(~(apart <= CHANGED_RETURN))):  # what is missing in one alone has changed
             first, most = found[0], found[np.nanargmax(np.where(np.isnan(apart[found]), np.inf, apart[found]))]
             yield (
                 f"{name.removeprefix('return_')} has other returns on {counted(len(found), 'day')} from "
@@ -168,7 +168,7 @@ def _table(path: Path) -> "pd.DataFrame":
     try:
         return pd.read_parquet(path)
     except (OSError, ValueError) as error:  # ArrowInvalid is a ValueError
-        raise DataError(f"{path} cannot be read: {cut(str(error))}. {AGAIN}") from error
+        raise DataError(f"{path} cannot be read: {cut(str(error))}. {MAKE_AGAIN}") from error
 
 
 # -- results ---------------------------------------------------------------------------------------------------------
@@ -206,7 +206,7 @@ def _json(path: Path) -> Any:
     try:
         return json.loads(path.read_text(encoding="utf-8"))
     except (OSError, ValueError) as error:
-        raise DataError(f"{path} cannot be read: {cut(str(error))}. {AGAIN}") from error
+        raise DataError(f"{path} cannot be read: {cut(str(error))}. {MAKE_AGAIN}") from error
 
 
 def _wealth(one: Path, other: Path) -> tuple[tuple[WealthDifference, ...], tuple[str, ...]]:

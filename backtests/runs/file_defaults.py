@@ -84,12 +84,12 @@ def ready_policy(portfolio: Portfolio) -> str:
 
     One that never trades is taken where it is the active one, or there is no other.
     """
-    trading_first = sorted(portfolio.policies, key=lambda name: rule_of(portfolio, name) == "never")
+    trading_first = sorted(portfolio.policies, key=lambda name: rule_kind_of(portfolio, name) == "never")
     names = [*filter(None, [portfolio.policy]), *trading_first]
-    return next((name for name in names if rule_of(portfolio, name) not in FITTED), "")
+    return next((name for name in names if rule_kind_of(portfolio, name) not in FITTED), "")
 
 
-def rule_of(portfolio: Portfolio, policy: str) -> str:
+def rule_kind_of(portfolio: Portfolio, policy: str) -> str:
     """The kind of rule of a policy, as the file names it; "" for a class of the user's own."""
     return str(portfolio.settings["policies"][policy].get("rule", ""))  # type: ignore[index]
 
@@ -101,7 +101,7 @@ def with_rules(portfolio: Portfolio, wanted: Mapping[str, Mapping[str, Any]]) ->
              kind the reference is taken, or else the first.
     """
     first = [portfolio.reference, *portfolio.policies]
-    names = {rule_of(portfolio, name): name for name in reversed(first)}
+    names = {rule_kind_of(portfolio, name): name for name in reversed(first)}
     lacking = {kind: policy for kind, policy in wanted.items() if kind not in names}
     names |= {kind: kind for kind in lacking}
     if not lacking:

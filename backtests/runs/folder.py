@@ -204,10 +204,10 @@ def _delete(folder: Path) -> None:
 
 def write_json(path: Path, content: Any) -> None:
     """Write `content` as JSON with sorted keys, whole or not at all."""
-    write_whole(path, json_text(content))
+    write_whole(path, sorted_json(content))
 
 
-def json_text(content: Any) -> str:
+def sorted_json(content: Any) -> str:
     """`content` as JSON with sorted keys. Raises ValueError for what JSON does not have, such as NaN."""
     return json.dumps(content, indent=1, sort_keys=True, allow_nan=False) + "\n"
 

@@ -15,13 +15,13 @@ from typing import ParamSpec, TypeVar
 
 from backtests.runs.content import OUR_CODE, shipped_digest
 from foundation.compiled.store import processor
-from foundation.private_store import UNREADABLE, folders_of, keep, note_use, opened, prune
+from foundation.private_store import UNREADABLE, folders_of, keep, note_use, prune, unsealed
 from foundation.sets import installed_versions
 from foundation.stored import sources_digest
 from foundation.threads import one_blas_thread
 from research.allocation.kept_paths import ALLOCATION_LIBRARIES
 
-KIND = "results"
+RESULTS_KIND = "results"
 MOST_KEPT = 1 << 28  # bytes
 RESULT_LIBRARIES = (*ALLOCATION_LIBRARIES, "numba", "pandas")
 UNPICKLED = (TypeError, AttributeError, pickle.PicklingError)
@@ -43,10 +43,10 @@ def kept(function: Callable[P, T], *given: P.args, **named: P.kwargs) -> T:
         with one_blas_thread():
             return function(*given, **named)
     name = f"{function.__qualname__}-{sha256(f'{told} {_here()}'.encode()).hexdigest()[:32]}"
-    where, shipped = folders_of(KIND)
+    where, shipped = folders_of(RESULTS_KIND)
     for folder in (*where, *shipped):
         with suppress(OSError, *UNREADABLE):
-            if (found := opened((folder / name).read_bytes(), folder, name)) is not None:
+            if (found := unsealed((folder / name).read_bytes(), folder, name)) is not None:
                 result: T = pickle.loads(found)
                 note_use(where, folder, name, found)
                 return result

@@ -17,7 +17,7 @@ from foundation.arguments import first_fault
 from foundation.errors import DataError
 from foundation.files import sha256_of
 
-AGAIN = "Make the run again, or delete its folder."
+MAKE_AGAIN = "Make the run again, or delete its folder."
 CHANGED = "code_on_disk"  # key of a manifest: the version when the run ended, where it was another one
 
 
@@ -116,16 +116,16 @@ def _manifest(path: Path) -> dict[str, Any]:
     try:
         with open(os.open(path, os.O_RDONLY | os.O_NONBLOCK), "rb") as file:  # else a pipe would be waited for
             if not stat.S_ISREG(os.fstat(file.fileno()).st_mode):
-                raise DataError(f"{path} is no plain file. {AGAIN}")
+                raise DataError(f"{path} is no plain file. {MAKE_AGAIN}")
             found = Manifest.model_validate_json(file.read()).model_dump()
     except (FileNotFoundError, NotADirectoryError):
         raise
     except OSError as error:
-        raise DataError(f"{path} cannot be read: {error.strerror}. {AGAIN}") from error
+        raise DataError(f"{path} cannot be read: {error.strerror}. {MAKE_AGAIN}") from error
     except ValidationError as error:
-        raise DataError(f"{path} is no manifest of a finished run: {first_fault(error)}. {AGAIN}") from error
+        raise DataError(f"{path} is no manifest of a finished run: {first_fault(error)}. {MAKE_AGAIN}") from error
     if found["sha256"] != checksum(found):
-        raise DataError(f"{path} was changed after its run was made. {AGAIN}")
+        raise DataError(f"{path} was changed after its run was made. {MAKE_AGAIN}")
     return found
 
 

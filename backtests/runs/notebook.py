@@ -52,7 +52,7 @@ def cache_folder(root: Path) -> Path:
     return own
 
 
-def execute(
+def execute_notebook(
     notebook: Path,
     output: Path,
     parameters: Mapping[str, Plain],

@@ -16,7 +16,7 @@ from foundation.dataclasses import dataclass
 from foundation.errors import ConfigError
 
 Plain = bool | int | float | str | list[int] | list[float]
-KINDS = {"bool": bool, "int": int, "float": float, "str": str}  # and list[int], list[float]
+PARAMETER_KINDS = {"bool": bool, "int": int, "float": float, "str": str}  # and list[int], list[float]
 INJECTED = "# Parameters\n"  # how papermill begins the cell in which it assigns what it is given
 
 
@@ -24,7 +24,7 @@ INJECTED = "# Parameters\n"  # how papermill begins the cell in which it assigns
 class Parameter:
     """One line of a `parameters` cell.
 
-    kind    : its type as written: one of `KINDS`, list[int] or list[float].
+    kind    : its type as written: one of `PARAMETER_KINDS`, list[int] or list[float].
     default : default value, of that type.
     meaning : the comment on the line, which papermill shows as its help.
     """
@@ -85,7 +85,7 @@ def fits(value: object, kind: str) -> bool:
     """
     if kind in ("list[int]", "list[float]"):
         return isinstance(value, list) and value != [] and all(fits(item, kind[5:-1]) for item in value)
-    return type(value) is KINDS.get(kind) or (kind == "float" and type(value) is int)
+    return type(value) is PARAMETER_KINDS.get(kind) or (kind == "float" and type(value) is int)
 
 
 def check_parameters(notebook: Path, given: Mapping[str, object]) -> dict[str, Plain]:
@@ -114,7 +114,7 @@ def check_given(namespace: Mapping[str, Any]) -> None:
         for statement in ast.parse(before[0]).body:
             _check_known("this notebook", statement.targets[0].id, list(kinds))  # type: ignore[attr-defined]
     for name, kind in kinds.items():
-        if kind in (*KINDS, "list[int]", "list[float]") and name in namespace:
+        if kind in (*PARAMETER_KINDS, "list[int]", "list[float]") and name in namespace:
             _check_value("this notebook", name, namespace[name], kind)
 
 

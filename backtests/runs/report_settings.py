@@ -8,7 +8,7 @@ from dataclasses import fields
 from typing import Any
 
 from backtests.runs.content import content_digest
-from backtests.runs.trial_words import scales
+from backtests.runs.trial_words import is_proportional
 from research.portfolio import Portfolio
 
 FULL_RUN = {"rl_steps": 0, "rl_seeds": 0, "draws": 10_000}  # settings of a full run; 0: as the portfolio file says
@@ -21,7 +21,9 @@ OF_CLIENT = frozenset(  # fields of a portfolio that are its owner's, and of whi
 )  # fmt: skip
 
 
-def settings_of(portfolio: Portfolio, reference: str, *, rl_steps: int, rl_seeds: int, draws: int) -> dict[str, object]:
+def settings_of_report(
+    portfolio: Portfolio, reference: str, *, rl_steps: int, rl_seeds: int, draws: int
+) -> dict[str, object]:
     """The settings of a comparison, as plain JSON values: the portfolio file's and the notebook's.
 
     portfolio : portfolio whose candidates are compared.
@@ -61,7 +63,7 @@ def scales_with_nav(portfolio: Portfolio) -> bool:
     """True if a comparison is the same at any NAV: costs are proportional, and no work is priced in currency."""
     priced = portfolio.day_cost or portfolio.order_cost
     own = (portfolio.market, portfolio.costs, portfolio.execution, portfolio.dividends, portfolio.flows)
-    return not priced and scales(*own)
+    return not priced and is_proportional(*own)
 
 
 def comparison_key(portfolio: Portfolio) -> str:

@@ -30,7 +30,7 @@ from research.market import Market
 
 MARKETS_FOLDER = ROOT / "data" / "cache" / "markets"
 WORK_AT_ONCE, MOST_TOGETHER = 0.5, 64  # seconds of work that a worker is given at a time; tasks at most
-OFFER = "markets of "  # before the id of the client that offers them
+OFFER_NAME = "markets of "  # before the id of the client that offers them
 Record = TypeVar("Record")
 Task = TypeVar("Task")
 Result = TypeVar("Result")
@@ -96,7 +96,7 @@ def run_on_cluster(
     Raises  : ConfigError for a cluster that does not answer or goes away, and for workers with other code, or with
               threads that they may not have.
     """
-    with tasks.cluster(address) as client:
+    with tasks.cluster_at(address) as client:
         if alone:
             tasks.refuse_threads(client, address, alone)
         content, markets = packed((record, job))
@@ -164,8 +164,8 @@ def offered(client: Any, markets: Mapping[str, bytes]) -> Iterator[str]:
     client  : client of the cluster.
     markets : pickled, by fingerprint. The scheduler holds one copy of them within the block.
     """
-    key = OFFER + client.id
-    client.register_plugin(_letting_go(OFFER))
+    key = OFFER_NAME + client.id
+    client.register_plugin(_letting_go(OFFER_NAME))
     client.set_metadata(key, dict(markets))
     try:
         yield key

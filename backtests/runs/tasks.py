@@ -33,7 +33,7 @@ from foundation.errors import ConfigError, InputError
 from foundation.files import ROOT
 from foundation.sets import installed_versions, version_of
 
-EXACT = ("numpy", "numba", "scipy")  # libraries on whose versions the bits of a result depend
+EXACT_LIBRARIES = ("numpy", "numba", "scipy")  # libraries on whose versions the bits of a result depend
 SETTINGS_SHOWN = 6  # of the settings that differ
 MOST_WORKERS = 1_024  # of one machine
 AHEAD = 3  # tasks a worker that are submitted at a time
@@ -41,13 +41,13 @@ DEATHS = 3  # of workers that a task may have been running on, for each of which
 PATIENCE = 30.0  # seconds that a cluster may be without workers, or take to answer
 LONGEST_ATTEMPT = 600.0  # seconds that are spent on one attempt to bring a result
 WATCH = 1.0  # seconds between two looks at the process that a worker belongs to
-START = (
+START_CODE = (
     "Start one with `rebalance research cluster`, and give the address that it prints, such as tls://127.0.0.1:8786. "
     "Without options it is open to you on this machine only; other machines connect through an SSH tunnel or TLS "
     "(docs/sweeps.md)."
 )
 MAKE_ALIKE = "Check out the same commit there, run `make setup`, and start the worker again."
-RESUME = "Finished work is kept: start the same command again to resume."
+RESUME_NOTE = "Finished work is kept: start the same command again to resume."
 
 if TYPE_CHECKING:
     from distributed import Security
@@ -59,7 +59,7 @@ Result = TypeVar("Result")
 # -- what results are made from --------------------------------------------------------------------------------------
 
 
-def identity(run: Run, data: Mapping[str, str]) -> dict[str, Any]:
+def identity_of_inputs(run: Run, data: Mapping[str, str]) -> dict[str, Any]:
     """The inputs of results, as they read back from JSON.
 
     run  : its kind, settings and code.
@@ -114,7 +114,7 @@ def in_processes(
     try:
         yield from as_they_finish(lambda task: pool.submit(_work, task), tasks, workers)
     except BrokenProcessPool as error:
-        raise ConfigError(f"a worker process died, perhaps for lack of memory. {RESUME}") from error
+        raise ConfigError(f"a worker process died, perhaps for lack of memory. {RESUME_NOTE}") from error
     except BaseException:
         # the pool does not know of one that was just being started
         for pid in (child.pid for child in set(active_children()) - before):
@@ -149,13 +149,13 @@ def _work(task: Any) -> Any:
 
 
 @contextmanager
-def cluster(address: str) -> Iterator[Any]:
+def cluster_at(address: str) -> Iterator[Any]:
     """A client of the Dask cluster at an address.
 
     Raises : ConfigError where no cluster answers or it has no workers, and where it goes away within the block; what a
     task raised is left as it is.
     """
-    with connected(address) as client, failure_explained(client, address):
+    with cluster_client(address) as client, failure_explained(client, address):
         yield client
 
 
@@ -180,7 +180,7 @@ def on_client(
 
 
 @contextmanager
-def connected(address: str, workers: int = 1) -> Iterator[Any]:
+def cluster_client(address: str, workers: int = 1) -> Iterator[Any]:
     """A client of the cluster at an address, with one worker at least, or more, or none.
 
     Raises : ConfigError for an address that is none or not safe, and where no cluster answers, or it has fewer workers.
@@ -193,7 +193,7 @@ def connected(address: str, workers: int = 1) -> Iterator[Any]:
         client = Client(address, timeout=PATIENCE, set_as_default=False, security=security)
     except (OSError, TimeoutError, ValueError, RuntimeError, MemoryError) as error:  # the last: what answers is no Dask
         why = str(error) or f"no answer within {PATIENCE:g} s"
-        raise ConfigError(f"there is no cluster at {address!r} ({why}). {START}") from error
+        raise ConfigError(f"there is no cluster at {address!r} ({why}). {START_CODE}") from error
     with client:
         try:
             if workers:
@@ -259,7 +259,9 @@ def failure_explained(client: Any, address: str) -> Iterator[None]:
     except Exception as error:
         if not isinstance(error, CancelledError | OSError | TimeoutError | KilledWorker) and not is_gone(client):
             raise
-        raise ConfigError(f"the cluster at {address} stopped, or lost its workers ({error!r}). {RESUME}") from error
+        raise ConfigError(
+            f"the cluster at {address} stopped, or lost its workers ({error!r}). {RESUME_NOTE}"
+        ) from error
 
 
 def check_worker(wanted: Mapping[str, str]) -> None:
@@ -319,7 +321,7 @@ def path_here(file: Path) -> Path:
 
 
 def _versions() -> dict[str, str]:
-    return {name: version_of(name) for name in EXACT}
+    return {name: version_of(name) for name in EXACT_LIBRARIES}
 
 
 def as_they_finish(

@@ -36,18 +36,18 @@ from foundation.home import TRIAL_BOOK, stated_folder
 TRIAL_KINDS = ("backtest", "sweep", "tuning", "seed", "fold", "candidate")
 MOST_WAITING = 1_000  # backtests that wait in memory
 VERSION, EARLIER = 3, 2  # forms of a file: in the earlier one all of its trials are of one batch
-ABOUT = b"trials"  # of a schema: the form, the assets, and what is the same for all of its trials
-NAME = re.compile(r"[0-9a-f]{16}-([0-9a-f]{16})\.parquet")  # hashes of the trials, and of the bytes
+ABOUT_TRIALS = b"trials"  # of a schema: the form, the assets, and what is the same for all of its trials
+TRIALS_FILE = re.compile(r"[0-9a-f]{16}-([0-9a-f]{16})\.parquet")  # hashes of the trials, and of the bytes
 LONGEST_POLICY = 240  # letters of a policy that are kept; longer ones end with their hash
-TEXTS = ("kind", "policy", "first", "last")
-MOMENTS = ("skewness", "kurtosis", "dependence")
-KNOWN = ("active_return", "active_volatility", *MOMENTS, "loss", "cluster")  # NaN where it is not
+TRIAL_TEXTS = ("kind", "policy", "first", "last")
+TRIAL_MOMENTS = ("skewness", "kurtosis", "dependence")
+TRIAL_NUMBERS = ("active_return", "active_volatility", *TRIAL_MOMENTS, "loss", "cluster")  # NaN where it is not
 TEXT = pa.dictionary(pa.int32(), pa.string())  # a sweep repeats each a thousand times
 SCHEMA = pa.schema(
     dict.fromkeys(("id", "configuration"), pa.uint64())
     | dict.fromkeys(("days", "lag"), pa.int64())
-    | dict.fromkeys(("cost_multiple", "periods_per_year", *KNOWN), pa.float64())
-    | dict.fromkeys((*TEXTS, "portfolio", "assets", "data", "written", "run", "code"), TEXT)
+    | dict.fromkeys(("cost_multiple", "periods_per_year", *TRIAL_NUMBERS), pa.float64())
+    | dict.fromkeys((*TRIAL_TEXTS, "portfolio", "assets", "data", "written", "run", "code"), TEXT)
 )
 LEAST_SPREAD = 1e-9  # active volatility a year below which there is no active Sharpe ratio
 MEND = "Restore the file from a copy; or delete it, and its trials are counted no more."
@@ -100,12 +100,14 @@ class About(NamedTuple):
 
 def _table(trials: pd.DataFrame, about: Sequence[About], which: Rows) -> pd.DataFrame:
     """The columns of the book before it is written, for trials (T,) whose facts are `about[which]`."""
-    frame = trials.reindex(columns=[*TEXTS, "days", "lag", "cost_multiple", *KNOWN])
-    for name in TEXTS:
+    frame = trials.reindex(columns=[*TRIAL_TEXTS, "days", "lag", "cost_multiple", *TRIAL_NUMBERS])
+    for name in TRIAL_TEXTS:
         words = frame[name].astype("category").cat.remove_unused_categories()
         kept = pd.Index([_kept(text) for text in words.cat.categories.tolist()], dtype=object)
         frame[name] = words.cat.rename_categories(kept)  # type: ignore[arg-type]  # a list becomes strings of arrow
-    frame = frame.astype({"days": np.int64, "lag": np.int64, "cost_multiple": float} | dict.fromkeys(KNOWN, float))
+    frame = frame.astype(
+        {"days": np.int64, "lag": np.int64, "cost_multiple": float} | dict.fromkeys(TRIAL_NUMBERS, float)
+    )
     played, when = (
         pd.util.hash_pandas_object(frame[columns], index=False).to_numpy()
         for columns in (["policy", "lag", "cost_multiple"], ["first", "last"])
@@ -227,7 +229,7 @@ os.register_at_fork(after_in_child=_begin_anew)
 
 def _write(folder: Path, trials: pd.DataFrame, run: str) -> None:
     order = np.argsort(ids := trials["id"].to_numpy())
-    known = trials[list(KNOWN)].notna().to_numpy()[order]
+    known = trials[list(TRIAL_NUMBERS)].notna().to_numpy()[order]
     told = ids[order].astype("<u8").tobytes() + (known.tobytes() if known.any() else b"")
     named = hashlib.sha256(told).hexdigest()[:16]
     if any(folder.glob(f"{named}-*.parquet")):
@@ -239,7 +241,7 @@ def _write(folder: Path, trials: pd.DataFrame, run: str) -> None:
         "run": run,
         "code": code_version(),
     }
-    table = _arrow(trials).replace_schema_metadata({ABOUT: json.dumps(about).encode()})
+    table = _arrow(trials).replace_schema_metadata({ABOUT_TRIALS: json.dumps(about).encode()})
     pq.write_table(table, buffer := pa.BufferOutputStream(), compression="zstd")
     content = buffer.getvalue().to_pybytes()
     write_whole(folder / f"{named}-{hashlib.sha256(content).hexdigest()[:16]}.parquet", content)
@@ -337,7 +339,7 @@ def book_of(tables: Sequence[pa.Table]) -> TrialBook:
     ]
     varies = found["active_volatility"] > LEAST_SPREAD
     found["sharpe"] = (found["active_return"] / found["active_volatility"]).where(varies)
-    unknown = found[list(MOMENTS)].isna().sum(axis=1).to_numpy()
+    unknown = found[list(TRIAL_MOMENTS)].isna().sum(axis=1).to_numpy()
     first = found.iloc[np.argsort(unknown, kind="stable")].drop_duplicates("id")
     return TrialBook(first.sort_index(), variants)
 
@@ -373,7 +375,7 @@ def _may_hold(path: Path, assets: str) -> bool:
     """False if the head of a file says that none of its trials is on these assets."""
     try:
         return (
-            assets in json.loads((pq.read_schema(path).metadata or {})[ABOUT])["assets"]
+            assets in json.loads((pq.read_schema(path).metadata or {})[ABOUT_TRIALS])["assets"]
         )  # of the earlier form a text
     except (OSError, ValueError, KeyError):
         return True
@@ -384,7 +386,7 @@ def _read(path: Path) -> pa.Table:
 
     Raises : DataError, with the fault and the fix, for a damaged file.
     """
-    named = NAME.fullmatch(path.name)
+    named = TRIALS_FILE.fullmatch(path.name)
     if named is None:
         raise DataError(
             f"{path} has no name of the trial book (16 hex, 16 hex of its bytes, .parquet). Move it elsewhere, or give "
@@ -397,7 +399,7 @@ def _read(path: Path) -> pa.Table:
     if hashlib.sha256(content).hexdigest()[:16] != named[1]:
         raise DataError(f"{path} is damaged: the hash of its {len(content):,} bytes is not the one in its name. {MEND}")
     table = pq.read_table(pa.BufferReader(content))
-    about = json.loads((table.schema.metadata or {}).get(ABOUT, b"{}"))
+    about = json.loads((table.schema.metadata or {}).get(ABOUT_TRIALS, b"{}"))
     if about.get("version") not in (EARLIER, VERSION):
         raise DataError(
             f"{path} has form {about.get('version')} of the trial book, and this code reads form {VERSION}: it was "
@@ -410,6 +412,6 @@ def _complete(table: pa.Table, about: Mapping[str, Any]) -> pa.Table:
     """The table by `SCHEMA`: a column that it lacks has one value, which `about` states, or nothing is known of it."""
     for name in SCHEMA.names:
         if name not in table.column_names:
-            value = pa.scalar(about.get(name), pa.float64() if name in KNOWN else None)
+            value = pa.scalar(about.get(name), pa.float64() if name in TRIAL_NUMBERS else None)
             table = table.append_column(name, pa.repeat(value, len(table)).dictionary_encode())
     return table.select(SCHEMA.names).cast(SCHEMA).replace_schema_metadata()

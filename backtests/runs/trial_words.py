@@ -19,10 +19,10 @@ from research.market import Market
 
 _within: ContextVar[frozenset[int]] = ContextVar("within", default=frozenset())  # ids of what is put into words now
 WHOLE_AT_CLOSE = Execution()
-PLAIN = frozenset({bool, int, float, str, type(None)})  # types of settings that are written as they are
+SETTING_TYPES = frozenset({bool, int, float, str, type(None)})  # types of settings that are written as they are
 
 
-def scales(market: Market, costs: Costs, execution: Execution, dividends: str, flows: Flows | None) -> bool:
+def is_proportional(market: Market, costs: Costs, execution: Execution, dividends: str, flows: Flows | None) -> bool:
     """True if everything is proportional to wealth, and booked at once at the close."""
     events = flows is not None or dividends == "cash" or bool((market.exits < len(market.dates)).any())
     return costs.proportional and execution == WHOLE_AT_CLOSE and not events
@@ -70,7 +70,7 @@ def in_words(strategic: Allocation | None, values: Sequence[Any]) -> list[str]:
 def _words(strategic: Allocation | None, value: Any, once: dict[int, tuple[Any, str]]) -> str:
     """The words of a value. once : objects and their words by id, which is an object's own while it is kept here."""
     kind = type(value)
-    if kind in PLAIN:
+    if kind in SETTING_TYPES:
         return repr(value)
     if (known := once.get(id(value))) is not None:
         return known[1]
@@ -86,7 +86,7 @@ def _words(strategic: Allocation | None, value: Any, once: dict[int, tuple[Any, 
         told = []
         for name, usual in settings:
             own = getattr(value, name, None)
-            if own is not usual and not (type(own) is type(usual) in PLAIN and own == usual):
+            if own is not usual and not (type(own) is type(usual) in SETTING_TYPES and own == usual):
                 told.append(f"{name}={_words(strategic, own, once)}")
         text = f"{kind.__name__}({', '.join(told)})"
     once[id(value)] = value, text
@@ -110,7 +110,7 @@ def _content(strategic: Allocation | None, value: Any) -> str:
         hashed = pd.util.hash_pandas_object(value).to_numpy().tobytes()
         return f"{kind.__name__} {value.shape} #{hashlib.sha256(hashed).hexdigest()[:16]}"
     if isinstance(value, list | tuple | set | frozenset):
-        if set(map(type, value)) <= PLAIN:
+        if set(map(type, value)) <= SETTING_TYPES:
             return repr(value)
         return f"{kind.__name__}({', '.join(in_words(strategic, list(value)))})"
     if isinstance(value, Mapping):

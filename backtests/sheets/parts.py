@@ -40,7 +40,7 @@ class Beside:
 
 
 @dataclass(frozen=True)
-class Filled:
+class FilledTemplate:
     """A template of its own.
 
     template : file of the template.
@@ -51,7 +51,9 @@ class Filled:
     content: Any
 
 
-Part = Words | Folded | Beside | Filled | Picture | Block  # a Block is a table, made by `backtests.sheets.tables`
+Part = (
+    Words | Folded | Beside | FilledTemplate | Picture | Block
+)  # a Block is a table, made by `backtests.sheets.tables`
 
 
 def pictures_in(parts: Iterable[Part]) -> Iterator[Picture]:

@@ -10,9 +10,9 @@ from backtests.sheets.tables import Block
 from foundation.files import write_whole
 from foundation.paper.files import picture_records, write_pictures
 from foundation.paper.formats import json_text
-from foundation.paper.render import Running, fill
+from foundation.paper.render import Running, fill_template
 
-render = partial(fill, "backtests.sheets")
+render = partial(fill_template, "backtests.sheets")
 
 
 def write_report(folder: Path, name: str, sheet: Block, numbers: Mapping[str, Any], paper: Running) -> None:

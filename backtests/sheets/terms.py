@@ -2,7 +2,7 @@
 
 from backtests.evaluation.metrics import COST_PARTS
 
-TERMS = {  # of the list of conventions, with the figures that each explains; the others are in `FURTHER`
+TERMS = {  # of the list of conventions, with the figures that each explains; the others are in `FURTHER_TERMS`
     "loss": ("loss", "tracking_loss", "loss_training", "loss_taxed"),
     "recommendation": ("days_outside",),
     "tracking": ("tracking_error", "tracking_error_own"),
@@ -34,7 +34,7 @@ SHORTLY = {  # what a figure is, where it first stands on a sheet
     "max_drawdown": "deepest fall below an earlier high",
     "trading_days": "by the policy, for cash flows, or for harvests of losses",
 }
-FURTHER = "further"
+FURTHER_TERMS = "further"
 _TERM_OF = {key: term for term, keys in TERMS.items() for key in keys}
 
 
@@ -44,4 +44,4 @@ def term_of(key: str) -> str:
     >>> term_of("growth"), term_of("omega")
     ('term-cagr', 'term-further')
     """
-    return f"term-{_TERM_OF.get(key, FURTHER)}"
+    return f"term-{_TERM_OF.get(key, FURTHER_TERMS)}"

@@ -13,14 +13,14 @@ from research.allocation import Tilt
 COVARIANCE = (
     "Of two equal views, the asset with less risk, or that hedges large views, moves more: the covariance counts."
 )
-UNKNOWN = "no view, so the weight stays: the forecast lacks a full window of returns or a score, or it is not listed."
+NO_TILT = "no view, so the weight stays: the forecast lacks a full window of returns or a score, or it is not listed."
 TILT = "Tilt by the forecast: returns a year, and weights of NAV without and with it"
 
 
 def tilt_words(tilt: Tilt) -> tuple[str, ...]:
     """The sentences of a tilt, why a small view may move much, and why an asset has no view."""
     said, none = tilt.sentences(), [asset for asset, of in zip(tilt.assets, tilt.view, strict=True) if np.isnan(of)]
-    return (*said, *([COVARIANCE] if tilt.moved.any() else []), *([f"{listed(none)}: {UNKNOWN}"] if none else []))
+    return (*said, *([COVARIANCE] if tilt.moved.any() else []), *([f"{listed(none)}: {NO_TILT}"] if none else []))
 
 
 def tilt_columns(tilt: Tilt, assets: Collection[str] = ()) -> list[Column]:

@@ -124,7 +124,7 @@ def efficient(cost: ArrayLike, gap: ArrayLike) -> NDArray[np.bool_]:
     return kept
 
 
-def frontier(table: pd.DataFrame, chosen: Mapping[str, Any] | None = None) -> pd.DataFrame:
+def policy_frontier(table: pd.DataFrame, chosen: Mapping[str, Any] | None = None) -> pd.DataFrame:
     """Every policy between cost and gap to the target it tracks: a row for each policy, at `chosen` (default: today's).
 
     table   : a row for each configuration; metrics in the units of records.

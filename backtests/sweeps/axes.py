@@ -19,7 +19,7 @@ import numpy as np
 import pandas as pd
 from numpy.typing import NDArray
 
-from backtests.sweeps.plan import Configuration, Day, Plan, Strategic, checked, listed
+from backtests.sweeps.plan import Configuration, Day, Plan, Strategic, checked_axis, listed
 from foundation.arguments import did_you_mean, is_number, is_whole, one_of, refuse, shown
 from foundation.arrays import Array
 from foundation.dataclasses import dataclass, field
@@ -29,10 +29,10 @@ from research.rules import Threshold, Within
 from research.rules.protocol import Schedule
 
 Kind = Literal["sobol", "random"]
-KINDS = ("sobol", "random")
+SAMPLE_KINDS = ("sobol", "random")
 LARGEST_SAMPLE = 10_000_000  # configurations of a sample, which are drawn and held at once
-WIDTH = 32  # values that a range counts as when rules are drawn: a rule with few settings is drawn seldom
-REACH = 10  # a sample is given up when 2^REACH times its size were drawn and repeated each other
+RANGE_VALUES = 32  # values that a range counts as when rules are drawn: a rule with few settings is drawn seldom
+MOST_DOUBLINGS = 10  # a sample is given up when 2^MOST_DOUBLINGS times its size were drawn and repeated each other
 
 
 @dataclass(frozen=True)
@@ -78,8 +78,8 @@ class Choices:
         self.settings: dict[str, Values] = {name: _values(name, given) for name, given in settings.items()}
 
     def __len__(self) -> int:
-        """Combinations of its settings, a range counting as `WIDTH` values."""
-        return prod(WIDTH if isinstance(v, Range) else len(v) for v in self.settings.values())
+        """Combinations of its settings, a range counting as `RANGE_VALUES` values."""
+        return prod(RANGE_VALUES if isinstance(v, Range) else len(v) for v in self.settings.values())
 
     def combinations(self) -> Iterator[dict[str, Any]]:
         """Every combination of settings. Raises ConfigError for a range, of which there is no grid."""
@@ -162,11 +162,11 @@ class Axes:
                 refuse(f"{name} of axes are", given, f"give at least one, each as Choices, such as {such}.")
             object.__setattr__(self, name, tuple(given))
         if isinstance(self.cost_multiples, Range):
-            checked("cost_multiples", (self.cost_multiples.low, self.cost_multiples.high))
+            checked_axis("cost_multiples", (self.cost_multiples.low, self.cost_multiples.high))
         else:
-            object.__setattr__(self, "cost_multiples", checked("cost_multiples", self.cost_multiples))
+            object.__setattr__(self, "cost_multiples", checked_axis("cost_multiples", self.cost_multiples))
         for name in ("lags", "starts", "portfolios"):
-            object.__setattr__(self, name, checked(name, getattr(self, name)))
+            object.__setattr__(self, name, checked_axis(name, getattr(self, name)))
 
     def grid(self) -> Plan:
         """Every combination. Raises ConfigError for a range, and a setting that a class refuses."""
@@ -193,11 +193,11 @@ def sample(axes: Axes, size: int, seed: int, kind: Kind = "sobol") -> Plan:
     Raises : ConfigError for an unknown kind, a size below 1, and one that the axes cannot fill.
     Source : Sobol (1967), with the scrambling of Matousek (1998), by scipy.stats.qmc.
 
-    Every combination of listed values is as likely as any other, a range counting as `WIDTH` values of its rule.
+    Every combination of listed values is as likely as any other, a range counting as `RANGE_VALUES` values of its rule.
     """
     if not isinstance(axes, Axes):
         refuse("axes of a sample are", axes, "give Axes.")
-    one_of("kind of a sample is", kind, KINDS)
+    one_of("kind of a sample is", kind, SAMPLE_KINDS)
     if not (is_whole(size) and 1 <= size <= LARGEST_SAMPLE):
         refuse("size of a sample is", size, f"give a whole number of configurations, from 1 to {LARGEST_SAMPLE:,}.")
     if not (is_whole(seed) and seed >= 0):
@@ -226,13 +226,13 @@ def _draws(dimensions: int, size: int, seed: int, kind: Kind) -> Iterator[Array]
     if kind == "random":
         rng = np.random.default_rng(seed)
         yield rng.random((size, dimensions))
-        for more in range(REACH):
+        for more in range(MOST_DOUBLINGS):
             yield rng.random((2 ** (power + more), dimensions))
         return
     from scipy.stats import qmc
 
     sequence = qmc.Sobol(dimensions, scramble=True, rng=np.random.default_rng(seed))
-    for more in (0, *range(REACH)):  # each draw doubles what there is: the sequence stays balanced
+    for more in (0, *range(MOST_DOUBLINGS)):  # each draw doubles what there is: the sequence stays balanced
         yield sequence.random_base2(power + more)
 
 

@@ -45,8 +45,10 @@ from research.portfolio.keys.policies import RULES as ALL_RULES
 from research.portfolio.keys.policies import read_policy
 from research.rules import Threshold
 
-AXES = ("rules", "allocations", "cost_multiples", "lags", "starts", "sample")
-RULES: dict[str, tuple[type, Callable[..., Any]]] = {  # the class that declares the settings, and what makes the rule
+FILE_AXES = ("rules", "allocations", "cost_multiples", "lags", "starts", "sample")
+SWEPT_RULES: dict[
+    str, tuple[type, Callable[..., Any]]
+] = {  # the class that declares the settings, and what makes the rule
     **{name: (cls, cls) for name, cls in ALL_RULES.items() if name not in ("tuned", "learned")},
     "threshold": (Threshold, threshold),
 }
@@ -68,7 +70,7 @@ def _number_or_name(value: object) -> int | str:
     return value  # type: ignore[return-value]
 
 
-AIMS = {"target": 0.0, "edge": 1.0}
+AIM_WORDS = {"target": 0.0, "edge": 1.0}
 TEXT, DAY = TypeAdapter[Any](Text), TypeAdapter[Any](Day)
 NUMBER_OR_NAME = TypeAdapter[Any](Annotated[Any, PlainValidator(_number_or_name), WithJsonSchema({})])
 
@@ -152,7 +154,7 @@ class SweepKeys:
             raise Told(
                 "one of portfolio and portfolios is needed", fix, "portfolios" if self.portfolios else "portfolio"
             )
-        for key in AXES if self.configurations is not None else ():
+        for key in FILE_AXES if self.configurations is not None else ():
             if getattr(self, key) is not None:
                 raise Told("cannot be combined with a list of configurations", "Keep one of the two.", key)
 
@@ -206,7 +208,7 @@ def _is_file(path: Path) -> bool:
 def _of_axes(document: Document, keys: SweepKeys, setups: Mapping[str, Setup]) -> Plan:
     """A grid or sample of the axes that the file gives."""
     axes = Axes(
-        rules=_choices(document, "rules", RULES),
+        rules=_choices(document, "rules", SWEPT_RULES),
         allocations=_choices(document, "allocations", ALLOCATION_KINDS)
         if document.has("allocations")
         else (Choices(Strategic),),
@@ -289,8 +291,8 @@ def _of_plan(axis: str) -> Callable[[Document, KeyPath, Any], Any]:
 
 def _aim(document: Document, path: KeyPath, value: Any) -> float:
     """A destination as a fraction of the band."""
-    if isinstance(value, str) and value in AIMS:
-        return AIMS[value]
+    if isinstance(value, str) and value in AIM_WORDS:
+        return AIM_WORDS[value]
     if isinstance(value, bool) or not isinstance(value, int | float) or not 0.0 <= value <= 1.0:
         fix = "Give a fraction of the band from 0, the target, to 1, its edge; or target, or edge."
         document.refuse(path, "not a destination", value, fix)
@@ -354,9 +356,9 @@ def _listed(document: Document, keys: SweepKeys, setups: Mapping[str, Setup]) ->
 def _configuration(document: Document, name: str, setups: Mapping[str, Setup]) -> Configuration:
     path, portfolios = ("configurations", name), tuple(setups)
     given = document.mapping(*path)
-    if document.text(*path, "rule") not in RULES:
+    if document.text(*path, "rule") not in SWEPT_RULES:
         document.refuse(
-            (*path, "rule"), "not a rule of a sweep", given.get("rule"), did_you_mean(given.get("rule"), RULES)
+            (*path, "rule"), "not a rule of a sweep", given.get("rule"), did_you_mean(given.get("rule"), SWEPT_RULES)
         )
     conditions = names_of(ConditionKeys)
     tree = {"configurations": {name: {key: given[key] for key in given if key in conditions}}}

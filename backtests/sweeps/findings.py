@@ -14,10 +14,10 @@ from backtests.sweeps.labels import (
     allocation_words,
     at,
     axis_value,
+    by_configuration,
     comparable,
     conditions_words,
-    families,
-    in_order,
+    families_in_order,
     one_portfolio,
     policies,
     today,
@@ -26,7 +26,7 @@ from foundation.dataclasses import dataclass
 from foundation.errors import ConfigError
 from foundation.paper.wording import counted, listed, number, percent
 
-LOSS_TOLERANCE = 0.1  # relative distance within which a policy counts as about as good as the best
+ABOUT_LOWEST = 0.1  # relative distance within which a policy counts as about as good as the best
 FAMILIES_SHOWN, FAMILIES_NAMED = 8, 6  # maximum number of families in figures, and in a sentence
 
 
@@ -49,7 +49,7 @@ class Findings:
 
     def __post_init__(self) -> None:
         """Check the table, put its rows in order, and name its policies."""
-        object.__setattr__(self, "table", policies(in_order(one_portfolio(self.table))))
+        object.__setattr__(self, "table", policies(by_configuration(one_portfolio(self.table))))
 
     @cached_property
     def now(self) -> dict[str, Any]:
@@ -108,7 +108,7 @@ class Findings:
     @property
     def families(self) -> list[str]:
         """All families, in the order of a legend."""
-        return families(self.table)
+        return families_in_order(self.table)
 
     def varies(self, axis: str) -> bool:
         """True if the sweep has two values of this axis."""
@@ -220,13 +220,13 @@ class Findings:
         """The number of policies about as good as the best: with many, the choice among them matters little."""
         rows, first = at(self.table, self.now), self.best.iloc[0]
         best = float(first[self.metric])
-        near = rows[(rows[self.metric] - best).abs() <= LOSS_TOLERANCE * abs(best)]
+        near = rows[(rows[self.metric] - best).abs() <= ABOUT_LOWEST * abs(best)]
         if len(near) == 1:
-            return f"No other policy is within {percent(LOSS_TOLERANCE, 0)} of the best."
+            return f"No other policy is within {percent(ABOUT_LOWEST, 0)} of the best."
         bands = near["band"].dropna() if "band" in near else near[self.metric][:0]
         low, high = (axis_value("band", b) for b in (bands.min(), bands.max())) if len(bands) else ("", "")
         width = f", with bands from {low} to {high} %" if low != high else ""
-        return f"{len(near)} of {len(rows)} policies are within {percent(LOSS_TOLERANCE, 0)} of the best{width}."
+        return f"{len(near)} of {len(rows)} policies are within {percent(ABOUT_LOWEST, 0)} of the best{width}."
 
     @cached_property
     def flips(self) -> list[str]:

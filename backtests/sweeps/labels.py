@@ -17,8 +17,8 @@ from foundation.errors import ConfigError
 from foundation.paper.wording import listed
 
 CONDITIONS = ("cost_multiple", "lag", "start")
-LABELS = ("configuration", "name", "portfolio", "policy", "family")  # of a row, and no settings of its policy
-OWN = ("strategic", "fixed")  # allocations that need no name: the first of them that a table has
+ROW_LABELS = ("configuration", "name", "portfolio", "policy", "family")  # of a row, and no settings of its policy
+UNNAMED_TARGETS = ("strategic", "fixed")  # allocations that need no name: the first of them that a table has
 AXIS_LABELS: Mapping[str, str] = {
     "portfolio": "portfolio",
     "rule": "rule",
@@ -32,12 +32,12 @@ AXIS_LABELS: Mapping[str, str] = {
     "start": "start, first day of the test",
 }
 SCHEDULE_LABELS = {"day": "daily", "week": "weekly", "month": "monthly", "quarter": "quarterly", "year": "yearly"}
-AIMS = {0.0: "to target", 0.5: "to half", 1.0: "to edge"}
-ORDER = ("never", "calendar", "threshold")  # of families in a legend
-USUAL = {"cooldown": 0, "offset": 0, "tranches": 1, "lines": "all", "payer": "pro_rata"}  # in most rules
+AIM_LABELS = {0.0: "to target", 0.5: "to half", 1.0: "to edge"}
+FAMILY_ORDER = ("never", "calendar", "threshold")  # of families in a legend
+USUAL_SETTINGS = {"cooldown": 0, "offset": 0, "tranches": 1, "lines": "all", "payer": "pro_rata"}  # in most rules
 SINGLE = ("rule", "calendar", "band", "allocation")  # axes that make no family of their values, or always do
 HANDFUL = 8  # values of an axis that make families of their own; what has more was drawn
-DRAWN = ", drawn"  # ends the name of a family with such an axis
+DRAWN_END = ", drawn"  # ends the name of a family with such an axis
 
 
 def one_portfolio(table: pd.DataFrame) -> pd.DataFrame:
@@ -66,7 +66,7 @@ def one_portfolio(table: pd.DataFrame) -> pd.DataFrame:
     return table
 
 
-def in_order(table: pd.DataFrame) -> pd.DataFrame:
+def by_configuration(table: pd.DataFrame) -> pd.DataFrame:
     """Rows by the number of their configuration: workers finish in any order, and a page must not show it.
 
     table : a row for each configuration, columns of any kind and unit, which stay.
@@ -78,7 +78,7 @@ def in_order(table: pd.DataFrame) -> pd.DataFrame:
 
 def policy_axes(table: pd.DataFrame) -> list[str]:
     """Columns that say which policy a row is: all but its number, its conditions and its figures."""
-    return [c for c in map(str, table) if c not in METRICS and c not in (*CONDITIONS, *LABELS)]
+    return [c for c in map(str, table) if c not in METRICS and c not in (*CONDITIONS, *ROW_LABELS)]
 
 
 def policies(table: pd.DataFrame) -> pd.DataFrame:
@@ -94,7 +94,7 @@ def policies(table: pd.DataFrame) -> pd.DataFrame:
     first = table.iloc[np.unique(group, return_index=True)[1]]
     varied = {c for c in axes if len(first[c].unique()) > 1}
     records = [{str(k): v for k, v in r.items()} for r in first[axes].to_dict("records")]
-    own = next((name for name in OWN if name in {r.get("allocation") for r in records}), "")
+    own = next((name for name in UNNAMED_TARGETS if name in {r.get("allocation") for r in records}), "")
     names = [_held(r, varied, own) + _name(r) + further_words(r, varied) for r in records]
     many = {c for c in varied if c not in SINGLE and len(first[c].dropna().unique()) > HANDFUL}
     kinds = [_drawn_family(r, many, varied, own) for r in records]
@@ -106,7 +106,7 @@ def _drawn_family(record: Mapping[str, Any], many: set[str], varied: set[str], o
     """The family of a policy: settings with `many` values are not in its name."""
     drawn = [c for c in many if record[c] == record[c] and record[c] not in ("", 0 if c == "window" else "")]
     kept = {**record, **dict.fromkeys(drawn, np.nan)}
-    return _held(kept, varied, own) + _family(kept) + further_words(kept, varied) + DRAWN * bool(drawn)
+    return _held(kept, varied, own) + _family(kept) + further_words(kept, varied) + DRAWN_END * bool(drawn)
 
 
 def _name(record: Mapping[str, Any]) -> str:
@@ -130,7 +130,7 @@ def _banded(record: Mapping[str, Any]) -> str:
 
 
 def _aim(to: float) -> str:
-    return "" if to != to else AIMS.get(round(float(to), 9), f"to {to:g}")
+    return "" if to != to else AIM_LABELS.get(round(float(to), 9), f"to {to:g}")
 
 
 def targets(table: pd.DataFrame) -> pd.Series:
@@ -141,7 +141,7 @@ def targets(table: pd.DataFrame) -> pd.Series:
     if "allocation" not in table:
         return pd.Series("", index=table.index)
     words = allocation_words(table)
-    return words.where(~words.isin(OWN), "")
+    return words.where(~words.isin(UNNAMED_TARGETS), "")
 
 
 def allocation_words(table: pd.DataFrame) -> pd.Series:
@@ -174,14 +174,14 @@ def further_words(record: Mapping[str, Any], varied: Iterable[str]) -> str:
     """
     known = ("rule", "calendar", "band", "to", "allocation", "window")
     kept = {c: v for c, v in record.items() if c in varied and c not in known}
-    further = {c: v for c, v in kept.items() if v == v and v not in ("", USUAL.get(c))}
+    further = {c: v for c, v in kept.items() if v == v and v not in ("", USUAL_SETTINGS.get(c))}
     return "".join(f", {c} {axis_value(c, v)}" for c, v in further.items())
 
 
-def families(named: pd.DataFrame) -> list[str]:
+def families_in_order(named: pd.DataFrame) -> list[str]:
     """Families of a table with names, one row per configuration with columns family and rule, in legend order."""
     first = named.drop_duplicates("family")
-    place = {rule: k for k, rule in enumerate(ORDER)}
+    place = {rule: k for k, rule in enumerate(FAMILY_ORDER)}
     order = sorted(range(len(first)), key=lambda k: place.get(first["rule"].iloc[k], len(place)))
     return [str(first["family"].iloc[k]) for k in order]
 

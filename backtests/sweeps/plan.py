@@ -15,7 +15,7 @@ import numpy as np
 import pandas as pd
 from numpy.typing import NDArray
 
-from backtests.runs.chunks import Part
+from backtests.runs.chunks import WorkPart
 from foundation.arguments import day, floats, is_number, is_whole, refuse, shown
 from foundation.arrays import Array, frozen
 from foundation.dataclasses import MISSING, dataclass, fields
@@ -31,8 +31,8 @@ from research.rules.protocol import held_by, short_name, traits
 from research.rules.standard_rule import StandardRule
 
 PLAN_AXES = ("portfolio", "policy", "start", "lag", "cost_multiple")  # from the slowest to the fastest
-PLURAL = ("portfolios", "policies", "starts", "lags", "cost_multiples")  # of `PLAN_AXES`
-USUAL = 6  # columns of a policy that every table has
+PLURAL_AXES = ("portfolios", "policies", "starts", "lags", "cost_multiples")  # of `PLAN_AXES`
+USUAL_COLUMNS = 6  # columns of a policy that every table has
 BLOCK_CONFIGURATIONS = 64  # configurations that are played together: a chunk holds whole blocks
 CHUNK, FEW, CHUNKS = 1024, 16, 1000  # configurations of a chunk, chunks of a small sweep, and of a large one at most
 MOST_CONFIGURATIONS = 65_536  # configurations of a chunk in a sweep of any size: a worker needs room for them
@@ -101,7 +101,7 @@ class Plan:
     def __post_init__(self) -> None:
         """Check the axes and keep them immutable."""
         for name in ("policies", "cost_multiples", "lags", "starts", "portfolios"):
-            object.__setattr__(self, name, checked(name, getattr(self, name)))
+            object.__setattr__(self, name, checked_axis(name, getattr(self, name)))
         if self.picks is not None:
             picks = _whole_numbers(self.picks)
             if picks.ndim != 2 or picks.shape[1] != len(PLAN_AXES) or not len(picks):
@@ -129,7 +129,7 @@ class Plan:
         """Number of configurations, which a sweep of the plan counts as trials."""
         return int(np.prod(self.shape)) if self.picks is None else len(self.picks)
 
-    def positions(self, part: Part) -> NDArray[np.int64]:
+    def positions(self, part: WorkPart) -> NDArray[np.int64]:
         """(k, 5) positions on `PLAN_AXES` of the configurations of a part."""
         if self.picks is not None:
             return self.picks[part.first : part.stop]
@@ -139,9 +139,9 @@ class Plan:
         """Configuration `number`. Raises ConfigError outside the plan."""
         if not is_whole(number) or not 0 <= number < len(self):
             raise ConfigError(f"configuration {number!r} is not in the plan: it has numbers 0 to {len(self) - 1}.")
-        return self._at(self.positions(Part(number, number + 1))[0])
+        return self._at(self.positions(WorkPart(number, number + 1))[0])
 
-    def of(self, part: Part) -> list[Configuration]:
+    def of(self, part: WorkPart) -> list[Configuration]:
         """The configurations of a part, in order."""
         return [self._at(position) for position in self.positions(part)]
 
@@ -155,12 +155,12 @@ class Plan:
             start=self.days[start],
         )
 
-    def parts(self) -> Iterator[Part]:
+    def parts(self) -> Iterator[WorkPart]:
         """The chunks in which it is played: they depend on nothing but its size, so that any workers can go on."""
         size = max(min(CHUNK, -(-len(self) // FEW)), -(-len(self) // CHUNKS))
         size = min(-(-size // BLOCK_CONFIGURATIONS) * BLOCK_CONFIGURATIONS, MOST_CONFIGURATIONS)
         for first in range(0, len(self), size):
-            yield Part(first, min(first + size, len(self)))
+            yield WorkPart(first, min(first + size, len(self)))
 
     def number(self, which: int | str) -> int:
         """The number of a configuration, by number or name. Raises ConfigError for an unknown one."""
@@ -193,7 +193,7 @@ class Plan:
     def _of_policies(self) -> dict[str, np.ndarray]:
         """The columns of each policy in the table: one for each setting, the unusual ones where they vary."""
         rows = [policy_columns(policy) for policy in self.policies]
-        usual = list(policy_columns(self.policies[0]))[:USUAL]
+        usual = list(policy_columns(self.policies[0]))[:USUAL_COLUMNS]
         names = [*usual, *sorted({name for row in rows for name in row if name not in usual})]
         empty = {name: _empty({row[name] for row in rows if name in row}) for name in names}
         varied = {name for name in names if len({row[name] for row in rows if name in row}) > 1}
@@ -201,7 +201,7 @@ class Plan:
         found = {name: [row.get(name) for row in rows] for name in kept}
         return {name: np.array([empty[name] if v is None else v for v in values]) for name, values in found.items()}
 
-    def columns(self, part: Part) -> dict[str, np.ndarray | list[Any]]:
+    def columns(self, part: WorkPart) -> dict[str, np.ndarray | list[Any]]:
         """The axes of a part as columns of m rows, one a configuration.
 
         part    : m configurations.
@@ -215,11 +215,11 @@ class Plan:
             "configuration": np.arange(part.first, part.stop),
             **named,
             "portfolio": np.array(self.portfolios, dtype=object)[portfolio],
-            **dict(list(of_policies.items())[:USUAL]),
+            **dict(list(of_policies.items())[:USUAL_COLUMNS]),
             "cost_multiple": np.array(self.cost_multiples, dtype=float)[cost],
             "lag": [self.lags[k] for k in lag],
             "start": [self.days[k] for k in start],
-            **dict(list(of_policies.items())[USUAL:]),
+            **dict(list(of_policies.items())[USUAL_COLUMNS:]),
         }
 
     def __repr__(self) -> str:
@@ -244,7 +244,8 @@ def listed(configurations: Sequence[Configuration], names: Sequence[str] = ()) -
             refuse(f"configuration {number} of the list is", given, "give a Configuration.")
     _check_names(names, len(configurations))
     axes = [
-        _each(axis, [getattr(c, name) for c in configurations]) for name, axis in zip(PLAN_AXES, PLURAL, strict=True)
+        _each(axis, [getattr(c, name) for c in configurations])
+        for name, axis in zip(PLAN_AXES, PLURAL_AXES, strict=True)
     ]
     values = [list(dict.fromkeys(axis)) for axis in axes]
     places = [{value: k for k, value in enumerate(axis)} for axis in values]
@@ -322,7 +323,7 @@ def _empty(values: set[Any]) -> Any:
 # -- the axes at the door --------------------------------------------------------------------------------------------
 
 
-def checked(name: str, values: Any) -> tuple[Any, ...]:
+def checked_axis(name: str, values: Any) -> tuple[Any, ...]:
     """The values of an axis, each in its type and range. Raises ConfigError for none, and for one that stands twice."""
     if isinstance(values, str) or not np.iterable(values):
         refuse(f"{name} of a plan is", values, "give a sequence of values, such as a list.")

@@ -12,7 +12,7 @@ import pyarrow as pa
 
 from backtests.engine.result import Backtest
 from backtests.runs import tasks
-from backtests.runs.chunks import Part, chunk, made_from, unfinished, write_chunk
+from backtests.runs.chunks import WorkPart, chunk, made_from, unfinished, write_chunk
 from backtests.runs.folder import Run
 from backtests.runs.sent_markets import run_on_cluster
 from backtests.runs.trial_book import count_trials
@@ -21,7 +21,7 @@ from backtests.sweeps.plan import Plan, Strategic, held_in_plan
 from backtests.sweeps.run_part import backtest_one, is_plain, parts_of, run_part
 from backtests.sweeps.setup import PreparedSweep, Setup, prepare_sweep
 from backtests.sweeps.store import rows_of_part
-from backtests.sweeps.table import Keep, best_first, kept, paths, rows
+from backtests.sweeps.table import Keep, best_first, kept_numbers, paths, rows
 from backtests.sweeps.trials import sweep_trials
 from backtests.views import view
 from foundation.dataclasses import dataclass, field
@@ -33,10 +33,10 @@ from research.portfolio.keys.policies import rule_key
 from research.rules.protocol import short_name
 
 WRITTEN = ("never", "calendar", "threshold", "no_trade_region")  # rules whose `repr` says all that they decide by
-ROWS_SHOWN = 200_000  # rows that a notebook's cell makes blocks of
+ROWS_IN_CELL = 200_000  # rows that a notebook's cell makes blocks of
 Where = Portfolio | Setup | Sequence[Portfolio | Setup]
 Result = TypeVar("Result")
-Job = Callable[[PreparedSweep, Part], Result]
+Job = Callable[[PreparedSweep, WorkPart], Result]
 
 
 @dataclass(frozen=True, eq=False)
@@ -83,7 +83,7 @@ class Sweep:
 
     def _repr_html_(self) -> str | None:
         """The page's verdicts, warnings and best; of a sweep that is too large for a page there is the text alone."""
-        return None if len(self.table) > ROWS_SHOWN else str(view(self, "html"))
+        return None if len(self.table) > ROWS_IN_CELL else str(view(self, "html"))
 
 
 def sweep(
@@ -117,12 +117,12 @@ def sweep(
         found = played_rows(prepared, workers, cluster, progress)
     else:
         _refuse_unwritten(prepared)
-        run = Run("sweep", "", "", settings_of(prepared), fingerprint_of(prepared))
+        run = Run("sweep", "", "", settings_of_sweep(prepared), fingerprint_of(prepared))
         with unfinished(Path(folder), run, prepared.fingerprints()) as done:
             run_into(Path(folder), prepared, done, workers, cluster, progress)
             found = pa.concat_tables([rows_of_part(Path(folder), part) for part in parts_of(prepared)])
     table = found.to_pandas()
-    made = Sweep(prepared, table, paths(prepared, kept(prepared, keep, [table])))
+    made = Sweep(prepared, table, paths(prepared, kept_numbers(prepared, keep, [table])))
     count_trials(sweep_trials(prepared, table))
     return made
 
@@ -130,7 +130,7 @@ def sweep(
 def played_rows(prepared: PreparedSweep, workers: int = 1, cluster: str = "", progress: bool = False) -> pa.Table:
     """A row for each configuration, played and stored nowhere; other arguments as `run_parts`."""
     figures = dict(run_parts(prepared, parts_of(prepared), run_part, workers, cluster, progress))
-    return rows(prepared, Part(0, len(prepared.plan)), np.concatenate([figures[part] for part in sorted(figures)]))
+    return rows(prepared, WorkPart(0, len(prepared.plan)), np.concatenate([figures[part] for part in sorted(figures)]))
 
 
 def prepare(where: Where, plan: Plan | Axes, keep: Keep, cvar95: bool) -> PreparedSweep:
@@ -152,13 +152,13 @@ def prepare(where: Where, plan: Plan | Axes, keep: Keep, cvar95: bool) -> Prepar
 
 def run_parts(
     prepared: PreparedSweep,
-    parts: Iterable[Part],
-    job: Callable[[PreparedSweep, Part], Result],
+    parts: Iterable[WorkPart],
+    job: Callable[[PreparedSweep, WorkPart], Result],
     workers: int,
     cluster: str,
     progress: bool,
     done: int = 0,
-) -> Iterator[tuple[Part, Result]]:
+) -> Iterator[tuple[WorkPart, Result]]:
     """Parts with the results of a job for each as they finish, under a progress bar.
 
     prepared : the sweep.
@@ -176,13 +176,13 @@ def run_parts(
             stages.update(part.stop - part.first)
 
 
-def _chunk(stamp: bytes, prepared: PreparedSweep, part: Part) -> bytes:
+def _chunk(stamp: bytes, prepared: PreparedSweep, part: WorkPart) -> bytes:
     """The chunk of a part, played; workers make it, so that the driver has nothing to do but to write it."""
     return chunk(rows(prepared, part, run_part(prepared, part)), stamp)
 
 
 def run_into(
-    folder: Path, prepared: PreparedSweep, done: set[Part], workers: int, cluster: str, progress: bool
+    folder: Path, prepared: PreparedSweep, done: set[WorkPart], workers: int, cluster: str, progress: bool
 ) -> None:
     """Run the unfinished parts of a folder, and write each chunk as it finishes; none is kept in memory.
 
@@ -200,7 +200,7 @@ def run_into(
         write_chunk(folder, part, content)
 
 
-def settings_of(prepared: PreparedSweep, asked: Mapping[str, Any] | None = None) -> dict[str, Any]:
+def settings_of_sweep(prepared: PreparedSweep, asked: Mapping[str, Any] | None = None) -> dict[str, Any]:
     """The inputs of a sweep besides data and code, as plain JSON values. asked : contents of the sweep's file."""
     return {
         "sweep": dict(asked) if asked is not None else prepared.plan.settings,
@@ -230,8 +230,8 @@ def _refuse_unwritten(prepared: PreparedSweep) -> None:
 
 
 def run_all(
-    prepared: PreparedSweep, parts: Iterable[Part], job: Job[Result], *, workers: int = 1, cluster: str = ""
-) -> Iterator[tuple[Part, Result]]:
+    prepared: PreparedSweep, parts: Iterable[WorkPart], job: Job[Result], *, workers: int = 1, cluster: str = ""
+) -> Iterator[tuple[WorkPart, Result]]:
     """Do a job for parts of a plan; gives each with its result as it finishes, in any order.
 
     prepared : the sweep.
@@ -246,11 +246,11 @@ def run_all(
         return run_on_cluster(prepared, job, parts, cluster)
     if workers == 1:
         return ((part, job(prepared, part)) for part in parts)
-    pool = tasks.in_threads if compiled(prepared) else tasks.in_processes
+    pool = tasks.in_threads if is_compiled(prepared) else tasks.in_processes
     return pool(partial(job, prepared), parts, workers)
 
 
-def compiled(prepared: PreparedSweep) -> bool:
+def is_compiled(prepared: PreparedSweep) -> bool:
     """True if the batch engine runs all of a plan: it does without Python's lock."""
     setups, policies = prepared.setups.values(), prepared.plan.policies
     return all(setup.scales for setup in setups) and all(map(is_plain, policies))

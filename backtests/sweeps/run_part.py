@@ -9,7 +9,7 @@ from backtests.batch.batch import Batch, each_once, play_batch
 from backtests.batch.streaming_metrics import BATCH_METRICS, CVAR, batch_metrics, target_path_returns
 from backtests.engine.result import Backtest
 from backtests.engine.run import backtest, conditions
-from backtests.runs.chunks import Part
+from backtests.runs.chunks import WorkPart
 from backtests.sweeps.plan import BLOCK_CONFIGURATIONS, CHUNKS, Configuration, held_in_plan
 from backtests.sweeps.setup import PreparedSweep, Setup
 from foundation.arguments import shown
@@ -34,7 +34,7 @@ def is_free(setup: Setup) -> bool:
     return setup.scales and not any(setup.market.trading)
 
 
-def parts_of(prepared: PreparedSweep) -> Iterator[Part]:
+def parts_of(prepared: PreparedSweep) -> Iterator[WorkPart]:
     """The parts in which a sweep runs: those of its plan, where the batch engine runs them.
 
     What is played by itself takes as long as many that are played together, so each is a part of its own, or a few are
@@ -54,15 +54,15 @@ def parts_of(prepared: PreparedSweep) -> Iterator[Part]:
         for first, stop in pairwise(edges):
             size = stop - first if together[first - part.first] else few
             for begin in range(first, stop, size):
-                yield Part(begin, min(begin + size, stop))
+                yield WorkPart(begin, min(begin + size, stop))
 
 
-def metrics(prepared: PreparedSweep) -> tuple[str, ...]:
+def sweep_metrics(prepared: PreparedSweep) -> tuple[str, ...]:
     """The figures of a sweep, in the order of their columns."""
     return (*BATCH_METRICS, CVAR) if prepared.cvar95 else BATCH_METRICS
 
 
-def run_part(prepared: PreparedSweep, part: Part) -> Array:
+def run_part(prepared: PreparedSweep, part: WorkPart) -> Array:
     """(k, metrics) the figures of the configurations of a part, for a wealth of 1; nothing of their paths is kept.
 
     A rule with plain no-trade bands, where costs are proportional and booked at once and all assets may be traded both
@@ -71,7 +71,7 @@ def run_part(prepared: PreparedSweep, part: Part) -> Array:
     """
     plan = prepared.plan
     places, numbers = plan.positions(part), np.arange(part.first, part.stop)
-    out = np.empty((len(places), len(metrics(prepared))))
+    out = np.empty((len(places), len(sweep_metrics(prepared))))
     policies, which = np.unique(places[:, 1], return_inverse=True)
     together = np.array([is_plain(plan.policies[k]) for k in policies.tolist()])[which]
     for k in np.unique(places[:, 0]).tolist():

@@ -11,7 +11,7 @@ import pandas as pd
 from backtests.engine.inputs import EngineInputs
 from backtests.engine.refusals import check_schedules
 from backtests.engine.run import conditions
-from backtests.runs.trial_words import scales, terms
+from backtests.runs.trial_words import is_proportional, terms
 from backtests.sweeps.plan import Configuration, Day, Plan, Strategic, held_in_plan
 from foundation.arguments import day
 from foundation.dataclasses import dataclass, field, replace
@@ -28,7 +28,7 @@ from research.rules import Rule
 from research.rules.estimates import check_year
 from research.rules.protocol import held_by
 
-MULTIPLES = 64  # costs that a setup keeps: grids have few, and a sample may have a million
+KEPT_COSTS = 64  # costs that a setup keeps: grids have few, and a sample may have a million
 
 
 @dataclass(frozen=True, eq=False)
@@ -114,7 +114,7 @@ class Setup:
     @property
     def scales(self) -> bool:
         """True if everything is proportional to wealth and booked at once at the close, as the batch engine needs."""
-        return scales(self.market, self.costs, self.execution, self.dividends, self.flows)
+        return is_proportional(self.market, self.costs, self.execution, self.dividends, self.flows)
 
     def scaled_to(self, nav: float) -> "Setup":
         """The same for this wealth, where wealth makes a difference; for a wealth of 1 where it does not."""
@@ -178,7 +178,7 @@ class Setup:
         known = self._multiples
         try:
             found = known[multiple] if multiple in known else self.costs.scaled(multiple)
-            if len(known) < MULTIPLES:
+            if len(known) < KEPT_COSTS:
                 known[multiple] = found
             return found
         except ConfigError as error:

@@ -7,11 +7,11 @@ import numpy as np
 import pyarrow as pa
 import pyarrow.parquet as pq
 
-from backtests.runs.chunks import Part, chunk_of, read_chunk
+from backtests.runs.chunks import WorkPart, chunk_of, read_chunk
 from foundation.errors import DataError
 
 
-def rows_of_part(folder: Path, part: Part) -> pa.Table:
+def rows_of_part(folder: Path, part: WorkPart) -> pa.Table:
     """The rows of a part. Raises DataError when they are not all there, or were made from something else."""
     table = read_chunk(folder, part)
     if not np.array_equal(table["configuration"].to_numpy(), np.arange(part.first, part.stop)):
@@ -22,7 +22,7 @@ def rows_of_part(folder: Path, part: Part) -> pa.Table:
     return table
 
 
-def join(folder: Path, parts: Iterable[Part], file: Path) -> None:
+def join(folder: Path, parts: Iterable[WorkPart], file: Path) -> None:
     """All chunks as one Parquet file, in the order of the configurations; one chunk is in memory at a time."""
     writer = None
     try:

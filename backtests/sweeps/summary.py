@@ -9,7 +9,7 @@ import pandas as pd
 
 from backtests.evaluation.metrics import METRICS
 from backtests.inference.estimates import Estimate
-from backtests.runs.chunks import Part
+from backtests.runs.chunks import WorkPart
 from backtests.sweeps.labels import comparable, further_words, policy_axes, today
 from backtests.sweeps.plan import PLAN_AXES
 from backtests.sweeps.setup import PreparedSweep, Setup
@@ -21,8 +21,8 @@ from research.portfolio.portfolio import MATERIALITY
 
 Expected = Callable[[str, Sequence[int]], Mapping[int, Estimate]]
 
-BEST = 8  # policies of a portfolio that are shown
-KEY_FIGURES = ("loss", "cost", "tracking_error", "growth", "sharpe", "max_drawdown", "turnover", "trades")
+BEST_POLICIES = 8  # policies of a portfolio that are shown
+SUMMARY_FIGURES = ("loss", "cost", "tracking_error", "growth", "sharpe", "max_drawdown", "turnover", "trades")
 
 
 def sweep_text(prepared: PreparedSweep, tables: Iterable[pd.DataFrame], expected: Expected | None = None) -> str:
@@ -36,19 +36,19 @@ def sweep_text(prepared: PreparedSweep, tables: Iterable[pd.DataFrame], expected
     told, each with its own conditions, as no ranking.
     """
     under = reference(prepared)
-    best = best_first(pd.concat(best_of(under, tables, BEST).values(), ignore_index=True), "loss")
-    text = [headline(prepared)]
+    best = best_first(pd.concat(best_of(under, tables, BEST_POLICIES).values(), ignore_index=True), "loss")
+    text = [sweep_size(prepared)]
     for portfolio, part in best.groupby("portfolio", sort=False):
         now, own = under[str(portfolio)], own_conditions(prepared.setups[str(portfolio)])
         if now is None:
             reason = f"No ranking on {portfolio}: fewer than half of the policies share costs, lag and start date."
             text += ["", f"{reason}\nThe lowest J, each under its own conditions, net of costs:"]
-            text += ["", _table(part.head(BEST), with_conditions=True)]
+            text += ["", _table(part.head(BEST_POLICIES), with_conditions=True)]
             continue
         text += ["", f"The lowest J on {portfolio} ({_words(now)}), net of costs:"]
         if now != own:
             text[-1] += f"\n(none or too few policies ran under the portfolio's own conditions, {_words(own)})"
-        shown = part.head(BEST)
+        shown = part.head(BEST_POLICIES)
         equal = shown[shown["loss"] == shown["loss"].iloc[0]]
         if len(equal) > 1:
             idle = ", and none of them traded" if (equal["trades"] == 0.0).all() else ""
@@ -102,7 +102,7 @@ def reference(prepared: PreparedSweep) -> dict[str, dict[str, Any] | None]:
     """The conditions at which policies are compared on the page, by portfolio; None where there are none."""
     plan, found = prepared.plan, dict[str, dict[str, Any] | None]()
     every = plan.picks is None
-    names = plan.positions(Part(0, len(plan)))[:, 0] if not every else np.array([])
+    names = plan.positions(WorkPart(0, len(plan)))[:, 0] if not every else np.array([])
     for k, (name, setup) in enumerate(prepared.setups.items()):
         own = own_conditions(setup)
         if every:  # all policies were played everywhere: one of them stands for all
@@ -136,7 +136,7 @@ def _words(conditions: Mapping[str, Any]) -> str:
     return f"costs × {conditions['cost_multiple']:g}, lag {conditions['lag']}, from {conditions['start']:%Y-%m-%d}"
 
 
-def headline(prepared: PreparedSweep) -> str:
+def sweep_size(prepared: PreparedSweep) -> str:
     """The size of the sweep, its axes and shared target paths."""
     sizes = dict(zip(PLAN_AXES, prepared.plan.shape, strict=True))
     words = {"policy": "policies", "cost_multiple": "cost levels", "lag": "lags", "start": "starts"}
@@ -190,7 +190,7 @@ def _table(rows: pd.DataFrame, told: Mapping[int, Estimate] | None = None, *, wi
     told            : by configuration, what it is expected to lose, bp a year; or none.
     with_conditions : True if those of each row are shown.
     """
-    metrics, told = [METRICS[key] for key in KEY_FIGURES], told or {}
+    metrics, told = [METRICS[key] for key in SUMMARY_FIGURES], told or {}
     heads = [[m.narrow, *["expected", "95 %"] * (m.key == "loss" and bool(told))] for m in metrics]
     units = [[m.narrow_unit, *[m.narrow_unit, ""] * (m.key == "loss" and bool(told))] for m in metrics]
     cells = [

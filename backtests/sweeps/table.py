@@ -8,8 +8,8 @@ import pyarrow as pa
 
 from backtests.batch.streaming_metrics import BATCH_METRICS, CVAR
 from backtests.evaluation.metrics import lower_is_better
-from backtests.runs.chunks import Part
-from backtests.sweeps.run_part import backtest_one, metrics
+from backtests.runs.chunks import WorkPart
+from backtests.sweeps.run_part import backtest_one, sweep_metrics
 from backtests.sweeps.setup import PreparedSweep
 from foundation.arguments import is_whole, one_of, refuse
 from foundation.arrays import Array
@@ -39,7 +39,7 @@ class Keep:
         object.__setattr__(self, "configurations", tuple(self.configurations))
 
 
-def rows(prepared: PreparedSweep, part: Part, figures: Array) -> pa.Table:
+def rows(prepared: PreparedSweep, part: WorkPart, figures: Array) -> pa.Table:
     """The rows of a part, from its figures (k, metrics)."""
     plan = prepared.plan
     portfolio, _, start, lag, _ = plan.positions(part).T
@@ -47,7 +47,7 @@ def rows(prepared: PreparedSweep, part: Part, figures: Array) -> pa.Table:
     lags = np.array([[a.lag if own is None else own for own in plan.lags] for a in setups])
     days = np.array([[a.start if own is None else own for own in plan.days] for a in setups], dtype="datetime64[us]")
     resolved = {"lag": lags[portfolio, lag], "start": days[portfolio, start]}
-    found = {**plan.columns(part), **resolved, **dict(zip(metrics(prepared), figures.T, strict=True))}
+    found = {**plan.columns(part), **resolved, **dict(zip(sweep_metrics(prepared), figures.T, strict=True))}
     return pa.table({name: pa.array(values) for name, values in found.items()})
 
 
@@ -66,7 +66,7 @@ def best_first(table: pd.DataFrame, by: str) -> pd.DataFrame:
     return table.iloc[np.lexsort((table["configuration"], sign * table[by].to_numpy()))]
 
 
-def kept(prepared: PreparedSweep, keep: Keep, tables: Iterable[pd.DataFrame]) -> tuple[int, ...]:
+def kept_numbers(prepared: PreparedSweep, keep: Keep, tables: Iterable[pd.DataFrame]) -> tuple[int, ...]:
     """Numbers of the configurations whose paths are kept, in order.
 
     prepared : the sweep.

@@ -12,7 +12,7 @@ import numpy as np
 import pandas as pd
 
 from backtests.batch.streaming_metrics import target_path_returns
-from backtests.runs.chunks import Part
+from backtests.runs.chunks import WorkPart
 from backtests.runs.trial_book import Batch
 from backtests.runs.trial_words import in_words, seed_in_words
 from backtests.sweeps.setup import PreparedSweep, Setup
@@ -38,7 +38,7 @@ def sweep_trials(prepared: PreparedSweep, table: pd.DataFrame) -> list[Batch]:
     table    : a row for each configuration, all or some: `configuration` and `TRIAL_FIGURES`, in the units of records.
     """
     plan, numbers = prepared.plan, table["configuration"].to_numpy()
-    places = plan.positions(Part(numbers.min(), numbers.max() + 1))[numbers - numbers.min()]
+    places = plan.positions(WorkPart(numbers.min(), numbers.max() + 1))[numbers - numbers.min()]
     found = []
     for k, name in enumerate(plan.portfolios):
         setup, here = prepared.setups[name], places[:, 0] == k

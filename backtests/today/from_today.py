@@ -33,19 +33,19 @@ from research.portfolio import Portfolio
 from research.risk.simulation.future_laws import BLOCK_PATHS, FutureLaw, future_laws, sample
 from research.rules.protocol import compiled_rule
 
-PATHS = 10_000
+USUAL_PATHS = 10_000
 WORKERS = 2
 OTHER_LAWS_EVERY = 4  # of the futures of the recommended law, one in so many is played under each other law
 ESTIMATING, DAILY = 100, 50  # paths of a policy that estimates on each path, and of one that decides in Python
 MOST_PATHS = 1_000_000
 BEYOND = 5  # futures beyond a quantile that say where it is
-LIMITS = (0.10, 0.20)  # drawdowns whose breach is counted, where the file states none
+DRAWDOWN_LIMITS = (0.10, 0.20)  # drawdowns whose breach is counted, where the file states none
 FAN_LEVELS = (0.05, 0.10, 0.25, 0.50, 0.75, 0.90, 0.95)  # of the fan: bands of 90, 80 and 50 % round the median
 REASON = (
     "it assumes least: days that happened, all assets together, in blocks that keep spells of volatility, and nothing "
     "is estimated."
 )
-LOSSES = {  # name: what it is, its unit
+LOSS_FIGURES = {  # name: what it is, its unit
     "loss_month": ("probability of a loss after 30 days", "probability"),
     "loss_year": ("probability of a loss after a year", "probability"),
 }
@@ -62,8 +62,8 @@ OTHER_FIGURES = {
 
 
 def drawdown_limits(stated: float | None) -> tuple[float, ...]:
-    """The drawdowns whose breach is counted: the one that the file states, or else those of `LIMITS`."""
-    return LIMITS if stated is None else (stated,)
+    """The drawdowns whose breach is counted: the one that the file states, or else those of `DRAWDOWN_LIMITS`."""
+    return DRAWDOWN_LIMITS if stated is None else (stated,)
 
 
 def drawdown_name(limit: float) -> str:
@@ -74,14 +74,14 @@ def drawdown_name(limit: float) -> str:
 def figure_words(stated: float | None) -> dict[str, tuple[str, str]]:
     """The description and unit of each figure, by its name, in order.
 
-    stated : the maximum drawdown of the file, which is counted in place of `LIMITS` and stands first; or None.
+    stated : the maximum drawdown of the file, which is counted in place of `DRAWDOWN_LIMITS` and stands first; or None.
     """
     whose = "" if stated is None else ", the limit of the file"
     falls = {
         drawdown_name(limit): (f"probability of a drawdown of {100 * limit:g} %{whose}", "probability")
         for limit in drawdown_limits(stated)
     }
-    return LOSSES | falls | OTHER_FIGURES if stated is None else falls | LOSSES | OTHER_FIGURES
+    return LOSS_FIGURES | falls | OTHER_FIGURES if stated is None else falls | LOSS_FIGURES | OTHER_FIGURES
 
 
 class Simulated(NamedTuple):
@@ -196,7 +196,7 @@ def from_today(
     portfolio: Portfolio,
     policies: Mapping[str, Policy],
     *,
-    paths: int = PATHS,
+    paths: int = USUAL_PATHS,
     seed: int = 0,
     laws: Mapping[str, FutureLaw] | None = None,
     workers: int = WORKERS,
@@ -272,7 +272,7 @@ def futures_for(draws: int) -> int:
 
 
 def from_today_or_why_not(
-    portfolio: Portfolio, policies: Mapping[str, Policy], *, paths: int = PATHS
+    portfolio: Portfolio, policies: Mapping[str, Policy], *, paths: int = USUAL_PATHS
 ) -> FromToday | NotAvailable:
     """The result of `from_today`; or, where data or a policy do not allow it, the reason."""
     try:

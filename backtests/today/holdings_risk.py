@@ -33,7 +33,7 @@ from research.rules.bands_today import bands_today
 
 Figure = TypeVar("Figure")
 
-METHODS = {"historical": (var, cvar), "Gaussian": (gaussian_var, gaussian_cvar)}
+RISK_METHODS = {"historical": (var, cvar), "Gaussian": (gaussian_var, gaussian_cvar)}
 
 
 @dataclass(frozen=True)
@@ -220,7 +220,7 @@ def _losses(ex_ante: ExAnte, weights: Array, undefined: dict[str, str]) -> tuple
     found = []
     for horizon in ex_ante.horizons:
         values = ex_ante.returned(weights, horizon)
-        for method, (at_risk, beyond) in METHODS.items():
+        for method, (at_risk, beyond) in RISK_METHODS.items():
             for level in TAIL_LEVELS:
                 try:
                     found.append(Loss(horizon, method, level, at_risk(values, level), beyond(values, level)))

@@ -29,20 +29,20 @@ from research.risk.simulation.future_laws import BLOCK_PATHS, FutureLaw, future_
 from research.risk.simulation.streams import MEANS, stream
 
 WORKERS = 2
-FEWEST = 100  # futures of a block: what each lays out takes as long as some twenty of them
-LEVELS = (0.05, 0.25, 0.50, 0.75, 0.95)  # quantiles of what is left, and of the fan
-MEDIAN = LEVELS.index(0.50)
+FEWEST_FUTURES = 100  # futures of a block: what each lays out takes as long as some twenty of them
+WEALTH_LEVELS = (0.05, 0.25, 0.50, 0.75, 0.95)  # quantiles of what is left, and of the fan
+MEDIAN = WEALTH_LEVELS.index(0.50)
 OTHER_PATHS = 1_500  # of the futures, those that are played under other laws and assumptions
-CONFIDENCE = 0.95
-POINT = 0.01  # a point of return, of cost or of inflation, a year
-STEPS = 30  # halvings of a search for an amount
+PLAN_CONFIDENCE = 0.95
+ONE_POINT = 0.01  # a point of return, of cost or of inflation, a year
+SEARCH_STEPS = 30  # halvings of a search for an amount
 PRECISE = 1e-4  # of the amount that is searched for
 
 DECADE = 10  # years
 FIFTH = 0.2
 AS_IT_IS, SHELTERED_FIRST = "as it is", "sheltered first"
 NOT_PLAYED = "it decides by the path of prices, and a plan cannot play it."
-MULTIPLES = (0.5, 0.75, 1.0, 1.25, 1.5, 2.0, 3.0)  # of the safe amount, at which the curve is known
+SAFE_MULTIPLES = (0.5, 0.75, 1.0, 1.25, 1.5, 2.0, 3.0)  # of the safe amount, at which the curve is known
 
 
 @dataclass(frozen=True)
@@ -56,7 +56,7 @@ class Chance:
     @classmethod
     def of(cls, happened: Mask) -> "Chance":
         """Of what happened in each future (P,)."""
-        found = stats.binomtest(int(happened.sum()), len(happened)).proportion_ci(CONFIDENCE, "exact")
+        found = stats.binomtest(int(happened.sum()), len(happened)).proportion_ci(PLAN_CONFIDENCE, "exact")
         return cls(float(happened.mean()), float(found.low), float(found.high))
 
 
@@ -80,7 +80,7 @@ class PolicyPlan:
 
     failed   : it ran out, or left less than it should.
     by_year  : probability of having run out by the end of each of the Y years.
-    left     : what is left after all taxes by the quantiles `LEVELS`, currency in today's money.
+    left     : what is left after all taxes by the quantiles `WEALTH_LEVELS`, currency in today's money.
     nominal  : the same in money of that day.
     fan      : (Y + 1, levels) NAV as each year ends, today's first, before tax on its gains, in today's money.
     taken    : mean of what was spent a year, income included, currency in today's money.
@@ -179,7 +179,7 @@ class Futures:
     def blocks(self) -> "list[Futures]":
         """The same in blocks, which are played one by one."""
         paths = len(self.growths)
-        size = min(BLOCK_PATHS, max(math.ceil(paths / WORKERS), FEWEST))
+        size = min(BLOCK_PATHS, max(math.ceil(paths / WORKERS), FEWEST_FUTURES))
         return [self.some(slice(k, k + size)) for k in range(0, paths, size)]
 
     def moved(self, growth: float = 0.0, inflation: float = 0.0) -> "Futures":
@@ -233,16 +233,16 @@ def life_of_plan(
         fails_surely = fails(plan, game.play(surely))
         under = {law: game.chance(draw(opening, laws[law], fewer, seed, log)) for law in others}
         few, failed_few = futures.some(np.arange(fewer)), failed[shown][:fewer]
-        dearer = replace(game, accounts=tuple(replace(each, fee=POINT) for each in game.accounts))
+        dearer = replace(game, accounts=tuple(replace(each, fee=ONE_POINT) for each in game.accounts))
         changes = {
             AS_IT_IS: (Chance.of(failed_few), game.safe(few, failed_few)),
-            "a point less return of the assets": game.answer(few.moved(growth=-POINT)),
+            "a point less return of the assets": game.answer(few.moved(growth=-ONE_POINT)),
             "a fee of a point more on NAV": dearer.answer(few),
-            "a point more inflation, returns as they are": game.answer(few.moved(inflation=POINT)),
+            "a point more inflation, returns as they are": game.answer(few.moved(inflation=ONE_POINT)),
         }
         stated = plan.spending.amount or 0.0
         around = safe[shown].value or stated
-        scales = sorted({1.0, *(each * around / stated for each in MULTIPLES)}) if stated else []
+        scales = sorted({1.0, *(each * around / stated for each in SAFE_MULTIPLES)}) if stated else []
         curve = tuple((each * stated, game.chance(few, each)) for each in scales)
     target = opening.portfolio.target
     held = np.log1p(returns @ target + (1.0 - target.sum()) * (opening.cash_growth - 1.0))
@@ -387,8 +387,8 @@ class _Game:
         spread = stats.binom(paths, plan.probability)
         most = (
             math.floor(plan.probability * paths + 1e-9),
-            spread.ppf(0.5 - CONFIDENCE / 2) - 1,
-            spread.ppf(0.5 + CONFIDENCE / 2),
+            spread.ppf(0.5 - PLAN_CONFIDENCE / 2) - 1,
+            spread.ppf(0.5 + PLAN_CONFIDENCE / 2),
         )
         return Amount(*(amount * _largest(count, float(k)) for k in most))
 
@@ -413,9 +413,9 @@ def _largest(count: Callable[[float], int], most: float) -> float:
     if count(0.0) > most:
         return 0.0
     low, high = 0.0, 1.0
-    while count(high) <= most and high < 2.0**STEPS:
+    while count(high) <= most and high < 2.0**SEARCH_STEPS:
         low, high = high, 2.0 * high
-    for _ in range(STEPS):
+    for _ in range(SEARCH_STEPS):
         if high - low <= PRECISE * high:
             break
         middle = 0.5 * (low + high)
@@ -429,7 +429,7 @@ def _answers(played: PlanPaths, plan: Plan, failed: Mask, first: Mask, safe: Amo
     years, paths = played.taken.shape[1], len(failed)
     apart, trials = more - less, paths + 2  # half an event in each cell: Agresti and Min (2005), Statistics in Medicine
     error = math.sqrt(more + less + 1.0 - apart**2 / trials) / trials
-    low, high = (apart / trials + sign * stats.norm.ppf(0.5 + CONFIDENCE / 2) * error for sign in (-1.0, 1.0))
+    low, high = (apart / trials + sign * stats.norm.ppf(0.5 + PLAN_CONFIDENCE / 2) * error for sign in (-1.0, 1.0))
     until = MONTHS_A_YEAR * np.arange(1, years + 1)
     ran_out = (played.ended >= 0)[:, None] & (played.ended[:, None] < until)
     by_year = tuple(Chance.of(by_then) for by_then in ran_out.T)
@@ -437,9 +437,9 @@ def _answers(played: PlanPaths, plan: Plan, failed: Mask, first: Mask, safe: Amo
     real = played.nav / played.prices
     spending = played.taken[:, plan.begins // MONTHS_A_YEAR :]
     return PolicyPlan(
-        Chance.of(failed), by_year, np.quantile(played.left, LEVELS), np.quantile(played.nominal, LEVELS),
-        np.quantile(real, LEVELS, axis=0).T,
-        float(spending.mean()), max(float(np.quantile(spending.min(axis=1), LEVELS[0])), 0.0),
+        Chance.of(failed), by_year, np.quantile(played.left, WEALTH_LEVELS), np.quantile(played.nominal, WEALTH_LEVELS),
+        np.quantile(real, WEALTH_LEVELS, axis=0).T,
+        float(spending.mean()), max(float(np.quantile(spending.min(axis=1), WEALTH_LEVELS[0])), 0.0),
         float(played.taxes.mean()), float(played.costs.mean()), safe, worse,
         math.nan if is_first else float(stats.binomtest(more, more + less).pvalue) if more + less else 1.0,
     )  # fmt: skip

@@ -32,7 +32,7 @@ from research.portfolio.plan import MONTHS_A_YEAR, Plan
 from research.risk.simulation.future_laws import sample
 from research.rules.protocol import compiled_rule
 
-OPEN = 1e-12  # of NAV: cash with which an account without holdings is open for what comes to it
+OPEN_CASH = 1e-12  # of NAV: cash with which an account without holdings is open for what comes to it
 HALF_MONTH = pd.Timedelta(days=15)
 
 
@@ -146,7 +146,7 @@ class PlanOpening(Opening):
             of = [each for each in portfolio.accounts if each.taxable == taxable]
             held, cash = sum((each.units for each in of), np.zeros(len(worth))) * worth, sum(each.cash for each in of)
             if of:
-                cash = cash if held.sum() + cash > 0.0 else OPEN * portfolio.nav
+                cash = cash if held.sum() + cash > 0.0 else OPEN_CASH * portfolio.nav
                 found.append(
                     replace(self, portfolio=replace(portfolio, holdings=held, cash=cash, accounts=()), taxable=taxable)
                 )

@@ -29,7 +29,7 @@ def target_changes(paths: Mapping[str, TargetPath], dates: pd.DatetimeIndex, fir
         raise DataError(f"targets on {dates[first]:%Y-%m-%d} alone have no turnover a year: start earlier.")
     found = {}
     for name, path in paths.items():
-        rows = in_force(path, first)
+        rows = targets_in_force(path, first)
         turned = one_way(np.diff(rows, axis=0))
         found[name] = {
             "refits": len(turned),
@@ -41,7 +41,7 @@ def target_changes(paths: Mapping[str, TargetPath], dates: pd.DatetimeIndex, fir
     return pd.DataFrame.from_dict(found, orient="index").rename_axis("target").astype({"refits": int})
 
 
-def in_force(path: TargetPath, first: int) -> Array:
+def targets_in_force(path: TargetPath, first: int) -> Array:
     """(K, n) the targets in force from row `first` on, fraction of NAV."""
     found: Array = path.rows[np.unique(path.row[first:])]
     return found

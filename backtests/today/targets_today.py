@@ -37,7 +37,7 @@ from research.allocation import (
 )
 from research.allocation.allocation import allocation_name, carried
 from research.allocation.answer import UNANSWERED, Following
-from research.allocation.hierarchical.model import Hierarchy, Model
+from research.allocation.hierarchical.model import HierarchicalModel, Hierarchy
 from research.allocation.input_sensitivity import InputSensitivity, input_sensitivity
 from research.allocation.tilted import Tilt, tilts_of
 from research.allocation.wrapper import each_of
@@ -91,12 +91,12 @@ def target_risk(weights: Array, assets: tuple[str, ...], moments: Moments) -> Ta
     return TargetRisk(float(added.sum()), share, torsion_bets(known, moments.covariance), unknown)
 
 
-CONTROLS: Mapping[str, Allocation] = {
+CONTROL_TARGETS: Mapping[str, Allocation] = {
     "1/N": EqualWeights(),
     "minimum variance": MinimumVariance(),
     "risk parity": RiskParity(),
 }
-SAME = 1e-12  # return of a day: two targets that differ by no more are one
+SAME_RETURN = 1e-12  # return of a day: two targets that differ by no more are one
 YARDSTICK = Estimated()  # of risk: the Ledoit-Wolf covariance of the last year of days
 
 
@@ -302,7 +302,7 @@ def targets_today(
     if sensitivity:
         targets = tuple(replace(one, sensitivity=_sensitivity(one, market)) for one in targets)
     controls = {}
-    for name, allocation in CONTROLS.items():
+    for name, allocation in CONTROL_TARGETS.items():
         try:
             controls[name] = target_today(at_frequency(allocation, year), market, moments)
         except (DataError, PolicyError) as error:
@@ -361,7 +361,7 @@ def target_today(
     path: TargetPath = target_path(allocation, market, start=last)
     answer = path.answer_at(last)
     risk = None if moments is None else target_risk(answer.weights, market.assets, moments)
-    models = () if answer.fallback else (one for one in each_of(allocation) if isinstance(one, Model))
+    models = () if answer.fallback else (one for one in each_of(allocation) if isinstance(one, HierarchicalModel))
     row = market.row(answer.seen)
     trees = {allocation_name(one): one.hierarchy(market.past(row), _before(one, market, row)) for one in models}
     tilts = () if answer.fallback else tilts_of(allocation, market.past(row))
@@ -389,7 +389,7 @@ def _against_controls(found: TargetsToday) -> AgainstControls:
         except (DataError, PolicyError) as error:
             left_out[name] = str(error)
             continue
-        known = next((names for one, names in kept if np.abs(one - row).max() <= SAME), None)
+        known = next((names for one, names in kept if np.abs(one - row).max() <= SAME_RETURN), None)
         if known is None:
             kept.append((row, [name]))
         else:

@@ -21,13 +21,13 @@ from foundation.home import HOME, fix_folders
 from foundation.sets import version_of
 
 FILE, RUN, TICKET = "data/portfolios/sixty_forty.yaml", "sixty_forty", "trades.json"  # of examples
-DATA: Table = {
-    "fetch": (data.fetch, "my.yaml --since 2010-01-01"),
+DATA_COMMANDS: Table = {
+    "fetch": (data.fetch_prices, "my.yaml --since 2010-01-01"),
     "update": (data.update, "my.yaml"),
     "import": (data.import_, "prices.csv --as mine"),
-    "check": (data.check, FILE),
+    "check": (data.check_prices, FILE),
     "list": (data.list_, ""),
-    "news": (data.news, f"{FILE} news.csv"),
+    "news": (data.score_items, f"{FILE} news.csv"),
     "revisions": (data.revisions, "my.yaml"),
     "sources": (data.sources, ""),
 }
@@ -37,86 +37,89 @@ RESEARCH: Table = {
     "audit": (studies.audit, f"{FILE} --policy yearly"),
     "laboratory": (studies.laboratory, "--paths 100"),
     "study": (studies.study, "--rules-only"),
-    "policies": (studies.policies, ""),
-    "train": Group("Train a policy that comes with the workbench.", {"universal": (studies.train, "")}),
+    "policies": (studies.list_policies, ""),
+    "train": Group("Train a policy that comes with the workbench.", {"universal": (studies.train_seed, "")}),
     "trials": (past_runs.trials, "sixty_forty"),
     "cluster": (studies.cluster, ""),
 }
-RUNS: Table = {
-    "show": (past_runs.show, RUN),
+RUN_COMMANDS: Table = {
+    "show": (past_runs.show_run, RUN),
     "diff": (past_runs.diff, f"{RUN}-2022-12-29-1 {RUN}-2022-12-29-2"),
-    "verify": (past_runs.verify, RUN),
-    "replay": (past_runs.replay, RUN),
+    "verify": (past_runs.verify_run, RUN),
+    "replay": (past_runs.repeat_run, RUN),
     "pdf": (past_runs.pdf, f"reports/{RUN}-2022-12-29-1"),
     "note": (past_runs.note, f'{RUN} "for the committee"'),
 }
 BOOK: Table = {
     "open": (book.open_, f"{FILE} --as mine"),
-    "fill": (book.fill, "mine fills.csv"),
+    "fill": (book.add_fills, "mine fills.csv"),
     "show": (book.show, "mine"),
-    "resolve": (book.resolve, "mine row-1a2b"),
-    "settle": (book.settle, "mine"),
-    "reconcile": (book.reconcile, "mine --positions positions.csv"),
+    "resolve": (book.resolve_items, "mine row-1a2b"),
+    "settle": (book.settle_book, "mine"),
+    "reconcile": (book.compare_book, "mine --positions positions.csv"),
 }
 JOURNAL: Table = {
-    "show": (journal.show, ""),
-    "verify": (journal.verify, ""),
+    "show": (journal.show_entries, ""),
+    "verify": (journal.verify_entries, ""),
     "export": (journal.export, "--out journal.csv"),
 }
 DESK: Table = {
     "run": (cycle.run, f"{FILE} --as-of 2022-12-29"),
     "install": (cycle.install, "my.yaml --paper"),
     "uninstall": (cycle.uninstall, "my.yaml"),
-    "watch": (cycle.watch, f"{FILE} --once"),
-    "history": (cycle.history, ""),
-    "approve": (journal.approve, TICKET),
+    "watch": (cycle.watch_sessions, f"{FILE} --once"),
+    "history": (cycle.show_history, ""),
+    "approve": (journal.approve_ticket, TICKET),
     "execute": (execute.execute, f"{TICKET} --exchange paper"),
     "book": Group("Keep what a portfolio holds after its fills.", BOOK),
     "journal": Group("Show, verify and export the journal of all orders.", JOURNAL),
-    "why": (journal.why, "1a2b3c4d-SPY"),
+    "why": (journal.explain_order, "1a2b3c4d-SPY"),
     "tca": (journal.tca, "--out costs.html"),
     "live": (cycle.live, FILE),
     "governance": (cycle.governance, FILE),
     "alerts": Group("Alerts by e-mail, webhook and file.", {"test": (cycle.test_alerts, "")}),
 }
 STORE: Table = {
-    "backup": (serve.backup, "backup.jsonl"),
-    "restore": (serve.restore, "backup.jsonl"),
-    "migrate": (serve.migrate, ""),
-    "check": (serve.check, ""),
-    "rotate-keys": (serve.rotate_keys, ""),
+    "backup": (serve.back_up_store, "backup.jsonl"),
+    "restore": (serve.restore_store, "backup.jsonl"),
+    "migrate": (serve.migrate_store, ""),
+    "check": (serve.check_store, ""),
+    "rotate-keys": (serve.rotate_store_keys, ""),
 }
 USER: Table = {
     "add": (serve.add, "ann@example.com --admin"),
-    "link": (serve.link, "ann@example.com"),
+    "link": (serve.link_user, "ann@example.com"),
     "list": (serve.list_users, ""),
-    "disable": (serve.disable, "ann@example.com"),
+    "disable": (serve.disable_user, "ann@example.com"),
 }
 SERVE: Table = {
     "worker": (serve.worker, ""),
-    "mcp": (serve.mcp, ""),
+    "mcp": (serve.serve_assistant, ""),
     "store": Group("Keep the database of the service and its keys.", STORE),
     "user": Group("Add, list, link and disable users of the service.", USER),
 }
 COMMANDS: Table = {
     "new": (new.new, "my.yaml SPY=60 AGG=40 --nav 1000000"),
-    "data": Group("Fetch, import and check the prices that portfolio files use.", DATA),
+    "data": Group("Fetch, import and check the prices that portfolio files use.", DATA_COMMANDS),
     "report": (reports.report, FILE),
     "trades": (trades.trades, f"{FILE} --as-of 2022-12-29"),
-    "risk": (today.risk, FILE),
+    "risk": (today.write_risk, FILE),
     "plan": (today.plan, "data/examples/plan_of_a_life.yaml"),
     "allocate": (today.allocate, FILE),
     "forecast": (today.forecast, FILE),
     "research": Group("Test policies beyond one backtest, and train them.", RESEARCH),
-    "runs": Group("", RUNS, past_runs.runs),
+    "runs": Group("", RUN_COMMANDS, past_runs.list_runs),
     "batch": (reports.batch, f"{FILE} -p draws=1000"),
     "desk": Group("Decide, approve, execute and book; say why.", DESK),
     "serve": Group("", SERVE, serve.serve),
 }
-HIDDEN: Table = {"tour": (reports.tour, ""), "compile": (studies.compile_now, "")}  # the second is what set-up calls
-MOVED = {  # group of what was called by its last word alone, and can be until version 0.6
+HIDDEN_COMMANDS: Table = {
+    "tour": (reports.tour, ""),
+    "compile": (studies.compile_now, ""),
+}  # the second is what set-up calls
+MOVED_COMMANDS = {  # group of what was called by its last word alone, and can be until version 0.6
     name: group
-    for group, table in {"research": RESEARCH, "runs": RUNS, "desk": DESK, "serve": SERVE}.items()
+    for group, table in {"research": RESEARCH, "runs": RUN_COMMANDS, "desk": DESK, "serve": SERVE}.items()
     for name in table
     if name not in ("install", "uninstall")  # which are newer
 }
@@ -127,7 +130,7 @@ class Commands(TyperGroup):
 
     def list_commands(self, ctx: Any) -> list[str]:
         """The names, in the order of the table."""
-        return [*COMMANDS, *HIDDEN]
+        return [*COMMANDS, *HIDDEN_COMMANDS]
 
     def collect_usage_pieces(self, ctx: Any) -> list[str]:
         """The words of the usage: all options, which help does not list again, so that it fits a screen of 24 lines."""
@@ -140,7 +143,7 @@ class Commands(TyperGroup):
 
     def resolve_command(self, ctx: Any, args: list[str]) -> Any:
         """The command of the first word, and the words that follow; an earlier name is told its new one."""
-        if group := MOVED.get(args[0]):
+        if group := MOVED_COMMANDS.get(args[0]):
             if not ctx.resilient_parsing:  # as where a shell completes
                 print(f"`rebalance {args[0]}` is now `rebalance {group} {args[0]}`.", file=sys.stderr)
             args = [group, *args]
@@ -160,7 +163,7 @@ def _app(group: Group, path: str, **settings: Any) -> typer.Typer:
         else:
             more = reports.parameters_text() if each[0] is reports.report else ""
             epilog = more + _example(words, each)
-            made.command(name, cls=Command, hidden=name in HIDDEN, epilog=epilog)(as_command(each[0]))
+            made.command(name, cls=Command, hidden=name in HIDDEN_COMMANDS, epilog=epilog)(as_command(each[0]))
     return made
 
 
@@ -173,7 +176,7 @@ def _example(path: str, given: tuple[Callable[..., None], str] | Group) -> str:
 
 
 app = _app(
-    Group("Compare rebalancing policies with evidence, and make exact trade lists.", COMMANDS | HIDDEN),
+    Group("Compare rebalancing policies with evidence, and make exact trade lists.", COMMANDS | HIDDEN_COMMANDS),
     "rebalance",
     cls=Commands,
     epilog="\b\n--server URL  a service does report, runs, research backtest or desk run\n"

@@ -15,7 +15,7 @@ Symbols = Annotated[
     list[str] | None,
     typer.Option(metavar="SYMBOL=ASSET", help="Asset of a broker's symbol, or ignore; may be repeated."),
 ]
-NAME = Annotated[str, typer.Argument(help="Name of the book.")]
+BOOK_NAME = Annotated[str, typer.Argument(help="Name of the book.")]
 
 
 def symbols_of(given: Iterable[str]) -> dict[str, str]:
@@ -59,8 +59,8 @@ def open_(
     print_text("\n\n".join(filter(None, [book_text(book.name), "\n".join(notes), "" if is_read else advice])))
 
 
-def fill(
-    name: NAME,
+def add_fills(
+    name: BOOK_NAME,
     file: Path = argument("A table of fills, or a broker's CSV or JSON of transactions."),
     ticket: Path | None = option("JSON of the list whose orders they fill, if it was sent since."),
     symbol: Symbols = None,
@@ -84,10 +84,10 @@ def fill(
         from desk.commands.orders import fills
         from desk.commands.orders.book_text import book_text, preview_text
         from research.orders.bookkeeping.columns import RANKED
-        from research.orders.bookkeeping.transaction import Reading
+        from research.orders.bookkeeping.transaction import FileStatements
 
     named = columns_of(columns or (), tuple(RANKED))
-    reading = Reading(symbols_of(symbol or ()), zone, day_first, decimal, named, tuple(account or ()))
+    reading = FileStatements(symbols_of(symbol or ()), zone, day_first, decimal, named, tuple(account or ()))
     if dry_run:
         imported, rows = fills.preview_of(name, file, ticket, reading)
         print_text("\n\n".join([preview_text(imported.book, rows), "\n".join(imported.notes), "Nothing is written."]))
@@ -97,7 +97,7 @@ def fill(
     raise typer.Exit(int(imported.left > 0))
 
 
-def show(name: NAME) -> None:
+def show(name: BOOK_NAME) -> None:
     """Print holdings, cash, open orders, and what is to be booked."""
     with starting():
         from desk.commands.orders.book_text import book_text
@@ -105,8 +105,8 @@ def show(name: NAME) -> None:
     print_text(book_text(name, whole=True))
 
 
-def resolve(
-    name: NAME,
+def resolve_items(
+    name: BOOK_NAME,
     items: list[str] = argument("Names that `show` gives rows of brokers' files, splits, dividends, open orders."),
     order: str = option("Id of the order whose fill it is. [default: a fill of no order]"),
     dismiss: bool = option("Leave rows of brokers' files out for good."),
@@ -123,13 +123,13 @@ def resolve(
     print_text(book_text(name))
 
 
-def settle(name: NAME, dry_run: bool = option("Say what would be booked, and write nothing.")) -> None:
+def settle_book(name: BOOK_NAME, dry_run: bool = option("Say what would be booked, and write nothing.")) -> None:
     """Book all trades by hand.
 
     Fills of no order that can be nothing else. Exit status 1 where rows are left, each with its reason.
     """
     with starting():
-        from desk.commands.orders.book import settle as settled
+        from desk.commands.orders.book import settle_items as settled
         from desk.commands.orders.book_text import book_text
 
     booked, left = settled(name, dry_run=dry_run)
@@ -140,16 +140,16 @@ def settle(name: NAME, dry_run: bool = option("Say what would be booked, and wri
     raise typer.Exit(int(bool(left)))
 
 
-def reconcile(
-    name: NAME, positions: Path = option("A broker's CSV of positions.", default=...), symbol: Symbols = None
+def compare_book(
+    name: BOOK_NAME, positions: Path = option("A broker's CSV of positions.", default=...), symbol: Symbols = None
 ) -> None:
     """Compare a book with a broker's positions.
 
     And with the portfolio file. Exit status 1 where book and broker differ.
     """
     with starting():
-        from desk.commands.orders.reconcile import reconcile
+        from desk.commands.orders.reconcile import reconciliation_text
 
-    text, same = reconcile(name, positions, symbols_of(symbol or ()))
+    text, same = reconciliation_text(name, positions, symbols_of(symbol or ()))
     print_text(text)
     raise typer.Exit(0 if same else 1)

@@ -17,15 +17,15 @@ from foundation.errors import ConfigError
 from foundation.paper.text_tables import text_table
 from foundation.printable import printable
 
-KINDS = {"report": "report", "research backtest": "backtest", "desk run": "cycle"}  # of jobs, by command
-OPTIONS = {
+KIND_OF_COMMAND = {"report": "report", "research backtest": "backtest", "desk run": "cycle"}  # of jobs, by command
+OPTION_TYPES = {
     "report": {"parameter", "retrain"},
     "research backtest": {"policy", "sheet", "retrain"},
     "desk run": {"as_of"},
     "runs": set(),
 }
-MOST_RUNS = 100  # listed
-COLUMNS = ("run", "kind", "portfolio", "made", "policy")  # of the list of runs
+MOST_LISTED = 100  # listed
+RUN_COLUMNS = ("run", "kind", "portfolio", "made", "policy")  # of the list of runs
 Table = dict[
     str, Union[tuple[Callable[..., None], str], "Group"]
 ]  # commands by name, each with an example of its words
@@ -56,10 +56,10 @@ class Command(TyperCommand):
 
     def invoke(self, ctx: Any) -> Any:
         """Do it there, or here."""
-        return super().invoke(ctx) if is_here(ctx) else None
+        return super().invoke(ctx) if is_done_here(ctx) else None
 
 
-def is_here(context: typer.Context) -> bool:
+def is_done_here(context: typer.Context) -> bool:
     """True if a command is to be done by this process; a server that is named has done it, else.
 
     Raises : ConfigError where a server is named for a command or an option that it does not take.
@@ -72,7 +72,7 @@ def is_here(context: typer.Context) -> bool:
 def is_alone(context: typer.Context) -> bool:
     """True if a group is called without one of its commands, and is to be done here. Raises as `is_here` does."""
     if context.invoked_subcommand is None:
-        return is_here(context)
+        return is_done_here(context)
     if stated := _stated(context):
         context.fail(f"{_option(context, stated[0])} comes after {context.invoked_subcommand}, or without it.")
     return False
@@ -94,22 +94,24 @@ def _option(context: typer.Context, key: str) -> str:
 
 def _done(context: typer.Context) -> None:
     """Do a command on its server, and print what it gives. Raises ConfigError for what no server takes."""
-    if (name := _path(context)) not in OPTIONS:
-        raise ConfigError(f"{name} is done here alone: leave --server out, or take {', '.join(OPTIONS)}.")
+    if (name := _path(context)) not in OPTION_TYPES:
+        raise ConfigError(f"{name} is done here alone: leave --server out, or take {', '.join(OPTION_TYPES)}.")
     with starting():
         from desk.service.client import TOKEN, Client
 
     client, stated = Client(context.obj, os.environ.get(TOKEN, "")), _stated(context)
-    if others := [key for key in stated if key not in ("file", *OPTIONS[name])]:
+    if others := [key for key in stated if key not in ("file", *OPTION_TYPES[name])]:
         raise ConfigError(f"{_option(context, others[0])} is for this machine alone: leave it, or --server, out.")
     if name == "runs":
-        found = client.get("/api/runs", limit=MOST_RUNS)["runs"]
-        print_text(text_table([COLUMNS, *([each[key] for key in COLUMNS] for each in found)], left=len(COLUMNS)))
+        found = client.get("/api/runs", limit=MOST_LISTED)["runs"]
+        print_text(
+            text_table([RUN_COLUMNS, *([each[key] for key in RUN_COLUMNS] for each in found)], left=len(RUN_COLUMNS))
+        )
         return
     body = {key: context.params[key] for key in stated if key != "file"}
     if "parameter" in body:
         body["parameters"] = _parameters(body.pop("parameter"))
-    job = client.done(KINDS[name], portfolio=client.stored(Path(context.params["file"])), **body)
+    job = client.done(KIND_OF_COMMAND[name], portfolio=client.stored(Path(context.params["file"])), **body)
     result = job["result"]
     print_text(result["text"])
     if result["messages"]:

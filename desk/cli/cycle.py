@@ -37,7 +37,7 @@ def run(
     """
     with starting(file):
         from desk.commands.cycle.cycle import make_cycle, replay_text
-        from desk.commands.cycle.records import check_outputs, write_page, write_record
+        from desk.commands.cycle.records import check_cycle_outputs, write_page, write_record
         from desk.cycle.prose import prose_of
 
     if first or last:
@@ -45,7 +45,7 @@ def run(
             raise ConfigError("--from and --to play the cycle over history: give both, and no other option of a cycle.")
         print_text(replay_text(file, first, last, reports, trust_code))
         return
-    check_outputs(page, export)
+    check_cycle_outputs(page, export)
     made = make_cycle(file, as_of, tuple(out or ()), reports, with_timeline=with_timeline, trust_code=trust_code)
     print_text(made.text)  # before a file, which may fail: orders may be sent
     if export is not None:
@@ -58,7 +58,7 @@ def run(
         raise typer.Exit(PERSON_ASKED)
 
 
-def history(
+def show_history(
     limit: int = option("Number of cycles.", default=10, min=1),
     portfolio: str = option("Only cycles of this portfolio, such as sixty_forty."),
     pages: Path | None = option("Write the page of each of them into this folder."),
@@ -129,7 +129,7 @@ def test_alerts() -> None:
     tell(*send_test())
 
 
-def watch(
+def watch_sessions(
     files: list[Path] = argument("Portfolio files, or one word: pause, resume, stop, status or check."),
     once: bool = option("Do what is due now, and end."),
     every: str = option("Look at quotes of the moment so often while exchanges are open, such as 5m or 1h."),

@@ -21,7 +21,7 @@ Again = Annotated[
 Named = Annotated[str, typer.Argument(help="A portfolio file, or the name of a store.")]
 
 
-def fetch(file: File, since: Since = None, again: Again = None, dry_run: DryRun = False) -> None:
+def fetch_prices(file: File, since: Since = None, again: Again = None, dry_run: DryRun = False) -> None:
     """Fetch what FILE needs from its source, to the last session.
 
     Exit status 1 if something failed.
@@ -62,7 +62,9 @@ def import_(
     print_text(import_table(table, name, adjustment=adjustment, currency=currency, dates=dates, decimal=decimal))
 
 
-def check(named: Named, against: str | None = option("A store, such as tiingo, whose closes are compared.")) -> None:
+def check_prices(
+    named: Named, against: str | None = option("A store, such as tiingo, whose closes are compared.")
+) -> None:
     """Print what looks wrong in the data of a file or a store. Exit status 1 if something must be looked at."""
     with starting():
         from desk.commands.data import check_data
@@ -71,7 +73,7 @@ def check(named: Named, against: str | None = option("A store, such as tiingo, w
     tell(found.text(), found.must_be_looked_at)
 
 
-def news(
+def score_items(
     file: File,
     sources_of_news: list[str] = argument(
         "CSV files, JSON lines, RSS or Atom feeds, or addresses of feeds.", metavar="NEWS..."

@@ -12,7 +12,7 @@ from foundation.paper.wording import counted
 
 if TYPE_CHECKING:
     from desk.commands.orders.execute import Ready
-    from desk.exchange.execute import Sent
+    from desk.exchange.execute import SentResult
 
 
 def execute(
@@ -72,7 +72,7 @@ def execute(
             raise typer.Exit(1)
 
 
-def _sent(prepared: "Ready") -> list["Sent"]:
+def _sent(prepared: "Ready") -> list["SentResult"]:
     """Send the orders of a venue, and say what became of each."""
     from desk.commands.orders.execute_text import progress_text
 

@@ -8,19 +8,19 @@ from desk.commands.terminal import print_text, tell
 from foundation.progress import bar
 
 
-def show(
+def show_entries(
     ticket: str = option("Only entries of this ticket: the beginning of its hash."),
     order: str = option("Only entries of the order with this client id."),
     last: int | None = option("Only so many entries, the newest. [default: 20, or all of one]", min=1),
 ) -> None:
     """Print entries, the newest last."""
     with starting():
-        from desk.commands.orders.journal import show_text
+        from desk.commands.orders.journal import entries_text
 
-    print_text(show_text(ticket, order, last))
+    print_text(entries_text(ticket, order, last))
 
 
-def verify(
+def verify_entries(
     files: list[Path] | None = argument(
         "JSON of tickets or manifests that state a head which the journal must have had.", default=None
     ),
@@ -30,20 +30,20 @@ def verify(
     Its end must be the one that FILES state. Exit status 1 if there is a fault.
     """
     with starting():
-        from desk.commands.orders.journal import verify_journal
+        from desk.commands.orders.journal import verified_text
 
-    tell(*verify_journal(files or ()))
+    tell(*verified_text(files or ()))
 
 
 def export(out: Path = option("File to write: .jsonl, a line an entry, or .csv.", default=...)) -> None:
     """Write all entries to a file."""
     with starting():
-        from desk.commands.orders.journal import export as write
+        from desk.commands.orders.journal import export_journal as write
 
     print_text(write(out))
 
 
-def approve(
+def approve_ticket(
     ticket: Path = argument("A ticket, such as trades.json."),
     refuse: str = option("Refuse it, for this reason.", metavar="REASON"),
 ) -> None:
@@ -57,7 +57,7 @@ def approve(
     print_text(judge_ticket(ticket, refuse))
 
 
-def why(order: str = argument("Client id of an order."), reports: Reports = None) -> None:
+def explain_order(order: str = argument("Client id of an order."), reports: Reports = None) -> None:
     """Say why an order was made.
 
     Its fills, its list, the decision, the policy, the run and the data.

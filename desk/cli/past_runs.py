@@ -22,7 +22,7 @@ from desk.commands.terminal import print_text, tell
 from foundation.progress import bar
 
 
-def verify(run: FinishedRun, reports: Reports = None) -> None:
+def verify_run(run: FinishedRun, reports: Reports = None) -> None:
     """Say whether RUN is what it was when it was made.
 
     Its files and its manifest are checked. Exit status 1 if it is not.
@@ -34,7 +34,7 @@ def verify(run: FinishedRun, reports: Reports = None) -> None:
     tell(repr(found), found.changed)
 
 
-def runs(
+def list_runs(
     context: typer.Context,
     kind: str = option("Only runs of this kind, such as report, backtest or sweep."),
     portfolio: str = option("Only runs of this portfolio, such as sixty_forty."),
@@ -53,9 +53,9 @@ def runs(
     if not is_alone(context):
         return
     with starting():
-        from desk.commands.past_runs import Wanted, runs_text
+        from desk.commands.past_runs import WantedRuns, runs_text
 
-    print_text(runs_text(reports, Wanted(kind, portfolio, since, sort, where or ()), as_json))
+    print_text(runs_text(reports, WantedRuns(kind, portfolio, since, sort, where or ()), as_json))
 
 
 def note(
@@ -83,7 +83,7 @@ def trials(
     print_text(text)
 
 
-def show(
+def show_run(
     run: FinishedRun,
     png: Path | None = option("Also draw each picture of RUN as PNG into this folder."),
     reports: Reports = None,
@@ -126,7 +126,7 @@ def diff(run: FinishedRun, other: FinishedRun, reports: Reports = None) -> None:
     print_text(diff_text(run_in(reports, run), run_in(reports, other)))
 
 
-def replay(
+def repeat_run(
     run: FinishedRun,
     file: Path | None = option("The portfolio file, where it is not where it was."),
     retrain: Retrain = False,
@@ -134,7 +134,7 @@ def replay(
 ) -> None:
     """Make RUN again and compare all its files. Exit status 1 where a byte differs."""
     with starting():
-        from desk.commands.replay import replay as made_again
+        from desk.commands.replay import replay_run as made_again
 
     found = made_again(run, file, retrain, trust_code)
     tell(found.text, not found.same)

@@ -45,9 +45,9 @@ def serve(
         from desk.service.app import create_app
         from desk.service.guards.observed import log_lines
         from desk.service.serving import announcement, as_browsers_call, check_start, first_page, listening, run_server
-        from desk.service.settings import settings_of
+        from desk.service.settings import settings_of_service
 
-    stated = settings_of()
+    stated = settings_of_service()
     settings = replace(
         stated,
         host=host or stated.host,
@@ -82,15 +82,15 @@ def worker(once: bool = option("Do the jobs that wait now, and end.")) -> None:
 
         from desk.service.caller import opened_service
         from desk.service.jobs.worker import work
-        from desk.service.settings import settings_of
+        from desk.service.settings import settings_of_service
 
     stop = Event()
     for number in (signal.SIGTERM, signal.SIGINT):
         signal.signal(number, lambda *_: stop.set())
-    work(opened_service(settings_of()), stop, once=once)
+    work(opened_service(settings_of_service()), stop, once=once)
 
 
-def mcp(
+def serve_assistant(
     portfolio: str = option("Id or name of the portfolio of calls that name none. [default: the only one]"),
     elicit: bool = option("Let the user approve by elicitation, if the client shows it to him."),
 ) -> None:
@@ -104,26 +104,26 @@ def mcp(
 
         from desk.service.caller import opened_service
         from desk.service.client import TOKEN
-        from desk.service.settings import settings_of
+        from desk.service.settings import settings_of_service
         from desk.service.tools.transports import run_on_stdio
 
-    run_on_stdio(opened_service(settings_of()), os.environ.get(TOKEN, ""), portfolio, elicits=elicit)
+    run_on_stdio(opened_service(settings_of_service()), os.environ.get(TOKEN, ""), portfolio, elicits=elicit)
 
 
 # -- the database and the keys, backed up, restored, migrated and checked ----------------------------------------------
 
 
-def backup(file: Backup) -> None:
+def back_up_store(file: Backup) -> None:
     """Write all rows of the database, as of one moment, to FILE."""
     print_text(_done("backup", file))
 
 
-def restore(file: Backup) -> None:
+def restore_store(file: Backup) -> None:
     """Write the rows of FILE into an empty database, all or none."""
     print_text(_done("restore", file))
 
 
-def migrate() -> None:
+def migrate_store() -> None:
     """Bring the database to the schema of this program.
 
     A backup is made before, as at a start of the server.
@@ -131,12 +131,12 @@ def migrate() -> None:
     print_text(_done("migrate"))
 
 
-def check() -> None:
+def check_store() -> None:
     """Check schema, sealed fields, keys and free space. Exit status 1 where something is wrong."""
     tell(*_done("check"))
 
 
-def rotate_keys(drop_old: bool = option("Delete the old keys: all users sign in again.")) -> None:
+def rotate_store_keys(drop_old: bool = option("Delete the old keys: all users sign in again.")) -> None:
     """Make new keys, and seal all fields with them.
 
     Old keys still verify and open, unless they are dropped.
@@ -146,10 +146,10 @@ def rotate_keys(drop_old: bool = option("Delete the old keys: all users sign in 
 
 def _done(what: str, *given: Path, **options: bool) -> Any:
     with starting():
-        from desk.service.settings import settings_of
+        from desk.service.settings import settings_of_service
         from desk.service.store import operation
 
-    return getattr(operation, what)(settings_of(), *given, **options)
+    return getattr(operation, what)(settings_of_service(), *given, **options)
 
 
 # -- the users, in the database: no password is given or shown here ----------------------------------------------------
@@ -160,10 +160,10 @@ def _database() -> Iterator["tuple[Session, str]"]:
     """A transaction of the database of the environment's settings, and the address of its server."""
     with starting():
         from desk.service.caller import BACKUPS
-        from desk.service.settings import settings_of
+        from desk.service.settings import settings_of_service
         from desk.service.store.schema import opened
 
-    settings = settings_of()
+    settings = settings_of_service()
     with opened(settings.database_url, settings.folder / BACKUPS).begin() as session:
         yield session, settings.address
 
@@ -192,7 +192,7 @@ def add(
     print_text(shown)
 
 
-def link(email: Email) -> None:
+def link_user(email: Email) -> None:
     """Print a new link by which a user sets a new password.
 
     It works once; earlier links are void.
@@ -221,7 +221,7 @@ def list_users() -> None:
     )
 
 
-def disable(email: Email, enable: bool = option("Enable the user again.")) -> None:
+def disable_user(email: Email, enable: bool = option("Enable the user again.")) -> None:
     """Disable a user, his sessions and his access tokens."""
     with _database() as (session, _):
         from desk.service.users.accounts import disable, known_user

@@ -102,7 +102,7 @@ def study(
     print_text(f"{made!r}\n\n{folder}")
 
 
-def policies(
+def list_policies(
     folder: Path | None = argument(
         "Folder of a policy or of all its seeds: write their card there as a page.", default=None
     ),
@@ -128,7 +128,7 @@ def policies(
     print_text(listed)
 
 
-def train(
+def train_seed(
     seed: int = option("Seed of all random draws.", default=1),
     steps: int = option("Updates of the network.", default=1_600),
     folder: Path | None = option(
@@ -168,11 +168,11 @@ def cluster(
     It serves `--cluster`. With ADDRESS, its workers join the cluster there.
     """
     with starting():
-        from desk.commands.cluster import LOCAL_HOST, join, serve
+        from desk.commands.cluster import LOCAL_HOST, join_cluster, serve_cluster
 
     if address:
-        join(address, host, workers)
-    serve(host or LOCAL_HOST, port, workers)
+        join_cluster(address, host, workers)
+    serve_cluster(host or LOCAL_HOST, port, workers)
 
 
 def compile_now() -> None:

@@ -11,7 +11,7 @@ from desk.commands.terminal import print_text
 Full = Annotated[bool, typer.Option("--full", help="Print all tables too, not only the first lines.")]
 
 
-def risk(
+def write_risk(
     file: File,
     paths: int = option("Simulated futures of a year; of each law but the first, a quarter.", default=PATHS),
     as_known_on: KnownOn = None,

@@ -22,7 +22,7 @@ from research.market import Market
 from research.portfolio import Portfolio, load_portfolio
 from research.rules import Rule
 
-STEPS = 1_000  # of progress, a policy
+PROGRESS_STEPS = 1_000  # of progress, a policy
 HEAD = ["policy", "look-ahead test", "days checked", "decisions", "power"]
 
 
@@ -76,7 +76,7 @@ def make_audit(
         for name in names:
             progress.stage(f"fitting {name}", 0, len(names))
             ready[name] = fit(name, portfolio, progress.stage).policy
-        progress.stage("auditing", 0, STEPS * len(names))
+        progress.stage("auditing", 0, PROGRESS_STEPS * len(names))
         if cluster or min(workers, len(names)) > 1:
             done = _audited_elsewhere(_Sent.of(portfolio, file, ready, days), names, workers, cluster)
         else:
@@ -84,7 +84,7 @@ def make_audit(
         found = {}
         for count, (name, audit) in enumerate(done, 1):
             found[name] = audit
-            progress.stage(f"auditing: {name} is done", STEPS * count)
+            progress.stage(f"auditing: {name} is done", PROGRESS_STEPS * count)
     audits = {name: found[name] for name in names}
     text, made = audit_text(portfolio, audits), None
     if with_controls:
@@ -94,11 +94,11 @@ def make_audit(
 
 
 def _told_audit(name: str, portfolio: Portfolio, policy: Rule, days: int, progress: bar) -> LookAhead:
-    """The audit of one policy in this process, which moves the progress on by `STEPS`."""
+    """The audit of one policy in this process, which moves the progress on by `PROGRESS_STEPS`."""
     before = progress.n
 
     def tell(share: float) -> None:
-        progress.stage(f"auditing {name}", before + int(STEPS * share))
+        progress.stage(f"auditing {name}", before + int(PROGRESS_STEPS * share))
 
     return audit_policy(portfolio, partial(_as_fitted, policy), days, progress=tell)
 

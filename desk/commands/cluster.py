@@ -14,19 +14,19 @@ from typing import Any, NoReturn
 from urllib.parse import urlsplit
 
 from backtests.runs.cluster_access import access, check_certificate, has_certificate, is_here, own_certificate
-from backtests.runs.tasks import DEATHS, PATIENCE, check_workers, connected
+from backtests.runs.tasks import DEATHS, PATIENCE, check_workers, cluster_client
 from foundation.arguments import refuse
 from foundation.errors import ConfigError
 from foundation.files import work_folder
 from foundation.machine import processors
 
 LOCAL_HOST = "127.0.0.1"
-PAGES = "distributed.{}.http.routes"  # setting: what Dask shows to whoever asks
+PAGES_SETTING = "distributed.{}.http.routes"  # setting: what Dask shows to whoever asks
 TLS = {"ca_file": "--tls-ca-file", "cert": "--tls-cert", "key": "--tls-key"}
-UNUSED = f"{LOCAL_HOST}:0"  # where Dask listens for who asks for a page
+NO_DASHBOARD = f"{LOCAL_HOST}:0"  # where Dask listens for who asks for a page
 
 
-def serve(host: str, port: int, workers: int | None) -> None:
+def serve_cluster(host: str, port: int, workers: int | None) -> None:
     """Compile, start a scheduler and workers on this machine, say how to use them, and stay until a signal.
 
     host    : address on which they listen; any but 127.0.0.1 needs certificates of Dask's settings.
@@ -47,12 +47,12 @@ def serve(host: str, port: int, workers: int | None) -> None:
     with ExitStack() as held:
         port = port or (_free_port(host) if own else 0)
         security = held.enter_context(own_certificate(port)) if own else Security()
-        settings: dict[str, Any] = {PAGES.format(role): [] for role in ("scheduler", "worker")}
+        settings: dict[str, Any] = {PAGES_SETTING.format(role): [] for role in ("scheduler", "worker")}
         held.enter_context(dask.config.set(settings | {"temporary-directory": str(held.enter_context(work_folder()))}))
         try:
             cluster = LocalCluster(
                 n_workers=count, threads_per_worker=1, host=host, scheduler_port=port, protocol="tls",
-                security=security, scheduler_kwargs={"dashboard": False}, dashboard_address=UNUSED,
+                security=security, scheduler_kwargs={"dashboard": False}, dashboard_address=NO_DASHBOARD,
             )  # fmt: skip
         except (OSError, RuntimeError) as failed:
             error: BaseException = failed
@@ -73,7 +73,7 @@ def serve(host: str, port: int, workers: int | None) -> None:
         _wait()
 
 
-def join(address: str, host: str, workers: int | None) -> NoReturn:
+def join_cluster(address: str, host: str, workers: int | None) -> NoReturn:
     """Compile, and become the workers of this machine for the scheduler at an address, until it or a signal ends that.
 
     address : such as tls://10.0.0.1:8786.
@@ -90,14 +90,14 @@ def join(address: str, host: str, workers: int | None) -> NoReturn:
     if urlsplit(address).scheme != "tls":
         refuse("the address of the scheduler is", address, "workers listen by TLS only: give a tls:// address.")
     compile_kernels()
-    with connected(address, workers=0):
+    with cluster_client(address, workers=0):
         pass
     listen = host or (LOCAL_HOST if is_here(str(urlsplit(address).hostname)) else "")
     words = [address, "--nworkers", count, "--nthreads", 1, "--no-dashboard", "--death-timeout", PATIENCE]
     words += [word for name in ("ca_file", "cert", "key") if tls[name] for word in (TLS[name], tls[name])]
     words += ["--host", listen] if listen else []
     sys.stdout.flush()
-    os.environ["DASK_DISTRIBUTED__WORKER__HTTP__ROUTES"] = "[]"  # as `PAGES`
+    os.environ["DASK_DISTRIBUTED__WORKER__HTTP__ROUTES"] = "[]"  # as `PAGES_SETTING`
     os.execv(sys.executable, [sys.executable, "-m", "distributed.cli.dask_worker", *map(str, words)])
 
 

@@ -29,9 +29,9 @@ from foundation.progress import TOLD_IN, bar
 from foundation.sets import has_set
 from research.portfolio import Portfolio, load_portfolio
 
-PORTFOLIO = ROOT / "data" / "portfolios" / "global_multi_asset.yaml"
-FORECASTS = PORTFOLIO.with_name("forecasts.yaml")
-NOTES = ".compiled-{}.json"  # in the folder of kept code, by a hash of itself: what the jobs used
+COMPILED_FILE = ROOT / "data" / "portfolios" / "global_multi_asset.yaml"
+FORECASTS_FILE = COMPILED_FILE.with_name("forecasts.yaml")
+NOTES_FILE = ".compiled-{}.json"  # in the folder of kept code, by a hash of itself: what the jobs used
 MODULE = "desk.commands.compile_kernels"
 TEST_START = pd.Timestamp("2022-01-03")  # a short test
 
@@ -42,7 +42,7 @@ def backtests_and_trades() -> None:
     from research.accounting import Execution
     from research.learning import Learned
     from research.orders import trade_list
-    from research.orders.lots.own_orders import faults_of
+    from research.orders.lots.own_orders import limit_faults
     from research.rules import TunedThreshold
 
     portfolio = _short()
@@ -50,7 +50,7 @@ def backtests_and_trades() -> None:
     for name, policy in ready.items():
         backtest_candidate(portfolio, policy, name)
     name = "threshold_edge"
-    faults_of(portfolio, trade_list(portfolio, ready[name], name=name).sized)
+    limit_faults(portfolio, trade_list(portfolio, ready[name], name=name).sized)
     backtest_candidate(replace(portfolio, execution=Execution(sizing="units")), ready[name], name)
 
 
@@ -106,7 +106,7 @@ def forecasts() -> None:
         return
     from research.allocation import RiskParity
 
-    portfolio = load_portfolio(FORECASTS)
+    portfolio = load_portfolio(FORECASTS_FILE)
     past = portfolio.market.past(len(portfolio.market.dates) - 1)
     for allocation in (*(policy.allocation for policy in portfolio.policies.values()), RiskParity()):
         allocation.target(past)
@@ -123,7 +123,9 @@ def compile_kernels() -> bool:
     Raises : ConfigError, with the output of the job, if one failed.
     """
     with bar(None, "looking for compiled code"):
-        notes = sorted(folders()[0][0].glob(NOTES.format("*")), key=lambda note: note.stat().st_mtime, reverse=True)
+        notes = sorted(
+            folders()[0][0].glob(NOTES_FILE.format("*")), key=lambda note: note.stat().st_mtime, reverse=True
+        )
         if (whole := next(filter(_is_whole, notes), None)) is not None:
             os.utime(whole)  # what is unused for weeks is deleted
             return False
@@ -147,7 +149,7 @@ def compile_kernels() -> bool:
     kernels = {kernel: made for one in done_by for kernel, made in one["kernels"].items()}
     files = sorted({file for one in done_by for file in one["files"]})
     record = {"processor": processor(), "learn": has_set("learn"), "kernels": kernels, "files": files}
-    note = NOTES.format(sha256(json.dumps(record, sort_keys=True).encode()).hexdigest()[:16])
+    note = NOTES_FILE.format(sha256(json.dumps(record, sort_keys=True).encode()).hexdigest()[:16])
     write_json(folders()[0][0] / note, record)
     return True
 
@@ -204,7 +206,7 @@ def _compiling(told: Path) -> tuple[str, int, int] | None:
 
 
 def _short() -> Portfolio:
-    return replace(load_portfolio(PORTFOLIO), test_start=TEST_START)
+    return replace(load_portfolio(COMPILED_FILE), test_start=TEST_START)
 
 
 if __name__ == "__main__":

@@ -30,8 +30,8 @@ from research.market.calendars import day_at
 from research.market.cash import UNPAID, BillRates, YearlyRates, bill_cash, rate_cash
 from research.market.quality import Quality, SeriesQuality, check, check_market, check_series, differences
 from research.market.reading.adjusted_closes import UNSTATED_CLOSES
-from research.market.reading.from_store import repaired
-from research.market.reading.imports import Origin, import_tables, origin_of, update_tables
+from research.market.reading.from_store import repaired_rows
+from research.market.reading.imports import ImportOrigin, import_tables, origin_of, update_tables
 from research.market.reading.known_instruments import Instrument, known_instruments
 from research.market.repairs import read_repairs
 from research.market.store import PriceStore, named_store, store_names
@@ -42,11 +42,11 @@ from research.portfolio.file.settings import names_of
 from research.portfolio.keys.market import market_keys
 from research.portfolio.keys.market_keys import MarketKeys, SeriesOfCash, ToolSource
 from research.portfolio.keys.portfolio_keys import PortfolioKeys
-from research.portfolio.keys.stored_facts import lines_of, stored_facts
+from research.portfolio.keys.stored_facts import lines_with_facts, stored_facts
 from research.portfolio.keys.stored_market import BILL, FETCH, cash_source, line_instruments, wanted_lines
 from research.rules import Rule
 
-ROWS_SHOWN = 30  # rows of a table on a terminal
+ROWS_ON_TERMINAL = 30  # rows of a table on a terminal
 RETURN_COLUMNS = ("close", "split", "dividend")  # of a row, those on which returns depend
 QUOTE_TEXT = "Give a file whose market is a source, such as `market: {source: yahoo}`."
 
@@ -101,7 +101,7 @@ def _is_fetched(document: Document, keys: MarketKeys) -> bool:
     return bool(keys.source or _series(document, keys) or _tables_of(keys))
 
 
-def _tables_of(keys: MarketKeys) -> tuple[PriceStore, Origin] | None:
+def _tables_of(keys: MarketKeys) -> tuple[PriceStore, ImportOrigin] | None:
     """The store of imported tables that a market reads, and their place; None for none."""
     if not keys.store:
         return None
@@ -126,7 +126,7 @@ def _series(document: Document, keys: MarketKeys) -> dict[tuple[str, str], str]:
     found = {} if cash is None else {(cash.store, cash.series): cash.series}
     for fact in stored_facts(document, keys).values():
         found |= {(fact.store, name): name for name in fact.names}
-        for one in lines_of(document, fact).values() if fact.figure else ():
+        for one in lines_with_facts(document, fact).values() if fact.figure else ():
             symbol = known_instruments().symbol_at(one, fact.store)
             found[fact.store, f"{one.asset_id}{fact.figure}"] = f"{symbol}{fact.figure}"
     return {place: symbol for place, symbol in found.items() if place[0] in ADAPTERS}
@@ -313,7 +313,7 @@ def _check_prices(
     gone = [asset for asset, one in of.items() if one.delisted is not None]
     calendars = {asset: one.calendar or keys.sessions for asset, one in of.items()}
     store, second = named_store(keys.of_store), None if keys.second is None else named_store(keys.second)
-    known, _ = repaired(store, calendars, known_on, read_repairs(keys.repairs or ()), second)
+    known, _ = repaired_rows(store, calendars, known_on, read_repairs(keys.repairs or ()), second)
     quality = check(known, calendars, classes, gone)
     quality = replace(quality, findings=(*quality.findings, *late_starts(store, known, calendars)))
     if not store.about.get("adjustment"):
@@ -432,13 +432,13 @@ def _revisions_table(found: pd.DataFrame) -> str:
         return "No number of the past was changed."
     of_returns = found["column"].isin(RETURN_COLUMNS)
     rows = [["asset", "session", "column", "before", "after", "known before", "known after"]]
-    for row in found[of_returns].tail(ROWS_SHOWN).to_dict("records"):
+    for row in found[of_returns].tail(ROWS_ON_TERMINAL).to_dict("records"):
         known = [f"{row[name]:%Y-%m-%d %H:%M:%S}" for name in ("known_before", "known_after")]
         numbers = [f"{row['before']:g}", f"{row['after']:g}"]
         rows.append([row["asset_id"], f"{row['session']:%Y-%m-%d}", row["column"], *numbers, *known])
     texts = [text_table(rows, left=3)] if of_returns.any() else []
-    if of_returns.sum() > ROWS_SHOWN:
-        texts.append(f"{of_returns.sum() - ROWS_SHOWN:,} earlier ones are not shown.")
+    if of_returns.sum() > ROWS_ON_TERMINAL:
+        texts.append(f"{of_returns.sum() - ROWS_ON_TERMINAL:,} earlier ones are not shown.")
     if others := [counted(n, str(column)) for column, n in found.loc[~of_returns, "column"].value_counts().items()]:
         texts.append(f"{'Also changed' if texts else 'Changed'}, without effect on returns: {listed(others)}.")
     return "\n".join(texts)

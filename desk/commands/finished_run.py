@@ -27,14 +27,14 @@ def show_text(run: Path) -> str:
     text = found.folder / SUMMARY_FILE
     if not text.exists():
         raise DataError(f"{found.folder} has no {SUMMARY_FILE}, so it cannot be shown. Make the run again.")
-    sheet = sheet_of(found.folder)
+    sheet = page_of_run(found.folder)
     parts = [text.read_text(encoding="utf-8").rstrip(), *([] if sheet is None else [f"Sheet: {sheet}"])]
     if found.changed:
         parts.append(repr(found))
     return "\n\n".join(parts)
 
 
-def sheet_of(folder: Path) -> Path | None:
+def page_of_run(folder: Path) -> Path | None:
     """The page of a run; None where it has none."""
     return next((folder / name for name in SHEETS if (folder / name).exists()), None)
 

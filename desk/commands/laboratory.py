@@ -11,7 +11,7 @@ from backtests.runs.folder import Run, reports_folder, staged
 from backtests.runs.origin import identity
 from backtests.runs.tasks import check_workers
 from backtests.sheets.pages.laboratory import laboratory_html, laboratory_pictures, laboratory_text
-from desk.commands.made import Made, finish
+from desk.commands.made import Made, finish_run
 from foundation.arguments import is_whole, refuse
 from foundation.files import write_whole, writing
 from foundation.paper.files import write_pictures
@@ -19,7 +19,7 @@ from foundation.paper.formats import csv_text, plain_json
 from foundation.progress import bar
 
 PATHS, SEED = 1_000, 1
-MOST_PATHS = 1_000_000  # of which figures take a gigabyte
+MOST_SIMULATED = 1_000_000  # of which figures take a gigabyte
 MOST_SEED = 2**32 - 1  # rules are tuned on paths of the next one
 SHEET, RESULTS = "laboratory.html", "results.csv"
 WITHOUT_CASH = "fully_invested.csv"
@@ -37,8 +37,8 @@ def make_laboratory(
     reports : folder of the runs, or None for `reports_folder`.
     Raises  : ConfigError for a number out of range, and as `run_on_cluster` does.
     """
-    if not (is_whole(paths) and 6 <= paths <= MOST_PATHS):
-        refuse("paths is", paths, f"give a whole number from 6 to {MOST_PATHS:,}, such as 1000.")
+    if not (is_whole(paths) and 6 <= paths <= MOST_SIMULATED):
+        refuse("paths is", paths, f"give a whole number from 6 to {MOST_SIMULATED:,}, such as 1000.")
     if not (is_whole(seed) and 0 <= seed < MOST_SEED):
         refuse("seed is", seed, f"give a whole number from 0 to {MOST_SEED - 1:,}.")
     check_workers(workers)
@@ -60,5 +60,5 @@ def make_laboratory(
         write_whole(folder / WITHOUT_CASH, csv_text(made.invested))
         write_pictures(folder, laboratory_pictures(made).values())
         facts = {"trials": made.tuned.trials, "tuned": asdict(made.tuned), "promised": made.computed_loss}
-        finish(folder, run, started, text, facts)
+        finish_run(folder, run, started, text, facts)
     return Made(final, f"{text}\n\n{final}")

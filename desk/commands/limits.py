@@ -10,7 +10,7 @@ from threading import Event, Thread
 from foundation.errors import ConfigError
 from foundation.machine import address_space, processors
 
-LEAST_SPACE = 5 * 2**28  # bytes of address space in which the libraries can be loaded
+LEAST_ADDRESSES = 5 * 2**28  # bytes of address space in which the libraries can be loaded
 THREADS, OF_A_CORE = 32, 4  # threads and processes of a report, and those that libraries start besides for each core
 SMALLER = "Ask for less: a smaller number of paths, draws, steps, seeds or workers, or a shorter portfolio."
 SPACE = "Raise that limit (`ulimit -v unlimited`); reports need some 4 GiB."
@@ -23,10 +23,10 @@ NO_THREAD = (
 def check_limits() -> None:
     """Raise ConfigError where the address space or the number of threads is limited to less than commands need."""
     space = address_space()
-    if space is not None and space < LEAST_SPACE:
+    if space is not None and space < LEAST_ADDRESSES:
         raise ConfigError(
             f"The address space of this process is limited to {space >> 20:,} MiB, and the libraries alone take "
-            f"{LEAST_SPACE >> 20:,} MiB. {SPACE}"
+            f"{LEAST_ADDRESSES >> 20:,} MiB. {SPACE}"
         )
     if space is not None:  # of which each thread takes 72 MiB
         return

@@ -44,7 +44,7 @@ def write_summary(folder: Path, run: Run, text: str, facts: Mapping[str, Any]) -
     write_json(folder / MANIFEST, run.manifest(**plain_json(known)))
 
 
-def finish(folder: Path, run: Run, started: datetime, text: str, facts: Mapping[str, Any]) -> None:
+def finish_run(folder: Path, run: Run, started: datetime, text: str, facts: Mapping[str, Any]) -> None:
     """Write a run's summary and manifest, and sign it: what comes last. started : time at which the run began."""
     write_summary(folder, run, text, facts)
     sign(folder, started)

@@ -25,7 +25,7 @@ from research import portfolio
 from research.market.reading.known_instruments import SOURCES, Instrument, known_instruments
 from research.market.store import named_store, store_names
 from research.portfolio.file.faults import Faults
-from research.portfolio.file.kinds import CODE
+from research.portfolio.file.kinds import ISO_CODE
 from research.portfolio.holdings.brokers.positions import held_symbols, read_positions
 from research.portfolio.holdings.held_rows import Positions
 
@@ -244,7 +244,7 @@ def _classed(one: Instrument, stated: str) -> Instrument:
             f"--class {one.asset_id}: unknown asset class: found {shown(asset_class)}. "
             f"{did_you_mean(asset_class, CLASS_COSTS)} A class of your own stands in {OWN_TABLE}."
         )
-    if currency and not CODE.fullmatch(currency):
+    if currency and not ISO_CODE.fullmatch(currency):
         raise ConfigError(f"--class {one.asset_id}: no currency: found {shown(currency)}. Write its code, such as EUR.")
     return replace(one, asset_class=asset_class, currency=currency or one.currency)
 
@@ -256,7 +256,7 @@ def _in_common_currency(asked: NewFile, settings: Settings, assets: Iterable[Ins
     Raises : ConfigError for what is no currency.
     """
     if asked.currency:
-        if not CODE.fullmatch(asked.currency):
+        if not ISO_CODE.fullmatch(asked.currency):
             raise ConfigError(f"--currency: no currency: found {shown(asked.currency)}. Write its code, such as EUR.")
         return replace(settings, basis=asked.currency), []
     quoted = {one.currency for one in assets}

@@ -14,7 +14,7 @@ from foundation.dataclasses import MISSING, dataclass, fields, replace
 from foundation.errors import ConfigError
 from research import portfolio  # its ALLOCATIONS are imported when they are asked for
 from research.portfolio.file.document import Document, read_document
-from research.portfolio.file.kinds import CODE
+from research.portfolio.file.kinds import ISO_CODE
 from research.portfolio.file.strict_yaml import dotted
 from research.portfolio.keys.ticket import LIMIT_ORDER, MARKET_ORDER
 
@@ -185,7 +185,7 @@ def _style(key: _Key, _: Settings) -> Change | str:
 
 
 def _basis(key: _Key, _: Settings) -> Change:
-    if not (isinstance(key.value, str) and CODE.fullmatch(key.value)):
+    if not (isinstance(key.value, str) and ISO_CODE.fullmatch(key.value)):
         key.refuse("no currency", "Write its code of three capital letters, such as EUR.")
     return {"basis": key.value}
 
@@ -197,7 +197,7 @@ def _minimum(key: _Key, _: Settings) -> Change:
 
 
 PROFILE_KEY = "risk_profile"
-KEYS: Mapping[str, tuple[str, Taking | None]] = {
+SETTING_KEYS: Mapping[str, tuple[str, Taking | None]] = {
     PROFILE_KEY: ("tracking penalty, ranges and limits, as `--profile` does", None),
     "stablecoin_fraction": ("the target of cash", lambda key, _: {"target_cash": key.between(0.0, 1.0)}),
     "rebalancing_frequency": ("the schedule of calendars and thresholds", _schedule),
@@ -230,7 +230,7 @@ def read_settings(path: Path | None, profile: str = "") -> tuple[Settings, tuple
     notes = [told]
     if named and profile:
         notes.append(f"{PROFILE_KEY} {named.value}: --profile {profile} goes before it.")
-    for name, (what, take) in KEYS.items():
+    for name, (what, take) in SETTING_KEYS.items():
         if (key := stated.pop(name, None)) is not None:
             change = what if take is None else take(key, settings)
             if isinstance(change, str):
@@ -240,7 +240,7 @@ def read_settings(path: Path | None, profile: str = "") -> tuple[Settings, tuple
                 notes.append(f"{name} {cut(str(key.value))} sets {what}: {_values(change)}.")
     for name, key in stated.items():
         unknown = f"{name} {cut(str(key.value))} has no counterpart: no such key is known."
-        notes.append(f"{unknown} {did_you_mean(name, KEYS)}")
+        notes.append(f"{unknown} {did_you_mean(name, SETTING_KEYS)}")
     return settings, tuple(notes)
 
 

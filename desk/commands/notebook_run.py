@@ -7,10 +7,10 @@ from datetime import UTC, datetime
 from pathlib import Path
 
 from backtests.runs.folder import Run, reports_folder, staged
-from backtests.runs.notebook import execute
+from backtests.runs.notebook import execute_notebook
 from backtests.runs.parameters import Plain, parameters_of
 from backtests.runs.values import answer_in
-from desk.commands.made import Made, file_fact, finish, run_for
+from desk.commands.made import Made, file_fact, finish_run, run_for
 from foundation.errors import ConfigError
 from foundation.files import writing
 from foundation.paper.formats import plain_json
@@ -52,13 +52,13 @@ def made_notebook(
     asked    : result of `ask_notebook`.
     given    : other parameters of the notebook.
     reports  : folder of the runs, or None for `reports_folder`.
-    Raises   : DataError as `execute` does.
+    Raises   : DataError as `execute_notebook` does.
     """
     (portfolio, run), started = asked, datetime.now(UTC)
     final = (reports or reports_folder(portfolio.file)) / run.name
     with writing(final), staged(final) as folder:
         where = os.path.relpath(portfolio.file, notebook.parent)
-        execute(notebook, folder / notebook.name, {**given, PORTFOLIO: where}, trust_code=portfolio.trust_code)
+        execute_notebook(notebook, folder / notebook.name, {**given, PORTFOLIO: where}, trust_code=portfolio.trust_code)
         text = answer_in(json.loads((folder / notebook.name).read_text(encoding="utf-8")))
-        finish(folder, run, started, text, {"file": file_fact(portfolio)})
+        finish_run(folder, run, started, text, {"file": file_fact(portfolio)})
     return Made(final, f"{text}\n\n{final}")

@@ -17,16 +17,16 @@ from foundation.dataclasses import dataclass
 from foundation.errors import DataError
 from foundation.paper.text_tables import text_table, wrapped
 
-KINDS = (*REPLAYED, "sweep", "laboratory", "notebook", "client")
+RUN_KINDS = (*REPLAYED, "sweep", "laboratory", "notebook", "client")
 METRICS_SHOWN = ("loss", "cost", "tracking_error", "growth", "volatility", "sharpe", "max_drawdown", "turnover")
-COLUMNS = ("run", "kind", "portfolio", "made", "seconds", "policy", *METRICS_SHOWN, "note")
-COMPARED: Mapping[str, Callable[[Any, Any], bool]] = {
+RUN_ROW = ("run", "kind", "portfolio", "made", "seconds", "policy", *METRICS_SHOWN, "note")
+CONDITIONS_ON_RUNS: Mapping[str, Callable[[Any, Any], bool]] = {
     "<": operator.lt, "<=": operator.le, ">": operator.gt, ">=": operator.ge, "=": operator.eq, "!=": operator.ne,
 }  # fmt: skip
 
 
 @dataclass(frozen=True)
-class Wanted:
+class WantedRuns:
     """The conditions on the runs wanted, and their order.
 
     kind      : only runs of this kind; "" takes all.
@@ -47,7 +47,7 @@ class Wanted:
     def __post_init__(self) -> None:
         """Refuse conditions that do not exist. Raises ConfigError."""
         if self.kind:
-            one_of("kind is", self.kind, KINDS)
+            one_of("kind is", self.kind, RUN_KINDS)
         column, falls = self.sort.removeprefix("-"), "-" if self.sort.startswith("-") else ""
         one_of("sort is", column, ("time", *_named()))
         object.__setattr__(self, "sort", falls + _named().get(column, "made" if falls and column == "time" else column))
@@ -59,15 +59,15 @@ class Wanted:
         return not (self.kind or self.portfolio or self.since or self.where)
 
 
-def runs_table(reports: Path | None = None, wanted: Wanted | None = None) -> tuple[list[dict[str, Any]], list[str]]:
-    """The finished runs of a folder, rows by `COLUMNS`, the newest first; and the reasons why others cannot be used.
+def runs_table(reports: Path | None = None, wanted: WantedRuns | None = None) -> tuple[list[dict[str, Any]], list[str]]:
+    """The finished runs of a folder, rows by `RUN_ROW`, the newest first; and the reasons why others cannot be used.
 
     The figures are those of the policy that was recommended or backtested, in the units of records, and its note.
     reports : folder of the runs, or None for all `run_places`; of two runs of one name that of the first place.
     wanted  : conditions on the runs; by default all.
     Raises  : ConfigError for a folder that is none, and for an unknown condition.
     """
-    wanted = wanted or Wanted()
+    wanted = wanted or WantedRuns()
     if reports is not None and not reports.is_dir():
         refuse("--reports is", str(reports), "give the folder that holds the runs.")
     rows, broken = dict[str, dict[str, Any]](), list[str]()
@@ -92,7 +92,7 @@ def runs_table(reports: Path | None = None, wanted: Wanted | None = None) -> tup
 
 
 def run_row(folder: Path, manifest: Mapping[str, Any], note: str = "") -> tuple[dict[str, Any], str]:
-    """The row of a run in the list, by `COLUMNS`; and the reason why its figures cannot be read, "" where they can."""
+    """The row of a run in the list, by `RUN_ROW`; and the reason why its figures cannot be read, "" where they can."""
     policy, fault = manifest.get("recommendation", {}).get("policy") or manifest["settings"].get("policy") or "", ""
     try:
         figures = stored_figures(folder, manifest).get(policy, {}) if policy else {}
@@ -122,7 +122,7 @@ def _condition(condition: str) -> Callable[[Mapping[str, Any]], bool]:
     named = _named()
     if found is None or found[1] not in named:
         refuse("where is", condition, f"give a column, <, <=, >, >=, = or !=, and a value: {', '.join(named)}.")
-    name, compared, value = named[found[1]], COMPARED[found[2]], found[3]
+    name, compared, value = named[found[1]], CONDITIONS_ON_RUNS[found[2]], found[3]
     if name not in (*METRICS_SHOWN, "seconds"):
         return lambda row: compared(row[name], value)
     factor = METRICS[name].factor if name in METRICS_SHOWN else 1.0
@@ -136,7 +136,7 @@ def _condition(condition: str) -> Callable[[Mapping[str, Any]], bool]:
 
 def _named() -> dict[str, str]:
     """The columns by their own names, and by those that the printed table gives them."""
-    return {name: name for name in COLUMNS} | {_head(name): name for name in METRICS_SHOWN}
+    return {name: name for name in RUN_ROW} | {_head(name): name for name in METRICS_SHOWN}
 
 
 def _head(name: str) -> str:
@@ -144,13 +144,13 @@ def _head(name: str) -> str:
     return METRICS[name].short or METRICS[name].label
 
 
-def runs_text(reports: Path | None = None, wanted: Wanted | None = None, as_json: bool = False) -> str:
+def runs_text(reports: Path | None = None, wanted: WantedRuns | None = None, as_json: bool = False) -> str:
     """The runs of `runs_table` as text, or as JSON in the units of records."""
     table, broken = runs_table(reports, wanted)
     if as_json:
         import pandas as pd  # slow to import, and the list needs none of it
 
-        return str(pd.DataFrame(table, columns=list(COLUMNS)).to_json(orient="records", indent=2, force_ascii=False))
+        return str(pd.DataFrame(table, columns=list(RUN_ROW)).to_json(orient="records", indent=2, force_ascii=False))
     said = "".join(f"\n{wrapped(sentence)}" for sentence in broken)
     if not table:
         where = " or ".join(map(str, run_places() if reports is None else [reports]))

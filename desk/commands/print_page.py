@@ -12,7 +12,7 @@ from pathlib import Path
 from backtests.runs.folder import found_at
 from backtests.runs.manifest import read_manifest
 from backtests.runs.verify import verify
-from desk.commands.finished_run import sheet_of
+from desk.commands.finished_run import page_of_run
 from foundation.arguments import one_of, refuse
 from foundation.errors import ConfigError, DataError
 from foundation.files import work_folder, write_whole, writing
@@ -23,7 +23,7 @@ from foundation.progress import bar
 
 SECTION = re.compile(r'<[^>]* data-section="(\w+)"')  # of a page: the element of a section with its name
 SECONDS = 120  # after which a browser that does not end is stopped
-OPTIONS = (
+BROWSER_OPTIONS = (
     "--headless",
     "--disable-gpu",
     "--disable-background-networking",
@@ -78,7 +78,7 @@ def unfolded(page: str, sections: Collection[str] = ()) -> str:
 def _sheet(folder: Path) -> Path:
     """The page of a run. Raises DataError where it has none."""
     read_manifest(folder)
-    if (page := sheet_of(folder)) is None:
+    if (page := page_of_run(folder)) is None:
         raise DataError(
             f"{folder} has no page to print. Reports, risk sheets, sweeps and laboratories have one, and backtests "
             "that were made with --sheet."
@@ -120,7 +120,7 @@ def write_pdf(page: Path, pdf: Path) -> None:
     program = browser()
     with work_folder() as place, writing(pdf):
         made = place / "page.pdf"
-        command = [program, *OPTIONS, f"--user-data-dir={place}/profile", f"--print-to-pdf={made}"]
+        command = [program, *BROWSER_OPTIONS, f"--user-data-dir={place}/profile", f"--print-to-pdf={made}"]
         if hasattr(os, "geteuid") and os.geteuid() == 0:
             command.append("--no-sandbox")  # Chromium refuses to run as root with one
         try:

@@ -31,7 +31,7 @@ from research.portfolio.file.known_on import KNOWN_ON
 
 
 @dataclass(frozen=True)
-class Replayed:
+class ReplayedRun:
     """A run that was made again.
 
     same : true if all its files are the same, byte by byte.
@@ -42,7 +42,9 @@ class Replayed:
     text: str
 
 
-def replay(run: Path, file: Path | None = None, retrain: bool = False, trust_code: bool | None = None) -> Replayed:
+def replay_run(
+    run: Path, file: Path | None = None, retrain: bool = False, trust_code: bool | None = None
+) -> ReplayedRun:
     """Make a run again, from the same file with the same settings, and compare it with what is there.
 
     run        : folder of a run of one of the kinds `REPLAYED`.
@@ -65,13 +67,13 @@ def replay(run: Path, file: Path | None = None, retrain: bool = False, trust_cod
         differences = run_differences(run, made.folder)
     same, text = not differences.files, differences_text(differences)
     if same and any(differences.made_from.values()):
-        return Replayed(
+        return ReplayedRun(
             True, f"Made again: same bytes in all {files_of(differences)}, although not all is as it was.\n\n{text}"
         )
     verdict = (
         "Made again. " if same else "Made again, with differences: the first is the run, the second was made now.\n\n"
     )
-    return Replayed(same, f"{verdict}{text}")
+    return ReplayedRun(same, f"{verdict}{text}")
 
 
 def _made_again(

@@ -44,7 +44,7 @@ from backtests.runs.folder import (
     write_json,
 )
 from backtests.runs.manifest import sign
-from backtests.runs.notebook import COMPARING, SET_BY_REPORT, execute
+from backtests.runs.notebook import COMPARING, SET_BY_REPORT, execute_notebook
 from backtests.runs.parameters import Plain, check_parameters, parse_parameters
 from backtests.runs.report_settings import (
     FROM_FILE,
@@ -52,14 +52,14 @@ from backtests.runs.report_settings import (
     comparison_key,
     is_told_by_settings,
     overrides_of,
-    settings_of,
+    settings_of_report,
 )
 from backtests.runs.trial_book import count_trials
 from backtests.runs.verify import kept_run
 from backtests.sheets.pages.policy_card import write_card
 from backtests.sheets.pages.single_sheet import candidate_sheet
 from backtests.sheets.pages.tearsheet import write_tearsheet
-from desk.commands.made import Made, age_text, file_fact, finish, run_for, write_summary
+from desk.commands.made import Made, age_text, file_fact, finish_run, run_for, write_summary
 from desk.commands.orders.trades import TRADES, TRADES_JSON
 from desk.tickets import make_ticket
 from desk.tickets.formats import write_ticket
@@ -80,7 +80,7 @@ from research.rules.protocol import RuleTraits
 
 PROGRESS = ".progress"
 TOUR = ROOT / "data" / "portfolios" / "sixty_forty.yaml"
-FILES = {
+REPORT_FILES = {
     COMPARING.name: "the executed notebook",
     "tearsheet.html": "the tearsheet",
     NUMBERS_FILE: "its numbers",
@@ -161,7 +161,7 @@ def _write_results(comparison: Comparison, trades: TradeList, record: Run, folde
         "file": file_fact(comparison.portfolio),
         "comparison": comparison_key(comparison.portfolio),
         "holder": holder_facts(trades),
-        **fits(comparison.fitted),
+        **fit_records(comparison.fitted),
     }
     write_summary(folder, record, f"{comparison!r}\n\n{trades!r}", facts)
 
@@ -205,7 +205,7 @@ def save_learned(
             write_card(own)
 
 
-def fits(fitted: Mapping[str, Fitted]) -> dict[str, Any]:
+def fit_records(fitted: Mapping[str, Fitted]) -> dict[str, Any]:
     """The results of fitting, for a manifest: settings of each fitted candidate, and the seeds of learned ones."""
     tuned = {name: f.tuned for name, f in fitted.items() if f.tuned is not None}
     learned = {name: f.training for name, f in fitted.items() if f.training is not None}
@@ -309,7 +309,7 @@ def ask_report(
     knobs = {name: cast(int, parameters[name]) for name in FULL_RUN}
     reference = str(parameters.get("reference", "")) or portfolio.reference
     check_settings(portfolio, list(portfolio.policies), reference, **knobs)
-    run = run_for("report", portfolio, settings_of(portfolio, reference, **knobs))
+    run = run_for("report", portfolio, settings_of_report(portfolio, reference, **knobs))
     final = (reports or reports_folder(portfolio.file)) / run.name
     where: dict[str, str | Path] = {"portfolio": portfolio.file, "run": final}
     paths = {name: os.path.relpath(path, COMPARING.parent) for name, path in where.items()}
@@ -336,7 +336,7 @@ def make_report(
     retrain    : true to make the run again, and train learned policies anew, even if the same training is kept.
     trust_code : true if the file may name rules by import path, as for `load_portfolio`.
     Raises     : ConfigError for a parameter that the command sets itself, and as `check_parameters` and
-                 `check_settings` do; ConfigError and DataError as `load_portfolio` and `execute` do.
+                 `check_settings` do; ConfigError and DataError as `load_portfolio` and `execute_notebook` do.
     """
     return kept_or_made(ask_report(file, given, reports, trust_code), retrain)
 
@@ -351,13 +351,13 @@ def kept_or_made(asked: AskedReport, retrain: bool = False) -> Made:
 
 
 def made_report(asked: AskedReport, retrain: bool = False) -> Made:
-    """A report that was asked for, made. Raises DataError as `execute` does."""
+    """A report that was asked for, made. Raises DataError as `execute_notebook` does."""
     final, started = asked.final, datetime.now(UTC)
     with writing(final), staged(final) as folder:
         chosen = {**asked.parameters, "retrain": retrain}
-        execute(COMPARING, folder / COMPARING.name, chosen, folder / PROGRESS, asked.trust_code)
+        execute_notebook(COMPARING, folder / COMPARING.name, chosen, folder / PROGRESS, asked.trust_code)
         (folder / PROGRESS).unlink(missing_ok=True)
-        check_whole(folder, FILES)
+        check_whole(folder, REPORT_FILES)
         sign(folder, started)
     manifest = json.loads((final / MANIFEST).read_bytes())
     return Made(final, f"{_said(final, _fitting_text(manifest))}\n{final}")
@@ -400,7 +400,7 @@ def scored_backtest(portfolio: Portfolio, policy: Policy, name: str) -> tuple[Ba
 
 
 def _fitting_text(facts: Mapping[str, Any]) -> str:
-    """A line for each note on how a policy was fitted. facts : those of `fits`."""
+    """A line for each note on how a policy was fitted. facts : those of `fit_records`."""
     lines = [f"{name}: {note}" for name, notes in facts["notes"].items() for note in notes]
     lines += [
         f"{name}: {counted(seeds, 'seed')} of an earlier training with the same settings, data and code; --retrain "
@@ -452,11 +452,11 @@ def make_backtest(
             seed = fitted.training.chosen
             by_seed = {policy: {seed: played}}, {policy: {seed: scored}}
             save_learned({policy: fitted}, *by_seed, benchmark, {}, folder, run.name)
-        facts = {"trials": fitted.tried, "file": file_fact(portfolio), **fits({policy: fitted})}
+        facts = {"trials": fitted.tried, "file": file_fact(portfolio), **fit_records({policy: fitted})}
         warnings = backtest_warnings(portfolio, {policy: fitted}, {policy: played})
         text = f"{backtest_text(played, scored)}{warnings_text(warnings)}"
         if sheet:
             progress.stage("drawing the sheet")
             candidate_sheet(portfolio, played, benchmark, warnings, settings).write(folder, run)
-        finish(folder, run, started, text, facts)
+        finish_run(folder, run, started, text, facts)
     return Made(final, f"{text}\n{_fitting_text(facts)}\n{final}")

@@ -21,20 +21,20 @@ from backtests.runs.tasks import check_workers
 from backtests.runs.trial_book import count_trials
 from backtests.sheets.pages.sweep import SweepSheet, sweep_sheet
 from backtests.sweeps.file import read_sweep
-from backtests.sweeps.run import fingerprint_of, prepare, run_into, settings_of
+from backtests.sweeps.run import fingerprint_of, prepare, run_into, settings_of_sweep
 from backtests.sweeps.run_part import backtest_one, parts_of
 from backtests.sweeps.setup import PreparedSweep
 from backtests.sweeps.store import join
 from backtests.sweeps.summary import own_conditions, sweep_text
-from backtests.sweeps.table import Keep, kept, paths
+from backtests.sweeps.table import Keep, kept_numbers, paths
 from backtests.sweeps.trials import TRIAL_FIGURES, sweep_trials
 from desk.commands.made import Made, write_summary
 from foundation.files import write_whole, writing
 from foundation.paper.formats import plain_json
 from foundation.progress import bar
 
-PATHS = "paths.parquet"
-COUNTED = 500_000  # configurations of a file of the trial book
+PATHS_FILE = "paths.parquet"
+MOST_COUNTED = 500_000  # configurations of a file of the trial book
 DRAWN = 200_000  # configurations of which a sheet is drawn: it takes the whole table into memory
 
 
@@ -58,7 +58,7 @@ def make_sweep(
         progress.stage("preparing the sweep")
         prepared = prepare(asked.portfolios, asked.plan, asked.keep, asked.cvar95)
     last = max(setup.market.dates[-1] for setup in prepared.setups.values())
-    settings = plain_json(settings_of(prepared, asked.settings))
+    settings = plain_json(settings_of_sweep(prepared, asked.settings))
     run = Run("sweep", Path(file).stem, f"{last:%Y-%m-%d}", settings, fingerprint_of(prepared))
     chunks = home / f".{Path(file).stem}.unfinished"  # beside the runs, and no part of one
     with writing(home), unfinished(chunks, run, prepared.fingerprints(), fresh) as done:
@@ -67,17 +67,17 @@ def make_sweep(
         final = home / run.name
         with staged(final) as folder, bar(None, "writing results and their page"):
             join(chunks, parts_of(prepared), folder / RESULTS_FILE)
-            text = publish(prepared, asked.keep, run, folder)
+            text = publish_sweep(prepared, asked.keep, run, folder)
             sign(folder, started)
         results = pq.ParquetFile(final / RESULTS_FILE, pre_buffer=False)
-        for some in results.iter_batches(COUNTED, columns=["configuration", *TRIAL_FIGURES]):
+        for some in results.iter_batches(MOST_COUNTED, columns=["configuration", *TRIAL_FIGURES]):
             count_trials(sweep_trials(prepared, some.to_pandas()), run.name)
         discard(chunks)
     again = f"{before:,} of them were already finished, and did not run again.\n\n" if before else ""
     return Made(final, f"{text}\n\n{again}{final}")
 
 
-def publish(prepared: PreparedSweep, keep: Keep, run: Run, folder: Path) -> str:
+def publish_sweep(prepared: PreparedSweep, keep: Keep, run: Run, folder: Path) -> str:
     """Write paths, summary and manifest beside the results, then the sheet; gives the summary.
 
     prepared : the sweep.
@@ -91,9 +91,11 @@ def publish(prepared: PreparedSweep, keep: Keep, run: Run, folder: Path) -> str:
     results = pq.ParquetFile(folder / RESULTS_FILE, pre_buffer=False)  # else all of it is held
     tables = (batch.to_pandas() for batch in results.iter_batches())
     text = sweep_text(prepared, tables, partial(_expected, prepared))
-    numbers = kept(prepared, keep, (b.to_pandas() for b in results.iter_batches(columns=["configuration", keep.by])))
+    numbers = kept_numbers(
+        prepared, keep, (b.to_pandas() for b in results.iter_batches(columns=["configuration", keep.by]))
+    )
     if numbers:
-        write_whole(folder / PATHS, paths(prepared, numbers).to_parquet(index=False))
+        write_whole(folder / PATHS_FILE, paths(prepared, numbers).to_parquet(index=False))
     facts: dict[str, Any] = {
         "trials": len(prepared.plan),
         "target_paths": prepared.shared,

@@ -20,7 +20,7 @@ from desk.journal.records import RAISED, RESOLVED, Alert, Alerted
 from desk.tickets.order_ids import list_id
 from foundation.canonical import content_hash
 from research.market.instruments import is_cut_off
-from research.portfolio.file.kinds import Text, Told, checked, record
+from research.portfolio.file.kinds import Text, Told, checked_by, record
 
 URGENT, WARNING, INFORMATION = LEVELS = ("urgent", "warning", "information")
 STATUS_LEVELS = {  # of a cycle that a person should know, with their levels; what to do is the briefing's
@@ -38,7 +38,7 @@ ID_LETTERS = 20  # of the sha256 of a notice
 
 
 def _like(pattern: str, fix: str) -> AfterValidator:
-    return checked(lambda text: "" if re.fullmatch(pattern, text) else "not of its form", fix)
+    return checked_by(lambda text: "" if re.fullmatch(pattern, text) else "not of its form", fix)
 
 
 Url = Annotated[str, _like(WEB_ADDRESS, "Write one such as https://hooks.example.org/desk.")]

@@ -22,7 +22,7 @@ from research.market import Market
 from research.orders import Request, TradeList, trade_list
 from research.orders.accounts.household import Divided
 from research.orders.lots.position import Position
-from research.orders.lots.sizing import Orders
+from research.orders.lots.sizing import SizedOrders
 from research.portfolio import Portfolio
 from research.portfolio.holdings.prices import last_closes
 from research.rules import Calendar, GroupThreshold, Never, Threshold
@@ -103,10 +103,10 @@ def _idle(of_policy: TradeList, rule: Policy) -> TradeList:
     """The list of a policy with no order, not even one that completes an earlier list."""
     position = of_policy.sized.position
     none, weights = np.zeros(len(position.units)), position.weights
-    idle, sized = Orders(position, none, none, weights, weights), of_policy.sized
+    idle, sized = SizedOrders(position, none, none, weights, weights), of_policy.sized
     if isinstance(sized, Divided):
         division = replace(sized.division, parts=np.zeros_like(sized.division.parts))
-        terms = {field.name: getattr(idle, field.name) for field in fields(Orders)}
+        terms = {field.name: getattr(idle, field.name) for field in fields(SizedOrders)}
         idle = replace(sized, **terms, listed=idle, division=division)
     return replace(of_policy, decides=rule, why=Why("never"), holds=True, sized=idle, would=None)
 

@@ -16,7 +16,7 @@ import pandas as pd
 from backtests.runs.folder import code_version
 from desk.cycle.alternatives import alternatives
 from desk.cycle.analysis import Analysis, analysed, tax_of
-from desk.cycle.decision import Control, Decision, control, decided
+from desk.cycle.decision import Control, CycleDecision, control, decided
 from desk.cycle.monitor import Monitored, Reading, monitored, weights_by_group
 from desk.cycle.reality import NOT_COMPARED, REALITY, Reality
 from foundation.arrays import Array
@@ -30,7 +30,7 @@ from research.orders import TradeList, trade_list
 from research.portfolio import Portfolio
 from research.rules.protocol import held_by
 
-SCHEMA = 1
+CYCLE_SCHEMA = 1
 RECORD_DECIMALS = 10  # of a number in a record, so that it has the same bytes on every machine
 
 
@@ -67,14 +67,14 @@ class Cycle:
     portfolio: Portfolio
     monitor: Monitored
     analysis: Analysis | None
-    decision: Decision
+    decision: CycleDecision
     steps: tuple[Step, ...]
     reality: Reality = NOT_COMPARED
 
     @property
     def document(self) -> dict[str, Any]:
         """The record as plain JSON types, with `sha256` of all of it but the times."""
-        whole = {"schema": SCHEMA, "status": self.decision.status, "code": code_version()}
+        whole = {"schema": CYCLE_SCHEMA, "status": self.decision.status, "code": code_version()}
         whole["steps"] = [asdict(step) for step in self.steps]
         return {**whole, "sha256": _timeless_hash(whole)}
 
@@ -165,15 +165,15 @@ class _Record:
     def add(self, agent: str, output: Mapping[str, Any], narrative: str) -> None:
         """Hand over."""
         before = content_hash(self.steps[-1].output) if self.steps else ""
-        self.steps.append(Step(agent, f"{self._now():%Y-%m-%dT%H:%M:%SZ}", before, rounded(output), narrative))
+        self.steps.append(Step(agent, f"{self._now():%Y-%m-%dT%H:%M:%SZ}", before, rounded_values(output), narrative))
 
 
-def rounded(value: Any) -> Any:
+def rounded_values(value: Any) -> Any:
     """A value in plain JSON types, its numbers rounded."""
     if isinstance(value, Mapping):
-        return {str(key): rounded(each) for key, each in value.items()}
+        return {str(key): rounded_values(each) for key, each in value.items()}
     if isinstance(value, list | tuple):
-        return [rounded(each) for each in value]
+        return [rounded_values(each) for each in value]
     return round(float(value), RECORD_DECIMALS) + 0.0 if isinstance(value, float) else value
 
 
@@ -248,7 +248,7 @@ def _by_asset(portfolio: Portfolio, values: Array) -> dict[str, float]:
     return dict(zip(portfolio.market.assets, map(float, values), strict=True))
 
 
-def _decision(decision: Decision) -> dict[str, Any]:
+def _decision(decision: CycleDecision) -> dict[str, Any]:
     names = ("chosen", "by", "confidence", "timing", "reasons", "changes", "watched", "ticket")
     made = {name: getattr(decision, name) for name in names} | {"turnover": decision.listed.turnover}
     band = None if decision.band is None else asdict(decision.band)

@@ -78,7 +78,7 @@ class Action:
 
 
 @dataclass(frozen=True, eq=False)
-class Decision:
+class CycleDecision:
     """A decision.
 
     listed     : list of the alternative that was chosen.
@@ -148,7 +148,7 @@ def decided(
     analysis: Analysis | None,
     given: Sequence[Control] = (),
     ended: Collection[str] = (),
-) -> Decision:
+) -> CycleDecision:
     """The decision on a portfolio.
 
     listed   : list of its policy.
@@ -168,7 +168,7 @@ def decided(
         *_controls(trades, monitor, by),
         *_acting(trades, ended),
     )
-    return Decision(
+    return CycleDecision(
         listed=trades,
         chosen=POLICY if taken is None else taken.name,
         by=by,

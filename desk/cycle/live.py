@@ -141,7 +141,7 @@ class Parting:
         return int(apart[0]), CAUSES[int(by_cause.argmax())]
 
 
-def beside(portfolio: Portfolio, policy: Policy, name: str, book: Book | None) -> Parting:
+def beside_backtest(portfolio: Portfolio, policy: Policy, name: str, book: Book | None) -> Parting:
     """The live record of a portfolio beside the backtest of a policy.
 
     policy : policy, ready to decide.
@@ -189,7 +189,7 @@ def live_money(book: Book, portfolio: Portfolio, opened: int) -> tuple[DailyMone
     A dividend is of its ex-date. Units that came from elsewhere, or went there, are flows; what units become in an
     exchange is counted with what prices do, and the cash beside it with dividends.
     opened : row of the market at which it was opened.
-    Raises : DataError as `beside` does.
+    Raises : DataError as `beside_backtest` does.
     """
     market = portfolio.market
     dates, assets, n = market.dates[opened:], list(market.assets), len(market.assets)

@@ -3,7 +3,7 @@
 from dataclasses import replace
 
 from backtests.inference.detector import break_now
-from desk.cycle.live import Parting, beside
+from desk.cycle.live import Parting, beside_backtest
 from desk.cycle.monitor import LIVE_BREAK, Reading
 from foundation.errors import InputError
 from foundation.paper.wording import percent
@@ -30,12 +30,12 @@ def live_break(both: Parting, materiality: float) -> tuple[float, str] | None:
 def live_reading(portfolio: Portfolio, policy: Policy, name: str, book: Book | None) -> tuple[Reading, ...]:
     """The reading of an alert, a flag; none without one, and where the record cannot be held against its backtest.
 
-    Arguments are those of `beside`.
+    Arguments are those of `beside_backtest`.
     """
     if portfolio.nav_history.fault(portfolio.nav):
         portfolio = replace(portfolio, nav_history=NavHistory())
     try:
-        alert = live_break(beside(portfolio, policy, name, book), portfolio.materiality)
+        alert = live_break(beside_backtest(portfolio, policy, name, book), portfolio.materiality)
     except InputError:
         return ()
     return () if alert is None else (Reading(LIVE_BREAK, alert[0], "warning", False, alert[1]),)

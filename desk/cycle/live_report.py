@@ -12,17 +12,17 @@ from backtests.inference.confidence_sequence import BATCHES_A_YEAR, ConfidenceSe
 from backtests.inference.detector import RUN_YEARS
 from backtests.inference.estimates import INTERVAL_LEVEL, Estimate, NotAvailable
 from backtests.sheets.parts import Part, section_blocks
-from desk.cycle.live import CAUSES, HELD, LOTS, TOLERANCE, DailyMoney, Parting, beside, played_from
+from desk.cycle.live import CAUSES, HELD, LOTS, TOLERANCE, DailyMoney, Parting, beside_backtest, played_from
 from desk.cycle.live_break import live_break
 from desk.tca.page import table_block
-from desk.tca.report import Table
+from desk.tca.report import WordsTable
 from desk.tca.text import table_text
 from foundation.dataclasses import dataclass, replace
 from foundation.errors import DataError, InputError
 from foundation.paper.charts.panel import Axis, day_numbers, one_panel
 from foundation.paper.layout import AXIS
 from foundation.paper.picture import Format, Picture, picture
-from foundation.paper.render import PAPER_PACKAGE, Running, fill
+from foundation.paper.render import PAPER_PACKAGE, Running, fill_template
 from foundation.paper.svg import Canvas
 from foundation.paper.text_tables import warnings_text, wrapped
 from foundation.paper.wording import amount, counted, number, percent
@@ -38,9 +38,9 @@ from research.portfolio.holdings.nav_history import NavHistory
 from research.risk.measures import growth, nav_path, tracking_error
 
 TRUE = (0.005, 0.01, 0.02, 0.05)  # differences a year of which it is said how long they take to be known
-HALF = 1.0 - (1.0 - INTERVAL_LEVEL) / 2.0  # level of each of two intervals that err together as often as one
-HEIGHT = 200.0  # px
-TITLES = {
+EACH_LEVEL = 1.0 - (1.0 - INTERVAL_LEVEL) / 2.0  # level of each of two intervals that err together as often as one
+PANEL_HEIGHT = 200.0  # px
+LIVE_TITLES = {
     "columns": "Live and the backtest",
     "assets": "By asset",
     "causes": "Why they differ",
@@ -122,18 +122,18 @@ class LiveReport:
         traded = asset if cause in HELD[: LOTS + 1] and live != test else ""
         return f"They first part by more than {limit} on {both.dates[row]:%Y-%m-%d}: {cause}{traded}."
 
-    def tables(self) -> Iterator[Table]:
+    def tables(self) -> Iterator[WordsTable]:
         """The tables, in the order in which they are shown."""
         basis, both = self.portfolio.basis, self.parting
         heads = [("", ""), ("live", ""), ("backtest", ""), ("difference", "")]
-        yield Table("columns", f"Since the opening, amounts in {basis}", heads, _figure_rows(both))
+        yield WordsTable("columns", f"Since the opening, amounts in {basis}", heads, _figure_rows(both))
         pairs = zip([*self.portfolio.market.assets, "cash and others"], *map(_brought, both.columns), strict=True)
         rows = [_row(*each) for each in pairs]
-        yield Table("assets", f"What each asset brought, net of fees, in {basis}; flows left out", heads, rows)
+        yield WordsTable("assets", f"What each asset brought, net of fees, in {basis}; flows left out", heads, rows)
         sums = [*zip(CAUSES, both.causes.sum(axis=0).tolist(), strict=True), ("total", both.difference)]
         rows = [[cause, amount(value, signed=True), _bps(both, value)] for cause, value in sums]
         caption = "The difference of NAV, live less the backtest, by cause: the sum is exact"
-        yield Table("causes", caption, [("cause", ""), ("difference", basis), ("of NAV", "bp")], rows)
+        yield WordsTable("causes", caption, [("cause", ""), ("difference", basis), ("of NAV", "bp")], rows)
         if both.alone.any():
             yield _trades_table(both, basis)
         heads = [("true difference", "a year"), ("live less backtest", "years")]
@@ -142,7 +142,7 @@ class LiveReport:
         years = [[one.years_until_known(each) for one in known] for each in TRUE]
         if not np.isnan(years).all():
             rows = [[percent(each), *map(_years, row)] for each, row in zip(TRUE, years, strict=True)]
-            yield Table("known", "How long until we know: median years until an interval leaves 0", heads, rows)
+            yield WordsTable("known", "How long until we know: median years until an interval leaves 0", heads, rows)
 
     @property
     def text(self) -> str:
@@ -155,7 +155,7 @@ class LiveReport:
         parts: dict[str, list[Part]] = {each.key: [table_block(each)] for each in self.tables()}
         if np.isfinite(self.sequence.width).any():
             parts["known"] = [sequence_picture(self), *parts.get("known", [])]
-        sections = [(key, TITLES[key], TITLES[key], each) for key, each in parts.items()]
+        sections = [(key, LIVE_TITLES[key], LIVE_TITLES[key], each) for key, each in parts.items()]
         sheet = {
             "eyebrow": "Live record",
             "title": "Live beside the backtest",
@@ -169,11 +169,11 @@ class LiveReport:
                 f"{percent(INTERVAL_LEVEL, 0)}."
             },
         }
-        return fill(PAPER_PACKAGE, "report.html.j2", Running(self.title), sheet=sheet)
+        return fill_template(PAPER_PACKAGE, "report.html.j2", Running(self.title), sheet=sheet)
 
 
 def live_report(portfolio: Portfolio, policy: Policy, name: str, book: Book | None) -> LiveReport:
-    """The report on the live record of a portfolio; arguments and errors of `beside`.
+    """The report on the live record of a portfolio; arguments and errors of `beside_backtest`.
 
     A `nav_history` of other holdings is left out, and told. Raises DataError for one without a book, too.
     """
@@ -181,7 +181,7 @@ def live_report(portfolio: Portfolio, policy: Policy, name: str, book: Book | No
     if fault and book is None:
         raise DataError(f"the live record of {portfolio.file} is not known: {fault}")
     portfolio = replace(portfolio, nav_history=NavHistory()) if fault else portfolio
-    both = beside(portfolio, policy, name, book)
+    both = beside_backtest(portfolio, policy, name, book)
     sequence = confidence_sequence(both.live.returns - both.test.returns, portfolio.periods_per_year)
     warnings = ["The file names no book: fills are not known, and all that differs is unexplained."]
     if book is not None:
@@ -215,9 +215,9 @@ def promise(portfolio: Portfolio, policy: Policy, name: str, both: Parting) -> P
         return NotAvailable(f"the test has {counted(count, 'month')} before the record: give a year at least.")
     from scipy import stats  # slow to import
 
-    value, reach = float(months.mean()), float(stats.t.ppf((1.0 + HALF) / 2.0, count - 1) * stats.sem(months))
-    live = confidence_sequence(both.live.returns - beside_live.net_returns[1:], year, HALF)
-    return Promise(Estimate(value, value - reach, value + reach, HALF), live)
+    value, reach = float(months.mean()), float(stats.t.ppf((1.0 + EACH_LEVEL) / 2.0, count - 1) * stats.sem(months))
+    live = confidence_sequence(both.live.returns - beside_live.net_returns[1:], year, EACH_LEVEL)
+    return Promise(Estimate(value, value - reach, value + reach, EACH_LEVEL), live)
 
 
 def sequence_picture(report: LiveReport) -> Picture:
@@ -230,7 +230,7 @@ def sequence_picture(report: LiveReport) -> Picture:
     def draw(f: Format) -> Canvas:
         days = day_numbers(dates)
         axis = Axis.over([*data["lower"], *data["upper"], 0.0])
-        panel = one_panel(f, "live_sequence", HEIGHT, Axis(days[0] - 1.0, days[-1]), axis, below=AXIS)
+        panel = one_panel(f, "live_sequence", PANEL_HEIGHT, Axis(days[0] - 1.0, days[-1]), axis, below=AXIS)
         panel.title("Live less the backtest", "% a year")
         panel.y_grid(panel.y.ticks())
         panel.years(dates)
@@ -274,7 +274,7 @@ def _figure_rows(both: Parting) -> list[list[str]]:
     return [_row(name, live[name], test[name], 3 if "%" in name else 2) for name in live]
 
 
-def _trades_table(both: Parting, basis: str) -> Table:
+def _trades_table(both: Parting, basis: str) -> WordsTable:
     """The trades that one made alone, in the order of days."""
     heads = [("day", ""), ("asset", ""), ("live", ""), ("backtest", "")]
     rows = [
@@ -282,7 +282,7 @@ def _trades_table(both: Parting, basis: str) -> Table:
         for t, i in np.argwhere(both.alone).tolist()
     ]
     caption = f"Trades that one made alone on their day, {both.alone.sum():,}, in {basis}"
-    return Table("trades", caption, heads, rows, words=2)
+    return WordsTable("trades", caption, heads, rows, words=2)
 
 
 def _row(name: str, one: float, two: float, digits: int = 2) -> list[str]:

@@ -18,22 +18,22 @@ from foundation.paper.wording import counted, percent
 from foundation.tolerances import TRIGGER
 from research.allocation import NewsTilt
 from research.allocation.wrapper import each_of
-from research.forecast.regimes.percentiles import REGIMES, VolatilityPercentiles
+from research.forecast.regimes.percentiles import REGIME_NAMES, VolatilityPercentiles
 from research.learning import LearnedPolicy
 from research.market import Market
 from research.market.calendars import row_name
 from research.market.quality import market_warnings
 from research.orders.before_after import BeforeAfter, Figures
 from research.orders.lots.position import Position
-from research.orders.lots.sizing import Orders
+from research.orders.lots.sizing import SizedOrders
 from research.orders.trade_lists import TradeList
 from research.portfolio import Portfolio
 from research.risk import drawdown
 from research.risk.decomposition.ex_ante import stopped_words
 
-GROUPS = ("asset_class", "sector")
-CRISIS = REGIMES[-1]
-RECENT = 63  # rows of the correlations
+CLASS_COLUMNS = ("asset_class", "sector")
+CRISIS = REGIME_NAMES[-1]
+CORRELATION_ROWS = 63  # rows of the correlations
 MAX_CORRELATED = 10  # assets whose correlations a language model is told
 LIVE_BREAK = "break from the backtest"  # name of a reading
 NORMAL_LEVEL, QUIET = "normal", "quiet"  # of a reading, and of a day
@@ -133,7 +133,7 @@ def feature_drift(portfolio: Portfolio, policy: LearnedPolicy, name: str) -> Rea
 
 
 def has_groups(portfolio: Portfolio, by: str) -> bool:
-    """True if each asset of a portfolio names its group. by : one of `GROUPS`."""
+    """True if each asset of a portfolio names its group. by : one of `CLASS_COLUMNS`."""
     instruments = portfolio.market.instruments
     return by in instruments.columns and all(map(str, instruments[by]))
 
@@ -150,7 +150,7 @@ def sharpe_of_year(portfolio: Portfolio, earned: Array) -> SharpeEstimate:
 
 def weights_by_group(portfolio: Portfolio, weights: Array) -> dict[str, dict[str, float]]:
     """The weights (n,), fraction of NAV, by asset class and by sector: of each kind that all assets name."""
-    named = (by for by in GROUPS if has_groups(portfolio, by))
+    named = (by for by in CLASS_COLUMNS if has_groups(portfolio, by))
     return {by: {name: float(part @ weights) for name, part in portfolio.exposures(by).items()} for by in named}
 
 
@@ -166,7 +166,7 @@ def regime_of(rank: float) -> str:
     >>> regime_of(0.57)
     'moderate'
     """
-    return REGIMES[int(np.searchsorted(VolatilityPercentiles.levels, rank))]
+    return REGIME_NAMES[int(np.searchsorted(VolatilityPercentiles.levels, rank))]
 
 
 def is_triggered(portfolio: Portfolio, target: Array) -> bool:
@@ -193,7 +193,7 @@ def _readings(portfolio: Portfolio, target: Array) -> "_Readings":
     """The readings of a portfolio without orders.  target : (n,) weights in force, fraction of NAV."""
     position = Position.of(portfolio)
     none, weights = np.zeros(len(target)), position.weights
-    return _Readings(BeforeAfter(portfolio, target, Orders(position, none, none, weights, weights)), target)
+    return _Readings(BeforeAfter(portfolio, target, SizedOrders(position, none, none, weights, weights)), target)
 
 
 @dataclass(frozen=True, eq=False)
@@ -233,7 +233,7 @@ class _Readings:
         gaps = self.weights - self.target
         assets = (*self.portfolio.market.assets, "cash")
         yield self._drift("drift of an asset", dict(zip(assets, np.append(gaps, -gaps.sum()), strict=True)))
-        for by in GROUPS:
+        for by in CLASS_COLUMNS:
             if not has_groups(self.portfolio, by):
                 continue
             groups = self.portfolio.exposures(by)
@@ -329,16 +329,19 @@ class _Readings:
         if self.unknown or len(held) < 2:
             return _unknown("correlation", self.unknown or "fewer than two assets are held")
         returns = self.portfolio.market.returns[:, held]
-        now, before = (_mean_correlation(each) for each in (returns[-RECENT:], returns[:-RECENT][-RECENT * 4 :]))
+        now, before = (
+            _mean_correlation(each)
+            for each in (returns[-CORRELATION_ROWS:], returns[:-CORRELATION_ROWS][-CORRELATION_ROWS * 4 :])
+        )
         if now is None:
-            return _unknown("correlation", f"an asset did not move in {RECENT} rows")
+            return _unknown("correlation", f"an asset did not move in {CORRELATION_ROWS} rows")
         level = "high" if now > self.portfolio.cycle.correlation else NORMAL_LEVEL
         change = "" if before is None else f" ({now - before:+.2f} against the year before)"
         return _levelled("correlation", now, level, f"mean correlation of the assets held is {now:.2f}{change}")
 
     def pairs(self) -> Iterator[str]:
         """The correlations of the largest assets held that move, pair by pair, in a sentence; none for one asset."""
-        returns, assets = self.portfolio.market.returns[-RECENT:], self.portfolio.market.assets
+        returns, assets = self.portfolio.market.returns[-CORRELATION_ROWS:], self.portfolio.market.assets
         sizes = np.abs(self.weights) * (returns.std(axis=0) > 0.0)
         largest = [int(i) for i in np.argsort(-sizes, kind="stable")[:MAX_CORRELATED] if sizes[i] > TRIGGER]
         if self.unknown or len(largest) < 2:
@@ -399,7 +402,7 @@ class _Readings:
 
 def _mean_correlation(returns: Array) -> float | None:
     """The mean correlation of pairs of columns (T, n); None where one does not vary, or for fewer than RECENT rows."""
-    if len(returns) < RECENT or not (returns.std(axis=0) > 0.0).all():
+    if len(returns) < CORRELATION_ROWS or not (returns.std(axis=0) > 0.0).all():
         return None
     n = returns.shape[1]
     return float((np.corrcoef(returns, rowvar=False).sum() - n) / (n * (n - 1)))

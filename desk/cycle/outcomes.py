@@ -14,7 +14,9 @@ from research.accounting import Policy
 from research.portfolio import Portfolio
 
 
-def outcomes(document: Mapping[str, Any], portfolio: Portfolio, policy: Policy) -> dict[int, dict[str, float]]:
+def alternative_losses(
+    document: Mapping[str, Any], portfolio: Portfolio, policy: Policy
+) -> dict[int, dict[str, float]]:
     """By rows after a cycle, the loss of each of its alternatives on the days that came, bp of NAV.
 
     The policy goes on after the orders, as it does where they are weighed. Rows that have not come are left out, as
@@ -49,7 +51,7 @@ def regret(losses: Mapping[str, float], chosen: str) -> float:
     return losses[chosen] - min(losses.values())
 
 
-def expected(document: Mapping[str, Any], chosen: str, rows: int) -> tuple[float | None, float | None]:
+def expected_outcome(document: Mapping[str, Any], chosen: str, rows: int) -> tuple[float | None, float | None]:
     """The share of worlds in which an alternative was to be the best some rows later, and its mean regret, bp of NAV.
 
     document : record of the cycle; (None, None) for one that states neither.

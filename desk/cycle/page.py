@@ -10,15 +10,15 @@ from backtests.sheets.tables import PLAIN_LOOKS, Block, Looks, Shown, records_ta
 from desk.cycle.briefing import NOT_STATED, Sending, briefed
 from desk.cycle.monitor import regime_of
 from desk.cycle.picture import losses_picture
-from desk.cycle.screen import alternative_words, band_words, loss_columns, order_columns
+from desk.cycle.screen import alternative_words, band_words, loss_columns, order_text_columns
 from desk.journal.records import CycleOutcome
 from foundation.blocks import Column, with_minus
-from foundation.paper.render import PAPER_PACKAGE, Running, fill
+from foundation.paper.render import PAPER_PACKAGE, Running, fill_template
 from foundation.paper.wording import counted, number
 from research.orders.content import DISCLAIMER
 
 REGIME = "regime"
-FIGURES = (  # the beginning of a reading's name, label, unit, factor
+READING_FIGURES = (  # the beginning of a reading's name, label, unit, factor
     ("drift of an asset", "largest drift", "points", 100.0),
     ("VaR 95", "VaR 95", "% of NAV", 100.0),
     (REGIME, "volatility", "percentile", 100.0),
@@ -33,7 +33,7 @@ def cycle_html(
     """The whole page, light and dark, without any URL; arguments of `cycle_sheet`."""
     sheet = cycle_sheet(document, outcomes, status, sending)
     title = f"{sheet['title']}: cycle of {document['steps'][0]['output']['last_close']}"
-    return fill(PAPER_PACKAGE, "report.html.j2", Running(title), sheet=sheet)
+    return fill_template(PAPER_PACKAGE, "report.html.j2", Running(title), sheet=sheet)
 
 
 def cycle_sheet(
@@ -77,7 +77,7 @@ def as_shown(value: Any) -> Any:
 def _figures(document: Mapping[str, Any]) -> Iterator[dict[str, str]]:
     """The figures below the headline: readings with their levels, and the turnover of the orders."""
     readings, decision = (document["steps"][k]["output"] for k in (3, 5))
-    for begins, label, unit, scale in FIGURES:
+    for begins, label, unit, scale in READING_FIGURES:
         for each in readings["readings"]:
             if each["name"].startswith(begins) and each["value"] is not None:
                 digits = 0 if unit == "percentile" else 2
@@ -98,7 +98,7 @@ def _sections(
     readings = _of_words("Readings and the levels that they reach", ("reading", "level", "what it says"), rows)
     yield "readings", "Readings", "What is watched", [readings]
     yield "alternatives", "Alternatives", "What could be done", _alternatives(document)
-    orders = _of_columns("Orders", order_columns(decision["actions"], request["basis"]))
+    orders = _of_columns("Orders", order_text_columns(decision["actions"], request["basis"]))
     said = [*decision["reasons"], f"When: {decision['timing']}.", *band_words(decision)]
     decided: list[Part] = [*([orders] if decision["actions"] else []), *(Words(each, "") for each in said)]
     yield "decision", "Decision", "What is decided, and why", decided
@@ -133,12 +133,12 @@ def _alternatives(document: Mapping[str, Any]) -> list[Part]:
     said = document["steps"][4]["narrative"]
     losses = _of_columns(f"Each played through the same years. {said}", columns, Looks(chosen=chosen))
     after = records_table(
-        "The portfolio after the orders of each", AFTER, weighed["alternatives"], Looks(chosen=chosen)
+        "The portfolio after the orders of each", AFTER_SECTIONS, weighed["alternatives"], Looks(chosen=chosen)
     )
     return [losses_picture(rows, chosen), losses, after]
 
 
-AFTER = (
+AFTER_SECTIONS = (
     Shown("alternative", "alternative", words=True),
     Shown("tracking_error", "tracking error", "% a year", scaled(100.0)),
     Shown("var", "VaR 95", "% of NAV", scaled(100.0)),

@@ -8,7 +8,7 @@ from typing import Any
 
 from desk.cycle.briefing import briefed
 from desk.language.checked import Orders, fault
-from desk.language.providers import LanguageModel, Message, ModelError, configured_model
+from desk.language.providers import LanguageModel, ModelError, ModelMessage, configured_model
 from foundation.blocks import with_minus
 from foundation.dataclasses import dataclass
 from foundation.paper.text_tables import wrapped
@@ -62,7 +62,7 @@ async def rewritten(model: LanguageModel, document: Mapping[str, Any], status: s
     actions = document["steps"][5]["output"]["actions"]
     sides = {each["asset"]: each["action"] for each in actions}
     try:
-        text = await model.complete([Message("system", INSTRUCTIONS), Message("user", data)])
+        text = await model.complete([ModelMessage("system", INSTRUCTIONS), ModelMessage("user", data)])
         reason = fault(text, record, Orders(sides, request["output"]["basis"]))
     except ModelError as error:
         text, reason = "", str(error).rstrip(".")

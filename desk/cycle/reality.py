@@ -19,7 +19,7 @@ from research.orders.bookkeeping.reconciliation import (
     ReconciledLine,
     fewest,
     named_causes,
-    reconcile,
+    reconcile_positions,
 )
 from research.orders.fills import Fill
 from research.portfolio import Portfolio
@@ -30,8 +30,8 @@ from research.portfolio.holdings.held_rows import CashLine, HeldRow, Positions
 
 REALITY = "reality"  # name of the control of a decision
 EARNED: tuple[EntryKind, ...] = ("fee", "interest", "dividend", "tax")  # kinds of cash that are no flow
-COMES: tuple[EntryKind, ...] = ("deposit", "interest")  # kinds that cash above the book's may be of
-GOES: tuple[EntryKind, ...] = ("fee", "withdrawal")  # kinds that cash below it may be of
+COMING_KINDS: tuple[EntryKind, ...] = ("deposit", "interest")  # kinds that cash above the book's may be of
+GOING_KINDS: tuple[EntryKind, ...] = ("fee", "withdrawal")  # kinds that cash below it may be of
 PATIENT = 3  # sessions in which a venue may show a split late, or an asset have no bar, before a person is asked
 CHOICE = "-"  # follows a venue in the name of an amount that no venue states
 
@@ -53,7 +53,7 @@ class AtVenue:
 
 
 @dataclass(frozen=True)
-class Difference:
+class BookDifference:
     """Units of an asset, or cash in a currency, that book and venue state otherwise.
 
     account  : name of the account, or "".
@@ -91,7 +91,7 @@ class Reality:
 
     sentence: str
     agrees: bool | None = None
-    differences: tuple[Difference, ...] = ()
+    differences: tuple[BookDifference, ...] = ()
     bookings: tuple[str, ...] = ()
     ended: frozenset[str] = frozenset()
 
@@ -167,7 +167,7 @@ def with_shown_dividends(book: Book, portfolio: Portfolio, there: AtVenue) -> Bo
     owed = book.with_dividends_of(portfolio.quoted).owed
     if there.open or not owed:
         return book
-    for line in reconcile(book, portfolio, there.positions, None):
+    for line in reconcile_positions(book, portfolio, there.positions, None):
         own = [each for each in owed if (each.account, each.currency) == (line.account, line.of)]
         causes = [Cause(each.account, each.currency, each.amount, each.text, each.entry_id) for each in own]
         whole = sum((each.amount for each in own), NO_AMOUNT)
@@ -203,23 +203,23 @@ def resting(splits: Sequence[BookSplit], portfolio: Portfolio) -> tuple[BookSpli
     return tuple(each for each in splits if (days >= np.datetime64(each.day)).sum() <= PATIENT)
 
 
-def not_shown(split: BookSplit, book: str, venue: str) -> Difference:
+def not_shown(split: BookSplit, book: str, venue: str) -> BookDifference:
     """A split that a venue has not shown for longer than it may take. book, venue : their names."""
     sentence = (
         f"{split.asset}: by the market's data it has {split.by.normalize():f} units for one since {split.day}, and "
         f"{venue} does not show it. Ask {venue}; where there was none, correct the data: {split.name} is not booked"
     )
-    return Difference("", split.asset, False, NO_AMOUNT, NO_AMOUNT, (split.name,), NO_AMOUNT, sentence)
+    return BookDifference("", split.asset, False, NO_AMOUNT, NO_AMOUNT, (split.name,), NO_AMOUNT, sentence)
 
 
-def differences(book: Book, portfolio: Portfolio, there: AtVenue) -> tuple[Difference, ...]:
+def book_differences(book: Book, portfolio: Portfolio, there: AtVenue) -> tuple[BookDifference, ...]:
     """The differences of book and venue.
 
     While orders are open there, units may differ by as much as is open in the book, and cash is not compared.
     """
     cash = {code for holder in book.holders for code in holder.cash} | {row.currency for row in there.positions.cash}
     causes, sure, found = named_causes(book, portfolio), set[str](), []
-    lines = [(line, line.of in cash) for line in reconcile(book, portfolio, there.positions, None)]
+    lines = [(line, line.of in cash) for line in reconcile_positions(book, portfolio, there.positions, None)]
     for line, is_cash in sorted(lines, key=lambda each: each[1]):  # units first: what explains them moved cash, too
         if not line.differs(is_cash) or (there.open and _is_open(book, line, is_cash)):
             continue
@@ -236,7 +236,9 @@ def differences(book: Book, portfolio: Portfolio, there: AtVenue) -> tuple[Diffe
         sure |= set(names)
         choices = tuple(each.name for each in of_line if each not in own and each.amount == rest)
         sentence = f"{_words(line, is_cash, book, there.positions.file, names)}; {_why(names, rest, bool(choices))}"
-        found.append(Difference(line.account, line.of, is_cash, line.book, line.broker, names, rest, sentence, choices))
+        found.append(
+            BookDifference(line.account, line.of, is_cash, line.book, line.broker, names, rest, sentence, choices)
+        )
     return tuple(found)
 
 
@@ -261,12 +263,12 @@ def _words(line: ReconciledLine, is_cash: bool, book: Book, venue: str, names: S
 def _why(names: Sequence[str], rest: Decimal, has_choices: bool) -> str:
     part = f", {listed(names)} a part of it" if names else ""
     if has_choices:
-        kinds = f"{listed(COMES if rest > 0 else GOES, 'or')}, which a person has to say"
+        kinds = f"{listed(COMING_KINDS if rest > 0 else GOING_KINDS, 'or')}, which a person has to say"
         return f"of {abs(rest):,.2f} the kind is not known: {kinds}{part}"
     return f"nothing that is listed explains it{part}" if rest else f"explained by {listed(names)}, which is not booked"
 
 
-def stray_activity(found: Collection[Difference], there: AtVenue, others: Collection[str]) -> Activity:
+def stray_activity(found: Collection[BookDifference], there: AtVenue, others: Collection[str]) -> Activity:
     """Fills of the assets that differ, and amounts of cash, by which the venue may explain differences.
 
     What it states as earned or paid can be booked; a deposit, a withdrawal or what is of no known kind, a person books.
@@ -278,7 +280,7 @@ def stray_activity(found: Collection[Difference], there: AtVenue, others: Collec
     return Activity(fills, entries=earned, proposals=tuple(each for each in there.cash if each not in earned))
 
 
-def stray_cash(found: Collection[Difference], venue: str, day: date) -> Activity:
+def stray_cash(found: Collection[BookDifference], venue: str, day: date) -> Activity:
     """Amounts that explain the cash that differs, each in the kinds that it may be of.
 
     None while units differ that nothing explains.
@@ -287,7 +289,7 @@ def stray_cash(found: Collection[Difference], venue: str, day: date) -> Activity
         return Activity(())
     proposals = []
     for each in found:
-        for kind in (COMES if each.rest > 0 else GOES) if each.rest else ():
+        for kind in (COMING_KINDS if each.rest > 0 else GOING_KINDS) if each.rest else ():
             about = (f"{venue}{CHOICE}{kind}", f"{day}", f"{abs(each.rest):f}", each.of, each.account)
             name = "-".join(filter(None, about))
             proposals.append(CashEntry(name, kind, day, each.account, each.of, each.rest))
@@ -304,7 +306,7 @@ def _is_choice(name: str, venue: str) -> bool:
 
 
 def reality_of(
-    found: tuple[Difference, ...], book: str, venue: str, later: str = "", rests: Sequence[BookSplit] = ()
+    found: tuple[BookDifference, ...], book: str, venue: str, later: str = "", rests: Sequence[BookSplit] = ()
 ) -> Reality:
     """The outcome of a comparison.
 

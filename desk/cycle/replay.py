@@ -26,8 +26,8 @@ from research.portfolio.holdings.nav_history import NavHistory
 from research.rules.protocol import RuleTraits, held_by
 
 CYCLE = "cycle"  # name of its backtest
-DRAWS = 1_000
-FIGURES = {  # shown: words, and by what the figure is multiplied
+REPLAY_DRAWS = 1_000
+REPLAY_FIGURES = {  # shown: words, and by what the figure is multiplied
     "loss": ("J, bp a year", 1.0),
     "cost": ("cost, bp a year", 1.0),
     "tracking_error": ("tracking error, % a year", 100.0),
@@ -36,7 +36,7 @@ FIGURES = {  # shown: words, and by what the figure is multiplied
     "growth": ("growth, % a year", 100.0),
     "max_drawdown": ("maximum drawdown, %", 100.0),
 }
-COMPARED = {"loss": ("J in bp a year", 1.0), "growth": ("Growth in points a year", 100.0)}
+COMPARED_FIGURES = {"loss": ("J in bp a year", 1.0), "growth": ("Growth in points a year", 100.0)}
 
 
 @dataclass(frozen=True, eq=False)
@@ -107,9 +107,9 @@ class Replayed:
     def text(self) -> str:
         """Both beside each other, their differences with intervals, and how often each alternative was taken."""
         table, dates = self.paired.table().to_dict(), self.paired.backtests[CYCLE].dates
-        columns = [Column("", "", [words for words, _ in FIGURES.values()], words=True)]
+        columns = [Column("", "", [words for words, _ in REPLAY_FIGURES.values()], words=True)]
         for name, figures in table.items():
-            known = [(figures[key], by) for key, (_, by) in FIGURES.items()]
+            known = [(figures[key], by) for key, (_, by) in REPLAY_FIGURES.items()]
             columns.append(Column(str(name), "", ["–" if x is None else f"{x * by:,.2f}" for x, by in known]))
         lines = [f"From {dates[1]:%Y-%m-%d} to {dates[-1]:%Y-%m-%d}", *text_rows(columns)]
         if any(figures["growth"] is None for figures in table.values()):
@@ -117,7 +117,7 @@ class Replayed:
         plain, cycle = (self.paired.backtests[name] for name in (self.policy, CYCLE))
         is_same = np.array_equal(plain.nav, cycle.nav)
         lines += [f"The cycle and {self.policy} are equal on all days."] if is_same else []
-        for metric, (words, by) in ({} if is_same else COMPARED).items():
+        for metric, (words, by) in ({} if is_same else COMPARED_FIGURES).items():
             apart = self.paired.evidence.differences(metric)[CYCLE]
             value, lower, upper = (by * each for each in (apart.value, apart.lower, apart.upper))
             low, high = (f"{end:+.2f}" if isfinite(end) else "no limit" for end in (lower, upper))
@@ -145,4 +145,4 @@ def replayed(portfolio: Portfolio, policy: Policy, name: str, first: str, last: 
     terms = conditions(whole, start=first, targets=targets)
     named = {name: policy, CYCLE: cycle}
     played = {each: backtest(whole.market, one, whole.costs, **terms, name=each) for each, one in named.items()}
-    return Replayed(pair(played, name, whole.tracking_penalty, DRAWS), cycle.chosen, name)
+    return Replayed(pair(played, name, whole.tracking_penalty, REPLAY_DRAWS), cycle.chosen, name)

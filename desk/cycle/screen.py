@@ -8,7 +8,7 @@ import pandas as pd
 from desk.cycle.cycle import Cycle
 from desk.cycle.monitor import NORMAL_LEVEL, Reading
 from foundation.blocks import Column, text_rows, with_minus
-from foundation.paper.text_tables import TEXT_WIDTH, lines_of, wrapped
+from foundation.paper.text_tables import TEXT_WIDTH, text_lines, wrapped
 from foundation.paper.wording import counted, percent
 from research.accounting.costs import BASIS_POINT
 from research.rules.standard_rule import points
@@ -123,7 +123,7 @@ def band_words(decision: Mapping[str, Any]) -> list[str]:
     return [f"Band: {points(band['half_width'])}, {usual}: {band['why']}{more}."]
 
 
-def order_columns(actions: Sequence[Mapping[str, Any]], basis: str) -> list[Column]:
+def order_text_columns(actions: Sequence[Mapping[str, Any]], basis: str) -> list[Column]:
     """The columns of the orders, the rationale last.  actions : as in a record."""
 
     def words(name: str) -> Column:
@@ -142,10 +142,10 @@ def order_columns(actions: Sequence[Mapping[str, Any]], basis: str) -> list[Colu
 
 def _orders(actions: Sequence[Mapping[str, Any]], basis: str, width: int) -> list[str]:
     """The orders as lines of a table, their rationales wrapped into the width that is left."""
-    *columns, rationale = order_columns(actions, basis)
+    *columns, rationale = order_text_columns(actions, basis)
     title, unit, *rows = text_rows(columns)
     indent = max(map(len, (title, unit, *rows))) + 2
-    why = [lines_of(each, width - indent) for each in rationale.cells]
+    why = [text_lines(each, width - indent) for each in rationale.cells]
     lines = [f"{title:{indent}}rationale", unit]
     for row, (first, *rest) in zip(rows, why, strict=True):
         lines += [f"{row:{indent}}{first}", *(f"{'':{indent}}{more}" for more in rest)]

@@ -18,7 +18,7 @@ from research.portfolio.holdings.rates import smallest
 
 Own = tuple[str, Allocated]  # with the id of the account's own order
 Units = dict[str, Decimal]  # by the id of the account's own order
-AT_ONCE = ""  # settlement day of what is there before the orders
+THERE_BEFORE = ""  # settlement day of what is there before the orders
 
 
 def allocations(journal: Journal, document: Mapping[str, Any]) -> list[Own]:
@@ -116,11 +116,11 @@ def _cash(
 ) -> Mapping[str, dict[str, Decimal]]:
     """By account and day on which it settles, the cash that comes, or below zero goes, also for buys that are open."""
     unlimited = Decimal(0) if "funding" in document else Decimal("Infinity")  # a list of before states no cash
-    cash = defaultdict[str, dict[str, Decimal]](lambda: defaultdict(Decimal, {AT_ONCE: unlimited}))
+    cash = defaultdict[str, dict[str, Decimal]](lambda: defaultdict(Decimal, {THERE_BEFORE: unlimited}))
     for account, amount in document.get("funding", {}).get("cash", {}).items():
-        cash[account][AT_ONCE] = decimal(amount)
+        cash[account][THERE_BEFORE] = decimal(amount)
     for _, record in booked:
-        day = rows[record.block]["settlement_date"] if record.block else AT_ONCE
+        day = rows[record.block]["settlement_date"] if record.block else THERE_BEFORE
         cash[record.account][day] -= SIGN_OF_SIDE[record.side] * decimal(record.amount) + decimal(record.fee)
     for block, units in are_open.items():
         for part in document["allocations"][block]:

@@ -16,9 +16,9 @@ from functools import cached_property
 from typing import Any, cast
 from urllib.parse import quote
 
-from desk.exchange.connection import Answer, ConnectedVenue, Connection
+from desk.exchange.connection import ConnectedVenue, Connection, VenueAnswer
 from desk.exchange.venue import Capabilities, OrderState, Status, SymbolRules
-from desk.feeds.adapter import Limits
+from desk.feeds.adapter import RateLimits
 from desk.feeds.fetching import read_key
 from desk.feeds.pace import Clock
 from desk.journal.records import Quote
@@ -34,7 +34,7 @@ from desk.tickets.formats.alpaca import (
 from desk.tickets.ticket import Order
 from foundation.arguments import shown
 from foundation.errors import ConfigError, DataError
-from research.orders.bookkeeping.columns import CASH_KINDS, VENUES
+from research.orders.bookkeeping.columns import CASH_KINDS, COLUMN_OF_VENUE
 from research.orders.fills import Fill
 from research.portfolio.holdings.cash_entries import CashEntry, EntryKind
 from research.portfolio.keys.ticket import ORDER_TYPES
@@ -42,7 +42,7 @@ from research.portfolio.keys.ticket import ORDER_TYPES
 KEY_VARIABLES = ("APCA_API_KEY_ID", "APCA_API_SECRET_KEY")  # environment variables, and headers with hyphens
 KEYS_FROM = "https://app.alpaca.markets"
 PAPER, LIVE, DATA = "https://paper-api.alpaca.markets", "https://api.alpaca.markets", "https://data.alpaca.markets"
-A_MINUTE = Limits(200, 60.0)
+A_MINUTE = RateLimits(200, 60.0)
 ORDERS_A_PAGE, ACTIVITIES_A_PAGE = 500, 100
 CLOSE_CUTOFF = timedelta(minutes=10)  # before the close, 15:50 in New York: from then on no order for it is taken
 OVERLAP = timedelta(seconds=1)  # asked for before `since`: whether that moment itself is in an answer is not documented
@@ -56,7 +56,7 @@ ENDED: Mapping[str, Status] = {  # any other status is of an order that is open
 COIN_PAIR = re.compile(r"(.+?)(USD[CT]?|BTC)")  # of a position, which has no stroke
 
 
-DONE = (None, "executed")  # statuses of an activity that moved cash; most state none
+EXECUTED = (None, "executed")  # statuses of an activity that moved cash; most state none
 
 
 def check_coins(document: Mapping[str, Any]) -> None:
@@ -143,7 +143,9 @@ class AlpacaVenue(ConnectedVenue):
         params = {"category": "non_trade_activity", "direction": "asc", "page_size": str(ACTIVITIES_A_PAGE)}
         params["after"] = (since - OVERLAP).isoformat()
         rows = self._pages("/account/activities", params, ACTIVITIES_A_PAGE, "page_token", "id")
-        return [self._cash_entry(row) for row in rows if self._number(row, "net_amount") and row.get("status") in DONE]
+        return [
+            self._cash_entry(row) for row in rows if self._number(row, "net_amount") and row.get("status") in EXECUTED
+        ]
 
     def cash(self, account: str) -> Mapping[str, Decimal]:
         """As `Venue.cash`."""
@@ -265,7 +267,7 @@ class AlpacaVenue(ConnectedVenue):
         if kind == "deposit" and amount < 0:
             kind = "withdrawal"
         return CashEntry(
-            entry_id=f"{VENUES['activity_type']}:{self._text(row, 'id')}",
+            entry_id=f"{COLUMN_OF_VENUE['activity_type']}:{self._text(row, 'id')}",
             kind=kind,
             day=self._moment({"date": f"{self._text(row, 'date')}T00:00:00Z"}, "date").date(),
             account=self._account,
@@ -303,7 +305,7 @@ class AlpacaVenue(ConnectedVenue):
     def _account(self) -> str:
         return self._text(self._record("/account"), "account_number")
 
-    def _refusal(self, answer: Answer) -> str:
+    def _refusal(self, answer: VenueAnswer) -> str:
         """The message of a refusal."""
         content = answer.content
         message = content.get("message") if isinstance(content, dict) else content

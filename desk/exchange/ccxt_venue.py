@@ -15,8 +15,8 @@ from typing import Any, ClassVar, cast
 
 from desk.exchange.connection import ConnectedVenue, Connection
 from desk.exchange.venue import Capabilities, Depth, NotKnown, OrderState, Status, SymbolRules
-from desk.exchange.venue_ids import LENGTHS, LETTERS_AND_DIGITS
-from desk.feeds.adapter import Limits
+from desk.exchange.venue_ids import ID_LENGTHS, LETTERS_AND_DIGITS
+from desk.feeds.adapter import RateLimits
 from desk.feeds.fetching import read_key
 from desk.feeds.pace import Clock
 from desk.journal.records import Quote
@@ -29,9 +29,9 @@ from foundation.paper.cells import number_text
 from research.orders.fills import Fill
 
 TRADES_A_PAGE = 1_000
-LEVELS = 100  # of each side of a book
+BOOK_LEVELS = 100  # of each side of a book
 DOLLAR_COINS = ("USDT", "USDC", "FDUSD")  # which count as US dollars, at par
-STATES: Mapping[str, Status] = {
+STATUS_OF_EXCHANGE: Mapping[str, Status] = {
     "open": "open",
     "closed": "filled",
     "canceled": "cancelled",
@@ -60,8 +60,8 @@ class CcxtVenue(ConnectedVenue):
     """
 
     exchange, path = "binance", "/api/v3"
-    pace = Limits(20, 1.0)
-    capabilities = Capabilities(frozenset({"market", "limit"}), LENGTHS[exchange], LETTERS_AND_DIGITS)
+    pace = RateLimits(20, 1.0)
+    capabilities = Capabilities(frozenset({"market", "limit"}), ID_LENGTHS[exchange], LETTERS_AND_DIGITS)
     terms: ClassVar[Mapping[str, str]] = {}  # of every order, as the exchange names them
 
     def __init__(
@@ -151,7 +151,7 @@ class CcxtVenue(ConnectedVenue):
 
     def depth(self, symbols: Iterable[str]) -> Mapping[str, Depth]:
         """The books of its pairs, and the fee of orders that take them, as the exchange states it for new accounts."""
-        books = {symbol: self._call("fetch_order_book", symbol, LEVELS) for symbol in self._known(symbols)}
+        books = {symbol: self._call("fetch_order_book", symbol, BOOK_LEVELS) for symbol in self._known(symbols)}
         return {
             symbol: Depth(_levels(book["bids"])[::-1], _levels(book["asks"]), self._fee(self._api.markets[symbol]))
             for symbol, book in books.items()
@@ -244,7 +244,7 @@ class CcxtVenue(ConnectedVenue):
         reference, stated, filled = row.get("id"), row.get("clientOrderId"), row.get("filled")
         if not reference or not stated or filled is None or stated != (client_id or stated):
             raise NotKnown(f"{self.name} gives no order {client_id}: found {shown(row.get('info'))}. Ask again later.")
-        status = STATES.get(str(row["status"]), "open")
+        status = STATUS_OF_EXCHANGE.get(str(row["status"]), "open")
         self._orders[reference] = stated, row["symbol"]
         reason = "" if status in ("open", "filled") else f"it is {row['status']} at {self.exchange}"
         return OrderState(stated, status, Decimal(filled), reference, reason)

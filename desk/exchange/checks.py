@@ -17,7 +17,7 @@ from desk.exchange.venue import SymbolRules
 from desk.journal.records import Quote
 from desk.journal.tickets import AFTER_REFUSAL
 from desk.tickets.formats.carried import cusip_of
-from desk.tickets.order_ids import list_id, number
+from desk.tickets.order_ids import list_id, rounded_number
 from foundation.canonical import decimal
 from foundation.dataclasses import dataclass, replace
 from foundation.paper.wording import counted
@@ -30,7 +30,7 @@ BASIS_POINTS = 1e4  # of one
 ISSUER = slice(6)  # of a CUSIP: the number of the issuer
 ISIN = re.compile("[A-Z]{2}[A-Z0-9]{9}[0-9]")
 SMALLEST_CASH = Decimal("-0.01")  # a balance that rounding may leave
-PAPER = "paper"
+PAPER_VENUE = "paper"
 APPROVED = "approved"  # name of the check of approvals
 
 
@@ -50,25 +50,25 @@ def checked(moment: Moment) -> list[Check]:
 
     Of a resumed ticket, orders that the journal has not are looked at by themselves, too.
     """
-    wanted = [*ALWAYS, LEFT] if moment.state.sent else [*ALWAYS, *FIRST]
-    found = [Check(name, tuple({**ALWAYS, **FIRST}[name](moment))) for name in wanted]
+    wanted = [*ALWAYS_CHECKED, LEFT] if moment.state.sent else [*ALWAYS_CHECKED, *FIRST_CHECKS]
+    found = [Check(name, tuple({**ALWAYS_CHECKED, **FIRST_CHECKS}[name](moment))) for name in wanted]
     if moment.state.sent and moment.new:
         new = replace(moment, orders=moment.new)
-        found += [Check(name, tuple(FIRST[name](new))) for name in RESUMED]
+        found += [Check(name, tuple(FIRST_CHECKS[name](new))) for name in RESUMED]
     return found
 
 
 def faults_between(moment: Moment) -> list[str]:
     """The sentences that stand against the next slices of a ticket of which earlier ones were sent."""
-    every = {**ALWAYS, **FIRST}
-    return [fault for name in BETWEEN for fault in every[name](moment)]
+    every = {**ALWAYS_CHECKED, **FIRST_CHECKS}
+    return [fault for name in BETWEEN_ORDERS for fault in every[name](moment)]
 
 
 # -- the ticket --------------------------------------------------------------------------------------------------------
 
 
 def _version(moment: Moment) -> Faults:
-    if not moment.sending and moment.venue != PAPER:
+    if not moment.sending and moment.venue != PAPER_VENUE:
         yield f"The ticket is of version 1, which only the paper venue takes: found {moment.venue}. {moment.anew}"
 
 
@@ -226,7 +226,7 @@ def _holdings(moment: Moment) -> Faults:
     for each in moment.orders:
         before = getattr(each.order, "shares_before", None)
         held = moment.units.get(each.order.account, {}).get(each.symbol, NO_AMOUNT)
-        if before is not None and number(float(held)) != number(before):
+        if before is not None and rounded_number(float(held)) != rounded_number(before):
             found = f"{held.normalize():,f} at {moment.venue}, and the list was made with {before:,.10g}"
             fix = f"Correct the holdings of {moment.document['file']}. {moment.anew}"
             if moment.since:
@@ -256,7 +256,7 @@ def _venue(moment: Moment) -> Faults:
     venues = moment.limits.get("venues")
     for each in moment.orders:
         wanted = venues.get(each.order.account, "none of them") if venues else moment.venue
-        if moment.venue not in (wanted, PAPER):
+        if moment.venue not in (wanted, PAPER_VENUE):
             yield _fault(each, "venue", moment.venue, f"Account {each.order.account} trades on {wanted} (venues).")
         if each.order_type not in moment.capabilities.order_types:
             known = ", ".join(sorted(moment.capabilities.order_types))
@@ -265,7 +265,7 @@ def _venue(moment: Moment) -> Faults:
             )
         if hasattr(each.order, "symbol") and each.symbol not in moment.rules:
             fix = f"{moment.venue} does not know it: state the right one under `ticket: symbols`."
-            if moment.venue == PAPER:
+            if moment.venue == PAPER_VENUE:
                 fix += " Paper knows those of its quotes or bars."
             yield _fault(each, "symbol", each.symbol, fix)
         else:
@@ -308,7 +308,7 @@ def _slices(moment: Moment) -> Faults:
             )
 
 
-ALWAYS: Mapping[str, Callable[[Moment], Iterable[str]]] = {
+ALWAYS_CHECKED: Mapping[str, Callable[[Moment], Iterable[str]]] = {
     "version": _version,
     "not expired": _expiry,
     APPROVED: _approval,
@@ -317,7 +317,7 @@ ALWAYS: Mapping[str, Callable[[Moment], Iterable[str]]] = {
     "market open": _open,
     "quotes in the collar": _collar,
 }
-FIRST: Mapping[str, Callable[[Moment], Iterable[str]]] = {
+FIRST_CHECKS: Mapping[str, Callable[[Moment], Iterable[str]]] = {
     "portfolio file": _files,
     "no duplicates": _duplicates,
     "size of orders": _notional,
@@ -330,7 +330,7 @@ FIRST: Mapping[str, Callable[[Moment], Iterable[str]]] = {
 }
 LEFT = "cash on settlement"  # of a resumed ticket: by the orders that are left
 RESUMED = ("size of orders", "issuers", "holdings", "known to the venue")  # of orders that were never sent
-BETWEEN = ("not stopped", "limits of the day", "market open", "quotes in the collar")  # before later slices
+BETWEEN_ORDERS = ("not stopped", "limits of the day", "market open", "quotes in the collar")  # before later slices
 
 
 def _fault(each: TicketOrder, field: str, found: str, fix: str) -> str:

@@ -16,9 +16,9 @@ from typing import Any, NamedTuple, NoReturn, Self, cast
 from urllib.parse import urlencode, urlsplit
 
 from desk.exchange.venue import NotKnown, OrderState
-from desk.feeds.adapter import Limits
+from desk.feeds.adapter import RateLimits
 from desk.feeds.fetching import masked
-from desk.feeds.pace import Clock, Pace
+from desk.feeds.pace import Clock, RequestPace
 from desk.feeds.transport import UNTRUSTED, Fault, Http
 from foundation.arguments import cut, shown
 from foundation.errors import DataError
@@ -26,7 +26,7 @@ from foundation.errors import DataError
 OPEN_OUTCOMES = (HTTPStatus.REQUEST_TIMEOUT, HTTPStatus.TOO_MANY_REQUESTS)  # beside 500 and above
 
 
-class Answer(NamedTuple):
+class VenueAnswer(NamedTuple):
     """An answer. status : of HTTP, below 500. content : its JSON, with numbers as Decimal; None without. text : it."""
 
     status: int
@@ -50,16 +50,16 @@ class Connection:
         name: str,
         headers: Mapping[str, str],
         secrets: Sequence[str],
-        limits: Limits,
+        limits: RateLimits,
         clock: Clock,
         transport: Http | None = None,
     ) -> None:
         self.name, self.clock, self._headers, self._secrets = name, clock, headers, secrets
-        self._pace, self._transport = Pace(name, limits, Path(), clock), transport or Http()
+        self._pace, self._transport = RequestPace(name, limits, Path(), clock), transport or Http()
 
     def ask(
         self, method: str, url: str, params: Mapping[str, str] | None = None, body: Mapping[str, Any] | None = None
-    ) -> Answer:
+    ) -> VenueAnswer:
         """The answer to one request, sent once.
 
         params : parameters of the URL.
@@ -70,7 +70,7 @@ class Connection:
         headers = {} if body is None else {"Content-Type": "application/json"}
         return self.send(method, f"{url}?{urlencode(params)}" if params else url, headers, content)
 
-    def send(self, method: str, url: str, headers: Mapping[str, str], body: bytes | None = None) -> Answer:
+    def send(self, method: str, url: str, headers: Mapping[str, str], body: bytes | None = None) -> VenueAnswer:
         """The answer to one request, sent once.
 
         Raises : NotKnown where the outcome is open; DataError for a certificate that is not valid, a redirection, and
@@ -91,9 +91,9 @@ class Connection:
         if reply.status in OPEN_OUTCOMES or reply.status >= HTTPStatus.INTERNAL_SERVER_ERROR:
             raise NotKnown(f"{answer_text}. Ask again later.")
         if reply.status == HTTPStatus.NO_CONTENT:
-            return Answer(reply.status, None, text)
+            return VenueAnswer(reply.status, None, text)
         try:
-            return Answer(reply.status, json.loads(text, parse_float=Decimal), text)
+            return VenueAnswer(reply.status, json.loads(text, parse_float=Decimal), text)
         except (ValueError, RecursionError):
             raise NotKnown(f"{answer_text}, which is no JSON. Ask again later.") from None
 

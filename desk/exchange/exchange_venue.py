@@ -20,7 +20,7 @@ from foundation.errors import DataError
 from research.orders.fills import Fill
 from research.portfolio.holdings.blotter import NO_AMOUNT
 
-LOST = (
+LOST_ANSWER = (
     "It takes no client ids: an order that gets no answer is neither asked for nor sent again, and has to be looked "
     "for by hand. Its fills are those that it reports when an order is placed; fees that it does not report are taken "
     "for zero."
@@ -29,7 +29,7 @@ LOST = (
 
 REJECTED = ("rejected", "refused", "failed")  # answers that say that nothing was traded
 SMALLEST_PRICE = Decimal("1e-18")  # of one unit
-UNFINISHED = ("open", "pending", "new", "accepted", "partially_filled")  # and that it may trade later
+OPEN_STATUSES = ("open", "pending", "new", "accepted", "partially_filled")  # and that it may trade later
 
 
 class IExchange(ABC):
@@ -76,7 +76,7 @@ class ExchangeVenue:
 
     def __init__(self, exchange: IExchange, money: str, currency: str, clock: Callable[[], datetime] = utc_now) -> None:
         self.exchange, self.money, self.currency, self.now = exchange, money, currency, clock
-        self.name, self.notes = type(exchange).__name__, (f"On {type(exchange).__name__}. {LOST}",)
+        self.name, self.notes = type(exchange).__name__, (f"On {type(exchange).__name__}. {LOST_ANSWER}",)
         self._fills: list[Fill] = []
 
     def wait(self, until: datetime) -> None:
@@ -92,7 +92,7 @@ class ExchangeVenue:
             done = self.exchange.execute_trade(order.symbol, units, order.side)
         except Exception as error:
             raise NotKnown(f"{type(error).__name__}: {error}") from error
-        if not isinstance(done, Mapping) or done.get("status") in UNFINISHED:
+        if not isinstance(done, Mapping) or done.get("status") in OPEN_STATUSES:
             raise NotKnown(f"it answered {done!r}")
         if done.get("status") in REJECTED:
             return OrderState(client_id, "refused", reason=str(done.get("reason", "no reason is given")))

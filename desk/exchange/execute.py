@@ -26,7 +26,7 @@ from desk.exchange.venue import NotKnown, OrderState, QuotedFill, Status, Venue,
 from desk.journal.chain import Entry, Event
 from desk.journal.fills import fill_event
 from desk.journal.journal import Journal
-from desk.journal.records import Acknowledged, Cancelled, Filled, OrderSent, Quote, Record, Refused
+from desk.journal.records import Acknowledged, Cancelled, EntryContent, Filled, OrderSent, Quote, Refused
 from desk.journal.tickets import cross_events, ticket_event, ticket_state
 from desk.tickets.exchange_orders import ExchangeOrder
 from foundation.canonical import decimal
@@ -39,12 +39,12 @@ from research.portfolio.holdings.blotter import NO_AMOUNT, SIGN_OF_SIDE
 from research.portfolio.keys.ticket import MARKET_ORDER
 
 ENDED_WITH_DAY = "it ended with its day"
-SHOWN = 5  # accounts without cash that are named
-WAITS = (0.5, 2.0, 5.0)  # seconds before each question for an order that got no answer, or is not filled yet
+ACCOUNTS_NAMED = 5  # accounts without cash that are named
+QUESTION_WAITS = (0.5, 2.0, 5.0)  # seconds before each question for an order that got no answer, or is not filled yet
 
 
 @dataclass(frozen=True)
-class Sent:
+class SentResult:
     """An order, and its outcome.
 
     order    : the order.
@@ -76,7 +76,7 @@ class Execution:
 
     journal  : the journal, open.
     venue    : the venue.
-    document : the ticket (`ticket_json.read_document`).
+    document : the ticket (`ticket_json.read_ticket_file`).
     orders   : its orders in the sequence in which they are sent.
     quotes   : quotes of the moment by symbol, which the journal keeps.
     stop     : gives why nothing more is to be sent, or "".
@@ -95,14 +95,14 @@ class Execution:
     wait: Callable[[float], None] = time.sleep
     fills: list[Fill] = field(default_factory=list)
     _new: set[tuple[str, int | None]] = field(default_factory=set)
-    _open: list[Sent] = field(default_factory=list)
-    _unpaid: list[Sent] = field(default_factory=list)
+    _open: list[SentResult] = field(default_factory=list)
+    _unpaid: list[SentResult] = field(default_factory=list)
     _units: dict[str, dict[str, float]] = field(default_factory=dict)  # of accounts, by the id of their buy
     _waited: bool = False
     _halted: str = ""
     _is_silent: bool = False
 
-    def run(self) -> Iterator[Sent]:
+    def run(self) -> Iterator[SentResult]:
         """Send what was not sent, in turn, and give what became of each order; then take the fills."""
         self._halted = self.stop()
         if not self.document["orders"]:
@@ -155,18 +155,18 @@ class Execution:
     def _let_fill(self) -> None:
         """Give open orders at market a few seconds: most venues fill an order after taking it."""
         with suppress(NotKnown):  # the order is there, and the next call asks for it
-            for seconds in () if self._halted else WAITS:
+            for seconds in () if self._halted else QUESTION_WAITS:
                 if not any(each.is_about_to_fill for each in self._open):
                     break
                 self.venue.wait(self.venue.now() + timedelta(seconds=seconds))
                 self._open = [self._asked_again(each) for each in self._open]
 
-    def _asked_again(self, sent: Sent) -> Sent:
+    def _asked_again(self, sent: SentResult) -> SentResult:
         state = self.venue.state(sent.order.venue_id) if sent.is_about_to_fill else None
         if state is None:
             return sent
         self._journal_answer(sent.order, state)
-        return Sent(sent.order, state)
+        return SentResult(sent.order, state)
 
     def _await(self, minutes: float) -> None:
         """Take the fills so far, wait for the moment of later slices, and see what stands against them then."""
@@ -201,39 +201,39 @@ class Execution:
 
     # -- one order -----------------------------------------------------------------------------------------------------
 
-    def _sent(self, order: TicketOrder) -> Sent:
+    def _sent(self, order: TicketOrder) -> SentResult:
         """Send an order, unless the venue has it, or something stands against it."""
         if self._is_silent:
-            return Sent(order, None, self._halted, is_known=not self._may_be_there(order))
+            return SentResult(order, None, self._halted, is_known=not self._may_be_there(order))
         is_placed = True
         try:
             if (known := self._known(order)) is not None:
-                return Sent(order, known)
+                return SentResult(order, known)
             is_placed = False
             self._halted = self._halted or self.stop()
             if self._halted:
-                return Sent(order, None, self._halted)
+                return SentResult(order, None, self._halted)
             paid, why = self._paid(order)
             if why and not self._waited:
                 self._waited = True  # once at each moment
                 self._let_fill()
                 paid, why = self._paid(order)
             if paid is None:
-                return Sent(order, None, why)
+                return SentResult(order, None, why)
             if why:
                 left = decimal(order.quantity or 0.0) - decimal(paid.quantity or 0.0)
-                self._unpaid.append(Sent(replace(order, order=part_of(order.order, float(left))), None, why))
+                self._unpaid.append(SentResult(replace(order, order=part_of(order.order, float(left))), None, why))
             order, is_placed = paid, True
             state = self._placed(order)
         except NotKnown as error:
             self._fall_silent(error, order if is_placed else None)
             if not is_placed:
-                return Sent(order, None, self._halted)
-            return Sent(order, None, f"It is not known whether {self.venue.name} has it: {error}", is_known=False)
+                return SentResult(order, None, self._halted)
+            return SentResult(order, None, f"It is not known whether {self.venue.name} has it: {error}", is_known=False)
         if not self._has_ids:
             self._take_fills()  # nobody can ask for them later
         self._journal_answer(order, state)
-        return Sent(order, state)
+        return SentResult(order, state)
 
     def _may_be_there(self, order: TicketOrder) -> bool:
         """True for an order that an earlier call sent, or was about to send."""
@@ -292,7 +292,7 @@ class Execution:
         try:
             return self.venue.place(order.order, order.venue_id)
         except NotKnown:
-            for seconds in WAITS:
+            for seconds in QUESTION_WAITS:
                 self.wait(seconds)
                 if (state := self.venue.state(order.venue_id)) is not None:
                     return state
@@ -314,7 +314,7 @@ class Execution:
         units, short = payable(self.journal, self.document, order.id, largest, self.quotes)
         total, why = sum(units.values(), NO_AMOUNT), ""
         if total < largest:
-            why = f"the cash of {counted(len(short), 'account')} does not suffice: {listed(short, most=SHOWN)}"
+            why = f"the cash of {counted(len(short), 'account')} does not suffice: {listed(short, most=ACCOUNTS_NAMED)}"
         part = order if total == largest else replace(order, order=part_of(order.order, float(total)))
         if not total or (why and order.id in self.document.get("slices", {})):  # slices are sent whole
             return None, why
@@ -379,7 +379,7 @@ class Execution:
 
     def _journal_answer(self, order: TicketOrder, state: OrderState) -> None:
         """Journal what the venue says of an order."""
-        about, records = (self.venue.name, order.venue_id), list[Record]()
+        about, records = (self.venue.name, order.venue_id), list[EntryContent]()
         if state.status == "refused":
             records.append(Refused(state.reason, *about))
         else:
@@ -389,7 +389,7 @@ class Execution:
             records.append(Cancelled(*about, float(decimal(whole) - state.filled), state.reason))
         self.journal.append([self._event(order, record) for record in records])
 
-    def _event(self, order: TicketOrder, record: Record) -> Event:
+    def _event(self, order: TicketOrder, record: EntryContent) -> Event:
         return ticket_event(self.document, record, order.id)
 
     # -- fills ---------------------------------------------------------------------------------------------------------
@@ -409,7 +409,7 @@ class Execution:
         events = list[Event]()
         for fill in new:
             order = orders[fill.order_id]
-            mine = fill_of(order, fill)
+            mine = _fill_of(order, fill)
             ticket, portfolio = self.document["hash"], self.document["portfolio"]
             quote = fill.quote if isinstance(fill, QuotedFill) else quotes.get(order.symbol)
             events.append(fill_event(mine, ticket, portfolio, venue_id=order.venue_id, quote=quote))
@@ -424,7 +424,7 @@ def _cash_of(fill: Fill, currency: str) -> Decimal:
     return (bought if fill.asset == currency else NO_AMOUNT) - paid
 
 
-def fill_of(order: TicketOrder, fill: Fill) -> Fill:
+def _fill_of(order: TicketOrder, fill: Fill) -> Fill:
     """A fill of a venue with the names of the ticket. Raises DataError for one of another symbol or side."""
     names = {order.symbol, order.item}
     if fill.asset not in names or fill.side != order.order.side:

@@ -21,11 +21,11 @@ from typing import Any, NoReturn, cast
 from urllib.parse import urlsplit
 
 from desk.exchange.ccxt_venue import moment_of_milliseconds
-from desk.exchange.connection import Answer, ConnectedVenue, Connection
+from desk.exchange.connection import ConnectedVenue, Connection, VenueAnswer
 from desk.exchange.venue import Capabilities, NotKnown, OrderState, Status, SymbolRules
-from desk.exchange.venue_ids import LENGTHS, LETTERS_AND_DIGITS
-from desk.feeds.adapter import Limits
-from desk.feeds.pace import Clock, Pace
+from desk.exchange.venue_ids import ID_LENGTHS, LETTERS_AND_DIGITS
+from desk.feeds.adapter import RateLimits
+from desk.feeds.pace import Clock, RequestPace
 from desk.feeds.transport import LOCAL, Http
 from desk.journal.records import Quote
 from desk.tickets.exchange_orders import ExchangeOrder
@@ -48,7 +48,7 @@ CONFIRMED: Mapping[str, str] = {  # questions that are confirmed, by their id, a
 }
 ENDED_AT_IB: Mapping[str, Status] = {"Filled": "filled", "Cancelled": "cancelled", "Inactive": "refused"}  # else open
 ORDERS_PATH, TRADES_PATH, ACCOUNTS_PATH = "/iserver/account/orders", "/iserver/account/trades", "/portfolio/accounts"
-ALL_REQUESTS, LISTS = Limits(10, 1.0), Limits(1, 5.0)  # of all requests; of each of the three paths above
+ALL_REQUESTS, LISTS = RateLimits(10, 1.0), RateLimits(1, 5.0)  # of all requests; of each of the three paths above
 TAKEN_ID, NO_SESSION = "Local order ID=", re.compile("no bridge|not authenticated|query /accounts")  # in errors
 MAX_QUESTIONS, MAX_LISTS, MAX_QUOTES = 10, 5, 100  # about an order; until the list is whole; in one request
 QUOTE_PAUSES = (0.0, 1.0, 1.0, 1.0, 1.0)  # seconds before each request for the same quotes
@@ -79,7 +79,7 @@ class InteractiveBrokersVenue(ConnectedVenue):
     Raises    : DataError where nobody is logged in, or not with such an account.
     """
 
-    capabilities = Capabilities(frozenset(IB_TYPES), LENGTHS["interactive_brokers"], LETTERS_AND_DIGITS, True)
+    capabilities = Capabilities(frozenset(IB_TYPES), ID_LENGTHS["interactive_brokers"], LETTERS_AND_DIGITS, True)
 
     def __init__(
         self, name: str, currency: str, exchanges: Mapping[str, str], *, live: bool = False, address: str = "",
@@ -90,7 +90,9 @@ class InteractiveBrokersVenue(ConnectedVenue):
         clock = clock or Clock()
         transport = Http(verified=urlsplit(self._address).hostname not in LOCAL)
         super().__init__(Connection(name, {}, (), ALL_REQUESTS, clock, transport))
-        self._paces = {path: Pace(name, LISTS, Path(), clock) for path in (ORDERS_PATH, TRADES_PATH, ACCOUNTS_PATH)}
+        self._paces = {
+            path: RequestPace(name, LISTS, Path(), clock) for path in (ORDERS_PATH, TRADES_PATH, ACCOUNTS_PATH)
+        }
         self._references = dict[str, str]()  # by client id, IB's own
         self._conids, self._contracts = dict[str, int | None](), dict[int, dict[str, Any]]()
         self._rates = {currency: Decimal(1)}
@@ -219,7 +221,7 @@ class InteractiveBrokersVenue(ConnectedVenue):
 
     def _ask(
         self, method: str, path: str, params: Mapping[str, str] | None = None, body: Mapping[str, Any] | None = None
-    ) -> Answer:
+    ) -> VenueAnswer:
         """The answer to a request. Raises, besides what `Connection.ask` does, DataError where the session ended."""
         if path in self._paces:
             self._paces[path].turn()
@@ -234,7 +236,7 @@ class InteractiveBrokersVenue(ConnectedVenue):
             f"{self._address.partition('/v1')[0]}, and end other sessions of this user; then call again."
         )
 
-    def _content(self, answer: Answer) -> Any:
+    def _content(self, answer: VenueAnswer) -> Any:
         if answer.status >= 400 or (isinstance(answer.content, dict) and answer.content.get("error")):
             raise DataError(f"{self.name} refuses a question: {shown(answer.text)} (status {answer.status}).")
         return answer.content

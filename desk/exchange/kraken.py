@@ -17,8 +17,8 @@ from typing import Any, ClassVar
 
 from desk.exchange.ccxt_venue import CcxtVenue, moment_of_milliseconds
 from desk.exchange.venue import Capabilities, NotKnown, OrderState
-from desk.exchange.venue_ids import LENGTHS, LETTERS_AND_DIGITS
-from desk.feeds.adapter import Limits
+from desk.exchange.venue_ids import ID_LENGTHS, LETTERS_AND_DIGITS
+from desk.feeds.adapter import RateLimits
 from desk.tickets.exchange_orders import ExchangeOrder
 from desk.tickets.ticket import Order
 from foundation.errors import DataError
@@ -33,8 +33,8 @@ class KrakenVenue(CcxtVenue):
     """An account at Kraken, as `CcxtVenue`; it has no test network."""
 
     exchange, path = "kraken", ""
-    pace = Limits(15, 45.0)
-    capabilities = Capabilities(frozenset({"market", "limit"}), LENGTHS[exchange], LETTERS_AND_DIGITS)
+    pace = RateLimits(15, 45.0)
+    capabilities = Capabilities(frozenset({"market", "limit"}), ID_LENGTHS[exchange], LETTERS_AND_DIGITS)
     terms: ClassVar[Mapping[str, str]] = {"oflags": "fciq"}
 
     def _opened(self, key: str, secret: str, live: bool, address: str) -> Any:

@@ -55,7 +55,7 @@ class Place(NamedTuple):
 class Moment:
     """The facts of a ticket that is to be sent.
 
-    document     : the ticket (`ticket_json.read_document`).
+    document     : the ticket (`ticket_json.read_ticket_file`).
     orders       : its orders in the sequence in which they are sent.
     left         : those of which, or slices of which, the journal has no answer of the venue; () where it is replaced.
     due          : those that are still to move cash: of `left` those that are neither open at the venue nor filled, and

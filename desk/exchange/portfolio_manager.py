@@ -13,7 +13,7 @@ from typing import Any
 
 from desk.exchange.checks import checked
 from desk.exchange.exchange_venue import ExchangeVenue, IExchange, balances_of, prices_of
-from desk.exchange.execute import Execution, Sent
+from desk.exchange.execute import Execution, SentResult
 from desk.exchange.moment import ANSWER_KINDS, Place, moment_of
 from desk.exchange.stops import alone, stop_file
 from desk.journal.chain import Event
@@ -95,7 +95,7 @@ class PortfolioManager:
         with alone(self.portfolio.name), Journal() as journal:
             place = Place({}, f"rebalance trades {self.file}", stop_file())
             moment = moment_of(document, journal, venue, place)
-            trades = [_trade(Sent(order, None)) for order in moment.orders]
+            trades = [_trade(SentResult(order, None)) for order in moment.orders]
             errors = [fault for check in checked(moment) for fault in check.faults]
             if errors or dry_run:
                 return {"status": "failed" if errors else "dry_run", "trades": trades, "errors": errors}
@@ -148,7 +148,7 @@ def _fractions(portfolio: Portfolio, weights: Array) -> dict[str, float]:
     return dict(zip(portfolio.market.assets, map(float, weights), strict=True))
 
 
-def _trade(sent: Sent) -> dict[str, Any]:
+def _trade(sent: SentResult) -> dict[str, Any]:
     """An order as a trade of the result."""
     order, state = sent.order, sent.state
     return {

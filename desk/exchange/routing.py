@@ -9,13 +9,13 @@ from decimal import Decimal
 from typing import Any
 
 from desk.exchange.moment import own_entries
-from desk.exchange.ticket_orders import TicketOrder, orders_of, part_of
+from desk.exchange.ticket_orders import TicketOrder, orders_of_ticket, part_of
 from desk.exchange.venue import Depth, NotKnown, SymbolRules, Venue, depth_of
 from desk.exchange.venue_ids import venue_id
 from desk.journal.journal import Journal
 from desk.journal.records import Cancelled, Filled, OrderSent, Refused
 from desk.journal.tickets import ticket_state
-from desk.tickets.order_ids import number
+from desk.tickets.order_ids import rounded_number
 from desk.tickets.ticket import Order
 from foundation.canonical import decimal
 from foundation.dataclasses import dataclass, replace
@@ -54,7 +54,7 @@ def routing(document: Mapping[str, Any], journal: Journal, venues: Sequence[Venu
              the units with which the list was made, or the ticket was sent to another one; NotKnown where a venue
              gives no answer before anything is sent, or none of them does.
     """
-    orders = orders_of(document)
+    orders = orders_of_ticket(document)
     symbols = list(dict.fromkeys(order.symbol for order in orders if isinstance(order, Order)))
     state = {venue.name: _AtVenue(venue, symbols, document) for venue in venues}
     all_answer = _all_answer(state.values(), is_sent=bool(ticket_state(journal, document["hash"]).sent))
@@ -116,9 +116,9 @@ def _routed(order: Order, left: Decimal, state: Mapping[str, "_AtVenue"]) -> Rou
     return Routed(order, tuple(routed(order.side, left, offers, price)), alone)
 
 
-def check_whole(document: Mapping[str, Any], journal: Journal, venue: str) -> None:
+def check_other_venues(document: Mapping[str, Any], journal: Journal, venue: str) -> None:
     """Raise ConfigError where an order of a ticket was sent to another venue than one, or there in part."""
-    for order in orders_of(document):
+    for order in orders_of_ticket(document):
         name, in_slices = order.client_order_id, order.client_order_id in document.get("slices", {})
         for entry in journal.entries(order=name, kind=OrderSent.kind):
             if entry.ticket != document["hash"]:
@@ -140,7 +140,7 @@ def _open(journal: Journal, part: TicketOrder) -> Decimal:
 
 def _check_held(order: Order, state: Iterable["_AtVenue"]) -> None:
     held = sum((at.units(order) for at in state), NO_AMOUNT)
-    if order.shares_before is not None and number(float(held)) != number(order.shares_before):
+    if order.shares_before is not None and rounded_number(float(held)) != rounded_number(order.shares_before):
         raise ConfigError(
             f"The venues have {held.normalize():,f} {order.symbol} together, and the list was made with "
             f"{order.shares_before:,.10g}: correct the holdings, and make the list anew."

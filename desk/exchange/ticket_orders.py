@@ -99,7 +99,7 @@ class TicketOrder:
             yield self.order.currency, -way * decimal(self.order.notional) - decimal(self.order.cost)
 
 
-def orders_of(document: Mapping[str, Any]) -> list[Order | ExchangeOrder]:
+def orders_of_ticket(document: Mapping[str, Any]) -> list[Order | ExchangeOrder]:
     """The orders of a ticket in the sequence in which they are sent: sells, exchanges of money, buys."""
     kind = RatedOrder if document.get("cash") else Order
     every = [kind(**row) for row in document["orders"]]
@@ -109,7 +109,7 @@ def orders_of(document: Mapping[str, Any]) -> list[Order | ExchangeOrder]:
 
 def ticket_orders(document: Mapping[str, Any], venue: Capabilities) -> tuple[TicketOrder, ...]:
     """The orders of a ticket under their client ids at a venue, in the sequence in which they are sent."""
-    return tuple(TicketOrder(each, _client_id(each, 0, venue)) for each in orders_of(document))
+    return tuple(TicketOrder(each, _client_id(each, 0, venue)) for each in orders_of_ticket(document))
 
 
 def in_slices(document: Mapping[str, Any], orders: Iterable[TicketOrder], venue: Capabilities) -> list[TicketOrder]:

@@ -10,14 +10,14 @@ import string
 from foundation.arguments import refuse
 
 LETTERS_AND_DIGITS = string.ascii_lowercase + string.digits
-LENGTHS = {  # most characters of an id; all take the alphabet
+ID_LENGTHS = {  # most characters of an id; all take the alphabet
     "alpaca": 128,
     "binance": 36,
     "interactive_brokers": 64,
     "kraken": 18,
     "okx": 32,
 }
-LONGEST = 48  # characters: 248 bits; more would repeat the hash
+LONGEST_ID = 48  # characters: 248 bits; more would repeat the hash
 LEAST_BITS = 80  # of an id, as of an order's own: 1e5 orders collide once in 1e14 tries
 
 
@@ -30,10 +30,10 @@ def venue_id(order_id: str, part: int, attempt: int, length: int, alphabet: str 
     alphabet      : characters that it takes.
     Raises        : ConfigError for a venue whose ids are too short to tell orders apart.
 
-    >>> venue_id("20221229-11b278dee0abbddffd07", 0, 0, LENGTHS["kraken"])
+    >>> venue_id("20221229-11b278dee0abbddffd07", 0, 0, ID_LENGTHS["kraken"])
     'tki30bes2rzsblgk8h'
     """
-    count = min(length, LONGEST)
+    count = min(length, LONGEST_ID)
     if len(set(alphabet)) < 2 or len(alphabet) ** count < 2**LEAST_BITS:
         refuse(
             "length of a client id is", length, f"{len(alphabet)} characters need more places for {LEAST_BITS} bits."

@@ -41,7 +41,7 @@ class Wanted:
 
 
 @dataclass(frozen=True)
-class Request:
+class GetRequest:
     """A GET request.
 
     key    : secret that it holds in a header or parameter: messages show `***` in its place.
@@ -70,7 +70,7 @@ class Reply:
 
 
 @dataclass(frozen=True)
-class Limits:
+class RateLimits:
     """The pace that a source allows: requests in so many seconds, and a day (None: no limit a day)."""
 
     requests: int
@@ -108,7 +108,7 @@ class Adapter(ABC):
     adjustment   : adjustment of its closes: "raw" for quotes as traded, "total" for total-return closes.
     """
 
-    limits: Limits
+    limits: RateLimits
     name: str
     key_variable: str = ""
     key_from: str = ""
@@ -119,10 +119,10 @@ class Adapter(ABC):
     adjustment: str = "raw"
 
     @abstractmethod
-    def requests(self, wanted: Wanted, key: str) -> Sequence[Request]:
+    def requests(self, wanted: Wanted, key: str) -> Sequence[GetRequest]:
         """The requests that together give the bars wanted, with their splits and dividends."""
 
-    def more(self, wanted: Wanted, replies: Sequence[Reply], key: str) -> Request | None:
+    def more(self, wanted: Wanted, replies: Sequence[Reply], key: str) -> GetRequest | None:
         """The request of the next page, after these answers; None where they are whole."""
         return None
 
@@ -137,7 +137,7 @@ class Adapter(ABC):
 
 
 @dataclass(frozen=True)
-class Quote:
+class SourceQuote:
     """A price of the moment: currency per unit, with the moment at which it was true and its source."""
 
     asset_id: str

@@ -25,7 +25,7 @@ from foundation.arrays import Array
 from foundation.dataclasses import dataclass, field
 from foundation.errors import DataError
 from foundation.paper.wording import percent
-from foundation.table_files import DAY, PLAIN
+from foundation.table_files import DAY_PATTERN, WRITTEN_NUMBER
 from research.market.calendars import Days
 from research.market.checks import SPLIT
 from research.market.corporate_actions import (
@@ -61,10 +61,10 @@ def quoted(value: object) -> str:
         return f"a {type(value).__name__} too long to write"
 
 
-def at(content: Any, *path: str | int) -> Any:
+def value_at(content: Any, *path: str | int) -> Any:
     """The value at a path of names and numbers in JSON content, None where there is none.
 
-    >>> at({"chart": {"result": [1]}}, "chart", "result", 0), at([], 0), at("text", "chart")
+    >>> value_at({"chart": {"result": [1]}}, "chart", "result", 0), value_at([], 0), value_at("text", "chart")
     (1, None, None)
     """
     for step in path:
@@ -166,7 +166,7 @@ class Asked:
         """A number of an answer, NaN where it has none. Raises FeedError for what is no number."""
         if value is None or (isinstance(value, str) and value.strip() in EMPTY_CELLS):
             return np.nan
-        text = isinstance(value, str) and len(value) < QUOTED_LETTERS and PLAIN.fullmatch(value.strip())
+        text = isinstance(value, str) and len(value) < QUOTED_LETTERS and WRITTEN_NUMBER.fullmatch(value.strip())
         if text or (isinstance(value, int | float) and not isinstance(value, bool)):
             with suppress(OverflowError):
                 number = float(value)  # type: ignore[arg-type]
@@ -189,7 +189,7 @@ class Asked:
     def day(self, value: object) -> date:
         """A day that an answer writes as 2022-12-29, alone or before a time."""
         with suppress(ValueError):
-            if isinstance(value, str) and DAY.match(value) and value[10:11] in ("", "T", " "):
+            if isinstance(value, str) and DAY_PATTERN.match(value) and value[10:11] in ("", "T", " "):
                 return date.fromisoformat(value[:10])
         self.refuse(f"a date of the answer is {quoted(value)}. Ask again later.", "later")
 

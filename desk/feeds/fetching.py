@@ -18,9 +18,9 @@ from urllib.parse import quote, quote_plus, urlencode, urlsplit
 
 import pandas as pd
 
-from desk.feeds.adapter import Adapter, FeedError, Quote, Reply, Request, Wanted
+from desk.feeds.adapter import Adapter, FeedError, GetRequest, Reply, SourceQuote, Wanted
 from desk.feeds.answers import retry_after
-from desk.feeds.pace import Clock, Pace
+from desk.feeds.pace import Clock, RequestPace
 from desk.feeds.transport import Fault, Http, Transport
 from foundation.arguments import cut, refuse, shown
 from foundation.dataclasses import dataclass, field, replace
@@ -28,8 +28,8 @@ from foundation.errors import DataError
 
 MIRROR = "REBALANCE_FEEDS"  # environment variable: address of a server that stands in for all sources
 KEYRING = "rebalance"  # service under which the system's keyring has keys, each by the name of its variable
-HIDDEN = "***"
-WAITS = (1.0, 3.0, 9.0)  # seconds before each repetition, at least
+HIDDEN_KEY = "***"
+RETRY_WAITS = (1.0, 3.0, 9.0)  # seconds before each repetition, at least
 JITTER = 0.5  # of a wait: the most that chance adds to it
 LONGEST_PAUSE = 120.0  # seconds: a source that asks for a longer wait ends the call
 
@@ -49,7 +49,7 @@ class Fetcher:
     chance: random.Random = field(default_factory=random.Random, repr=False)
 
     def __post_init__(self) -> None:
-        self.pace = Pace(self.adapter.name, self.adapter.limits, self.folder, self.clock)
+        self.pace = RequestPace(self.adapter.name, self.adapter.limits, self.folder, self.clock)
         self._sharing, self._shared = Lock(), dict[tuple[object, ...], Reply]()
         self._key, self._mirror = source_key(self.adapter), mirror()
         own = getattr(self.adapter, "transport", None)
@@ -61,7 +61,7 @@ class Fetcher:
         Raises : FeedError without the key, the last one where repetitions do not help.
         """
         replies: list[Reply] = []
-        for least in (*WAITS, None):
+        for least in (*RETRY_WAITS, None):
             rows = self._attempt(wanted, replies)
             if not isinstance(rows, FeedError):
                 return rows
@@ -74,19 +74,19 @@ class Fetcher:
             self.pace.wait_until(self.clock.steady() + wait)
         raise error
 
-    def quotes(self, symbols: Mapping[str, str]) -> Sequence[Quote]:
+    def quotes(self, symbols: Mapping[str, str]) -> Sequence[SourceQuote]:
         """Quotes of the moment, as the adapter's `quotes` gives them.  symbols : by asset id.  Raises FeedError."""
         adapter: Any = self.adapter
         try:
             replies = [self.reply(request) for request in adapter.quote_requests(symbols, self._key)]
-            found: Sequence[Quote] = adapter.quotes(symbols, replies, self.clock.moment())
+            found: Sequence[SourceQuote] = adapter.quotes(symbols, replies, self.clock.moment())
         except FeedError as error:
             raise self._public(error) from None
         return found
 
     def _attempt(self, wanted: Wanted, replies: list[Reply]) -> pd.DataFrame | FeedError:
         """The rows, or why there are none; `replies` holds those before a request that failed, and is empty else."""
-        requests, before = list[Request](), tuple[Reply, ...]()
+        requests, before = list[GetRequest](), tuple[Reply, ...]()
         try:
             requests += self.adapter.requests(wanted, self._key)
             for request in requests[len(replies) :]:
@@ -105,7 +105,7 @@ class Fetcher:
                     self._shared.pop(request.asks, None)
             return public
 
-    def _shared_reply(self, request: Request) -> Reply:
+    def _shared_reply(self, request: GetRequest) -> Reply:
         """The answer to a request that other assets have, too, sent once."""
         with self._sharing:
             if request.asks not in self._shared:
@@ -117,7 +117,7 @@ class Fetcher:
         told = error if isinstance(error, FeedError) else FeedError(str(error))
         return FeedError(masked(str(told), self._key), told.kind, told.wait)
 
-    def reply(self, request: Request) -> Reply:
+    def reply(self, request: GetRequest) -> Reply:
         """The answer to one request, in its turn, with `***` in place of the key that a source repeats.
 
         Raises : FeedError where there is none, and for a redirection, 429 (too many requests) and 500 or above.
@@ -167,7 +167,7 @@ def masked(text: str, key: str) -> str:
     'your API key as *** is over its limit'
     """
     for form in dict.fromkeys((key, quote(key), quote_plus(key))) if key else ():
-        text = text.replace(form, HIDDEN)
+        text = text.replace(form, HIDDEN_KEY)
     return text
 
 

@@ -12,12 +12,12 @@ from threading import Event, Lock
 
 import numpy as np
 
-from desk.feeds.adapter import FeedError, Limits
+from desk.feeds.adapter import FeedError, RateLimits
 from foundation.dataclasses import dataclass
 from foundation.files import locked, write_whole
 
 COUNTED, COUNTED_LOCK = "requests.json", ".requests.lock"  # of a store: the day in UTC, and the requests of that day
-NAP = 0.5  # seconds between looks whether the list has ended
+PACE_NAP = 0.5  # seconds between looks whether the list has ended
 
 
 @dataclass(frozen=True)
@@ -42,7 +42,7 @@ class Clock:
         return np.datetime64(self.now().replace(tzinfo=None), "us")
 
 
-class Pace:
+class RequestPace:
     """Turns to send a request: in any `limits.seconds` at most `limits.requests`, and so many a day in UTC.
 
     A window that slides: a bucket of tokens would allow twice as many in the first `limits.seconds`.
@@ -51,7 +51,7 @@ class Pace:
     folder : folder of its store, in which all processes count the requests of the day.
     """
 
-    def __init__(self, name: str, limits: Limits, folder: Path, clock: Clock) -> None:
+    def __init__(self, name: str, limits: RateLimits, folder: Path, clock: Clock) -> None:
         self.name, self.limits, self.folder, self.clock = name, limits, folder, clock
         self.made, self.ended = 0, Event()  # requests so far; set to end all waits
         self._lock, self._resumes = Lock(), -inf
@@ -74,7 +74,7 @@ class Pace:
     def wait_until(self, moment: float) -> None:
         """Wait until a moment of the steady clock. Raises FeedError where the list has ended."""
         while not self.ended.is_set() and (left := moment - self.clock.steady()) > 0.0:
-            self.clock.sleep(min(left, NAP))
+            self.clock.sleep(min(left, PACE_NAP))
         if self.ended.is_set():
             raise FeedError(f"{self.name} was not asked: the list ended before.", "later")
 

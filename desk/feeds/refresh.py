@@ -17,8 +17,8 @@ import pandas as pd
 
 from desk.feeds.adapter import BEGINS, Adapter, FeedError, Wanted
 from desk.feeds.fetching import LONGEST_PAUSE, Fetcher, source_key
-from desk.feeds.pace import Clock, Pace
-from desk.feeds.transport import TOGETHER
+from desk.feeds.pace import Clock, RequestPace
+from desk.feeds.transport import REQUESTS_TOGETHER
 from foundation.arguments import refuse
 from foundation.arrays import Array
 from foundation.dataclasses import dataclass, field, replace
@@ -28,25 +28,25 @@ from research.market.calendars import Days, sessions
 from research.market.notes import counted
 from research.market.quality.findings import Finding, finding
 from research.market.rows import differs, sessions_of
-from research.market.store import Known, PriceStore, revision_texts
+from research.market.store import KnownBars, PriceStore, revision_texts
 
 AGAIN = 22  # sessions that the store knows and an update asks for again, a month: sources correct their last ones
 WHOLE_EVERY = 28  # days after which all of an asset is asked for again: sources correct, and answers lack, earlier ones
 BATCH = 50  # assets a write
 BATCH_SECONDS = 30.0  # from one write to the next, at most, while answers come
 GIVE_UP = 5  # assets in a row that fail with what may pass: the source is down
-ASKED = "asked"  # fact of a store: {asset_id: first day that was asked for}
+ASKED_FACT = "asked"  # fact of a store: {asset_id: first day that was asked for}
 WITH_KEY = "asked_with_key"  # the same of a source that gives more with its key, such as vintages
 WHOLE_ON = "whole"  # fact of a store: {asset_id: day on which an answer last had all of it}
 BEGINS_LATE = timedelta(days=10)  # by which an answer may begin after that day
-ALL = date.min.isoformat()  # such a day: all that the source has
+FROM_THE_START = date.min.isoformat()  # such a day: all that the source has
 WHOLE_FACTOR = 1e-3  # relative: closes that all differ by one factor do so to this, and by more than this
-TOTAL = "total"  # adjustment of closes that each later dividend changes
+TOTAL_RETURN = "total"  # adjustment of closes that each later dividend changes
 EVENTS = {"split": 1.0, "dividend": 0.0}  # and what they are where there is none
 
 
 @dataclass(frozen=True)
-class Plan:
+class FetchPlan:
     """The requests of a call, before they are sent.
 
     asks     : bars to ask for, of the asset that the store knows least of first.
@@ -88,7 +88,7 @@ class Fetched:
     requests  : number of requests made.
     """
 
-    plan: Plan
+    plan: FetchPlan
     rows: int = 0
     revisions: pd.DataFrame = field(default_factory=pd.DataFrame)
     failed: Mapping[str, str] = field(default_factory=dict)
@@ -210,10 +210,10 @@ def _gaps(
         days, since, whole = known.days[span], asked.get(each.asset_id), each
         ask: Wanted | None = each
         if len(days) and since and (each.first is None or since <= each.first.isoformat()):
-            whole = replace(each, first=None if since == ALL else date.fromisoformat(since))
+            whole = replace(each, first=None if since == FROM_THE_START else date.fromisoformat(since))
             is_old = not adapter.revises and whole_on.get(each.asset_id, "") <= due  # what revises has all each time
             is_due = each.asset_id in again or is_old
-            all_days = is_due or adapter.adjustment == TOTAL or adapter.revises
+            all_days = is_due or adapter.adjustment == TOTAL_RETURN or adapter.revises
             ask = whole if all_days else _recent(whole, days)
             ask = replace(ask, known=None if is_due else vintages.get(each.asset_id))
             ask = ask if is_due or days[-1] < np.datetime64(each.last) else None
@@ -236,17 +236,17 @@ def _last_vintages(store: PriceStore, ids: Sequence[str]) -> dict[str, date]:
 
 def _asked(adapter: Adapter) -> str:
     """The fact of a store of what was asked for: a key that is set later asks for everything again."""
-    return WITH_KEY if adapter.key_optional and source_key(adapter) else ASKED
+    return WITH_KEY if adapter.key_optional and source_key(adapter) else ASKED_FACT
 
 
-def _plan(store: PriceStore, adapter: Adapter, gaps: Mapping[str, _Gap], clock: Clock) -> Plan:
+def _plan(store: PriceStore, adapter: Adapter, gaps: Mapping[str, _Gap], clock: Clock) -> FetchPlan:
     known_least_first = sorted(gaps.values(), key=lambda gap: gap.days[-1].item() if len(gap.days) else date.min)
     asks = tuple(gap.ask for gap in known_least_first if gap.ask is not None)
     requests, limits = _request_count(adapter, asks), adapter.limits
-    used = Pace(adapter.name, limits, store.folder, clock).used()
+    used = RequestPace(adapter.name, limits, store.folder, clock).used()
     seconds = max(requests - 1, 0) // limits.requests * limits.seconds
     days = ceil((used + requests) / limits.a_day) if limits.a_day and requests else 1
-    return Plan(adapter.name, asks, len(gaps) - len(asks), requests, seconds, days, limits.a_day, adapter.pages)
+    return FetchPlan(adapter.name, asks, len(gaps) - len(asks), requests, seconds, days, limits.a_day, adapter.pages)
 
 
 def _request_count(adapter: Adapter, asks: Sequence[Wanted]) -> int:
@@ -279,7 +279,7 @@ class _Call:
     def run(self, asks: Sequence[Wanted]) -> None:
         """Fetch and write them all, or as many as the source gives."""
         doing = f"fetching from {self.fetcher.adapter.name}"
-        with bar(len(asks), doing, "assets") as told, ThreadPoolExecutor(TOGETHER) as pool:
+        with bar(len(asks), doing, "assets") as told, ThreadPoolExecutor(REQUESTS_TOGETHER) as pool:
             try:
                 for ask, answer in self._answers(pool, asks):
                     self._take(ask, answer)
@@ -297,7 +297,9 @@ class _Call:
         rest = iter(asks)
         waiting: dict[Future[pd.DataFrame], Wanted] = {}
         while True:
-            for ask in islice(rest, 0 if self.why else 2 * TOGETHER - len(waiting)):  # few answers wait in memory
+            for ask in islice(
+                rest, 0 if self.why else 2 * REQUESTS_TOGETHER - len(waiting)
+            ):  # few answers wait in memory
                 waiting[pool.submit(self._rows, ask)] = ask
             if not waiting:
                 break
@@ -323,7 +325,7 @@ class _Call:
                     raise
         if not len(gap.days) and rows["close"].isna().all():
             raise FeedError(f"{name} has no price of {ask.symbol} in the days wanted.")
-        factor = gap.factor(rows) if ask.currency and self.fetcher.adapter.adjustment != TOTAL else 1.0
+        factor = gap.factor(rows) if ask.currency and self.fetcher.adapter.adjustment != TOTAL_RETURN else 1.0
         if factor != 1.0 and not np.isclose(rows["split"].to_numpy().prod() * factor, 1.0, rtol=WHOLE_FACTOR):
             raise FeedError(
                 f"{name} gives all known closes of {ask.symbol} at {factor:g} times what they were, without a split "
@@ -391,7 +393,7 @@ class _Call:
         if not facts.items() <= about.items():
             self.store.describe(**facts)
 
-    def fetched(self, planned: Plan) -> Fetched:
+    def fetched(self, planned: FetchPlan) -> Fetched:
         """The result of the call."""
         revisions = pd.DataFrame()
         if self.changed:
@@ -414,17 +416,17 @@ def _has_all(rows: pd.DataFrame, gap: _Gap, begins: date | None) -> bool:
     return all(first <= day for day in known)
 
 
-def late_starts(store: PriceStore, known: Known, calendars: Mapping[str, str]) -> list[Finding]:
+def late_starts(store: PriceStore, known: KnownBars, calendars: Mapping[str, str]) -> list[Finding]:
     """Findings of assets that begin later in a store than at their source, in the days that were asked for.
 
     known     : their rows.
     calendars : name of the exchange calendar of each.
     """
     about, found = store.about, list[Finding]()
-    begins, asked = about.get(BEGINS, {}), about.get(ASKED, {})
+    begins, asked = about.get(BEGINS, {}), about.get(ASKED_FACT, {})
     for asset, part in zip(known.assets, known.slices, strict=True):
         held = known.days[part][0]
-        first = np.datetime64(max(begins[asset], asked.get(asset, ALL))) if asset in begins else held
+        first = np.datetime64(max(begins[asset], asked.get(asset, FROM_THE_START))) if asset in begins else held
         if held - first > BEGINS_LATE:
             days = sessions(first, held - 1, calendars[asset])
             words = (

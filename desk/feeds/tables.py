@@ -15,7 +15,7 @@ from foundation.paper.text_tables import text_table, wrapped
 from foundation.paper.wording import counted
 from research.market.store import FORMER_STORES, named_store, store_names, stores_folder
 
-TRIED = {  # by source, the symbol that it is tried with
+TRIED_SYMBOLS = {  # by source, the symbol that it is tried with
     "stooq": "spy.us", "fred": "DGS10", "nasdaq_data_link": "SHARADAR/SFP/SPY", "coinbase": "BTC/USD",
     "kraken": "BTC/USD", "binance": "BTC/EUR",
 }  # fmt: skip
@@ -73,7 +73,7 @@ def tried_sources(clock: Clock | None = None) -> tuple[str, bool]:
     clock = clock or Clock()
     rows, is_failed, today = [["source", "asked for", "answer"]], False, clock.now().date()
     for name, adapter in ADAPTERS.items():
-        symbol = TRIED.get(name, TRIED_ELSEWHERE)
+        symbol = TRIED_SYMBOLS.get(name, TRIED_ELSEWHERE)
         try:
             source_key(adapter)
         except FeedError:

@@ -15,8 +15,8 @@ from foundation.arguments import refuse
 
 CONNECT, ANSWER = 10.0, 30.0  # seconds to connect, and from then to the end of an answer
 LARGEST_ANSWER = 64 * 2**20  # bytes
-TOGETHER = 8  # requests in flight
-AGENT = "rebalance-workbench"
+REQUESTS_TOGETHER = 8  # requests in flight
+USER_AGENT = "rebalance-workbench"
 LOCAL = ("localhost", "127.0.0.1", "::1")  # hosts that are asked without encryption, too
 CERTIFICATES = "SSL_CERT_FILE"  # environment variable
 WRITE_ERROR = 0xFFFFFFFF  # with which a callback of libcurl ends a transfer (CURL_WRITEFUNC_ERROR)
@@ -46,9 +46,11 @@ UNTRUSTED = Fault(
     "SSL_CERT_FILE; else wait until the source has a valid one.",
     "source",
 )
-SLOW = Fault("gave no whole answer in time. Try again later.", "later")
+TOO_SLOW = Fault("gave no whole answer in time. Try again later.", "later")
 BROKEN = Fault("cannot be reached, or broke off before its answer was whole. Try again later.", "later")
-LARGE = Fault(f"sends more than {LARGEST_ANSWER / 2**20:g} MiB, which is more than is read of one answer.", "asset")
+LARGE_ANSWER = Fault(
+    f"sends more than {LARGEST_ANSWER / 2**20:g} MiB, which is more than is read of one answer.", "asset"
+)
 
 
 def named_certificates() -> str:
@@ -77,7 +79,7 @@ class Http:
         self._new: Callable[[], Any] = partial(
             requests.Session,
             impersonate="chrome" if browser else None,
-            headers={} if browser else {"User-Agent": AGENT},
+            headers={} if browser else {"User-Agent": USER_AGENT},
             timeout=(CONNECT, answer or ANSWER),
             allow_redirects=False,
             verify=verified and cast(bool, named_certificates() or True),  # it would read other variables first
@@ -108,9 +110,9 @@ class Http:
         except self._errors.CertificateVerifyError:
             return UNTRUSTED
         except self._errors.Timeout:
-            return SLOW
+            return TOO_SLOW
         except self._errors.RequestException:
-            return LARGE if len(content) > LARGEST_ANSWER else BROKEN
+            return LARGE_ANSWER if len(content) > LARGEST_ANSWER else BROKEN
         return Reply(answer.status_code, bytes(content), {k.lower(): v or "" for k, v in answer.headers.items()})
 
     def close(self) -> None:

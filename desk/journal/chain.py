@@ -9,8 +9,8 @@ from typing import Any
 
 from pydantic import TypeAdapter, ValidationError
 
-from desk.journal.records import RECORDS, Record
-from desk.tickets.order_ids import plain
+from desk.journal.records import RECORDS, EntryContent
+from desk.tickets.order_ids import plain_value
 from foundation.arguments import first_fault, refuse
 from foundation.canonical import canonical_json
 from foundation.dataclasses import asdict, dataclass, fields
@@ -39,7 +39,7 @@ class Event:
     order     : client id of the order, or "".
     """
 
-    record: Record
+    record: EntryContent
     portfolio: str = ""
     ticket: str = ""
     run: str = ""
@@ -111,8 +111,8 @@ def entry_of(event: Event, head: Head, moment: str, user: str) -> Entry:
             refuse(f"{name} is", value, "an entry of the journal takes one line.")
     kind, values = event.record.kind, asdict(event.record)  # type: ignore[call-overload]
     try:
-        content = canonical_json(plain(values))
-        key = canonical_json(plain({name: (about | values)[name] for name in event.record.identity}))
+        content = canonical_json(plain_value(values))
+        key = canonical_json(plain_value({name: (about | values)[name] for name in event.record.identity}))
         about |= {"kind": kind, "key": f"{kind} {key}", "moment": moment, "previous": head.sha256, "content": content}
         sha256 = digest(head.count + 1, [about[name].encode() for name in ENTRY_FIELDS[1:-1]])
         return Entry(sequence=head.count + 1, sha256=sha256, **about)

@@ -14,7 +14,7 @@ from foundation.printable import printable
 RAISED, RESOLVED = "raised", "resolved"  # states of an alert
 
 
-class Record(Protocol):
+class EntryContent(Protocol):
     """The content of an entry."""
 
     kind: ClassVar[str]
@@ -376,7 +376,7 @@ class Accessed:
     caller: str
 
 
-RECORDS: Mapping[str, type[Record]] = {
+RECORDS: Mapping[str, type[EntryContent]] = {
     record.kind: record
     for record in (
         ListMade, Approved, Refused, OrderSent, Acknowledged, Filled, Allocated, Cancelled, Corrected, CycleRun,
@@ -385,7 +385,7 @@ RECORDS: Mapping[str, type[Record]] = {
 }  # fmt: skip
 
 
-def text_of(record: Record | ListedOrder) -> str:
+def text_of(record: EntryContent | ListedOrder) -> str:
     """A record as part of a sentence: its `says` with its values, without those that are None or empty."""
     lists = {name: ", ".join(map(str, v)) or "none" for name, v in vars(record).items() if isinstance(v, tuple)}
     values = {name: "" if value is None else value for name, value in (vars(record) | lists).items()}

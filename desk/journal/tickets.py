@@ -11,11 +11,11 @@ from desk.journal.records import (
     Approved,
     Corrected,
     CycleRun,
+    EntryContent,
     Filled,
     ListedOrder,
     ListMade,
     OrderSent,
-    Record,
     Refused,
 )
 from desk.tickets.exchange_orders import ExchangeOrder, exchange_row
@@ -32,8 +32,8 @@ AFTER_REFUSAL = (
 ASSISTANT = " through an assistant"  # in the name of who made a list that his assistant asked for
 
 
-def ticket_event(document: Mapping[str, Any], record: Record, order: str = "") -> Event:
-    """A record on a ticket. document : of the ticket, with its hash (`ticket_json.read_document`)."""
+def ticket_event(document: Mapping[str, Any], record: EntryContent, order: str = "") -> Event:
+    """A record on a ticket. document : of the ticket, with its hash (`ticket_json.read_ticket_file`)."""
     return Event(record, document["portfolio"], document["hash"], document["run"], order)
 
 

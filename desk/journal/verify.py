@@ -16,12 +16,12 @@ from foundation.errors import DataError
 from foundation.paper.wording import counted
 from foundation.sqlite_tables import digest
 
-NEAR = 16  # places that are tried before and after
-ROWS = f"SELECT {COLUMNS} FROM entries NOT INDEXED ORDER BY sequence"
+PLACES_NEAR = 16  # places that are tried before and after
+ALL_ENTRIES = f"SELECT {COLUMNS} FROM entries NOT INDEXED ORDER BY sequence"
 
 
 @dataclass(frozen=True)
-class Fault:
+class ChainFault:
     """A fault. sequence : number of the entry. text : a sentence."""
 
     sequence: int
@@ -29,7 +29,7 @@ class Fault:
 
 
 @dataclass(frozen=True)
-class Verified:
+class VerifiedChain:
     """The outcome.
 
     head   : of the entries that are there.
@@ -39,7 +39,7 @@ class Verified:
 
     head: Head
     behind: int
-    faults: tuple[Fault, ...]
+    faults: tuple[ChainFault, ...]
 
     @property
     def alarm(self) -> str:
@@ -63,7 +63,7 @@ class Verified:
         return f"{count}, none changed, removed or added. Head: {self.head.sha256}.{late}"
 
 
-def verify(journal: Journal, witnesses: Mapping[str, Head] | None = None) -> Verified:
+def verify(journal: Journal, witnesses: Mapping[str, Head] | None = None) -> VerifiedChain:
     """Read all entries and check their chain up to the head.
 
     witnesses : by name, heads that tickets, manifests or sheets state; the journal must have had them.
@@ -76,10 +76,10 @@ def verify(journal: Journal, witnesses: Mapping[str, Head] | None = None) -> Ver
             scan.faults += [fault for name, end in ends.items() for fault in scan.against(name, end)]
             scan.faults += () if scan.faults else _of_indexes(journal.rows)
     except DataError as error:  # of a file that SQLite does not open
-        return Verified(START, 0, (Fault(1, f"No entry can be read. {error}"),))
+        return VerifiedChain(START, 0, (ChainFault(1, f"No entry can be read. {error}"),))
     head = Head(scan.place, scan.sha256.decode("ascii", "replace"))
     faults = sorted(dict.fromkeys(scan.faults), key=lambda fault: fault.sequence)
-    return Verified(head, 0 if stated is None else max(head.count - stated.count, 0), tuple(faults))
+    return VerifiedChain(head, 0 if stated is None else max(head.count - stated.count, 0), tuple(faults))
 
 
 @dataclass
@@ -97,13 +97,13 @@ class _Scan:
     sha256: bytes = START.sha256.encode()
     is_whole: bool = True
     shift: int = 0
-    faults: list[Fault] = field(default_factory=list)
+    faults: list[ChainFault] = field(default_factory=list)
     broken: set[int] = field(default_factory=set)
 
     def run(self) -> None:
         """Read all rows that can be read."""
         try:
-            for sequence, *others, sha256 in self.rows.execute(ROWS):
+            for sequence, *others, sha256 in self.rows.execute(ALL_ENTRIES):
                 fits = _fits(sequence, others, sha256)
                 if not (fits and sequence == self.place + 1 and others[-2] == self.sha256):
                     self._look(sequence, others, sha256, fits)
@@ -113,16 +113,18 @@ class _Scan:
         except sqlite3.DatabaseError as error:
             self._fault(self.place + 1, f"it and those after it cannot be read ({error})")
 
-    def against(self, name: str, end: Head | None) -> Iterator[Fault]:
+    def against(self, name: str, end: Head | None) -> Iterator[ChainFault]:
         """The faults by which the rows are not those of a head that was stated."""
         if end is None:
-            yield Fault(self.place, f"{name} states no head: the end of the journal cannot be checked.")
+            yield ChainFault(self.place, f"{name} states no head: the end of the journal cannot be checked.")
         elif end.count > self.place:
             yield _missing(self.place + 1, end.count, f": {name} states {counted(end.count, 'entry', 'entries')}")
         elif end.count and end.count not in self.broken:
             row = self.rows.execute("SELECT sha256 FROM entries WHERE sequence = ?", [end.count]).fetchone()
             if row and row[0] != end.sha256.encode():
-                yield Fault(end.count, f"Entry {end.count:,} is another than {name} states: the journal was rewritten.")
+                yield ChainFault(
+                    end.count, f"Entry {end.count:,} is another than {name} states: the journal was rewritten."
+                )
 
     def _look(self, sequence: int, others: list[Any], sha256: Any, fits: bool) -> None:
         """Say what is wrong with a row that does not fit, or with the rows before it."""
@@ -145,7 +147,7 @@ class _Scan:
 
     def _displaced(self, sequence: int, others: list[Any], sha256: Any) -> None:
         """Say where a row was written that stands at another place nearby, or that it was changed."""
-        near = (sequence - self.shift, *range(sequence - NEAR, sequence + NEAR + 1))
+        near = (sequence - self.shift, *range(sequence - PLACES_NEAR, sequence + PLACES_NEAR + 1))
         written = next((place for place in near if _fits(place, others, sha256)), None)
         if written is None:
             self._fault(sequence, "it was changed: its hash is not that of its fields")
@@ -155,21 +157,21 @@ class _Scan:
 
     def _fault(self, sequence: int, what: str) -> None:
         self.broken.add(sequence)
-        self.faults.append(Fault(sequence, f"Entry {sequence:,}: {what}."))
+        self.faults.append(ChainFault(sequence, f"Entry {sequence:,}: {what}."))
 
 
-def _of_indexes(rows: sqlite3.Connection) -> Iterator[Fault]:
+def _of_indexes(rows: sqlite3.Connection) -> Iterator[ChainFault]:
     """Faults of the indexes, by which entries are found: the entries themselves fit."""
     for (text,) in rows.execute("PRAGMA integrity_check"):
         if text != b"ok":
             row = re.search(rb"row (\d+)", text)
-            yield Fault(int(row[1]) if row else 0, f"{text.decode('utf-8', 'replace')}: in SQLite, use REINDEX.")
+            yield ChainFault(int(row[1]) if row else 0, f"{text.decode('utf-8', 'replace')}: in SQLite, use REINDEX.")
 
 
-def _missing(first: int, last: int, why: str = "") -> Fault:
+def _missing(first: int, last: int, why: str = "") -> ChainFault:
     """The fault of entries that are not there."""
     what = f"Entries {first:,} to {last:,} are" if last > first else f"Entry {first:,} is"
-    return Fault(first, f"{what} missing{why}.")
+    return ChainFault(first, f"{what} missing{why}.")
 
 
 def _fits(sequence: int, others: list[Any], sha256: Any) -> bool:

@@ -16,7 +16,7 @@ from foundation.errors import ConfigError, DataError
 NOT_KNOWN = "This is not known"
 
 
-def why(journal: Journal, order: str, reports: Path | None = None) -> list[str]:
+def why_ordered(journal: Journal, order: str, reports: Path | None = None) -> list[str]:
     """The sentences on an order: fills, sending, list, approvals, decision, policy, run and data.
 
     order   : its client id.
@@ -71,12 +71,12 @@ def _of_list(journal: Journal, made: Entry, order: str) -> Iterator[str]:
 def _of_file(path: str, ticket: str) -> Iterator[str]:
     """Whether the ticket is still at a path, if that is of a ticket's JSON."""
     from desk.tickets.formats import is_ticket_json  # which loads what makes each format of a ticket
-    from desk.tickets.formats.ticket_json import read_document
+    from desk.tickets.formats.ticket_json import read_ticket_file
 
     if not is_ticket_json(path):
         return
     try:
-        found = read_document(path)["hash"]
+        found = read_ticket_file(path)["hash"]
     except (OSError, DataError) as error:
         yield f"{NOT_KNOWN}: what its ticket says besides. {error}"
         return

@@ -28,15 +28,15 @@ GUARDED_WORDS = """zero one two three four five six seven eight nine ten eleven 
  leverage cancel override ignore disregard bypass disable enable delete reveal password key token click visit
  guarantee guaranteed instruct instructed urgent immediately system prompt maintenance"""
 GUARDED = frozenset(re.findall(r"\w+", f"{GUARDED_WORDS} {(*month_name, *day_name)}".lower())) - {"may"}
-SIDES = {
+SIDE_WORDS = {
     "buy": re.compile(r"\b(buy(s|ing)?|bought|purchas\w*|acquir\w*)\b", re.IGNORECASE),
     "sell": re.compile(r"\b(sell(s|ing)?|sold|liquidat\w*|short(s|ing)?|dispos\w*|divest\w*)\b", re.IGNORECASE),
 }
 NEGATED = re.compile(r"\b(not|never|no|without|instead|cannot)\b|n't\b", re.IGNORECASE)
 MARKUP = re.compile(r"[<>{}\[\]|\\`*_#~^@=]|://|\bwww\.")
-UNITS = {r"\bper ?cent\b": "%", r"\bbasis points?\b|\bbps\b": "bp", r"\b(?:percentage )?points?\b|\bpp\b": "points"}
+UNIT_OF = {r"\bper ?cent\b": "%", r"\bbasis points?\b|\bbps\b": "bp", r"\b(?:percentage )?points?\b|\bpp\b": "points"}
 ISO_DAY = re.compile(r"\b\d{4}-\d{2}-\d{2}\b")
-RANGE = re.compile(r"(?<=[\d%])\s*-\s*(?=\d)")
+RANGE_SIGN = re.compile(r"(?<=[\d%])\s*-\s*(?=\d)")
 QUANTITY = re.compile(
     r"(?<![\w.+\-/:,$€£])(?P<sign>[+-]?)(?P<digits>(?:\d{1,3}(?:,\d{3})+|\d+)(?P<decimals>\.\d+)?)"
     r"(?:\s*(?P<unit>%|(?:bp|points|[A-Z]{3}|session|day|week|month|year)s?\b))?(?![\w%]|[.,:/]\d)"
@@ -82,7 +82,7 @@ def invented_number(text: str, record: str) -> str:
 def _plain(text: str) -> str:
     """A text with one sign for minus and for each unit."""
     text = unicodedata.normalize("NFKC", re.sub("[\u2010-\u2015\u2212\ufe63\uff0d]", "-", text))
-    for words, unit in UNITS.items():
+    for words, unit in UNIT_OF.items():
         text = re.sub(words, unit, text)
     return text
 
@@ -90,7 +90,7 @@ def _plain(text: str) -> str:
 def _quantities(text: str, currency: str) -> tuple[list[tuple[float, str, int]], set[str]]:
     """The numbers of a text, (value, unit, decimals), and all else with a digit: days, versions, fingerprints."""
     days = set(ISO_DAY.findall(text))
-    text = RANGE.sub(" to ", ISO_DAY.sub(" ", text))
+    text = RANGE_SIGN.sub(" to ", ISO_DAY.sub(" ", text))
     matches = list(QUANTITY.finditer(text))
     units = [unit if (unit := each["unit"] or "") == currency or not unit.isupper() else "" for each in matches]
     for i, (one, after) in reversed([*enumerate(pairwise(matches))]):  # "3 to 5 %" has two units
@@ -136,7 +136,7 @@ def _sides(text: str, orders: Orders) -> Iterator[str]:
     for sentence in re.split(r"[.!?;\n]\s", text):
         side = set[str]()
         for clause in re.split(r",| and | but | while | or ", sentence):
-            stated, named = {name for name, words in SIDES.items() if words.search(clause)}, assets.findall(clause)
+            stated, named = {name for name, words in SIDE_WORDS.items() if words.search(clause)}, assets.findall(clause)
             side = stated or side
             if any({orders.sides[each]} != side for each in named if side) or (
                 stated and (not named or NEGATED.search(clause))

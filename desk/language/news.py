@@ -22,7 +22,7 @@ from pydantic import BaseModel, ConfigDict, Field, TypeAdapter, ValidationError
 
 from desk.feeds.transport import Fault, Http
 from desk.language.checked import invented_number
-from desk.language.providers import LanguageModel, Message, ModelError
+from desk.language.providers import LanguageModel, ModelError, ModelMessage
 from foundation.arguments import first_fault, shown
 from foundation.dataclasses import asdict, dataclass
 from foundation.errors import DataError
@@ -30,12 +30,12 @@ from foundation.files import write_whole
 from foundation.paper.wording import percent
 from foundation.printable import has_unseen
 from foundation.table_files import read_bytes, read_text
-from research.forecast.news import SCORE_COLUMNS, Score, score_rows
+from research.forecast.news import SCORE_COLUMNS, NewsScore, score_rows
 
 FEEDS = (".xml", ".rss", ".atom")
 WEST = timezone(timedelta(hours=-12))  # of a moment without a time zone: it was published by then, wherever
 LETTERS, EXPLAINED = 2_000, 200  # of a text that is scored, and of an explanation
-BATCH = 20  # items that a model is asked of at once
+ITEMS_AT_ONCE = 20  # items that a model is asked of at once
 LEXICON, LEXICON_DAY = "vaderSentiment 3.3.2", date(2020, 5, 22)  # with the day of its words
 INSTRUCTIONS = """You score news for investors. The user's message is one JSON object. Each of its items has an id, an
 asset and a text from the press; its portfolio, which may be empty, states the weights, the risk and the correlations of
@@ -168,7 +168,7 @@ def _clean(text: str, letters: int) -> str:
     return plain.lstrip("=+-@ ")[:letters]
 
 
-def by_lexicon(items: Sequence[NewsItem]) -> list[Score]:
+def by_lexicon(items: Sequence[NewsItem]) -> list[NewsScore]:
     """Scores by the words of the text: the compound score of VADER; its confidence is the share of words with a mood.
 
     Source : Hutto and Gilbert (2014), VADER: A Parsimonious Rule-based Model for Sentiment Analysis, ICWSM.
@@ -179,7 +179,7 @@ def by_lexicon(items: Sequence[NewsItem]) -> list[Score]:
         said = f"{percent(of['pos'], 0)} of the text is positive, {percent(of['neg'], 0)} negative"
         mood = round(1.0 - of["neu"], 4)
         source = (LEXICON, LEXICON_DAY, each.id, each.known_at)
-        scores.append(Score(each.published, each.asset, of["compound"], mood, said, *source))
+        scores.append(NewsScore(each.published, each.asset, of["compound"], mood, said, *source))
     return scores
 
 
@@ -190,7 +190,7 @@ def _analyser() -> Any:
     return SentimentIntensityAnalyzer()
 
 
-async def by_model(model: LanguageModel, items: Sequence[NewsItem], portfolio: Sequence[str] = ()) -> list[Score]:
+async def by_model(model: LanguageModel, items: Sequence[NewsItem], portfolio: Sequence[str] = ()) -> list[NewsScore]:
     """Scores by a language model.
 
     portfolio : sentences on the risk of what is held, which the model is told.
@@ -202,7 +202,7 @@ async def by_model(model: LanguageModel, items: Sequence[NewsItem], portfolio: S
     asked = [{"id": k, "asset": each.asset, "text": each.text} for k, each in enumerate(items)]
     request = {"portfolio": portfolio, "items": asked}
     data = json.dumps(request).replace("<", "\\u003c")  # no mark of a chat begins in it
-    text = await model.complete([Message("system", INSTRUCTIONS), Message("user", data)])
+    text = await model.complete([ModelMessage("system", INSTRUCTIONS), ModelMessage("user", data)])
     try:
         fenced = re.fullmatch(r"```(?:json)?\s*(.*?)\s*```", text, re.DOTALL)
         answers = ANSWER_FORM.validate_json(fenced[1] if fenced else text).get("scores", [])
@@ -215,7 +215,7 @@ async def by_model(model: LanguageModel, items: Sequence[NewsItem], portfolio: S
         if number := invented_number(each.explanation, "\n".join([of.asset, of.text, *portfolio])):
             raise ModelError(f"{model.name} explains a score by {number}, which it was not told. Run it again.")
     return [
-        Score(of.published, of.asset, each.score, each.confidence, _clean(each.explanation, EXPLAINED), model.name,
+        NewsScore(of.published, of.asset, each.score, each.confidence, _clean(each.explanation, EXPLAINED), model.name,
               model.cutoff, of.id, of.known_at)
         for each in answers for of in [items[each.id]]
     ]  # fmt: skip
@@ -235,14 +235,14 @@ def score_news(
     by = LEXICON if model is None else model.name
     scored = {(row.item, row.asset) for row in rows if row.model == by}
     new = [each for each in items if (each.id, each.asset) not in scored]
-    for begin in range(0, len(new), BATCH):
-        batch = new[begin : begin + BATCH]
+    for begin in range(0, len(new), ITEMS_AT_ONCE):
+        batch = new[begin : begin + ITEMS_AT_ONCE]
         rows += by_lexicon(batch) if model is None else asyncio.run(by_model(model, batch, portfolio))
         write_whole(path, _table(rows))
     return len(new)
 
 
-def _table(rows: Sequence[Score]) -> str:
+def _table(rows: Sequence[NewsScore]) -> str:
     """The text of a file of scores, by moment and asset."""
     table = io.StringIO()
     writer = csv.DictWriter(table, SCORE_COLUMNS, lineterminator="\n")

@@ -17,7 +17,7 @@ from urllib.parse import urlsplit
 import numpy as np
 
 from desk.feeds.adapter import Reply
-from desk.feeds.answers import at, retry_after
+from desk.feeds.answers import retry_after, value_at
 from desk.feeds.transport import BROKEN, LOCAL, Fault, Http
 from foundation.arguments import refuse, shown
 from foundation.dataclasses import dataclass, field
@@ -28,13 +28,13 @@ ANSWER = 60.0  # seconds for a whole answer
 LARGEST_SENT = 200_000  # characters
 LONGEST_WAIT = 30.0  # seconds before a request is sent again
 ANSWER_TOKENS = 2_000  # which Anthropic's format must state
-HEADERS = {"Content-Type": "application/json", "Connection": "close"}  # questions are rare: no connection waits
+MODEL_HEADERS = {"Content-Type": "application/json", "Connection": "close"}  # questions are rare: no connection waits
 
 Role = Literal["system", "user"]
 
 
 @dataclass(frozen=True)
-class Message:
+class ModelMessage:
     """A part of what a model is asked: instructions are of the system, data of the user."""
 
     role: Role
@@ -56,7 +56,7 @@ class LanguageModel(Protocol):
     def cutoff(self) -> date | None:
         """Its training cut-off, None where that is not stated."""
 
-    async def complete(self, messages: Sequence[Message]) -> str:
+    async def complete(self, messages: Sequence[ModelMessage]) -> str:
         """The text of its answer. Raises ModelError where there is none."""
 
 
@@ -100,7 +100,7 @@ class HttpModel:
         """The address below which it is asked."""
         return (self.url or ADDRESSES[self.provider]).rstrip("/")
 
-    async def complete(self, messages: Sequence[Message]) -> str:
+    async def complete(self, messages: Sequence[ModelMessage]) -> str:
         """As `LanguageModel.complete`: one request, up to three more where the server is busy, down or breaks off."""
         if sum(len(each.text) for each in messages) > LARGEST_SENT:
             raise ModelError(f"more than {LARGEST_SENT:,} characters are to be sent to {self.name}. Send less.")
@@ -120,13 +120,13 @@ class HttpModel:
             self._refuse(reply.sentence)
         self._refuse(f"is busy or down, by its status {reply.status}. Run the command again later.")
 
-    def _request(self, messages: Sequence[Message]) -> tuple[str, dict[str, str], dict[str, Any]]:
+    def _request(self, messages: Sequence[ModelMessage]) -> tuple[str, dict[str, str], dict[str, Any]]:
         """The path, the headers and the body of a request, in the format of the provider."""
         sent = [{"role": each.role, "content": each.text} for each in messages]
         if self.provider == "openai":
             key = {"Authorization": f"Bearer {self.key}"} if self.key else {}
-            return "/chat/completions", HEADERS | key, {"model": self.name, "messages": sent}
-        headers = HEADERS | {"x-api-key": self.key, "anthropic-version": "2023-06-01"}
+            return "/chat/completions", MODEL_HEADERS | key, {"model": self.name, "messages": sent}
+        headers = MODEL_HEADERS | {"x-api-key": self.key, "anthropic-version": "2023-06-01"}
         system = "\n\n".join(each.text for each in messages if each.role == "system")
         users = [each for each in sent if each["role"] == "user"]
         body = {"model": self.name, "max_tokens": ANSWER_TOKENS, "system": system, "messages": users}
@@ -142,12 +142,12 @@ class HttpModel:
             content = json.loads(reply.content)
         except (ValueError, RecursionError):
             self._refuse(f"answers without JSON. Check {PREFIX}URL.")
-        message = at(content, "choices", 0, "message")
+        message = value_at(content, "choices", 0, "message")
         if self.provider == "openai":
-            text, end, whole = at(message, "content"), at(content, "choices", 0, "finish_reason"), "stop"
+            text, end, whole = value_at(message, "content"), value_at(content, "choices", 0, "finish_reason"), "stop"
         else:
-            text, end, whole = at(content, "content", 0, "text"), at(content, "stop_reason"), "end_turn"
-        if end != whole or at(message, "refusal"):
+            text, end, whole = value_at(content, "content", 0, "text"), value_at(content, "stop_reason"), "end_turn"
+        if end != whole or value_at(message, "refusal"):
             self._refuse(f"did not write a whole answer: it ended by {shown(end)}. Ask again, or take another model.")
         if not isinstance(text, str) or not text.strip():
             self._refuse("answers with no text. Ask again, or take another model.")

@@ -9,7 +9,7 @@ from typing import Any
 
 from fastapi import Depends, FastAPI
 
-from desk.service.caller import Service, counted, opened_service
+from desk.service.caller import Service, counted_caller, opened_service
 from desk.service.guards.bodies import whole_bodies
 from desk.service.guards.etags import entity_tags
 from desk.service.guards.headers import secure_headers
@@ -38,7 +38,7 @@ from desk.service.routes import (
     sign_in,
     users,
 )
-from desk.service.settings import ServiceSettings, settings_of
+from desk.service.settings import ServiceSettings, settings_of_service
 from desk.service.tools import transports
 
 GUARDS = (  # in the order in which a request meets them
@@ -58,7 +58,7 @@ PAGES = (home, money, portfolio, tickets, decide, research, account)
 
 def create_app(settings: ServiceSettings | None = None) -> FastAPI:
     """The application of a server. settings : its settings, None for those of the environment."""
-    settings = settings or settings_of()
+    settings = settings or settings_of_service()
     service = opened_service(settings)
     adopt(service.sessions)
     app = FastAPI(
@@ -80,7 +80,7 @@ def create_app(settings: ServiceSettings | None = None) -> FastAPI:
         app.include_router(module.router)
     needs_caller = settings.is_exposed and not settings.open_only
     for module in OPEN:
-        app.include_router(module.router, dependencies=[Depends(counted)] if needs_caller else [])
+        app.include_router(module.router, dependencies=[Depends(counted_caller)] if needs_caller else [])
     for module in () if settings.open_only else (*SIGN_IN, *STORED, *OPEN_PAGES, *PAGES):
         app.include_router(module.router)
     return app

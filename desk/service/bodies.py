@@ -24,7 +24,7 @@ JSON = "application/json"
 Moment = Annotated[datetime, AfterValidator(lambda moment: moment.replace(tzinfo=UTC))]  # of an answer; tables have UTC
 PRINTED = r"^[^\x00-\x1f\x7f]*$"  # PostgreSQL takes no NUL
 Id = Annotated[str, StringConstraints(max_length=32, pattern=PRINTED)]  # of a row, in a body, a path or a query
-KEY = re.compile(rb'"[ \t\r\n]*:')
+KEY_END = re.compile(rb'"[ \t\r\n]*:')
 CONSTANTS = (b"NaN", b"Infinity")
 NESTED = (BaseModel, dict, list, tuple)
 
@@ -58,7 +58,7 @@ class JsonRoute(APIRoute):
                 if media_type != JSON:
                     told = f"The type of the body is {cut(media_type) or 'not stated'}: send {JSON}."
                     raise Problem(415, told, headers={"Accept": JSON})
-                request._json = model_of(body, adapter)  # FastAPI takes it from there
+                request._json = value_of_body(body, adapter)  # FastAPI takes it from there
             return await answer(request)
 
         return answered
@@ -70,7 +70,7 @@ class _Doubled(dict[str, Any]):
     keys_twice: tuple[str, ...] = ()
 
 
-def model_of(body: bytes, adapter: TypeAdapter[Any]) -> Any:
+def value_of_body(body: bytes, adapter: TypeAdapter[Any]) -> Any:
     """The value of a body by its type: text is never a number.
 
     Raises : Problem 400 with all mistakes: keys that stand twice, unknown keys, then as the fields of the type come.
@@ -109,7 +109,7 @@ def _has_plain_keys(body: bytes, found: Any) -> bool:
     Reading the text again, key by key, would take twice as long as the first time.
     """
     plain = not any(word in body for word in CONSTANTS)
-    return plain and len(KEY.findall(body)) == _least_keys(found)
+    return plain and len(KEY_END.findall(body)) == _least_keys(found)
 
 
 def _least_keys(value: Any) -> int:

@@ -15,7 +15,7 @@ from desk.service.problems import Problem
 from desk.service.settings import ServiceSettings
 from desk.service.store.engine import Sessions
 from desk.service.store.keys import Keys, opened_keys
-from desk.service.store.redis import Shared, opened_shared
+from desk.service.store.redis import SharedCounters, opened_shared
 from desk.service.store.schema import opened
 from desk.service.store.tables import AccessToken, RefreshToken, User, now
 from desk.service.users.one_time import sha256_of
@@ -77,7 +77,7 @@ class Service:
     settings: ServiceSettings
     sessions: Sessions
     keys: Keys
-    shared: Shared
+    shared: SharedCounters
     stopping: Event = field(default_factory=Event)
 
     @property
@@ -178,14 +178,14 @@ def program_of(service: Service, token: str) -> Caller | None:
     return Caller(user.id, user.name, user.tenant, role, frozenset(access.scopes))
 
 
-def counted(request: Request, service: InService, caller: Annotated[Caller, Depends(caller_of)]) -> Caller:
+def counted_caller(request: Request, service: InService, caller: Annotated[Caller, Depends(caller_of)]) -> Caller:
     """The caller of a request, whom the log names. Raises Problem 401, and 429 for a user who asks too often."""
     request.state.user = caller.user
     service.check_rate(f"user:{caller.user}")
     return caller
 
 
-SignedIn = Annotated[Caller, Depends(counted)]
+SignedIn = Annotated[Caller, Depends(counted_caller)]
 
 
 def needs(role: str, scope: str) -> Callable[[Request, Caller], Caller]:

@@ -23,8 +23,8 @@ if TYPE_CHECKING:
     import httpx
 
 TOKEN = "REBALANCE_TOKEN"  # environment variable: an access token
-ANSWER = 120.0  # seconds until an answer begins
-LOOK = 0.5  # seconds between looks at a job
+ANSWER_SECONDS = 120.0  # seconds until an answer begins
+LOOK_INTERVAL = 0.5  # seconds between looks at a job
 
 
 class Client:
@@ -43,7 +43,7 @@ class Client:
             refuse("the server is", url, "give its address, such as https://desk.example; http is for this machine.")
         named_certificates()  # which httpx reads, too
         headers = {"Authorization": f"Bearer {token}"} if token else {}
-        self.http = httpx.Client(base_url=url, headers=headers, timeout=ANSWER)
+        self.http = httpx.Client(base_url=url, headers=headers, timeout=ANSWER_SECONDS)
 
     def ask(self, method: str, path: str, **sent: Any) -> "httpx.Response":
         """The answer to one request, which is sent once.
@@ -100,7 +100,7 @@ class Client:
             with bar(None, f"{kind} {job['id']}") as progress:
                 while job["state"] in ("queued", "running"):
                     progress.stage(job["progress"] or ("waits for a worker" if job["state"] == "queued" else "running"))
-                    time.sleep(LOOK)
+                    time.sleep(LOOK_INTERVAL)
                     job = self.get(path)
         except KeyboardInterrupt:
             self.post(f"{path}/cancel", None)

@@ -25,9 +25,9 @@ from research.portfolio.file.document import TRUST
 
 LOG = logging.getLogger("rebalance.service")
 MEMORY, SECONDS = 4 << 30, 60  # bytes of addresses, and processor seconds
-WAIT = 240.0  # seconds until the answer of a process that may have to wait for a processor
+PROCESS_WAIT = 240.0  # seconds until the answer of a process that may have to wait for a processor
 # Once, before the first is forked.
-IMPORTED = "desk.service.sending", "desk.service.worksheet", "desk.service.portfolios.prepared"
+FORKED_WITH = "desk.service.sending", "desk.service.worksheet", "desk.service.portfolios.prepared"
 IN_REQUESTS = {  # what a message of the command line names, and what a request has in its place
     "Say what it is, `--class ": "Say what it is in `classes`, `",
     "--class ": "classes, ",
@@ -36,9 +36,9 @@ IN_REQUESTS = {  # what a message of the command line names, and what a request 
     "Run: rebalance report ": "POST /api/report for ",
 }
 TOO_LARGE = 3  # exit status of a process that met its limit of memory
-AT_ONCE = BoundedSemaphore(processors())
-WAITING = BoundedSemaphore(min(2 * processors() + 4, 16))  # with those at work; reads keep their threads
-BUSY = "The processors are busy: send it again."
+PROCESS_SLOTS = BoundedSemaphore(processors())
+WAITING_SLOTS = BoundedSemaphore(min(2 * processors() + 4, 16))  # with those at work; reads keep their threads
+BUSY_ANSWER = "The processors are busy: send it again."
 FORKS = get_context("forkserver")
 
 
@@ -53,20 +53,20 @@ def limited(work: Callable[..., Any], *given: Any, home: Path, memory: int = MEM
     Raises  : ConfigError with the message of an error in what was sent; Problem 400 where a limit is met, and 503 where
               no processor is free.
     """
-    with place_among(WAITING, BUSY):
+    with place_among(WAITING_SLOTS, BUSY_ANSWER):
         return _limited(work, given, home, memory, seconds)
 
 
 def _limited(work: Callable[..., Any], given: tuple[Any, ...], home: Path, memory: int, seconds: int) -> Any:
-    FORKS.set_forkserver_preload(list(IMPORTED))
+    FORKS.set_forkserver_preload(list(FORKED_WITH))
     receiving, sending = FORKS.Pipe(duplex=False)
     environment = {HOME: str(home), STORES: str(stores_folder()), TRUST: "0"}
     process = FORKS.Process(target=_run, args=(sending, work, given, environment, memory, seconds), daemon=True)
-    with AT_ONCE, receiving:
+    with PROCESS_SLOTS, receiving:
         process.start()
         sending.close()
         try:
-            answered = receiving.poll(WAIT)
+            answered = receiving.poll(PROCESS_WAIT)
             answer = json.loads(receiving.recv_bytes()) if answered else {}
         except EOFError:
             answer = {}
@@ -80,7 +80,7 @@ def _limited(work: Callable[..., Any], given: tuple[Any, ...], home: Path, memor
     if "result" in answer:
         return answer["result"]
     if not answered:
-        raise Problem(503, BUSY, retry_after=60)
+        raise Problem(503, BUSY_ANSWER, retry_after=60)
     if "fault" in answer:
         LOG.error("failed", extra={"fields": answer["fault"]})
     if "fault" in answer or process.exitcode == 1:

@@ -28,8 +28,8 @@ from foundation.dataclasses import asdict, dataclass
 
 LOG = logging.getLogger("rebalance.service")
 SENDERS = ThreadPoolExecutor(4, "messages")  # its threads begin with the first message
-GONE = (HTTPStatus.NOT_FOUND, HTTPStatus.GONE)  # RFC 8030, section 7.3: the subscription has ended
-KEYS = TypeAdapter(AlertKeys)
+SUBSCRIPTION_GONE = (HTTPStatus.NOT_FOUND, HTTPStatus.GONE)  # RFC 8030, section 7.3: the subscription has ended
+ALERT_KEYS = TypeAdapter(AlertKeys)
 BY_EMAIL = b"by e-mail"  # in place of a browser: the row of a user who wants e-mail
 
 
@@ -119,9 +119,9 @@ def _mailed(service: Service, user: User, message: Message) -> str:
     if service.settings.email is None:
         return "the server has no SMTP_HOST"
     try:
-        keys = KEYS.validate_python({"email": {**service.settings.email, "to": [user.email]}})
+        keys = ALERT_KEYS.validate_python({"email": {**service.settings.email, "to": [user.email]}})
         text = f"{message.text}\n\n{service.settings.address}{message.path}"
-        mail = alert_channels.Message(uuid4().hex, message.title, text, ())
+        mail = alert_channels.AlertMessage(uuid4().hex, message.title, text, ())
         return alert_channels.deliver("email", mail, keys, Clock())
     except (FeedError, ValidationError) as error:
         return str(error)
@@ -137,7 +137,7 @@ def _pushed(service: Service, id: str, browser: Browser, message: Message) -> st
         return f"{browser.host} gives no answer: {error}"
     except (KeyError, ValueError):  # it reads nothing from this server any more
         status = HTTPStatus.GONE
-    if status in GONE:
+    if status in SUBSCRIPTION_GONE:
         with service.sessions.begin() as session:
             session.execute(delete(PushSubscription).where(PushSubscription.id == id))
         return ""

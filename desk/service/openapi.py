@@ -12,7 +12,7 @@ from desk.service.guards.hosts import SAFE
 from desk.service.problems import MEDIA_TYPE, ProblemDocument
 
 PROBLEM = {MEDIA_TYPE: {"schema": {"$ref": "#/components/schemas/Problem"}}}
-TOKEN = {"type": "http", "scheme": "bearer", "description": "An access token, or that of a sign-in."}
+TOKEN_SCHEME = {"type": "http", "scheme": "bearer", "description": "An access token, or that of a sign-in."}
 FASTAPI_ERRORS = ("HTTPValidationError", "ValidationError")
 CONVENTIONS = """Portfolios, trade lists and backtests over HTTP.
 
@@ -56,7 +56,7 @@ def _document(app: FastAPI) -> dict[str, Any]:
     schemas |= own.pop("$defs") | {"Problem": own | {"title": "Problem"}}
     for schema in schemas.values():
         _describe_fields(schema)
-    document["components"]["securitySchemes"] = {"token": TOKEN}
+    document["components"]["securitySchemes"] = {"token": TOKEN_SCHEME}
     document["components"]["responses"] = {
         status: {"description": said, "content": PROBLEM} for status, said in SAID.items()
     }

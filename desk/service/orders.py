@@ -20,7 +20,7 @@ from desk.journal.chain import Entry
 from desk.journal.journal import JOURNAL, Journal
 from desk.journal.records import ListMade, text_of
 from desk.journal.tickets import ASSISTANT, judge, ticket_state
-from desk.journal.why import why
+from desk.journal.why import why_ordered
 from desk.service.bodies import PRINTED, Body
 from desk.service.caller import APPROVALS, Caller, Service, signature
 from desk.service.folders import RUNS, TICKETS, from_root
@@ -119,7 +119,7 @@ def _made(file: str, asked: TradesAsked, name: str) -> tuple[TradeList, Ticket]:
     return trades, as_sent(make_ticket(trades), Path(trades.portfolio.file))
 
 
-def predicted(file: str, asked: TradesAsked, name: str) -> str:
+def predicted_list(file: str, asked: TradesAsked, name: str) -> str:
     """The trade list of a file as the JSON of its ticket. It is kept nowhere. Raises as `listed`."""
     return ticket_json.write(replace(_made(file, asked, name)[1], beside={})).decode()
 
@@ -272,7 +272,7 @@ def file_of(root: Path, names: Collection[str] | None, ticket: str, form: str) -
 
 def document_of(root: Path, names: Collection[str] | None, ticket: str) -> dict[str, Any]:
     """The document of a ticket. Raises as `file_of`."""
-    return ticket_json.read_document(file_of(root, names, ticket, "json"))
+    return ticket_json.read_ticket_file(file_of(root, names, ticket, "json"))
 
 
 def judged(
@@ -286,7 +286,7 @@ def judged(
     """
     root = service.root(caller.tenant)
     path = file_of(root, names, ticket, "json")
-    document = ticket_json.read_document(path)
+    document = ticket_json.read_ticket_file(path)
     with Journal(root, user=signature(caller)) as journal:
         if not refusal and is_maker(service, journal, document["hash"], caller):
             raise Problem(403, "You made this list: another person approves it.")
@@ -347,7 +347,7 @@ def why_of(root: Path, names: Collection[str] | None, order: str) -> list[str]:
         portfolios = own or {each.portfolio for each in lists if any(row.order == order for row in each.record.orders)}
         if not portfolios or not (names is None or portfolios <= set(names)):
             raise Problem(404, NO_ORDER)
-        return why(journal, order, root / RUNS)
+        return why_ordered(journal, order, root / RUNS)
 
 
 def _lists(journal: Journal, names: Collection[str] | None, ticket: str) -> list[Entry]:

@@ -25,7 +25,7 @@ from foundation.paper.wording import counted
 from research.portfolio.file.fault_words import UNKNOWN, WRONG_KINDS, faults_of, schemas_at
 
 MEDIA_TYPE = "application/problem+json"
-MOST_TOLD = 1_000  # mistakes of one request
+MOST_MISTAKES = 1_000  # mistakes of one request
 IN_JSON = {  # how to mend in JSON what the message of a file tells of lines and dashes
     WRONG_KINDS["list"][1]: "Write its items in brackets, such as [0.01, 0.02].",
     WRONG_KINDS["dict"][1]: "Write its keys in braces.",
@@ -58,7 +58,7 @@ class ProblemDocument(BaseModel):
     title: str
     status: int
     detail: str
-    errors: Annotated[list[FieldMistake], Field(max_length=MOST_TOLD)] = []
+    errors: Annotated[list[FieldMistake], Field(max_length=MOST_MISTAKES)] = []
 
 
 class Problem(Exception):
@@ -88,8 +88,8 @@ def refused(mistakes: Sequence[FieldMistake], count: int = 0) -> Problem:
     """The problem of a request with mistakes. count : of all, 0 where they all are here."""
     count = max(count, len(mistakes))
     told = f"The request has {counted(count, 'mistake')}"
-    more = f"; the first {MOST_TOLD:,} are listed" if count > MOST_TOLD else ""
-    return Problem(400, f"{told}{more}.", mistakes[:MOST_TOLD])
+    more = f"; the first {MOST_MISTAKES:,} are listed" if count > MOST_MISTAKES else ""
+    return Problem(400, f"{told}{more}.", mistakes[:MOST_MISTAKES])
 
 
 @contextmanager
@@ -103,7 +103,7 @@ def place_among(places: BoundedSemaphore, told: str, retry_after: int = 5) -> It
         places.release()
 
 
-def answer_of(problem: Problem) -> JSONResponse:
+def response_of(problem: Problem) -> JSONResponse:
     """The answer that states a problem."""
     document = ProblemDocument(
         title=HTTPStatus(problem.status).phrase,
@@ -123,7 +123,7 @@ def answer_problems(app: FastAPI, page: Callable[[Request, Problem], Response]) 
 
     @app.exception_handler(Problem)
     def _problem(_: Request, error: Problem) -> JSONResponse:
-        return answer_of(error)
+        return response_of(error)
 
     @app.exception_handler(HTTPException)
     def _http(request: Request, error: HTTPException) -> Response:
@@ -132,15 +132,15 @@ def answer_problems(app: FastAPI, page: Callable[[Request, Problem], Response]) 
             headers["Allow"] = ", ".join(_methods_at(request))
         if error.status_code == 404 and "text/html" in request.headers.get("accept", ""):
             return page(request, Problem(404, "There is no such page."))
-        return answer_of(Problem(error.status_code, str(error.detail), headers=headers))
+        return response_of(Problem(error.status_code, str(error.detail), headers=headers))
 
     @app.exception_handler(RequestValidationError)
     def _invalid(request: Request, error: RequestValidationError) -> JSONResponse:
-        return answer_of(refused(_mistakes_of_parameters(request, error)))
+        return response_of(refused(_mistakes_of_parameters(request, error)))
 
     @app.exception_handler(InputError)
     def _input(request: Request, error: Exception) -> JSONResponse:
-        return answer_of(Problem(400, without_folders(request.app.state.service.settings.folder, str(error))))
+        return response_of(Problem(400, without_folders(request.app.state.service.settings.folder, str(error))))
 
 
 def failure(error: BaseException) -> dict[str, Any]:
@@ -152,10 +152,10 @@ def failure(error: BaseException) -> dict[str, Any]:
 def mistakes_of(errors: Sequence[Any], value: Any, adapter: TypeAdapter[Any]) -> list[FieldMistake]:
     """The mistakes that pydantic finds in a value of a type, in the words of the messages about a portfolio file.
 
-    errors : `ValidationError.errors()`; of more than `MOST_TOLD` the first are told.
+    errors : `ValidationError.errors()`; of more than `MOST_MISTAKES` the first are told.
     """
     told = []
-    for fault in faults_of(errors[:MOST_TOLD], value, adapter):
+    for fault in faults_of(errors[:MOST_MISTAKES], value, adapter):
         at = (*fault.at, fault.key) if fault.key else fault.at
         is_secret = any(schema.get("writeOnly") for schema in schemas_at(adapter, at))
         mend = f'Add "{at[-1]}".' if fault.what == "missing" else IN_JSON.get(fault.fix, fault.fix)

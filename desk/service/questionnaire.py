@@ -27,7 +27,7 @@ BANDS = (  # highest score of each, its name, and the preset of `--profile`: bet
     (32, "above average", "moderate"),
     (47, "high", "aggressive"),
 )
-ALIKE = (  # questions about one thing: answers at opposite ends contradict each other
+ALIKE_QUESTIONS = (  # questions about one thing: answers at opposite ends contradict each other
     ("friend", "word"), ("windfall", "comfort"), ("windfall", "inheritance"), ("windfall", "mix"),
     ("game_show", "best_and_worst"), ("mix", "best_and_worst"),
 )  # fmt: skip
@@ -120,7 +120,7 @@ def _mistakes(answers: Mapping[str, str]) -> Iterator[FieldMistake]:
 
 def _contradictions(answers: Mapping[str, str], points: Mapping[str, int]) -> Iterator[str]:
     asked = questions()
-    for pair in ALIKE:
+    for pair in ALIKE_QUESTIONS:
         if {asked[key].ends.index(points[key]) for key in pair if points[key] in asked[key].ends} == {0, 1}:
             first, second = (f"question {asked[k].number} (“{asked[k].choices[answers[k]].text}”)" for k in pair)
             yield f"The answers to {first} and {second} contradict each other: talk them over, and answer anew."

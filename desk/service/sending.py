@@ -6,7 +6,7 @@ from typing import Any
 from pydantic import BaseModel
 
 from desk.commands.orders.execute import Asked, ready
-from desk.exchange.execute import Sent
+from desk.exchange.execute import SentResult
 from desk.exchange.paper import PaperVenue
 from desk.exchange.stops import pause_file
 from desk.service.orders import TicketHead
@@ -54,7 +54,7 @@ def sent(path: str, ticket: str, user: str) -> dict[str, Any]:
         return {"orders": outcomes, "book": prepared.book}
 
 
-def _outcome(each: Sent) -> SentOrder:
+def _outcome(each: SentResult) -> SentOrder:
     order, state = each.order, each.state
     if state is None:
         return SentOrder(order=order.id, text=order.text, status="not sent", filled=0.0, why=each.why)

@@ -17,7 +17,7 @@ LOOPBACK = ("127.0.0.1", "::1", "localhost")
 WILDCARDS = ("0.0.0.0", "::")  # every address of the machine
 RATE = 100
 PUBLIC = re.compile(r"https?://(\[[0-9a-fA-F:.]+\]|[A-Za-z0-9._-]+)(:\d{1,5})?/?")  # scheme and host alone
-FOLDER = "service"  # in the home of the desk
+SERVICE_FOLDER = "service"  # in the home of the desk
 
 
 @dataclass(frozen=True)
@@ -64,7 +64,7 @@ class ServiceSettings:
 
     host: str = HOST
     port: int = PORT
-    folder: Path = field(default_factory=lambda: home_folder() / FOLDER)
+    folder: Path = field(default_factory=lambda: home_folder() / SERVICE_FOLDER)
     database: str = ""
     redis: str = ""
     public_url: str = ""
@@ -99,7 +99,7 @@ class ServiceSettings:
         return self.database or f"sqlite:///{self.folder / 'service.sqlite'}"
 
 
-def settings_of(environment: Mapping[str, str] = os.environ) -> ServiceSettings:
+def settings_of_service(environment: Mapping[str, str] = os.environ) -> ServiceSettings:
     """The settings that an environment states: HOST, PORT, DATABASE_URL, REDIS_URL, PUBLIC_URL, BEHIND_PROXY, RATE,
     of OpenID Connect OIDC_ISSUER, OIDC_CLIENT_ID and OIDC_CLIENT_SECRET, and of a mail server SMTP_HOST, SMTP_PORT,
     SMTP_FROM, SMTP_USER and SMTP_TLS.

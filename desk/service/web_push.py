@@ -26,8 +26,8 @@ from desk.service.bodies import Body
 from desk.service.store.keys import Keys
 
 HTTPS = 443
-SECONDS = 10.0  # to connect, and for the whole answer
-LIFE = 86_400  # seconds for which the push service keeps a message for a browser that is not reached
+PUSH_SECONDS = 10.0  # to connect, and for the whole answer
+MESSAGE_LIFE = 86_400  # seconds for which the push service keeps a message for a browser that is not reached
 SIGNED = 43_200  # seconds for which a signature holds; RFC 8292 allows at most 24 hours
 ORDER = 0xFFFFFFFF00000000FFFFFFFFFFFFFFFFBCE6FAADA7179E84F3B9CAC2FC632551  # of P-256 (FIPS 186-5)
 NAT64, UNICAST = IPv6Network("64:ff9b::/96"), IPv6Network("2000::/3")  # RFC 6052; public addresses (RFC 3587)
@@ -73,7 +73,7 @@ class _PublicConnection(HTTPSConnection):
     """A connection to a public address of its host: the one that was checked, so that no second look-up differs."""
 
     def __init__(self, host: str, port: int, context: ssl.SSLContext, to_loopback: bool) -> None:
-        super().__init__(host, port, timeout=SECONDS, context=context)
+        super().__init__(host, port, timeout=PUSH_SECONDS, context=context)
         self.checked, self.to_loopback = context, to_loopback
 
     def connect(self) -> None:
@@ -107,7 +107,7 @@ def post(browser: Browser, content: bytes, keys: Keys, contact: str, *, to_loopb
     to_loopback : true to call this machine, too, at any port.
     Raises  : KeyError for a browser that was given a key which is no longer kept, ValueError for one whose own key is
               no point of P-256; OSError or HTTPException where the push service is not public, or gives no answer in
-              `SECONDS`.
+              `PUSH_SECONDS`.
     """
     from pywebpush import Vapid, WebPusher
 
@@ -118,10 +118,10 @@ def post(browser: Browser, content: bytes, keys: Keys, contact: str, *, to_loopb
     expires = int(datetime.now(UTC).timestamp()) + SIGNED
     claims = {"aud": f"https://{parts.netloc}", "sub": contact, "exp": expires}
     signed: dict[str, str] = Vapid(push_keys(keys)[browser.key]).sign(claims)
-    headers = {**signed, "Content-Encoding": "aes128gcm", "TTL": str(LIFE), "Urgency": "high"}
+    headers = {**signed, "Content-Encoding": "aes128gcm", "TTL": str(MESSAGE_LIFE), "Urgency": "high"}
     context = ssl.create_default_context(cafile=named_certificates() or None)
     connection = _PublicConnection(browser.host, port, context, to_loopback)
-    late = Timer(SECONDS, connection.end)  # a byte now and then keeps each read in time
+    late = Timer(PUSH_SECONDS, connection.end)  # a byte now and then keeps each read in time
     late.start()
     try:
         target = (parts.path or "/") + (f"?{parts.query}" if parts.query else "")

@@ -29,7 +29,7 @@ from research.allocation import FixedWeights
 from research.market import Market, instruments_table
 from research.orders import TradeList
 from research.orders.before_after import BeforeAfter, Figures
-from research.orders.lots.own_orders import as_given, faults_of, units_of
+from research.orders.lots.own_orders import as_given, limit_faults, units_of
 from research.orders.lots.position import Position
 from research.orders.request import with_flow
 from research.orders.tax.tax_lots import with_wash_sale_locks
@@ -40,7 +40,7 @@ from research.risk.decomposition.ex_ante import ExAnte
 MOST_BYTES = 128 << 20  # of the numbers of all worksheets that are kept
 OF_PORTFOLIO = ("name", "file", "basis", "periods_per_year", "lower", "upper")
 OF_LIMITS = ("reserve", "adverse_move", "most", "turnover")
-APART = ("cost_parameters", "day", "limits", "gain_budget", "covariance", "assets")  # fields of a position
+KEPT_APART = ("cost_parameters", "day", "limits", "gain_budget", "covariance", "assets")  # fields of a position
 
 
 class WorksheetAsked(TradesAsked):
@@ -118,7 +118,7 @@ def numbers(file: str, asked: TradesAsked) -> str:
     }
     measured = BeforeAfter(portfolio, trades.target, trades.sized).ex_ante
     known = {
-        "position": {f.name: getattr(position, f.name) for f in fields(Position) if f.name not in APART},
+        "position": {f.name: getattr(position, f.name) for f in fields(Position) if f.name not in KEPT_APART},
         "costs": costs._replace(**of_day)._asdict(),
         "limits": {name: getattr(position.limits, name) for name in OF_LIMITS},
         "weights": [asdict(limit) for limit in position.limits.weights],
@@ -247,7 +247,7 @@ class Sheet:
             after=found.figures["after"],
             faults=[]
             if orders is None or not units.any()
-            else [_capital(each) for each in faults_of(self.portfolio, made)],
+            else [_capital(each) for each in limit_faults(self.portfolio, made)],
             lines=[WorksheetLine(**dict(zip(columns, row, strict=True))) for row in rows],
         )
 

@@ -8,7 +8,7 @@ from desk.tca.orders import EndPrice
 from research.portfolio import Portfolio
 
 
-def lines_of(portfolio: Portfolio) -> dict[str, int]:
+def asset_places(portfolio: Portfolio) -> dict[str, int]:
     """The place of each asset of a portfolio, by its name and by the broker's symbol."""
     assets = portfolio.market.assets
     by_symbol = {portfolio.ticket.symbol(asset): i for i, asset in enumerate(assets)}
@@ -26,7 +26,7 @@ def end_prices(portfolios: Sequence[Portfolio]) -> EndPrice:
 
 
 def _closes(portfolio: Portfolio) -> EndPrice:
-    market, lines = portfolio.market, lines_of(portfolio)
+    market, lines = portfolio.market, asset_places(portfolio)
     quoted_in, rows = portfolio.quoted_in, {day: t for t, day in enumerate(market.days)}
 
     def price(symbol: str, currency: str, day: np.datetime64) -> float | None:

@@ -12,9 +12,9 @@ from backtests.inference.cluster_ratio import cluster_ratio
 from backtests.inference.estimates import Estimate
 from foundation.dataclasses import dataclass
 from research.accounting.costs import BASIS_POINT
-from research.orders.shortfall import PARTS
+from research.orders.shortfall import SHORTFALL_PARTS
 
-SHOWN_PARTS = (*PARTS, "unknown", "total")
+SHOWN_PARTS = (*SHORTFALL_PARTS, "unknown", "total")
 GROUPINGS = ("asset", "side", "venue", "hour", "size")
 
 
@@ -37,7 +37,7 @@ class PartSum:
 
 
 @dataclass(frozen=True)
-class Group:
+class OrderGroup:
     """Orders of one currency that share a value.
 
     by, value : column by which they are grouped, and their value in it; both "" for all orders.
@@ -60,19 +60,19 @@ class Group:
     total: Estimate
 
 
-def measured(table: pd.DataFrame) -> pd.DataFrame:
+def measured_orders(table: pd.DataFrame) -> pd.DataFrame:
     """The orders whose total is known. table : as `read_orders` gives it."""
     return table[table["total"].notna()]
 
 
 def currencies(table: pd.DataFrame) -> list[str]:
     """The currencies of the measured orders, that of the most orders first. table : as `read_orders` gives it."""
-    return list(map(str, measured(table)["currency"].value_counts().index))
+    return list(map(str, measured_orders(table)["currency"].value_counts().index))
 
 
 def part_sums(table: pd.DataFrame) -> list[PartSum]:
     """Each part over the measured orders of each currency. table : as `read_orders` gives it."""
-    known = measured(table)
+    known = measured_orders(table)
     return [
         _part_sum(known[known["currency"] == currency], part, currency)
         for currency in currencies(table)
@@ -87,21 +87,21 @@ def _part_sum(orders: pd.DataFrame, part: str, currency: str) -> PartSum:
     return PartSum(part, currency, float(known[part].sum()), share, mean)
 
 
-def groups(table: pd.DataFrame, by: str = "") -> list[Group]:
+def groups(table: pd.DataFrame, by: str = "") -> list[OrderGroup]:
     """The measured orders by a column, in the order of `currencies`, the largest notional first.
 
     table : as `read_orders` gives it.
     by    : one of `GROUPINGS`, or "" for all orders of a currency.
     """
     keys = ["currency", by] if by else ["currency"]
-    found = [_group(by, list(map(str, names)), orders) for names, orders in measured(table).groupby(keys)]  # type: ignore[call-overload]
+    found = [_group(by, list(map(str, names)), orders) for names, orders in measured_orders(table).groupby(keys)]  # type: ignore[call-overload]
     order = currencies(table)
     return sorted(found, key=lambda group: (order.index(group.currency), -group.notional))
 
 
-def _group(by: str, names: Sequence[str], orders: pd.DataFrame) -> Group:
+def _group(by: str, names: Sequence[str], orders: pd.DataFrame) -> OrderGroup:
     currency, value = (*names, "")[:2]
-    return Group(
+    return OrderGroup(
         by,
         value,
         currency,

@@ -23,18 +23,18 @@ from research.orders.shortfall import Delay, ObservedFill, ObservedOrder, Shortf
 
 EndPrice = Callable[[str, str, np.datetime64], float | None]
 SIZES = {1e4: "below 10k", 1e5: "10k to 100k", 1e6: "100k to 1m", float("inf"): "1m and more"}  # of notional
-CALENDAR = "XNYS"  # of orders of which nobody says the exchange
+USUAL_CALENDAR = "XNYS"  # of orders of which nobody says the exchange
 AT_FILL = 60.0  # seconds between a fill and a quote, beyond which the quote does not say where the market was
 WORDS = ("order", "ticket", "portfolio", "asset", "side", "venue", "currency", "state", "moment", "day", "hour", "size",
          "quotes")  # fmt: skip
-NUMBERS = ("fills", "wanted", "filled", "decision", "arrival", "end", "notional", "traded")
-COLUMNS = (*WORDS, *NUMBERS, *(part.name for part in fields(Shortfall)))
+NUMBER_COLUMNS = ("fills", "wanted", "filled", "decision", "arrival", "end", "notional", "traded")
+ORDER_TABLE = (*WORDS, *NUMBER_COLUMNS, *(part.name for part in fields(Shortfall)))
 
 
-class Orders(NamedTuple):
+class ReadOrders(NamedTuple):
     """The orders that were read.
 
-    table  : a row an order, the oldest first, with `COLUMNS`; NaN for what is not known.
+    table  : a row an order, the oldest first, with `ORDER_TABLE`; NaN for what is not known.
     faults : a sentence for each order that was left out.
     """
 
@@ -43,7 +43,7 @@ class Orders(NamedTuple):
 
 
 @dataclass
-class Trace:
+class OrderTrace:
     """The records of one order, in the sequence of the journal.
 
     moment   : of its first entry.
@@ -78,8 +78,8 @@ def read_orders(
     since: str = "",
     delay: Delay = "wanted",
     end_price: EndPrice = no_price,
-    calendar: str = CALENDAR,
-) -> Orders:
+    calendar: str = USUAL_CALENDAR,
+) -> ReadOrders:
     """The orders of a journal with their parts.
 
     ticket    : the beginning of the hash of their list, "" for all.
@@ -100,34 +100,34 @@ def read_orders(
     for name, trace in traces(journal).items():
         if trace.ticket.startswith(ticket) and trace.counts:
             try:
-                row = row_of(name, trace, delay, end_price, trace.calendar or calendar)
+                row = _row_of(name, trace, delay, end_price, trace.calendar or calendar)
             except (ConfigError, DataError) as error:
                 faults.append(str(error))
                 continue
             is_replaced = bool(trace.portfolio) and last.get(trace.portfolio, trace.ticket) != trace.ticket
             row |= {"state": "ended"} if is_replaced and row["state"] == "open" else {}
             rows += [row] if row["day"] >= since else []
-    table = pd.DataFrame(rows, columns=list(COLUMNS)).astype(dict.fromkeys(COLUMNS[len(WORDS) :], float))
-    return Orders(table.sort_values("moment", kind="stable", ignore_index=True), tuple(faults))
+    table = pd.DataFrame(rows, columns=list(ORDER_TABLE)).astype(dict.fromkeys(ORDER_TABLE[len(WORDS) :], float))
+    return ReadOrders(table.sort_values("moment", kind="stable", ignore_index=True), tuple(faults))
 
 
-def traces(journal: Journal) -> dict[str, Trace]:
+def traces(journal: Journal) -> dict[str, OrderTrace]:
     """By client id, the records of each order, corrected."""
     corrections: dict[int, dict[str, Any]] = {}
     for entry in journal.entries(kind=Corrected.kind):
         corrections.setdefault(entry.record.corrects, {}).update(entry.record.values)
-    found: dict[str, Trace] = {}
+    found: dict[str, OrderTrace] = {}
     lists: dict[tuple[str, str], ListedOrder] = {}  # two lists may have one order, sized at different prices
     calendars: dict[str, str] = {}
     for entry in journal.entries(kind=ListMade.kind):
         calendars[entry.ticket] = entry.record.calendar
         for listed in entry.record.orders:
             lists[entry.ticket, listed.order] = listed
-            found.setdefault(listed.order, Trace(entry.ticket, entry.portfolio)).listed = listed
+            found.setdefault(listed.order, OrderTrace(entry.ticket, entry.portfolio)).listed = listed
     for kind, place in ((OrderSent, "sent"), (Filled, "fills"), (Cancelled, "ends"), (Refused, "ends")):
         for entry in journal.entries(kind=kind.kind):
             if entry.order:
-                trace = found.setdefault(entry.order, Trace())
+                trace = found.setdefault(entry.order, OrderTrace())
                 trace.ticket, trace.portfolio = trace.ticket or entry.ticket, trace.portfolio or entry.portfolio
                 trace.moment = trace.moment or entry.moment
                 if kind is OrderSent:
@@ -155,7 +155,7 @@ def _corrected(entry: Entry, values: Mapping[str, Any] | None) -> Any:
     return record
 
 
-def row_of(name: str, trace: Trace, delay: Delay, end_price: EndPrice, calendar: str) -> dict[str, Any]:
+def _row_of(name: str, trace: OrderTrace, delay: Delay, end_price: EndPrice, calendar: str) -> dict[str, Any]:
     """The row of an order of an exchange. Raises DataError for what cannot be an order."""
     fills = [fill for fill in trace.fills if fill.quantity]
     records: list[OrderSent | Filled | ListedOrder] = [*trace.sent, *fills, *filter(None, [trace.listed])]
@@ -212,7 +212,7 @@ def _check_fills(name: str, of: OrderSent | Filled | ListedOrder, fills: Sequenc
                 )
 
 
-def _wanted(name: str, trace: Trace, fills: Sequence[Filled]) -> float:
+def _wanted(name: str, trace: OrderTrace, fills: Sequence[Filled]) -> float:
     """Units that were wanted: of the list, else of all slices; of an order in an amount, the units that were filled."""
     slices = {sent.slice: sent.quantity for sent in trace.sent}  # of a slice that was sent again, the last attempt
     quantities = [trace.listed.quantity] if trace.listed else list(slices.values())
@@ -229,7 +229,7 @@ def _observed(fill: Filled) -> ObservedFill:
     if quote is not None and quote.moment:
         apart = abs(_instant(quote.moment) - _instant(fill.traded_at))
         quote = quote if apart.total_seconds() <= AT_FILL else None
-    return ObservedFill(fill.quantity, fill.price, mid(quote), half_spread(quote))
+    return ObservedFill(fill.quantity, fill.price, mid(quote), quoted_half_spread(quote))
 
 
 def _instant(moment: str) -> datetime:
@@ -246,13 +246,13 @@ def _fees(fills: Sequence[Filled], currency: str) -> float | None:
 
 def mid(quote: Quote | None) -> float | None:
     """The middle of a quote's bid and ask, else its last price, currency per unit; None where it has neither."""
-    half = half_spread(quote)
+    half = quoted_half_spread(quote)
     if quote is None or half is None or quote.bid is None:
         return quote.last if quote is not None and quote.last else None
     return quote.bid + half
 
 
-def half_spread(quote: Quote | None) -> float | None:
+def quoted_half_spread(quote: Quote | None) -> float | None:
     """Half of ask less bid, currency per unit; None where one is missing, or the bid is above the ask."""
     if quote is None or not quote.bid or not quote.ask or not 0.0 < quote.bid <= quote.ask:
         return None

@@ -5,12 +5,12 @@ from collections.abc import Iterator
 from backtests.sheets.parts import Part, Words, section_blocks
 from backtests.sheets.tables import Block, table
 from desk.tca.pictures import assets_picture, parts_picture
-from desk.tca.report import DELAYS, MEANINGS, Report, Table
+from desk.tca.report import DELAYS, PART_MEANINGS, Report, WordsTable
 from foundation.errors import DataError
 from foundation.paper.picture import Picture
-from foundation.paper.render import PAPER_PACKAGE, Running, fill
+from foundation.paper.render import PAPER_PACKAGE, Running, fill_template
 
-TITLES = {
+TCA_TITLES = {
     "parts": "Cost by part",
     "costs": "Realised costs and those of the file",
     "orders": "Orders with the highest costs",
@@ -28,9 +28,9 @@ def report_html(report: Report) -> str:
         "headlines": report.headlines,
         "warnings": report.warnings,
         "sections": section_blocks(_sections(report)),
-        "terms": {name.capitalize(): f"{words[:1].upper()}{words[1:]}." for name, words in MEANINGS.items()},
+        "terms": {name.capitalize(): f"{words[:1].upper()}{words[1:]}." for name, words in PART_MEANINGS.items()},
     }
-    return fill(PAPER_PACKAGE, "report.html.j2", Running(f"{title}: {report.asked}"), sheet=sheet)
+    return fill_template(PAPER_PACKAGE, "report.html.j2", Running(f"{title}: {report.asked}"), sheet=sheet)
 
 
 def main_picture(report: Report) -> Picture:
@@ -46,7 +46,7 @@ def main_picture(report: Report) -> Picture:
 def _sections(report: Report) -> Iterator[tuple[str, str, str, list[Part]]]:
     """Address, name, title and parts of each section."""
     for each in report.tables():
-        title = TITLES.get(each.key, f"Cost by {each.key}")
+        title = TCA_TITLES.get(each.key, f"Cost by {each.key}")
         parts: list[Part] = [table_block(each)]
         if each.key == "parts":
             parts = [main_picture(report), *parts]
@@ -57,9 +57,9 @@ def _sections(report: Report) -> Iterator[tuple[str, str, str, list[Part]]]:
             parts.append(Words(report.effect))
         yield each.key, title, title, parts
     if report.effect and not report.changes:
-        yield "costs", TITLES["costs"], TITLES["costs"], [Words(report.effect)]
+        yield "costs", TCA_TITLES["costs"], TCA_TITLES["costs"], [Words(report.effect)]
 
 
-def table_block(shown: Table) -> Block:
+def table_block(shown: WordsTable) -> Block:
     """The table as a block of a page."""
     return table(shown.caption, shown.heads, shown.rows, texts=range(shown.words))

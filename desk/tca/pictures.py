@@ -5,7 +5,7 @@ from collections.abc import Sequence
 import pandas as pd
 
 from backtests.inference.estimates import Estimate
-from desk.tca.groups import Group, PartSum
+from desk.tca.groups import OrderGroup, PartSum
 from foundation.paper.charts.interval_rows import Row, axis_of_rows, interval_rows
 from foundation.paper.charts.panel import Side, plotted
 from foundation.paper.layout import ROW_HEIGHT, ROW_ROOM
@@ -13,22 +13,22 @@ from foundation.paper.picture import Picture, picture
 from foundation.paper.styles import LineStyle
 from foundation.paper.wording import number
 
-ASSETS_SHOWN = 30
+ASSETS_DRAWN_TCA = 30
 STYLE, TOTAL = LineStyle("sky", width=1.6), LineStyle("ink", width=2.0, bold=True)
-MEAN = "Mark: mean cost in bp of notional; line: its 95 % interval, which takes days as independent."
+MEAN_CAPTION = "Mark: mean cost in bp of notional; line: its 95 % interval, which takes days as independent."
 
 
 def parts_picture(parts: Sequence[PartSum]) -> Picture:
     """The cost of each part in bp. parts : of orders in one currency."""
     shown = [(each.part, each.mean, TOTAL if each.part == "total" else STYLE) for each in parts if each.mean]
-    return _intervals("cost_by_part", "Cost by part", MEAN, shown)
+    return _intervals("cost_by_part", "Cost by part", MEAN_CAPTION, shown)
 
 
-def assets_picture(found: Sequence[Group]) -> Picture:
+def assets_picture(found: Sequence[OrderGroup]) -> Picture:
     """The total cost of each asset in bp. found : groups by asset in one currency, the first of which are drawn."""
-    shown = [(group.value, group.total, STYLE) for group in found[:ASSETS_SHOWN]]
-    more = f" The {ASSETS_SHOWN} assets with the largest notional." if len(found) > ASSETS_SHOWN else ""
-    return _intervals("cost_by_asset", "Cost by asset", f"{MEAN}{more}", shown)
+    shown = [(group.value, group.total, STYLE) for group in found[:ASSETS_DRAWN_TCA]]
+    more = f" The {ASSETS_DRAWN_TCA} assets with the largest notional." if len(found) > ASSETS_DRAWN_TCA else ""
+    return _intervals("cost_by_asset", "Cost by asset", f"{MEAN_CAPTION}{more}", shown)
 
 
 def _intervals(name: str, title: str, caption: str, shown: Sequence[tuple[str, Estimate, LineStyle]]) -> Picture:

@@ -9,20 +9,20 @@ import pandas as pd
 from backtests.inference.estimates import Estimate
 from desk.exchange.paper.fill_model import PAPER_MODEL
 from desk.journal.chain import Head
-from desk.tca.groups import GROUPINGS, SHOWN_PARTS, Group, PartSum, currencies, groups, measured, part_sums
+from desk.tca.groups import GROUPINGS, SHOWN_PARTS, OrderGroup, PartSum, currencies, groups, measured_orders, part_sums
 from desk.tca.suggestion import CREDIBLE_DAYS, CostChange
 from foundation.dataclasses import dataclass, field
 from foundation.paper.wording import amount, class_words, counted, listed, number, percent
 from research.accounting.costs import BASIS_POINT
-from research.orders.shortfall import PARTS, Delay
+from research.orders.shortfall import SHORTFALL_PARTS, Delay
 
-ORDERS_SHOWN = 10
+ORDERS_TOLD = 10
 FEW_DAYS = 20  # of orders, below which a mean says little
 DELAYS: dict[Delay, str] = {
     "wanted": "Delay is counted on all units wanted, and opportunity from the arrival (Wagner)",
     "filled": "Delay is counted on units filled, and opportunity from the decision (Perold)",
 }
-MEANINGS = {
+PART_MEANINGS = {
     "delay": "move of the price from the decision to the arrival, the middle of the quote when the order was sent",
     "spread": "half the quoted spread at each fill",
     "impact": "distance of a fill from the middle of its quote, less half the spread; below zero within the quote",
@@ -34,7 +34,7 @@ MEANINGS = {
 }
 
 
-class Table(NamedTuple):
+class WordsTable(NamedTuple):
     """A table in words.
 
     key     : name of the table, for addresses.
@@ -82,7 +82,7 @@ class Report:
         """Each part over all orders of a currency."""
         return part_sums(self.orders)
 
-    def groups(self, by: str = "") -> list[Group]:
+    def groups(self, by: str = "") -> list[OrderGroup]:
         """The orders by a column, or all of a currency."""
         return groups(self.orders, by)
 
@@ -111,7 +111,7 @@ class Report:
             *self.faults,
         ]
 
-    def tables(self) -> Iterator[Table]:
+    def tables(self) -> Iterator[WordsTable]:
         """The tables, in the order in which they are shown; none where no total is known."""
         if not self.currencies:
             return
@@ -129,7 +129,7 @@ class Report:
 # -- words -------------------------------------------------------------------------------------------------------------
 
 
-def _headline(group: Group, orders: int) -> str:
+def _headline(group: OrderGroup, orders: int) -> str:
     """The cost of the orders of a group, as a sentence.  orders : number in its currency, of unknown total, too."""
     count = counted(orders, "order") if group.orders == orders else f"{group.orders:,} of {counted(orders, 'order')}"
     of = f"{count} of {amount(group.notional)} {group.currency}"
@@ -169,7 +169,7 @@ def _on_paper(orders: pd.DataFrame) -> Iterator[str]:
         )
 
 
-def _few_days(found: Sequence[Group]) -> Iterator[str]:
+def _few_days(found: Sequence[OrderGroup]) -> Iterator[str]:
     for group in found:
         if group.days < FEW_DAYS:
             none = "" if group.days > 1 else " One day has no interval."
@@ -192,7 +192,7 @@ def ends(found: Estimate | None, digits: int = 2) -> str:
     return found.interval(digits) if found is not None and isfinite(found.lower) else number(None)
 
 
-def _parts_table(parts: Sequence[PartSum], several: bool) -> Table:
+def _parts_table(parts: Sequence[PartSum], several: bool) -> WordsTable:
     heads = [("part", ""), ("cost", ""), ("cost", "bp"), ("95 % interval", "bp"), ("known for", "% of notional")]
     rows = [
         [
@@ -205,10 +205,10 @@ def _parts_table(parts: Sequence[PartSum], several: bool) -> Table:
         for each in parts
     ]
     caption = "Cost by part: costs add up to the total; bp are of the value of the orders of which the part is known"
-    return Table("parts", caption, heads, rows)
+    return WordsTable("parts", caption, heads, rows)
 
 
-def _group_table(by: str, found: Sequence[Group], several: bool) -> Table:
+def _group_table(by: str, found: Sequence[OrderGroup], several: bool) -> WordsTable:
     heads = [(f"{by}{', UTC' * (by == 'hour')}", ""), ("orders", ""), ("fills", ""), ("days", ""), ("notional", "")]
     heads += [(part, "bp") for part in SHOWN_PARTS] + [("95 % interval", "bp")]
     rows = [
@@ -221,26 +221,28 @@ def _group_table(by: str, found: Sequence[Group], several: bool) -> Table:
         ]
         for group in found
     ]
-    return Table(by, f"Cost by {by}, the largest notional first; parts and unknown add up to the total", heads, rows)
+    return WordsTable(
+        by, f"Cost by {by}, the largest notional first; parts and unknown add up to the total", heads, rows
+    )
 
 
-def _orders_table(orders: pd.DataFrame, currency: str) -> Table:
+def _orders_table(orders: pd.DataFrame, currency: str) -> WordsTable:
     heads = [("order", ""), ("asset", ""), ("side", ""), ("day", ""), ("notional", ""), ("total", "")]
     heads += [("total", "bp"), ("largest known part", "bp")]
-    in_one = measured(orders[orders["currency"] == currency])
-    costly = in_one.sort_values("total", ascending=False, kind="stable").head(ORDERS_SHOWN)
+    in_one = measured_orders(orders[orders["currency"] == currency])
+    costly = in_one.sort_values("total", ascending=False, kind="stable").head(ORDERS_TOLD)
     rows = []
     for order in costly.to_dict("records"):
-        known = {part: order[part] for part in PARTS if order[part] == order[part]}
+        known = {part: order[part] for part in SHORTFALL_PARTS if order[part] == order[part]}
         largest = max(known, key=lambda part: abs(known[part])) if known else ""
         words = [order[column] for column in ("order", "asset", "side", "day")]
         money = [f"{amount(order[column])} {currency}" for column in ("notional", "total")]
         part = f"{largest} {bps(known[largest], order['notional'], 1)}" if largest else number(None)
         rows.append([*words, *money, bps(order["total"], order["notional"], 1), part])
-    return Table("orders", f"Orders in {currency} with the highest costs", heads, rows, words=4)
+    return WordsTable("orders", f"Orders in {currency} with the highest costs", heads, rows, words=4)
 
 
-def _changes_table(changes: Sequence[CostChange]) -> Table:
+def _changes_table(changes: Sequence[CostChange]) -> WordsTable:
     heads = [("class", ""), ("key", ""), ("orders", ""), ("days", ""), ("in the file", "bp"), ("expected", "bp")]
     heads += [
         ("realised", "bp"),
@@ -270,4 +272,4 @@ def _changes_table(changes: Sequence[CostChange]) -> Table:
         "Realised costs against those of the file, of the value traded; a suggestion counts with D / (D + "
         f"{CREDIBLE_DAYS}) of the difference, D days of orders, and is written nowhere"
     )
-    return Table("costs", caption, heads, rows, words=2)
+    return WordsTable("costs", caption, heads, rows, words=2)

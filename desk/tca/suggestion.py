@@ -16,7 +16,7 @@ import pandas as pd
 from backtests.comparison.fitting.candidates import backtest_candidate
 from backtests.inference.estimates import Estimate
 from desk.exchange.paper.fill_model import PAPER_MODEL
-from desk.tca.end_prices import lines_of
+from desk.tca.end_prices import asset_places
 from desk.tca.groups import cost_bps
 from foundation.arrays import Array
 from foundation.dataclasses import dataclass, replace
@@ -73,7 +73,7 @@ def cost_changes(table: pd.DataFrame, portfolio: Portfolio) -> list[CostChange]:
              may take in its spread what others take in fees. Classes with orders on one day only suggest nothing.
     Raises : DataError as `Costs.cost_parameters` does.
     """
-    market, lines = portfolio.market, lines_of(portfolio)
+    market, lines = portfolio.market, asset_places(portfolio)
     ours = table["asset"].isin(lines) & (table["currency"] == portfolio.basis) & (table["traded"] > 0.0)
     ours &= ~(table["quotes"].str.startswith(PAPER_MODEL) & (table["spread"] == 0.0))
     orders = table[ours].dropna(subset=["fees", "spread", "impact"])

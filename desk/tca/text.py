@@ -1,9 +1,9 @@
 """The report on what orders cost, as text for a terminal."""
 
-from desk.tca.report import DELAYS, Report, Table
+from desk.tca.report import DELAYS, Report, WordsTable
 from foundation.paper.text_tables import text_table, warnings_text, wrapped
 
-ROWS_SHOWN = 20  # of a table
+ROWS_IN_TEXT = 20  # of a table
 
 
 def report_text(report: Report) -> str:
@@ -13,9 +13,9 @@ def report_text(report: Report) -> str:
     return "\n\n".join(filter(None, blocks)) + warnings_text(report.warnings)
 
 
-def table_text(table: Table) -> str:
+def table_text(table: WordsTable) -> str:
     """The table with its caption; of a long one the first rows."""
     heads = [[title for title, _ in table.heads], [unit for _, unit in table.heads]]
-    more = len(table.rows) - ROWS_SHOWN
-    lines = [wrapped(table.caption), text_table([*heads, *table.rows[:ROWS_SHOWN]], left=table.words, width=None)]
+    more = len(table.rows) - ROWS_IN_TEXT
+    lines = [wrapped(table.caption), text_table([*heads, *table.rows[:ROWS_IN_TEXT]], left=table.words, width=None)]
     return "\n".join([*lines, *([f"… and {more:,} more rows: --out FILE.html shows them."] if more > 0 else [])])

@@ -18,20 +18,20 @@ from research.portfolio import Portfolio
 from research.portfolio.holdings.prices import newest_day
 from research.portfolio.holdings.rates import shown_rate
 
-ID = "client_order_id"
-ORDER_COLUMNS = (ACCOUNT, *ORDERS, ID)
+ORDER_ID_COLUMN = "client_order_id"
+ORDER_COLUMNS = (ACCOUNT, *ORDERS, ORDER_ID_COLUMN)
 ACCOUNT_COLUMNS = ("row", ACCOUNT, MODEL, "status", "nav", "orders", "turnover", "cost", "cash_after", "objective",
                    "gap", "solved", "reason", "error")  # fmt: skip
 AFTER, AFTER_IN_BASIS = "cash_after", "cash_after_basis"  # of all currencies, and of the basis alone
-SENT = ("side", "asset", "units", "price")  # of a row, from which the id of its order comes
+ID_PARTS = ("side", "asset", "units", "price")  # of a row, from which the id of its order comes
 ACCOUNT_FAILED = "failed"
 TAXES = ("gain_short", "gain_long", "loss_disallowed", "tax")  # realised by the orders, currency
-DECIMALS = 10  # of a fraction or a price in a file
+FILE_DECIMALS = 10  # of a fraction or a price in a file
 
 
 def order_columns(file: AccountsFile) -> tuple[str, ...]:
     """The columns of the orders of a file; of one with cash by currency, also the currency, rate and amount of each."""
-    return (ACCOUNT, *(RATED if file.cash_columns else ORDERS), ID)
+    return (ACCOUNT, *(RATED if file.cash_columns else ORDERS), ORDER_ID_COLUMN)
 
 
 def account_columns(file: AccountsFile) -> tuple[str, ...]:
@@ -61,7 +61,7 @@ def order_rows(file: AccountsFile, row: Row, trades: TradeList) -> list[list[Any
         by_name = dict(zip(names, order, strict=True))
         own = {"notional": by_name.get("amount", by_name["notional"])}
         own["currency"] = by_name.get("currency", portfolio.basis)
-        sent = sent_of(terms, **{name: by_name[name] for name in SENT}, **own, account=account)
+        sent = sent_of(terms, **{name: by_name[name] for name in ID_PARTS}, **own, account=account)
         rows.append(
             [account, *map(cell, order), client_order_id_of(sent, held[by_name["asset"]], portfolio.name, day, terms)]
         )
@@ -133,4 +133,4 @@ def cell(value: Any) -> Any:
         return value
     if np.isnan(value):
         return None
-    return int(value) if value.is_integer() else round(value, DECIMALS)
+    return int(value) if value.is_integer() else round(value, FILE_DECIMALS)

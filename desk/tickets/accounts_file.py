@@ -41,7 +41,7 @@ DEPLOY, WITHDRAW, SIDE_COLUMN, REALISED, GAIN_BUDGET = REQUEST_COLUMNS = (
 ORDER_LIMITS = ("reserve_bps", "most", "turnover", "participation", "minimum_trade")  # in place of those of the model
 COLUMNS_READ = FIRST_COLUMNS + REQUEST_COLUMNS + ORDER_LIMITS
 NEEDED = FIRST_COLUMNS[:3]
-OF_CURRENCY = re.compile(f"{CASH_COLUMN}_([A-Z]{{3}})")  # the name of a column of cash in a currency
+CASH_OF_CURRENCY = re.compile(f"{CASH_COLUMN}_([A-Z]{{3}})")  # the name of a column of cash in a currency
 MOST_BYTES, MOST_OF_HEADER = 300_000_000, 1_000_000  # bytes of a file; characters of its header
 PLAIN_NUMBER = "Write a plain number, such as 1250.40."
 Cells = tuple[str, ...]
@@ -110,7 +110,7 @@ class AccountsFile:
     @cached_property
     def cash_columns(self) -> dict[str, str]:
         """The name of the column of cash of each currency; empty for a file with cash in the basis alone."""
-        found = {column: OF_CURRENCY.fullmatch(column) for column in self.columns}
+        found = {column: CASH_OF_CURRENCY.fullmatch(column) for column in self.columns}
         return {match[1]: column for column, match in found.items() if match}
 
     @property
@@ -223,7 +223,7 @@ class RowFaults:
 
 def _check_columns(path: Path, columns: Cells) -> None:
     faults = RowFaults(path, 1)
-    by_currency = any(OF_CURRENCY.fullmatch(name) for name in columns)
+    by_currency = any(CASH_OF_CURRENCY.fullmatch(name) for name in columns)
     for name in NEEDED:
         if name not in columns and not (name == CASH_COLUMN and by_currency):
             faults.add(name, "missing column", ", ".join(columns), f"Begin the header with {', '.join(NEEDED)}.")
@@ -232,7 +232,7 @@ def _check_columns(path: Path, columns: Cells) -> None:
             faults.add("", f"column {place + 1} has no name", name, "Name it after its asset, or remove it.")
         elif name in columns[:place]:
             faults.add(name, "two columns of one name", name, "Keep one of them.")
-        elif name.startswith(f"{CASH_COLUMN}_") and not OF_CURRENCY.fullmatch(name):
+        elif name.startswith(f"{CASH_COLUMN}_") and not CASH_OF_CURRENCY.fullmatch(name):
             faults.add(
                 name, "no currency", name, f"Write its code of three capital letters, such as {CASH_COLUMN}_EUR."
             )

@@ -15,10 +15,10 @@ from foundation.tolerances import COUNTED
 from research.orders.lots.conflicts import CONFLICTING
 from research.orders.trade_lists import TradeList
 
-CONFLICT, BREACH, DRIFT = KINDS = ("conflict", "breach", "drift")
+CONFLICT, BREACH, DRIFT = ATTENTION_KINDS = ("conflict", "breach", "drift")
 SHOWN_ACCOUNTS = 50
 MAX_REASON = 200  # letters
-NUMBERS = re.compile(r"\d+(?:[.,:-]\d+)*")
+NUMBER_PATTERN = re.compile(r"\d+(?:[.,:-]\d+)*")
 
 
 class Concern(NamedTuple):
@@ -47,7 +47,7 @@ class Attention:
         """That of the accounts of both; of equal sizes, those of the first come first."""
         largest = {
             kind: tuple(nlargest(SHOWN_ACCOUNTS, (*self.largest.get(kind, ()), *other.largest.get(kind, ())), _size))
-            for kind in KINDS
+            for kind in ATTENTION_KINDS
         }
         return Attention(self.counts + other.counts, largest, self.reasons + other.reasons)
 
@@ -88,7 +88,7 @@ class Attention:
     def of_failure(cls, account: str, model: str, why: str) -> "Attention":
         """That of an account without a list. why : its sentence."""
         fault = InputFault.of(why)
-        reason = NUMBERS.sub("#", ": ".join(filter(None, [fault.place, fault.meaning])))[:MAX_REASON]
+        reason = NUMBER_PATTERN.sub("#", ": ".join(filter(None, [fault.place, fault.meaning])))[:MAX_REASON]
         _, is_conflict, limits = why.partition(f"{CONFLICTING}: ")
         largest = {CONFLICT: (Concern(0.0, account, model, limits),)} if is_conflict else {}
         return cls(Counter(list(largest)), largest, Counter([reason]))

@@ -9,7 +9,7 @@ from desk.tickets.formats import format_of
 from foundation.arguments import refuse
 from foundation.errors import ConfigError
 
-KINDS = {
+ENDING_OF_FORMAT = {
     stat.S_ISDIR: "a folder",
     stat.S_ISLNK: "a link",
     stat.S_ISCHR: "a device",
@@ -44,7 +44,7 @@ def check_destination(
     except FileNotFoundError:
         return path
     if not stat.S_ISREG(found.st_mode):
-        kind = next((words for test, words in KINDS.items() if test(found.st_mode)), "no plain file")
+        kind = next((words for test, words in ENDING_OF_FORMAT.items() if test(found.st_mode)), "no plain file")
         raise ConfigError(f"{subject} is {str(path)!r}, which is {kind}: {FIX}")
     with open(path, "rb") as opened:
         if found.st_size and not is_ours(opened):

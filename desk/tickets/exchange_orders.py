@@ -7,7 +7,7 @@ from desk.tickets.order_ids import client_order_id_of
 from foundation.dataclasses import dataclass
 
 if TYPE_CHECKING:
-    from research.orders.cash_by_currency import CashByCurrency, Exchange
+    from research.orders.cash_by_currency import CashByCurrency, CurrencyExchange
     from research.portfolio import Portfolio
 
 
@@ -73,7 +73,7 @@ def exchange_orders(portfolio: "Portfolio", money: "CashByCurrency", before: int
         )
 
 
-def _days(portfolio: "Portfolio", money: "CashByCurrency", each: "Exchange", a: int) -> int:
+def _days(portfolio: "Portfolio", money: "CashByCurrency", each: "CurrencyExchange", a: int) -> int:
     """Sessions from the trade to the settlement of an exchange of account `a` (see `ExchangeOrder`)."""
     assert portfolio.currencies is not None
     way, terms = (1.0 if each.side == "buy" else -1.0), portfolio.ticket

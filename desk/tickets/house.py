@@ -14,9 +14,9 @@ from typing import Any, NamedTuple
 import numpy as np
 
 from desk.tickets.accounts import Model
-from desk.tickets.order_ids import ID_DIGITS, number
+from desk.tickets.order_ids import ID_DIGITS, rounded_number
 from desk.tickets.order_slices import OrderSlices, order_slices, slices_note
-from desk.tickets.sending import Sending, sending_of
+from desk.tickets.sending import SendingTerms, sending_of
 from desk.tickets.ticket import WEIGHT_DECIMALS, HeldLine, Order, Ticket, listed_orders
 from foundation.arrays import Array
 from foundation.canonical import content_hash, decimal
@@ -24,7 +24,7 @@ from foundation.errors import ConfigError
 from foundation.names import name_fault
 from foundation.paper.wording import counted
 from research.accounting.costs import CHARGED
-from research.orders.accounts.crossing import AccountOrder, Block, Cross, crosses_and_blocks
+from research.orders.accounts.crossing import AccountOrder, BlockOrder, Cross, crosses_and_blocks
 from research.orders.content import STALE
 from research.orders.trade_lists import TradeList
 from research.portfolio import Portfolio
@@ -80,7 +80,7 @@ def house_ticket(
     _check_alike(portfolios)
     house = _House(accounts, models)
     portfolio, orders = next(iter(portfolios.values())), house.orders
-    terms, sending, slices = portfolio.ticket, list[Sending](), dict[str, OrderSlices]()
+    terms, sending, slices = portfolio.ticket, list[SendingTerms](), dict[str, OrderSlices]()
     for of in reversed(tuple(portfolios.values())):
         own = [order for order in orders if order.asset in of.market.assets]
         crossed = [cross["asset"] for cross in house.crosses if cross["asset"] in of.market.assets]
@@ -216,7 +216,7 @@ class _House:
         self.allocations = {_id(self.listed[b.asset][0][1], b): _rows(b) for b in blocks}
         self.orders = tuple(self._order(k, *of) for k, of in enumerate(zip(self.allocations, blocks, strict=True), 1))
 
-    def _matched(self, may_cross: Container[str]) -> tuple[list[dict[str, Any]], list[Block]]:
+    def _matched(self, may_cross: Container[str]) -> tuple[list[dict[str, Any]], list[BlockOrder]]:
         """The crosses that accounts can pay with their cash and what they cross, and the blocks of all else.
 
         Those that an account cannot pay are cut in proportion, and all are matched anew. may_cross : models.
@@ -224,7 +224,7 @@ class _House:
         crossable = {each.client_order_id: decimal(each.quantity or 0.0) if of.model in may_cross else NO_AMOUNT
                      for of in self.accounts for each in of.orders}  # fmt: skip
         while True:
-            crosses, blocks = list[dict[str, Any]](), list[Block]()
+            crosses, blocks = list[dict[str, Any]](), list[BlockOrder]()
             for asset, listed in self.listed.items():
                 asked = [AccountOrder(of.name, each.client_order_id, each.side, asset, decimal(each.quantity or 0.0),
                                       crossable[each.client_order_id]) for of, each in listed]  # fmt: skip
@@ -271,7 +271,7 @@ class _House:
             "value": float(rounded(model.portfolio.basis, cross.quantity * decimal(order.price or 0.0))),
         }
 
-    def _order(self, priority: int, name: str, block: Block) -> Order:
+    def _order(self, priority: int, name: str, block: BlockOrder) -> Order:
         quantity, held = float(block.quantity), self.units[block.asset]
         signed = quantity if block.side == "buy" else -quantity
         charges, first = self._charges(block.asset, quantity), self.listed[block.asset][0][1]
@@ -287,8 +287,8 @@ class _House:
             notional=round(float(block.quantity * decimal(first.price or 0.0)), 2),
             **charged,
             account=self.account,
-            shares_before=number(held),
-            shares_after=number(decimal_sum((held, signed))),
+            shares_before=rounded_number(held),
+            shares_after=rounded_number(decimal_sum((held, signed))),
             weight_before=round(held * self._price(block.asset) / self.nav, WEIGHT_DECIMALS),
             weight_target=after,
             weight_after=after,
@@ -304,9 +304,9 @@ class _House:
             if asset not in moved:
                 portfolio, units = model.portfolio, self.units[asset]
                 value = round(units * self._price(asset), 2) if units else 0.0
-                weight, price = round(value / self.nav, WEIGHT_DECIMALS), number(model.position.prices[i])
+                weight, price = round(value / self.nav, WEIGHT_DECIMALS), rounded_number(model.position.prices[i])
                 day = portfolio.prices.days[i]
-                yield HeldLine(asset, portfolio.ticket.symbol(asset), number(units), price,
+                yield HeldLine(asset, portfolio.ticket.symbol(asset), rounded_number(units), price,
                                "" if np.isnat(day) else str(day), value, weight, weight, "no block")  # fmt: skip
 
     @property
@@ -365,11 +365,11 @@ def _by_asset(accounts: Sequence[HouseAccount]) -> dict[str, list[tuple[HouseAcc
     return found
 
 
-def _rows(block: Block) -> tuple[dict[str, Any], ...]:
+def _rows(block: BlockOrder) -> tuple[dict[str, Any], ...]:
     return tuple(asdict(each) | {"quantity": float(each.quantity)} for each in block.allocations)
 
 
-def _id(order: Order, block: Block) -> str:
+def _id(order: Order, block: BlockOrder) -> str:
     """The id of a block: the day of an order's id, and the beginning of a hash of the block's content."""
     content = {"asset": block.asset, "side": block.side, "allocations": list(_rows(block))}
     return f"{order.client_order_id.partition('-')[0]}-{content_hash(content)[:ID_DIGITS]}"

@@ -35,7 +35,7 @@ def sent_of(
     return {
         "side": side,
         "symbol": terms.symbol(asset),
-        "quantity": number(units),
+        "quantity": rounded_number(units),
         "order_type": order_type,
         "time_in_force": terms.time_in_force,
         "limit_price": terms.limit_price(float(price), currency, buys=side == "buy") if quoted else None,
@@ -52,20 +52,20 @@ def client_order_id_of(sent: Mapping[str, Any], held: float, portfolio: str, as_
     held : holding before the order: with a second deposit at one close, the same order is another one.
     """
     content = {key: value for key, value in sent.items() if key != "notional" or sent["quantity"] is None}
-    content |= {"held": number(held), "portfolio": portfolio, "as_of": as_of, **terms.venue(sent["symbol"])}
-    return f"{as_of.replace('-', '')}-{content_hash(plain(content))[:ID_DIGITS]}"
+    content |= {"held": rounded_number(held), "portfolio": portfolio, "as_of": as_of, **terms.venue(sent["symbol"])}
+    return f"{as_of.replace('-', '')}-{content_hash(plain_value(content))[:ID_DIGITS]}"
 
 
-def plain(value: Any) -> Any:
+def plain_value(value: Any) -> Any:
     """A value in JSON types, its whole numbers without a decimal point."""
     if isinstance(value, Mapping):
-        return {key: plain(item) for key, item in value.items()}
+        return {key: plain_value(item) for key, item in value.items()}
     if isinstance(value, list | tuple):
-        return [plain(item) for item in value]
+        return [plain_value(item) for item in value]
     return int(value) if isinstance(value, float) and value.is_integer() else value
 
 
-def number(value: float) -> float | None:
+def rounded_number(value: float) -> float | None:
     """A price or a quantity to the significant digits of a ticket, or None for NaN."""
     from research.portfolio.keys.ticket import TICKET_DIGITS
 

@@ -11,13 +11,13 @@ from foundation.dataclasses import dataclass
 from foundation.errors import ConfigError
 from research.market import Market
 from research.market.calendars import A_YEAR, closes, opens, rows_a_year
-from research.market.liquidity import dollar_volume, volatility
+from research.market.liquidity import dollar_volume, trailing_volatility
 from research.orders.linear_impact import LinearImpact
 from research.orders.slicing import SLICINGS, ParentOrder, sliced
 from research.portfolio import Portfolio
 
 VOLUME_ROWS, VOLATILITY_ROWS = 21, 63  # of their trailing means
-DIGITS = 6  # significant, of expected costs; decimals of a minute
+SLICE_DIGITS = 6  # significant, of expected costs; decimals of a minute
 
 
 @dataclass(frozen=True)
@@ -58,7 +58,7 @@ def order_slices(portfolio: Portfolio, orders: Iterable[Mapping[str, Any]]) -> d
             raise ConfigError(f"ticket.slicing: {terms.kind}, to {order['side']} {order['asset']}: {error}") from None
         minutes = terms.minutes / sessions
         slices[order["client_order_id"]] = OrderSlices(
-            tuple((round(part.start * minutes, DIGITS), float(part.quantity)) for part in schedule.slices),
+            tuple((round(part.start * minutes, SLICE_DIGITS), float(part.quantity)) for part in schedule.slices),
             _rounded(schedule.cost),
             _rounded(schedule.risk),
         )
@@ -81,7 +81,7 @@ def _expected(market: Market) -> dict[str, tuple[float, float]]:
     volumes = np.full(len(market.assets), np.nan)
     if market.volumes is not None:
         volumes = dollar_volume(market, VOLUME_ROWS)[-1] / market.prices[-1] * rows
-    deviations = volatility(market, VOLATILITY_ROWS)[-1] * rows**0.5
+    deviations = trailing_volatility(market, VOLATILITY_ROWS)[-1] * rows**0.5
     return dict(zip(market.assets, zip(volumes.tolist(), deviations.tolist(), strict=True), strict=True))
 
 
@@ -101,4 +101,4 @@ def _parent(order: Mapping[str, Any], sessions: float, volume: float, deviation:
 
 
 def _rounded(value: float | None) -> float | None:
-    return None if value is None else float(f"{value:.{DIGITS}g}")
+    return None if value is None else float(f"{value:.{SLICE_DIGITS}g}")

@@ -16,13 +16,13 @@ from foundation.blocks import Column, html_table, text_rows, with_minus
 from foundation.dataclasses import dataclass
 from foundation.tolerances import TRIGGER
 from research.orders import page
-from research.orders.before_after_table import notes_of, table_of
+from research.orders.before_after_table import columns_of_words, notes_of
 from research.orders.reasons import LEAST_GAP
 from research.orders.trade_lists import TradeList
 from research.rules.bands_today import bands_today
 
 DUE = ("asset", "account", "side", "units", "notional", "cost", "reason")  # columns of what would trade
-MOMENTS = ("before", "after")
+REVIEW_MOMENTS = ("before", "after")
 
 
 @dataclass(frozen=True, eq=False)
@@ -98,9 +98,9 @@ class Review:
         if len(self.due):
             due = [column for column in page.columns(listed.content, name) if column.title in DUE]
             tables[name.replace("_", "-")] = (f"{what} would be", due)
-        moments = MOMENTS if len(self.due) else MOMENTS[:1]
+        moments = REVIEW_MOMENTS if len(self.due) else REVIEW_MOMENTS[:1]
         caption = f"Before, and after {what[0].lower()}{what[1:]}" if len(self.due) else f"Figures at {prices}"
-        return tables | {"before-after": (caption, table_of(found, moments))}
+        return tables | {"before-after": (caption, columns_of_words(found, moments))}
 
     def _line_columns(self) -> list[Column]:
         rows = self.lines.to_dict("records")

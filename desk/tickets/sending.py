@@ -4,7 +4,7 @@ from collections.abc import Mapping, Sequence
 
 import numpy as np
 
-from desk.tickets.order_ids import number
+from desk.tickets.order_ids import rounded_number
 from foundation.dataclasses import dataclass
 from research.market.reading.known_instruments import known_instruments
 from research.portfolio import Portfolio
@@ -14,7 +14,7 @@ VOLATILITY_ROWS = 63  # returns of which the volatility of a collar is the stand
 
 
 @dataclass(frozen=True)
-class Sending:
+class SendingTerms:
     """The terms under which the orders of a ticket are sent.
 
     calendar        : exchange calendar of the sessions, such as XNYS.
@@ -35,14 +35,14 @@ class Sending:
     limits: SendingLimits
 
 
-def sending_of(portfolio: Portfolio, assets: Sequence[str]) -> Sending:
+def sending_of(portfolio: Portfolio, assets: Sequence[str]) -> SendingTerms:
     """The terms of a list of a portfolio. assets : those of its orders."""
     market = portfolio.market if portfolio.currencies is None else portfolio.currencies.quoted
     places, limits = {asset: market.assets.index(asset) for asset in assets}, portfolio.ticket.sending
-    closes = {asset: number(market.prices[-1, i]) for asset, i in places.items()}
+    closes = {asset: rounded_number(market.prices[-1, i]) for asset, i in places.items()}
     instruments = {asset: known_instruments().by_id.get(asset) for asset in assets}
     counted = places if limits is not None and limits.collar_unit == "volatilities" else {}
-    return Sending(
+    return SendingTerms(
         calendar=market.calendar,
         expires=f"{portfolio.trade_day:%Y-%m-%d}",
         max_age=portfolio.orders.max_age,

@@ -11,21 +11,21 @@ from typing import Any
 import pandas as pd
 
 from desk.tickets.exchange_orders import ExchangeOrder, exchange_orders, exchange_row
-from desk.tickets.order_ids import client_order_id_of, list_id, number, plain, sent_of
+from desk.tickets.order_ids import client_order_id_of, list_id, plain_value, rounded_number, sent_of
 from desk.tickets.order_slices import OrderSlices, order_slices, slices_note
-from desk.tickets.sending import Sending, sending_of
+from desk.tickets.sending import SendingTerms, sending_of
 from foundation.canonical import content_hash
 from foundation.dataclasses import asdict, dataclass, field, fields, replace
 from foundation.errors import ConfigError
 from research.accounting.costs import CHARGED
 from research.orders.cash_by_currency import Local
-from research.orders.content import DISCLAIMER, Content
+from research.orders.content import DISCLAIMER, ListContent
 from research.orders.trade_lists import TradeList
 from research.portfolio import TicketTerms
 from research.portfolio.holdings.prices import newest_day
 from research.portfolio.holdings.rates import shown_rate
 
-SCHEMA = 2  # version of docs/schemas/ticket-2.json
+TICKET_SCHEMA = 2  # version of docs/schemas/ticket-2.json
 WEIGHT_DECIMALS = 10  # of a weight, fraction of NAV
 
 
@@ -191,7 +191,7 @@ class Ticket:
     would_trade: tuple[HypotheticalOrder, ...]
     outside: tuple[str, ...]
     before_after: Mapping[str, Any]
-    sending: Sending
+    sending: SendingTerms
     tax_lots: tuple[Mapping[str, Any], ...] = ()
     harvest: tuple[Mapping[str, Any], ...] = ()
     binding: tuple[str, ...] = ()
@@ -226,13 +226,13 @@ class Ticket:
 
         Whole numbers have no decimal point.
         """
-        parts: dict[str, Any] = {"schema": SCHEMA, "disclaimer": DISCLAIMER} | asdict(self)
+        parts: dict[str, Any] = {"schema": TICKET_SCHEMA, "disclaimer": DISCLAIMER} | asdict(self)
         del parts["beside"]
         parts["sending"]["limits"] = {name: of for name, of in parts["sending"]["limits"].items() if of is not None}
         rare = {"exchanges", "sec_types", "approvals", "file_sha256", "models", "slices", "allocations", "crosses"}
         rare |= {"funding"} if self.cash else {"funding", "fx", "cash"}
         parts = {name: part for name, part in parts.items() if part or name not in rare}
-        whole: dict[str, Any] = plain(parts)
+        whole: dict[str, Any] = plain_value(parts)
         return whole
 
     @property
@@ -309,7 +309,7 @@ def _orders(trades: TradeList) -> Iterator[Order]:
     terms, lines = portfolio.ticket, {asset: i for i, asset in enumerate(portfolio.market.assets)}
     places = {each.name: a for a, each in enumerate(portfolio.accounts)}
     for priority, row in enumerate(_rows(trades.orders), start=1):
-        i, price = lines[row["asset"]], number(row["price"])
+        i, price = lines[row["asset"]], rounded_number(row["price"])
         a = places[row["account"]] if places else 0
         (held, kept), account = sized.held(a, i), portfolio.accounts[a].number if places else terms.account
         amounts = _amounts(row, None if money is None else money.local(a, i))
@@ -320,12 +320,12 @@ def _orders(trades: TradeList) -> Iterator[Order]:
         yield (Order if money is None else RatedOrder)(
             priority=priority,
             asset=row["asset"],
-            lot=None if price is None else number(sized.position.lots[i]),
+            lot=None if price is None else rounded_number(sized.position.lots[i]),
             settlement_date=str(portfolio.settlement_date(terms.days(row["asset"]))),
             price=price,
             price_date=row["price_date"],
-            shares_before=None if price is None else number(held),
-            shares_after=None if price is None else number(kept),
+            shares_before=None if price is None else rounded_number(held),
+            shares_after=None if price is None else rounded_number(kept),
             weight_before=_weight(row["weight_before"]),
             weight_target=_weight(row["target"]),
             weight_after=_weight(row["weight_after"]),
@@ -349,8 +349,8 @@ def _held_line(row: Mapping[str, Any], terms: TicketTerms) -> HeldLine:
     return HeldLine(
         asset=row["asset"],
         symbol=terms.symbol(row["asset"]),
-        shares=number(row["units"]),
-        price=number(row["price"] * row.get("rate", 1.0)),
+        shares=rounded_number(row["units"]),
+        price=rounded_number(row["price"] * row.get("rate", 1.0)),
         price_date=row["price_date"],
         value=round(float(row["value"]), 2),
         weight=_weight(row["weight"]),
@@ -363,8 +363,8 @@ def _hypothetical(row: Mapping[str, Any]) -> HypotheticalOrder:
     return HypotheticalOrder(
         side=row["side"],
         asset=row["asset"],
-        quantity=number(row["units"]),
-        price=number(row["price"] * row.get("rate", 1.0)),
+        quantity=rounded_number(row["units"]),
+        price=rounded_number(row["price"] * row.get("rate", 1.0)),
         notional=float(row["notional"]),
         cost=float(row["cost"]),
         weight_before=_weight(row["weight_before"]),
@@ -374,11 +374,11 @@ def _hypothetical(row: Mapping[str, Any]) -> HypotheticalOrder:
     )
 
 
-def _records(content: Content, name: str) -> Iterator[dict[str, Any]]:
+def _records(content: ListContent, name: str) -> Iterator[dict[str, Any]]:
     """The rows of a table, none where the list has no such table."""
     rows: list[Any] = content.tables[name].to_dict("records") if name in content.tables else []
     for row in rows:
-        found = {key: number(value) if isinstance(value, float) else value for key, value in row.items()}
+        found = {key: rounded_number(value) if isinstance(value, float) else value for key, value in row.items()}
         yield found | ({"rate": shown_rate(row["rate"])} if "rate" in row else {})
 
 

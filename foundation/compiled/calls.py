@@ -36,7 +36,7 @@ from foundation.compiled.records import BYTES, WORD, by_reference, handed_over, 
 Function = Callable[..., Any]
 Options = dict[str, Any]
 BARE: Options = {"no_cpython_wrapper": True}  # not to be called from Python
-PLAIN: dict[Any, types.Type] = {float: types.float64, int: types.int64, bool: types.boolean, NoneType: types.none}
+NUMBA_TYPES: dict[Any, types.Type] = {float: types.float64, int: types.int64, bool: types.boolean, NoneType: types.none}
 RESOLVE = "rebalance_resolve"  # the name by which compiled code finds `_resolve`
 
 
@@ -125,7 +125,7 @@ def _numba_type(hint: Any) -> types.Type:
     """The numba type of an annotation: numbers, None, and tuples of them."""
     if get_origin(hint) is tuple:
         return types.Tuple([_numba_type(part) for part in get_args(hint)])
-    return PLAIN[hint]
+    return NUMBA_TYPES[hint]
 
 
 def _call_of(kernel: OnDemand) -> types.Function:
@@ -137,7 +137,7 @@ def _call_of(kernel: OnDemand) -> types.Function:
 
         def generic(self, args: Any, kws: Any) -> Any:
             assert not kws, f"{kernel.__name__} is called with positions only"
-            given = [PLAIN.get(hint, types.unliteral(arg)) for hint, arg in zip(hints, args, strict=True)]
+            given = [NUMBA_TYPES.get(hint, types.unliteral(arg)) for hint, arg in zip(hints, args, strict=True)]
             return signature(kernel.returned, *given)
 
     @lower_builtin(kernel, types.VarArg(types.Any))

@@ -34,10 +34,10 @@ CONSTANT_OPERATIONS, GLOBAL_OPERATIONS = (
     for wanted in (hasconst, [LOAD_GLOBAL])
 )  # of the operations of a function, with the high bytes of their numbers before them
 KNOWN_LIBRARIES = {"numba", "llvmlite", "numpy", "math", "operator", "builtins", "typing"}  # known by their versions
-PLAIN = (bool, int, float, complex, str, bytes, type(None), type(...), np.generic)
+VALUE_TYPES = (bool, int, float, complex, str, bytes, type(None), type(...), np.generic)
 STARTED = time.time()
 # When the modules of this room were edited, as they are imported: by a clock that may be ahead of this machine's.
-OWN = {path: path.stat().st_mtime_ns for path in Path(__file__).parent.glob("*.py")}
+OWN_FILES = {path: path.stat().st_mtime_ns for path in Path(__file__).parent.glob("*.py")}
 
 
 class EditedSince(Exception):
@@ -113,7 +113,7 @@ def _function(function: FunctionType) -> Described:
 
 def _named(value: Any, reader: FunctionType, read: list[Any]) -> str:
     """A short text of the value of a name; values that must be read further are added to `read`."""
-    if isinstance(value, PLAIN):
+    if isinstance(value, VALUE_TYPES):
         return _plain(value)
     if isinstance(value, tuple):
         return f"{type(value).__qualname__}({', '.join(_named(item, reader, read) for item in value)})"
@@ -200,6 +200,6 @@ def _file_hash(module: ModuleType) -> str:
     """Hash of the file of a module, for what is not read closer. Raises EditedSince."""
     path = Path(str(module.__file__))
     about = path.stat()
-    if about.st_mtime_ns != OWN[path] if path in OWN else about.st_mtime > STARTED:
+    if about.st_mtime_ns != OWN_FILES[path] if path in OWN_FILES else about.st_mtime > STARTED:
         raise EditedSince(path)
     return hashlib.sha256(path.read_bytes()).hexdigest()

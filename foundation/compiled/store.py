@@ -30,14 +30,16 @@ from numba.core.serialize import dumps
 
 from foundation.compiled.content import EditedSince, content, name_of, signature_text
 from foundation.compiled.forms import rebuilt
-from foundation.private_store import UNREADABLE, folders_of, keep, note_use, opened
+from foundation.private_store import UNREADABLE, folders_of, keep, note_use, unsealed
 from foundation.progress import bar
 
-PATIENCE = 900.0  # seconds, after which a kernel is compiled all the same: the other process may have been suspended
-LOOK = 0.05  # seconds between two looks
+COMPILE_PATIENCE = (
+    900.0  # seconds, after which a kernel is compiled all the same: the other process may have been suspended
+)
+LOOK_SECONDS = 0.05  # seconds between two looks
 
 
-class Turn:
+class CompileTurn:
     """The lock of this process: it compiles a kernel, and others that need it then wait for its code.
 
     Only the kernel with which a compilation begins is locked, and none that it calls: so nobody waits in a circle. The
@@ -62,10 +64,10 @@ class Turn:
         self.path = path
         if self._locked():
             return False
-        until = time.monotonic() + PATIENCE
+        until = time.monotonic() + COMPILE_PATIENCE
         with bar(None, f"waiting for another process that compiles {name}"):
             while not self._locked() and time.monotonic() < until:
-                time.sleep(LOOK)
+                time.sleep(LOOK_SECONDS)
         return True
 
     def give_back(self, path: Path | None = None) -> None:
@@ -84,9 +86,9 @@ class Turn:
         return True
 
 
-TURN = Turn()
-FORM = 2  # of a kept file: a digest, then the code
-VERSIONS = (sys.implementation.cache_tag, numba.__version__, llvmlite.__version__, FORM)
+TURN = CompileTurn()
+FILE_FORM = 2  # of a kept file: a digest, then the code
+VERSIONS = (sys.implementation.cache_tag, numba.__version__, llvmlite.__version__, FILE_FORM)
 
 
 def folders() -> tuple[list[Path], list[Path]]:
@@ -136,7 +138,7 @@ class KernelStore(_Cache):  # type: ignore[misc]
         from_python = "no_cpython_wrapper" not in self.kernel.targetoptions
         for folder in (*kept, *looked):
             try:
-                code = opened((folder / name).read_bytes(), folder, name)
+                code = unsealed((folder / name).read_bytes(), folder, name)
                 if code is not None:
                     _tell_addresses()
                     found = rebuilt(target_context, pickle.loads(code), from_python)

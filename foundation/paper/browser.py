@@ -9,7 +9,7 @@ from pathlib import Path
 from foundation.errors import ConfigError
 
 GIVEN = "REBALANCE_CHROMIUM"  # environment variable: path of the browser
-COMMANDS = (
+BROWSER_COMMANDS = (
     *("chromium", "chromium-browser", "google-chrome", "google-chrome-stable", "chrome"),
     *("microsoft-edge", "microsoft-edge-stable", "msedge"),
 )
@@ -40,7 +40,7 @@ def browser() -> str:
 
 def _installed() -> Iterator[str]:
     """The browsers on PATH, then those in macOS' folders of applications, then those that Playwright installed."""
-    yield from filter(None, map(shutil.which, COMMANDS))
+    yield from filter(None, map(shutil.which, BROWSER_COMMANDS))
     for folder, name in product(APPLICATIONS, PROGRAMS):
         yield from _programs(folder, f"{name}.app/Contents/MacOS/{name}")
     stated = os.environ.get("PLAYWRIGHT_BROWSERS_PATH", ""), os.environ.get("XDG_CACHE_HOME", "")

@@ -6,7 +6,7 @@ from math import isfinite
 from numbers import Real
 from typing import Any
 
-FORMULA = ("=", "+", "-", "@", "\t", "\r")  # what makes a spreadsheet run a text
+FORMULA_SIGNS = ("=", "+", "-", "@", "\t", "\r")  # what makes a spreadsheet run a text
 
 BOOK_OPTIONS = {  # of a workbook of xlsxwriter
     "in_memory": True,
@@ -60,4 +60,4 @@ def no_formula(cell: Any) -> Any:
     >>> no_formula("=cmd()"), no_formula("SPY"), no_formula(-1.5), no_formula("'=cmd()")
     ("'=cmd()", 'SPY', -1.5, "''=cmd()")
     """
-    return f"'{cell}" if isinstance(cell, str) and cell.lstrip("'").startswith(FORMULA) else cell
+    return f"'{cell}" if isinstance(cell, str) and cell.lstrip("'").startswith(FORMULA_SIGNS) else cell

@@ -33,12 +33,12 @@ FORMS = ("csv", "svg")  # in which each picture is written
 PICTURES = "figures"  # folder of them, in that of a run
 DOTS = 2.0  # of a PNG in a pixel of the page: sharp on any screen
 MARGIN, HEAD = 20.0, 52.0  # px: round a picture, and above it with its title
-TITLE = 16.0  # size of the title, px
+TITLE_SIZE = 16.0  # size of the title, px
 LETTERS = 0.9  # of the size of type: letters of matplotlib's font are that much wider than those of a page
 NAMESPACE = "http://www.w3.org/2000/svg"
 FONTS = "'Liberation Sans','Helvetica Neue',Arial,sans-serif"
 VARIABLE = re.compile(r"var\(--(\w+)\)")
-STEP = re.compile("[MLCz]")
+PATH_STEP = re.compile("[MLCz]")
 UNDRAWN = ("title", "desc", "defs")  # what is said of a picture, and what is drawn where it is used
 PLAIN = {"fill": LIGHT["ink"], "stroke": "none", "stroke-width": "1", "font-size": "12px"}  # where a style says nothing
 
@@ -72,7 +72,7 @@ def svg_file(picture: Picture) -> str:
         f'font-family="{FONTS}" fill="{LIGHT["ink"]}"><title>{escape(picture.title)}</title>'
         f"<desc>{escape(picture.alt)}</desc>"
         f'<rect x="{-MARGIN:g}" y="{-HEAD:g}" width="100%" height="100%" fill="{LIGHT["paper"]}"/>'
-        f'<text y="{-HEAD / 2:g}" font-size="{TITLE:g}" font-weight="bold">{escape(picture.title)}</text>{inner}\n'
+        f'<text y="{-HEAD / 2:g}" font-size="{TITLE_SIZE:g}" font-weight="bold">{escape(picture.title)}</text>{inner}\n'
     )
 
 
@@ -249,6 +249,6 @@ def _line(d: str) -> "Line":
         "C": 3 * [Line.CURVE4],
         "z": [Line.CLOSEPOLY],  # at any point
     }
-    numbers = STEP.sub(lambda found: " 0 0 " if found[0] == "z" else " ", d)
-    kinds = [code for step in STEP.findall(d) for code in codes[step]]
+    numbers = PATH_STEP.sub(lambda found: " 0 0 " if found[0] == "z" else " ", d)
+    kinds = [code for step in PATH_STEP.findall(d) for code in codes[step]]
     return Line(np.fromstring(numbers, sep=" ").reshape(-1, 2), kinds)

@@ -26,7 +26,7 @@ ROW_ROOM = {"left": NAMES, "right": 48.0}  # beside rows, for their names and fi
 KEY_ROW = 20.0  # of one row of a key
 
 OUTLIER_DISTANCE = 4.0  # times the median distance: what is further away leaves the scale, and says so
-MONTHS = ("Jan", "Feb", "Mar", "Apr", "May", "Jun", "Jul", "Aug", "Sep", "Oct", "Nov", "Dec")
+MONTH_LABELS = ("Jan", "Feb", "Mar", "Apr", "May", "Jun", "Jul", "Aug", "Sep", "Oct", "Nov", "Dec")
 
 
 def thinned(values: ArrayLike, buckets: int) -> NDArray[np.int64]:
@@ -180,7 +180,7 @@ def time_ticks(first: np.datetime64, last: np.datetime64, most: int) -> list[tup
     if step >= 12:
         return list(zip(days, years, strict=True))
     words = [
-        MONTHS[m % 12] + (f" {year}" if m % 12 == 0 or (i == 0 and months[1:2] != [m + 12 - m % 12]) else "")
+        MONTH_LABELS[m % 12] + (f" {year}" if m % 12 == 0 or (i == 0 and months[1:2] != [m + 12 - m % 12]) else "")
         for i, (m, year) in enumerate(zip(months, years, strict=True))
     ]
     return list(zip(days, words, strict=True))

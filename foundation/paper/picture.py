@@ -83,9 +83,9 @@ class Picture:
 
     def _repr_html_(self) -> str:
         """The picture as a notebook shows it."""
-        from foundation.paper.render import PAPER_PACKAGE, fill  # jinja takes time to import
+        from foundation.paper.render import PAPER_PACKAGE, fill_template  # jinja takes time to import
 
-        return fill(PAPER_PACKAGE, "picture.html.j2", picture=self, width=self.width * 1.15)
+        return fill_template(PAPER_PACKAGE, "picture.html.j2", picture=self, width=self.width * 1.15)
 
 
 def picture(

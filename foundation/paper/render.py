@@ -16,8 +16,8 @@ PAPER_PACKAGE = "foundation.paper"  # whose templates are the frame of all pages
 SPARE = re.compile(r";?\s+(?=})|(?<=\n)\s+")  # of a style: what a browser can do without
 NO_WORDS = re.compile(r"<style\b.*?</style>|<script\b.*?</script>|<[^>]*>|(?P<sign>(?<=\d) ?%)", re.DOTALL)
 SANS = 'Inter,-apple-system,"Segoe UI",Roboto,"Liberation Sans","Helvetica Neue",Arial,sans-serif'
-PLAIN = re.compile(r"[^ \w.,:;()%/+−–-]")  # what a string of CSS holds as it is; the rest by its number
-FIGURE = re.compile(
+NOT_IN_CSS = re.compile(r"[^ \w.,:;()%/+−–-]")  # what a string of CSS holds as it is; the rest by its number
+FIGURE_TAG = re.compile(
     r'<svg class="wide" (.*?)</svg>\n<svg class="narrow" (.*?)</svg>', re.DOTALL
 )  # drawn for both widths
 DRAWING = re.compile(r'viewBox="0 0 (\S+) (\S+)" role="img" aria-label=("[^"]*"|\'[^\']*\')>(.*)', re.DOTALL)
@@ -52,10 +52,10 @@ def css_string(text: str) -> str:
     "a \22 b\22  \3c /style\3e "
     """
     one = " ".join(text.split())
-    return f'"{PLAIN.sub(lambda found: f"{chr(92)}{ord(found[0]):x} ", one)}"'
+    return f'"{NOT_IN_CSS.sub(lambda found: f"{chr(92)}{ord(found[0]):x} ", one)}"'
 
 
-def fill(package: str, template: str, running: Running | None = None, **content: Any) -> str:
+def fill_template(package: str, template: str, running: Running | None = None, **content: Any) -> str:
     """A template of a package, or of this one, with the style of pages and `content`; per cents with a narrow space.
 
     running : text on each printed page, for a whole page.
@@ -83,7 +83,7 @@ def as_images(block: "Markup") -> "Markup":
         (wide, words), (narrow, _) = map(_address, figure.groups())
         return f'<picture><source media="{PHONE}" srcset="{narrow}"><img src="{wide}" alt={words}></picture>'
 
-    return Markup(FIGURE.sub(image, per_cents(str(block))).replace("<small", " <small"))
+    return Markup(FIGURE_TAG.sub(image, per_cents(str(block))).replace("<small", " <small"))
 
 
 def per_cents(page: str) -> str:

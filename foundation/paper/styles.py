@@ -8,7 +8,7 @@ from foundation.dataclasses import dataclass
 from foundation.paper.layout import far
 from foundation.paper.svg import HUES, SMALL
 
-COLOURS = ("ink", *HUES)  # of policies; colour-blind readers distinguish them
+POLICY_COLOURS = ("ink", *HUES)  # of policies; colour-blind readers distinguish them
 SALT = 938599567  # of `policy_colours`: with it the policies of each file in data/portfolios have colours of their own
 
 SOLID: tuple[Any, ...] = ("-", (0, (1.3, 1.5)), (0, (9.0, 1.6)))  # of the strategic target
@@ -61,10 +61,10 @@ def policy_colours(names: Collection[str]) -> dict[str, tuple[str, int]]:
     found: dict[str, tuple[str, int]] = {}
     left, before = sorted(names), 0
     while left:
-        free = set(COLOURS)
-        for steps in range(len(COLOURS)):  # every name asks for its own colour before any asks for the next one
+        free = set(POLICY_COLOURS)
+        for steps in range(len(POLICY_COLOURS)):  # every name asks for its own colour before any asks for the next one
             for name in list(left):
-                colour = COLOURS[(_place(name) + steps) % len(COLOURS)]
+                colour = POLICY_COLOURS[(_place(name) + steps) % len(POLICY_COLOURS)]
                 if colour in free:
                     found[name] = (colour, before)
                     free.remove(colour)
@@ -74,8 +74,8 @@ def policy_colours(names: Collection[str]) -> dict[str, tuple[str, int]]:
 
 
 def _place(name: str) -> int:
-    """The place of a name's colour in `COLOURS`, by multiplicative hashing (Knuth, TAOCP 3, section 6.4)."""
-    return (crc32(name.encode()) * SALT % 2**32 * len(COLOURS)) >> 32
+    """The place of a name's colour in `POLICY_COLOURS`, by multiplicative hashing (Knuth, TAOCP 3, section 6.4)."""
+    return (crc32(name.encode()) * SALT % 2**32 * len(POLICY_COLOURS)) >> 32
 
 
 def line_styles(
@@ -102,15 +102,15 @@ def style_alone(name: str) -> LineStyle:
     return line_styles({name: False}, name, None)[name]
 
 
-def eligible(styles: Mapping[str, LineStyle], names: Iterable[Any]) -> list[str]:
+def eligible_styles(styles: Mapping[str, LineStyle], names: Iterable[Any]) -> list[str]:
     """The policies that a picture's scale must hold: those of `names` that are eligible, or all where none is."""
     asked = list(names)
     return [name for name in asked if styles[name].eligible] or asked
 
 
-def near(styles: Mapping[str, LineStyle], sizes: Mapping[Any, float]) -> list[str]:
+def near_sizes(styles: Mapping[str, LineStyle], sizes: Mapping[Any, float]) -> list[str]:
     """The same, without those that would flatten the others. sizes : largest size of each policy's values."""
-    asked = eligible(styles, sizes)
+    asked = eligible_styles(styles, sizes)
     return [name for name, out in zip(asked, far([sizes[name] for name in asked]), strict=True) if not out]
 
 

@@ -57,14 +57,14 @@ def wrapped(line: str, width: int = TEXT_WIDTH) -> str:
     if len(line) <= width:
         return line
     if not mark or ". " in command:
-        return "\n".join(lines_of(line, width))
-    return "\n".join(lines_of(f"{text}:", width)) + f"\n{COLON_COMMAND[2:]}{command}"
+        return "\n".join(text_lines(line, width))
+    return "\n".join(text_lines(f"{text}:", width)) + f"\n{COLON_COMMAND[2:]}{command}"
 
 
-def lines_of(text: str, width: int) -> list[str]:
+def text_lines(text: str, width: int) -> list[str]:
     """Text as lines of `width` columns; a number and its per cent sign are on one line.
 
-    >>> lines_of("Turnover is 4.85 % of NAV.", 17)
+    >>> text_lines("Turnover is 4.85 % of NAV.", 17)
     ['Turnover is', '4.85 % of NAV.']
     """
     lines = textwrap.wrap(text.replace(" %", NARROW_SPACE + "%"), width)

@@ -25,13 +25,13 @@ from foundation.paper.wording import listed, number
 if TYPE_CHECKING:
     from plotly.graph_objects import Figure
 
-HEIGHT = 420.0  # px, of a figure that says nothing of it
+USUAL_HEIGHT = 420.0  # px, of a figure that says nothing of it
 LEFT, NAMES, FREE = 52.0, 132.0, 24.0  # px: at the left with numbers or with names; at the right without labels
-APART = 16.0  # px from one name to the next: letters of an image are larger than those of a page
+NAMES_APART = 16.0  # px from one name to the next: letters of an image are larger than those of a page
 DASHES: dict[str, Any] = {"solid": "-", "dot": (0, (1.3, 1.5)), "dash": (0, (5.5, 2.2))}
-COLOURS = {colour: name for name, colour in LIGHT.items() if name not in ("paper", "accent")}
-BEST = 90.0  # configurations with a rank above it have a colour
-MOST_CONFIGURATIONS = 3_000  # configurations that are drawn
+COLOUR_NAMES = {colour: name for name, colour in LIGHT.items() if name not in ("paper", "accent")}
+BEST_RANK = 90.0  # configurations with a rank above it have a colour
+MOST_DRAWN = 3_000  # configurations that are drawn
 
 
 def traces_picture(figure: "Figure") -> Picture:
@@ -39,7 +39,7 @@ def traces_picture(figure: "Figure") -> Picture:
     title = (figure.layout.title.text or "").replace("<br>", " ")
     kind = figure.data[0].type if figure.data else ""
     if kind == "parcoords":
-        canvas, alt, data = _parallel(figure.data[0], figure.layout.height or HEIGHT)
+        canvas, alt, data = _parallel(figure.data[0], figure.layout.height or USUAL_HEIGHT)
     elif kind == "heatmap":
         canvas, alt, data = _heat(figure.data[0])
     else:
@@ -121,7 +121,7 @@ def _style(t: Any) -> LineStyle:
     marker = t.marker.color if isinstance(t.marker.color, str) else ""
     width, dash = float(t.line.width or 1.15), str(t.line.dash or "solid")
     own = (0, tuple(float(part.removesuffix("px")) / width for part in dash.split(","))) if "px" in dash else None
-    return LineStyle(COLOURS.get(t.line.color or marker, "soft"), own or DASHES.get(dash, "-"), width, width > 2.0)
+    return LineStyle(COLOUR_NAMES.get(t.line.color or marker, "soft"), own or DASHES.get(dash, "-"), width, width > 2.0)
 
 
 def _alternative(figure: "Figure", traces: Sequence[Trace]) -> str:
@@ -146,7 +146,7 @@ def _panels(figure: "Figure", traces: Sequence[Trace]) -> Canvas:
     layout, rows = figure.layout, _rows(figure)
     axes = sorted({t.axis for t in traces}, key=lambda name: (len(name), name))
     names = [note.text for note in layout.annotations] if len(axes) > 1 else [""]
-    height = max((layout.height or HEIGHT) - TITLE - AXIS, 60.0) / len(axes) - TITLE * (len(axes) > 1)
+    height = max((layout.height or USUAL_HEIGHT) - TITLE - AXIS, 60.0) / len(axes) - TITLE * (len(axes) > 1)
     right = WIDE.right if any(t.name for t in traces) else FREE
     left = NAMES if rows or layout.yaxis.ticktext else LEFT
     canvas = Canvas(WIDE.width, len(axes) * (TITLE + height) + AXIS, "notebook")
@@ -161,7 +161,7 @@ def _panels(figure: "Figure", traces: Sequence[Trace]) -> Canvas:
         panel.y_grid(marks, [fitted_name(r, left) for r in rows or up.ticktext or ()])
         _foot(panel, figure, last=name == axes[-1])
         _draw(panel, own)
-        end_labels(panel, [_end(panel, t) for t in own if t.name], WIDE.width, gap=APART)
+        end_labels(panel, [_end(panel, t) for t in own if t.name], WIDE.width, gap=NAMES_APART)
     return canvas
 
 
@@ -265,10 +265,10 @@ def _parallel(trace: Any, height: float) -> tuple[Canvas, str, pd.DataFrame]:
     apart = (WIDE.width - 140.0) / max(len(names) - 1, 1)
     panel = Panel(canvas, 60.0, 66.0, WIDE.width - 140.0, height - 86.0, Axis(0.0, len(names) - 1.0), Axis(0.0, 1.0))
     order = np.argsort(rank, kind="stable")
-    shown = order[np.unique(np.linspace(0, len(order) - 1, min(len(order), MOST_CONFIGURATIONS)).astype(int))]
+    shown = order[np.unique(np.linspace(0, len(order) - 1, min(len(order), MOST_DRAWN)).astype(int))]
     for part, colour, width, alpha in (
-        (shown[rank[shown] <= BEST], "soft", 0.5, 0.35),
-        (shown[rank[shown] > BEST], "sky", 0.9, 0.8),
+        (shown[rank[shown] <= BEST_RANK], "soft", 0.5, 0.35),
+        (shown[rank[shown] > BEST_RANK], "sky", 0.9, 0.8),
         (order[-1:], "orange", 2.2, 1.0),
     ):
         up = np.column_stack([(values[part] - low) / span, np.full(len(part), np.nan)])

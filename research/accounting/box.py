@@ -15,7 +15,7 @@ from foundation.compiled.simd import Number, where
 from foundation.tolerances import WEIGHT, WEIGHT_SUM
 
 FREE, TOWARD, BEYOND = range(3)  # the rounds of `place`
-ROUNDS = 200  # of a search that halves its bounds at the worst: 3 to 6, as a rule
+BOX_ROUNDS = 200  # of a search that halves its bounds at the worst: 3 to 6, as a rule
 
 
 class Lines(NamedTuple):
@@ -75,7 +75,7 @@ def _level(lines: Lines, out: Array, side: float, turn: int, amount: float) -> t
     if room <= amount:
         return room, np.inf
     level = min(max((amount + offset) / pace, low), high)  # as if all took part, none to its end
-    for _ in range(ROUNDS):
+    for _ in range(BOX_ROUNDS):
         taken, pace = 0.0, 0.0
         for i in range(len(out)):
             start, own, end = _part(lines, out, i, side, turn)

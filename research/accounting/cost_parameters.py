@@ -10,11 +10,11 @@ from foundation.arrays import Array, Rows, frozen
 COST_COLUMNS = ("commission", "half_spread", "ticket", "impact", "tax")  # the rows of `charges` arrays; tax is the last
 COMMISSION, HALF_SPREAD, TICKET, IMPACT, TAX = range(len(COST_COLUMNS))
 HOLDING_COSTS = ("borrow", "financing", "cash_spread", "management_fee")  # the columns of every `holding_costs` array
-YEAR = 365.0  # days
+YEAR_DAYS = 365.0  # days
 # Which units a sale takes first: at average cost, of highest cost, first in, of least tax; AVERAGE_FIRST_IN is the
 # average cost, with the first in sold first, since their term counts.
 AVERAGE, HIGHEST, FIRST_IN, TAX_MINIMAL, AVERAGE_FIRST_IN = range(5)
-METHODS = {"average": AVERAGE, "highest": HIGHEST, "first": FIRST_IN}
+LOT_METHODS = {"average": AVERAGE, "highest": HIGHEST, "first": FIRST_IN}
 LONG, SHORT = 0, 1  # terms of gains
 REALISED_LONG, REALISED_SHORT, YEAR_TAX = range(3)  # of `Lots.year`
 NO_TERMS = frozen(np.empty(0, dtype=np.int64))  # all gains are long-term
@@ -75,7 +75,7 @@ def years_of(days: NDArray[np.datetime64]) -> Array:
     >>> years_of(np.array(["2021-01-01", "2022-01-01"], dtype="datetime64[D]")).tolist()
     [0.0, 1.0]
     """
-    return np.diff(days, prepend=days[:1]).astype(float) / YEAR
+    return np.diff(days, prepend=days[:1]).astype(float) / YEAR_DAYS
 
 
 class Lots(NamedTuple):

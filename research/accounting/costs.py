@@ -16,13 +16,13 @@ from foundation.labels import refuse_labels
 from research.accounting.cost_parameters import (
     AVERAGE_FIRST_IN,
     COST_COLUMNS,
-    METHODS,
+    LOT_METHODS,
     TAX,
     TAX_MINIMAL,
     CostParameters,
     HoldingCosts,
 )
-from research.accounting.daily_costs import known_from, on_each_day, panels_of, refuse_missing
+from research.accounting.daily_costs import on_each_day, panels_known_from, panels_of, refuse_missing
 from research.accounting.impact import Impact
 from research.accounting.tax import Tax, first_long_day
 from research.market import Market
@@ -157,7 +157,7 @@ class Costs:
 
     def known_from(self, market: Market) -> int:
         """The first row of `market` from which on spreads by the day and impact of all traded assets are known."""
-        return known_from(market, panels_of(market, self.half_spread, self.impact))
+        return panels_known_from(market, panels_of(market, self.half_spread, self.impact))
 
     def simplified(self, market: Market, nav: float) -> "Costs":
         """These costs for simulated paths that start with 1 instead of `nav` and have no volumes, quotes or lots.
@@ -287,10 +287,10 @@ class Costs:
 def _method(tax: Tax | None) -> int:
     """The order of sale as the kernel has it: with one rate, the least tax is that of the highest cost."""
     if tax is None:
-        return METHODS["average"]
+        return LOT_METHODS["average"]
     if tax.has_terms and tax.lots in ("average", "tax_minimal"):
         return AVERAGE_FIRST_IN if tax.lots == "average" else TAX_MINIMAL
-    return METHODS["highest" if tax.lots == "tax_minimal" else tax.lots]
+    return LOT_METHODS["highest" if tax.lots == "tax_minimal" else tax.lots]
 
 
 def _long_rows(tax: Tax, market: Market | None) -> Rows:

@@ -10,10 +10,10 @@ from foundation.errors import DataError
 from research.accounting.impact import Impact
 from research.market import Market, Past
 from research.market.checks import missing_from
-from research.market.liquidity import dollar_volume, volatility
+from research.market.liquidity import dollar_volume, trailing_volatility
 
 
-class Panel(NamedTuple):
+class CostPanel(NamedTuple):
     """Values of a cost that depends on the day.
 
     what    : name of the quantity.
@@ -26,7 +26,7 @@ class Panel(NamedTuple):
     shorter: str
 
 
-def panels_of(market: Market, half_spread: Array, model: Impact | None) -> list[Panel]:
+def panels_of(market: Market, half_spread: Array, model: Impact | None) -> list[CostPanel]:
     """The inputs of costs by the day: half-spread; mean volume (currency a day) and volatility (a day) for impact.
 
     market      : T days of n assets.
@@ -35,23 +35,23 @@ def panels_of(market: Market, half_spread: Array, model: Impact | None) -> list[
     Returns     : the panels, (T, n) each; assets without impact have 1 for mean volume and volatility.
     Raises      : DataError for a market without volumes.
     """
-    found = [Panel("half-spread", half_spread, "estimate it over a shorter window")] if half_spread.ndim > 1 else []
+    found = [CostPanel("half-spread", half_spread, "estimate it over a shorter window")] if half_spread.ndim > 1 else []
     if model is None or not np.any(model.coefficient):
         return found
     if market.volumes is None:
         raise DataError(f"market {market.name!r} has no volumes, and impact needs them: leave impact out.")
     charged = np.asarray(model.coefficient, dtype=float) > 0.0
-    volume, sigma = dollar_volume(market, model.volume_window), volatility(market, model.volatility_window)
+    volume, sigma = dollar_volume(market, model.volume_window), trailing_volatility(market, model.volatility_window)
     volume = np.where(volume > 0.0, volume, np.nan)  # where nothing was traded, impact is not known
     of_volume, of_volatility = f"{model.volume_window}-session mean of", f"{model.volatility_window}-session"
     return [
         *found,
-        Panel(f"{of_volume} volume", np.where(charged, volume, 1.0), "give a shorter volume_window"),
-        Panel(f"{of_volatility} volatility", np.where(charged, sigma, 1.0), "give a shorter volatility_window"),
+        CostPanel(f"{of_volume} volume", np.where(charged, volume, 1.0), "give a shorter volume_window"),
+        CostPanel(f"{of_volatility} volatility", np.where(charged, sigma, 1.0), "give a shorter volatility_window"),
     ]
 
 
-def known_from(market: Market, panels: Sequence[Panel]) -> int:
+def panels_known_from(market: Market, panels: Sequence[CostPanel]) -> int:
     """The first row from which on all panels are known of every asset that trades; T where there is none."""
     unknown = [np.flatnonzero((np.isnan(panel.values) & market.tradable).any(axis=1)) for panel in panels]
     return max((int(rows[-1]) + 1 for rows in unknown if len(rows)), default=0)
@@ -135,12 +135,12 @@ def _before_opens(market: Market, values: Array) -> Array:
     return np.concatenate([known[:1], known[:-1]])
 
 
-def _check_known(market: Market, first: int, panels: Sequence[Panel], at_open: bool) -> None:
+def _check_known(market: Market, first: int, panels: Sequence[CostPanel], at_open: bool) -> None:
     """Refuse what is not known, from row `first` on, of an asset that trades. Raises DataError."""
     for panel in panels:
         if (missing := missing_from(market, panel.values, first)) is None:
             continue
-        (t, i), start = missing, known_from(market, panels) + 1 - at_open
+        (t, i), start = missing, panels_known_from(market, panels) + 1 - at_open
         late = f"Start on {market.days[start]} or later" if start < len(market.dates) else "No later start helps"
         raise DataError(
             f"no {panel.what} of {market.assets[i]} {'before the open of' if at_open else 'on'} {market.days[t]} in "

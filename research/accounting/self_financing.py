@@ -52,7 +52,7 @@ from research.accounting.tax_lots import (
 )
 
 BOOKED, NOTHING_MOVED, REFUSED = 1, 0, -1  # what `self_financing_step` and `book` answer
-ROUNDS = 200  # of a search that halves its bounds at the worst: 60 suffice
+WEALTH_ROUNDS = 200  # of a search that halves its bounds at the worst: 60 suffice
 
 
 class Booking(NamedTuple):
@@ -222,7 +222,7 @@ def _root(booking: Booking, kept: float, share: float) -> float:
     if not (_steepest(booking, high, True) < share or _steepest(booking, high, False) < share):
         return -1.0
     scale, has_root = high, False
-    for _ in range(ROUNDS):
+    for _ in range(WEALTH_ROUNDS):
         used, slope = _excess(booking, kept, share, scale)
         if used > nav:
             high = scale

@@ -13,7 +13,7 @@ from foundation.arrays import Array, Rows
 from foundation.compiled import linked, on_demand
 from foundation.dataclasses import dataclass
 
-RULES = ("constant", "indexed", "share", "guardrails")
+SPENDING_RULES = ("constant", "indexed", "share", "guardrails")
 CONSTANT, INDEXED, BY_SHARE, GUARDRAILS = range(4)  # their numbers
 OF_AMOUNT, OF_SHARE, FLOOR, CEILING, GROSS = range(5)  # of `SpendingState.numbers`
 AMOUNT, FIRST_RATE, NAV_BEFORE, PRICE_THEN, PAID = range(5)  # of `SpendingState.state`
@@ -49,7 +49,7 @@ class Spending:
 
     def __post_init__(self) -> None:
         """Check the numbers, alone and together."""
-        one_of("rule of spending is", self.rule, RULES)
+        one_of("rule of spending is", self.rule, SPENDING_RULES)
         own, other = ("share", "amount") if self.rule == "share" else ("amount", "share")
         if getattr(self, other) is not None:
             refuse(f"{other} of spending is", getattr(self, other), f"the rule {self.rule!r} goes by its {own} alone.")
@@ -72,7 +72,7 @@ class Spending:
 class SpendingState(NamedTuple):
     """The money that comes to and goes from a portfolio by a rule, as the loops settle it; without rows there is none.
 
-    rule       : number of the rule in `RULES`.
+    rule       : number of the rule in `SPENDING_RULES`.
     numbers    : (5,) amount, share, floor and ceiling, in money of the first day; and the currency that leaves the
                  portfolio for one that its owner gets.
     years_left : (T,) years to pay for, this one too, where an amount is settled at a close; else 0.
@@ -112,7 +112,7 @@ class SpendingState(NamedTuple):
         """
         given = (spending.amount or 0.0, spending.share or 0.0, spending.floor, spending.most, gross)
         return cls(
-            RULES.index(spending.rule), np.array(given), years_left, paid, known, elsewhere,
+            SPENDING_RULES.index(spending.rule), np.array(given), years_left, paid, known, elsewhere,
             np.zeros((2, len(known))), np.ones(len(known)), np.zeros(5), np.zeros(len(known)),
         )  # fmt: skip
 

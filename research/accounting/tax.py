@@ -7,7 +7,7 @@ from numpy.typing import ArrayLike
 
 from foundation.arguments import is_number, is_whole, one_of, refuse
 from foundation.dataclasses import dataclass, fields
-from research.accounting.cost_parameters import METHODS
+from research.accounting.cost_parameters import LOT_METHODS
 
 CALENDAR_YEAR: Final = "year"  # long-term after more than one, by the calendar
 Lots = Literal["average", "highest", "first", "tax_minimal"]
@@ -56,7 +56,7 @@ class Tax:
             rate = getattr(self, name)
             if not ((rate is None and name == "short_rate") or (is_number(rate) and 0.0 <= rate < 1.0)):
                 refuse(f"{name} of tax is", rate, "it is a fraction of the gain, at least 0 and below 1.")
-        one_of("lots of tax are", self.lots, (*METHODS, "tax_minimal"))
+        one_of("lots of tax are", self.lots, (*LOT_METHODS, "tax_minimal"))
         one_of("at_end of tax is", self.at_end, AT_END)
         if self.long_after != CALENDAR_YEAR and not (is_whole(self.long_after) and self.long_after >= 0):
             refuse("long_after of tax is", self.long_after, "give 'year', or a number of days, at least 0.")

@@ -18,12 +18,12 @@ from research.accounting.sale_tax import SaleTax
 from research.market.market import Past
 
 CASH_LINE = -1  # the number of the cash asset in a `Why`
-DECIMALS = range(2, 7)  # of points, in print
+POINT_DECIMALS = range(2, 7)  # of points, in print
 TAXED = "multi_period_taxed"  # the trigger of a plan that leaves an asset over target of which a sale is taxed
 REGIONS = ("optimal", "best_point", "pair_region", "multi_period", TAXED)  # the gap that they allow is that of a trade
 LIKELY_PERCENT = 20.0  # of gross weights: past it they are no leverage that anybody has
-OWN = "own"  # the trigger of a decision for which its rule gives no reason
-PLAIN = {  # what a trigger says when no asset is behind it
+OWN_TRIGGER = "own"  # the trigger of a decision for which its rule gives no reason
+TRIGGER_WORDS = {  # what a trigger says when no asset is behind it
     "never": "this rule never trades",
     "calendar": "no review is due today",
     **dict.fromkeys(("band", "group", *REGIONS), "no check is due today"),
@@ -126,16 +126,16 @@ class Why:
         >>> Why("band", 0, -0.0234, 0.02).sentence(["SPY"])
         'SPY is 2.34 points under target, past the 2.00 allowed'
         """
-        if self.trigger == OWN:
+        if self.trigger == OWN_TRIGGER:
             return f"as rule {rule} decided" if rule else "as the rule decided"
-        if self.line is None and self.trigger not in PLAIN:
+        if self.line is None and self.trigger not in TRIGGER_WORDS:
             return self.trigger
         if self.line is None and (self.allowed > 0.0 or self.size > 0.0):
             return self._measured
         if self.line is None:
-            return PLAIN[self.trigger]
+            return TRIGGER_WORDS[self.trigger]
         name = "cash" if self.line == CASH_LINE else names[self.line]
-        digits = DECIMALS[0] if self.trigger == "calendar" else self._decimals
+        digits = POINT_DECIMALS[0] if self.trigger == "calendar" else self._decimals
         gap = f"{name} is {self._points(self.size, digits)} points {'over' if self.size > 0 else 'under'} target"
         if self.trigger == "calendar" or (self.trigger == "band" and self.allowed == 0.0 != self.size):
             return f"review due; {gap}"
@@ -170,7 +170,7 @@ class Why:
     def _decimals(self) -> int:
         """Decimals of points at which size and allowed differ in print: two, or more where they are close."""
         close = 0.0 <= abs(self.size) - abs(self.allowed) <= TRIGGER
-        return DECIMALS[0] if close else _digits_apart(abs(self.size) * 100, abs(self.allowed) * 100)
+        return POINT_DECIMALS[0] if close else _digits_apart(abs(self.size) * 100, abs(self.allowed) * 100)
 
     @staticmethod
     def _points(fraction: float, digits: int) -> str:
@@ -179,10 +179,10 @@ class Why:
 
 def _digits_apart(one: float, other: float) -> int:
     """Decimals at which two numbers differ in print: two, or more where they are close."""
-    return next((d for d in DECIMALS if f"{one:.{d}f}" != f"{other:.{d}f}"), DECIMALS[0])
+    return next((d for d in POINT_DECIMALS if f"{one:.{d}f}" != f"{other:.{d}f}"), POINT_DECIMALS[0])
 
 
-NO_REASON = Why(OWN)
+NO_REASON = Why(OWN_TRIGGER)
 
 
 @dataclass(frozen=True)

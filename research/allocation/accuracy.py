@@ -7,9 +7,9 @@ TOLERATED = 1e-6  # likewise: one that misses no more is taken where there is no
 
 # -- of weights, fraction of NAV --------------------------------------------------------------------------------------
 
-ZERO = 1e-9  # a smaller weight is what an interior-point method leaves of zero: the asset is not held
+ZERO_FROM_SOLVER = 1e-9  # a smaller weight is what an interior-point method leaves of zero: the asset is not held
 RELAXED_ZERO = 1e-7  # likewise of a relaxation, where assets are held in part
-ROUNDING = 1e-6  # by which the sum of a solver's weights may miss what was asked for
+SUM_ROUNDING = 1e-6  # by which the sum of a solver's weights may miss what was asked for
 SOLVER_NOISE = 1e-4  # by which weights of a library, or of a user's own function, may miss a limit as their solvers do
 
 # -- of limits, in their own unit -------------------------------------------------------------------------------------

@@ -44,7 +44,7 @@ Unlisted = Literal["pro_rata", "cash"]
 LISTING = "listing"
 UNLISTED = ("pro_rata", "cash")
 PROPER = ("CVaR", "Kelly", "Schur")  # words of names of classes that keep their letters, as abbreviations do
-WORD = re.compile(rf"{'|'.join(PROPER)}|[A-Z]+(?![a-z])|[A-Z]?[a-z]+")
+NAME_WORDS = re.compile(rf"{'|'.join(PROPER)}|[A-Z]+(?![a-z])|[A-Z]?[a-z]+")
 
 
 @runtime_checkable
@@ -406,7 +406,7 @@ def allocation_name(allocation: Allocation) -> str:
     >>> allocation_name(ConstantExposure(HRP(window=252), 0.6)), allocation_name(MeanVariance())
     ('constant exposure of HRP of 252 returns', 'mean variance (minimum volatility) of 252 returns')
     """
-    found = WORD.findall(type(allocation).__name__)
+    found = NAME_WORDS.findall(type(allocation).__name__)
     words = " ".join(word if word.isupper() or word in PROPER else word.lower() for word in found)
     if (scaled := getattr(allocation, "allocation", None)) is not None:
         return f"{words}{'' if words.endswith(('ed', 'shrunk')) else ' of'} {allocation_name(scaled)}"

@@ -65,16 +65,16 @@ def placed(weights: Array, lines: NDArray[np.int64], past: Past) -> Array:
 def check_estimate(owner: str, window: int, schedule: str) -> None:
     """Raise ConfigError unless the window holds two returns at least and the schedule is a calendar period."""
     check_window(owner, window)
-    check_schedule(owner, schedule)
+    check_period(owner, schedule)
 
 
-def check_schedule(owner: str, schedule: str) -> None:
+def check_period(owner: str, schedule: str) -> None:
     """Raise ConfigError unless the schedule is a calendar period."""
     if schedule not in EVERY:
         raise ConfigError(f"schedule of {owner} is {shown(schedule)}. Use one of {', '.join(EVERY)}.")
 
 
-def check_level(owner: str, level: object, window: int) -> None:
+def check_tail_level(owner: str, level: object, window: int) -> None:
     """Raise ConfigError unless the level is one, and the worst 1 - level of a window are more than one return."""
     if not (is_number(level) and 0.0 < level < 1.0):  # type: ignore[operator]
         refuse(f"level of {owner} is", level, "give a number between 0 and 1, such as 0.95.")
@@ -154,7 +154,7 @@ class MarketCapWeights:
 
     def __post_init__(self) -> None:
         """Check the schedule."""
-        check_schedule("MarketCapWeights", self.schedule)
+        check_period("MarketCapWeights", self.schedule)
 
     def target(self, past: Past) -> Array:
         """(n,) weights that sum to one over the listed assets; zero for the others."""

@@ -18,14 +18,14 @@ from foundation.arrays import Array, freeze_fields
 from foundation.dataclasses import dataclass, replace
 from foundation.errors import DataError
 from research.accounting.turnover import one_way
-from research.allocation.accuracy import ZERO
+from research.allocation.accuracy import ZERO_FROM_SOLVER
 from research.allocation.allocation import Allocation, answer_of
 from research.allocation.answer import NotSolvedError
 from research.allocation.weight_intervals import check_draws, drawn_rows
 from research.forecast.returns import estimable
 from research.market import Market
 
-KINDS = ("mean", "volatility", "correlation")
+MOMENT_KINDS = ("mean", "volatility", "correlation")
 SINGULAR = 1e-10  # of the largest eigenvalue of correlations: a smaller one means that some assets determine another
 WeightsOf = Callable[[Array], Array]
 
@@ -85,7 +85,7 @@ class InputSensitivity:
         """
         columns = pd.DataFrame(self.moved, index=pd.Index(self.inputs, name="input"), columns=list(self.assets))
         columns["turnover"] = self.turnover
-        parts = [columns[np.array(self.kinds) == kind] for kind in KINDS]
+        parts = [columns[np.array(self.kinds) == kind] for kind in MOMENT_KINDS]
         if most is not None:
             parts = [part.sort_values("turnover", ascending=False, kind="stable").head(most) for part in parts]
         return pd.concat(parts)
@@ -97,7 +97,7 @@ class InputSensitivity:
         Columns : first, second, names of assets; by, second by, the moves of their weights, and turnover, of all
                   assets, fraction of NAV.
         """
-        moving = np.flatnonzero(np.nan_to_num(self.turnover) > ZERO)
+        moving = np.flatnonzero(np.nan_to_num(self.turnover) > ZERO_FROM_SOLVER)
         rows = []
         for k in sorted(moving.tolist(), key=lambda k: -self.turnover[k])[:most]:
             first, *others = np.argsort(-np.abs(self.moved[k]), kind="stable").tolist()
@@ -163,13 +163,13 @@ def sensitivity(weights_of: WeightsOf, returns: Array, errors: InputErrors, name
     Raises     : what `weights_of` raises for the returns as they are.
     """
     k, weights = len(names), weights_of(returns)
-    inputs: list[tuple[str, tuple[int, ...]]] = [(kind, (i,)) for kind in KINDS[:2] for i in range(k)]
-    inputs += [(KINDS[2], pair) for pair in combinations(range(k), 2)]
+    inputs: list[tuple[str, tuple[int, ...]]] = [(kind, (i,)) for kind in MOMENT_KINDS[:2] for i in range(k)]
+    inputs += [(MOMENT_KINDS[2], pair) for pair in combinations(range(k), 2)]
     sizes = [float(getattr(errors, kind)[of if len(of) > 1 else of[0]]) for kind, of in inputs]
     moved = np.full((len(inputs), len(weights)), np.nan)
     for row, (kind, of), size in zip(moved, inputs, sizes, strict=True):
         with suppress(NotSolvedError, np.linalg.LinAlgError):
-            higher, lower = (weights_of(changed(returns, kind, of, sign * size)) for sign in (1.0, -1.0))
+            higher, lower = (weights_of(changed_sample(returns, kind, of, sign * size)) for sign in (1.0, -1.0))
             row[:] = (higher - lower) / 2.0
     lines = tuple(tuple(names[i] for i in of) for _, of in inputs)
     return InputSensitivity(names, weights, tuple(kind for kind, _ in inputs), lines, np.array(sizes), moved)
@@ -185,7 +185,7 @@ def input_errors(returns: Array, draws: int, mean_block: float, seed: int) -> In
     return InputErrors(mean, volatility, correlation)
 
 
-def changed(returns: Array, kind: str, of: tuple[int, ...], by: float) -> Array:
+def changed_sample(returns: Array, kind: str, of: tuple[int, ...], by: float) -> Array:
     """Returns (T, k) of which one sample moment is higher by `by`, and the others are as they were.
 
     kind   : "mean", "volatility" or "correlation".

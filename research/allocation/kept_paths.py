@@ -25,7 +25,7 @@ from research.allocation.estimators.estimator import EstimatorAllocation
 from research.allocation.estimators.words import says_all
 from research.market import Market
 
-FOLDER = DATA / "cache" / "targets"
+TARGETS_FOLDER = DATA / "cache" / "targets"
 ALLOCATION_LIBRARIES = (  # of allocations, and of the forecasts that they hold
     "arch",
     "clarabel",
@@ -55,7 +55,9 @@ class _StoredPath(Stored):
     kind, form = "target path", "target path, 1"
 
 
-def kept_target_path(allocation: Allocation, market: Market, start: int = 0, folder: str | Path = FOLDER) -> TargetPath:
+def kept_target_path(
+    allocation: Allocation, market: Market, start: int = 0, folder: str | Path = TARGETS_FOLDER
+) -> TargetPath:
     """`target_path`, taken from disk where it was computed before, and else kept there.
 
     allocation : allocation of the path; one that `settings_of` does not know is computed each time.

@@ -21,7 +21,7 @@ from research.allocation.accuracy import SOLVER_NOISE
 from research.allocation.answer import NotSolvedError
 from research.allocation.constraints.limits import WEIGHTS, Limit
 
-SWEEPS = 1_000  # of the limits that are missed, the one that is missed most first
+PROJECTION_SWEEPS = 1_000  # of the limits that are missed, the one that is missed most first
 MISTAKES = (NameError, TypeError, AttributeError, ImportError, NotImplementedError)  # of code, which no data mend
 ARRAYS = ("numpy", "pandas")  # libraries in which a wrong name or type of a caller's own is found
 
@@ -90,7 +90,7 @@ def without_noise(weights: Array, limits: Sequence[Limit] = ()) -> tuple[Array, 
     table, least, most = _of_nav(parts)
     near = np.flatnonzero(np.abs(_missed(table @ weights, least, most)) <= SOLVER_NOISE)
     table, least, most, found = table[near], least[near], most[near], weights.copy()
-    for _ in range(SWEEPS if len(near) else 0):
+    for _ in range(PROJECTION_SWEEPS if len(near) else 0):
         missed = _missed(table @ found, least, most)
         worst = int(np.abs(missed).argmax())
         if abs(missed[worst]) <= WEIGHT:

@@ -23,7 +23,7 @@ from research.allocation.answer import NotSolvedError
 METHODS = ("max_sharpe", "min_volatility", "max_quadratic_utility", "efficient_risk", "efficient_return")
 RISKFOLIO_METHODS = ("optimization", "rp_optimization", "rrp_optimization")
 OBJECTIVES = ("MinRisk", "Utility", "Sharpe", "MaxRet")
-MODELS = ("HRP", "HERC", "HERC2", "NCO")
+RISKFOLIO_MODELS = ("HRP", "HERC", "HERC2", "NCO")
 RETURN_MODELS = ("mean_historical_return", "ema_historical_return", "capm_return")  # of PyPortfolioOpt
 RISK_MODELS = (
     *("sample_cov", "semicovariance", "semivariance", "exp_cov", "ledoit_wolf", "ledoit_wolf_constant_variance"),
@@ -33,8 +33,8 @@ PARITY_RISKS = (
     *("MV", "EM", "MAD", "GMD", "MSV", "ESM", "FLPM", "SLPM", "CVaR", "TG", "EVaR", "RLVaR", "CVRG", "TGRG", "EVRG"),
     *("RVRG", "CDaR", "EDaR", "RLDaR", "UCI"),
 )
-RISKS = (*PARITY_RISKS, "WR", "RG", "MDD", "ADD")
-NESTED_RISKS = (*RISKS, "KT", "SKT")
+RISKFOLIO_RISKS = (*PARITY_RISKS, "WR", "RG", "MDD", "ADD")
+NESTED_RISKS = (*RISKFOLIO_RISKS, "KT", "SKT")
 CLUSTER_RISKS = (
     *(*NESTED_RISKS, "equal", "vol", "VaR", "VRG", "DaR", "MDD_Rel", "ADD_Rel", "DaR_Rel", "CDaR_Rel", "EDaR_Rel"),
     *("RLDaR_Rel", "UCI_Rel"),
@@ -167,7 +167,9 @@ class Portfolio(BaseEstimator):
         """Check the choices."""
         one_of("method of riskfolio.Portfolio is", self.method, RISKFOLIO_METHODS)
         one_of("obj of riskfolio.Portfolio is", self.obj, OBJECTIVES)
-        one_of("rm of riskfolio.Portfolio is", self.rm, RISKS if self.method == "optimization" else PARITY_RISKS)
+        one_of(
+            "rm of riskfolio.Portfolio is", self.rm, RISKFOLIO_RISKS if self.method == "optimization" else PARITY_RISKS
+        )
 
     def fit(self, X: pd.DataFrame, y: Any = None) -> Self:
         """The estimator with the weights for returns X (T, n); NotSolvedError where its solvers find none."""
@@ -188,7 +190,7 @@ class Portfolio(BaseEstimator):
 class HCPortfolio(BaseEstimator):
     """A hierarchical portfolio of Riskfolio-Lib.
 
-    model         : one of `MODELS`.
+    model         : one of `RISKFOLIO_MODELS`.
     codependence  : matrix of the distances, such as "pearson".
     rm            : risk measure, such as "MV", "CVaR", "CDaR".
     linkage       : of scipy's linkage, or "DBHT".
@@ -217,7 +219,7 @@ class HCPortfolio(BaseEstimator):
 
     def __post_init__(self) -> None:
         """Check the choices."""
-        one_of("model of riskfolio.HCPortfolio is", self.model, MODELS)
+        one_of("model of riskfolio.HCPortfolio is", self.model, RISKFOLIO_MODELS)
         one_of("rm of riskfolio.HCPortfolio is", self.rm, NESTED_RISKS if self.model == "NCO" else CLUSTER_RISKS)
 
     def fit(self, X: pd.DataFrame, y: Any = None) -> Self:

@@ -15,13 +15,13 @@ from foundation.errors import ConfigError, DataError
 from foundation.files import sha256_of
 from foundation.tolerances import FIVE_DECIMALS, TARGET_TOLERANCE
 from research.allocation.allocation import Unlisted, carried, check_unlisted
-from research.allocation.estimated import EstimationSchedule, check_schedule, placed
+from research.allocation.estimated import EstimationSchedule, check_period, placed
 from research.market import Past
 from research.market.calendars import Days
 from research.market.notes import counted
-from research.market.reading.tables import Table, read_table, table_of
+from research.market.reading.tables import WideTable, read_table, table_of
 
-EMPTY = ("zero", "no_order")
+EMPTY_MEANINGS = ("zero", "no_order")
 MAPPINGS = ("weights", "positive", "rank")
 
 
@@ -36,7 +36,7 @@ class SignalTable:
 
     file: str
     sha256: str
-    table: Table = field(compare=False, repr=False)
+    table: WideTable = field(compare=False, repr=False)
 
 
 Signal = pd.DataFrame | SignalTable
@@ -90,7 +90,7 @@ class Signals:
 
     def __post_init__(self) -> None:
         """Check the settings and the weights, and keep a frame as a table."""
-        check_schedule("Signals", self.schedule)
+        check_period("Signals", self.schedule)
         check_unlisted("Signals", self.unlisted)
         one_of("mapping of Signals is", self.mapping, MAPPINGS)
         if self.max_age is not None and not (is_whole(self.max_age) and self.max_age >= 0):
@@ -102,7 +102,7 @@ class Signals:
         elif not isinstance(self.table, SignalTable):
             refuse("table of Signals is", self.table, "give a DataFrame of dates × assets.")
         if self.empty is not None:
-            one_of("empty of Signals is", self.empty, EMPTY)
+            one_of("empty of Signals is", self.empty, EMPTY_MEANINGS)
         if self.empty == "no_order" and self.schedule != "day":
             refuse(
                 "schedule of Signals is", self.schedule, "with empty: no_order a row is read on its day: leave it out."
@@ -147,7 +147,7 @@ class Signals:
         return np.asarray(np.diff(latest, prepend=0) > 0)
 
     @property
-    def _table(self) -> Table:
+    def _table(self) -> WideTable:
         assert isinstance(self.table, SignalTable)
         return self.table.table
 

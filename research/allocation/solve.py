@@ -27,7 +27,7 @@ ATTEMPTS: tuple[tuple[str, dict[str, Any]], ...] = (  # by name: cvxpy's own cho
     ("HIGHS", {}),
     ("SCS", {"eps_abs": 1e-9, "eps_rel": 1e-9, "max_iters": 100_000}),
 )
-NAMES = {"CLARABEL": "Clarabel", "OSQP": "OSQP", "HIGHS": "HiGHS", "SCS": "SCS"}
+SOLVER_NAMES = {"CLARABEL": "Clarabel", "OSQP": "OSQP", "HIGHS": "HiGHS", "SCS": "SCS"}
 NO_SOLUTION = {"infeasible": "no weights are within all limits", "unbounded": "the limits do not bound the objective"}
 
 
@@ -45,7 +45,7 @@ class NamedConstraint:
 
 
 @dataclass(frozen=True)
-class Solution:
+class SolverResult:
     """The result of a solver; the variables of the programme hold the solution.
 
     solver  : name of the solver.
@@ -60,7 +60,7 @@ class Solution:
     failed: str
 
 
-def solve(problem: "cp.Problem", limits: Sequence[NamedConstraint]) -> Solution:
+def solve(problem: "cp.Problem", limits: Sequence[NamedConstraint]) -> SolverResult:
     """Solve a programme by the first solver of `ATTEMPTS` that can.
 
     problem : programme of cvxpy, with the constraints of `limits`; one with parameters may be solved again and again.
@@ -73,22 +73,22 @@ def solve(problem: "cp.Problem", limits: Sequence[NamedConstraint]) -> Solution:
     for solver, options in ATTEMPTS:
         said = _tried(problem, solver, options)
         if said in NO_SOLUTION:
-            raise NotSolvedError(f"{NO_SOLUTION[said]} ({NAMES[solver]}: {said})")
+            raise NotSolvedError(f"{NO_SOLUTION[said]} ({SOLVER_NAMES[solver]}: {said})")
         excess = _excess(limits) if said.startswith("optimal") else np.inf
         if said == "optimal" and excess <= ACCURATE:
-            return Solution(NAMES[solver], "optimal", _binding(limits), _others(failed, solver))
+            return SolverResult(SOLVER_NAMES[solver], "optimal", _binding(limits), _others(failed, solver))
         if excess <= TOLERATED and (best is None or excess < best[0]):
             best = excess, solver, options
-        failed.append(f"{NAMES[solver]}: {said}")
+        failed.append(f"{SOLVER_NAMES[solver]}: {said}")
     if best is None:
         raise NotSolvedError(f"no solver found weights ({'; '.join(failed)})")
     _tried(problem, best[1], best[2])
-    return Solution(NAMES[best[1]], "optimal_inaccurate", _binding(limits), _others(failed, best[1]))
+    return SolverResult(SOLVER_NAMES[best[1]], "optimal_inaccurate", _binding(limits), _others(failed, best[1]))
 
 
 def _others(failed: list[str], solver: str) -> str:
     """Messages of the other solvers that were tried."""
-    return "; ".join(said for said in failed if not said.startswith(NAMES[solver]))
+    return "; ".join(said for said in failed if not said.startswith(SOLVER_NAMES[solver]))
 
 
 def _tried(problem: "cp.Problem", solver: str, options: dict[str, Any]) -> str:

@@ -28,12 +28,12 @@ from research.allocation.constraints.risk_limits import risk_limit
 from research.allocation.constraints.roots import root_of
 from research.allocation.in_turn import part_answer
 from research.allocation.wrapper import each_of
-from research.forecast.earned import Earned, View, earned, view_of
+from research.forecast.earned import Earned, EarnedView, earned, view_of
 from research.forecast.moments import Forecast
 from research.market import Past
 
-UNIT = "return a year that the view expects"
-SUM = "tilt.sum"
+TILT_UNIT = "return a year that the view expects"
+SUM_LIMIT = "tilt.sum"
 
 
 @dataclass(frozen=True, eq=False)
@@ -173,7 +173,7 @@ class Tilted(Constrained):
         return base, replace(tilt, weights=weights, tracking_error=risk, binding=binding), notes
 
     def _moved(
-        self, past: Past, base: Array, view: View, used: float
+        self, past: Past, base: Array, view: EarnedView, used: float
     ) -> tuple[Array, tuple[Binding, ...], tuple[str, ...]]:
         """The tilted weights (n,), the limits that bind, and notes."""
         year, lines = self.periods_per_year, np.flatnonzero(past.listed[-1])
@@ -189,10 +189,12 @@ class Tilted(Constrained):
         if limits.outside(straight).max(initial=0.0) <= LIMIT_TOLERANCE:
             found[lines] = straight
             price = float(expected @ (straight - weights)) / used
-            return found, (Binding(words, price, brings(risk, price, UNIT, smaller=False), key),), limits.notes
-        best = optimum(limits.with_limits([*limits.limits, risk]), Aim(Objective({WEIGHTS: -expected}), UNIT, -1.0))
+            return found, (Binding(words, price, brings(risk, price, TILT_UNIT, smaller=False), key),), limits.notes
+        best = optimum(
+            limits.with_limits([*limits.limits, risk]), Aim(Objective({WEIGHTS: -expected}), TILT_UNIT, -1.0)
+        )
         found[lines] = best.weights
-        binds = {one.limit: one for one in best.binding if one.key != SUM}  # of two alike, one
+        binds = {one.limit: one for one in best.binding if one.key != SUM_LIMIT}  # of two alike, one
         return found, tuple(binds.values()), best.notes
 
     def _limits(self, past: Past, lines: Rows, weights: Array, covariance: Array, of_view: Rows) -> Limits:
@@ -203,7 +205,7 @@ class Tilted(Constrained):
         stays[of_view] = 0.0
         rows = {WEIGHTS: np.vstack([np.ones(len(lines)), np.eye(len(lines))[stays > 0.0]])}
         at = rows[WEIGHTS] @ weights
-        kept = Limit(SUM, "the sum of the weights, and assets without a view, stay", rows, at, at, float(at[0]))
+        kept = Limit(SUM_LIMIT, "the sum of the weights, and assets without a view, stay", rows, at, at, float(at[0]))
         x = limits.x(weights)
         return limits.with_limits([*(_holding(limits, one, x) for one in limits.limits), kept])
 
@@ -218,7 +220,7 @@ class Tilted(Constrained):
         return with_bounds(self.constraints, lower, upper)
 
 
-def _in_columns(values: Array, view: View, past: Past) -> Array:
+def _in_columns(values: Array, view: EarnedView, past: Past) -> Array:
     """(n,) values (k,) of the assets of a view among all assets; NaN for the others."""
     found = np.full(len(past.assets), np.nan)
     found[view.lines] = values

@@ -18,7 +18,7 @@ from foundation.errors import ConfigError, DataError
 from foundation.tolerances import RETURNS, TARGET_TOLERANCE
 from research.allocation.allocation import Allocation
 from research.allocation.answer import Answer, Explained, NotSolvedError, of_inner
-from research.allocation.estimated import EqualWeights, EstimationSchedule, check_estimate, check_schedule
+from research.allocation.estimated import EqualWeights, EstimationSchedule, check_estimate, check_period
 from research.allocation.in_turn import in_turn, part_answer
 from research.allocation.wrapper import Wrapper
 from research.forecast import Forecast, Regimes
@@ -43,7 +43,7 @@ class Average(Explained):
 
     def __post_init__(self) -> None:
         """Check the settings."""
-        check_schedule("Average", self.schedule)
+        check_period("Average", self.schedule)
         object.__setattr__(self, "allocations", tuple(self.allocations))
         if len(self.allocations) < 2:
             refuse("allocations of Average are", self.allocations, "give two or more.")
@@ -87,7 +87,7 @@ class Shrunk(Wrapper):
 
     def __post_init__(self) -> None:
         """Check the settings."""
-        check_schedule("Shrunk", self.schedule)
+        check_period("Shrunk", self.schedule)
         if not (is_number(self.share) and 0.0 <= self.share <= 1.0):
             refuse("share of Shrunk is", self.share, "give a share from 0 to 1, such as 0.5.")
 
@@ -141,7 +141,7 @@ class Smoothed(Wrapper):
 
     def __post_init__(self) -> None:
         """Check the settings."""
-        check_schedule("Smoothed", self.schedule)
+        check_period("Smoothed", self.schedule)
         check_positive(**{"half_life of Smoothed": self.half_life})
 
     def answer(self, past: Past) -> Answer:
@@ -172,7 +172,7 @@ class CappedTurnover(Wrapper):
 
     def __post_init__(self) -> None:
         """Check the settings."""
-        check_schedule("CappedTurnover", self.schedule)
+        check_period("CappedTurnover", self.schedule)
         if not (is_number(self.most) and 0.0 < self.most <= 1.0):
             refuse("most of CappedTurnover is", self.most, "give a one-way turnover above 0, at most 1, such as 0.1.")
 

@@ -13,7 +13,7 @@ from foundation.dataclasses import dataclass
 from foundation.errors import DataError
 from research.forecast.skill import covered
 
-ROUNDED = 1e-9  # of a place among the scores: 0.9 × 10 is the ninth
+RANK_ROUNDING = 1e-9  # of a place among the scores: 0.9 × 10 is the ninth
 
 
 @dataclass(frozen=True, eq=False)
@@ -92,7 +92,7 @@ def coverage_table(lower: Array, upper: Array, outcome: Array, groups: pd.Series
 def _quantiles(scores: Array, miss: Array) -> Array:
     """(n,) conformal quantile of each asset's scores (m, n), those that are not NaN, at 1 − miss (n,); ±∞ beyond."""
     ordered, count = np.sort(scores, axis=0), np.isfinite(scores).sum(axis=0)
-    place = np.ceil((1.0 - miss) * (count + 1) - ROUNDED).astype(int)
+    place = np.ceil((1.0 - miss) * (count + 1) - RANK_ROUNDING).astype(int)
     found = np.where(place > 0, np.inf, -np.inf)
     inner = (place >= 1) & (place <= count)
     found[inner] = ordered[place[inner] - 1, inner.nonzero()[0]]

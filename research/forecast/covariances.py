@@ -41,9 +41,9 @@ def covariance(name: CovarianceName, returns: Array, half_life: float) -> Array:
 
         return shrunk_covariance(returns)
     if name in ("ledoit_wolf", "oas"):
-        from research.risk.simulation.shrinkage import ledoit_wolf, oas
+        from research.risk.simulation.shrinkage import ledoit_wolf_covariance, oas
 
-        return ledoit_wolf(returns) if name == "ledoit_wolf" else oas(returns)
+        return ledoit_wolf_covariance(returns) if name == "ledoit_wolf" else oas(returns)
     from skfolio import moments
 
     if name == "ewma":

@@ -87,7 +87,7 @@ class Earned:
 
 
 @dataclass(frozen=True, eq=False)
-class View:
+class EarnedView:
     """The view of a forecast on a day, beyond the mean so far, of k assets.
 
     lines      : (k,) columns of the market.
@@ -109,7 +109,7 @@ class View:
     notes: tuple[str, ...] = ()
 
 
-def view_of(forecast: Forecast, past: Past) -> View:
+def view_of(forecast: Forecast, past: Past) -> EarnedView:
     """The view of a forecast at the close of `past`, beyond the mean so far.
 
     Of two assets the one difference is that of the mean so far too: there the view is what the forecast says less the
@@ -132,18 +132,18 @@ def view_of(forecast: Forecast, past: Past) -> View:
     length = float(np.linalg.norm(left))
     says = length > SILENT * max(float(np.linalg.norm(of_said)), float(np.linalg.norm(of_mean)))
     tilt = root.T @ left / length if says else np.zeros(len(lines))
-    return View(lines, said, baseline, covariance @ tilt * length, tilt, covariance, moments.notes)
+    return EarnedView(lines, said, baseline, covariance @ tilt * length, tilt, covariance, moments.notes)
 
 
 def earned(forecast: Forecast, past: Past) -> Earned:
     """The record of a forecast, of the months whose outcome is known at the close of `past`."""
     returns, a_year = tilt_returns(forecast, past)
     spoke = np.isfinite(returns[:, 0])
-    return record(returns[spoke], a_year) if spoke.any() else Earned(silent=len(returns) >= FEWEST_MONTHS)
+    return earned_of(returns[spoke], a_year) if spoke.any() else Earned(silent=len(returns) >= FEWEST_MONTHS)
 
 
 def tilt_returns(forecast: Forecast, past: Past) -> tuple[Array, float]:
-    """(D, 2) returns of a forecast's tilts over their risk, a row a known month, as of `record`; and months a year.
+    """(D, 2) returns of a forecast's tilts over their risk, a row a known month, as of `earned_of`; and months a year.
 
     NaN in a month in which the forecast said nothing beyond the mean so far.
     """
@@ -156,7 +156,7 @@ def tilt_returns(forecast: Forecast, past: Past) -> tuple[Array, float]:
     return np.array(found), len(found) / years
 
 
-def record(returns: Array, a_year: float) -> Earned:
+def earned_of(returns: Array, a_year: float) -> Earned:
     """The record of unit-risk tilts.
 
     returns : (D, 2) return of each month over its risk, as earned and less what the mean so far expected of it. They

@@ -5,7 +5,7 @@ import numpy as np
 from foundation.arrays import Array
 from foundation.compiled import compiled, linked
 
-AT_ONCE = 8  # sessions: a covariance is read from memory and written back once for so many
+SESSIONS_AT_ONCE = 8  # sessions: a covariance is read from memory and written back once for so many
 
 
 @compiled
@@ -39,13 +39,13 @@ def _centre(returns: Array, mean: Array, centred: Array) -> None:
 def covariance(returns: Array) -> Array:
     """The sample covariance (n, n) of returns (T, n). Each number has the same bits in any order of the columns."""
     sessions, n = returns.shape
-    centred, cov = np.zeros((sessions + AT_ONCE - 1, n)), np.zeros((n, n))  # zeros after the last session
+    centred, cov = np.zeros((sessions + SESSIONS_AT_ONCE - 1, n)), np.zeros((n, n))  # zeros after the last session
     _centre(returns, np.zeros(n), centred)
-    for t in range(0, sessions, AT_ONCE):
+    for t in range(0, sessions, SESSIONS_AT_ONCE):
         for i in range(n):
             for j in range(i + 1):
                 total = cov[i, j]
-                for k in range(t, t + AT_ONCE):
+                for k in range(t, t + SESSIONS_AT_ONCE):
                     total += centred[k, i] * centred[k, j]
                 cov[i, j] = total
     for i in range(n):

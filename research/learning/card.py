@@ -6,19 +6,19 @@ import numpy as np
 
 from foundation.arrays import Array, Floats
 from foundation.sets import installed_versions
-from research.learning.drift import lengths, observed
+from research.learning.drift import lengths, observed_features
 from research.learning.settings import Learned
 from research.learning.worlds.rollouts import ActionFunction, action_function, evaluate_paths
 from research.learning.worlds.training_days import TrainingDays
 from research.rules.networks.features import FeatureScaling
-from research.rules.networks.names import SHARED
-from research.rules.networks.policy_network import Network
+from research.rules.networks.names import SHARED_FEATURES
+from research.rules.networks.policy_network import PolicyNetwork
 
 if TYPE_CHECKING:
     from research.learning.learners.learning_curve import SeedResult
 
-WORLDS = 128  # that are judged, and among which a feature is shuffled
-SEED = 0  # of the shuffles
+JUDGED_WORLDS = 128  # that are judged, and among which a feature is shuffled
+SHUFFLE_SEED = 0  # of the shuffles
 LEARNING_LIBRARIES = ("numpy", "stable-baselines3", "torch")
 
 
@@ -76,7 +76,7 @@ def versions() -> dict[str, str]:
     return installed_versions(LEARNING_LIBRARIES)
 
 
-def features_of(days: TrainingDays, net: Network, standard: FeatureScaling) -> dict[str, Any]:
+def features_of(days: TrainingDays, net: PolicyNetwork, standard: FeatureScaling) -> dict[str, Any]:
     """Each feature's scaling, its distribution in simulated paths, and its importance, as plain JSON values.
 
     days     : the training days.
@@ -84,8 +84,8 @@ def features_of(days: TrainingDays, net: Network, standard: FeatureScaling) -> d
     standard : scaling of the features.
     """
     answer = action_function(net, standard)
-    names = [*SHARED, *(f"drift of {asset}" for asset in days.market.assets)]
-    seen, decisions = observed(days, answer)
+    names = [*SHARED_FEATURES, *(f"drift of {asset}" for asset in days.market.assets)]
+    seen, decisions = observed_features(days, answer)
     worth = importance(days, answer, len(names))
     features = [
         {
@@ -100,7 +100,7 @@ def features_of(days: TrainingDays, net: Network, standard: FeatureScaling) -> d
         }
         for j, name in enumerate(names)
     ]
-    return {"features": features, "observed": {"lengths": lengths(decisions), "importance_worlds": WORLDS}}
+    return {"features": features, "observed": {"lengths": lengths(decisions), "importance_worlds": JUDGED_WORLDS}}
 
 
 def _target(days: TrainingDays, k: int, losses: dict[str, list[float]]) -> dict[str, Any]:
@@ -135,7 +135,7 @@ class Importance(NamedTuple):
     error: Array
 
 
-def importance(days: TrainingDays, answer: ActionFunction, features: int, worlds: int = WORLDS) -> Importance:
+def importance(days: TrainingDays, answer: ActionFunction, features: int, worlds: int = JUDGED_WORLDS) -> Importance:
     """The importance of each feature, in paths of the last target as the training days were.
 
     At every decision the paths exchange the values of one feature by a random permutation; the policy goes on from
@@ -156,7 +156,7 @@ def importance(days: TrainingDays, answer: ActionFunction, features: int, worlds
 
 def _shuffled(answer: ActionFunction, feature: int) -> ActionFunction:
     """The same policy, but one feature is taken from another path."""
-    rng = np.random.default_rng([SEED, feature])
+    rng = np.random.default_rng([SHUFFLE_SEED, feature])
 
     def misled(seen: Array) -> Floats:
         mixed = seen.copy()

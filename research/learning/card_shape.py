@@ -14,10 +14,10 @@ from pydantic import AfterValidator, BaseModel, ConfigDict, Field, ValidationErr
 from foundation.arguments import LARGEST_NUMBER, first_fault, shown
 from foundation.names import name_fault
 from foundation.printable import has_unseen
-from research.rules.networks.names import SHARED, Action, NetworkSchedule
+from research.rules.networks.names import SHARED_FEATURES, Action, NetworkSchedule
 
 LEARNED_FORMAT, UNIVERSAL_FORMAT = "learned rebalancing policy, 3", "universal rebalancer, 1"  # formats
-DAY = re.compile(r"\d{4}-\d{2}-\d{2}")
+CARD_DAY = re.compile(r"\d{4}-\d{2}-\d{2}")
 QUANTILE = 0.95  # the largest that a page shows of a feature
 
 
@@ -28,7 +28,7 @@ def _plain(text: str) -> str:
 
 
 def _date(text: str) -> str:
-    if not DAY.fullmatch(text):
+    if not CARD_DAY.fullmatch(text):
         raise ValueError("no date as YYYY-MM-DD")
     date.fromisoformat(text)  # raises ValueError where there is no such day
     return text
@@ -233,8 +233,8 @@ def _check_assets(card: Mapping[str, Any]) -> None:
 def _check_features(card: Mapping[str, Any]) -> None:
     """Raise ValueError for features that are not those of the assets, and for distributions that are none."""
     features, lengths = card.get("features", []), card.get("observed", {}).get("lengths", [])
-    if features and len(features) != len(SHARED) + len(card["assets"]):
-        raise ValueError(f"features: there are {len(features)}, expected {len(SHARED) + len(card['assets'])}")
+    if features and len(features) != len(SHARED_FEATURES) + len(card["assets"]):
+        raise ValueError(f"features: there are {len(features)}, expected {len(SHARED_FEATURES) + len(card['assets'])}")
     if any(later >= one for one, later in pairwise(lengths)):
         raise ValueError(f"observed.lengths: they do not fall: found {shown(lengths)}")
     for k, feature in enumerate(features):

@@ -37,7 +37,7 @@ def write_checksummed(folder: Path, card: Mapping[str, Any], arrays: Mapping[str
     return folder
 
 
-def arrays_of(folder: Path) -> Path:
+def arrays_file(folder: Path) -> Path:
     """The file of arrays that the card in `folder` names by its checksum. Raises DataError as `checksum_of` does."""
     return folder / data_name(NUMBERS, checksum_of(folder))
 

@@ -16,7 +16,7 @@ from research.accounting import Costs, Hold, Trade, View, Why
 from research.allocation import Allocation, EqualWeights, FixedWeights, TargetPath
 from research.learning.card_shape import LEARNED_FORMAT
 from research.learning.checksummed import write_checksummed
-from research.learning.policy_folder import POLICY_FIX, read_policy
+from research.learning.policy_folder import POLICY_FIX, read_policy_folder
 from research.learning.worlds.training_days import scales as scales_of
 from research.market import Market
 from research.market.calendars import at_least_weekly, last_of
@@ -24,14 +24,14 @@ from research.market.market import Past
 from research.rules.networks.actions import LEARNED_WORDS, action_size
 from research.rules.networks.arrays import POLICY_NETWORK, NetworkBoxes
 from research.rules.networks.features import LOOKBACK, FeatureScaling, Scales, observe, standardise, strategic_returns
-from research.rules.networks.names import ACTIONS, SHARED, Action
-from research.rules.networks.policy_network import Network, forward, network
+from research.rules.networks.names import ACTIONS, SHARED_FEATURES, Action
+from research.rules.networks.policy_network import PolicyNetwork, forward, network
 from research.rules.no_trade_bands import NoTradeBands, restricted
 from research.rules.protocol import CompiledRule, FittedRule, Schedule
 from research.rules.risk_rules import without_bands
 from research.rules.rule_options import NETWORK, RuleOptions
 
-ALLOCATIONS: dict[str, type] = {"fixed": FixedWeights, "equal": EqualWeights}
+PLAIN_ALLOCATIONS: dict[str, type] = {"fixed": FixedWeights, "equal": EqualWeights}
 
 
 @dataclass(frozen=True, eq=False)
@@ -55,7 +55,7 @@ class LearnedPolicy(MadeAnew, FittedRule, CompiledRule):
     seen: pd.Timestamp
     scales: Scales
     standard: FeatureScaling
-    net: Network
+    net: PolicyNetwork
     card: Mapping[str, Any]
     action: Action = "bands"
     family: ClassVar[str] = "learned"  # type: ignore[misc]
@@ -164,7 +164,7 @@ class LearnedPolicy(MadeAnew, FittedRule, CompiledRule):
 
         Raises : DataError for a file that is missing, damaged, or of another format.
         """
-        card, arrays = read_policy(Path(folder), LEARNED_FORMAT)
+        card, arrays = read_policy_folder(Path(folder), LEARNED_FORMAT)
         try:
             return _policy(card, arrays)
         except KeyError as error:
@@ -235,16 +235,16 @@ def _policy(card: dict[str, Any], arrays: Mapping[str, np.ndarray]) -> LearnedPo
         if array.dtype not in (np.float32, np.float64):
             raise ValueError(f"{name} holds numbers of type {array.dtype}, expected float32 or float64")
     assets, every = tuple(card["assets"]), card["schedule"]
-    *layers, bounded = (arrays[name] for name in Network._fields)
+    *layers, bounded = (arrays[name] for name in PolicyNetwork._fields)
     net = network(layers, bool(bounded[0]))
-    n, seen = len(assets), len(SHARED) + len(assets)
+    n, seen = len(assets), len(SHARED_FEATURES) + len(assets)
     m = action_size(card["action"], n)
     volatility = float(arrays["volatility"][0])
     measured = scales_of(arrays["target"], arrays["half_width"], arrays["covariance"], volatility)
     standard = FeatureScaling(frozen(arrays["mean"]), frozen(arrays["deviation"]))
     units = net.weight_1.shape
     kinds, own = len(measured.target), ((seen, units[0]), units[:1], units, units[1:], (units[1], m), (m,), (1,))
-    shapes = dict(zip(Network._fields, own, strict=True)) | {"mean": (seen,), "deviation": (seen,)}
+    shapes = dict(zip(PolicyNetwork._fields, own, strict=True)) | {"mean": (seen,), "deviation": (seen,)}
     shapes |= {"target": (kinds, n), "half_width": (kinds, n), "covariance": (kinds, n, n)}
     for name, shape in shapes.items():
         if arrays[name].shape != shape or not np.isfinite(arrays[name]).all():
@@ -268,11 +268,11 @@ def _policy(card: dict[str, Any], arrays: Mapping[str, np.ndarray]) -> LearnedPo
 
 
 def _allocation_settings(allocation: Allocation) -> dict[str, Any]:
-    kind = next((name for name, cls in ALLOCATIONS.items() if type(allocation) is cls), None)
+    kind = next((name for name, cls in PLAIN_ALLOCATIONS.items() if type(allocation) is cls), None)
     if kind is None:
         raise ConfigError(
             "a learned policy can be saved only with one of "
-            f"{', '.join(c.__name__ for c in ALLOCATIONS.values())}, but it "
+            f"{', '.join(c.__name__ for c in PLAIN_ALLOCATIONS.values())}, but it "
             f"holds {shown(allocation)}, whose code would have to run when it is loaded. Use one of these allocations."
         )
     settings: dict[str, Any] = {"kind": kind, "unlisted": allocation.unlisted}  # type: ignore[attr-defined]
@@ -282,6 +282,6 @@ def _allocation_settings(allocation: Allocation) -> dict[str, Any]:
 
 
 def _allocation(settings: Mapping[str, Any]) -> Allocation:
-    cls = ALLOCATIONS[settings["kind"]]
+    cls = PLAIN_ALLOCATIONS[settings["kind"]]
     given = {name: value for name, value in settings.items() if name != "kind"}
     return cls(**given)

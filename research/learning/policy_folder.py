@@ -13,11 +13,11 @@ POLICY_FIX = "Restore the folder as it was saved, or train the policy again."
 
 
 def read_card(folder: Path) -> dict[str, Any]:
-    """The card of a policy of any format. Raises DataError as `read_policy` does."""
-    return read_policy(folder)[0]
+    """The card of a policy of any format. Raises DataError as `read_policy_folder` does."""
+    return read_policy_folder(folder)[0]
 
 
-def read_policy(folder: Path, format_: str = "") -> tuple[dict[str, Any], dict[str, np.ndarray]]:
+def read_policy_folder(folder: Path, format_: str = "") -> tuple[dict[str, Any], dict[str, np.ndarray]]:
     """The card of a policy, and its arrays by name, of any shape and unit.
 
     format_ : the only format of a card that is accepted; "" accepts all.

@@ -26,7 +26,7 @@ from research.rules.networks.names import ACTIONS, Action, NetworkSchedule
 from research.rules.protocol import UnfittedRule
 from research.rules.standard_rule import check_allocation
 
-SESSIONS = {"day": 1, "week": 5, "month": 21}  # of one decision, in a world: resampled days have no calendar
+SESSIONS_A_DECISION = {"day": 1, "week": 5, "month": 21}  # of one decision, in a world: resampled days have no calendar
 LONGEST_EPISODE = 25_200  # sessions of an episode: worlds draw all of their days when they open
 
 
@@ -96,9 +96,9 @@ class Learned(UnfittedRule):
         check_counts(self, "steps", "block", "episode")
         check_counts(self, "patience", least=0)
         check_within(self, "current_share", 0.0, 1.0)
-        one_of("schedule of Learned is", self.trained_schedule, SESSIONS)
-        if self.episode * SESSIONS[self.trained_schedule] > LONGEST_EPISODE:
-            most = LONGEST_EPISODE // SESSIONS[self.trained_schedule]
+        one_of("schedule of Learned is", self.trained_schedule, SESSIONS_A_DECISION)
+        if self.episode * SESSIONS_A_DECISION[self.trained_schedule] > LONGEST_EPISODE:
+            most = LONGEST_EPISODE // SESSIONS_A_DECISION[self.trained_schedule]
             refuse("episode of Learned is", self.episode, f"give at most {most:,} decisions, a hundred years.")
         for f in fields(self):
             kind: Any = f.default_factory

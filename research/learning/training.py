@@ -30,8 +30,8 @@ from research.learning.worlds.training_days import TrainingDays, training_days
 from research.market import Market
 from research.rules.networks.actions import action_size
 from research.rules.networks.features import FeatureScaling
-from research.rules.networks.names import SHARED
-from research.rules.networks.policy_network import Network, network
+from research.rules.networks.names import SHARED_FEATURES
+from research.rules.networks.policy_network import PolicyNetwork, network
 
 SCALAR = "J on validation paths, bp a year"  # as TensorBoard calls it
 Folder = str | Path
@@ -261,14 +261,14 @@ def untrained(
         fix = "use 'bands' or 'edges', which start at the closed form."
         refuse("action of an untrained policy is", spec.action, fix)
     days = training_days(spec, market, costs, tracking_penalty, periods_per_year, lag)
-    seen, answers = len(SHARED) + len(market.assets), action_size(spec.action, len(market.assets))
+    seen, answers = len(SHARED_FEATURES) + len(market.assets), action_size(spec.action, len(market.assets))
     layers = [np.zeros(shape, np.float32) for shape in ((seen, 1), (1,), (1, 1), (1,), (1, answers), (answers,))]
     standard = FeatureScaling(frozen(np.zeros(seen)), frozen(np.ones(seen)))
     return _policy(spec, days, standard, network(layers), {})
 
 
 def _policy(
-    spec: Learned, days: TrainingDays, standard: FeatureScaling, net: Network, card: Mapping[str, Any]
+    spec: Learned, days: TrainingDays, standard: FeatureScaling, net: PolicyNetwork, card: Mapping[str, Any]
 ) -> LearnedPolicy:
     return LearnedPolicy(
         allocation=spec.allocation,
@@ -345,7 +345,7 @@ def _finished(folder: Folder, spec: Learned, days: TrainingDays, keep: bool) -> 
         if loaded is not None:
             Checkpoint(folder, seed, _depends_on(spec, days)).delete()  # a kill just after `done.save` leaves it
             arrays, record = loaded
-            net = Network(*(frozen(arrays[name]) for name in Network._fields))
+            net = PolicyNetwork(*(frozen(arrays[name]) for name in PolicyNetwork._fields))
             curve = [tuple(point) for point in record["curve"]]
             found[seed] = SeedResult(net, record["steps"], record["losses"], curve, record["features"])
     return found

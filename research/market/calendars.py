@@ -32,7 +32,7 @@ from foundation.errors import ConfigError
 from foundation.files import write_whole
 from foundation.sets import version_of
 
-LAYOUT = 2  # of the file and of what it holds: count on when either changes
+FILE_LAYOUT = 2  # of the file and of what it holds: count on when either changes
 ZONE = 64  # bytes of the time zone, before the days
 FOLDER = Path(__file__).parents[2] / "data" / "cache" / "calendars"
 Days = NDArray[np.datetime64]
@@ -465,7 +465,7 @@ def place_of(calendar: str, first_year: int, last_year: int) -> Path | None:
     """The file of a calendar's sessions of some years, both included; None where a user may have registered others."""
     if "exchange_calendars" in sys.modules:
         return None
-    made_of = LAYOUT, calendar, first_year, last_year, version_of("exchange_calendars"), version_of("pandas")
+    made_of = FILE_LAYOUT, calendar, first_year, last_year, version_of("exchange_calendars"), version_of("pandas")
     return FOLDER / sha256(repr(made_of).encode()).hexdigest()[:32]
 
 

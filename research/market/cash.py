@@ -17,7 +17,7 @@ from research.market.rows import UNDATED
 CARRIED = 5  # sessions for which the last rate serves: bond holidays have no rate of their own
 BILL_DAYS, BANK_YEAR = 91, 360
 LONGEST_CARRIED = 100  # calendar days for which a yearly rate serves: some are stated once a quarter
-DECIMALS = 12  # of a daily return: processors differ in the last bits of a logarithm, and a fingerprint must not
+RETURN_DECIMALS = 12  # of a daily return: processors differ in the last bits of a logarithm, and a fingerprint must not
 UNPAID = "cash earns nothing"
 LOWEST_RATE, HIGHEST_RATE = -0.2, 1.0  # a year, fraction: 2 would be per cent
 HIGH_RETURN = 0.3  # a year: past it returns that were given are likely a yearly rate on each row, or per cent
@@ -102,7 +102,7 @@ def rate_cash(days: Days, rates: YearlyRates) -> tuple[NDArray[np.float64], tupl
             f"the rates of cash, {rates.name}, have none from {rates.days[at[int(np.argmax(age > LONGEST_CARRIED))]]} "
             f"to {day}. Give later ones, or state a yearly rate, such as `cash: 0.03`."
         )
-    earned = np.append(0.0, np.round(rates.percent[at] / 100.0 * held / 365.0, DECIMALS))
+    earned = np.append(0.0, np.round(rates.percent[at] / 100.0 * held / 365.0, RETURN_DECIMALS))
     return earned, (Note(f"Cash earns {rates.name}, simple interest over calendar days of 365."),)
 
 
@@ -169,7 +169,7 @@ def bill_cash(
     earned = np.zeros(len(days))
     known = ~early & ~late
     held = np.diff(days).astype("int64")
-    earned[1:][known] = np.round(bill_return(rates.percent[at[known]], held[known]), DECIMALS)
+    earned[1:][known] = np.round(bill_return(rates.percent[at[known]], held[known]), RETURN_DECIMALS)
 
     averaged = known & (rates.basis[at] == "monthly_average")
     return earned, (

@@ -13,7 +13,7 @@ from research.market.instruments import INSTRUMENT_COLUMNS
 
 PANELS = ("returns", "tradable", "prices", "volumes", "dividends", "splits")  # the arrays of shape (T, n)
 SPLIT = 1e6  # units for one, or one for so many units
-BARS = ("open", "high", "low")
+PRICE_PANELS = ("open", "high", "low")
 RUN = 21  # rows whose mean gap is compared
 UNEVEN = 2.8  # the widest mean gap over the narrowest from which rows are of two kinds
 
@@ -94,8 +94,8 @@ def check_shapes(market: MarketData) -> None:
             raise DataError(f"{name} of {where} have shape {values.shape}: give {market.shape}, dates by assets.")
     if market.cash.shape != market.shape[:1]:
         raise DataError(f"cash of {where} has shape {market.cash.shape}: give {market.shape[:1]}, one a date.")
-    if not set(bars) <= set(BARS):
-        raise DataError(f"bars of {where} are called {', '.join(bars)}: use {', '.join(BARS)}.")
+    if not set(bars) <= set(PRICE_PANELS):
+        raise DataError(f"bars of {where} are called {', '.join(bars)}: use {', '.join(PRICE_PANELS)}.")
 
 
 def check_values(market: MarketData) -> None:

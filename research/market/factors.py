@@ -10,7 +10,7 @@ from foundation.arrays import Array, frozen
 from foundation.dataclasses import dataclass
 from foundation.errors import DataError
 from research.market.calendars import Days
-from research.market.reading.tables import Table, read_table, table_of
+from research.market.reading.tables import WideTable, read_table, table_of
 
 LARGEST_RETURN = 1.0  # of a return: a larger one is in per cent
 
@@ -94,7 +94,7 @@ def factors_of(frame: pd.DataFrame) -> FactorReturns:
     return _factors(table_of(frame, "the frame of factors"))
 
 
-def _factors(table: Table) -> FactorReturns:
+def _factors(table: WideTable) -> FactorReturns:
     table.refuse(
         np.abs(table.cells) >= LARGEST_RETURN,
         "return of a factor of 100 % or more in a day",

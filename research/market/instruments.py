@@ -28,8 +28,8 @@ OFFER = (
 )
 LARGEST_EXIT = 1.0  # return of a delisting: more is a percentage that was written as a fraction
 SMALLEST_LOT = 1e-9  # of a unit: a tenth of the smallest part of a bitcoin
-CUT_OFF = "16:00 America/New_York"  # an example
-TEXTS = ("asset_class", "sector", "currency", "adjustment")
+CUT_OFF_EXAMPLE = "16:00 America/New_York"  # an example
+TEXT_FACTS = ("asset_class", "sector", "currency", "adjustment")
 TRADING = ("", "sell_only", "buy_only", "locked")  # what an asset may be traded in; nothing said is both ways
 INSTRUMENT_COLUMNS = (
     "asset_class", "sector", "currency", "lot", "adjustment", "delisted", "delisting_return", "trading",
@@ -63,7 +63,7 @@ def instruments_table(assets: Sequence[str], **columns: object) -> pd.DataFrame:
 def is_cut_off(text: str) -> bool:
     """True for a time of day with its time zone, until which orders of a mutual fund are dealt at the next NAV.
 
-    >>> is_cut_off(CUT_OFF), is_cut_off("16:00")
+    >>> is_cut_off(CUT_OFF_EXAMPLE), is_cut_off("16:00")
     (True, False)
     """
     clock, _, zone = text.partition(" ")
@@ -112,7 +112,7 @@ def _checked(table: pd.DataFrame, where: str) -> pd.DataFrame:
             found = shown(table[column].tolist()[row])
             raise DataError(f"{column} of {table.index[row]} in {where}: found {found}. {fix}")
 
-    for column in TEXTS:
+    for column in TEXT_FACTS:
         plain = [isinstance(cell, str) and not has_unseen(cell) for cell in table[column].tolist()]
         refuse(plain, column, "Give it as text on one line, empty if need be.")
     words = f"Use {', '.join(TRADING[1:])}, or leave it empty."

@@ -13,7 +13,7 @@ from foundation.errors import ConfigError, DataError
 from research.market.market import Market
 
 Method = Literal["corwin_schultz", "abdi_ranaldo"]
-ROOT = np.sqrt(2.0)
+ROOT_OF_TWO = np.sqrt(2.0)
 
 
 def dollar_volume(market: Market, window: int = 21) -> Array:
@@ -33,7 +33,7 @@ def dollar_volume(market: Market, window: int = 21) -> Array:
     return _trailing_sum(np.where(market.listed, traded, np.nan), window) / window
 
 
-def volatility(market: Market, window: int = 63) -> Array:
+def trailing_volatility(market: Market, window: int = 63) -> Array:
     """(T, n) standard deviation (ddof 1) of the last `window` daily returns, fraction a day, not annualised.
 
     NaN before `window` returns since listing, and after an exit.
@@ -99,7 +99,7 @@ def corwin_schultz(high: Array, low: Array, close: Array) -> Array:
     highs, lows = high[1:] - overnight, low[1:] - overnight
     beta = np.log(high[:-1] / low[:-1]) ** 2 + np.log(highs / lows) ** 2
     gamma = np.log(np.maximum(high[:-1], highs) / np.minimum(low[:-1], lows)) ** 2
-    alpha = (ROOT - 1.0) * np.sqrt(beta) / (3.0 - 2.0 * ROOT) - np.sqrt(gamma / (3.0 - 2.0 * ROOT))
+    alpha = (ROOT_OF_TWO - 1.0) * np.sqrt(beta) / (3.0 - 2.0 * ROOT_OF_TWO) - np.sqrt(gamma / (3.0 - 2.0 * ROOT_OF_TWO))
     spread: Array = np.maximum(2.0 * np.tanh(alpha / 2.0), 0.0)
     return spread
 

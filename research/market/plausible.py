@@ -18,13 +18,13 @@ from research.market.market import Market
 
 SPLIT_RETURN = 0.4  # a split gone wrong is -50 % or +100 %
 # Over which a close may not move by `SPLIT_RETURN`, or by more than `OUT` of the asset's own deviations over as many.
-ROWS = 5
+FEWEST_PLAUSIBLE = 5
 OUT, CALM = 10.0, 3.0  # deviations that one move may have, while its class has fewer than so many
 LEAST_DEVIATION = 0.02  # no move of one row is far below it, however still the asset was before
 WINDOW, FEWEST_RETURNS = 250, 20  # returns of which the deviation is that, at most and at least
 MAD_TO_DEVIATION = 1.4826  # the deviation of normal values over their median distance from the median
 OFF = 0.1  # from the central bank's rate of the same day, which is fixed hours before an exchange closes
-DRIFT = 2.0  # times the newest rate of the central bank, or a part of it, for a later day
+CASH_DRIFT = 2.0  # times the newest rate of the central bank, or a part of it, for a later day
 UNCLEAR = 0.02  # from one, below which a rate and its inverse cannot be told apart: a logarithm
 CHINA = {"CNH": "CNY"}  # the renminbi abroad, which the central bank does not quote
 
@@ -41,7 +41,7 @@ def far_closes(market: Market) -> dict[str, str]:
     """
     if len(market.dates) < 3:
         return {}
-    rows = min(ROWS, len(market.dates) - 1)
+    rows = min(FEWEST_PLAUSIBLE, len(market.dates) - 1)
     past = np.where(market.tradable[1:-1], market.returns[1:-1], np.nan)
     deviation, widest = _deviations(past), np.nanmax(np.abs(past), axis=0, initial=0.0)
     last, over = _moves(market, 1), _moves(market, rows)
@@ -112,7 +112,7 @@ def far_rate(of: str, into: str, days: NDArray[np.datetime64], rates: Array) -> 
         at = np.where(np.isnat(days), last, days)
         place = np.searchsorted(reference.index.to_numpy().astype("datetime64[D]"), at, side="right") - 1
         should = np.where(place < 0, np.nan, np.log(reference.to_numpy())[np.maximum(place, 0)])
-        reach = np.where((at > last) | np.isnat(days), np.log(DRIFT), np.log1p(OFF))
+        reach = np.where((at > last) | np.isnat(days), np.log(CASH_DRIFT), np.log1p(OFF))
         apart = np.abs(rates - should)  # of a rate of the day before, a day's move
         turned = (apart > np.abs(rates + should)) & (apart > 2.0 * UNCLEAR) & (np.abs(should) > UNCLEAR)
         off = (np.abs(rates - should) > reach) | turned

@@ -19,7 +19,9 @@ from research.market.notes import Note, counted
 from research.market.rows import ROW_COLUMNS, checked_rows, sessions_of
 
 How = Literal["forward_fill", "second_source", "drop"]
-LEVEL = 0.05  # by which closes of two sources of one session differ at most, relative: adjusted closes are further off
+SOURCES_AGREE = (
+    0.05  # by which closes of two sources of one session differ at most, relative: adjusted closes are further off
+)
 KEYS = ("asset", "days", "how", "most")
 
 
@@ -158,7 +160,7 @@ def _refuse_unlike(each: Repair, own: pd.DataFrame, inside: Mask, facts: pd.Data
     both = own[~inside & own["close"].notna()].merge(second, on="session", suffixes=("", "_new"))
     days = sessions_of(both)
     beside = pd.concat([both[days < each.first].tail(1), both[days > each.last].head(1)])
-    apart = beside[(beside["close_new"] / beside["close"] - 1.0).abs() > LEVEL]
+    apart = beside[(beside["close_new"] / beside["close"] - 1.0).abs() > SOURCES_AGREE]
     if codes[0] != codes[1]:
         wrong = f"in {' and '.join(sorted(codes[1]))}, not in {' and '.join(sorted(codes[0]))}"
     elif len(lost):

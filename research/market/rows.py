@@ -20,8 +20,8 @@ from research.market.checks import SPLIT
 BARS = ("open", "high", "low", "close", "volume")
 NUMBERS = (*BARS, "split", "dividend")
 PER_UNIT = ("open", "high", "low", "close", "dividend")  # numbers in currency per unit
-TEXTS = ("currency", "source")
-ROW_COLUMNS = ("asset_id", "session", *NUMBERS, *TEXTS, "fetched_at")
+TEXT_FIELDS = ("currency", "source")
+ROW_COLUMNS = ("asset_id", "session", *NUMBERS, *TEXT_FIELDS, "fetched_at")
 HUNDREDTHS = {"GBp": "GBP", "GBX": "GBP", "ZAc": "ZAR", "ZAC": "ZAR", "ILA": "ILS"}  # quoted in hundredths of these
 UNDATED = np.datetime64("NaT", "us")  # of rows that no store has
 FIRST_DAY, LAST_DAY = pd.Timestamp("1800-01-01"), pd.Timestamp("2199-12-31")  # of any date that is read
@@ -58,14 +58,14 @@ def price_rows(
     columns: dict[str, Any] = {name: np.broadcast_to(np.asarray(given[name], dtype=float), count) for name in NUMBERS}
     columns |= {name: _repeated(text, count) for name, text in texts.items()}
     if set(codes.ravel().tolist()) & HUNDREDTHS.keys():
-        columns |= {name: columns[name] * units_of(codes) for name in PER_UNIT}
+        columns |= {name: columns[name] * currency_units(codes) for name in PER_UNIT}
         columns["currency"] = [HUNDREDTHS.get(code, code) for code in columns["currency"].tolist()]
     columns["session"] = days.astype("datetime64[s]")
     columns["fetched_at"] = np.full(count, fetched_at.astype("datetime64[us]"))
     return checked_rows(pd.DataFrame({name: columns[name] for name in ROW_COLUMNS}), source)
 
 
-def units_of(codes: ArrayLike) -> Array:
+def currency_units(codes: ArrayLike) -> Array:
     """Units of currency, of the shape of the codes, for one of a number in their currencies: 0.01 for hundredths."""
     return np.where(np.isin(np.asarray(codes, dtype=object), [*HUNDREDTHS]), 0.01, 1.0)
 
@@ -88,7 +88,7 @@ def checked_rows(rows: pd.DataFrame, where: str) -> pd.DataFrame:
             place = f"{shown(row['asset_id'])[1:-1]} on {str(row['session'])[:10]}"
             raise DataError(f"{column} of {place} from {where}: found {_cell(row[column])}. {fix}")
 
-    for column in ("asset_id", *TEXTS):
+    for column in ("asset_id", *TEXT_FIELDS):
         found = rows[column].unique().tolist()
         wrong = [text for text in found if not isinstance(text, str) or has_unseen(text)]
         if wrong or (column == "asset_id" and "" in found):
@@ -131,7 +131,7 @@ def _cell(found: object) -> str:
     return repr(float(found)) if isinstance(found, float) else shown(str(found))
 
 
-def growth(close: Array, split: Array, dividend: Array) -> Array:
+def bar_growth(close: Array, split: Array, dividend: Array) -> Array:
     """(R,) total growth of one asset from the bar before, 1 for the first: split × (close + dividend) / that close.
 
     close, split, dividend : (R,) of bars that all have a close, in order.

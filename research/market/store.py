@@ -38,15 +38,15 @@ if TYPE_CHECKING:
 
 Found = TypeVar("Found")
 FORMER_STORES = ROOT / "data" / "prices"  # where stores were until there was one folder a person
-ABOUT = "store.json"
+ABOUT_FILE = "store.json"
 ASSETS_A_PART = 100  # of a part that joins others
 LEAST_GROUP = 1_000  # rows of a group of such a part, which is found by its statistics: more are of one asset
-PARTS = 32  # small ones, past which they are joined
+SMALL_PARTS = 32  # small ones, past which they are joined
 FOLDS = 3  # by how many times more joined parts there may be than their assets need, before all are joined
 SMALL, JOINED = "-s.parquet", "-j.parquet"  # end the names of parts
 REPEATED = ["asset_id", "split", "dividend", "currency", "source", "fetched_at"]  # columns of few values, read by them
 DAYS_A_KEY = 2**22  # more than the days from the first to the last that is read
-SCHEMA = pa.schema(
+ROWS_SCHEMA = pa.schema(
     [
         ("asset_id", pa.dictionary(pa.int32(), pa.string())),
         ("session", pa.date32()),
@@ -57,7 +57,7 @@ SCHEMA = pa.schema(
     ]
 )
 
-_ROWS = pa.schema(  # of a table of rows, as pandas has them, with the index of each asset
+_FRAME_SCHEMA = pa.schema(  # of a table of rows, as pandas has them, with the index of each asset
     [
         ("asset", pa.int64()),
         ("session", pa.timestamp("s")),
@@ -80,11 +80,11 @@ def stores_folder() -> Path:
 def store_names() -> list[str]:
     """The names of the stores that are there."""
     folder = stores_folder()
-    return sorted(found.name for found in folder.iterdir() if (found / ABOUT).is_file()) if folder.is_dir() else []
+    return sorted(found.name for found in folder.iterdir() if (found / ABOUT_FILE).is_file()) if folder.is_dir() else []
 
 
 @dataclass(frozen=True, eq=False)
-class Known:
+class KnownBars:
     """The bars that a store knew of some assets at a moment, in order of asset and session.
 
     assets   : n ids.
@@ -121,12 +121,12 @@ class Known:
         return digest.hexdigest()
 
 
-def known_of_rows(rows: pd.DataFrame) -> Known:
+def known_of_rows(rows: pd.DataFrame) -> KnownBars:
     """Rows of a table with `ROW_COLUMNS`, those with a close, in order of asset and session; repeated ones stay."""
     rows = rows[rows["close"].notna()].sort_values(["asset_id", "session", "fetched_at"], kind="stable")
     asset, names = pd.factorize(rows["asset_id"])
     numbers = {name: rows[name].to_numpy(float) for name in NUMBERS}
-    return Known(tuple(map(str, names)), asset.astype("int64"), sessions_of(rows), numbers)
+    return KnownBars(tuple(map(str, names)), asset.astype("int64"), sessions_of(rows), numbers)
 
 
 @dataclass(frozen=True)
@@ -150,7 +150,7 @@ class PriceStore:
     @property
     def about(self) -> dict[str, Any]:
         """The content of `store.json`, such as `adjustment` of its quotes. Raises DataError where it cannot be read."""
-        path = self.folder / ABOUT
+        path = self.folder / ABOUT_FILE
         try:
             found = json.loads(path.read_text())
         except FileNotFoundError:
@@ -165,7 +165,7 @@ class PriceStore:
         """Write facts into `store.json`, beside those that are there."""
         self.folder.mkdir(parents=True, exist_ok=True)
         with locked(self.folder / ".about.lock", wait=True):
-            write_whole(self.folder / ABOUT, json.dumps(self.about | facts, indent=1, sort_keys=True) + "\n")
+            write_whole(self.folder / ABOUT_FILE, json.dumps(self.about | facts, indent=1, sort_keys=True) + "\n")
 
     def add(self, rows: pd.DataFrame) -> pd.DataFrame:
         """Keep the rows that are new or differ from those in force by more than `SOURCE_ROUNDING`, and give those kept.
@@ -182,15 +182,15 @@ class PriceStore:
         kept = rows[~_there(rows, known)].reset_index(drop=True) if len(known) else rows
         if len(kept):
             self._write(kept)
-            if len(replace(self, ending=SMALL).parts) > PARTS:
+            if len(replace(self, ending=SMALL).parts) > SMALL_PARTS:
                 self.compact()
-        elif not (self.folder / ABOUT).is_file():
+        elif not (self.folder / ABOUT_FILE).is_file():
             self.describe()
         return kept
 
     def read(
         self, assets: Sequence[str], columns: Sequence[str] = NUMBERS, known_on: np.datetime64 | None = None
-    ) -> Known:
+    ) -> KnownBars:
         """The bars known of assets, in order; a session whose row in force has no close is left out.
 
         assets   : n ids.  columns : of the numbers that are wanted; "close" is always among them.
@@ -205,7 +205,7 @@ class PriceStore:
         bar = ~np.isnan(numbers["close"])
         keep = keep[bar]
         numbers = {name: values[bar] for name, values in numbers.items()}
-        found = Known(tuple(assets), asset[bar], days[bar], numbers, moment=moment)
+        found = KnownBars(tuple(assets), asset[bar], days[bar], numbers, moment=moment)
         if (empty := np.flatnonzero(np.diff(found.bounds) == 0)).size:
             self._refuse_absent(assets[int(empty[0])], known_on)
         return replace(found, currency=tuple(table["currency"].take(pa.array(keep[found.bounds[1:] - 1])).to_pylist()))
@@ -234,7 +234,7 @@ class PriceStore:
             repeated = np.logical_and.reduce([part[keep][1:] == part[keep][:-1] for part in key]).any()
         else:
             (_, _, keep), repeated = self._in_force(table, ids, known_on), False
-        table = table.select(["asset", *ROW_COLUMNS[1:]]).take(pa.array(keep)).cast(_ROWS)
+        table = table.select(["asset", *ROW_COLUMNS[1:]]).take(pa.array(keep)).cast(_FRAME_SCHEMA)
         frame: pd.DataFrame = table.to_pandas()
         if repeated:  # of a row that stands in two parts
             frame = frame.drop_duplicates(ignore_index=True)
@@ -313,14 +313,14 @@ class PriceStore:
         from pyarrow.parquet import ParquetWriter  # slow to import, and embedded prices need none of it
 
         stamped = rows.assign(fetched_at=rows["fetched_at"].dt.tz_localize("UTC"))
-        table, asset = pa.Table.from_pandas(stamped, SCHEMA, preserve_index=False), rows["asset_id"].to_numpy()
+        table, asset = pa.Table.from_pandas(stamped, ROWS_SCHEMA, preserve_index=False), rows["asset_id"].to_numpy()
         begins = [0]
         for start in (np.flatnonzero(asset[1:] != asset[:-1]) + 1).tolist() if kind == JOINED else ():
             if start - begins[-1] >= LEAST_GROUP:
                 begins.append(start)
         buffer = io.BytesIO()
         with ParquetWriter(
-            buffer, SCHEMA, compression="lz4", use_dictionary=REPEATED, write_page_checksum=True
+            buffer, ROWS_SCHEMA, compression="lz4", use_dictionary=REPEATED, write_page_checksum=True
         ) as part:
             for start, stop in pairwise([*begins, len(rows)]):
                 part.write_table(table.slice(start, stop - start), row_group_size=stop - start)
@@ -328,7 +328,7 @@ class PriceStore:
         moment = np.datetime_as_string(rows["fetched_at"].max().to_datetime64(), unit="s")
         name = f"{moment.replace('-', '').replace(':', '')}-{hashlib.sha256(content).hexdigest()[:16]}{kind}"
         self.folder.mkdir(parents=True, exist_ok=True)
-        if not (self.folder / ABOUT).is_file():
+        if not (self.folder / ABOUT_FILE).is_file():
             self.describe()
         return write_whole(self.folder / name, content)
 
@@ -362,7 +362,7 @@ class PriceStore:
     ) -> pa.Table:
         """The rows of all groups that have some of these ids and of these sessions."""
         wanted, ids = list(dict.fromkeys(("session", "fetched_at", *columns))), sorted(index)
-        found = [SCHEMA.empty_table().select(wanted).append_column("asset", pa.array([], pa.int64()))]
+        found = [ROWS_SCHEMA.empty_table().select(wanted).append_column("asset", pa.array([], pa.int64()))]
         for path in self.parts:
             of_days = (group for group in _groups(path) if group.first <= span[1] and group.last >= span[0])
             among = [group for group in of_days if group.may_have(ids)]
@@ -452,7 +452,7 @@ def _opened(path: Path) -> Iterator["ParquetFile"]:
 
     try:
         with ParquetFile(path, memory_map=True, page_checksum_verification=True) as part:
-            if not part.schema_arrow.equals(SCHEMA):
+            if not part.schema_arrow.equals(ROWS_SCHEMA):
                 raise DataError(f"its columns are {', '.join(part.schema_arrow.names)}")
             yield part
     except FileNotFoundError as error:

@@ -17,7 +17,7 @@ from foundation.paper.wording import percent
 from foundation.tolerances import TRIGGER
 from research.accounting.costs import BASIS_POINT, CHARGED
 from research.market.calendars import row_name
-from research.orders.lots.sizing import Orders
+from research.orders.lots.sizing import SizedOrders
 from research.portfolio import Portfolio
 from research.risk import cvar, var
 from research.risk.decomposition.ex_ante import WITHIN_A_MONTH, ExAnte
@@ -59,7 +59,7 @@ class Outside(NamedTuple):
 
 
 @dataclass(frozen=True, eq=False)
-class State:
+class PortfolioState:
     """The portfolio at one moment of a trade, at the prices of one close.
 
     nav     : currency.
@@ -130,22 +130,22 @@ class BeforeAfter:
 
     portfolio: Portfolio
     target: Array
-    orders: Orders
+    orders: SizedOrders
     measured: ExAnte | str | None = None
 
     # -- states ----------------------------------------------------------------------------------------------------
 
     @cached_property
-    def states(self) -> dict[str, State]:
+    def states(self) -> dict[str, PortfolioState]:
         """The states by name: "before", with the flow; "exact", the step before lots and limits; and "after"."""
         orders, before, after = self.orders, self.orders.position, self.orders.after
         step = before.exact_charges(np.abs(orders.wished * before.prices)).sum(axis=1)
         nav = before.nav - float(step.sum())
         cash = nav * (1.0 - float(orders.goal.sum()))
         return {
-            "before": State(before.nav, before.cash, before.weights, _columns(np.zeros(len(CHARGED)))),
-            "exact": State(nav, cash, orders.goal, _columns(step)),
-            "after": State(orders.nav_after, after.cash, after.weights, _columns(orders.charges.sum(axis=1))),
+            "before": PortfolioState(before.nav, before.cash, before.weights, _columns(np.zeros(len(CHARGED)))),
+            "exact": PortfolioState(nav, cash, orders.goal, _columns(step)),
+            "after": PortfolioState(orders.nav_after, after.cash, after.weights, _columns(orders.charges.sum(axis=1))),
         }
 
     def outside(self, moment: str) -> list[Outside]:

@@ -13,7 +13,7 @@ Cell = Callable[[Figures], float | str | None]
 Row = tuple[str, str, int, Cell]  # words, unit, decimals, what it shows
 
 
-def table_of(
+def columns_of_words(
     found: BeforeAfter, moments: Sequence[str] = tuple(TITLES), *, holdings: bool = True, risks: bool = True
 ) -> list[Column]:
     """The figures as columns of words: their names, their units, and one column for each of `moments`.

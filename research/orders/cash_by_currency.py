@@ -17,7 +17,7 @@ from foundation.arrays import Array
 from foundation.canonical import decimal
 from foundation.dataclasses import dataclass, replace
 from research.accounting.costs import CHARGED
-from research.orders.lots.sizing import Orders
+from research.orders.lots.sizing import SizedOrders
 from research.orders.request import Request
 from research.portfolio import Portfolio
 from research.portfolio.holdings.currencies import Currencies
@@ -26,7 +26,7 @@ from research.portfolio.holdings.rates import rounded, smallest
 ZERO = Decimal()
 
 
-class Exchange(NamedTuple):
+class CurrencyExchange(NamedTuple):
     """Money of a foreign currency that an account buys or sells for the basis.
 
     account      : its name, or "".
@@ -95,7 +95,7 @@ class CashByCurrency:
     """
 
     portfolio: Portfolio
-    sized: Orders
+    sized: SizedOrders
     request: Request
 
     def local(self, a: int, i: int) -> Local:
@@ -111,7 +111,7 @@ class CashByCurrency:
         return tuple(balance for _, rows in self._settled for balance in rows)
 
     @cached_property
-    def exchanges(self) -> tuple[Exchange, ...]:
+    def exchanges(self) -> tuple[CurrencyExchange, ...]:
         """The exchanges of each account: purchases and sales of other currencies."""
         return tuple(exchange for exchanges, _ in self._settled for exchange in exchanges)
 
@@ -149,8 +149,8 @@ class CashByCurrency:
 
     @property
     def fx_columns(self) -> dict[str, list[Any]]:
-        """The fields of `Exchange`, a row an exchange; without the account where the portfolio has none."""
-        return self._columns(Exchange._fields, self.exchanges)
+        """The fields of `CurrencyExchange`, a row an exchange; without the account where the portfolio has none."""
+        return self._columns(CurrencyExchange._fields, self.exchanges)
 
     @property
     def cash_columns(self) -> dict[str, list[Any]]:
@@ -190,7 +190,7 @@ class CashByCurrency:
         return self.sized.exact_charges(sizes)
 
     @cached_property
-    def _settled(self) -> list[tuple[tuple[Exchange, ...], tuple[Balance, ...]]]:
+    def _settled(self) -> list[tuple[tuple[CurrencyExchange, ...], tuple[Balance, ...]]]:
         accounts, basis = self.portfolio.accounts, self._currencies.basis
         if not accounts:
             return [self._of_account(0, "", self._currencies.cash, self.request.flow)]
@@ -200,7 +200,7 @@ class CashByCurrency:
 
     def _of_account(
         self, a: int, name: str, cash: Mapping[str, float], flow: float
-    ) -> tuple[tuple[Exchange, ...], tuple[Balance, ...]]:
+    ) -> tuple[tuple[CurrencyExchange, ...], tuple[Balance, ...]]:
         rates, known = self._currencies.rates, tuple(self._currencies.cash)
         basis = rates.basis
         moved = dict.fromkeys(known, (ZERO, ZERO, ZERO))  # sells, buys, costs
@@ -220,7 +220,7 @@ class CashByCurrency:
             rows.append(Balance(name, c, rates.rate(c), before[c], came[c], *moved[c], fx.get(c, ZERO), after,
                                 rates.in_basis(c, after)))  # fmt: skip
         made = [
-            Exchange(name, pair, "buy" if amount > 0 else "sell", c, abs(amount), rate, abs(value),
+            CurrencyExchange(name, pair, "buy" if amount > 0 else "sell", c, abs(amount), rate, abs(value),
                      f"{(c if amount > 0 else basis)} cash would be {short(left, bought, c, basis):,.2f} without it")
             for c, (amount, value) in bought.items()
             for pair, rate in [rates.quote(c)]

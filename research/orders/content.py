@@ -16,7 +16,7 @@ DISCLAIMER = (
 STALE = "Stale prices: "  # marks a list whose prices are too old for orders
 
 
-class Content(NamedTuple):
+class ListContent(NamedTuple):
     """The parts of a trade list that tickets and pages show.
 
     headline   : the list in one line.

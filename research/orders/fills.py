@@ -9,7 +9,7 @@ from foundation.arguments import shown
 from foundation.dataclasses import dataclass, field
 from foundation.errors import DataError
 from research.market.calendars import day_at
-from research.portfolio.file.kinds import CODE
+from research.portfolio.file.kinds import ISO_CODE
 from research.portfolio.holdings.blotter import SIGN_OF_SIDE
 
 FEES, OF_FEE = "fees", "fees: "  # name of fees that are given in all; what begins the column of one of them
@@ -55,7 +55,7 @@ class Fill:
             self.refuse("fill_id", self.fill_id, "Give the id of the fill at its venue, so that it is booked once.")
         if self.side not in SIGN_OF_SIDE:
             self.refuse("side", self.side, "Give buy or sell.")
-        if not CODE.fullmatch(self.currency):
+        if not ISO_CODE.fullmatch(self.currency):
             self.refuse("currency", self.currency, "Give its code of three capital letters, such as USD.")
         if not isinstance(self.moment, datetime) or self.moment.utcoffset() != UTC.utcoffset(None):
             self.refuse("moment", self.moment, "Give a datetime in UTC.")

@@ -15,7 +15,7 @@ from research.orders.accounts.household import Divided, check_account, divided, 
 from research.orders.decision import BEGUN, decision
 from research.orders.lots.own_orders import check_all_sent, own_orders
 from research.orders.lots.position import Position
-from research.orders.lots.sizing import Ask, Orders, once, size
+from research.orders.lots.sizing import Ask, SizedOrders, ask_once, size
 from research.orders.price_age import PriceAges, check_ages, price_ages
 from research.orders.rate_age import RateAges, check_rate_ages, rate_ages
 from research.orders.reasons import CAP, FLOW_WORDS, ONE_SIDE, OTHER_TRADES, PART, STEP_WORDS, TRANCHE_WORDS
@@ -188,7 +188,7 @@ class _Asked:
     greedy: bool
     step: Unfinished | None = None
 
-    def answered(self) -> tuple["_Asked", Hold | Trade, Orders]:
+    def answered(self) -> tuple["_Asked", Hold | Trade, SizedOrders]:
         """The inputs that decide, their decision and its orders: an open step is completed if any of it can be sent."""
         if self.request.orders:
             return self, *self._ordered()
@@ -200,7 +200,7 @@ class _Asked:
                 return completing, answer, orders
         return self, *self.answer()
 
-    def answer(self) -> tuple[Hold | Trade, Orders]:
+    def answer(self) -> tuple[Hold | Trade, SizedOrders]:
         """The decision and its orders; of a flow after which the policy holds, the trade that the flow alone asks.
 
         So it is of a flow for which only the side that it needs is asked: buys of a deposit, sells of a withdrawal.
@@ -209,10 +209,12 @@ class _Asked:
         if self.flow != 0.0:
             kept = max(self._covers, self._of_others)
             flow = flow_trade(self.position, self.target, self.portfolio.market, self.flow, kept)
-            invested = self.orders(once(flow), kept=kept)
+            invested = self.orders(ask_once(flow), kept=kept)
             is_alone = self.flow * self.request.way > 0.0 and not self.request.to_target
             if is_alone or isinstance(self._decision(invested.after, again=False), Hold):
-                return flow, self.orders(once(flow), kept=kept, divide=True) if self.portfolio.accounts else invested
+                return flow, self.orders(
+                    ask_once(flow), kept=kept, divide=True
+                ) if self.portfolio.accounts else invested
 
         def ask(state: Position, again: bool) -> Trade | None:
             now = self._decision(state, again) if again else answer
@@ -220,17 +222,17 @@ class _Asked:
 
         return answer, self.orders(ask, divide=True)
 
-    def would(self, wanted: Trade) -> Orders | None:
+    def would(self, wanted: Trade) -> SizedOrders | None:
         """The orders of a trade that is not made; None where its costs could not be paid."""
         try:
-            return self.orders(once(wanted))
+            return self.orders(ask_once(wanted))
         except PolicyError:
             return None
 
-    def _ordered(self) -> tuple[Trade, Orders]:
+    def _ordered(self) -> tuple[Trade, SizedOrders]:
         """The orders that a person gave, and the trade that they are."""
 
-        def sized(position: Position) -> Orders:
+        def sized(position: Position) -> SizedOrders:
             given = own_orders(
                 self.portfolio, replace(position, way=self.request.way), self.request.orders, self._covers
             )
@@ -265,7 +267,7 @@ class _Asked:
         others = fsum(max(each.cash, 0.0) for each in accounts if each.name != self.request.account)
         return others + self.position.limits.adverse_move * abs(self.flow)
 
-    def orders(self, ask: Ask, kept: float = 0.0, divide: bool = False) -> Orders:
+    def orders(self, ask: Ask, kept: float = 0.0, divide: bool = False) -> SizedOrders:
         """The orders of a trade that is asked, within the gain budget.
 
         kept   : currency that stays in cash, where that is more than the reserve and covers earlier orders.
@@ -273,7 +275,7 @@ class _Asked:
         """
         way, kept = self.request.way, max(kept, self._covers)
 
-        def sized(position: Position) -> Orders:
+        def sized(position: Position) -> SizedOrders:
             spare = to_divide(position, len(self.portfolio.accounts)) if divide else 0.0
             less = position.with_cash(-spare) if spare else position
             whole = size(less, ask, self.target, self.name, way=way, kept=kept, greedy=self.greedy)

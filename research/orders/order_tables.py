@@ -15,7 +15,7 @@ from research.accounting.costs import CHARGED
 from research.orders.accounts.household import SWAP, Divided
 from research.orders.before_after import BeforeAfter
 from research.orders.cash_by_currency import CashByCurrency
-from research.orders.lots.sizing import Orders
+from research.orders.lots.sizing import SizedOrders
 from research.orders.price_age import PriceAges, price_ages
 from research.orders.reasons import Reasons
 from research.orders.request import PLAIN_REQUEST
@@ -54,7 +54,7 @@ class OrderTables:
     ordered: str = ""
     tilt: Array | None = None
 
-    def orders(self, sized: Orders) -> Columns:
+    def orders(self, sized: SizedOrders) -> Columns:
         """`ORDERS`, a row an order, sells first, the largest first; after a column of accounts where there are some.
 
         Weights are those of the asset in all accounts.
@@ -81,7 +81,7 @@ class OrderTables:
         }
         return self._ordered(sized, columns, rows, names)
 
-    def held(self, sized: Orders) -> Columns:
+    def held(self, sized: SizedOrders) -> Columns:
         """`HELD_COLUMNS`, a row for each asset that no order moves."""
         position, reasons = sized.position, self.reasons(sized)
         kept = np.flatnonzero(~sized.moved)
@@ -93,20 +93,20 @@ class OrderTables:
         }
         return self._ordered(sized, columns, [], HELD_COLUMNS)
 
-    def outside(self, sized: Orders) -> list[str]:
+    def outside(self, sized: SizedOrders) -> list[str]:
         """A sentence for each asset that is outside its range after the orders, the furthest first, with the reason."""
         found = BeforeAfter(self.portfolio, self.target, sized).outside("after")
         reasons, assets = self.reasons(sized), self.portfolio.market.assets
         said = [(line.sentence, assets.index(line.asset)) for line in found]
         return [f"{sentence}: {reasons.of_outside(i)}{_of_division(sized, i)}" for sentence, i in said]
 
-    def reasons(self, sized: Orders) -> Reasons:
+    def reasons(self, sized: SizedOrders) -> Reasons:
         """The reasons of the assets; where accounts divide the orders, from the orders before the division."""
         whole = sized.listed if isinstance(sized, Divided) else sized
         return Reasons(self.portfolio, self.target, whole, self.wanted, self.limit, self.holds, self.ordered, self.tilt)
 
     def _ordered(
-        self, sized: Orders, columns: Columns, orders: Sequence[tuple[int, int]], names: Sequence[str]
+        self, sized: SizedOrders, columns: Columns, orders: Sequence[tuple[int, int]], names: Sequence[str]
     ) -> Columns:
         """These columns; with several currencies, those of the assets too, and of orders (account, asset)."""
         if self.portfolio.currencies is None:
@@ -118,7 +118,7 @@ class OrderTables:
         more = [name for name in OF_CURRENCY if name in columns]
         return {name: columns[name] for name in (*names[:at], *more, *names[at:])}
 
-    def _of_lines(self, sized: Orders, rows: NDArray[np.int64]) -> Columns:
+    def _of_lines(self, sized: SizedOrders, rows: NDArray[np.int64]) -> Columns:
         """The columns that every table has for these assets."""
         prices, currencies = self.portfolio.prices, self.portfolio.currencies
         columns: Columns = {
@@ -136,7 +136,7 @@ class OrderTables:
         return columns | quoted | {"rate": currencies.of_lines[rows]}
 
 
-def _of_division(sized: Orders, i: int, a: int | None = None) -> str:
+def _of_division(sized: SizedOrders, i: int, a: int | None = None) -> str:
     """The effect of the division over accounts on asset `i`, as the end of a sentence."""
     said = sized.said_of(i, a) if isinstance(sized, Divided) else ""
     return f"; {said}" if said else ""

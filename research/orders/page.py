@@ -7,8 +7,8 @@ from typing import Any
 from foundation.blocks import Column, html_table, text_rows, with_minus
 from foundation.paper.wording import percent
 from research.accounting.costs import CHARGED, USUAL
-from research.orders.before_after_table import notes_of, table_of
-from research.orders.content import DISCLAIMER, Content, price_text
+from research.orders.before_after_table import columns_of_words, notes_of
+from research.orders.content import DISCLAIMER, ListContent, price_text
 from research.orders.reasons import HOLD_WORDS
 from research.orders.tax.tax_tables import tax_words
 
@@ -20,7 +20,7 @@ BY_CURRENCY = {
     "fx": ("amount",),
     "cash": ("before", "flow", "sells", "buys", "cost", "fx", "after"),
 }  # amounts in the currency of their row
-PRICES = ("price", "cost_price")
+PRICED_FIELDS = ("price", "cost_price")
 WEIGHT_COLUMNS = ("weight_before", "weight_after", "weight", "target")
 TEXTS = ("asset", "side", "reason", "bought", "term", "substitute", "account", "number", "kind", "currency", "pair")
 IN_FILES_ONLY = (*CHARGED, "price_date", "price_age", "price_basis")  # shown in the line on money, and in the captions
@@ -34,7 +34,7 @@ CAPTIONS = {
     "fx": "Currencies to exchange",
     "cash": "Cash by currency before and after",
 }
-STYLE = """
+PAGE_STYLE = """
 .trade-list { max-width: 1080px; font-size: 14px; line-height: 1.5; font-variant-numeric: tabular-nums; text-align: left; }
 .trade-list p { max-width: 96ch; margin: 0 0 8px; }
 .trade-list .headline { font-size: 16px; font-weight: 600; }
@@ -60,7 +60,7 @@ STYLE = """
 # -- blocks ----------------------------------------------------------------------------------------------------------
 
 
-def text(content: Content) -> str:
+def text(content: ListContent) -> str:
     """The list as plain text: a title, the headline, the tables, and the change of cash."""
     origin = content.provenance
     lines = [f"Trade list of {origin['portfolio']!r} by policy {origin['policy']!r}, as of {origin['as_of']}"]
@@ -68,7 +68,7 @@ def text(content: Content) -> str:
     for name, table in content.tables.items():
         if len(table):
             lines += ["", _caption(content, name), *text_rows(columns(content, name))]
-    title, _, *rows = text_rows(table_of(content.before_after))
+    title, _, *rows = text_rows(columns_of_words(content.before_after))
     lines += [
         "",
         _changes(content),
@@ -86,7 +86,7 @@ def text(content: Content) -> str:
     return with_minus("\n".join(lines))
 
 
-def html(content: Content) -> str:
+def html(content: ListContent) -> str:
     """The list as `section.trade-list`, with `table.orders`, `table.held` and `table.would-trade`; no style."""
     blocks = [f'<p class="headline">{escape(content.headline)}</p>']
     blocks += [f'<p class="reason">{escape(reason)}</p>' for reason in _reason(content)]
@@ -97,7 +97,7 @@ def html(content: Content) -> str:
         if len(table)
     ]
     blocks += [
-        html_table("before-after", _changes(content), table_of(content.before_after)),
+        html_table("before-after", _changes(content), columns_of_words(content.before_after)),
         *(f'<p class="note">{escape(note)}</p>' for note in notes_of(content.before_after)),
         f'<p class="note money">{escape(_money(content))}</p>',
         *(f'<p class="note tax">{escape(line)}</p>' for line in tax_words(content.facts, str(content.facts["basis"]))),
@@ -110,10 +110,10 @@ def html(content: Content) -> str:
 
 def styled(block: str) -> str:
     """A block with the style of trade lists before it."""
-    return f"<style>{STYLE}</style>\n{block}"
+    return f"<style>{PAGE_STYLE}</style>\n{block}"
 
 
-def order_cells(content: Content) -> tuple[list[tuple[str, str]], list[list[str]]]:
+def order_cells(content: ListContent) -> tuple[list[tuple[str, str]], list[list[str]]]:
     """Heads of the orders as (words, unit), and the cells of each, as all forms of the list show them."""
     columns = _shown(content, "orders")
     return [_head(content, "orders", column) for column in columns], [
@@ -124,7 +124,7 @@ def order_cells(content: Content) -> tuple[list[tuple[str, str]], list[list[str]
 # -- tables ----------------------------------------------------------------------------------------------------------
 
 
-def _shown(content: Content, name: str) -> dict[str, list[str]]:
+def _shown(content: ListContent, name: str) -> dict[str, list[str]]:
     """Column -> cells as text, the asset first, without empty columns and repetitions.
 
     The reason of an asset begins with its gap; assets that are held because the policy holds share the rest of it.
@@ -143,7 +143,7 @@ def _cell(column: str, value: Any) -> str:
         return str(value)
     if math.isnan(value):
         return ""
-    if column in PRICES:
+    if column in PRICED_FIELDS:
         return price_text(value)
     if column in MONEY:
         return f"{value:,.2f}"
@@ -154,7 +154,7 @@ def _cell(column: str, value: Any) -> str:
     return f"{value:,.10g}"
 
 
-def _head(content: Content, name: str, column: str) -> tuple[str, str]:
+def _head(content: ListContent, name: str, column: str) -> tuple[str, str]:
     """Title and unit of a column of a table; amounts in the currency of their row have none."""
     if "currency" in content.tables[name] and column in BY_CURRENCY.get(name, ()):
         return column.replace("_", " "), ""
@@ -162,7 +162,7 @@ def _head(content: Content, name: str, column: str) -> tuple[str, str]:
     return column.replace("_", " "), units.get(column, "")
 
 
-def columns(content: Content, name: str) -> list[Column]:
+def columns(content: ListContent, name: str) -> list[Column]:
     """The columns of a table, as all forms of the list show them."""
     shown = _shown(content, name)
     return [Column(*_head(content, name, column), cells, column in TEXTS) for column, cells in shown.items()]
@@ -171,7 +171,7 @@ def columns(content: Content, name: str) -> list[Column]:
 # -- before and after ------------------------------------------------------------------------------------------------
 
 
-def _changes(content: Content) -> str:
+def _changes(content: ListContent) -> str:
     """The caption of the effect of the orders."""
     what = "the hypothetical trades to target" if len(content.tables["would_trade"]) else "the orders"
     flow = float(content.facts["flow"])
@@ -182,18 +182,18 @@ def _changes(content: Content) -> str:
 # -- assets -----------------------------------------------------------------------------------------------------------
 
 
-def _caption(content: Content, name: str) -> str:
+def _caption(content: ListContent, name: str) -> str:
     """The name of a table, and at which prices it is."""
     at = "given rates" if name == "fx" else content.prices
     return CAPTIONS[name] if name == "cash" else f"{CAPTIONS[name]}, at {at}"
 
 
-def _reason(content: Content) -> list[str]:
+def _reason(content: ListContent) -> list[str]:
     """The reason of a list that trades; one that holds has it in the headline."""
     return [f"Reason: {content.facts['reason']}."] if len(content.tables["orders"]) else []
 
 
-def _money(content: Content) -> str:
+def _money(content: ListContent) -> str:
     """The change of cash and NAV, in one line."""
     facts = content.facts
     paid = [c for c in CHARGED if c in USUAL or facts[c]]
@@ -208,18 +208,18 @@ def _money(content: Content) -> str:
     )
 
 
-def _rounding(content: Content) -> str:
+def _rounding(content: ListContent) -> str:
     """The cash added by rounding to the cents of several currencies, in words; "" where there is one currency."""
     rounding = content.facts.get("rounding")
     return f" (with amounts in cents of each currency {rounding:+,.2f})" if rounding else ""
 
 
-def _binding(content: Content) -> list[str]:
+def _binding(content: ListContent) -> list[str]:
     """The limits that keep orders from the policy's own step, in one line."""
     return [f"Limits that bind: {'; '.join(content.binding)}."] if content.binding else []
 
 
-def trace(content: Content) -> str:
+def trace(content: ListContent) -> str:
     """The provenance of the list, in one line."""
     origin = content.provenance
     run = f"run {origin['run']}, " if origin["run"] else ""

@@ -9,7 +9,7 @@ from foundation.dataclasses import dataclass
 from foundation.paper.wording import percent
 from foundation.tolerances import COUNTED, LOT, TRIGGER
 from research.orders.lots.position import counts
-from research.orders.lots.sizing import Orders
+from research.orders.lots.sizing import SizedOrders
 from research.orders.tax.tax_lots import wash_sale_locks
 from research.orders.tax.tax_tables import lock_substitute
 from research.portfolio import Portfolio
@@ -23,7 +23,7 @@ OTHER_TRADES = ("as far as the other trades allow", "limited by the other trades
 FLOW_WORDS = ("with the money that comes or goes", "the money that comes or goes needs no trade of it")
 NOT_ORDERED = "not ordered"
 STEP_WORDS = (OTHER_TRADES[0], "no order of it is open")
-FURTHER = "the money that comes or goes is for assets further from their targets"
+MONEY_ELSEWHERE = "the money that comes or goes is for assets further from their targets"
 ONE_SIDE = {1.0: (OTHER_TRADES[0], "only buys were asked for"), -1.0: (OTHER_TRADES[0], "only sells were asked for")}
 LINES_NAMED = 2  # assets of the other side that an order names
 NOTED = 0.05  # of an order: less that comes from cash, or goes to it, is what whole lots leave
@@ -52,7 +52,7 @@ class Reasons:
 
     portfolio: Portfolio
     target: Array
-    sized: Orders
+    sized: SizedOrders
     wanted: tuple[Array, Array]
     limit: tuple[str, str]
     holds: bool
@@ -325,4 +325,4 @@ class Reasons:
             return f"may only be {'sold' if word == 'sell_only' else 'bought'}"
         if np.isinf([lower, upper]).all():
             return self.limit[1] if self.limit in (FLOW_WORDS, STEP_WORDS) else "not traded by this rule"
-        return FURTHER if self.limit is FLOW_WORDS else WITHIN
+        return MONEY_ELSEWHERE if self.limit is FLOW_WORDS else WITHIN

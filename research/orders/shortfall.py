@@ -19,7 +19,7 @@ from foundation.errors import DataError
 from research.portfolio.holdings.blotter import SIGN_OF_SIDE
 
 Delay = Literal["wanted", "filled"]  # the units on which delay is counted
-PARTS = ("delay", "spread", "impact", "timing", "fees", "opportunity")
+SHORTFALL_PARTS = ("delay", "spread", "impact", "timing", "fees", "opportunity")
 FILLED_IN_FULL = 1e-9  # of the units wanted: a rest within it is rounding
 
 
@@ -113,7 +113,7 @@ class Shortfall:
     fees        : fees.
     opportunity : move of the price of units that were not filled, from arrival (or decision: `Delay`) to the end.
     total       : cost of all against the decision price.
-    unknown     : total less the known ones of `PARTS`; 0 where all are known.
+    unknown     : total less the known ones of `SHORTFALL_PARTS`; 0 where all are known.
     """
 
     delay: float | None
@@ -155,7 +155,7 @@ def shortfall(order: ObservedOrder, delay: Delay = "wanted") -> Shortfall:
     executed = [_cost(sign * fill.quantity, decision, fill.price) for fill in fills]
     total = _sum([*executed, _cost(sign * order.rest, decision, order.end), order.fees])
     known = [part for part in parts.values() if part is not None]
-    unknown = None if total is None else 0.0 if len(known) == len(PARTS) else total - fsum(known)
+    unknown = None if total is None else 0.0 if len(known) == len(SHORTFALL_PARTS) else total - fsum(known)
     trading = _sum([_cost(sign * fill.quantity, arrival, fill.price) for fill in fills])
     return Shortfall(**parts, trading=trading, total=total, unknown=unknown)
 

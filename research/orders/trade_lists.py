@@ -21,11 +21,11 @@ from research.orders.accounts.household import Divided, accounts_with_flow, with
 from research.orders.after_fills import after_fills
 from research.orders.before_after import BeforeAfter
 from research.orders.cash_by_currency import CashByCurrency, exchange_words
-from research.orders.content import STALE, Content
+from research.orders.content import STALE, ListContent
 from research.orders.decision import BEGUN
 from research.orders.fills import Fill
 from research.orders.lots.position import CENT
-from research.orders.lots.sizing import Orders
+from research.orders.lots.sizing import SizedOrders
 from research.orders.order_tables import OrderTables
 from research.orders.price_age import PriceAges, age_notes, frozen_quotes, priced, stale_prices
 from research.orders.rate_age import RateAges, rate_notes, stale_rates
@@ -89,8 +89,8 @@ class TradeList:
     decides: Policy
     why: Why
     holds: bool
-    sized: Orders
-    would: Orders | None
+    sized: SizedOrders
+    would: SizedOrders | None
     wanted: tuple[Array, Array]
     limit: tuple[str, str]
     request: Request = PLAIN_REQUEST
@@ -402,7 +402,7 @@ class TradeList:
 
     @cached_property
     def fx(self) -> pd.DataFrame:
-        """A row for each currency to buy or sell (`cash_by_currency.Exchange`); without rows where none is."""
+        """A row for each currency to buy or sell (`cash_by_currency.CurrencyExchange`); without rows where none is."""
         return pd.DataFrame({} if self.money is None else self.money.fx_columns)
 
     @cached_property
@@ -451,7 +451,7 @@ class TradeList:
         return page.order_cells(self.content) if len(self.orders) else ([], [])
 
     @property
-    def content(self) -> Content:
+    def content(self) -> ListContent:
         """The parts that its ticket and its pages show."""
         tables = {"orders": self.orders, "held": self.held, "would_trade": self.would_trade}
         if self._has_lots:
@@ -461,7 +461,7 @@ class TradeList:
         if self.money is not None:
             tables |= {"fx": self.fx, "cash": self.cash}
         words = (self.outside, self.before_after, self.notes, self.binding)
-        return Content(self.headline, self.provenance, self.facts, tables, *words)
+        return ListContent(self.headline, self.provenance, self.facts, tables, *words)
 
     def _repr_html_(self) -> str:
         """The same block with a style of its own."""

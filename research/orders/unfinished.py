@@ -11,7 +11,7 @@ from foundation.dataclasses import dataclass, replace
 from research.accounting import Trade, Why
 from research.orders.cash_by_currency import CashByCurrency
 from research.orders.lots.position import Position
-from research.orders.lots.sizing import Orders
+from research.orders.lots.sizing import SizedOrders
 from research.portfolio import Portfolio
 from research.portfolio.holdings.blotter import BUY_OR_SELL, SIGN_OF_SIDE, SentOrder
 from research.portfolio.holdings.household import decimal_sum
@@ -53,7 +53,7 @@ class Unfinished:
         """(n,) signed units of all accounts that are not filled."""
         return np.array([decimal_sum(of_line) for of_line in self.left.T])
 
-    def as_sent(self, orders: Orders) -> Orders:
+    def as_sent(self, orders: SizedOrders) -> SizedOrders:
         """The open part of the orders as they were sent, where prices are the same and limits allow it; else `orders`.
 
         One that is too small to be sent is left out.
@@ -81,7 +81,7 @@ class Unfinished:
         return Trade(np.where(free, -np.inf, self.goal), np.where(free, np.inf, self.goal), UNFINISHED, 0.0, 1.0)
 
 
-def sent_orders(portfolio: Portfolio, sized: Orders, money: CashByCurrency | None) -> Iterator[SentOrder]:
+def sent_orders(portfolio: Portfolio, sized: SizedOrders, money: CashByCurrency | None) -> Iterator[SentOrder]:
     """The orders of a list, and the money that it exchanges, as they are sent; nothing of them is filled."""
     names = portfolio.account_names
     for a, i in sized.rows():

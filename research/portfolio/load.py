@@ -21,7 +21,7 @@ from research.portfolio.file.document import Document, read_document
 from research.portfolio.file.faults import Faults, Mistake, Mistakes, Parts
 from research.portfolio.file.lengths import in_rows
 from research.portfolio.file.policy_keys import MAY_CHANGE, usual_reference
-from research.portfolio.file.portfolio_settings import settings_of
+from research.portfolio.file.portfolio_settings import settings_of_portfolio
 from research.portfolio.file.settings import names_of, read, read_key
 from research.portfolio.file_mistakes import find_mistakes
 from research.portfolio.holdings.book import Book
@@ -49,7 +49,7 @@ from research.portfolio.keys.stress import read_stress
 from research.portfolio.keys.ticket import read_ticket
 from research.portfolio.portfolio import Portfolio
 
-LOOKBACK = 252  # days of the covariance of a rule
+COVARIANCE_LOOKBACK = 252  # days of the covariance of a rule
 LEAST_NAV = 1e-6  # currency
 ASSUMED_DAY, ASSUMED_IN = 25.0, ("USD", "EUR", "GBP", "CHF", "CAD", "AUD")  # cost of a trading day where none is stated
 ESTIMATED = 1 / 3  # part of the data before the test, from which allocations estimate, where a file states none
@@ -94,7 +94,7 @@ def load_portfolio(
             raise Mistakes(Mistake(str(error))) from error
     faults.end()
     portfolio = _portfolio(document, keys, parts)
-    settings = settings_of(document, portfolio, parts.lines)
+    settings = settings_of_portfolio(document, portfolio, parts.lines)
     if not (of_now or document.has("positions")):
         portfolio = with_splits_since(document, portfolio, keys.held_on)
     if portfolio.nav < LEAST_NAV:
@@ -244,7 +244,7 @@ def _shared(penalty: float, periods_per_year: int) -> dict[str, Any]:
 
     Covariances are estimated from a year of days, or from years of rarer rows.
     """
-    returns = sample_rows(LOOKBACK, periods_per_year)
+    returns = sample_rows(COVARIANCE_LOOKBACK, periods_per_year)
     return {"tracking_penalty": penalty, "periods_per_year": float(periods_per_year), "returns": returns}
 
 

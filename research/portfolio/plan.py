@@ -13,9 +13,9 @@ from research.accounting.spending import Spending, SpendingState
 from research.portfolio.file.kinds import Amount, Day, Number, Told, record
 
 MONTHS_A_YEAR = 12  # rows of a plan a year
-LONGEST = 60  # years
+LONGEST_PLAN = 60  # years
 PARTS = {"month": 12, "quarter": 4, "year": 1}  # payments of a year's amount
-Years = Annotated[int, Field(ge=1, le=LONGEST, description="Whole years.")]
+Years = Annotated[int, Field(ge=1, le=LONGEST_PLAN, description="Whole years.")]
 HISTORY = "history"
 
 

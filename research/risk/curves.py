@@ -67,7 +67,7 @@ class Track(NamedTuple):
 
 
 @inlined
-def opened(nav: Number, day: float) -> Track:
+def first_track(nav: Number, day: float) -> Track:
     """The track at a curve's first row.
 
     nav : NAV there, currency.
@@ -144,7 +144,7 @@ def _all_curves(nav: Array, cash: Array, day: Array, periods_per_year: float, ou
             for c in range(WIDTH):
                 pilots[c] = (block[k * WIDTH + c] / block[c] - 1.0) / k
             pilot = load(pilots, 0)
-            track = opened(load(block, 0), day[0])
+            track = first_track(load(block, 0), day[0])
             for t in range(1, rows):
                 track = followed(track, load(block, t * WIDTH), pilot, cash[t - 1], day[t])
             _keep(track, kept)

@@ -17,10 +17,12 @@ from foundation.errors import DataError
 from foundation.tolerances import SERIES
 from research.risk.drawdowns import cdar
 from research.risk.measures import cvar, nav_path, var
-from research.risk.series import check_level, excess_returns, in_order, one_series
+from research.risk.series import check_level, check_rising, excess_returns, one_series
 
 TAIL_LEVELS = (0.95, 0.99)
-FARTHEST = -3.72  # standard normal quantile of one in 10,000: from there on a Cornish–Fisher quantile has to rise
+FARTHEST_QUANTILE = (
+    -3.72
+)  # standard normal quantile of one in 10,000: from there on a Cornish–Fisher quantile has to rise
 
 
 def skewness(returns: ArrayLike) -> float:
@@ -171,7 +173,7 @@ def tail_table(returns: ArrayLike, levels: tuple[float, ...] = TAIL_LEVELS) -> p
     levels  : between 0 and 1.
     EVaR takes seconds. A figure that the series does not have is None, with its reason in the column "not available".
     """
-    in_order(returns, "returns")
+    check_rising(returns, "returns")
     measures = {
         "VaR, historical": lambda level: var(returns, level),
         "VaR, Gaussian": lambda level: gaussian_var(returns, level),
@@ -216,7 +218,7 @@ def _expansion(returns: ArrayLike, level: float) -> tuple[float, float]:
     skew, kurtosis = skewness(returns), excess_kurtosis(returns)
     a, b, c = kurtosis / 8 - skew**2 / 6, skew / 3, 1.0 - kurtosis / 8 + 5 * skew**2 / 36  # its slope: a·z² + b·z + c
     quantile = _quantile(level)
-    ends = [min(FARTHEST, quantile), quantile]
+    ends = [min(FARTHEST_QUANTILE, quantile), quantile]
     lowest = -b / (2 * a) if a > 0.0 else ends[0]
     at = [*ends, lowest] if ends[0] < lowest < ends[1] else ends
     if min(a * z**2 + b * z + c for z in at) <= 0.0:

@@ -23,7 +23,7 @@ from research.risk.series import (
     nav_rows,
     one_series,
     per_year,
-    refuse,
+    refuse_row,
     same_dates,
     tail_losses,
     two_series,
@@ -295,7 +295,7 @@ def daily_loss(
     same_dates(**{"cost": cost, "active returns": active, "refunded": refunded})
     c, a = two_series(cost, "cost", active, "active returns", at_least=1)
     before = c + (1.0 + SERIES) * np.asarray(refunded)  # sums of charges, added in another order
-    refuse(before < 0.0, c, "cost", "is negative: give costs of zero or more")
+    refuse_row(before < 0.0, c, "cost", "is negative: give costs of zero or more")
     if not (np.isfinite(tracking_penalty) and tracking_penalty >= 0.0):
         raise ConfigError(
             f"tracking_penalty must be zero or more: found {shown(tracking_penalty)}. Correct tracking_penalty in the "

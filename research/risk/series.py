@@ -14,16 +14,16 @@ from foundation.errors import ConfigError, DataError
 def one_series(values: ArrayLike, name: str, at_least: int) -> Array:
     """`values` as (T,) floats. Raises DataError when it is no finite series of `at_least` observations in order."""
     array = np.asarray(values, dtype=float)
-    in_order(values, name)
+    check_rising(values, name)
     if array.ndim != 1:
         raise DataError(f"{name} must be one series: found shape {array.shape}. Give one column at a time.")
     if len(array) < at_least:
         raise DataError(f"{name} has {len(array)} observations where {at_least} are needed. Take a longer period.")
-    refuse(~np.isfinite(array), array, name, "is not a number: complete or cut the series first")
+    refuse_row(~np.isfinite(array), array, name, "is not a number: complete or cut the series first")
     return array
 
 
-def in_order(values: object, name: str) -> None:
+def check_rising(values: object, name: str) -> None:
     """Raise DataError for a pandas series whose dates do not rise."""
     import pandas as pd  # slow to import
 
@@ -77,14 +77,14 @@ def excess_returns(returns: ArrayLike, cash: ArrayLike) -> Array:
 def compounding(returns: ArrayLike) -> Array:
     """(T,) returns, each above -1. Raises DataError for a loss of everything or more."""
     r = one_series(returns, "returns", at_least=1)
-    refuse(r <= -1.0, r, "returns", "is a loss of everything or more: only returns above -1 compound")
+    refuse_row(r <= -1.0, r, "returns", "is a loss of everything or more: only returns above -1 compound")
     return r
 
 
 def nav_rows(nav: ArrayLike, at_least: int) -> Array:
     """(T + 1,) NAV, positive, of `at_least` rows. Raises DataError."""
     path = one_series(nav, "nav", at_least)
-    refuse(path <= 0.0, path, "nav", "is not positive: cut the path to the days on which the portfolio had value")
+    refuse_row(path <= 0.0, path, "nav", "is not positive: cut the path to the days on which the portfolio had value")
     return path
 
 
@@ -118,7 +118,7 @@ def per_year(periods_per_year: float) -> float:
     return float(periods_per_year)
 
 
-def refuse(bad: NDArray[np.bool_], values: Array, name: str, reason: str) -> None:
+def refuse_row(bad: NDArray[np.bool_], values: Array, name: str, reason: str) -> None:
     """Raise DataError for the first row of `values` (T,) that is `bad` (T,), with the reason."""
     if bad.any():
         row = int(np.argmax(bad))

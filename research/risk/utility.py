@@ -12,7 +12,7 @@ from foundation.errors import DataError
 from foundation.tolerances import SERIES
 from research.market.calendars import DAYS_PER_YEAR
 from research.risk.measures import nav_path, volatility
-from research.risk.series import in_order, two_series
+from research.risk.series import check_rising, two_series
 
 RISK_AVERSION = 3.0  # relative, of power utility, where nothing else is said: of those that investors show, 1 to 5
 MOST_AVERSION = 100.0
@@ -47,7 +47,7 @@ def utility_terms(returns: ArrayLike, risk_aversion: float) -> Array:
     """
     if not (is_number(risk_aversion) and 0.0 < risk_aversion <= MOST_AVERSION):
         refuse("risk_aversion is", risk_aversion, f"give a number above 0, {MOST_AVERSION:g} at most, such as 3.")
-    in_order(returns, "returns")
+    check_rising(returns, "returns")
     logs = np.log1p(np.asarray(returns, dtype=float))
     return logs if risk_aversion == 1.0 else np.expm1((1.0 - risk_aversion) * logs)
 

@@ -17,7 +17,7 @@ from research.rules.standard_rule import (
     Estimates,
     StandardRule,
     To,
-    check_destination,
+    check_box_destination,
     checked,
     goes,
     half_width,
@@ -53,7 +53,7 @@ class GroupThreshold(StandardRule):
         for name, width in (("band", self.band), ("lines", 0.0 if self.lines is None else self.lines)):
             if not (is_number(width) and 0.0 <= width <= 1.0):
                 refuse(f"{name} of GroupThreshold is", width, "a half-width is 0 to 1, of NAV (0.02 is two points).")
-        check_destination(self, self.to, self.band)
+        check_box_destination(self, self.to, self.band)
         self._check()
 
     @property

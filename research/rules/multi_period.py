@@ -15,7 +15,7 @@ from research.accounting.sale_tax import Deferral, TaxCurves
 from research.accounting.view import TAXED, Hold, Trade, View, Why
 from research.allocation import Allocation, MeanVariance, NotSolvedError
 from research.allocation.constrained.constrained import Constrained
-from research.allocation.constrained.on_forecast import lines_of
+from research.allocation.constrained.on_forecast import columns_of_forecast
 from research.allocation.constraints.builder import build
 from research.allocation.constraints.limits import WEIGHTS, Limit, Limits
 from research.allocation.constraints.market_day import known_on
@@ -28,7 +28,7 @@ from research.rules.no_trade_bands import UNSEEN
 from research.rules.optimum.periods import PlanCosts, best_plan
 from research.rules.protocol import RuleTraits, Schedule
 from research.rules.risk_rules import years_between
-from research.rules.standard_rule import check_allocation, check_window, when
+from research.rules.standard_rule import check_allocation, check_covariance_window, when
 
 MOST_PERIODS = 52
 
@@ -92,7 +92,7 @@ class MultiPeriod(RuleTraits):
             refuse("horizon of MultiPeriod is", self.horizon, f"give a number of periods, 1 to {MOST_PERIODS}.")
         if self.half_life is not None and not (is_number(self.half_life) and self.half_life > 0.0):
             refuse("half_life of MultiPeriod is", self.half_life, "give a number of periods above 0, or leave it out.")
-        check_window(self, "returns", self.returns, self.periods_per_year)
+        check_covariance_window(self, "returns", self.returns, self.periods_per_year)
         when(self.schedule)
 
     @property
@@ -150,7 +150,7 @@ class MultiPeriod(RuleTraits):
         if isinstance(model, MeanVariance) and self._by_utility:
             moments = seen_until(past, model.forecast.predict(past), model.forecast).over(model.periods_per_year)
             gain, curvature = moments.mean - model.cash(past), model.risk_aversion * moments.covariance
-            return Outlook(lines_of(moments, past), gain, curvature, np.zeros(len(gain)), moments.covariance)
+            return Outlook(columns_of_forecast(moments, past), gain, curvature, np.zeros(len(gain)), moments.covariance)
         found = covariance_now(past, self.returns, self.periods_per_year)
         if found is None:
             return None

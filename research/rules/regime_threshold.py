@@ -20,7 +20,7 @@ from research.rules.protocol import CompiledRule, Schedule
 from research.rules.rules import Threshold
 from research.rules.standard_rule import To, Within, check_allocation, points
 
-ROWS = ("target", "trigger_lower", "trigger_upper", "lower", "upper", "cash")
+BAND_ROWS = ("target", "trigger_lower", "trigger_upper", "lower", "upper", "cash")
 
 
 @dataclass(frozen=True)
@@ -173,7 +173,7 @@ class RegimeThreshold(CompiledRule):
         if self.after_trade is not None:
             raised = count * len(self.half_widths[0])
             options = options._replace(some=True, after_trade=int(self.after_trade.sessions), raised=raised)
-        rows = {name: np.concatenate([getattr(one, name) for one in made]) for name in ROWS}
+        rows = {name: np.concatenate([getattr(one, name) for one in made]) for name in BAND_ROWS}
         row = made[0].row + count * np.where(there, self._numbers(known), 0)
         return replace(made[0], asked=made[0].asked & there, row=row, unseen=unseen, options=options, **rows)  # type: ignore[arg-type]
 

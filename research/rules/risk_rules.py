@@ -22,9 +22,9 @@ from research.rules.optimum.one_asset import OVERSHOOT
 from research.rules.optimum.region import Region
 from research.rules.protocol import Schedule
 from research.rules.rule_options import BEST, REGION, RuleOptions
-from research.rules.standard_rule import Bounds, Estimates, Square, StandardRule, check_window, checked, said
+from research.rules.standard_rule import Bounds, Estimates, Square, StandardRule, check_covariance_window, checked, said
 
-CHECKS = {"week": 52, "month": 12, "quarter": 4, "year": 1} | dict.fromkeys(WEEKDAYS, 52)  # a year
+CHECKS_A_YEAR = {"week": 52, "month": 12, "quarter": 4, "year": 1} | dict.fromkeys(WEEKDAYS, 52)  # a year
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -68,7 +68,7 @@ class RiskRule(StandardRule):
     def _check(self) -> None:
         """Check the settings that all these rules have. Raises ConfigError."""
         super()._check()
-        check_window(self, "returns", self.returns, self.periods_per_year)
+        check_covariance_window(self, "returns", self.returns, self.periods_per_year)
         if self.covariance is not None:
             name = f"covariance of {type(self).__name__}"
             square = floats(f"{name} is", self.covariance, "give a number for each two assets, a year.")
@@ -366,7 +366,7 @@ def years_between(schedule: Schedule, periods_per_year: float) -> float:
     """Years from one day of a schedule to the next."""
     if isinstance(schedule, int):
         return schedule / periods_per_year
-    return 1.0 / CHECKS.get(schedule, periods_per_year)
+    return 1.0 / CHECKS_A_YEAR.get(schedule, periods_per_year)
 
 
 def _of_funding(view: View, tax: TaxCurves) -> float:

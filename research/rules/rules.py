@@ -30,8 +30,8 @@ from research.rules.standard_rule import (
     To,
     Within,
     check_allocation,
-    check_destination,
-    check_window,
+    check_box_destination,
+    check_covariance_window,
     checked,
     goes,
     half_width,
@@ -220,7 +220,7 @@ class Threshold(StandardRule):
             raise ConfigError(
                 f"band of Threshold is {shown(self.band)}: a half-width is at least 0 (0.02 is two percentage points)."
             )
-        check_destination(self, self.to, self.band)
+        check_box_destination(self, self.to, self.band)
         if self.kind not in ("absolute", "relative", "volatility"):
             raise ConfigError(
                 f"kind of Threshold is {shown(self.kind)}: a band is 'absolute', 'relative' or 'volatility'."
@@ -241,7 +241,7 @@ class Threshold(StandardRule):
             raise ConfigError(
                 f"payer of Threshold is {shown(self.payer)} where all assets move: it pays for assets='breaching'."
             )
-        check_window(self, "returns", self.returns, self.periods_per_year)
+        check_covariance_window(self, "returns", self.returns, self.periods_per_year)
         self._check()
 
     def _check_cap(self, cap: float) -> None:
@@ -359,7 +359,7 @@ class TunedThreshold(UnfittedRule):
             raise ConfigError(f"TunedThreshold cannot try band {band!r} with to {share!r} of it: {error}") from error
 
 
-SESSIONS = {"day": 1, "month": 21, "quarter": 63, "year": 252}  # about, in a period; of weeks and weekdays 5
+SESSIONS_A_PERIOD = {"day": 1, "month": 21, "quarter": 63, "year": 252}  # about, in a period; of weeks and weekdays 5
 
 
 def phases(schedule: Schedule, tranches: int) -> tuple[int, ...]:
@@ -372,7 +372,7 @@ def phases(schedule: Schedule, tranches: int) -> tuple[int, ...]:
     >>> phases("quarter", 3)
     (0, 21, 42)
     """
-    length = schedule if isinstance(schedule, int) else SESSIONS.get(schedule, 5)
+    length = schedule if isinstance(schedule, int) else SESSIONS_A_PERIOD.get(schedule, 5)
     if not (is_whole(tranches) and 1 <= tranches <= length):
         fix = f"give a whole number from 1 to {length}, the sessions of every {schedule!r}."
         refuse("tranches of Calendar is", tranches, fix)

@@ -326,7 +326,7 @@ def _is_allocation(held: object) -> bool:
     return hasattr(held, "schedule") and hasattr(held, "window") and getattr(held, "target", None) is not None
 
 
-def check_window(owner: object, setting: str, window: int, periods_per_year: float) -> None:
+def check_covariance_window(owner: object, setting: str, window: int, periods_per_year: float) -> None:
     """Check the settings from which a covariance is estimated. Raises ConfigError, naming the rule.
 
     owner            : the rule.
@@ -400,7 +400,7 @@ def goes(destination: float, band: float, unit: str = "") -> str:
     return {band: "to the edge", 0.0: "to target"}.get(destination, f"to within {said(destination)}{unit}")
 
 
-def check_destination(owner: object, to: object, band: float) -> None:
+def check_box_destination(owner: object, to: object, band: float) -> None:
     """Check that the destination of a rule lies inside its band. Raises ConfigError."""
     name = type(owner).__name__
     if not (isinstance(to, Within) or to in ("target", "edge")):

@@ -10,7 +10,7 @@ from research.rules.destinations import remember, set_goal
 from research.rules.networks.actions import decode_into
 from research.rules.networks.arrays import POLICY_NETWORK
 from research.rules.networks.equivariant import Lines, forward_with, see
-from research.rules.networks.features import LOOKBACK, REACH, observe, standardise
+from research.rules.networks.features import ACTION_REACH, LOOKBACK, observe, standardise
 from research.rules.networks.policy_network import forward_row
 from research.rules.rule_options import (
     BREACHING,
@@ -285,7 +285,7 @@ def _universal_box(weights: Array, rule: BandArrays, options: RuleOptions, k: in
         see(lines, workspace.start[:n], seen)
         forward_with(network.net, network.standard, seen, workspace.moves[:n], scratch.wide)
         for j in range(n):
-            workspace.goal[network.line[k, j]] = network.lines.half_width[k, j] * REACH ** workspace.moves[j]
+            workspace.goal[network.line[k, j]] = network.lines.half_width[k, j] * ACTION_REACH ** workspace.moves[j]
     for i in range(len(weights)):
         if workspace.goal[i] > 0.0:
             narrowest = min(narrowest, workspace.goal[i])

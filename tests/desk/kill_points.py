@@ -23,7 +23,7 @@ from faults import contents, points, without_drafts
 
 from backtests.comparison.comparison import Comparison, compare
 from backtests.laboratory.learned import optimality_gap
-from backtests.laboratory.learned.saved import CARD_RESULTS, read_policies
+from backtests.laboratory.learned.saved import CARD_RESULTS, read_saved_policies
 from backtests.runs import folder as runs
 from backtests.runs import manifest as signing
 from backtests.runs import verify as verifying
@@ -169,7 +169,7 @@ def test_a_report(compared: Comparison, tmp_path: Path, monkeypatch: pytest.Monk
     """The notebook's part is done here, by the functions that the notebook calls."""
     trades = reporting.trades_of(compared)
     monkeypatch.setattr(reporting, "load_portfolio", lambda *_, **__: compared.portfolio)
-    monkeypatch.setattr(reporting, "settings_of", lambda *_, **__: compared.settings)
+    monkeypatch.setattr(reporting, "settings_of_report", lambda *_, **__: compared.settings)
     every = tearsheet.pictures  # each is written as the others are
     monkeypatch.setattr(tearsheet, "pictures", lambda sheet: every(sheet)[:1])
     monkeypatch.setattr(tearsheet, "SECTIONS", tearsheet.SECTIONS[:1])  # all are in one file
@@ -194,7 +194,7 @@ def test_a_report(compared: Comparison, tmp_path: Path, monkeypatch: pytest.Monk
         reporting.publish(compared, trades, str(notebook.parent / str(parameters["run"])))
         output.write_text("{}")
 
-    monkeypatch.setattr(reporting, "execute", execute)
+    monkeypatch.setattr(reporting, "execute_notebook", execute)
     monkeypatch.setattr(reporting, "synced_later", nullcontext)  # each file that is written is a point of its own
     made = partial(reporting.make_report, FILE, ["draws=200"], tmp_path / "reports", retrain=True)
     assert of_runs(made, tmp_path, "report") >= 340
@@ -309,11 +309,11 @@ def test_a_policy_card(trained: Training, tmp_path: Path, monkeypatch: pytest.Mo
     (tmp_path / "start" / "rl" / "card.html").write_text("an earlier page")
     for name in ("with_optimality_gaps", "policy_html"):
         monkeypatch.setattr(policy_card, name, once(getattr(policy_card, name)))
-    page, folder = policy_card.policy_html("rl", read_policies(tmp_path / "start" / "rl")), tmp_path / "policies"
+    page, folder = policy_card.policy_html("rl", read_saved_policies(tmp_path / "start" / "rl")), tmp_path / "policies"
 
     def look(left: Path) -> None:
         assert (left / "rl" / "card.html").read_text() in ("an earlier page", page)
-        assert "optimum" in read_policies(left / "rl").results
+        assert "optimum" in read_saved_policies(left / "rl").results
         assert (left / "rl" / CARD_RESULTS).exists()
 
     job = partial(policy_card.write_card, folder / "rl")

@@ -16,8 +16,8 @@ from typer.main import get_command
 from backtests.runs.folder import code_version
 from backtests.runs.notebook import COMPARING
 from backtests.runs.parameters import declared, parameters_of
-from desk.cli import MOVED, app
-from desk.cli.command_types import OPTIONS
+from desk.cli import MOVED_COMMANDS, app
+from desk.cli.command_types import OPTION_TYPES
 from desk.service.routes import jobs
 
 ROOT = Path(__file__).parents[2]
@@ -181,9 +181,9 @@ def test_each_earlier_name_leads_to_the_command_and_says_the_new_name(capsys: py
         assert (name in group.commands, rest) == (True, [name, "--help"])
         assert capsys.readouterr().err == f"`rebalance {name}` is now `rebalance {found} {name}`.\n"
         assert name not in FIRST
-    assert set(before) == set(MOVED)
+    assert set(before) == set(MOVED_COMMANDS)
     rows = re.findall(r"^\| `rebalance (\w+) …` \| (.+) \|$", (ROOT / "docs" / "moved.md").read_text(), re.MULTILINE)
-    assert {name: group for group, names in rows for name in re.findall(r"`(\w+)`", names)} == MOVED
+    assert {name: group for group, names in rows for name in re.findall(r"`(\w+)`", names)} == MOVED_COMMANDS
     context.resilient_parsing = True
 
 
@@ -200,8 +200,8 @@ BODIES = {"report": jobs.ReportBody, "research backtest": jobs.BacktestBody, "de
 @pytest.mark.parametrize("name", BODIES)
 def test_a_server_is_asked_for_what_its_body_has_and_a_command_for_the_same(name: str) -> None:
     own = BODIES[name].model_fields.keys() - jobs.Work.model_fields.keys()
-    assert {"parameters" if each == "parameter" else each for each in OPTIONS[name]} == own
-    assert OPTIONS[name] <= {each.name for each in COMMANDS[name][1].params}
+    assert {"parameters" if each == "parameter" else each for each in OPTION_TYPES[name]} == own
+    assert OPTION_TYPES[name] <= {each.name for each in COMMANDS[name][1].params}
 
 
 def test_an_option_of_a_group_before_its_command_is_refused() -> None:

@@ -484,7 +484,7 @@ WORDS: dict[str, tuple[Collection[str], Callable[[], set[str]]]] = {
     "forecast": (allocations.FORECASTS, lambda: kinds("forecast", "prior") | asked_models()),
     "model": (allocations.MODELS, lambda: kinds("forecast", "model") | asked_models()),
     "regimes": (set(allocations.REGIME_MODELS) - {"fitted"}, lambda: kinds("regimes")),  # which needs no kind
-    "kind of account": (household.KINDS, lambda: used_words("accounts", ANY, "kind")),
+    "kind of account": (household.ACCOUNT_KINDS, lambda: used_words("accounts", ANY, "kind")),
     "lots of tax": (set(get_args(TaxMethod)) - {"average"}, lambda: used_words("tax", "lots")),
     "use of flows": (get_args(Use), lambda: used_words("flows", "use")),
     "estimate of spreads": (get_args(Method), lambda: kinds("estimate")),

@@ -89,14 +89,14 @@ def test_rows_begin_at_their_line(tmp_path: Path) -> None:
 def test_a_number_of_any_style_reads_back(value: object, decimal: str, group: str, minus: str, unit: str) -> None:
     group = ",."[decimal == ","] if group == "x" else group
     text = f"{abs(float(str(value))):,.4f}".replace(",", "G").replace(".", decimal).replace("G", group)
-    read = table_files.number((minus if float(str(value)) < 0 else "{}").format(unit.format(text)), decimal)
+    read = table_files.number_of_cell((minus if float(str(value)) < 0 else "{}").format(unit.format(text)), decimal)
     assert read.value == float(str(value))
 
 
 @cases("text", "1,00", "1.2.3", "--5", "(5", "5 %", "1_000", "nan", "inf", "0x10", "٣٤", "１２", "1,0000", "5 USD EUR")
 def test_what_is_no_number_is_refused(text: str) -> None:
     with pytest.raises(ValueError, match=r".+"):
-        table_files.number(text)
+        table_files.number_of_cell(text)
     assert table_files.plain_number(text) is None
 
 
@@ -127,10 +127,10 @@ def test_a_path_is_below_a_folder_wherever_its_links_lead(tmp_path: Path) -> Non
 
 def test_na_is_no_number_and_may_be_a_ticker() -> None:
     """National Bank of Canada trades as NA."""
-    assert table_files.cell_text("NA") == "NA"
-    assert table_files.number("NA") is None
+    assert table_files.text_of_cell("NA") == "NA"
+    assert table_files.number_of_cell("NA") is None
     with pytest.raises(ValueError, match="1e999"):
-        table_files.number("1e999")
+        table_files.number_of_cell("1e999")
 
 
 @cases(
@@ -157,4 +157,4 @@ def test_numbers_that_read_two_ways_are_refused_with_the_first() -> None:
 @pytest.mark.parametrize("text", ["1640€01", "1 €234", "12 EUR 50", "1$.5"])
 def test_a_unit_between_digits_is_no_number(text: str) -> None:
     with pytest.raises(ValueError, match=r"[0-9]"):
-        table_files.number(text)
+        table_files.number_of_cell(text)

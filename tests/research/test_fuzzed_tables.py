@@ -30,7 +30,7 @@ from research.market.reading.tables import read_table
 from research.orders.bookkeeping.activity import read_activity
 from research.portfolio import load_portfolio
 from research.portfolio.file.document import Document
-from research.portfolio.holdings.holdings import balances_of, given_files, holding_notes
+from research.portfolio.holdings.holdings import cash_balances, given_files, holding_notes
 from research.portfolio.holdings.rates import Rates, read_rates
 from research.rules import Threshold
 
@@ -239,7 +239,7 @@ def read_positions_of(path: Path, markets: dict[str, Market], content: bytes, tr
     )
     try:
         found, prices = given_files(document, quoted, currency)
-        _, balances = balances_of(document, found, currency)
+        _, balances = cash_balances(document, found, currency)
     except InputError as error:
         return refused(error)
     assert found is not None

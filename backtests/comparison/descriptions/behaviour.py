@@ -13,7 +13,7 @@ from backtests.evaluation.round_trips import RoundTrips, round_trips
 from foundation.dataclasses import dataclass
 from research.rules.protocol import traits
 
-NEVER = "never"  # the family of the rule that never trades
+NEVER_FAMILY = "never"  # the family of the rule that never trades
 
 
 @dataclass(frozen=True, eq=False)
@@ -49,7 +49,7 @@ def behaviour_of(replays: Replays, reference: str, recommended: str | None) -> B
     """
     backtests, benchmark = replays.backtests, replays.benchmark
     shown = recommended or reference
-    idle = [name for name, policy in replays.policies.items() if traits(policy).family == NEVER]
+    idle = [name for name, policy in replays.policies.items() if traits(policy).family == NEVER_FAMILY]
     others = [name for name in dict.fromkeys((reference, *idle)) if name != shown]
     other = others[0] if others else None
     return Behaviour(

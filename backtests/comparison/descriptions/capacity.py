@@ -11,8 +11,10 @@ from foundation.dataclasses import dataclass, replace
 from foundation.errors import PolicyError
 from research.portfolio import Portfolio
 
-HALF = 0.5
-STEPS = range(1, 13)  # half powers of ten by which the file's wealth is multiplied, or divided, until half is gone
+HALF_POWER = 0.5
+WEALTH_STEPS = range(
+    1, 13
+)  # half powers of ten by which the file's wealth is multiplied, or divided, until half is gone
 PRECISION = 1e-3  # of the wealth that is found: a thousandth
 
 
@@ -52,20 +54,20 @@ def capacity(replays: Replays, policy: str, against: str) -> Capacity:
     if not own["gain_without_impact"] > 0.0:
         why = f"without impact {policy} has no lower J than {against} in this test, so there is no gain to lose."
         return Capacity(policy, against, None, pd.DataFrame([own]), why)
-    more = _left(own) > HALF
+    more = _left(own) > HALF_POWER
     rows = [own]
-    for step in STEPS:
+    for step in WEALTH_STEPS:
         rows.append(row(portfolio.nav * 10.0 ** (step / 2 if more else -step / 2)))
-        if (_left(rows[-1]) > HALF) != more:
+        if (_left(rows[-1]) > HALF_POWER) != more:
             break
     before, last = rows[-2:]
-    if (more and isnan(last["gain"])) or (_left(last) > HALF) == more:
+    if (more and isnan(last["gain"])) or (_left(last) > HALF_POWER) == more:
         why = _never_half(portfolio, f"half of the gain of {policy} over {against}", before, last, more)
         return Capacity(policy, against, None, _table(rows), why)
     from scipy.optimize import brentq
 
     ends = sorted((log(before["nav"]), log(last["nav"])))
-    found = exp(brentq(lambda x: _left(row(exp(x))) - HALF, *ends, xtol=PRECISION))
+    found = exp(brentq(lambda x: _left(row(exp(x))) - HALF_POWER, *ends, xtol=PRECISION))
     return Capacity(policy, against, found, _table([*rows, row(found)]))
 
 

@@ -21,7 +21,7 @@ COST_LEVELS = (0.0, 1.0, 2.0, 5.0, 10.0, 20.0, 30.0, 50.0)  # bp of notional a s
 FEWER = (0.0, 5.0, 20.0, 50.0)  # of a policy that decides day by day in Python: a replay takes 100 times as long
 ROOT_TOLERANCE = 1e-4  # bp of notional a side: how near the root is found
 EQUAL = 1e-3  # bp a year: what J may differ by at a break-even; where it differs by more, it jumps there
-OWN = RULE_FAMILIES[-1]  # the family of a class of the user's own
+OWN_FAMILY = RULE_FAMILIES[-1]  # the family of a class of the user's own
 
 
 @dataclass(frozen=True)
@@ -99,7 +99,7 @@ def cost_levels(replays: Replays, reference: str, recommended: str | None) -> Co
     """
     portfolio, policies = replays.portfolio, replays.policies
     lots = portfolio.execution.sizing != "fractional"  # of which fewer levels are replayed
-    own_class = [n for n, p in policies.items() if compiled_rule(p) is None and traits(p).family == OWN]
+    own_class = [n for n, p in policies.items() if compiled_rule(p) is None and traits(p).family == OWN_FAMILY]
     left_out = tuple(name for name in own_class if name not in (reference, recommended))
     by_day = tuple(n for n, p in policies.items() if (lots or compiled_rule(p) is None) and n not in left_out)
     rows = [
@@ -122,11 +122,11 @@ def cost_levels(replays: Replays, reference: str, recommended: str | None) -> Co
     for name in searched:
         levels = FEWER if {name, reference} & {*by_day} else COST_LEVELS
         known = [float(losses_at[name, bps] - losses_at[reference, bps]) for bps in levels]
-        roots += break_evens(name, reference, levels, known, partial(difference, name))
+        roots += break_even_levels(name, reference, levels, known, partial(difference, name))
     return CostLevels(found, tuple(roots), reference, searched, by_day, left_out)
 
 
-def break_evens(
+def break_even_levels(
     policy: str,
     reference: str,
     levels: Sequence[float],

@@ -24,11 +24,11 @@ from research.rules import Rule
 from research.rules.protocol import compiled_rule
 
 LEAST_LEFT = 2.0  # years of a test that begins later
-LATER = (1, 2, 3, 6, 12)  # months by which the test begins later
+LATER_MONTHS = (1, 2, 3, 6, 12)  # months by which the test begins later
 LAGS = (0, 1, 2, 3, 4, 5)
-NONE = "none"  # is within the limits
-MULTIPLES = 2.0 ** np.arange(0.5, 3.5, 0.5)  # of a price: up to eight times it, and down to an eighth
-MARKETS = 2.0 ** np.arange(0.25, 1.25, 0.25)  # of the volatility: up to twice, and down to half
+NO_POLICY = "none"  # is within the limits
+PRICE_MULTIPLES = 2.0 ** np.arange(0.5, 3.5, 0.5)  # of a price: up to eight times it, and down to an eighth
+VOLATILITY_STEPS = 2.0 ** np.arange(0.25, 1.25, 0.25)  # of the volatility: up to twice, and down to half
 HALVES, YEARS, LAG = "half of the days", "each year left out", "lag"
 FIRST_DAY, GREW_MOST = "first day of the test", "the asset that grew most"
 KINDS = {HALVES: "halves", YEARS: "years", LAG: "lags", FIRST_DAY: "first days", GREW_MOST: "assets"}  # in a sentence
@@ -41,7 +41,7 @@ class Change:
     """One thing that was changed, and what was then recommended.
 
     what    : the change, in words.
-    answers : the recommended policy in each case, or `NONE`.
+    answers : the recommended policy in each case, or `NO_POLICY`.
     before  : the recommendation without the change.
     """
 
@@ -119,7 +119,7 @@ class Stability:
     def sentence(self) -> str:
         """The changes that alter the answer, or the statement that nothing tried does."""
         if not self.turns:
-            most = number(float(MULTIPLES[-1]), 0)
+            most = number(float(PRICE_MULTIPLES[-1]), 0)
             said = (
                 f"No tracking penalty and no cost up to {most} times yours and down to an {most}th of it, and no "
                 "volatility up to twice this and down to half of it, changes the answer."
@@ -248,11 +248,11 @@ def _scales(asked: Question) -> Iterator[_Scale]:
     def words(k: float, more: int) -> str:
         return f"{k * penalty:.{2 + more}g}"
 
-    yield _Scale("a tracking penalty", lambda k: at(penalty=k), words, 1.0, _both(MULTIPLES))
-    yield _Scale("costs", lambda k: at(costs=k), lambda k, _: f"{k:.3g} times yours", None, _both(MULTIPLES))
+    yield _Scale("a tracking penalty", lambda k: at(penalty=k), words, 1.0, _both(PRICE_MULTIPLES))
+    yield _Scale("costs", lambda k: at(costs=k), lambda k, _: f"{k:.3g} times yours", None, _both(PRICE_MULTIPLES))
     if volatility > 0.0:
         moved = (lambda k: at(volatility=k * volatility), lambda k, more: percent(k * volatility, 1 + more))
-        yield _Scale("a volatility", *moved, 1.0, _both(MARKETS))
+        yield _Scale("a volatility", *moved, 1.0, _both(VOLATILITY_STEPS))
 
 
 def _both(multiples: Array) -> dict[bool, list[float]]:
@@ -295,7 +295,9 @@ def _played_again(portfolio: Portfolio, quick: Mapping[str, Rule], tests: Simula
         return []
     days, first = portfolio.market.dates, portfolio.market.row(portfolio.test_start)
     year = portfolio.periods_per_year
-    later = [first + round(k * year / 12) for k in LATER if first + k * year / 12 < len(days) - LEAST_LEFT * year]
+    later = [
+        first + round(k * year / 12) for k in LATER_MONTHS if first + k * year / 12 < len(days) - LEAST_LEFT * year
+    ]
     cases: list[tuple[str, dict[str, Portfolio]]] = [
         (LAG, {f"lag {lag}": replace(portfolio, lag=lag) for lag in LAGS if lag != portfolio.lag}),
         (FIRST_DAY, {f"from {days[r]:%Y-%m-%d}": replace(portfolio, test_start=days[r]) for r in later}),
@@ -314,7 +316,7 @@ def _played_again(portfolio: Portfolio, quick: Mapping[str, Rule], tests: Simula
 
 
 def _recommended(portfolio: Portfolio, policies: Mapping[str, Rule], tests: SimulatedTests | None) -> str | None:
-    """The policy recommended among fitted ones, or `NONE`; None where the portfolio cannot be backtested.
+    """The policy recommended among fitted ones, or `NO_POLICY`; None where the portfolio cannot be backtested.
 
     Tests are simulated where none are given.
     """
@@ -327,7 +329,7 @@ def _recommended(portfolio: Portfolio, policies: Mapping[str, Rule], tests: Simu
         return None
     tests = tests or simulated_tests(played, benchmark)
     asked, _, _ = question(portfolio, scores, DailyTerms.of(played, benchmark), tests)
-    return NONE if asked is None else asked.terms.names[asked.answer(asked.losses())]
+    return NO_POLICY if asked is None else asked.terms.names[asked.answer(asked.losses())]
 
 
 def _moved(policies: Mapping[str, Rule], portfolio: Portfolio, other: Portfolio) -> Mapping[str, Rule]:

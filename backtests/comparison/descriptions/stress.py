@@ -94,7 +94,7 @@ class ShockResult:
 
 
 @dataclass(frozen=True)
-class Liquidity:
+class LiquidityStress:
     """One policy on the days of the test, as costs are and with higher ones; bp of NAV a year.
 
     cost, loss              : trading and holding cost, and J.
@@ -124,7 +124,7 @@ class StressTests:
 
     episodes: tuple[EpisodeResult, ...]
     shocks: tuple[ShockResult, ...]
-    liquidity: Mapping[str, Liquidity]
+    liquidity: Mapping[str, LiquidityStress]
     volumes: bool
     impact: float | None
     breakdown: tuple[StressedRisk, ...]
@@ -308,12 +308,12 @@ def with_higher_costs(portfolio: Portfolio) -> Portfolio:
     return replace(portfolio, market=market, costs=portfolio.costs.scaled(COSTS_TIMES))
 
 
-def liquidity(replays: Replays, name: str) -> Liquidity:
+def liquidity(replays: Replays, name: str) -> LiquidityStress:
     """One policy with higher costs, on the days of the test, deciding as if costs had not changed."""
     portfolio, policy = replays.portfolio, replays.policies[name]
     stressed = replays.again(name, with_higher_costs(portfolio), deciding_at(policy, portfolio.costs))
     before, after = ((float(daily_costs(b).mean()), replays.loss(b)) for b in (replays.backtests[name], stressed))
-    return Liquidity(*before, *after)
+    return LiquidityStress(*before, *after)
 
 
 def deciding_at(rule: P, costs: Costs) -> P:

@@ -18,7 +18,7 @@ from research.allocation import Allocation, TargetPath, target_path
 from research.market import Market
 from research.portfolio import Portfolio
 from research.risk import drawdown
-from research.risk.stress.episodes import Episode, Span, span_of
+from research.risk.stress.episodes import CoveredSpan, Episode, span_of
 from research.rules.estimates import known_from
 from research.rules.protocol import fitted_until, held_by, traits
 
@@ -130,7 +130,7 @@ def episode_results(
 
 
 def _in_test(
-    episode: Episode, span: Span, target: Array | None, benchmark: Benchmark, backtests: Mapping[str, Backtest]
+    episode: Episode, span: CoveredSpan, target: Array | None, benchmark: Benchmark, backtests: Mapping[str, Backtest]
 ) -> EpisodeResult:
     """An episode as the backtests of the test have it.
 
@@ -152,7 +152,9 @@ def _in_test(
     )
 
 
-def _before_test(episode: Episode, span: Span, portfolio: Portfolio, rules: Mapping[str, Policy]) -> EpisodeResult:
+def _before_test(
+    episode: Episode, span: CoveredSpan, portfolio: Portfolio, rules: Mapping[str, Policy]
+) -> EpisodeResult:
     """An episode before the test, played by the rules that were not fitted, on a market that ends with it.
 
     Raises : DataError where the strategic target cannot be played.

@@ -165,7 +165,7 @@ def _trained(
     folder: Path, spec: Learned, portfolio: Portfolio, progress: Progress | None, retrain: bool, cluster: str
 ) -> tuple[Training, str]:
     """The training in `folder`, or one made here; and a sentence that says so, "" where the folder is not there."""
-    before, origin, where = training_days(portfolio), "", Path(*folder.parts[-4:]).as_posix()
+    before, origin, where = market_before_test(portfolio), "", Path(*folder.parts[-4:]).as_posix()
     costs, terms = training_costs(portfolio, before), ("tracking_penalty", "periods_per_year", "lag")
     objective = {name: getattr(portfolio, name) for name in terms}
     if folder.is_dir() and not retrain:
@@ -238,7 +238,7 @@ def check_trainable(portfolio: Portfolio, names: Sequence[str]) -> None:
     Raises : ConfigError with the candidate's name and file.
     """
     learned = [name for name in names if isinstance(portfolio.policies[name], Learned)]
-    costs = training_costs(portfolio, training_days(portfolio)) if learned else portfolio.costs
+    costs = training_costs(portfolio, market_before_test(portfolio)) if learned else portfolio.costs
     for name in learned:
         try:
             check_learner(portfolio.policies[name], costs)
@@ -246,7 +246,7 @@ def check_trainable(portfolio: Portfolio, names: Sequence[str]) -> None:
             raise ConfigError(f"policies.{name} ({portfolio.file}): {error}") from error
 
 
-def training_days(portfolio: Portfolio) -> Market:
+def market_before_test(portfolio: Portfolio) -> Market:
     """The market up to the last close before the test: all that fitting may see."""
     return portfolio.market.until(portfolio.test_start - pd.Timedelta(days=1))
 

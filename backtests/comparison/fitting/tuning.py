@@ -18,7 +18,7 @@ import numpy as np
 import pandas as pd
 
 from backtests.batch.streaming_metrics import BATCH_METRICS
-from backtests.runs.chunks import Part
+from backtests.runs.chunks import WorkPart
 from backtests.runs.kept import kept
 from backtests.runs.trial_book import Batch, count_trials
 from backtests.sweeps import Choices, Plan, Setup, threshold
@@ -420,7 +420,7 @@ def _table(rules: Sequence[Rule], measured: pd.DataFrame) -> pd.DataFrame:
         refuse(
             f"loss of {rules[bad[0]]!r} is", float(measured["loss"].iloc[bad[0]]), "a candidate needs a finite number."
         )
-    settings = pd.DataFrame(Plan(rules).columns(Part(0, len(rules)))).drop(columns=list(AXES))
+    settings = pd.DataFrame(Plan(rules).columns(WorkPart(0, len(rules)))).drop(columns=list(AXES))
     return pd.concat([settings, measured.reset_index(drop=True)], axis=1)
 
 

@@ -24,7 +24,7 @@ from research.risk.simulation.simulated import staying
 from research.rules import Rule
 from research.rules.protocol import traits
 
-FEWEST_RETURNS = 20  # returns an asset, below which moments say nothing
+MOMENT_RETURNS = 20  # returns an asset, below which moments say nothing
 
 
 def calibrated(market: Market, periods_per_year: float) -> GBM:
@@ -33,10 +33,10 @@ def calibrated(market: Market, periods_per_year: float) -> GBM:
     Days are those on which all assets were listed.  Raises : ConfigError for fewer than 20 of them.
     """
     first, stop = common_rows(market, np.ones(len(market.assets), dtype=bool))
-    if stop - first < FEWEST_RETURNS:
+    if stop - first < MOMENT_RETURNS:
         raise ConfigError(
             f"market {market.name!r} has {max(stop - first, 0)} days with returns of all its assets, and calibration "
-            f"needs at least {FEWEST_RETURNS}: drop assets (market.select), or give a later `until`."
+            f"needs at least {MOMENT_RETURNS}: drop assets (market.select), or give a later `until`."
         )
     returns = market.returns[first:stop]
     covariance = np.atleast_2d(np.cov(np.log1p(returns), rowvar=False))

@@ -10,8 +10,8 @@ import numpy as np
 from foundation.arrays import Array
 from research.learning import LearnedPolicy
 from research.learning.worlds.rollouts import action_function
-from research.rules.networks.features import LOOKBACK, REACH, observe
-from research.rules.networks.names import SHARED
+from research.rules.networks.features import ACTION_REACH, LOOKBACK, observe
+from research.rules.networks.names import SHARED_FEATURES
 
 OTHER_FEATURES = ("age", "volatility regime", "market return")  # features that gaps do not decide
 
@@ -29,11 +29,11 @@ def width_multiples(policy: LearnedPolicy, gaps: Array, regime: float | None = N
     for row, gap in zip(seen, gaps, strict=True):
         observe(scales.target[last] + gap, still, 0, scales, last, row)
     for name in OTHER_FEATURES:
-        seen[:, SHARED.index(name)] = policy.standard.mean[SHARED.index(name)]
+        seen[:, SHARED_FEATURES.index(name)] = policy.standard.mean[SHARED_FEATURES.index(name)]
     if regime is not None:
-        seen[:, SHARED.index("volatility regime")] = regime
+        seen[:, SHARED_FEATURES.index("volatility regime")] = regime
     actions = action_function(policy.net, policy.standard)(seen).astype(float)
-    found: Array = REACH ** np.clip(actions, -1.0, 1.0)
+    found: Array = ACTION_REACH ** np.clip(actions, -1.0, 1.0)
     return found
 
 

@@ -12,7 +12,7 @@ from backtests.laboratory.learned.saved import SavedPolicies
 from backtests.laboratory.learned.warnings import drift_in
 from research.learning.training import Training
 
-FIGURES = ("loss", "cost", "tracking_error", "growth", "sharpe", "max_drawdown", "turnover", "trades")
+RESULT_FIGURES = ("loss", "cost", "tracking_error", "growth", "sharpe", "max_drawdown", "turnover", "trades")
 
 
 def results_of(
@@ -36,7 +36,7 @@ def results_of(
     seeds = {}
     for seed, score in scores.items():
         figures = score.figures(played[seed].dates)
-        seeds[str(seed)] = {name: figures[name] for name in FIGURES} | {
+        seeds[str(seed)] = {name: figures[name] for name in RESULT_FIGURES} | {
             "loss_lower": losses[seed].lower,
             "loss_upper": losses[seed].upper if math.isfinite(losses[seed].upper) else None,
             "loss_training": training.losses[seed],

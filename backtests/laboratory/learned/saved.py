@@ -36,7 +36,7 @@ class SavedPolicies(NamedTuple):
     results: dict[str, Any]
 
 
-def read_policies(folder: Path) -> SavedPolicies:
+def read_saved_policies(folder: Path) -> SavedPolicies:
     """The policies of a folder.
 
     Raises : DataError when there are none, when a checksum does not match, when they are of several trainings, or when
@@ -154,7 +154,7 @@ def checksums_of(folder: Path) -> dict[str, str]:
     return {path.name if path != folder else "": checksum_of(path) for path in _own(folder)}
 
 
-def loss(card: Mapping[str, Any], rule: str = "learned") -> float | None:
+def loss_on_card(card: Mapping[str, Any], rule: str = "learned") -> float | None:
     """J of a rule on a card, in simulated paths of the last target, bp of NAV a year; None if not known."""
     targets = card.get("targets") or [{}]
     value = targets[-1].get("loss", {}).get(rule)
@@ -163,7 +163,7 @@ def loss(card: Mapping[str, Any], rule: str = "learned") -> float | None:
 
 def _representative(cards: Mapping[int, Mapping[str, Any]]) -> int:
     """The seed with the median J, as in `Training.chosen`."""
-    order = sorted(cards, key=lambda seed: (loss(cards[seed]) or 0.0, seed))
+    order = sorted(cards, key=lambda seed: (loss_on_card(cards[seed]) or 0.0, seed))
     return order[(len(order) - 1) // 2]
 
 

@@ -12,12 +12,12 @@ import pandas as pd
 from backtests.inference.estimates import Estimate
 from backtests.laboratory.simulate import play, ratio
 from backtests.laboratory.simulated_market import SimulatedMarket
-from backtests.laboratory.universal import lines_in, losses
+from backtests.laboratory.universal import lines_in, losses_of_bands
 from foundation.arrays import Array
 from research.learning.universal.rule import Trained
 from research.rules import OptimalRegion, Rule
 
-SEED = 77
+GAP_SEED = 77
 MARKET_KINDS = {  # (assets, without cash) by name
     "1 asset and cash": (1, False),
     "2 assets and cash": (2, False),
@@ -34,17 +34,17 @@ def simulated_markets(count: int) -> list[SimulatedMarket]:
     Volatility is 8 to 60 %, correlation of any two -0.5 (of three assets -0.4) to 0.9, the cost of each asset 1 to 50
     bp, tracking penalty 1 to 20.
     """
-    rng, kinds = np.random.default_rng(SEED), list(MARKET_KINDS.values())
+    rng, kinds = np.random.default_rng(GAP_SEED), list(MARKET_KINDS.values())
     return [_drawn(rng, *kinds[k % len(kinds)]) for k in range(count)]
 
 
 def markets_of_many_lines(count: int) -> list[SimulatedMarket]:
     """Random markets of `LINE_COUNTS` assets in turn, without cash; else like the others, with correlations above 0."""
-    rng = np.random.default_rng([SEED, 1])
+    rng = np.random.default_rng([GAP_SEED, 1])
     return [_drawn(rng, LINE_COUNTS[k % len(LINE_COUNTS)], whole=True) for k in range(count)]
 
 
-def kind_of(market: SimulatedMarket) -> str:
+def market_kind(market: SimulatedMarket) -> str:
     """The name among `MARKET_KINDS` of a market's kind, or its number of assets."""
     kind = (len(market.target), market.is_whole)
     return next(
@@ -85,7 +85,7 @@ def gap(
         best = play(laboratory, OptimalRegion(market.holding, market.region())).loss
     else:
         best = np.full(paths, market.lower_bound())
-    over, plain = (ratio(losses(laboratory, lines, one), best) for one in (policy, None))
+    over, plain = (ratio(losses_of_bands(laboratory, lines, one), best) for one in (policy, None))
     others = {name: ratio(play(laboratory, rule).loss, best).value for name, rule in (beside or {}).items()}
     return {"universal": over.value, "error": over.error, CLOSED: plain.value, **others}
 

@@ -13,17 +13,17 @@ from foundation.arrays import Array, Rows
 from foundation.paper.wording import counted, listed, number
 from research.accounting import View
 from research.learning import LearnedPolicy
-from research.learning.drift import Drift, observation_drift
-from research.learning.universal.rule import Universal, met, trained
+from research.learning.drift import FeatureDrift, observation_drift
+from research.learning.universal.rule import Universal, met_properties, trained
 from research.market import Market
 from research.market.calendars import last_of
 
-FEATURES_NAMED = 3  # features at most in a warning, those that drifted farthest
+DRIFTED_NAMED = 3  # features at most in a warning, those that drifted farthest
 FAR_COST_RATIO = 2.0  # times the costs of training, or as far as these were varied: what is further off are other costs
-ALL = slice(None)  # days of a test
+ALL_DAYS = slice(None)  # days of a test
 
 
-def observations(policy: LearnedPolicy, played: Backtest, days: slice = ALL) -> Array:
+def observations(policy: LearnedPolicy, played: Backtest, days: slice = ALL_DAYS) -> Array:
     """(D, k) features that a policy saw at the last session of each period, as in `LearnedPolicy.features`.
 
     policy : a learned policy.
@@ -54,7 +54,7 @@ def _views(played: Backtest, rows: Rows) -> Iterator[View]:
         )
 
 
-def drift_in(played: Backtest, days: slice = ALL) -> list[Drift]:
+def drift_in(played: Backtest, days: slice = ALL_DAYS) -> list[FeatureDrift]:
     """The drift of each feature of a learned policy since its training; empty where its card has no limits.
 
     days : days of the test on which it is measured.
@@ -63,7 +63,7 @@ def drift_in(played: Backtest, days: slice = ALL) -> list[Drift]:
     return _drift(policy, played, days) if isinstance(policy, LearnedPolicy) else []
 
 
-def _drift(policy: LearnedPolicy, played: Backtest, days: slice) -> list[Drift]:
+def _drift(policy: LearnedPolicy, played: Backtest, days: slice) -> list[FeatureDrift]:
     if "observed" not in policy.card:
         return []
     seen = observations(policy, played, days)
@@ -79,7 +79,7 @@ def _unlike(policy: Universal, played: Backtest, name: str, days: slice) -> tupl
     """Warn of portfolios outside the ranges of the universal policy's training."""
     tested = np.arange(played.first + 1, len(played.market.dates))[days]
     bands = bands_of(policy, played.market, played.targets, played.first, played.costs)
-    seen = met(bands.options.network)[bands.row[tested[bands.asked[tested]]]]
+    seen = met_properties(bands.options.network)[bands.row[tested[bands.asked[tested]]]]
     seen = seen[np.isfinite(seen[:, 0])]
     drawn, ranges = trained().card["settings"]["markets"], []
     for j, what in enumerate(("drift_between_decisions_over_half_width", "half_width_over_target", "lines")):
@@ -102,7 +102,7 @@ def _unknown_costs(played: Backtest, name: str) -> str:
     return f"{name} knows commissions and half-spreads only; the test also charges {listed(others)}." if others else ""
 
 
-def warnings_of(policy: Any, played: Backtest, name: str, days: slice = ALL) -> tuple[str, ...]:
+def warnings_of(policy: Any, played: Backtest, name: str, days: slice = ALL_DAYS) -> tuple[str, ...]:
     """Warnings about the use of a learned policy: on days of its training, on revised data, in an unlike market.
 
     Empty for a policy that was not learned. The engine itself refuses a test that starts before the last training day.
@@ -170,11 +170,11 @@ def _other_past(first: pd.Timestamp, last: pd.Timestamp, fingerprint: str, marke
     )
 
 
-def drift_words(name: str, drifts: list[Drift]) -> str:
+def drift_words(name: str, drifts: list[FeatureDrift]) -> str:
     """A warning that names the features that drifted most; "" where none did."""
     past = sorted((d for d in drifts if d.drifted), key=lambda d: d.limit - d.distance)
     if not past:
         return ""
-    each = [f"{d.feature} ({number(d.distance)}, maximum in training {number(d.limit)})" for d in past[:FEATURES_NAMED]]
-    more = [f"{len(past) - FEATURES_NAMED} more"] if len(past) > FEATURES_NAMED else []
+    each = [f"{d.feature} ({number(d.distance)}, maximum in training {number(d.limit)})" for d in past[:DRIFTED_NAMED]]
+    more = [f"{len(past) - DRIFTED_NAMED} more"] if len(past) > DRIFTED_NAMED else []
     return f"Features of {name} drifted from their training distribution (distance): {listed(each + more)}."

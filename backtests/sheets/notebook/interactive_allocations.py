@@ -10,7 +10,7 @@ from backtests.comparison.axes import TwoAxes
 from backtests.inference.target_inference import CERTAIN, MATCHED, TARGET_MEASURES
 from backtests.sheets.notebook.interactive import dress, heat_plot, stacked_figure
 from backtests.sheets.notebook.interactive_views import TABLE_ROW_HEIGHT, interval_panels
-from backtests.today.target_changes import in_force
+from backtests.today.target_changes import targets_in_force
 from foundation.paper.plotly_figure import ShownFigure
 from foundation.paper.svg import HUES, LIGHT
 from foundation.paper.wording import listed, percent
@@ -18,8 +18,8 @@ from research.allocation import TargetPath
 from research.allocation.hierarchical.model import Hierarchy
 from research.allocation.weight_intervals import WEIGHT_LEVEL, WeightIntervals
 
-COLOURS = [LIGHT[name] for name in HUES]
-STATED = ("sharpe", CERTAIN, MATCHED)  # measures by which targets of different risk can be compared
+TARGET_COLOURS = [LIGHT[name] for name in HUES]
+STATED_MEASURES = ("sharpe", CERTAIN, MATCHED)  # measures by which targets of different risk can be compared
 PANEL = 150  # px of a panel of weights
 
 
@@ -33,7 +33,7 @@ def dendrogram_plot(tree: Hierarchy) -> Figure:
         pair = [nodes[int(child)] for child in (left, right)]
         of = {inside[int(child)] for child in (left, right)}
         inside.append(of.pop() if len(of) == 1 else 0)
-        colour = COLOURS[(inside[-1] - 1) % len(COLOURS)] if inside[-1] else LIGHT["soft"]
+        colour = TARGET_COLOURS[(inside[-1] - 1) % len(TARGET_COLOURS)] if inside[-1] else LIGHT["soft"]
         x, y = [pair[0][0], height, height, pair[1][0]], [pair[0][1], pair[0][1], pair[1][1], pair[1][1]]
         figure.add_scatter(x=x, y=y, mode="lines", line={"color": colour, "width": 1.6}, showlegend=False,
                            hovertemplate="distance %{x:.2f}<extra></extra>")  # fmt: skip
@@ -61,10 +61,10 @@ def weights_plot(paths: Mapping[str, TargetPath], dates: pd.DatetimeIndex, first
     figure = stacked_figure(list(paths), 0.25 / len(paths))
     for row, path in enumerate(paths.values(), start=1):
         days = [dates[max(first, int(np.argmax(path.row == k)))] for k in np.unique(path.row[first:])]
-        table = 100.0 * in_force(path, first)
+        table = 100.0 * targets_in_force(path, first)
         shown = pd.DatetimeIndex([*days, dates[-1]])
         for k, asset in enumerate(path.assets):
-            line = {"color": COLOURS[k % len(COLOURS)], "width": 1.3, "shape": "hv"}
+            line = {"color": TARGET_COLOURS[k % len(TARGET_COLOURS)], "width": 1.3, "shape": "hv"}
             figure.add_scatter(
                 x=shown, y=np.append(table[:, k], table[-1, k]), name=asset, mode="lines", line=line, row=row, col=1,
                 legendgroup=asset, showlegend=row == 1, hovertemplate=f"{asset} %{{y:.1f}} %<extra></extra>",
@@ -85,7 +85,7 @@ def intervals_plot(found: Mapping[str, WeightIntervals]) -> Figure:
 def differences_plot(axes: TwoAxes) -> Figure:
     """A panel a measure: each target less the strategic one under the same rule, with 95 %."""
     panels, names = {}, _names(axes)
-    for measure in STATED:
+    for measure in STATED_MEASURES:
         rows = axes.targets.loc[[measure]].droplevel("measure").dropna(subset="difference")
         factor = TARGET_MEASURES[measure].factor
         parts = {"value": "difference", "low": "difference_lower", "high": "difference_upper"}
@@ -105,7 +105,7 @@ def _names(axes: TwoAxes) -> dict[str, str]:
 
 def models_answer(axes: TwoAxes, changes: pd.DataFrame, intervals: Mapping[str, WeightIntervals]) -> str:
     """The comparison in words: targets that differ, the one that changes most, the most sample-dependent one."""
-    names, tested = _names(axes), axes.targets.loc[list(STATED)].dropna(subset="verdict").reset_index()
+    names, tested = _names(axes), axes.targets.loc[list(STATED_MEASURES)].dropna(subset="verdict").reset_index()
     rows = zip(tested["measure"], tested["target"], tested["verdict"], strict=True)
     said = [
         f"{names[of]} is {word} by {TARGET_MEASURES[key].name}" for key, of, word in rows if word != "not significant"

@@ -19,7 +19,7 @@ from research.allocation.input_sensitivity import InputSensitivity
 from research.allocation.optimised.frontier import Frontier
 from research.allocation.optimised.frontier_pair import FrontierPair
 
-REACH = 1.25  # times the largest volatility under limits: the frontier without them is drawn so far
+RISK_REACH = 1.25  # times the largest volatility under limits: the frontier without them is drawn so far
 STILL = 1e-6  # of NAV: an input that moves less moves nothing
 
 
@@ -51,7 +51,7 @@ def frontier_plot(pair: FrontierPair, beside: Mapping[str, Array]) -> Figure:
     """
     figure, places = ShownFigure(), {"target": pair.place(pair.weights)}
     places |= {name: pair.place(weights) for name, weights in beside.items()}
-    reach = REACH * max(*pair.limited.risk, *(volatility for volatility, _ in places.values()))
+    reach = RISK_REACH * max(*pair.limited.risk, *(volatility for volatility, _ in places.values()))
     for name, one, colour in (("without limits", pair.unlimited, "soft"), ("under limits", pair.limited, "sky")):
         near = one.risk <= reach
         figure.add_scatter(

@@ -12,7 +12,7 @@ from foundation.paper.wording import listed, percent
 from research.accounting.turnover import one_way
 from research.forecast import Posterior, ViewEffects
 
-COLOURS = {"prior": LIGHT["soft"], "view": LIGHT["orange"], "posterior": LIGHT["sky"]}
+VIEW_COLOURS = {"prior": LIGHT["soft"], "view": LIGHT["orange"], "posterior": LIGHT["sky"]}
 TWO = ("prior", "posterior")
 RETURN = "return, % a year, with 90 %"
 TABLE_ROW_HEIGHT = 24  # px a row
@@ -28,7 +28,7 @@ def posterior_plot(posterior: Posterior) -> Figure:
 def views_plot(posterior: Posterior) -> Figure:
     """A panel a view: its expected return by prior, view and posterior, per cent a year, with 90 % intervals."""
     panels = {
-        str(view): pd.DataFrame.from_dict({name: _row(of, name) for name in COLOURS}, orient="index")
+        str(view): pd.DataFrame.from_dict({name: _row(of, name) for name in VIEW_COLOURS}, orient="index")
         for view, of in posterior.views().iterrows()
     }
     return interval_panels("What is expected of each view", panels, RETURN)
@@ -80,7 +80,7 @@ def interval_panels(title: str, panels: Mapping[str, pd.DataFrame], x: str) -> F
     figure = stacked_figure(list(panels), 0.3 / len(panels))
     for row, table in enumerate(panels.values(), start=1):
         for name, of in table.iterrows():
-            colour = COLOURS.get(str(name).rpartition(", ")[2], LIGHT["sky"])
+            colour = VIEW_COLOURS.get(str(name).rpartition(", ")[2], LIGHT["sky"])
             ends = {"array": [of["high"] - of["value"]], "arrayminus": [of["value"] - of["low"]]}
             figure.add_scatter(
                 x=[of["value"]], y=[name], mode="markers", marker={"color": colour, "size": 8},

@@ -17,7 +17,7 @@ import pandas as pd
 
 from backtests.evaluation.backtest_figures import HEADLINE_FIGURES
 from backtests.evaluation.metrics import METRICS
-from backtests.runs.batch_changes import Changes, called, key_of
+from backtests.runs.batch_changes import Changes, key_of, run_title
 from backtests.sheets.render import render
 from foundation.paper.render import Running
 from foundation.paper.wording import counted, grouped, number
@@ -138,7 +138,7 @@ def _models(records: Sequence[Mapping[str, Any]]) -> list[dict[str, Any]]:
             "sentence": reports[report]["verdict"],
             "clients": [
                 {
-                    "name": called(key_of(row)),
+                    "name": run_title(key_of(row)),
                     "page": quote(row["page"]),
                     "cells": [
                         f"{number(row['nav'], 0)} {row['basis']}",
@@ -157,7 +157,7 @@ def _models(records: Sequence[Mapping[str, Any]]) -> list[dict[str, Any]]:
 def _failures(records: Sequence[Mapping[str, Any]]) -> list[dict[str, Any]]:
     """Each reason of failures, once, with the runs that failed for it."""
     runs = grouped(
-        (row["verdict"], {"called": called(key_of(row)), "page": quote(row["page"])})
+        (row["verdict"], {"called": run_title(key_of(row)), "page": quote(row["page"])})
         for row in records
         if row["status"] == "failed"
     )
@@ -172,7 +172,7 @@ def changes_lines(changes: Changes, most: int = RUNS_NAMED) -> list[str]:
     lines = []
     if changes.policies:
         lines.append(f"Recommendation changed for {len(changes.policies)} of {changes.compared}.")
-        each = [f"{called(key)}: {a or 'none'} → {b or 'none'}" for key, (a, b) in changes.policies.items()]
+        each = [f"{run_title(key)}: {a or 'none'} → {b or 'none'}" for key, (a, b) in changes.policies.items()]
         lines += _first(each, most)
     elif changes.compared:
         lines.append(f"Recommendation changed for none of {counted(changes.compared, 'run')}.")
@@ -181,10 +181,10 @@ def changes_lines(changes: Changes, most: int = RUNS_NAMED) -> list[str]:
             f"{METRICS[m.figure].label} {METRICS[m.figure].text(m.before)} → {METRICS[m.figure].text(m.after)}"
             for m in moved
         ]
-        lines.append(f"Outside its earlier interval: {called(key)}: {'; '.join(each)}")
+        lines.append(f"Outside its earlier interval: {run_title(key)}: {'; '.join(each)}")
     for said, keys in (("New", changes.new), ("No longer in the batch", changes.gone)):
         if keys:
-            lines += [f"{said}: {counted(len(keys), 'run')}.", *_first([called(key) for key in keys], most)]
+            lines += [f"{said}: {counted(len(keys), 'run')}.", *_first([run_title(key) for key in keys], most)]
     return lines or ["Nothing to compare with the previous batch."]
 
 

@@ -31,7 +31,7 @@ CARD_TERMS = {
     "limit depends on the length of the test; for a test longer than a path, drift is reported too seldom.",
     "Checksummed": "One hash covers the network and the card. Test results are kept beside them.",
 }
-SECTIONS = {
+CARD_SECTIONS = {
     "learning": "Training",
     "doing": "Decisions",
     "test": "Out of sample",
@@ -54,6 +54,8 @@ def card_html(name: str, facts: Mapping[str, str], **content: Any) -> str:
         Running(f"{name}: model card"),
         name=name,
         facts=facts_blocks(facts),
-        sections=[{"id": k, "name": words} for k, words in SECTIONS.items() if k != "test" or content.get("figures")],
+        sections=[
+            {"id": k, "name": words} for k, words in CARD_SECTIONS.items() if k != "test" or content.get("figures")
+        ],
         **dict.fromkeys(OPTIONAL) | content,
     )

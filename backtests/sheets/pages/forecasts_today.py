@@ -6,11 +6,11 @@ from pathlib import Path
 
 from backtests.inference.estimates import INTERVAL_LEVEL, Estimate, NotAvailable, why_not
 from backtests.sheets.pages.forecast_worth import worth_numbers, worth_parts, worth_words
-from backtests.sheets.parts import Filled, Folded, Part, Words, section_blocks
+from backtests.sheets.parts import FilledTemplate, Folded, Part, Words, section_blocks
 from backtests.sheets.pictures.today import forecasts_picture, history_picture, intervals_picture
 from backtests.sheets.render import render, write_report
 from backtests.sheets.sections.conventions import settings_text
-from backtests.sheets.sections.forecasts import WORDS, lines_table, measures_table, numbers_of
+from backtests.sheets.sections.forecasts import FORECAST_WORDS, forecast_numbers, lines_table, measures_table
 from backtests.sheets.tables import Block
 from backtests.studies.forecasts.today import ForecastsToday
 from backtests.studies.forecasts.worth import Worth
@@ -23,8 +23,8 @@ from foundation.paper.wording import age_words, counted, number, percent
 PAGE, CARD_SHEET = "forecast", "card.html"
 FORECAST_PAGE = f"{PAGE}.html"
 R2_RETURNS, R2_VARIANCE = "R² over the mean so far", "R² of log variance over the random walk"
-CARD_TERMS = ("R² of returns", "R² of variance", "Beyond chance", "Interval of a forecast")
-TERMS = {
+SKILL_TERMS = ("R² of returns", "R² of variance", "Beyond chance", "Interval of a forecast")
+FORECAST_TERMS = {
     "Worth": "The gain in Sharpe ratio by the forecast's tilts, times the volatility without them: return a year after "
     "costs at one risk, on the days of the file's test. The tilts have a tracking error of 2 % a year by the "
     "forecast's covariance, inside the ranges of the file, whether they were earned or not.",
@@ -55,7 +55,7 @@ def write_forecasts_page(
     run    : identity of the run: words by name.
     """
     sheet = forecasts_sheet(name, found, made) | {"source": "; ".join(run.values())}
-    numbers = {"portfolio": name, "use": use_words(found, made[found.champion])} | numbers_of(found)
+    numbers = {"portfolio": name, "use": use_words(found, made[found.champion])} | forecast_numbers(found)
     worths = {key: worth_numbers(one) for key, one in made.items()}
     told = plain_json(numbers | {"worth": worths}, missing_as_null=True)
     day = f"{found.market.dates[-1]:%Y-%m-%d}"
@@ -89,7 +89,7 @@ def forecasts_sheet(name: str, found: ForecastsToday, made: Mapping[str, Worth |
             ("worth", "Worth", "What it was worth", worths),
             ("history", "History", "What was expected, and what came", _history(found, champion)),
         ]),
-        "terms": TERMS,
+        "terms": FORECAST_TERMS,
     }  # fmt: skip
 
 
@@ -120,9 +120,9 @@ def write_card_page(card: Path, found: ForecastsToday, name: str) -> Path:
         "sections": section_blocks([
             ("skill", "Skill", "Skill so far, against naive forecasts", _skill(found, [name])),
             ("history", "History", "What was expected, and what came", _history(found, name)),
-            ("model", "Model", "Model and data", [Filled("settings.html.j2", settings_text(model))]),
+            ("model", "Model", "Model and data", [FilledTemplate("settings.html.j2", settings_text(model))]),
         ]),
-        "terms": {term: words for term, words in TERMS.items() if term in CARD_TERMS},
+        "terms": {term: words for term, words in FORECAST_TERMS.items() if term in SKILL_TERMS},
     }  # fmt: skip
     return write_whole(card.with_name(CARD_SHEET), render("report.html.j2", Running(f"{name}: card"), sheet=sheet))
 
@@ -189,7 +189,7 @@ def _skill(found: ForecastsToday, names: list[str]) -> list[Part]:
         for measure, of in ((R2_RETURNS, "returns"), (R2_VARIANCE, "variance")):
             if measure in measures:
                 rows[f"{name}: {of}"] = measures[measure]
-    parts: list[Part] = [Words(WORDS, "intro")]
+    parts: list[Part] = [Words(FORECAST_WORDS, "intro")]
     if rows:
         caption = (
             f"R² of each forecast at month ends so far, with {percent(INTERVAL_LEVEL, 0)} intervals. Right of zero it "

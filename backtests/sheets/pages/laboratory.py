@@ -18,7 +18,7 @@ from backtests.laboratory.simulated_market import WARM_UP, YEARS
 from backtests.laboratory.study import Study
 from backtests.sheets.parts import facts_blocks
 from backtests.sheets.pictures.laboratory.gaps import ladder_picture, laws_picture, markets_picture
-from backtests.sheets.pictures.laboratory.region import region_picture
+from backtests.sheets.pictures.laboratory.region import optimal_region_picture
 from backtests.sheets.pictures.sweep.cost_tracking import cost_tracking_picture
 from backtests.sheets.pictures.sweep.styles import family_styles
 from backtests.sheets.render import render
@@ -32,14 +32,14 @@ from foundation.tolerances import TRACKING
 ASSETS = ("the first asset", "the second asset")  # on the axes of a region
 SHOWN_YEARS = 5  # of the path in the region
 LOSS_TOLERANCE = 1.0  # bp a year
-LOSSES = ("loss", "cost", "tracking")  # J and its two parts
-CURVES = (OPTIMUM, "band to target", "band to edge", "tracking error")  # of the plane; of other families a point
+LOSS_COLUMNS = ("loss", "cost", "tracking")  # J and its two parts
+DRAWN_CURVES = (OPTIMUM, "band to target", "band to edge", "tracking error")  # of the plane; of other families a point
 INVESTED: dict[str, Any] = {
     "title": "Fully invested portfolios",
     "words": "Without cash every trade needs a counterpart, and costs on both sides. With three assets the optimum is "
     "known; with more, rules are held against a bound from below.",
 }
-SECTIONS = {
+LABORATORY_SECTIONS = {
     "ladder": (
         "How far is each rule from the optimum?",
         "On the same simulated paths, so that sampling noise cancels.",
@@ -65,7 +65,7 @@ def frontier_table(study: Study) -> pd.DataFrame:
 
     Returns : a row a rule, with columns as `plane` takes them.
     """
-    curves = study.curves[study.curves["family"].isin(CURVES)].copy()
+    curves = study.curves[study.curves["family"].isin(DRAWN_CURVES)].copy()
     chosen = {family: setting_words(given) for family, given in study.tuned.settings.items()}
     curves["point"] = [_point(r["family"], r["policy"], chosen) for r in curves.to_dict("records")]
     curves["policy"] = [f"{family}, {point}" for family, point in zip(curves["family"], curves["point"], strict=True)]
@@ -80,7 +80,7 @@ def frontier_table(study: Study) -> pd.DataFrame:
 
 
 def _is_on_a_curve(name: str) -> bool:
-    return name == OPTIMUM or name.removeprefix("tuned ") in CURVES or name.startswith("5 points ")
+    return name == OPTIMUM or name.removeprefix("tuned ") in DRAWN_CURVES or name.startswith("5 points ")
 
 
 def _point(family: str, setting: str, chosen: Mapping[str, str]) -> str:
@@ -100,10 +100,10 @@ def laboratory_pictures(study: Study) -> dict[str, Picture]:
     return {
         "ladder": ladder_picture(study.table, OPTIMUM),
         "frontier": replace(drawn, title="Tracking error against cost", caption=_frontier_caption(study)),
-        "region": region_picture(study.region, study.sample().head(weeks), ASSETS),
+        "region": optimal_region_picture(study.region, study.sample().head(weeks), ASSETS),
         "laws": laws_picture(*study.scaling_laws),
         "markets": markets_picture(study.markets),
-        "three": region_picture(study.three, study.sample_of_three().head(weeks), ASSETS, name="three"),
+        "three": optimal_region_picture(study.three, study.sample_of_three().head(weeks), ASSETS, name="three"),
     }
 
 
@@ -211,7 +211,7 @@ def _gap(row: Mapping[str, Any], name: str, factor: float, digits: int, missing:
 
 
 RESULTS: tuple[Shown | Column, ...] = (
-    *(Column(loss, loss, METRICS["loss"].unit, digits=3) for loss in LOSSES),
+    *(Column(loss, loss, METRICS["loss"].unit, digits=3) for loss in LOSS_COLUMNS),
     Column("turnover", "turnover", METRICS["turnover"].unit, 100.0, 1),
     Column("events", "trades", METRICS["trades"].unit, digits=1),
     Shown("", "above the optimum", METRICS["loss"].unit, lambda row: _gap(row, "gap", 1.0, 3, "–")),
@@ -238,11 +238,11 @@ def _estimate(figures: Mapping[str, Any], name: str) -> Estimate:
 def laboratory_text(study: Study) -> str:
     """A short table and the results in words, for a terminal."""
     rows = [
-        ["rule", *LOSSES, "trades", "above optimum", ""],
-        ["", *(METRICS["loss"].narrow_unit for _ in LOSSES), METRICS["trades"].narrow_unit, "%", ""],
+        ["rule", *LOSS_COLUMNS, "trades", "above optimum", ""],
+        ["", *(METRICS["loss"].narrow_unit for _ in LOSS_COLUMNS), METRICS["trades"].narrow_unit, "%", ""],
     ]
     for name, r in records(study).items():
-        losses = [number(r[c]) for c in LOSSES]
+        losses = [number(r[c]) for c in LOSS_COLUMNS]
         rows.append([name, *losses, number(r["events"], 1), _gap(r, "relative", 100.0, 1, ""), r["verdict"]])
     sentences = map(wrapped, [lead(study), *findings(study)])
     return f"{text_table(rows, left=1, last_left=True)}\n\n" + "\n".join(sentences)
@@ -266,7 +266,7 @@ def laboratory_html(study: Study, run: Mapping[str, str] | None = None) -> str:
     drawn = laboratory_pictures(study)
     sections = [
         {"id": name, "title": title, "words": words, "picture": drawn[name]}
-        for name, (title, words) in SECTIONS.items()
+        for name, (title, words) in LABORATORY_SECTIONS.items()
     ]
     return render(
         "laboratory.html.j2",

@@ -5,7 +5,7 @@ from pathlib import Path
 
 from backtests.comparison.paired import PairedBacktests
 from backtests.evaluation.policy_risk import policy_risk
-from backtests.sheets.parts import Filled, Folded, Part, Words, facts_blocks, section_blocks, sheet_pictures
+from backtests.sheets.parts import FilledTemplate, Folded, Part, Words, facts_blocks, section_blocks, sheet_pictures
 from backtests.sheets.pictures.comparison.timeline import trading_picture
 from backtests.sheets.pictures.comparison.weights import weights_picture
 from backtests.sheets.pictures.comparison.years import year_table, years_picture
@@ -89,7 +89,7 @@ class PairedSheet:
             ("risk", "Risk", policies_risk_parts(risk, looks)),
             ("years", "Years", [years_picture(year_table(played), styles, name)]),
             ("costs", "Costs", [trading, costs_table(paired, looks)]),
-            ("conventions", "Conventions", [Filled("single_terms.html.j2", terms)]),
+            ("conventions", "Conventions", [FilledTemplate("single_terms.html.j2", terms)]),
         ]
 
 

@@ -11,10 +11,10 @@ import numpy as np
 
 from backtests.inference.evidence import holm
 from backtests.sheets.parts import Part, Words, facts_blocks, section_blocks, sheet_pictures
-from backtests.sheets.pictures.plan import plan_amounts_picture, plan_fan_picture, rounded
+from backtests.sheets.pictures.plan import plan_amounts_picture, plan_fan_picture, rounded_down
 from backtests.sheets.render import render
 from backtests.sheets.tables import Block, Looks, Shown, day, records_table, table
-from backtests.today.plan import AS_IT_IS, LEVELS, MEDIAN, OTHER_PATHS, Amount, Chance, LifeOfPlan
+from backtests.today.plan import AS_IT_IS, MEDIAN, OTHER_PATHS, WEALTH_LEVELS, Amount, Chance, LifeOfPlan
 from foundation.arrays import Array
 from foundation.files import write_whole
 from foundation.paper.files import picture_records, write_pictures
@@ -28,8 +28,8 @@ from research.market.calendars import DAYS_PER_YEAR
 from research.portfolio.plan import HISTORY, MONTHS_A_YEAR, Plan
 
 SHEET, NUMBERS = "plan.html", "plan.json"
-SCHEMA = 1  # of plan.json: docs/schemas/plan-1.json
-STYLE = LineStyle("sky", width=1.5)
+PLAN_SCHEMA = 1  # of plan.json: docs/schemas/plan-1.json
+PLAN_STYLE = LineStyle("sky", width=1.5)
 FAST = 0.15  # log return a year, beyond which a warning names the asset
 SIGNIFICANT = 0.05  # of differences between policies, after Holm
 
@@ -69,7 +69,7 @@ def plan_sheet(life: LifeOfPlan, run: Mapping[str, str], notes: Sequence[str] = 
         ),
         "verdict": answer_words(life),
         "reasons": facts_blocks({"Policies": policies_words(life), "Doubt": doubt_words(life)}),
-        "colour": STYLE.colour,
+        "colour": PLAN_STYLE.colour,
         "columns": [{"name": life.shown}],
         "headline": _headline(life),
         "warnings": plan_warnings(life, notes),
@@ -98,7 +98,7 @@ def plan_text(life: LifeOfPlan, notes: Sequence[str] = ()) -> str:
     for name, one in life.policies.items():
         failed = one.failed
         interval = f"{number(100 * failed.low, 1)} to {number(100 * failed.high, 1)}"
-        cells = f"{number(100 * failed.value, 1):>9}  {interval:<12}  {rounded(one.safe.value):>11}"
+        cells = f"{number(100 * failed.value, 1):>9}  {interval:<12}  {rounded_down(one.safe.value):>11}"
         lines.append(f"{name:<{wide}}  {cells}  {amount(one.left[MEDIAN]):>11}  {amount(one.taxes):>{len(taxes)}}")
     warned = [f"Warning: {said}" for said in plan_warnings(life, notes)]
     return "\n".join([*lines, *([""] if warned else []), *warned])
@@ -119,7 +119,7 @@ def _interval(chance: Chance) -> str:
 
 
 def _range(found: Amount, basis: str) -> str:
-    return f"{rounded(found.value)} {basis} a year ({rounded(found.low)} to {rounded(found.high)})"
+    return f"{rounded_down(found.value)} {basis} a year ({rounded_down(found.low)} to {rounded_down(found.high)})"
 
 
 def answer_words(life: LifeOfPlan) -> str:
@@ -295,7 +295,7 @@ def _headline(life: LifeOfPlan) -> list[dict[str, str]]:
     one, basis = life.policies[life.shown], life.portfolio.basis
     shown = [
         ("Fails", f"% within {life.plan.years} years", number(100 * one.failed.value, 1)),
-        ("Safe amount", f"{basis} a year, at {_odds(life.plan.probability)}", rounded(one.safe.value)),
+        ("Safe amount", f"{basis} a year, at {_odds(life.plan.probability)}", rounded_down(one.safe.value)),
         ("Left", f"{basis} in today's money, median", amount(one.left[MEDIAN])),
         ("Lowest year", f"{basis} in the leanest, 5 %", amount(one.lowest)),
         ("Taxes", f"{basis} paid in all years, mean", amount(one.taxes)),
@@ -307,16 +307,16 @@ def _headline(life: LifeOfPlan) -> list[dict[str, str]]:
 
 
 def _left(life: LifeOfPlan) -> list[Part]:
-    return [plan_fan_picture(life, STYLE), _policies(life)]
+    return [plan_fan_picture(life, PLAN_STYLE), _policies(life)]
 
 
 def _policies(life: LifeOfPlan) -> Block:
     basis = life.portfolio.basis
     columns = [
         Shown("failed", "fails", "%", lambda c: _points(c.value, c.low, c.high)),
-        Shown("safe", "safe amount", f"{basis} a year", lambda found: rounded(found.value)),
+        Shown("safe", "safe amount", f"{basis} a year", lambda found: rounded_down(found.value)),
         Shown("worse", "against the first", "points", lambda w: _points(*w, signed=True) if any(w) else "–"),
-        *(Shown("left", f"left, {100 * level:g} %", basis, partial(_of, k)) for k, level in enumerate(LEVELS)),
+        *(Shown("left", f"left, {100 * level:g} %", basis, partial(_of, k)) for k, level in enumerate(WEALTH_LEVELS)),
         Shown("taken", "spent", f"{basis} a year", amount),
         Shown("taxes", "taxes paid", f"{basis} in all years", amount),
         Shown("costs", "costs of trading", f"{basis} in all years", amount),
@@ -349,12 +349,12 @@ def _amounts(life: LifeOfPlan) -> list[Part]:
     )  # fmt: skip
     if not life.curve:
         return [Words("A safe amount is known of rules that begin with an amount above zero.", ""), lasted]
-    return [plan_amounts_picture(life, STYLE), lasted]
+    return [plan_amounts_picture(life, PLAN_STYLE), lasted]
 
 
 def _depends(life: LifeOfPlan) -> list[Part]:
     few = f"{min(life.paths, OTHER_PATHS):,} futures"
-    rows = [[words, _interval(chance), rounded(safe.value)] for words, (chance, safe) in life.changes.items()]
+    rows = [[words, _interval(chance), rounded_down(safe.value)] for words, (chance, safe) in life.changes.items()]
     rows += [["the mean return known", _interval(life.known), "–"]]
     rows += [[f"futures by the law “{law}”", _interval(chance), "–"] for law, chance in life.laws.items()]
     heads: list[str | tuple[str, str]] = [
@@ -397,7 +397,7 @@ def plan_numbers(
     notes : notes on policies that were not played.
     """
     content = {
-        "schema": SCHEMA,
+        "schema": PLAN_SCHEMA,
         "run": dict(run),
         "portfolio": life.portfolio.name,
         "date": day(life.portfolio.date),
@@ -411,7 +411,7 @@ def plan_numbers(
         "sample": {"first": day(life.sample[0]), "last": day(life.sample[1])},
         "log_growth": {"mean": life.growth[0], "standard_error": life.growth[1], "assets": dict(life.growths)},
         "shown": life.shown,
-        "levels": list(LEVELS),
+        "levels": list(WEALTH_LEVELS),
         "policies": {name: asdict(one) for name, one in life.policies.items()},
         "left_out": dict(life.left_out),
         "mean_known": asdict(life.known),

@@ -15,7 +15,7 @@ from backtests.inference.estimates import INTERVAL_LEVEL, Estimate
 from backtests.laboratory.learned.optimality_gap import region_of, why_no_optimum
 from backtests.laboratory.learned.partial_dependence import distance_outside
 from backtests.laboratory.learned.results import loss_of, with_optimality_gaps
-from backtests.laboratory.learned.saved import SHEET, SavedPolicies, loss, read_policies, write_results
+from backtests.laboratory.learned.saved import SHEET, SavedPolicies, loss_on_card, read_saved_policies, write_results
 from backtests.sheets.pages.card_words import ANSWERS, CARD_TERMS, card_html
 from backtests.sheets.pages.policy_catalog import holds_words, learner_words, saw_words
 from backtests.sheets.pages.universal_card import write_universal_card
@@ -32,11 +32,11 @@ from foundation.paper.picture import Picture
 from foundation.paper.wording import MINUS, counted, listed, number, percent
 from research.learning import LearnedPolicy
 from research.learning.checksummed import CARD
-from research.learning.drift import Drift
+from research.learning.drift import FeatureDrift
 from research.learning.policy_folder import read_card
 from research.learning.universal.rule import UNIVERSAL_FORMAT
 
-COLUMNS = (
+SEED_FIGURES = (
     METRICS["loss_training"],
     METRICS["loss"].labelled("loss, out of sample"),
     *(METRICS[key] for key in ("cost", "tracking_error", "growth", "sharpe", "max_drawdown", "turnover", "trades")),
@@ -52,14 +52,14 @@ GAPS = (
         lambda r: Estimate(r["gap"], r["lower"], r["upper"], INTERVAL_LEVEL).times(100.0).text(),
     ),
 )
-LINES = (
+CARD_LINES = (
     Column("target", "target", "% of NAV", 100.0, 1),
     Column("half_width", "closed-form half-width", "points", 100.0),
     Shown("variance", "volatility", "% a year", lambda variance: number(100.0 * np.sqrt(variance), 1)),
     Column("cost", "cost", "bp a side", digits=1),
 )
-NEEDED = ("saw", "objective", "settings", "action", "steps", "targets", "versions")  # of a card that is shown
-FEW = 3  # assets that a sentence names
+NEEDED_FACTS = ("saw", "objective", "settings", "action", "steps", "targets", "versions")  # of a card that is shown
+FEW_NAMED = 3  # assets that a sentence names
 IN_THE_MEAN = (
     "A learned band may depend on the gaps and on the market; here age, volatility and market return are at their "
     "training means."
@@ -75,9 +75,9 @@ def write_card(folder: str | Path) -> Path:
     folder = Path(folder)
     if (folder / CARD).exists() and read_card(folder).get("format") == UNIVERSAL_FORMAT:
         return write_universal_card(folder)
-    found = read_policies(folder)
+    found = read_saved_policies(folder)
     for seed, card in found.cards.items():
-        if missing := [name for name in NEEDED if name not in card]:
+        if missing := [name for name in NEEDED_FACTS if name not in card]:
             raise DataError(
                 f"the card in {found.folders[seed]} does not have {listed(missing)}, as those of a page must. Read its "
                 f"{CARD} itself, or train the policy again."
@@ -155,9 +155,9 @@ def _facts(card: Mapping[str, Any], found: SavedPolicies) -> dict[str, str]:
 
 def _lead(name: str, found: SavedPolicies) -> str:
     card = found.cards[found.representative]
-    own, closed = loss(card), loss(card, "closed_form")
+    own, closed = loss_on_card(card), loss_on_card(card, "closed_form")
     lines = card["targets"][-1]["target"]
-    held = holds_words(card) if len(lines) <= FEW else f"the target of {len(lines)} assets"
+    held = holds_words(card) if len(lines) <= FEW_NAMED else f"the target of {len(lines)} assets"
     text = f"{name} chooses {ANSWERS[card['action']]}; target: {held}; trained with {learner_words(card)}"
     if own is None:
         return f"{text}."
@@ -207,7 +207,7 @@ def _figures(found: SavedPolicies) -> Block:
     seeds = {
         str(seed): found.results["seeds"][str(seed)] for seed in found.cards if str(seed) in found.results["seeds"]
     }
-    return records_table(caption, COLUMNS, seeds, Looks(chosen=str(found.representative)), head="seed")
+    return records_table(caption, SEED_FIGURES, seeds, Looks(chosen=str(found.representative)), head="seed")
 
 
 def _gaps(found: SavedPolicies) -> Block | None:
@@ -231,14 +231,14 @@ def _lines(card: Mapping[str, Any]) -> Block:
         f"The last of {counted(len(card['targets']), 'target')}, measured on {today['days']:,} days from "
         f"{today['first_day']} on; {percent(today['share_of_worlds'], 0)} of its simulated paths hold it"
     )
-    return records_table(caption, LINES, records, head="asset")
+    return records_table(caption, CARD_LINES, records, head="asset")
 
 
 def _seen(card: Mapping[str, Any], results: Mapping[str, Any]) -> Block | None:
     """The features that the policy saw in training, and the distance of the test from them; None if not recorded."""
     if "lengths" not in card.get("observed", {}):
         return None
-    drifts = {d["feature"]: Drift(**d) for d in results.get("drift", ())}
+    drifts = {d["feature"]: FeatureDrift(**d) for d in results.get("drift", ())}
 
     def quantile(part: float) -> Callable[[Mapping[str, Any]], str]:
         return lambda f: f"{f['values'][int(np.searchsorted(f['shares'], part))]:.3g}".replace("-", MINUS)
@@ -250,7 +250,7 @@ def _seen(card: Mapping[str, Any], results: Mapping[str, Any]) -> Block | None:
         Shown("farthest", "largest on training paths", form=lambda farthest: number(farthest[0])),
     ]
 
-    def met(form: Callable[[Drift], str]) -> Callable[[str], str]:
+    def met(form: Callable[[FeatureDrift], str]) -> Callable[[str], str]:
         return lambda name: form(drifts[name]) if name in drifts else ""
 
     if drifts:

@@ -4,7 +4,7 @@ from collections.abc import Iterable, Mapping
 from pathlib import Path
 from typing import Any
 
-from backtests.laboratory.learned.saved import CARD_RESULTS, checksums_of, loss
+from backtests.laboratory.learned.saved import CARD_RESULTS, checksums_of, loss_on_card
 from backtests.runs.folder import run_folders, run_places
 from foundation.arguments import is_number, shown
 from foundation.errors import DataError
@@ -16,7 +16,7 @@ from research.learning.card_shape import SHAPES
 from research.learning.checksummed import CARD
 from research.learning.policy_folder import POLICY_FIX, read_card
 
-SHIPPED = ROOT / "data" / "policies"
+SHIPPED_POLICIES = ROOT / "data" / "policies"
 LEARNER_NAMES = {"ppo": "PPO", "gradient": "the gradient"}
 NOTE = (
     "loss: J on simulated training paths; gap: J above the optimum if this is known and the card was written, "
@@ -26,7 +26,7 @@ HEADS = ["policy", "learner", "holds", "saw", "seed", "loss", "gap", "to the"]
 UNITS = ["", "", "", "", "", "bp/year", "%", ""]
 
 
-def policy_folders(reports: Path | None = None, shipped: Path = SHIPPED) -> list[Path]:
+def policy_folders(reports: Path | None = None, shipped: Path = SHIPPED_POLICIES) -> list[Path]:
     """Folders with a card: those that are shipped, then every seed of every run."""
     found = [path.parent for path in sorted(shipped.glob(f"**/{CARD}"))]
     runs = (run for place in ([reports] if reports else run_places()) for run in run_folders(place))
@@ -104,7 +104,7 @@ def _card(folder: Path) -> dict[str, Any]:
 
 
 def _row(folder: Path, card: Mapping[str, Any]) -> list[str]:
-    own, closed, known = loss(card), loss(card, "closed_form"), _gap(folder, card)
+    own, closed, known = loss_on_card(card), loss_on_card(card, "closed_form"), _gap(folder, card)
     for_j = card.get("settings", {}).get("reward", {}).get("objective", 1.0) > 0.0  # else J is not what it learned for
     gap = known if known is not None else (own / closed - 1.0 if own is not None and closed and for_j else None)
     to = "" if gap is None else "optimum" if known is not None else "closed form"

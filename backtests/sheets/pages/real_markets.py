@@ -29,7 +29,7 @@ from foundation.paper.files import write_pictures
 from foundation.paper.render import Running
 from foundation.paper.wording import number
 
-SHEET = "study.html"  # file
+STUDY_FILE = "study.html"  # file
 FIRST = ("gradient", "closed form", "universal")  # whose cases are shown, as far as the study has them; others folded
 RELATIVE = (
     "J of each rule over that of a comparator: the geometric mean over cases with its 95 % interval, and the verdict "
@@ -79,8 +79,8 @@ def write_study_sheet(folder: Path, study: Study) -> Path:
     """Write study.html, and each picture as figures/<name>.csv and .svg, into a folder, which exists."""
     sheet = study_sheet(study)
     write_pictures(folder, sheet_pictures(sheet))
-    write_whole(folder / SHEET, study_html(sheet))
-    return folder / SHEET
+    write_whole(folder / STUDY_FILE, study_html(sheet))
+    return folder / STUDY_FILE
 
 
 def _or_why(parts: Callable[[], Sequence[Part]]) -> list[Part]:

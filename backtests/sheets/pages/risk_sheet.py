@@ -27,7 +27,7 @@ from foundation.paper.wording import age_words, class_words, counted, listed, nu
 from research.market.quality import check_market, market_warnings
 
 SHEET, NUMBERS, DRIFT = "risk.html", "risk.json", "drift.csv"
-SCHEMA = 2  # of risk.json: docs/schemas/risk-2.json
+RISK_SCHEMA = 2  # of risk.json: docs/schemas/risk-2.json
 STYLE = LineStyle("sky", width=1.5)
 LINES = (
     Shown("asset_class", "class", form=class_words, words=True),
@@ -90,7 +90,7 @@ def risk_sheet(risk: HoldingsRisk, run: Mapping[str, str]) -> Block:
         "Losses": f"{_sample(risk)}, with returns of all assets",
         "Data": check_market(portfolio.market).line(),
     }
-    reasons = {"Drift": drift_words(risk), "Where risk comes from": source_words(risk)}
+    reasons = {"Drift": holdings_drift_words(risk), "Where risk comes from": source_words(risk)}
     return {
         "eyebrow": "Risk of today's holdings",
         "title": portfolio.name,
@@ -116,7 +116,7 @@ def risk_text(risk: HoldingsRisk) -> str:
     lines = [
         f"Risk of {portfolio.name!r}: {portfolio.nav:,.2f} {portfolio.basis} at {portfolio.date:%Y-%m-%d}",
         loss_words(risk),
-        drift_words(risk),
+        holdings_drift_words(risk),
         source_words(risk),
         "",
         f"{'asset':<{wide}}  weight  target    gap  outside  share of volatility (%)",
@@ -165,7 +165,7 @@ def future_words(found: FromToday) -> str:
     )
 
 
-def drift_words(risk: HoldingsRisk) -> str:
+def holdings_drift_words(risk: HoldingsRisk) -> str:
     """The assets outside their ranges and past the bands of the active policy, with the distances, in words."""
     drift, said = risk.drift(), []
     for column, where in (("outside_range", "its range"), ("outside_band", f"the band of {risk.policy}")):
@@ -308,7 +308,7 @@ def risk_numbers(risk: HoldingsRisk, run: Mapping[str, str], drawn: Sequence[Pic
     """
     portfolio = risk.portfolio
     content = {
-        "schema": SCHEMA,
+        "schema": RISK_SCHEMA,
         "run": dict(run),
         "portfolio": portfolio.name,
         "date": day(portfolio.date),

@@ -7,7 +7,7 @@ from typing import Any, cast
 
 import pandas as pd
 
-from backtests.attribution.exposures import Exposure, exposure_of
+from backtests.attribution.exposures import HeldExposure, exposure_of
 from backtests.comparison.descriptions.behaviour import Behaviour, behaviour_alone
 from backtests.comparison.descriptions.replays import Replays
 from backtests.comparison.descriptions.stress import StressTests, stress_tests, stress_without_portfolio
@@ -27,7 +27,7 @@ from backtests.inference.intervals import interval_records
 from backtests.inference.words import charged_words, grown_words
 from backtests.runs.kept import kept
 from backtests.runs.origin import Origin, identity, identity_numbers
-from backtests.sheets.parts import Filled, Folded, Part, Words, facts_blocks, section_blocks, sheet_pictures
+from backtests.sheets.parts import FilledTemplate, Folded, Part, Words, facts_blocks, section_blocks, sheet_pictures
 from backtests.sheets.pictures.comparison.timeline import growth_beside_picture, trading_picture
 from backtests.sheets.pictures.comparison.weights import weights_picture
 from backtests.sheets.pictures.comparison.years import year_table, years_picture
@@ -59,9 +59,9 @@ from research.rules import Rule
 from research.rules.protocol import long_name
 
 PAGE, NUMBERS = "sheet.html", "sheet.json"  # files
-SCHEMA = 2  # of sheet.json: docs/schemas/sheet-2.json
+SHEET_SCHEMA = 2  # of sheet.json: docs/schemas/sheet-2.json
 LAST = 60  # orders that are listed
-ORDERS = (
+SECTION_ORDERS = (
     Shown("booked", "booked", form=day),
     Shown("asset", "asset", words=True),
     Shown("side", "side", words=True),
@@ -105,7 +105,7 @@ class SingleSheet:
         return policy_risk(self.played, self.paired.benchmark)
 
     @cached_property
-    def exposure(self) -> Exposure:
+    def exposure(self) -> HeldExposure:
         """The holdings of the policy, and the sources of its risk."""
         return exposure_of(self.paired.reference, self.played, self.paired.benchmark.periods_per_year)
 
@@ -281,11 +281,11 @@ class SingleSheet:
         )
         shown = records_of(orders.iloc[::-1][:LAST])
         newest = f"The newest {LAST} orders" if len(orders) > LAST else f"All {counted(len(orders), 'order')}"
-        return [Words(text), Folded(newest, [records_table("Orders, the newest first", ORDERS, shown)])]
+        return [Words(text), Folded(newest, [records_table("Orders, the newest first", SECTION_ORDERS, shown)])]
 
     def _conventions(self) -> list[Part]:
         terms = measure_terms(self.paired) | {"target": self._target}
-        return [Filled("single_terms.html.j2", terms), *settings_parts(self.settings)]
+        return [FilledTemplate("single_terms.html.j2", terms), *settings_parts(self.settings)]
 
     # -- numbers -----------------------------------------------------------------------------------------------------
 
@@ -297,7 +297,7 @@ class SingleSheet:
         paired, played, name = self.paired, self.played, self.paired.reference
         shown = [metric for metrics in metric_groups(paired.benchmark).values() for metric in metrics]
         content = {
-            "schema": SCHEMA,
+            "schema": SHEET_SCHEMA,
             "run": identity_numbers(run),
             "portfolio": None if self.portfolio is None else self.portfolio.name,
             "policy": name,

@@ -22,9 +22,9 @@ from backtests.sheets.pictures.sweep.start_dates import start_dates_picture
 from backtests.sheets.pictures.sweep.styles import family_styles, policy_styles
 from backtests.sheets.render import render
 from backtests.sheets.tables import Block, Looks, by_name, records_table
-from backtests.sweeps.analysis import frontier, grid, rank_range
+from backtests.sweeps.analysis import grid, policy_frontier, rank_range
 from backtests.sweeps.findings import Findings, facts
-from backtests.sweeps.labels import at, conditions_words, in_order
+from backtests.sweeps.labels import at, by_configuration, conditions_words
 from backtests.sweeps.run import Sweep
 from backtests.sweeps.summary import own_conditions
 from foundation.dataclasses import dataclass, replace
@@ -36,9 +36,9 @@ from foundation.paper.render import Running
 
 __all__ = ["Findings", "NoPicture", "Pictures", "best_table", "sweep_cell", "sweep_pictures", "sweep_sheet"]
 
-SHEET = "sweep.html"  # file
+SWEEP_FILE = "sweep.html"  # file
 BEST = 12  # rows of the table of the best
-MOST_VALUES = 60  # values of an axis that a map has room for
+MAP_VALUES = 60  # values of an axis that a map has room for
 MAPS = (
     ("band", "to"),
     ("band", "cost_multiple"),
@@ -47,10 +47,10 @@ MAPS = (
     ("window", "calendar"),
 )
 LAGGED = ("loss", "tracking_error", "growth")
-STARTED = ("loss", "growth")
+START_METRICS = ("loss", "growth")
 LABELS = {"loss": "Loss J"}  # of a column, where it is not the metric's own
-COLUMNS = ("loss", "cost", "tracking_error", "tracking_error_own", "growth", "sharpe", "turnover", "trades")
-PICTURES = {
+SWEEP_COLUMNS = ("loss", "cost", "tracking_error", "tracking_error_own", "growth", "sharpe", "turnover", "trades")
+SWEEP_PICTURES = {
     **{f"map_{k}": f"map {k}" for k in range(1, len(MAPS) + 1)},
     "frontier": "frontier",
     "cost_ladder": "cost ladder",
@@ -58,7 +58,7 @@ PICTURES = {
     "start_fan": "start-date fan",
 }
 LADDERS = {"cost_ladder": "cost_multiple", "lag_ladder": "lag", "start_fan": "start"}
-SECTIONS = {
+SWEEP_SECTIONS = {
     "sample": ("What does the sample show?", "Configurations without common conditions cannot be ranked."),
     "map": ("Where is the best setting?", "Each cell is one configuration, or the mean of several."),
     "frontier": ("What does low tracking error cost?", "Lower and further left is better."),
@@ -107,7 +107,7 @@ class SweepSheet:
         page = self.page
         try:
             write_pictures(folder, self.pictures)
-            write_whole(folder / SHEET, page)
+            write_whole(folder / SWEEP_FILE, page)
         except BaseException:
             shutil.rmtree(folder / PICTURES_FOLDER, ignore_errors=True)
             raise
@@ -132,7 +132,7 @@ def sweep_sheet(
     Raises           : ConfigError for a table without rows, without the columns of a sweep, or with a figure that is
                        not finite.
     """
-    table = in_order(table)
+    table = by_configuration(table)
     parts = [_part(found, name, tracking_penalty, k) for k, (name, found) in enumerate(_findings(table, own).items())]
     running = Running(f"{title}: sweep results", run=(run or {}).get("Run", ""))
     return SweepSheet(title, facts_blocks({**facts(table), **(run or {})}), parts, running)
@@ -146,7 +146,7 @@ def sweep_cell(table: pd.DataFrame, *, title: str = "Sweep", own: Mapping[str, M
     own    : lag and start of each portfolio, by name.
     Raises : ConfigError for a table that cannot be drawn.
     """
-    table = in_order(table)
+    table = by_configuration(table)
     parts = [_words(found, name) for name, found in _findings(table, own).items()]
     return render("sweep_cell.html.j2", title=title, tried=facts(table)["Tried"], parts=parts)
 
@@ -168,11 +168,11 @@ def _part(found: Findings, name: str, tracking_penalty: float | None, k: int) ->
     """The section of one portfolio."""
     drawn = _pictures(found, tracking_penalty, f"_{k + 1}" if k else "")
     sections = []
-    for section, (heading, words) in SECTIONS.items():
+    for section, (heading, words) in SWEEP_SECTIONS.items():
         own = [p for key, p in drawn.items() if key.startswith(section)]
         if own:
             sections.append({"id": f"{section}{k or ''}", "title": heading, "words": words, "pictures": own})
-    missing = [f"No {PICTURES[name]}: {why}." for name, why in drawn.why.items() if name in LADDERS]
+    missing = [f"No {SWEEP_PICTURES[name]}: {why}." for name, why in drawn.why.items() if name in LADDERS]
     return {**_words(found, name), "sections": sections, "missing": missing}
 
 
@@ -198,7 +198,7 @@ class NoPicture:
 
     def __str__(self) -> str:
         """A sentence that says why there is no such picture."""
-        return f"No {PICTURES[self.name]}: {self.why}."
+        return f"No {SWEEP_PICTURES[self.name]}: {self.why}."
 
     __repr__ = __str__
 
@@ -240,12 +240,12 @@ def sweep_pictures(
 
 def _pictures(found: Findings, tracking_penalty: float | None, key: str) -> Pictures:
     if not found.common:
-        why = dict.fromkeys(PICTURES, "the policies have no common conditions")
+        why = dict.fromkeys(SWEEP_PICTURES, "the policies have no common conditions")
         return Pictures({"sample": sample_picture(found.table, found.metric, f"sample{key}")}, why)
     families = family_styles(found.families)
     styles = policy_styles(found.rivals, families)
     drawn = _maps(found, key)
-    points = frontier(found.table, found.now)
+    points = policy_frontier(found.table, found.now)
     if (points["drawn"] & (points["cost"] > 0.0) & (points["gap"] > 0.0)).sum() > 1:
         drawn["frontier"] = cost_tracking_picture(
             points, families, tracking_penalty, conditions_words(found.now), f"frontier{key}"
@@ -260,9 +260,9 @@ def _pictures(found: Findings, tracking_penalty: float | None, key: str) -> Pict
 
     if lagged := ladders("lag", LAGGED):
         drawn["lag_ladder"] = lag_ladder_picture(lagged, styles, found.others("lag"), f"lag_ladder{key}")
-    if started := ladders("start", STARTED):
+    if started := ladders("start", START_METRICS):
         drawn["start_fan"] = start_dates_picture(started, styles, found.others("start"), f"start_fan{key}")
-    return Pictures(drawn, {name: _why(found, name) for name in PICTURES if name not in drawn})
+    return Pictures(drawn, {name: _why(found, name) for name in SWEEP_PICTURES if name not in drawn})
 
 
 def _why(found: Findings, name: str) -> str:
@@ -295,7 +295,7 @@ def _maps(found: Findings, key: str) -> dict[str, Picture]:
                 rows = rows[rows[axis] == best[axis]]
         counts = [len(rows[axis].unique()) if axis in rows else 0 for axis in (x, y)]
         cells = len(rows.drop_duplicates([x, y])) if min(counts) > 1 else 0
-        if min(counts) > 1 and max(counts) <= MOST_VALUES and 2 * cells > counts[0] * counts[1]:  # and not mostly holes
+        if min(counts) > 1 and max(counts) <= MAP_VALUES and 2 * cells > counts[0] * counts[1]:  # and not mostly holes
             name = f"map_{len(drawn) + 1}"
             drawn[name] = heat_map_picture(grid(own, x, y, found.metric, held), name + key)
     return drawn
@@ -323,7 +323,9 @@ def best_table(found: Findings) -> Block:
     rank = rank_range(found.table, found.metric)
     ranks = rank.rename(columns={"best": "first", "worst": "last"})[["first", "last"]]
     records = by_name(rows.join(ranks, on="policy"), "policy")
-    shown: list[Column] = [METRICS[key].labelled(LABELS.get(key, METRICS[key].label)) for key in COLUMNS if key in rows]
+    shown: list[Column] = [
+        METRICS[key].labelled(LABELS.get(key, METRICS[key].label)) for key in SWEEP_COLUMNS if key in rows
+    ]
     if (rows["tracking_error"] - rows["tracking_error_own"]).abs().max() < 1e-9:
         shown = [row for row in shown if row.key != "tracking_error_own"]
     ends_shown = [

@@ -9,7 +9,7 @@ import numpy as np
 from backtests.inference.estimates import INTERVAL_LEVEL, NotAvailable
 from backtests.sheets.parts import Folded, Part, Words, section_blocks
 from backtests.sheets.pictures.risk_contributions import risk_shares_picture
-from backtests.sheets.pictures.today import intervals_picture, weights_picture
+from backtests.sheets.pictures.today import intervals_picture, target_weights_picture
 from backtests.sheets.render import render, write_report
 from backtests.sheets.tables import Block, table
 from backtests.sheets.tilts import TILT, tilt_columns, tilt_numbers, tilt_table, tilt_words
@@ -30,12 +30,12 @@ PAGE = "allocate"
 TARGETS_PAGE = f"{PAGE}.html"
 LIMITS_SHOWN = 6  # limits that are named of those that bind
 INPUTS_SHOWN = 5  # inputs that move the weights most
-ASSETS_SHOWN = 6  # assets in the text of a terminal: those farthest from their targets
+ASSETS_IN_TEXT = 6  # assets in the text of a terminal: those farthest from their targets
 NO_TRADE = 5e-4  # of NAV: a turnover that is shown as 0.0 %
-STRATEGIC = "your strategic target"
+STRATEGIC_WORDS = "your strategic target"
 SENSITIVITY = "What moves these weights: inputs of the estimate, each one standard error higher, the others as they are"
 STATUS = {"optimal": "to optimality", "optimal_inaccurate": "to reduced accuracy"}
-TERMS = {
+TARGET_TERMS = {
     "Clearly better": "A Sharpe ratio (excess return over volatility, a year) that differs by the test of Ledoit and "
     "Wolf (2008) at 5 %, Holm-adjusted for the number of comparisons. Each target is held from {row} to {row} "
     "without costs. A target that was written down later than these days may have been chosen by what came of them.",
@@ -55,7 +55,7 @@ def _terms(found: TargetsToday) -> dict[str, str]:
     window = at_frequency(YARDSTICK, year).window
     return {
         term: words.format(window=window, rows=row_count(window, year), row=row_name(year))
-        for term, words in TERMS.items()
+        for term, words in TARGET_TERMS.items()
     }
 
 
@@ -90,12 +90,12 @@ def targets_sheet(found: TargetsToday) -> Block:
         "eyebrow": "Targets of today",
         "title": found.portfolio.name,
         "subtitle": f"{_title(found)}; {_head(found, judged)}",
-        "headlines": [use_words(found)],
+        "headlines": [target_use_words(found)],
         "sentences": [test_words(found)],
         "warnings": found.notes,
         "age": age_words(found.date.date()),
         "sections": section_blocks([
-            ("weights", "Weights", "Weights held and wanted", [weights_picture(found)]),
+            ("weights", "Weights", "Weights held and wanted", [target_weights_picture(found)]),
             ("why", "Reasons", "Why these weights", why),
             ("controls", "Controls", "Is it better than simple targets?", _controls(found)),
             ("targets", "Numbers", "All numbers", [Folded(f"The numbers of this target{more}", tables)]),
@@ -126,7 +126,7 @@ def targets_numbers(found: TargetsToday) -> dict[str, Any]:
     numbers_by_name = {
         "portfolio": found.portfolio.name,
         "date": f"{found.date:%Y-%m-%d}",
-        "use": use_words(found),
+        "use": target_use_words(found),
         "judged": found.judged.name,
         "targets": [numbers(target) for target in found.targets],
         "sharpe_less_judged": [
@@ -144,7 +144,7 @@ def targets_numbers(found: TargetsToday) -> dict[str, Any]:
 # -- a sentence of use -----------------------------------------------------------------------------------------------
 
 
-def use_words(found: TargetsToday) -> str:
+def target_use_words(found: TargetsToday) -> str:
     """The use of the target that is judged, in a sentence.
 
     "Hold" the strategic target where no control is clearly better, and another where it is clearly better than each;
@@ -154,7 +154,7 @@ def use_words(found: TargetsToday) -> str:
     """
     against, name = found.against_controls, _judged_name(found)
     if found.judged.tilts and np.array_equal(found.judged.weights, found.strategic.weights):
-        return f"Hold {STRATEGIC}: no forecast has earned a tilt{_trade_words(found, STRATEGIC)}."
+        return f"Hold {STRATEGIC_WORDS}: no forecast has earned a tilt{_trade_words(found, STRATEGIC_WORDS)}."
     trade = _trade_words(found, name if found.is_strategic else f"the target of {name}")
     if isinstance(against, NotAvailable):
         return f"Whether {name} is better than simple targets is not known{trade}."
@@ -193,7 +193,7 @@ def targets_brief(found: TargetsToday) -> str:
     """The sentence, the largest changes and the reasons, for a terminal."""
     judged, rows = found.judged, found.table(found.judged)
     order = (rows["target"] - rows["held"]).abs().sort_values(ascending=False, kind="stable").index
-    shown = [line for line in rows.index if line in set(order[:ASSETS_SHOWN])]
+    shown = [line for line in rows.index if line in set(order[:ASSETS_IN_TEXT])]
     cells = [["asset", "held", "target", "change", "share of risk"]]
     for line in shown:
         held, target, risk = (100.0 * float(rows[name][line]) for name in ("held", "target", "risk"))
@@ -203,7 +203,7 @@ def targets_brief(found: TargetsToday) -> str:
     more = len(rows) - len(shown)
     rest = f"\n{counted(more, 'smaller change')}: on the page, or with --full." if more else ""
     against = found.against_controls
-    said = [use_words(found)]
+    said = [target_use_words(found)]
     said += [test_words(found)] if isinstance(against, NotAvailable) else left_out_words(against)
     own = "" if found.date == found.portfolio.date else f"; those held are of {found.portfolio.date:%Y-%m-%d}"
     head = f"Weights at the close of {found.date:%Y-%m-%d}, % of NAV{own}"
@@ -216,7 +216,7 @@ def targets_brief(found: TargetsToday) -> str:
 
 def _judged_name(found: TargetsToday) -> str:
     active = found.portfolio.policy
-    return STRATEGIC if found.is_strategic else active if active in found.judged.policies else found.judged.name
+    return STRATEGIC_WORDS if found.is_strategic else active if active in found.judged.policies else found.judged.name
 
 
 def _trade_words(found: TargetsToday, target: str) -> str:

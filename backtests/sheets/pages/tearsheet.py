@@ -51,7 +51,7 @@ from research.orders import TradeList
 from research.rules import Threshold
 
 SHEET_PAGE = "tearsheet.html"
-SCHEMA = 4  # of tearsheet.json: docs/schemas/tearsheet-4.json
+TEARSHEET_SCHEMA = 4  # of tearsheet.json: docs/schemas/tearsheet-4.json
 
 
 @dataclass(frozen=True, eq=False)
@@ -198,7 +198,7 @@ def sheet_numbers(
     evidence, dates = comparison.evidence, comparison.backtests[comparison.reference].dates
     shown = [metric for metrics in metric_groups(comparison.benchmark).values() for metric in metrics]
     content = {
-        "schema": SCHEMA,
+        "schema": TEARSHEET_SCHEMA,
         "run": identity_numbers(run),
         "portfolio": comparison.portfolio.name,
         "lines": list(comparison.portfolio.market.assets),

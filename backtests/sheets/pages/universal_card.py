@@ -11,7 +11,7 @@ import numpy as np
 import pandas as pd
 
 from backtests.laboratory.learned.saved import SHEET, write_results
-from backtests.laboratory.learned.universal_gap import CLOSED, MARKET_KINDS, gap, kind_of, median, simulated_markets
+from backtests.laboratory.learned.universal_gap import CLOSED, MARKET_KINDS, gap, market_kind, median, simulated_markets
 from backtests.laboratory.simulated_market import BASE_CASE
 from backtests.laboratory.universal import lines_in
 from backtests.sheets.pages.card_words import ANSWERS, CARD_TERMS, card_html
@@ -27,7 +27,7 @@ from foundation.progress import bar
 from foundation.threads import one_thread
 from research.learning.universal.rule import Trained, load
 from research.rules.networks.equivariant import answers
-from research.rules.networks.features import REACH
+from research.rules.networks.features import ACTION_REACH
 
 MARKETS, PATHS = 40, 100  # that it is judged in
 DIGITS = 4  # of its gap that are kept: another processor may give other last bits
@@ -39,7 +39,7 @@ MEANT = {name: CARD_TERMS[name] for name in ("Loss J", "Closed form", "Checksumm
     "drawn at random; all policies of a market run on the same paths.",
 }
 
-GAPS = (
+MARKET_GAPS = (
     Shown("", "markets", form=lambda part: str(len(part))),
     *(
         column
@@ -55,7 +55,7 @@ GAPS = (
 def write_universal_card(folder: Path) -> Path:
     """Judge the network in a folder: `results.json` beside it, and its page; gives its path. Raises as `load` does."""
     path, policy = folder / SHEET, load(folder)
-    found = judged(policy)
+    found = judged_markets(policy)
     middle = median(found["universal"])
     above = {"gap": middle.value, "lower": middle.lower, "upper": middle.upper, "worst": found["universal"].max()}
     above = {name: round(float(share), DIGITS) for name, share in above.items()} | {"markets": len(found)}
@@ -69,7 +69,7 @@ def universal_html(name: str, policy: Trained, found: pd.DataFrame) -> str:
 
     name   : name of the policy.
     policy : policy with its card.
-    found  : a row a case; columns and units as `judged` gives them.
+    found  : a row a case; columns and units as `judged_markets` gives them.
     """
     card = policy.card
     return card_html(
@@ -90,13 +90,13 @@ def universal_html(name: str, policy: Trained, found: pd.DataFrame) -> str:
     )
 
 
-def judged(policy: Trained, markets: int = MARKETS, paths: int = PATHS) -> pd.DataFrame:
+def judged_markets(policy: Trained, markets: int = MARKETS, paths: int = PATHS) -> pd.DataFrame:
     """A row a market that it never met: its `kind`, `paths`, and gap to the optimum, see `universal_gap.gap`."""
     with one_thread():
         rows = []
         with bar(markets, "judging", "markets") as done:
             for k, market in enumerate(simulated_markets(markets)):
-                rows.append({"kind": kind_of(market), "paths": paths, **gap(market, policy, paths, k)})
+                rows.append({"kind": market_kind(market), "paths": paths, **gap(market, policy, paths, k)})
                 done.update()
     return pd.DataFrame(rows)
 
@@ -108,7 +108,7 @@ def worked_region(policy: Trained) -> Picture:
     def outside(gaps: Array) -> Array:
         action = np.empty(gaps.shape)
         answers(policy.net, policy.standard, lines, lines.target + gaps, action)
-        found: Array = (np.abs(gaps) - REACH**action * lines.half_width).max(axis=1)
+        found: Array = (np.abs(gaps) - ACTION_REACH**action * lines.half_width).max(axis=1)
         return found
 
     text = f"The laboratory's market: two assets and cash, {1e4 * BASE_CASE.costs[0]:g} bp a side, weekly decisions."
@@ -145,7 +145,7 @@ def _gaps(found: pd.DataFrame) -> Block:
         f"{found['paths'][0]:,} paths of ten years each; median standard error of one market's gap: {error} points"
     )
     there = {words: part for words, part in groups.items() if len(part)}
-    return records_table(caption, GAPS, there, Looks(chosen="all"), head="markets of")
+    return records_table(caption, MARKET_GAPS, there, Looks(chosen="all"), head="markets of")
 
 
 def _met(settings: Mapping[str, Any]) -> Block:

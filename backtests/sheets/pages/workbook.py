@@ -24,7 +24,7 @@ if TYPE_CHECKING:
 
 WORKBOOK = "figures.xlsx"  # in the folder of a run
 PER_CENT = ("total_return", "max_drawdown", "turnover", "target_return", "worst", "mean", "best", "median", "gains")
-UNITS = {**dict.fromkeys(PER_CENT, ("%", 100.0)), "cost": ("bp of NAV", BPS)}  # of columns: unit and factor
+FIGURE_UNITS = {**dict.fromkeys(PER_CENT, ("%", 100.0)), "cost": ("bp of NAV", BPS)}  # of columns: unit and factor
 
 
 def figures_workbook(comparison: Comparison, trades: TradeList | None, run: Origin | None) -> bytes:
@@ -87,7 +87,7 @@ def _columns(frame: pd.DataFrame, columns: Any, currency: str) -> pd.DataFrame:
     return pd.DataFrame({"policy": frame["policy"]} | shown)
 
 
-def _with_units(frame: pd.DataFrame, units: Mapping[str, tuple[str, float]] = UNITS) -> pd.DataFrame:
+def _with_units(frame: pd.DataFrame, units: Mapping[str, tuple[str, float]] = FIGURE_UNITS) -> pd.DataFrame:
     """The same in the units of display, which its heads name. units : unit and factor by column."""
     found = {}
     for name in map(str, frame):

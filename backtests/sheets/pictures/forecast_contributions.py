@@ -16,7 +16,7 @@ from foundation.paper.wording import listed, number
 FEATURES_SHOWN = 12  # features drawn, those that add most; all are in the picture's CSV
 BAND, DOT, STEP = 26.0, 6.5, 5.0  # px: of a row, of a point, between points that would lie on one another
 NAMES, NARROW_NAMES = 178.0, 150.0  # px
-MARKS = {"low": ("sky", "v"), "middle": ("stone", "o"), "high": ("orange", "^")}  # by where an asset's feature stands
+THIRDS = {"low": ("sky", "v"), "middle": ("stone", "o"), "high": ("orange", "^")}  # by where an asset's feature stands
 
 
 def contributions_picture(
@@ -105,5 +105,5 @@ def _point(canvas: Canvas, x: float, y: float, place: float) -> None:
     if np.isnan(place):
         canvas.point(x, y, colour="stone", size=DOT, face="paper")
         return
-    colour, mark = MARKS["low" if place <= 1.0 / 3.0 else "high" if place > 2.0 / 3.0 else "middle"]
+    colour, mark = THIRDS["low" if place <= 1.0 / 3.0 else "high" if place > 2.0 / 3.0 else "middle"]
     canvas.point(x, y, colour=colour, size=DOT, mark=mark, ring=0.0)

@@ -6,7 +6,7 @@ from decimal import ROUND_DOWN, Context
 import numpy as np
 import pandas as pd
 
-from backtests.today.plan import LEVELS, MEDIAN, OTHER_PATHS, LifeOfPlan
+from backtests.today.plan import MEDIAN, OTHER_PATHS, WEALTH_LEVELS, LifeOfPlan
 from foundation.paper.charts.curves import End, end_labels
 from foundation.paper.charts.panel import Axis, Panel, Side, plotted
 from foundation.paper.picture import Picture, picture
@@ -15,8 +15,8 @@ from foundation.paper.wording import amount, counted, percent
 
 HEIGHT = 240.0  # px
 DOWN = Context(prec=3, rounding=ROUND_DOWN)  # an amount rounded up is not safe
-BANDS = ((0, 4, 0.16), (1, 3, 0.24))  # numbers of the levels at the edges of a band, and strength of the colour
-LABELS = ("5 %", "25 %", "median", "75 %", "95 %")  # of the levels
+LEVEL_BANDS = ((0, 4, 0.16), (1, 3, 0.24))  # numbers of the levels at the edges of a band, and strength of the colour
+QUANTILE_LABELS = ("5 %", "25 %", "median", "75 %", "95 %")  # of the levels
 HIGHEST = 3  # number of the level that the axis reaches: the highest futures would flatten all others
 
 
@@ -24,7 +24,7 @@ def plan_fan_picture(life: LifeOfPlan, style: LineStyle) -> Picture:
     """The policy shown: quantiles of NAV in today's money.  style : of its line; the bands have its colour."""
     fan, unit = life.policies[life.shown].fan, life.portfolio.basis
     years = np.arange(len(fan))
-    table = pd.DataFrame(fan, columns=[f"NAV, {100 * level:g} % quantile" for level in LEVELS])
+    table = pd.DataFrame(fan, columns=[f"NAV, {100 * level:g} % quantile" for level in WEALTH_LEVELS])
     table.insert(0, "year", years)
 
     high = 1.6 * float(fan[:, HIGHEST].max())
@@ -33,11 +33,11 @@ def plan_fan_picture(life: LifeOfPlan, style: LineStyle) -> Picture:
     y = Side(Axis(0.0, high), "Left", f"{words}{unit} in today's money", texts=lambda mark: f"{mark / million:,g}")
 
     def marks(panel: Panel) -> None:
-        for low, top, strength in BANDS:
+        for low, top, strength in LEVEL_BANDS:
             panel.area(years, fan[:, low], np.minimum(fan[:, top], high), style.colour, strength)
         panel.curve(years, fan[:, MEDIAN], style.colour, 2.1)
         ends = []
-        for k, (words, value) in enumerate(zip(LABELS, fan[-1], strict=True)):
+        for k, (words, value) in enumerate(zip(QUANTILE_LABELS, fan[-1], strict=True)):
             own, beyond = LineStyle(style.colour, bold=k == MEDIAN), panel.y.arrow(value)
             ends.append(End(words, panel.y_at(value), own, amount(value), beyond=beyond))
         end_labels(panel, ends[::-1], values=True)
@@ -54,12 +54,12 @@ def plan_fan_picture(life: LifeOfPlan, style: LineStyle) -> Picture:
         "edge."
     )
     alt = f"Fan chart over {life.plan.years} years. At its end: " + ", ".join(
-        f"{words} {amount(value)}" for words, value in zip(LABELS, fan[-1], strict=True)
+        f"{words} {amount(value)}" for words, value in zip(QUANTILE_LABELS, fan[-1], strict=True)
     )
     return picture("plan", "What is left", caption, f"{alt} {unit}.", table, plotted(x, y, marks, HEIGHT))
 
 
-def rounded(value: float) -> str:
+def rounded_down(value: float) -> str:
     """An amount that is searched for among futures, down to the three digits that it is known to; – for NaN."""
     return "–" if math.isnan(value) else amount(float(DOWN.create_decimal(value)))
 
@@ -80,7 +80,7 @@ def plan_amounts_picture(life: LifeOfPlan, style: LineStyle) -> Picture:
     x = Side(Axis(0.0, amounts[-1]), f"spent, {unit}", most=(7, 4), texts=amount)
     y = Side(Axis(0.0, 100.0), "Probability of failing", f"% within {life.plan.years} years")
     draw = plotted(x, y, marks, HEIGHT, right=24.0)
-    bears = f"with {rounded(safe.value)} it is {percent(life.plan.probability)} (dashed)"
+    bears = f"with {rounded_down(safe.value)} it is {percent(life.plan.probability)} (dashed)"
     if safe.value == 0.0:
         bears = f"however little is spent, it is more than {percent(life.plan.probability)} (dashed)"
     caption = (

@@ -20,7 +20,7 @@ from foundation.paper.svg import HUES, Canvas
 from foundation.paper.wording import counted, number, told
 
 HEIGHT = 300.0  # px: of a panel
-COLOURS = {"stocks": "sky", "funds": "orange"}
+UNIVERSE_COLOURS = {"stocks": "sky", "funds": "orange"}
 SEED, STANDS = 3.2, 7.0  # size of marks
 
 
@@ -58,7 +58,7 @@ def ratio_picture(study: Study, rule: str, over: str = TUNED) -> Picture:
         panel = Panel(canvas, f.left, TITLE + KEY_ROW, f.width - 12.0 - f.left, HEIGHT, across, up)
         heading(canvas, f.left, TITLE - 12.0, "Loss J relative to the comparator", "log scale")
         at = f.left + 4.0
-        for universe, colour in COLOURS.items():
+        for universe, colour in UNIVERSE_COLOURS.items():
             canvas.point(at, TITLE + 4.0, colour=colour, size=STANDS)
             canvas.text(at + 9.0, TITLE + 4.0, universe)
             at += 80.0
@@ -68,7 +68,7 @@ def ratio_picture(study: Study, rule: str, over: str = TUNED) -> Picture:
         for end in (low, high):
             panel.y_line(end, "accent", 0.9, (0, (4.0, 3.0)))
         columns = {case: k for k, case in enumerate(stands["case"])}
-        for universe, colour in COLOURS.items():
+        for universe, colour in UNIVERSE_COLOURS.items():
             seeds = data[(data["universe"] == universe) & ~data["stands"]]
             if len(seeds):
                 x = panel.across(seeds["case"].map(columns).to_numpy(dtype=float))
@@ -76,7 +76,7 @@ def ratio_picture(study: Study, rule: str, over: str = TUNED) -> Picture:
         for r in stands.to_dict("records"):
             size = STANDS if f.is_wide else 0.6 * STANDS
             at, height = panel.x_at(columns[r["case"]]), panel.y_at(r["ratio"])
-            canvas.point(at, height, colour=COLOURS[r["universe"]], size=size)
+            canvas.point(at, height, colour=UNIVERSE_COLOURS[r["universe"]], size=size)
         panel.x_title(f"{counted(len(stands), 'case')}, the lowest ratio first")
         return canvas
 
@@ -90,9 +90,9 @@ def frontier_picture(study: Study) -> Picture:
     """The cost of each rule against its tracking error, tuned or trained at 2, 10 and 50 bp a side.
 
     Paid is what its trades would cost at 10 bp a side, whatever they did cost: so a rule that is told that trading is
-    cheap moves along its own line. Both are geometric means over the same cases for all rules (`frontier`).
+    cheap moves along its own line. Both are geometric means over the same cases for all rules (`frontier_rows`).
     """
-    data = frontier(study)
+    data = frontier_rows(study)
     cases = int(data["cases"].iloc[0])
     tuned = data.assign(bp=COST_BP * data["cost_multiple"])
     alt = told(tuned, "{rule}, tuned at {bp:g} bp: {paid:1} bp and {strays} %")
@@ -125,7 +125,7 @@ def frontier_picture(study: Study) -> Picture:
     return picture("frontier", "Tracking error against cost", caption, alt, data, draw)
 
 
-def frontier(study: Study) -> pd.DataFrame:
+def frontier_rows(study: Study) -> pd.DataFrame:
     """A row a rule and cost: `paid`, bp a year at 10 bp a side, and `strays`, tracking error in % a year.
 
     study  : played at all costs.

@@ -11,14 +11,14 @@ from foundation.paper.styles import LETTER
 from foundation.paper.svg import SMALL, Canvas
 from foundation.paper.wording import listed, percent, told
 
-BAR = 0.55  # of a row: height of a bar
-ROWS_SHOWN = 40  # rows of a picture; all are in its CSV
-MARKS = {  # of a column: words, mark of matplotlib, colour, filled?
+BAR_HEIGHT = 0.55  # of a row: height of a bar
+ROWS_DRAWN = 40  # rows of a picture; all are in its CSV
+COLUMN_MARKS = {  # of a column: words, mark of matplotlib, colour, filled?
     "weight": ("weight", "|", "ink", True),
     "ex_ante": ("ex ante", "o", "sky", True),
     "realised": ("realised", "D", "orange", False),
 }
-RIGHT = 24.0  # px: at the right of the rows
+RIGHT_ROOM = 24.0  # px: at the right of the rows
 MOST_OF_TEST = 20  # rows; the smallest contributions beyond are only in the CSV
 
 
@@ -42,13 +42,13 @@ def risk_shares_picture(drift: pd.DataFrame, volatility: float) -> Picture:
         "net asset value."
     )
     caption += f" {listed(hedges, most=5)} take risk away." if hedges else ""
-    caption += f" The {ROWS_SHOWN} largest are drawn." if len(shown) > ROWS_SHOWN else ""
+    caption += f" The {ROWS_DRAWN} largest are drawn." if len(shown) > ROWS_DRAWN else ""
     percents = shown.assign(weight=100.0 * shown["weight"], share=100.0 * shown["share"])
     alt = f"Weight and share of volatility, %: {told(percents, '{asset} {weight:1} and {share:1}')}."
-    drawn = percents.head(ROWS_SHOWN)
+    drawn = percents.head(ROWS_DRAWN)
 
     def marks(panel: Panel) -> None:
-        bars(panel, [[(0.0, value, "sky", 1.0)] for value in drawn["share"]], BAR)
+        bars(panel, [[(0.0, value, "sky", 1.0)] for value in drawn["share"]], BAR_HEIGHT)
         row_names(panel, drawn["asset"].tolist(), gap=8.0, spare=4.0)
         for held, y in zip(drawn["weight"], heights(panel, len(drawn)), strict=True):
             panel.canvas.point(panel.x_at(held), y, colour="ink", size=6.0, face="paper", mark="D")
@@ -77,7 +77,7 @@ def risk_contributions_picture(name: str, found: RiskContributions) -> Picture |
     size = {line: max(abs(row[c] or 0.0) for c in ("ex_ante", "realised")) for line, row in rows.items()}
     largest = sorted(rows, key=lambda line: -size[line])[:MOST_OF_TEST]
     shown = {line: row for line, row in rows.items() if line in largest}
-    columns = [c for c in MARKS if c not in found.undefined]
+    columns = [c for c in COLUMN_MARKS if c not in found.undefined]
 
     def marks(panel: Panel) -> None:
         row_names(panel, list(shown))
@@ -89,7 +89,7 @@ def risk_contributions_picture(name: str, found: RiskContributions) -> Picture |
                 _mark(panel.canvas, x, y, column)
         x = panel.right
         for column in reversed(columns):  # the key, above the panel
-            words = MARKS[column][0]
+            words = COLUMN_MARKS[column][0]
             panel.canvas.text(x, TITLE - 12.0, words, align="right", colour="soft")
             x -= LETTER * SMALL * len(words) + 9.0
             _mark(panel.canvas, x, TITLE - 12.0, column)
@@ -98,7 +98,7 @@ def risk_contributions_picture(name: str, found: RiskContributions) -> Picture |
     values = [value for row in shown.values() for c in columns if (value := row[c]) is not None]
     below = "of NAV, and of volatility: each sums to 100 %"
     x = Side(Axis.over([*values, 0.0], 0.08), below, most=(7, 4), texts=lambda mark: f"{100.0 * mark:g} %", zero="ink")
-    draw = plotted(x, Side(words="Share"), marks, ROW_HEIGHT * len(shown), left=(NAMES, 96.0), right=RIGHT)
+    draw = plotted(x, Side(words="Share"), marks, ROW_HEIGHT * len(shown), left=(NAMES, 96.0), right=RIGHT_ROOM)
     caption = _caption(name, found, len(rows) - len(shown))
     return picture("contributions", f"Contributions to risk: {name}", caption, _alt(shown), data, draw, HALF)
 
@@ -129,12 +129,12 @@ def _caption(name: str, found: RiskContributions, hidden: int) -> str:
 
 def _alt(shown: dict[str, dict[str, float | None]]) -> str:
     each = [
-        f"{line}: " + ", ".join(f"{MARKS[c][0]} {percent(row[c])}" for c in MARKS if row[c] is not None)
+        f"{line}: " + ", ".join(f"{COLUMN_MARKS[c][0]} {percent(row[c])}" for c in COLUMN_MARKS if row[c] is not None)
         for line, row in shown.items()
     ]
     return f"Weight of each asset, and its shares of volatility. {'; '.join(each)}."
 
 
 def _mark(canvas: Canvas, x: float, y: float, column: str) -> None:
-    _, mark, colour, filled = MARKS[column]
+    _, mark, colour, filled = COLUMN_MARKS[column]
     canvas.point(x, y, colour=colour, size=9.0 if mark == "|" else 7.0, face="" if filled else "paper", mark=mark)

@@ -18,7 +18,7 @@ from foundation.paper.styles import LineStyle
 from foundation.paper.svg import Canvas
 from foundation.paper.wording import listed, number, percent
 
-ROWS_SHOWN = 40  # assets drawn: those farthest from their targets; all are in the picture's CSV
+ASSETS_DRAWN = 40  # assets drawn: those farthest from their targets; all are in the picture's CSV
 ROW = 24.0  # px of an asset
 SHOWN = 5e-4  # of NAV: a distance that is not shown as 0.0 points
 MARKS = (("target", "o", "sky", "", 5.5), ("held", "o", "ink", "paper", 9.5))  # column, mark, colour, fill and px
@@ -28,7 +28,7 @@ HEIGHT = 220.0  # px of a history
 NUMBERS = ["expected", "lower", "upper", "mean so far"]
 
 
-def weights_picture(found: TargetsToday) -> Picture:
+def target_weights_picture(found: TargetsToday) -> Picture:
     """A row an asset: the weight held, that of the target that is judged, and those of the simple targets."""
     table = found.table(found.judged).drop(columns=["risk", *(["strategic"] if found.is_strategic else [])])
     gap = table["target"] - table["held"]
@@ -38,9 +38,9 @@ def weights_picture(found: TargetsToday) -> Picture:
     ]
     caption = "The rings are the weights held, the full points the target; "
     caption += f"farthest from it: {listed(words)}." if words else "they are the same."
-    caption += f" The {ROWS_SHOWN} farthest are drawn." if len(table) > ROWS_SHOWN else ""
+    caption += f" The {ASSETS_DRAWN} farthest are drawn." if len(table) > ASSETS_DRAWN else ""
     rows = "; ".join(f"{line} {percent(one.held)} and {percent(one.target)}" for line, one in table.iterrows())
-    drawn = 100.0 * table.loc[[line for line in table.index if line in set(far.index[:ROWS_SHOWN])]]
+    drawn = 100.0 * table.loc[[line for line in table.index if line in set(far.index[:ASSETS_DRAWN])]]
     simple = list(zip([str(name) for name in table if name not in ("held", "target")], SIMPLE, strict=False))
 
     def draw(f: Format) -> Canvas:

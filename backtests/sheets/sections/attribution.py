@@ -32,9 +32,9 @@ MEANINGS = {
 NOT_RECOMMENDED = "the first of the other policies, since none of them is recommended"
 KINDS = {"asset_class": "asset class", "sector": "sector"}
 TOTAL, NET = Looks(chosen="total"), "premium, net"
-SIGNED = scaled(1.0, 1, signed=True)
+SIGNED_POINTS = scaled(1.0, 1, signed=True)
 SAMPLE = "All of this describes the sample; intervals of differences stand in “Differences to the reference”."
-FACTORS = (
+FACTOR_COLUMNS = (
     Shown("policy", "policy"),
     Shown("factor", "factor", words=True),
     Shown("", "beta; alpha", "% a year", lambda row: _coefficient(row, "coefficient")),
@@ -126,7 +126,7 @@ def _folded_gap(gap: Attribution) -> list[Part]:
 
 def _of_gap(frame: pd.DataFrame, head: str, unit: str, factor: float) -> Block:
     rows = [(str(label), values * BPS * factor) for label, values in (*frame.iterrows(), ("total", frame.sum()))]
-    return records_table(f"By {head}, {unit}", _columns(frame, SIGNED), rows, TOTAL, head=head)
+    return records_table(f"By {head}, {unit}", _columns(frame, SIGNED_POINTS), rows, TOTAL, head=head)
 
 
 def _columns(names: Iterable[Any], form: Callable[[float], str]) -> list[Shown]:
@@ -143,7 +143,7 @@ def _premium_parts(found: Attributions, looks: Looks) -> list[Part]:
         return [Words(f"Rebalancing premium of {found.shown} not available: {one.reason}")]
     there = {name: each for name, each in found.premiums.items() if isinstance(each, RebalancingPremium)}
     executed = any(each.terms["execution"] != 0.0 for each in there.values())
-    columns = _columns((*(term for term in PREMIUM_TERMS if term != "execution" or executed), NET), SIGNED)
+    columns = _columns((*(term for term in PREMIUM_TERMS if term != "execution" or executed), NET), SIGNED_POINTS)
     rows = {
         name: {term: part * BPS / each.span for term, part in {**each.terms, NET: each.net}.items()}
         for name, each in there.items()
@@ -236,7 +236,7 @@ def _factor_parts(found: Attributions, looks: Looks) -> list[Part]:
     )
     return [
         *reasons,
-        records_table(caption, FACTORS, records, Looks(looks.styles)),
+        records_table(caption, FACTOR_COLUMNS, records, Looks(looks.styles)),
         factor_betas_picture(there, looks.styles),
         Folded("Parts by factor and year", [_factor_years(name, a) for name, a in there.items()]),
     ]

@@ -6,18 +6,18 @@ from typing import Any
 
 from backtests.comparison import Comparison
 from backtests.comparison.axes import ComparedTargets, TwoAxes
-from backtests.comparison.rule_grid import SIZE, STRATEGIC, RuleGrid
+from backtests.comparison.rule_grid import SET_SIZE, STRATEGIC, RuleGrid
 from backtests.evaluation.metrics import METRICS, Column, Metric
 from backtests.inference.estimates import INTERVAL_LEVEL, Estimate, NotAvailable, why_not
 from backtests.inference.target_inference import CERTAIN, MATCHED, TARGET_MEASURES, Match, TargetFigure
-from backtests.sheets.parts import Block, Filled, Part
+from backtests.sheets.parts import Block, FilledTemplate, Part
 from backtests.sheets.tables import page_styles
 from foundation.paper.styles import LineStyle
 from foundation.paper.wording import counted, listed, number, percent
 
-NONE = "not available"
-RULE_HEADS = ("loss J", "cost", "tracking", f"{percent(1.0 - SIZE, 0)} set")
-WORDS = (RULE_HEADS[-1], "verdict")  # columns of words
+NOT_AVAILABLE = "not available"
+RULE_HEADS = ("loss J", "cost", "tracking", f"{percent(1.0 - SET_SIZE, 0)} set")
+WORD_COLUMNS = (RULE_HEADS[-1], "verdict")  # columns of words
 TARGET_HEADS = ("figure", "difference", "Holm p", "verdict", "detectable")
 
 
@@ -32,7 +32,7 @@ def axes_parts(comparison: Comparison) -> list[Part]:
         "why_not": axes.why_not,
         "chosen": _chosen_words(axes),
     }
-    return [Filled("axes.html.j2", content)]
+    return [FilledTemplate("axes.html.j2", content)]
 
 
 def axes_numbers(axes: TwoAxes | None) -> dict[str, Any] | None:
@@ -67,11 +67,11 @@ def _rules(grid: RuleGrid, styles: Mapping[str, LineStyle]) -> Block:
         "caption": (
             "Which rule: rebalancing loss J of each rule against the path of the target that it follows, bp a year, "
             f"with {percent(INTERVAL_LEVEL, 0)} intervals; in bold the lowest of a target. In the set: not "
-            f"significantly different from the lowest, in the {percent(1.0 - SIZE, 0)} model confidence set of "
+            f"significantly different from the lowest, in the {percent(1.0 - SET_SIZE, 0)} model confidence set of "
             "the rules."
         ),
         "heads": RULE_HEADS,
-        "words": WORDS,
+        "words": WORD_COLUMNS,
         "targets": list(grid.targets),
         "rows": rows,
         "note": (
@@ -121,7 +121,7 @@ def _targets(compared: ComparedTargets, grid: RuleGrid, comparison: Comparison) 
             "probability of 80 %."
         ),
         "heads": TARGET_HEADS,
-        "words": WORDS,
+        "words": WORD_COLUMNS,
         "targets": list(names),
         "rows": rows,
         "note": _target_note(compared),
@@ -145,7 +145,7 @@ def _because(compared: ComparedTargets, comparison: Comparison) -> str:
 
 def _target_cells(metric: Metric, figure: TargetFigure | None, match: Match | None) -> list[Block]:
     if figure is None:
-        return [_cell(NONE), *_dashes(TARGET_HEADS[1:])]
+        return [_cell(NOT_AVAILABLE), *_dashes(TARGET_HEADS[1:])]
     first = _figure_cell(metric, figure)
     if match is not None:
         first["below"] += _match_words(match)
@@ -170,7 +170,7 @@ def _verdict(metric: Metric, word: str, value: float) -> str:
 
 def _figure_cell(metric: Metric, figure: TargetFigure | None) -> Block:
     if figure is None:
-        return _cell(NONE)
+        return _cell(NOT_AVAILABLE)
     below = () if isinstance(figure.interval, NotAvailable) else (_interval(figure.interval, metric),)
     return _cell(metric.text(figure.value), *below)
 
@@ -227,7 +227,7 @@ def _p_words(p: float) -> str:
 
 
 def _dashes(heads: Sequence[str]) -> list[Block]:
-    return [_cell("–", text=head in WORDS) for head in heads]
+    return [_cell("–", text=head in WORD_COLUMNS) for head in heads]
 
 
 def _cell(words: str, *below: str, best: bool = False, text: bool = False) -> Block:

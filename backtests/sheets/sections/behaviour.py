@@ -37,7 +37,7 @@ STATEMENTS = (
     Shown("worst", "of, on", form=lambda worst: f"{worst['line']}, {worst['worst_date']}", words=True),
     Shown("lines", "mean gap", "points, over assets", lambda lines: MEAN_GAP(lines["mean_gap"].mean())),
 )
-WINDOWS = (
+WINDOW_COLUMNS = (
     Shown("years", "years held"),
     Shown("windows", "windows", form="{:,}".format),
     Shown("positive", "positive", "of windows", lambda share: percent(share, 0)),
@@ -184,7 +184,7 @@ def _windows_tables(found: Behaviour) -> list[Block]:
         f"CAGR of {found.windows.one} less that of {found.windows.other}, by length, over every start month; windows "
         "overlap, and their number says nothing about evidence"
     )
-    return [records_table(caption, WINDOWS, records_of(found.windows.table()))]
+    return [records_table(caption, WINDOW_COLUMNS, records_of(found.windows.table()))]
 
 
 # -- costs -----------------------------------------------------------------------------------------------------------

@@ -5,7 +5,7 @@ from typing import TYPE_CHECKING, Any
 
 from backtests.comparison.recommendation import NOW_KEPT
 from backtests.inference.words import CHARGES, charged_words
-from backtests.sheets.parts import Filled, Folded, Part, facts_blocks
+from backtests.sheets.parts import FilledTemplate, Folded, Part, facts_blocks
 from backtests.sheets.tables import Block, Shown, looks_of, records_table
 from foundation.paper.wording import counted, listed, percent
 from research.accounting import Costs
@@ -21,8 +21,8 @@ if TYPE_CHECKING:
     from research.portfolio import Portfolio
 
 PROPORTIONAL = tuple(CHARGES[name] for name in USUAL)  # what the basis points of a side are
-LATER = {0: "at the same close", 1: "at the next close"}  # execution, by the lag
-TAXED = {  # figures after the tax at the end, by `Tax.at_end`
+CLOSE_OF_LAG = {0: "at the same close", 1: "at the next close"}  # execution, by the lag
+TAXED_FIGURES = {  # figures after the tax at the end, by `Tax.at_end`
     "keep": "",
     "liquidate": "as if all were sold at the last close, at no cost but the tax",
     "step_up": "as if all were bequeathed at the last close, which forgives gains and losses",
@@ -34,20 +34,20 @@ def conventions_parts(comparison: "Comparison") -> list[Part]:
     """The candidates, the meaning of each measure, and the settings, folded."""
     return [
         _candidates(comparison),
-        Filled("conventions.html.j2", _terms(comparison)),
+        FilledTemplate("conventions.html.j2", _terms(comparison)),
         *settings_parts(comparison.settings),
     ]
 
 
 def settings_parts(settings: Mapping[str, Any]) -> list[Part]:
     """The settings of a run, folded; nothing where there are none."""
-    text = Filled("settings.html.j2", settings_text(settings))
+    text = FilledTemplate("settings.html.j2", settings_text(settings))
     return [Folded("All settings of this run", [text])] if settings else []
 
 
 def execution_words(lag: int) -> str:
     """The execution of a decision, in words.  lag : number of sessions between the two."""
-    return f"decided at a close, executed {LATER.get(lag, f'{lag} sessions later')}"
+    return f"decided at a close, executed {CLOSE_OF_LAG.get(lag, f'{lag} sessions later')}"
 
 
 def _cost_words(costs: Costs) -> str:
@@ -99,7 +99,7 @@ def _terms(comparison: "Comparison") -> dict[str, str | bool]:
         "draws": f"{evidence.resampling.reps:,}",
         "block": f"{evidence.resampling.block}",
         "cost": _cost_words(comparison.portfolio.costs) + _tax_words(comparison.portfolio),
-        "taxed": "" if (tax := comparison.portfolio.costs.tax) is None else TAXED[tax.at_end],
+        "taxed": "" if (tax := comparison.portfolio.costs.tax) is None else TAXED_FIGURES[tax.at_end],
         "flows": any(played.flows.any() for played in comparison.backtests.values()),
         "axes": "" if comparison.axes is None else f"{RISK_AVERSION:g}",
         "notes": " ".join(comparison.notes),

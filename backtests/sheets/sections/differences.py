@@ -8,8 +8,8 @@ from backtests.comparison.paired import why_not_limited
 from backtests.evaluation.metrics import METRICS
 from backtests.inference.estimates import Estimate, NotAvailable
 from backtests.inference.evidence import Difference
-from backtests.inference.pair_words import detectable, not_available, superior
-from backtests.sheets.parts import Filled, Part, Words
+from backtests.inference.pair_words import detectable_words, pairs_not_available, superior
+from backtests.sheets.parts import FilledTemplate, Part, Words
 from backtests.sheets.pictures.comparison.evidence import EVIDENCE_METRICS, differences_picture
 from backtests.sheets.tables import Block, Looks, Shown, looks_of, records_table, scaled
 from foundation.paper.wording import counted, grouped, listed, number, percent
@@ -27,14 +27,14 @@ def paired_parts(paired: PairedBacktests, looks: Looks) -> list[Part]:
     if not paired.pairs:
         return []
     notes = (
-        detectable(paired.pairs, looks.chosen, paired.benchmark.periods_per_year),
+        detectable_words(paired.pairs, looks.chosen, paired.benchmark.periods_per_year),
         _from_below(paired),
-        " ".join(not_available(paired.pairs)),
+        " ".join(pairs_not_available(paired.pairs)),
     )
     found, below, missing = ([Words(words)] if words else [] for words in notes)
     return [
         *found,
-        Filled("differences.html.j2", _differences(paired, looks)),
+        FilledTemplate("differences.html.j2", _differences(paired, looks)),
         *below,
         differences_picture(paired, looks.styles),
         _pairs(paired, looks),

@@ -7,7 +7,7 @@ from typing import Any
 import numpy as np
 import pandas as pd
 
-from backtests.attribution.exposures import Exposure
+from backtests.attribution.exposures import HeldExposure
 from backtests.attribution.risk_contributions import CASH_PART, REST_PART, RiskContributions
 from backtests.comparison import Comparison
 from backtests.evaluation.worst_days import OnDay
@@ -24,13 +24,13 @@ CONTRIBUTIONS = (
     "Weights at the last close and Euler contributions to volatility, which sum to it. Ex ante: of these weights, by "
     "the covariance of the last year. Realised: of the weights as they were on each day of the test, net of costs"
 )
-COLUMNS = (
+EXPOSURE_COLUMNS = (
     Shown("weight", "weight", "% of NAV", scaled(100.0, 1)),
     Shown("ex_ante", "ex ante", "% of volatility", scaled(100.0, 1)),
     Shown("realised", "realised", "% of volatility", scaled(100.0, 1)),
 )
 WORST = "Return of the day, net of costs, and what was traded: one-way turnover of that close, or of the next one"
-KINDS = {"ex_ante": "Ex-ante contributions", "realised": "Realised contributions"}
+CONTRIBUTION_TITLES = {"ex_ante": "Ex-ante contributions", "realised": "Realised contributions"}
 
 
 def exposure_parts(comparison: Comparison) -> list[Part]:
@@ -39,7 +39,7 @@ def exposure_parts(comparison: Comparison) -> list[Part]:
     return policy_exposure_parts(found, page_styles(comparison)[found.policy])
 
 
-def policy_exposure_parts(found: Exposure, style: LineStyle) -> list[Part]:
+def policy_exposure_parts(found: HeldExposure, style: LineStyle) -> list[Part]:
     """The section for any policy. style : line style of the policy."""
     areas = [
         exposure_picture(found.policy, frame, by)
@@ -54,7 +54,7 @@ def policy_exposure_parts(found: Exposure, style: LineStyle) -> list[Part]:
     return [
         *map(Words, _one_group(found)),
         *([Beside(drawn)] if drawn else []),
-        *(Words(f"{KINDS[kind]} to risk are not available: {why}") for kind, why in missing.items()),
+        *(Words(f"{CONTRIBUTION_TITLES[kind]} to risk are not available: {why}") for kind, why in missing.items()),
         *_tables(found.contributions),
         *([] if spread is None else [Folded(through, [Beside([spread])])]),
     ]
@@ -64,7 +64,7 @@ def _groups(frame: pd.DataFrame) -> list[str]:
     return [str(name) for name in frame if name not in (CASH_PART, "cash account")]
 
 
-def _one_group(found: Exposure) -> list[str]:
+def _one_group(found: HeldExposure) -> list[str]:
     """A sentence for classes, or currencies, that form a single group, and so have no picture."""
     said = []
     for words, frame in (("of the class", found.classes), ("in", found.currencies)):
@@ -82,13 +82,15 @@ def _tables(found: RiskContributions) -> list[Part]:
     ]
     lines = [(line, {"class": name, **row}) for (line, row), name in zip(found.by_line().items(), classes, strict=True)]
     groups = [(class_words(name), row) for name, row in found.by_class().items()]
-    by_line = records_table(CONTRIBUTIONS, (Shown("class", "class", words=True), *COLUMNS), lines, head="asset")
+    by_line = records_table(
+        CONTRIBUTIONS, (Shown("class", "class", words=True), *EXPOSURE_COLUMNS), lines, head="asset"
+    )
     count = counted(len(found.lines), "asset")
     if len(set(found.classes)) == 1:
         return [Folded(f"Contributions by asset: {count}", [by_line])]
     if len(groups) == len(lines):
         return [Folded("Contributions by asset, each a class of its own", [by_line])]
-    by_class = records_table(CONTRIBUTIONS, COLUMNS, groups, head="class")
+    by_class = records_table(CONTRIBUTIONS, EXPOSURE_COLUMNS, groups, head="class")
     same = by_line | {"caption": "The same by asset"}  # tables of a page have different names
     return [Folded(f"Contributions by class and by asset: {count}", [by_class, same])]
 
@@ -147,7 +149,7 @@ def worst_days_numbers(found: Mapping[pd.Timestamp, Mapping[str, OnDay]]) -> lis
 # -- numbers ---------------------------------------------------------------------------------------------------------
 
 
-def exposure_numbers(found: Exposure) -> dict[str, Any]:
+def exposure_numbers(found: HeldExposure) -> dict[str, Any]:
     """Exposure, concentration and contributions of one policy as plain values."""
     parts, spread = found.contributions, found.concentration
     return {

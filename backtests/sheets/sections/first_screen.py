@@ -23,7 +23,7 @@ from backtests.inference.estimates import NotAvailable
 from backtests.inference.evidence import LOSS
 from backtests.inference.pair_words import without_interval
 from backtests.inference.words import distinguished
-from backtests.sheets.parts import Filled, Part, facts_blocks
+from backtests.sheets.parts import FilledTemplate, Part, facts_blocks
 from backtests.sheets.pictures.comparison.decision import decision_picture
 from backtests.sheets.pictures.comparison.timeline import growth_picture
 from backtests.sheets.sections.differences import differences_parts, paired_parts
@@ -105,7 +105,7 @@ def all_figures(comparison: Comparison) -> list[Part]:
     styles, base = looks_of(comparison).styles, comparison.recommendation.base or comparison.reference
     left = len(comparison.backtests) > len(screen["growth"].data["policy"].unique())
     drawn = [growth_picture(comparison.backtests, styles, base, year, name="growth_of_all")] if left else []
-    return [Filled("figures.html.j2", screen), *drawn]
+    return [FilledTemplate("figures.html.j2", screen), *drawn]
 
 
 def shown_differences(comparison: Comparison) -> list[Part]:

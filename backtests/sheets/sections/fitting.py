@@ -5,7 +5,11 @@ from collections.abc import Mapping
 from backtests.comparison import Comparison
 from backtests.evaluation.metrics import METRICS
 from backtests.sheets.parts import Beside, Part, Words
-from backtests.sheets.pictures.comparison.learning import learning_picture, seeds_picture, tuning_picture
+from backtests.sheets.pictures.comparison.learning import (
+    candidate_learning_picture,
+    candidate_seeds_picture,
+    tuning_picture,
+)
 from backtests.sheets.tables import Block, Looks, by_name, page_styles, records_table
 from foundation.paper.picture import Picture
 from foundation.paper.styles import LineStyle
@@ -43,8 +47,8 @@ def _pictures(comparison: Comparison, styles: Mapping[str, LineStyle]) -> list[P
     found: list[Picture | None] = []
     for k, (name, training) in enumerate(learned.items(), start=1):
         own = by_seed[by_seed["policy"] == name]
-        found.append(seeds_picture(name, f"seeds_{k}", own, training, marks, styles))
-        found.append(learning_picture(name, f"learning_{k}", training, styles[name]))
+        found.append(candidate_seeds_picture(name, f"seeds_{k}", own, training, marks, styles))
+        found.append(candidate_learning_picture(name, f"learning_{k}", training, styles[name]))
     found += [tuning_picture(name, f"tuning_{k}", card) for k, (name, card) in enumerate(tuned.items(), start=1)]
     return [picture for picture in found if picture is not None]
 

@@ -23,7 +23,7 @@ from research.allocation.wrapper import each_of
 from research.portfolio import Portfolio
 from research.rules.protocol import held_by
 
-COLUMNS = (
+SKILL_COLUMNS = (
     Shown("expected", "expected", "%", scaled(100.0, signed=True)),
     Shown("lower", "lower", "%", scaled(100.0, 1)),
     Shown("upper", "upper", "%", scaled(100.0, 1)),
@@ -33,13 +33,13 @@ COLUMNS = (
     Shown("r2_returns", "R² returns", form=number),
     Shown("r2_log_variance", "R² variance", form=number),
 )
-KEYS = {
+SKILL_KEYS = {
     "hit rate": "hit_rate",
     DIRECTION: "hits_beyond_chance",
     "R² of returns": "r2_returns",
     "R² of log variance": "r2_log_variance",
 }
-WORDS = (
+FORECAST_WORDS = (
     "Forecasts asked at each month end of the past alone, beside what came. R² of returns is over the mean so far, R² "
     "of variance over the variance of the horizon that ended, both out of sample; above 0 the forecast was better."
 )
@@ -55,7 +55,7 @@ def forecasts_parts(comparison: Comparison) -> list[Part]:
     except DataError as error:  # too short a history for each of them
         return [*(Words(said, "") for said in str(error).splitlines()), *tilts]
     champion = found.champion
-    parts: list[Part] = [Words(WORDS, "intro")]
+    parts: list[Part] = [Words(FORECAST_WORDS, "intro")]
     parts.append(forecasts_picture(found.table(champion), champion, found.ahead))
     parts.append(lines_table(f"{champion} on {day(found.market.dates[-1])}", found, champion))
     parts.append(measures_table(found, list(found.entries)))
@@ -83,12 +83,12 @@ def forecasts_numbers(comparison: Comparison) -> dict[str, Any] | None:
     if not comparison.portfolio.forecasts.models:
         return None
     try:
-        return numbers_of(_today(comparison.portfolio))
+        return forecast_numbers(_today(comparison.portfolio))
     except DataError:
         return None
 
 
-def numbers_of(found: ForecastsToday) -> dict[str, Any]:
+def forecast_numbers(found: ForecastsToday) -> dict[str, Any]:
     """Forecasts with their skill as plain values."""
     decision = found.challenge
     return {
@@ -110,12 +110,12 @@ def _today(portfolio: Portfolio) -> ForecastsToday:
 
 def _lines(found: ForecastsToday, name: str) -> list[dict[str, Any]]:
     """The expectations of a forecast for each asset, and its skill so far."""
-    return records_of(found.table(name).rename(columns=KEYS).rename_axis("line").reset_index())
+    return records_of(found.table(name).rename(columns=SKILL_KEYS).rename_axis("line").reset_index())
 
 
 def lines_table(caption: str, found: ForecastsToday, name: str) -> Block:
     """The expectations of a forecast for each asset, with its skill so far."""
-    return records_table(caption, (Shown("line", "asset"), *COLUMNS), _lines(found, name))
+    return records_table(caption, (Shown("line", "asset"), *SKILL_COLUMNS), _lines(found, name))
 
 
 def measures_table(found: ForecastsToday, of: Sequence[str]) -> Part:
@@ -142,7 +142,7 @@ def _skill(found: ForecastsToday, name: str) -> list[dict[str, Any]]:
 def _line_numbers(found: ForecastsToday, name: str) -> list[dict[str, Any]]:
     """The values of the table of assets as plain values."""
     return [
-        {"line": str(line["line"])} | {column.key: _finite(line[column.key]) for column in COLUMNS}
+        {"line": str(line["line"])} | {column.key: _finite(line[column.key]) for column in SKILL_COLUMNS}
         for line in _lines(found, name)
     ]
 

@@ -25,8 +25,8 @@ BOUGHT = (
     " Nothing is held yet: each policy first buys its target at that close, which wealth pays for; turnover and cost a "
     "year count what is traded after it."
 )
-PROBABILITY = (100.0, "%", 1)  # factor, unit and digits as shown
-UNITS = {  # the same by name of a figure that is no probability, nor a number of rows
+PROBABILITY_UNIT = (100.0, "%", 1)  # factor, unit and digits as shown
+FUTURE_UNITS = {  # the same by name of a figure that is no probability, nor a number of rows
     **dict.fromkeys(("mean", "median", "percentile_5", "percentile_1"), (100.0, "% of NAV", 1)),
     "turnover": (100.0, "% a year", 1),
     "cost": (1e4, "bp a year", 2),
@@ -138,11 +138,11 @@ def _notes(found: FromToday) -> list[str]:
 
 def _figures(found: FromToday) -> list[Column]:
     """The figures of a future, in the order of their words."""
-    units = UNITS | {"under_water": (1.0, found.rows, 0)}
+    units = FUTURE_UNITS | {"under_water": (1.0, found.rows, 0)}
     return [
         Column(name, words, unit, factor, digits)
         for name, (words, _) in found.words.items()
-        for factor, unit, digits in [units.get(name, PROBABILITY)]
+        for factor, unit, digits in [units.get(name, PROBABILITY_UNIT)]
     ]
 
 

@@ -9,7 +9,7 @@ from backtests.comparison import Comparison
 from backtests.comparison.verdict import orders_words
 from backtests.evaluation.backtest_figures import defined
 from backtests.evaluation.policy_risk import extremes
-from backtests.sheets.parts import Filled, Folded, Part, Words
+from backtests.sheets.parts import FilledTemplate, Folded, Part, Words
 from backtests.sheets.pictures.comparison.stress import downside_picture
 from backtests.sheets.sections.first_screen import first_screen
 from backtests.sheets.sections.holdings_stress import ASSUMED
@@ -17,7 +17,7 @@ from backtests.sheets.tables import Block, looks_of, table
 from backtests.sheets.terms import SHORTLY
 from foundation.paper.wording import counted, listed, number
 from research.orders import TradeList
-from research.orders.before_after_table import table_of
+from research.orders.before_after_table import columns_of_words
 from research.orders.content import DISCLAIMER
 
 DECISIVE = (  # rows that a committee decides by
@@ -30,7 +30,7 @@ ABOUT = {  # what a kind of policy is, where its rule does not say so
     "Universal": "by a network trained once, on simulated markets",
     "Learned": "by a network trained on days before the test",
 }
-MOST = 8  # policies beside one another: what a sheet of paper holds
+MOST_POLICIES = 8  # policies beside one another: what a sheet of paper holds
 WORST_SHOWN = 4  # markets of each kind
 ORDERS_SHOWN = 20  # what a sheet of paper holds beside their effect
 ORDER_WORDS = ("asset", "side", "reason")  # columns of orders that are words
@@ -40,7 +40,7 @@ def policies_parts(comparison: Comparison) -> list[Part]:
     """The policies that matter by what a committee decides by, and why the others are not among them."""
     screen, made, scores = first_screen(comparison), comparison.recommendation, comparison.scores
     named = (made.policy, made.base, comparison.reference, *made.as_good)
-    kept = list(dict.fromkeys(name for name in named if name and name in scores))[:MOST]
+    kept = list(dict.fromkeys(name for name in named if name and name in scores))[:MOST_POLICIES]
     places = [k for k, column in enumerate(screen["columns"]) if column["name"] in kept]
     by_key = {row["key"]: row for group in screen["groups"] for row in group["rows"]}
     grown = defined(["growth"], scores)[0].key
@@ -61,7 +61,7 @@ def policies_parts(comparison: Comparison) -> list[Part]:
         "groups": [{"name": "", "rows": rows}],
         "words": screen["interval_words"],
     }
-    return [Filled("policies.html.j2", shown), *_not_shown(comparison, kept)]
+    return [FilledTemplate("policies.html.j2", shown), *_not_shown(comparison, kept)]
 
 
 def _not_shown(comparison: Comparison, shown: Sequence[str]) -> list[Part]:
@@ -156,15 +156,15 @@ def trades_parts(comparison: Comparison, trades: TradeList | None) -> list[Part]
         ),
         Folded(
             "The whole list: orders, what is held and why, cash, prices and their origin",
-            [Filled("trade_list.html.j2", trades.html())],
+            [FilledTemplate("trade_list.html.j2", trades.html())],
         ),
         Words(DISCLAIMER),
     ]
 
 
 def _effect(caption: str, trades: TradeList, **rows: Any) -> Block:
-    """The table of the portfolio before and after the trades.  rows : which ones, as `table_of` takes them."""
-    columns = table_of(trades.before_after, **rows)
+    """The table of the portfolio before and after the trades.  rows : which ones, as `columns_of_words` takes them."""
+    columns = columns_of_words(trades.before_after, **rows)
     names, units, *moments = (column.cells for column in columns)
     titles = [f"{name}, {unit}" if unit else name for name, unit in zip(names, units, strict=True)]
     return table(caption, ["figure", *(column.title for column in columns[2:])], zip(titles, *moments, strict=True))

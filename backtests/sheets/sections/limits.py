@@ -15,8 +15,8 @@ from research.allocation import Allocation, TargetPath
 from research.allocation.constraints.limits_used import LimitsUsed, LimitUse, limits_used
 from research.rules.protocol import held_by
 
-POINTS = 40  # of a frontier
-WORDS = (
+FRONTIER_POINTS = 40  # of a frontier
+LIMITS_IN_WORDS = (
     "The limits of the target in force at the last close, on the day of its refit. Used: where the weights stand over "
     "the bound; past 100 % a limit gave way, or is exceeded at its price. One more step of room brings what its shadow "
     "price says at first, and what solving again says for the whole step."
@@ -33,10 +33,10 @@ def limits_parts(comparison: Comparison) -> list[Part]:
             continue
         strategic = day.of_lines(np.asarray(comparison.portfolio.strategic.target(day.past)))
         equal = np.full(len(strategic), 1.0 / len(strategic))
-        pair = day.frontiers(POINTS)
+        pair = day.frontiers(FRONTIER_POINTS)
         parts.append(frontiers_picture(pair, {"strategic": strategic, "1/N": equal}, f"frontiers_{k}", who))
         parts.append(_table(limits_used(day.programme), f"Limits of {who}, refit of {day.answer.seen:%Y-%m-%d}"))
-    return [Words(WORDS, "intro"), *parts] if parts else []
+    return [Words(LIMITS_IN_WORDS, "intro"), *parts] if parts else []
 
 
 def limits_numbers(comparison: Comparison) -> list[dict[str, Any]]:

@@ -32,7 +32,7 @@ EXTREMES = (
     Shown("worst", "worst", form=lambda worst: percent(worst.value, signed=True)),
     Shown("worst", "when", form=lambda worst: worst.period + MARK * worst.incomplete, words=True),
 )
-CAPTION = (
+RISK_CAPTION = (
     f"The deepest drawdowns, {DRAWDOWNS_SHOWN} at most of each policy, net of costs. Dates are closes and days are "
     "calendar days; a drawdown lasts from its peak to the first close at or above it, or to the last close"
 )
@@ -56,7 +56,7 @@ def policies_risk_parts(risk: Mapping[str, PolicyRisk], looks: Looks) -> list[Pa
         daily_returns_picture(risk, looks.styles),
     )
     return [
-        *([records_table(CAPTION, DRAWDOWNS, falls, looks)] if falls else []),
+        *([records_table(RISK_CAPTION, DRAWDOWNS, falls, looks)] if falls else []),
         extremes[shown],
         *folded,
         *map(Words, _notes(risk)),

@@ -11,12 +11,12 @@ from backtests.sheets.parts import Folded, Part, Words
 from backtests.sheets.tables import Shown, known, looks_of, records_table, scaled
 from foundation.paper.wording import counted, number, percent
 
-NONE = "not available"
-COLUMNS = (
-    Shown("ratio", "active Sharpe ratio", "a year", known(number, NONE)),
-    Shown("probability", "above zero", "PSR", known(scaled(1.0, 3), NONE)),
-    Shown("deflated", "above zero given the search", "DSR", known(scaled(1.0, 3), NONE)),
-    Shown("track_record", "track record needed", "years", known(lambda years: _record(years), NONE)),
+NOT_MEASURED = "not available"
+SELECTION_COLUMNS = (
+    Shown("ratio", "active Sharpe ratio", "a year", known(number, NOT_MEASURED)),
+    Shown("probability", "above zero", "PSR", known(scaled(1.0, 3), NOT_MEASURED)),
+    Shown("deflated", "above zero given the search", "DSR", known(scaled(1.0, 3), NOT_MEASURED)),
+    Shown("track_record", "track record needed", "years", known(lambda years: _record(years), NOT_MEASURED)),
 )
 WHY_NOT = Shown("why_not", "why not", words=True)
 CAPTION = (
@@ -30,7 +30,7 @@ def selection_parts(comparison: Comparison) -> list[Part]:
     """Words and table of the section."""
     found = comparison.selection
     missing = any(one.why_not for one in found.policies.values())
-    columns = (*COLUMNS, WHY_NOT) if missing else COLUMNS
+    columns = (*SELECTION_COLUMNS, WHY_NOT) if missing else SELECTION_COLUMNS
     deflated = records_table(CAPTION, columns, found.policies, looks_of(comparison), head="policy")
     said = (_searched(found), saving_words(found.saving), _overfitted(found), _counted_here(comparison))
     return [

@@ -7,7 +7,7 @@ from backtests.sheets.parts import Part
 from backtests.sheets.tables import Shown, records_of, records_table
 from foundation.paper.wording import listed
 
-COLUMNS = (
+STABILITY_COLUMNS = (
     Shown("change", "change"),
     Shown("cases", "cases", form="{:,}".format),
     Shown("same", "same answer", form="{:,}".format),
@@ -28,7 +28,7 @@ def stability_parts(comparison: Comparison) -> list[Part]:
         left_out = listed(found.not_played)
         verb = "decides day by day and is" if len(found.not_played) == 1 else "decide day by day and are"
         caption += f" {left_out} {verb} left out where lag, first day or assets change."
-    return [records_table(caption, COLUMNS, stability_numbers(comparison))]
+    return [records_table(caption, STABILITY_COLUMNS, stability_numbers(comparison))]
 
 
 def stability_numbers(comparison: Comparison) -> list[dict[str, Any]]:

@@ -6,7 +6,7 @@ It is made from the same blocks as the page, so that no sentence and no figure i
 import re
 from collections.abc import Iterable, Sequence
 
-from backtests.sheets.parts import Filled, Part, Words
+from backtests.sheets.parts import FilledTemplate, Part, Words
 from backtests.sheets.tables import Block
 from foundation.paper.picture import Picture
 from foundation.paper.wording import percent
@@ -57,7 +57,7 @@ def bullets(items: Iterable[str]) -> str:
     return "\n".join(f"- {item}" for item in items)
 
 
-def grid(heads: Sequence[str], rows: Iterable[Sequence[str]], words: Sequence[int] = (0,)) -> str:
+def markdown_table(heads: Sequence[str], rows: Iterable[Sequence[str]], words: Sequence[int] = (0,)) -> str:
     """A table of GitHub's Markdown.
 
     heads : heads of the columns.
@@ -75,7 +75,7 @@ def _part(part: Part) -> str:
         return plain(part.text)
     if isinstance(part, Picture):
         return _picture(part)
-    if isinstance(part, Filled):
+    if isinstance(part, FilledTemplate):
         return _policies(part.content)
     return _table(part) if isinstance(part, dict) else ""
 
@@ -83,13 +83,13 @@ def _part(part: Part) -> str:
 def _table(table: Block) -> str:
     heads = [f"{head['words']} ({head['unit']})" if head["unit"] else head["words"] for head in table["heads"]]
     words = [k for k, left in enumerate(table["text"]) if left] or [0]
-    return grid(heads, [row["cells"] for row in table["rows"]], words)
+    return markdown_table(heads, [row["cells"] for row in table["rows"]], words)
 
 
 def _picture(picture: Picture) -> str:
     """The fractions behind a picture, below its caption."""
     rows = [[cell if isinstance(cell, str) else percent(cell) for cell in row] for row in picture.data.to_numpy()]
-    return f"{plain(picture.caption)}\n\n{grid(list(map(str, picture.data)), rows, [0, 1])}"
+    return f"{plain(picture.caption)}\n\n{markdown_table(list(map(str, picture.data)), rows, [0, 1])}"
 
 
 def _policies(shown: Block) -> str:
@@ -100,4 +100,4 @@ def _policies(shown: Block) -> str:
         for group in shown["groups"]
         for row in group["rows"]
     ]
-    return grid(heads, rows)
+    return markdown_table(heads, rows)

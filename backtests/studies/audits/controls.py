@@ -38,11 +38,11 @@ from research.rules import Calendar, CompiledRule, NoTradeBands, Rule
 from research.rules.protocol import compiled_rule, held_by, traits
 
 ERRORS = 4.0  # standard errors by which a sum in martingale worlds may miss
-ROUNDING = 1e-9  # of the wealth at the start, by which it may miss besides
-MONTH = 32  # sessions before a test beyond the longest window: an estimate is of the last month's end
-YEAR = 252  # days of a martingale world's test
+WEALTH_ROUNDING = 1e-9  # of the wealth at the start, by which it may miss besides
+DAYS_BEFORE = 32  # sessions before a test beyond the longest window: an estimate is of the last month's end
+CONTROL_DAYS = 252  # days of a martingale world's test
 BY_DAY, LEAST_WORLDS = 10, 40  # a policy that is asked day by day is played in one of ten worlds, and in 40 at least
-LEAST_DAYS = 20  # with returns of all assets, to draw or to shuffle
+DAYS_TO_DRAW = 20  # with returns of all assets, to draw or to shuffle
 
 
 @dataclass(frozen=True, eq=False)
@@ -312,8 +312,8 @@ def martingale_worlds(
     """
     opening = _opening(portfolio)
     longest = max(_window(portfolio, policy) for policy in policies.values())
-    days = span_rows(YEAR, portfolio.periods_per_year) if rows is None else rows
-    played = slice(max(opening - longest - MONTH, 0), min(opening + 1 + days, len(portfolio.market.dates)))
+    days = span_rows(CONTROL_DAYS, portfolio.periods_per_year) if rows is None else rows
+    played = slice(max(opening - longest - DAYS_BEFORE, 0), min(opening + 1 + days, len(portfolio.market.dates)))
     costs = portfolio.costs.simplified(portfolio.market, portfolio.nav)
     fair = _fair_days(portfolio.market)
     by_day = max(worlds // BY_DAY, LEAST_WORLDS)
@@ -368,7 +368,7 @@ def _excess(sums: Array, gained: Array) -> dict[str, float | int | bool]:
         "costs": BPS * float(sums[:, 1].mean()),
         "excess": BPS * mean,
         "error": BPS * error,
-        "holds": abs(mean) <= ERRORS * error + ROUNDING,
+        "holds": abs(mean) <= ERRORS * error + WEALTH_ROUNDING,
     }
 
 
@@ -409,9 +409,9 @@ def _common_rows(market: Market, where: str, first: int = 0) -> tuple[int, int]:
     """(first, stop): the rows from `first` on with returns of all assets. Raises DataError for hardly any."""
     start, stop = common_rows(market, np.ones(len(market.assets), dtype=bool))
     start = max(start, first)
-    if stop - start < LEAST_DAYS:
+    if stop - start < DAYS_TO_DRAW:
         raise DataError(
-            f"there are {max(stop - start, 0)} days of {where} on which all its assets have returns: {LEAST_DAYS} at "
+            f"there are {max(stop - start, 0)} days of {where} on which all its assets have returns: {DAYS_TO_DRAW} at "
             "least are needed. Leave out assets that are not listed together, or start the test earlier."
         )
     return start, stop

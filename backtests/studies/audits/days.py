@@ -19,14 +19,14 @@ IN_TEXT = re.compile(r"(?<!\d)((?:19|20)\d\d-[01]\d-[0-3]\d)(?!\d)")
 AS_TEXT = re.compile(
     r"(?:19|20)\d\d[01]\d[0-3]\d|(?:19|20)\d\d[-/.][01]\d(?:[-/.][0-3]\d)?|[0-3]?\d[-/.][01]?\d[-/.](?:19|20)\d\d"
 )
-NUMBERS = (  # that are days: more than, less than, and how they count
+DAY_NUMBERS = (  # that are days: more than, less than, and how they count
     (7.0e5, 8.0e5, "D"), (1.9e7, 2.2e7, "%Y%m%d"), (3e8, 4.2e9, "s"), (3e11, 4.2e12, "ms"), (3e14, 4.2e15, "us"),
     (3e17, 4.2e18, "ns"),
 )  # fmt: skip
-FIRST = date(1970, 1, 1).toordinal()
+EPOCH_DAY = date(1970, 1, 1).toordinal()
 PLAIN_VALUES = (bool, int, float, complex, type(None), type, np.generic, date, pd.Period, pd.Timedelta)
 DATED = (date, np.datetime64, pd.Period, str)
-LONGEST = 2_000_000  # entries of a table that is looked into
+MOST_ENTRIES = 2_000_000  # entries of a table that is looked into
 DATE_PARTS = 100  # parts of an entry, at most
 
 
@@ -60,15 +60,15 @@ def day_in(entry: Any) -> np.datetime64 | None:
     return next((one for one in days if one is not None), None)
 
 
-def days_of(entries: Any) -> Days | None:
+def days_of_entries(entries: Any) -> Days | None:
     """(L,) the day of each entry of a sequence, an index or a column; None unless all have one.
 
     A missing one is NaT.
     """
-    if not 0 < len(entries) <= LONGEST:
+    if not 0 < len(entries) <= MOST_ENTRIES:
         return None
     if isinstance(entries, pd.MultiIndex):
-        levels = (days_of(entries.get_level_values(k)) for k in range(entries.nlevels))
+        levels = (days_of_entries(entries.get_level_values(k)) for k in range(entries.nlevels))
         return next((days for days in levels if days is not None), None)
     if isinstance(entries, pd.PeriodIndex):
         entries = entries.to_timestamp()
@@ -88,7 +88,7 @@ def has_days_after(value: Any, day: pd.Timestamp) -> bool:
     listed = isinstance(value, list | tuple | Set | Mapping | pd.Index) or (
         isinstance(value, np.ndarray) and value.ndim == 1
     )
-    days = days_of(value if isinstance(value, pd.Index | np.ndarray) else list(value)) if listed else None
+    days = days_of_entries(value if isinstance(value, pd.Index | np.ndarray) else list(value)) if listed else None
     return days is not None and bool((days > day.to_datetime64()).any())
 
 
@@ -119,11 +119,11 @@ def _days_of_numbers(numbers: np.ndarray) -> Days | None:
     """The days that whole numbers are; None if they are none, or all the same."""
     if numbers.min() == numbers.max():
         return None
-    how = next((how for least, most, how in NUMBERS if least < numbers.min() and numbers.max() < most), None)
+    how = next((how for least, most, how in DAY_NUMBERS if least < numbers.min() and numbers.max() < most), None)
     if how is None:
         return None
     whole = numbers.astype(np.int64)
     if how == "%Y%m%d":
         made = pd.to_datetime(pd.Series(whole).astype(str), format=how, errors="coerce").to_numpy()
         return None if np.isnat(made).any() else made.astype("datetime64[ns]")
-    return (whole - FIRST if how == "D" else whole).astype(f"datetime64[{how}]").astype("datetime64[ns]")
+    return (whole - EPOCH_DAY if how == "D" else whole).astype(f"datetime64[{how}]").astype("datetime64[ns]")

@@ -29,7 +29,7 @@ import pandas as pd
 
 from backtests.studies.audits.days import fields_of, has_days_after
 from backtests.studies.audits.futures import ALTERED, MIRRORED
-from backtests.studies.audits.other_values import Change
+from backtests.studies.audits.other_values import ValueChange
 from backtests.studies.audits.reading import source_of
 from foundation.dataclasses import dataclass, field, replace
 from foundation.machine import CODE_OF_OURS, is_library
@@ -37,11 +37,11 @@ from research.market import Market
 
 ATOMS = (str, bytes, bool, int, complex, type(None), pd.Timestamp, CodeType, BuiltinFunctionType)
 WRAPPERS = (MethodType, staticmethod, classmethod, property, cached_property)
-TABLES = (float, np.ndarray, pd.Index, pd.DataFrame, pd.Series, Market)
+VALUE_CLASSES = (float, np.ndarray, pd.Index, pd.DataFrame, pd.Series, Market)
 LEAST_TEXT = 10  # characters of a text, beyond which it may have days and words beside them
 PLAIN_WRAPPERS = ("cache", "lru_cache", "property", "cached_property", "staticmethod", "classmethod", "wraps")
 CHANGE = "__change_of_later_values__"  # name of the function that code of the user calls with each value it is given
-MOST = 200_000  # objects that are searched
+MOST_OBJECTS = 200_000  # objects that are searched
 REACHING_ANY = {"globals", "vars", "locals", "eval", "exec", "sys", "import_module"}  # by which code reaches any global
 
 
@@ -85,7 +85,7 @@ class Reached:
         todo: deque[FoundPlace] = deque([FoundPlace(words, value, put)])
         if not self._seen:
             self._environment()
-        while todo and len(self._seen) < MOST:
+        while todo and len(self._seen) < MOST_OBJECTS:
             place = todo.popleft()
             if isinstance(place.value, ATOMS):
                 if isinstance(place.value, str | bytes) and len(place.value) > LEAST_TEXT:
@@ -118,7 +118,7 @@ class Reached:
         elif isinstance(value, WRAPPERS):
             names = ("__self__", "__func__", "fget", "fset", "func")
             yield from _fixed(words, *(getattr(value, name, None) for name in names))
-        elif not isinstance(value, TABLES):
+        elif not isinstance(value, VALUE_CLASSES):
             yield from self._instance(value, words)
 
     def _partial(self, value: Any, words: str) -> Iterator[FoundPlace]:
@@ -227,7 +227,7 @@ class Reached:
         for cache in self.caches:
             cache.cache_clear()
 
-    def dated(self, change: Change) -> list[int]:
+    def dated(self, change: ValueChange) -> list[int]:
         """The numbers of the places with entries after the day of a change; of an earlier one they are kept."""
         if self._dated is None or change.day < self._dated[0]:
             has = [k for k, place in enumerate(self.places) if change.of(place.value) is not place.value]
@@ -244,7 +244,7 @@ class Reached:
         return tuple(dict.fromkeys(place.words for place in bare if place.words not in self._ours))
 
     @contextmanager
-    def changed(self, change: Change | None, anew: bool = False, only: int | None = None) -> Iterator["Changing"]:
+    def changed(self, change: ValueChange | None, anew: bool = False, only: int | None = None) -> Iterator["Changing"]:
         """A run in which all that is reached has other later entries; afterwards everything is as it was.
 
         change : the way to change; None for a run in which nothing but what earlier runs left behind is put back.
@@ -273,14 +273,14 @@ class Changing:
     """
 
     reached: Reached
-    change: Change | None
+    change: ValueChange | None
     only: int | None = None
     touched: dict[str, int] = field(default_factory=dict)
     _made: dict[int, tuple[Any, Any]] = field(default_factory=dict)  # by the id of what it was made from
     _codes: list[tuple[FunctionType, CodeType]] = field(default_factory=list)
     _calls: int = 0
 
-    def begin(self, change: Change, anew: bool) -> None:
+    def begin(self, change: ValueChange, anew: bool) -> None:
         """Change all that was reached."""
         if self.only is None:
             codes = {file: _codes(file) for file in {f.__code__.co_filename for f in self.reached.functions.values()}}

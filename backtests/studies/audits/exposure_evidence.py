@@ -103,7 +103,7 @@ def cells(difference: Difference) -> dict[str, str]:
     return {"difference": estimate, "95 % interval": f"{ends[0]}{HOLD}to{HOLD}{ends[1]}", **chances}
 
 
-def in_words(difference: Difference) -> str:
+def difference_words(difference: Difference) -> str:
     """A difference with its interval and its p-value, in one phrase; without them where there is no test."""
     found = cells(difference)
     if np.isnan(difference.lower):

@@ -11,7 +11,7 @@ from research.market import Market
 AFTER = 10  # sessions that the shorter futures go on for
 # Prices and volumes of a mirrored future, relative to those of the other: one is below what was, one above.
 MIRROR_FACTOR = 1e6
-BARS = {"open": 1.0, "high": 1.1, "low": 0.9}  # of the closes that are drawn
+BARS_OF_CLOSE = {"open": 1.0, "high": 1.1, "low": 0.9}  # of the closes that are drawn
 CUT, ALTERED, MIRRORED = "data cut off there", "later data changed", "later data mirrored"
 FUTURES = (CUT, ALTERED, MIRRORED)  # of each day that is checked
 CALM = "hardly anything happens later"  # the future in which no account can be ruined, and no asset is listed
@@ -70,7 +70,7 @@ def changed_after(market: Market, t: int, seed: int = 0, mirrored: bool = False)
         "dividends": np.where(tradable & market.listed[t] & (rng.random(shape) < 0.02), 0.01, 0.0),
         "splits": np.ones(shape),
     }
-    bars = {name: BARS[name] * prices for name in market.bars or {}}
+    bars = {name: BARS_OF_CLOSE[name] * prices for name in market.bars or {}}
     cash = rng.uniform(0.0, 1e-3, shape[0])
     facts = {name: _drawn(fact, t, rng, mirrored) for name, fact in (market.facts or {}).items()}
     panels |= {"returns": returns, "tradable": tradable, "prices": prices, "cash": cash}

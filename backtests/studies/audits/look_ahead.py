@@ -20,8 +20,8 @@ import pandas as pd
 
 from backtests.studies.audits.elsewhere import Reached
 from backtests.studies.audits.futures import ALTERED, CALM, CUT, FUTURES, Future, changed_after, future
-from backtests.studies.audits.other_values import Change
-from backtests.studies.audits.recorded import Played, difference
+from backtests.studies.audits.other_values import ValueChange
+from backtests.studies.audits.recorded import Played, first_difference
 from foundation.arguments import day, is_whole, refuse
 from foundation.arrays import Rows
 from foundation.dataclasses import dataclass, field, replace
@@ -34,14 +34,14 @@ from research.market.calendars import Days, period
 from research.rules.protocol import held_by, short_name
 
 DAYS_CHECKED = 24  # decision days that are checked, where a policy has more
-SPREAD = 6  # days that are checked of a policy that decides on none
-FEWEST_DAYS = 3  # days of a kind
+SPREAD_DAYS = 6  # days that are checked of a policy that decides on none
+DAYS_OF_A_KIND = 3  # days of a kind
 GIVEN, OTHER = "given", "other"  # kinds of day beside those of `kinds_of`
 PASSED, FAILED, IDLE, RANDOM = "passed", "failed", "no trades", "not repeatable"
 READS = "not judged"  # it reads from elsewhere what cannot be changed
 ANEW = 3  # days that are checked on which the user's modules are run anew, too
 LEAST_ROWS = 30  # of lists beside a list of days, so that they have a row for each
-AGAIN = 4  # times that a difference must come back, and the unchanged market none
+MUST_REPEAT = 4  # times that a difference must come back, and the unchanged market none
 
 
 @dataclass(frozen=True, eq=False, repr=False)
@@ -257,7 +257,7 @@ def _lengths(market: Market, first: int, reached: Reached) -> dict[int, Days]:
 
     A table of a row less than the market, or than the test, begins a day later.
     """
-    days, nothing = market.days.astype("datetime64[ns]"), Change(market.dates[-1], CUT, {})
+    days, nothing = market.days.astype("datetime64[ns]"), ValueChange(market.dates[-1], CUT, {})
     found = nothing.beside([place.value for place in reached.places]).lengths
     known = {rows: listed for rows, listed in found.items() if rows >= LEAST_ROWS}
     known |= {len(days) - start: days[start:] for start in (first + 2, first + 1, first, 1, 0)}
@@ -267,7 +267,7 @@ def _lengths(market: Market, first: int, reached: Reached) -> dict[int, Days]:
 def kinds_of(market: Market, rows: Rows) -> np.ndarray:
     """(k,) the kind of each of these rows in words: its weekday, or its place in a month or quarter.
 
-    Kinds are taken together until each has `FEWEST_DAYS` days.
+    Kinds are taken together until each has `DAYS_OF_A_KIND` days.
     market : T days.
     rows   : (k,) rows of the market.
     """
@@ -277,7 +277,7 @@ def kinds_of(market: Market, rows: Rows) -> np.ndarray:
     kinds[ends["month"][rows]] = "month's end"
     kinds[ends["quarter"][rows]] = "quarter's end"
     counts = Counter(kinds.tolist())
-    while len(counts) > 1 and min(counts.values()) < FEWEST_DAYS:
+    while len(counts) > 1 and min(counts.values()) < DAYS_OF_A_KIND:
         kinds[np.isin(kinds, sorted(counts, key=lambda kind: counts[kind])[:2])] = OTHER
         counts = Counter(kinds.tolist())
     return kinds
@@ -299,7 +299,7 @@ def _decision_days(played: Played, first: int) -> Rows:
     rows = played.days[(played.days > first) & (played.days < last)]
     if len(rows):
         return rows
-    return np.unique(np.maximum(np.linspace(first, last, SPREAD + 2).astype(int)[1:-1], first + 1))
+    return np.unique(np.maximum(np.linspace(first, last, SPREAD_DAYS + 2).astype(int)[1:-1], first + 1))
 
 
 def _sample(kinds: np.ndarray, traded: np.ndarray, most: int, rng: np.random.Generator) -> Rows:
@@ -318,9 +318,9 @@ def _sample(kinds: np.ndarray, traded: np.ndarray, most: int, rng: np.random.Gen
 
 
 def _is_whole_sample(sampled: np.ndarray, kinds: np.ndarray) -> bool:
-    """True if the sample has `FEWEST_DAYS` days of every kind, or all that there are."""
+    """True if the sample has `DAYS_OF_A_KIND` days of every kind, or all that there are."""
     found = zip(*np.unique(kinds, return_counts=True), strict=True)
-    return all(int((sampled == kind).sum()) >= min(FEWEST_DAYS, count) for kind, count in found)
+    return all(int((sampled == kind).sum()) >= min(DAYS_OF_A_KIND, count) for kind, count in found)
 
 
 def _rows(market: Market, first: int, days: Sequence[str | pd.Timestamp]) -> Rows:
@@ -420,12 +420,12 @@ class _Test:
     def _unrepeatable(self, anew: bool = False) -> str:
         """The first difference in another run on the unchanged market; "" for none."""
         last = len(self.known.market.dates) - 1
-        other = self._play(self.known, None, Change(self.known.market.dates[-1], CALM, {}) if anew else None, anew)
-        return difference(self.original, other, last, "in the other")
+        other = self._play(self.known, None, ValueChange(self.known.market.dates[-1], CALM, {}) if anew else None, anew)
+        return first_difference(self.original, other, last, "in the other")
 
     def _by_chance(self, t: int, which: str, anew: bool) -> str:
         """The first difference that also occurs on the unchanged market, or does not recur; "" for none."""
-        for _ in range(AGAIN):
+        for _ in range(MUST_REPEAT):
             if words := self._unrepeatable(anew):
                 return words
             if not self._difference(t, which, anew):
@@ -467,15 +467,15 @@ class _Test:
         Raises  : whatever the policy raises.
         """
         known = self.lengths if lengths is None else lengths
-        change = Change(day or self.known.market.dates[t], which, known, self.seed) if changed else None
+        change = ValueChange(day or self.known.market.dates[t], which, known, self.seed) if changed else None
         other = self._play(future(*self.known, t, which, self.seed), t, change, anew, only, touched)
-        return difference(self.original, other, t, "with other later data")
+        return first_difference(self.original, other, t, "with other later data")
 
     def _play(
         self,
         other: Future,
         last: int | None,
-        change: Change | None,
+        change: ValueChange | None,
         anew: bool = False,
         only: int | None = None,
         touched: dict[str, int] | None = None,

@@ -19,7 +19,7 @@ from research.risk import growth, max_drawdown, sharpe, volatility
 from research.rules import Calendar, Rule
 
 MONTHLY = partial(Calendar, schedule="month")
-LOOKBACK = 63  # returns from which the volatility target estimates volatility
+TARGET_LOOKBACK = 63  # returns from which the volatility target estimates volatility
 CONSTANT, VOLATILITY = "constant exposure", "volatility target"
 
 
@@ -70,7 +70,7 @@ def matched_rules(played: Backtest, held: Allocation, rule: Callable[[Allocation
         return rule(ConstantExposure(held, share))
 
     def steered(level: float) -> Rule:
-        return rule(VolatilityTarget(held, level, lookback=LOOKBACK, periods_per_year=year))
+        return rule(VolatilityTarget(held, level, lookback=TARGET_LOOKBACK, periods_per_year=year))
 
     def solved(make: Callable[[float], Rule], low: float, high: float) -> Rule:
         from scipy.optimize import brentq

@@ -20,10 +20,10 @@ import pandas as pd
 from backtests.studies.audits.days import (
     DATE_PARTS,
     IN_TEXT,
-    LONGEST,
+    MOST_ENTRIES,
     PLAIN_VALUES,
     day_in,
-    days_of,
+    days_of_entries,
     fields_of,
     has_parts,
 )
@@ -40,7 +40,7 @@ Later = tuple[Rows, int] | None  # the entries after a day, and the last one tha
 
 
 @dataclass(frozen=True)
-class Change:
+class ValueChange:
     """A way to change what comes after a day.
 
     day     : the last day that stays.
@@ -81,12 +81,12 @@ class Change:
         inside = self.depth and is_library(source_of(type(value))) and not callable(value)
         return self._object(value) if inside else value
 
-    def beside(self, columns: Sequence[Any]) -> "Change":
+    def beside(self, columns: Sequence[Any]) -> "ValueChange":
         """The same, where columns of days say which day each row of the columns beside them has."""
         lengths = {}
         for column in columns:
             if isinstance(column, list | tuple | np.ndarray | pd.Index) and len(column) > 1:
-                days = days_of(column)
+                days = days_of_entries(column)
                 if days is not None and not any(map(has_parts, column)):
                     lengths[len(column)] = days
         return replace(self, lengths={**self.lengths, **lengths}) if lengths else self
@@ -178,13 +178,13 @@ class Change:
         return changed_after(market, t, self.seed, mirrored=self.which != ALTERED)
 
     def _series(self, series: pd.Series) -> pd.Series:
-        found = self._later(days_of(series.index), len(series))
-        return series if found is None or days_of(series) is not None else self._column(series, *found)
+        found = self._later(days_of_entries(series.index), len(series))
+        return series if found is None or days_of_entries(series) is not None else self._column(series, *found)
 
     def _frame(self, frame: pd.DataFrame) -> pd.DataFrame:
-        days = days_of(frame.index)
-        dated = {k: one for k in range(frame.shape[1]) if (one := days_of(frame.iloc[:, k])) is not None}
-        if days is None and not dated and days_of(frame.columns) is not None:
+        days = days_of_entries(frame.index)
+        dated = {k: one for k in range(frame.shape[1]) if (one := days_of_entries(frame.iloc[:, k])) is not None}
+        if days is None and not dated and days_of_entries(frame.columns) is not None:
             turned = self._frame(frame.T)
             return frame if turned.shape[::-1] != frame.shape or turned.equals(frame.T) else turned.T
         found = self._later(next(iter(dated.values()), None) if days is None else days, len(frame))
@@ -204,11 +204,11 @@ class Change:
             return pd.Series(values, column.index, name=column.name)
 
     def _array(self, values: np.ndarray) -> np.ndarray:
-        if not values.ndim or not 0 < values.size <= LONGEST:
+        if not values.ndim or not 0 < values.size <= MOST_ENTRIES:
             return values
-        days = days_of(values if values.ndim == 1 else list(values)) if values.dtype.kind in "OUSM" else None
+        days = days_of_entries(values if values.ndim == 1 else list(values)) if values.dtype.kind in "OUSM" else None
         if values.dtype.names:
-            days = next((d for name in values.dtype.names if (d := days_of(values[name])) is not None), None)
+            days = next((d for name in values.dtype.names if (d := days_of_entries(values[name])) is not None), None)
         for axis in range(1 if days is not None else values.ndim):
             found = self._later(days, values.shape[axis])
             if found is not None:
@@ -251,7 +251,7 @@ class Change:
 
     def _mapping(self, mapping: Mapping[Any, Any]) -> Mapping[Any, Any]:
         keys, values = list(mapping), list(mapping.values())
-        days = days_of(keys)
+        days = days_of_entries(keys)
         numbered = len(keys) > 1 and isinstance(keys[0], int) and keys == list(range(keys[0], keys[0] + len(keys)))
         made = self._parts(values, days, len(keys) if numbered else 0)
         if _are_same(made, values):
@@ -261,8 +261,8 @@ class Change:
         return other  # type: ignore[no-any-return]
 
     def _sequence(self, sequence: Any) -> Any:
-        values = list(sequence) if len(sequence) <= LONGEST else []
-        made = self._parts(values, days_of(values), len(values))
+        values = list(sequence) if len(sequence) <= MOST_ENTRIES else []
+        made = self._parts(values, days_of_entries(values), len(values))
         return sequence if _are_same(made, values) else _like(sequence, made)
 
     def _parts(self, values: list[Any], days: Days | None, length: int) -> list[Any]:
@@ -275,14 +275,14 @@ class Change:
 
     def _set(self, values: Any) -> Any:
         entries = sorted(values, key=repr)
-        found = self._later(days_of(entries)) if any(map(has_parts, entries)) else None
+        found = self._later(days_of_entries(entries)) if any(map(has_parts, entries)) else None
         return values if found is None else type(values)(self._entries(entries, *found))
 
     def _text(self, text: str) -> str:
         """A text in which words follow dates: each later date is followed by other ones."""
         first, *parts = IN_TEXT.split(text)
         days, said = parts[::2], parts[1::2]
-        found = self._later(days_of(days))
+        found = self._later(days_of_entries(days))
         if found is None:
             return "".join(self._parts(list(text), None, len(text))) if len(text) in self.lengths else text
         end = "\n" * (said[-1].endswith("\n") or not said[0].endswith("\n"))
@@ -331,19 +331,19 @@ class Change:
         return made if changed else database
 
 
-_CHANGES: tuple[tuple[Any, Callable[[Change, Any], Any]], ...] = (
-    (str, Change._text),
-    (Market, Change._market),
-    (pd.DataFrame, Change._frame),
-    (pd.Series, Change._series),
-    (np.ndarray, Change._array),
+_CHANGES: tuple[tuple[Any, Callable[[ValueChange, Any], Any]], ...] = (
+    (str, ValueChange._text),
+    (Market, ValueChange._market),
+    (pd.DataFrame, ValueChange._frame),
+    (pd.Series, ValueChange._series),
+    (np.ndarray, ValueChange._array),
     (pd.Index, lambda _, index: index),
-    (bytes, Change._bytes),
-    (Mapping, Change._mapping),
-    (Set, Change._set),
-    (sqlite3.Connection, Change._database),
-    (io.IOBase, Change._file),
-    (Sequence, Change._sequence),
+    (bytes, ValueChange._bytes),
+    (Mapping, ValueChange._mapping),
+    (Set, ValueChange._set),
+    (sqlite3.Connection, ValueChange._database),
+    (io.IOBase, ValueChange._file),
+    (Sequence, ValueChange._sequence),
 )
 
 

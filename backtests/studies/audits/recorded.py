@@ -201,7 +201,7 @@ class Played:
         return facts | {name: (days, values[: len(days)]) for name, values in closes.items()}
 
 
-def difference(one: Played, two: Played, t: int, where: str) -> str:
+def first_difference(one: Played, two: Played, t: int, where: str) -> str:
     """The first difference between two backtests, up to row t: field, asset, day and both values; "" for none.
 
     where : the place of the second backtest, in words.

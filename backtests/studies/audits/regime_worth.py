@@ -7,7 +7,7 @@ import pandas as pd
 from backtests.studies.audits.exposure_evidence import (
     ALWAYS_INVESTED,
     ExposureEvidence,
-    in_words,
+    difference_words,
     played_with_benchmarks,
 )
 from foundation.dataclasses import dataclass
@@ -40,7 +40,7 @@ class RegimeWorth(ExposureEvidence):
         """The effect of each exposure, in words, with the limitations."""
         of, (first, last) = self.differences, self.backtests[ALWAYS_INVESTED].dates[[1, -1]]
         sure = [name for name in self.exposures if of[name].lower > 0.0 or of[name].upper < 0.0]
-        worth = "; ".join(f"{name}: {in_words(of[name])}" for name in self.exposures)
+        worth = "; ".join(f"{name}: {difference_words(of[name])}" for name in self.exposures)
         return (
             f"**Exposure by regimes as known on the day changes the Sharpe ratio of {self.portfolio.name} as follows. "
             f"{worth}.** {excluding(sure)}. Limitations: one portfolio, the regimes of one asset, settings of the "

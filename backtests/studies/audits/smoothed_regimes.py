@@ -13,7 +13,7 @@ import pandas as pd
 from backtests.studies.audits.exposure_evidence import (
     ALWAYS_INVESTED,
     ExposureEvidence,
-    in_words,
+    difference_words,
     played_with_benchmarks,
 )
 from backtests.studies.audits.look_ahead import LookAhead
@@ -107,7 +107,8 @@ class SmoothedRegimeCheck(ExposureEvidence):
         whole = self.evidence.figures("sharpe")[ALWAYS_INVESTED].value
         of = self.differences
         worth = [
-            f"{percent(of[name].value / whole, signed=True)} ({in_words(of[name])})" for name in (SMOOTHED, FILTERED)
+            f"{percent(of[name].value / whole, signed=True)} ({difference_words(of[name])})"
+            for name in (SMOOTHED, FILTERED)
         ]
         difference = self.evidence.against(FILTERED).differences("sharpe")[SMOOTHED]
         results = ["fails" if audit.found else "passes" for audit in (smoothed, filtered)]
@@ -115,7 +116,7 @@ class SmoothedRegimeCheck(ExposureEvidence):
         return (
             f"**Exposure by regimes of {self.regimes.line} changes the Sharpe ratio of {self.portfolio.name} by "
             f"{worth[0]} if regimes are smoothed over the future, and by {worth[1]} if they are filtered, as known on "
-            f"each day.** The difference, {in_words(difference)}, is due to look-ahead alone. The first policy "
+            f"each day.** The difference, {difference_words(difference)}, is due to look-ahead alone. The first policy "
             f"{results[0]} the look-ahead test, the second {results[1]} it. Limitations: one portfolio, the regimes of "
             f"one asset, one regime model, one test from {first:%Y-%m-%d} to {last:%Y-%m-%d}, with wide intervals. A "
             "policy that passes the look-ahead test is not necessarily good, and the test checks some days, not all."

@@ -30,11 +30,11 @@ from research.market import Market
 
 FORM, CARD = "forecast, 2", "card.json"
 ROUNDED = 1e-9  # of a forecast's deviation: what two processors, or one from other memory, differ by without a fit
-MEND = "Restore the file from a copy; or delete it, and the forecast is forgotten."
+RESTORE_FORECASTS = "Restore the file from a copy; or delete it, and the forecast is forgotten."
 
 
 @dataclass(frozen=True)
-class Entry:
+class ForecastEntry:
     """A forecast as it was made.
 
     model   : settings of the forecast, JSON values.
@@ -59,7 +59,7 @@ class Entry:
         return _folder(book, self.model, self.market) / f"{self.date}-{self.horizon}-{self.data[:16]}.json"
 
 
-def entry_of(forecast: Forecast, market: Market, horizon: int) -> Entry:
+def entry_of(forecast: Forecast, market: Market, horizon: int) -> ForecastEntry:
     """The forecast at the last close of a market, as an entry.
 
     forecast : forecast, asked on the whole market.
@@ -69,7 +69,7 @@ def entry_of(forecast: Forecast, market: Market, horizon: int) -> Entry:
     past = market.past(len(market.dates) - 1)
     found = predicted(forecast, past).over(horizon)
     pairs = zip(found.mean.tolist(), found.volatility.tolist(), strict=True)
-    return Entry(
+    return ForecastEntry(
         model_of(forecast),
         _named(market),
         f"{past.date:%Y-%m-%d}",
@@ -85,7 +85,7 @@ def model_of(forecast: Forecast) -> Any:
     return settings_of(forecast) or [type(forecast).__name__, repr(forecast)]
 
 
-def enter(book: Path, entry: Entry) -> bool:
+def enter(book: Path, entry: ForecastEntry) -> bool:
     """Write a forecast into the book of a folder; False where the book has it, and says the same.
 
     Raises : DataError where the book has another forecast of the same model, day and data, or is damaged.
@@ -111,12 +111,12 @@ def enter(book: Path, entry: Entry) -> bool:
     return True
 
 
-def entries(book: Path, model: Any, market: Market) -> list[Entry]:
+def entries(book: Path, model: Any, market: Market) -> list[ForecastEntry]:
     """The forecasts of a model for a market in a book, by day. Raises DataError for a file that is damaged."""
     return [_read(path) for path in sorted(_folder(book, model, _named(market)).glob("*-*.json"))]
 
 
-def disagreements(path: ForecastPath, written: Sequence[Entry]) -> list[str]:
+def disagreements(path: ForecastPath, written: Sequence[ForecastEntry]) -> list[str]:
     """The differences of a walk-forward from the book, a sentence for each day and asset.
 
     path    : walk-forward of the same model, over data that may be later.
@@ -196,7 +196,7 @@ def _plain(number: float) -> float | None:
     return float(number) if np.isfinite(number) else None
 
 
-def book_folder(file: str | Path) -> Path:
+def forecast_book_folder(file: str | Path) -> Path:
     """The folder of the book of a portfolio file: that of `REBALANCE_FORECASTS`, else as `folder_for` says.
 
     That of the workbench's own files is `data/forecasts`.
@@ -205,12 +205,12 @@ def book_folder(file: str | Path) -> Path:
     return stated_folder(FORECAST_BOOK) or (ROOT / "data" / "forecasts" if beside.parent == ROOT else beside)
 
 
-def _content(entry: Entry) -> dict[str, Any]:
+def _content(entry: ForecastEntry) -> dict[str, Any]:
     told = {"form": FORM, **asdict(entry)}
     return told | {"checksum": _hash(told)}
 
 
-def _read(path: Path) -> Entry:
+def _read(path: Path) -> ForecastEntry:
     try:
         told = json.loads(path.read_text())
         checksum = told.pop("checksum")
@@ -218,11 +218,11 @@ def _read(path: Path) -> Entry:
             raise ValueError("its checksum does not match")
         lines = {line: (float(mean), float(deviation)) for line, (mean, deviation) in told["lines"].items()}
         market, notes = tuple(told["market"]), tuple(told["notes"])
-        return Entry(told["model"], market, told["date"], told["horizon"], told["data"], lines, notes)
+        return ForecastEntry(told["model"], market, told["date"], told["horizon"], told["data"], lines, notes)
     except KeyError as error:
-        raise DataError(f"{path} is not a readable forecast: {error} is missing. {MEND}") from error
+        raise DataError(f"{path} is not a readable forecast: {error} is missing. {RESTORE_FORECASTS}") from error
     except (OSError, ValueError, TypeError, AttributeError) as error:
-        raise DataError(f"{path} is not a readable forecast: {error}. {MEND}") from error
+        raise DataError(f"{path} is not a readable forecast: {error}. {RESTORE_FORECASTS}") from error
 
 
 def _hash(values: Any) -> str:

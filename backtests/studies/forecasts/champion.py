@@ -6,13 +6,13 @@ import numpy as np
 import pandas as pd
 
 from backtests.inference.evidence import holm
-from backtests.studies.forecasts.skill import common_rows, compared
+from backtests.studies.forecasts.skill import common_forecast_rows, compared
 from backtests.studies.forecasts.walk_forward import ForecastPath
 from foundation.dataclasses import dataclass
 from foundation.paper.wording import listed, number
 
-LOSS = "log score"  # strictly proper: it judges mean and deviation together
-SIZE = 0.05  # of the test, after Holm's adjustment over the challengers
+PROPER_SCORE = "log score"  # strictly proper: it judges mean and deviation together
+CHAMPION_SIZE = 0.05  # of the test, after Holm's adjustment over the challengers
 
 
 @dataclass(frozen=True, eq=False)
@@ -48,7 +48,7 @@ class Challenge:
         )
 
 
-def challenge(paths: Mapping[str, ForecastPath], champion: str, size: float = SIZE) -> Challenge:
+def challenge(paths: Mapping[str, ForecastPath], champion: str, size: float = CHAMPION_SIZE) -> Challenge:
     """Compare challengers with the champion by Diebold and Mariano's test, one-sided, adjusted for their number.
 
     paths    : walk-forwards of one market and horizon, by name.
@@ -56,7 +56,7 @@ def challenge(paths: Mapping[str, ForecastPath], champion: str, size: float = SI
     size     : size of the test.
     Raises   : the errors of `compared`.
     """
-    table = compared(paths, LOSS, champion)
+    table = compared(paths, PROPER_SCORE, champion)
     others = [name for name in table.index if name != champion]
     difference, two_sided = table["difference"], table["p"]
     table["p"] = np.where(difference < 0.0, two_sided / 2.0, 1.0 - two_sided / 2.0)
@@ -64,6 +64,6 @@ def challenge(paths: Mapping[str, ForecastPath], champion: str, size: float = SI
     table["p_holm"] = pd.Series(dict(zip(others, holm(table.loc[others, "p"].to_numpy()), strict=True)), dtype=float)
     better = table.loc[others].query("p_holm < @size and difference < 0")
     winner = champion if better.empty else str(better["loss"].idxmin())
-    path, rows = paths[champion], common_rows(paths)
+    path, rows = paths[champion], common_forecast_rows(paths)
     dates = int(np.isfinite(path.only(np.searchsorted(path.rows, rows)).outcome).any(axis=1).sum())
     return Challenge(champion, winner, table, dates)

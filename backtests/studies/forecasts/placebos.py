@@ -12,8 +12,8 @@ from foundation.arrays import Array, MadeAnew, freeze_fields
 from foundation.dataclasses import dataclass
 from foundation.errors import DataError
 
-ROUNDS = 8  # of bringing a tilt to its risk, and back inside the ranges
-SAME = 0.1  # of a tilt's tracking error: a placebo that is no further from the tilt earns what it earns
+SCALING_ROUNDS = 8  # of bringing a tilt to its risk, and back inside the ranges
+SAME_TILT = 0.1  # of a tilt's tracking error: a placebo that is no further from the tilt earns what it earns
 
 
 @dataclass(frozen=True, eq=False)
@@ -66,13 +66,13 @@ def placebos(tilts: Tilts, count: int, gap: int, seed: int = 0) -> Array:
 def share_alike(tilts: Tilts, moved: Array) -> float:
     """The share of placebos (count, K, n) that are the forecast's tilts, to a tenth of their tracking error."""
     apart, own = tilts.risk(moved - tilts.weights).sum(axis=1), tilts.risk(tilts.weights).sum()
-    return float((apart <= SAME * own).mean())
+    return float((apart <= SAME_TILT * own).mean())
 
 
 def _brought_back(moved: Array, tilts: Tilts) -> Array:
     """Changes of weights (N, K, n) inside the ranges, which sum to zero, with no more risk than the forecast's."""
     wanted = tilts.risk(tilts.weights)
-    for _ in range(ROUNDS):
+    for _ in range(SCALING_ROUNDS):
         moved = _balanced(np.clip(_to_risk(moved, tilts, wanted, np.inf), tilts.lower, tilts.upper))
     return _to_risk(moved, tilts, wanted, 1.0)
 

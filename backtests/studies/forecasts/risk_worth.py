@@ -29,7 +29,7 @@ from research.rules import Calendar
 
 MINIMUM_VARIANCE, VOLATILITY_TARGET = "minimum variance", "volatility target"
 SHARE = 0.75  # of the strategic target's volatility, at which a volatility target aims: reached without borrowing
-YEAR = 252  # sessions of the covariance of models that state no other number
+COVARIANCE_SESSIONS = 252  # sessions of the covariance of models that state no other number
 
 
 @dataclass(frozen=True, eq=False)
@@ -111,7 +111,7 @@ def risk_worth(setup: Setup, forecast: Forecast, horizon: int, schedule: Estimat
 def _window(forecast: Forecast, periods_per_year: float) -> int:
     """The number of returns of a forecast's own estimate, or of as good an estimate as that of a year of sessions."""
     model = getattr(forecast, "model", forecast)
-    of_a_year = sample_rows(YEAR, periods_per_year)
+    of_a_year = sample_rows(COVARIANCE_SESSIONS, periods_per_year)
     return model.window if isinstance(model, Estimated | FactorModel) else getattr(model, "estimate", of_a_year)
 
 

@@ -34,7 +34,7 @@ from research.forecast.skill import (
 
 COVERAGE = 0.9  # of the interval whose coverage is counted
 DIRECTION = "hits beyond chance"
-HORIZONS = (1, 5, 21, 63, 126)  # rows, of the decay
+DECAY_HORIZONS = (1, 5, 21, 63, 126)  # rows, of the decay
 LOSSES = ("squared error", "QLIKE", "log score")
 
 
@@ -177,7 +177,7 @@ def skill_by_group(path: ForecastPath, groups: Sequence[object]) -> pd.DataFrame
     return found
 
 
-def decay(path: ForecastPath, horizons: Sequence[int] = HORIZONS, level: float = 0.95) -> pd.DataFrame:
+def decay(path: ForecastPath, horizons: Sequence[int] = DECAY_HORIZONS, level: float = 0.95) -> pd.DataFrame:
     """A row for each horizon: the rank IC of the same forecasts with the returns over it, with its interval.
 
     horizons : numbers of rows of the market.
@@ -219,7 +219,7 @@ def compared(paths: Mapping[str, ForecastPath], loss: str, reference: str, level
                 fewer than 24 common dates.
     """
     one_of("reference is", reference, tuple(paths))
-    rows = common_rows(paths)
+    rows = common_forecast_rows(paths)
     losses = {name: loss_by_date(path, loss)[np.searchsorted(path.rows, rows)] for name, path in paths.items()}
     known = np.logical_and.reduce([np.isfinite(values) for values in losses.values()])
     losses = {name: np.where(known, values, np.nan) for name, values in losses.items()}
@@ -239,7 +239,7 @@ def compared(paths: Mapping[str, ForecastPath], loss: str, reference: str, level
     return table
 
 
-def common_rows(paths: Mapping[str, ForecastPath]) -> Rows:
+def common_forecast_rows(paths: Mapping[str, ForecastPath]) -> Rows:
     """(d,) rows on which all have a forecast. Raises DataError for paths of several markets or horizons."""
     one = next(iter(paths.values()))
     for name, path in paths.items():

@@ -7,7 +7,7 @@ import numpy as np
 import pandas as pd
 
 from backtests.inference.estimates import INTERVAL_LEVEL, EstimateWithTest, NotAvailable, or_why_not, why_not
-from backtests.studies.forecasts.book import Entry, entry_of
+from backtests.studies.forecasts.book import ForecastEntry, entry_of
 from backtests.studies.forecasts.champion import Challenge, challenge
 from backtests.studies.forecasts.skill import (
     COVERAGE,
@@ -48,7 +48,7 @@ class ForecastsToday:
     horizon: int
     every: str
     models: Mapping[str, Forecast]
-    entries: Mapping[str, Entry]
+    entries: Mapping[str, ForecastEntry]
     paths: Mapping[str, ForecastPath]
     failed: Mapping[str, DataError]
 

@@ -10,7 +10,7 @@ from typing import Literal
 import numpy as np
 import pandas as pd
 
-from backtests.inference.forecast_skill import ROUNDED
+from backtests.inference.forecast_skill import WAVE_ROUNDING
 from foundation.arguments import is_whole, refuse
 from foundation.arrays import Array, Rows, frozen
 from foundation.dataclasses import dataclass, replace
@@ -34,9 +34,9 @@ from research.forecast.predicted import (
 from research.market import Market, Past
 from research.market.calendars import last_of
 
-FOLDER = DATA / "cache" / "forecasts"
-STORED = ("mean", "deviation", "portfolio")  # arrays of each day
-FEWEST_DAYS = 12  # days: fewer are computed as fast as a file is read
+FORECASTS_FOLDER = DATA / "cache" / "forecasts"
+STORED_ARRAYS = ("mean", "deviation", "portfolio")  # arrays of each day
+DAYS_TO_KEEP = 12  # days: fewer are computed as fast as a file is read
 
 
 @dataclass(frozen=True, eq=False)
@@ -91,7 +91,7 @@ class ForecastPath:
     def expects_mean_so_far(self) -> bool:
         """True if the forecasts are the means so far, but for rounding: it says nothing of returns beyond them."""
         said = np.isfinite(self.mean)
-        return bool(np.allclose(self.mean[said], self.prevailing_mean[said], rtol=ROUNDED, atol=0.0))
+        return bool(np.allclose(self.mean[said], self.prevailing_mean[said], rtol=WAVE_ROUNDING, atol=0.0))
 
     @cached_property
     def last_variance(self) -> Array:
@@ -117,7 +117,7 @@ class ForecastPath:
     def only(self, which: Rows) -> "ForecastPath":
         """Some of its days, by number."""
         notes = tuple(self.notes[i] for i in which.tolist())
-        kept = {name: getattr(self, name)[which] for name in ("rows", *STORED)}
+        kept = {name: getattr(self, name)[which] for name in ("rows", *STORED_ARRAYS)}
         return replace(self, **kept, notes=notes)
 
 
@@ -152,7 +152,7 @@ def walk_forward(
     horizon: int,
     every: Literal["day", "week", "month", "quarter"] = "month",
     start: int = 0,
-    folder: str | Path = FOLDER,
+    folder: str | Path = FORECASTS_FOLDER,
 ) -> ForecastPath:
     """The forecasts of a market at the last session of each period, from when there is enough history.
 
@@ -177,7 +177,7 @@ def walk_forward(
             "left for a forecast. Take a longer market, or a forecast that needs fewer."
         )
     settings = settings_of(forecast)
-    if settings is None or len(rows) < FEWEST_DAYS:
+    if settings is None or len(rows) < DAYS_TO_KEEP:
         return _walked(forecast, market, rows, int(horizon))
     versions = installed_versions(ALLOCATION_LIBRARIES)
     stored = _StoredForecasts(folder, [market.fingerprint, settings, int(horizon), every, int(start), versions])
@@ -185,12 +185,12 @@ def walk_forward(
         if (found := stored.load()) is not None:
             arrays, record = found
             notes = tuple(tuple(said) for said in record["notes"])
-            mean, deviation, portfolio = (arrays[name] for name in STORED)
+            mean, deviation, portfolio = (arrays[name] for name in STORED_ARRAYS)
             seconds = record["seconds"]
             return ForecastPath(market, arrays["rows"], int(horizon), mean, deviation, portfolio, notes, seconds)
     path = _walked(forecast, market, rows, int(horizon))
     with suppress(OSError):  # a full disk, or one that cannot be written to
-        arrays = {name: getattr(path, name) for name in ("rows", *STORED)}
+        arrays = {name: getattr(path, name) for name in ("rows", *STORED_ARRAYS)}
         stored.save(arrays, {"notes": path.notes, "seconds": path.seconds})
     return path
 

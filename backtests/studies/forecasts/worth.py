@@ -34,10 +34,10 @@ from research.risk import volatility
 from research.rules import Calendar
 
 WITHOUT, WITH, PLACEBOS = "without", "with the forecast", "placebos"
-COUNT = 999  # placebos: a p of 1 % is that of ten of them
+PLACEBO_COUNT = 999  # placebos: a p of 1 % is that of ten of them
 SIZE = 0.05  # of the one-sided test; the interval leaves as much on either side
 NO_VIEW = "Its means say nothing beyond the mean so far."
-TOGETHER = 2**22  # numbers in the targets of placebos that are held in memory at a time
+NUMBERS_TOGETHER = 2**22  # numbers in the targets of placebos that are held in memory at a time
 
 
 @dataclass(frozen=True, eq=False)
@@ -145,7 +145,7 @@ class Worth:
 
 
 def worth(
-    portfolio: Portfolio, forecast: Forecast, count: int = COUNT, schedule: EstimationSchedule = "month"
+    portfolio: Portfolio, forecast: Forecast, count: int = PLACEBO_COUNT, schedule: EstimationSchedule = "month"
 ) -> Worth:
     """The worth of a forecast to a portfolio, in its test.
 
@@ -190,7 +190,7 @@ def _tilted(portfolio: Portfolio, forecast: Forecast, schedule: EstimationSchedu
     )
 
 
-def tilt_worth(setup: Setup, tilted: Tilted, horizon: int, count: int = COUNT) -> TiltWorth:
+def tilt_worth(setup: Setup, tilted: Tilted, horizon: int, count: int = PLACEBO_COUNT) -> TiltWorth:
     """Backtest the tilts of a forecast, the portfolio without them, and placebos.
 
     setup   : market, costs and test; its strategic target is what is tilted.
@@ -217,7 +217,7 @@ def tilt_worth(setup: Setup, tilted: Tilted, horizon: int, count: int = COUNT) -
         )
     expected = float(tilts.risk(tilts.weights).mean()), float(tilts.risk(moved).mean())
     rows = [figures(setup, backtests[name], one) for name, one in played.items()]
-    size = max(TOGETHER // base.size, 1)
+    size = max(NUMBERS_TOGETHER // base.size, 1)
     for begin in range(0, count, size):
         paths = [replace(path, rows=base + one, answers=()) for one in moved[begin : begin + size]]
         rows.append(figures_of_many(setup, rule, paths))

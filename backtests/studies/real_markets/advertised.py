@@ -16,17 +16,17 @@ from backtests.inference.estimates import Estimate
 from backtests.inference.evidence import holm
 from backtests.studies.audits.matched_exposure import CONSTANT
 from backtests.studies.real_markets.claim_gains import (
-    DIGITS,
+    GAIN_DIGITS,
     MATTERS,
     AdvertisedClaim,
-    Measured,
+    MeasuredGain,
     Results,
     at_other_costs,
     beside_closed_form,
     best_seed,
+    gain_with_unit,
     higher,
     lower,
-    number_text,
     regimes,
     with_tracking_error,
     with_untrained,
@@ -39,7 +39,7 @@ from foundation.paper.wording import counted, listed, number
 
 Verdict = Literal["holds", "does not hold", "cannot be told"]
 CLAIM_HOLDS, CLAIM_FAILS, CLAIM_OPEN = "holds", "does not hold", "cannot be told"
-SIZE = 0.05  # of the test that a gain is above zero, after Holm
+GAIN_SIZE = 0.05  # of the test that a gain is above zero, after Holm
 
 
 # -- the claims ------------------------------------------------------------------------------------------------------
@@ -56,7 +56,7 @@ NOVA = (
     "Nova Solutions (vendor's page, seen 2026), Development of AI-based portfolio rebalancing system, "
     "novasolutions.technology"
 )
-TRACKING = "Peng, Gong and He (2023), Reinforcement learning for financial index tracking, arXiv 2308.02820"
+TRACKING_SOURCE = "Peng, Gong and He (2023), Reinforcement learning for financial index tracking, arXiv 2308.02820"
 
 ADVERTISED = (
     AdvertisedClaim(
@@ -108,7 +108,7 @@ ADVERTISED = (
     AdvertisedClaim(
         "Learned rebalancing trades less at the same tracking error than a rule.",
         "turnover, same tracking",
-        TRACKING,
+        TRACKING_SOURCE,
         "turnover times tracking error of the universal policy and of the thresholds that did best in training; "
         "along the widths of a band this product stays the same",
         "%",
@@ -220,11 +220,11 @@ ADVERTISED = (
 
 
 @dataclass(frozen=True)
-class Outcome:
+class ClaimOutcome:
     """A claim, its gain and the verdict.  p_holm : `measured.p`, adjusted for all claims of the table."""
 
     claim: AdvertisedClaim
-    measured: Measured
+    measured: MeasuredGain
     p_holm: float
 
     @property
@@ -243,15 +243,15 @@ def verdict(gain: Estimate, least: float, p_holm: float) -> Verdict:
     """
     if gain.upper < least:
         return "does not hold"
-    sure = gain.lower > min(0.0, least) and p_holm <= SIZE
+    sure = gain.lower > min(0.0, least) and p_holm <= GAIN_SIZE
     return "holds" if sure and gain.value >= least else "cannot be told"
 
 
-def outcomes(results: Results, claims: Sequence[AdvertisedClaim] = ADVERTISED) -> list[Outcome]:
+def outcomes(results: Results, claims: Sequence[AdvertisedClaim] = ADVERTISED) -> list[ClaimOutcome]:
     """The verdict of each claim that the results can measure, with Holm's p over all of them."""
     found = [(claim, gain) for claim in claims if (gain := claim.measure(claim, results)) is not None]
     adjusted = holm([gain.p for _, gain in found])
-    return [Outcome(claim, gain, float(p)) for (claim, gain), p in zip(found, adjusted, strict=True)]
+    return [ClaimOutcome(claim, gain, float(p)) for (claim, gain), p in zip(found, adjusted, strict=True)]
 
 
 DOUBT = (
@@ -264,7 +264,7 @@ DOUBT = (
 # -- in words --------------------------------------------------------------------------------------------------------
 
 
-def claims_table(found: Sequence[Outcome]) -> pd.DataFrame:
+def claims_table(found: Sequence[ClaimOutcome]) -> pd.DataFrame:
     """A row for each claim, as text: the measurement, the gain with its interval, the place, and the verdict."""
     rows = []
     for one in found:
@@ -272,9 +272,9 @@ def claims_table(found: Sequence[Outcome]) -> pd.DataFrame:
         rows.append({
             "claim": claim.words,
             "measured out of sample": "; ".join(filter(None, [claim.how, beside])),
-            "gain": number_text(gain.value, claim.unit),
-            "95 % interval": gain.interval(DIGITS[claim.unit]),
-            "matters from": number_text(claim.least, claim.unit),
+            "gain": gain_with_unit(gain.value, claim.unit),
+            "95 % interval": gain.interval(GAIN_DIGITS[claim.unit]),
+            "matters from": gain_with_unit(claim.least, claim.unit),
             "reached in": f"{reached} of {cases}",
             "markets": where,
             "seeds": str(seeds) if seeds else "–",
@@ -284,14 +284,14 @@ def claims_table(found: Sequence[Outcome]) -> pd.DataFrame:
     return pd.DataFrame(rows).set_index("claim")
 
 
-def sources_table(found: Sequence[Outcome]) -> pd.DataFrame:
+def sources_table(found: Sequence[ClaimOutcome]) -> pd.DataFrame:
     """A row for each claim: who claims it, and what would change the answer."""
     rows = [(one.claim.words, one.claim.source, one.verdict, one.claim.change) for one in found]
     columns = ["claim", "claimed by", "verdict", "what would change the answer"]
     return pd.DataFrame(rows, columns=columns).set_index("claim")
 
 
-def answer(found: Sequence[Outcome]) -> str:
+def answer(found: Sequence[ClaimOutcome]) -> str:
     """The verdicts in words, with what is in doubt."""
     by = {
         word: [one.claim.words for one in found if one.verdict == word]

@@ -31,7 +31,7 @@ from research.accounting.tax import AtEnd
 from research.risk.measures import BPS
 from research.rules import NoTradeRegion, Rule
 
-ENDS: Mapping[str, tuple[AtEnd, float]] = {"liquidated": ("liquidate", 0.0), "forgiven": ("step_up", 1.0)}
+TAX_ENDS: Mapping[str, tuple[AtEnd, float]] = {"liquidated": ("liquidate", 0.0), "forgiven": ("step_up", 1.0)}
 FEDERAL_RATES = {  # first year of a window -> top rate of long-term and of short-term gains, from 2013 with 3.8 % on
     1995: (0.28, 0.396),  # investment income: 26 USC 1(a), 1(h), 1(i), 1411, as of the middle of the window
     1998: (0.20, 0.396),
@@ -46,21 +46,23 @@ FEDERAL_RATES = {  # first year of a window -> top rate of long-term and of shor
 }
 NAV, LOSS_LIMIT = 1e6, 3_000.0  # currency; losses a year that are deducted from other income (26 USC 1211(b))
 EXPECTED = 0.06  # return a year that a deferral expects
-MOST_ASSETS = 10
+MOST_CASE_ASSETS = 10
 AS_COST, BY_WORTH, BY_LOSS = "tax as cost", "thresholds by worth", "thresholds by J after tax"
-FIGURES = ("loss", "cost", "tracking_error", "turnover", "trades", "trading_days")
+TAX_FIGURES = ("loss", "cost", "tracking_error", "turnover", "trades", "trading_days")
 
 
 def taxed_cases() -> tuple[Case, ...]:
     """The cases of the after-tax edition."""
     return tuple(
-        one for one in all_cases() if len(one.weights) <= MOST_ASSETS and sum(w for _, w in one.weights) > 1.0 - SERIES
+        one
+        for one in all_cases()
+        if len(one.weights) <= MOST_CASE_ASSETS and sum(w for _, w in one.weights) > 1.0 - SERIES
     )
 
 
 def conditions_of_tax(case: Case) -> dict[str, Any]:
     """The conditions of a case that only the after-tax edition has, as plain JSON values."""
-    taxes = {end: _tax(case.window, at_end).settings for end, (at_end, _) in ENDS.items()}
+    taxes = {end: _tax(case.window, at_end).settings for end, (at_end, _) in TAX_ENDS.items()}
     return {"tax": taxes, "nav": NAV, "growth of the deferral": EXPECTED}
 
 
@@ -74,7 +76,7 @@ def after_tax_rows(
     families : grids of thresholds and bands, of which one is chosen on the days before the test by each figure.
     """
     rows, tuned = list[dict[str, Any]](), dict[str, Tuned]()
-    for end, (at_end, forgiven) in ENDS.items():
+    for end, (at_end, forgiven) in TAX_ENDS.items():
         setup = case.setup
         setup = replace(setup, nav=NAV, costs=replace(setup.costs, tax=_tax(case.window, at_end)))
         by_worth = tune(families, setup, measure=in_windows)
@@ -109,11 +111,11 @@ def figures_after_tax(setup: Setup, rule: Rule) -> dict[str, float]:
     rule  : the rule to backtest.
     """
     played = backtest(setup.market, rule, setup.costs, start=setup.start, **conditions(setup))
-    scored = score(played, Benchmark.of(played, setup.tracking_penalty), FIGURES)
+    scored = score(played, Benchmark.of(played, setup.tracking_penalty), TAX_FIGURES)
     nav, a_year = played.ledger.nav, BPS * played.periods_per_year / len(played.net_returns)
     growth = a_year * float(np.log((nav[-1] - played.tax_at_end) / nav[0]))
     return {
-        **{name: scored[name] for name in FIGURES},
+        **{name: scored[name] for name in TAX_FIGURES},
         "worth": growth - (scored["loss"] - scored["cost"]),
         "loss": taxed_figures(played, scored)["loss_taxed"],
         "tax": a_year * float(played.tax_rate.sum()),

@@ -48,7 +48,7 @@ FUNDS = {  # fraction of NAV; cash is the rest
     | {"COM": 0.05, "BTC": 0.05},
 }
 NAMED_CASES = ("stocks-2-1998", "stocks-4-2013", "stocks-10a-2007", "stocks-all-2019", "funds-2-2016", "funds-9-2019")
-SOURCES = {"stocks": "stocks_with_exit", "funds": "multi_asset_daily"}
+UNIVERSE_MARKETS = {"stocks": "stocks_with_exit", "funds": "multi_asset_daily"}
 
 
 @dataclass(frozen=True)
@@ -131,4 +131,4 @@ def eligible(universe: str, year: int) -> list[str]:
 
 @cache
 def _source(universe: str) -> Market:
-    return load_market(SOURCES[universe])
+    return load_market(UNIVERSE_MARKETS[universe])

@@ -30,7 +30,7 @@ from foundation.errors import DataError
 from foundation.paper.wording import counted, number
 
 Unit = Literal["%", "Sharpe", "points"]  # per cent of the other's figure; a Sharpe ratio; points of NAV
-DIGITS = {"%": 1, "Sharpe": 3, "points": 2}
+GAIN_DIGITS = {"%": 1, "Sharpe": 3, "points": 2}
 MATTERS = {"%": 5.0, "Sharpe": 0.05, "points": 1.0}  # the least gain that matters, where a claim has no other
 
 
@@ -60,7 +60,7 @@ class Results:
         return pd.concat([rows, exposure_rows(self.exposure)], ignore_index=True) if multiple == 1.0 else rows
 
 
-class Measured(NamedTuple):
+class MeasuredGain(NamedTuple):
     """The gain of a claim.
 
     gain    : gain in the unit of the claim, with its interval.
@@ -101,7 +101,7 @@ class AdvertisedClaim:
     source: str
     how: str
     unit: Unit
-    measure: Callable[["AdvertisedClaim", Results], Measured | None]
+    measure: Callable[["AdvertisedClaim", Results], MeasuredGain | None]
     change: str
     matters: float | None = None
 
@@ -116,7 +116,7 @@ class AdvertisedClaim:
 
 def lower(
     rule: str, over: str, *measures: str, at_least: bool = False, multiple: float = 1.0
-) -> Callable[..., Measured]:
+) -> Callable[..., MeasuredGain]:
     """The gain of a rule whose figures are to be lower: per cent by which they are below those of another rule.
 
     rule     : name of the rule for which it is claimed.
@@ -126,7 +126,7 @@ def lower(
     multiple : multiple of the costs at which both are tuned and backtested.
     """
 
-    def measure(claim: AdvertisedClaim, results: Results) -> Measured:
+    def measure(claim: AdvertisedClaim, results: Results) -> MeasuredGain:
         pairs = _pairs(results, rule, over, multiple)
         logs = sum(np.log(pairs[f"{name} of other"] / pairs[name]) for name in measures)
         found = _clustered(claim, np.asarray(logs), pairs["window"], _seeds(results, rule))
@@ -135,7 +135,7 @@ def lower(
     return measure
 
 
-def higher(rule: str, over: str, name: str) -> Callable[..., Measured]:
+def higher(rule: str, over: str, name: str) -> Callable[..., MeasuredGain]:
     """The gain of a rule whose figure is to be higher: its mean less that of another rule.
 
     rule : for which it is claimed.
@@ -143,7 +143,7 @@ def higher(rule: str, over: str, name: str) -> Callable[..., Measured]:
     name : column of the study; of a drawdown, which is below zero, higher is smaller.
     """
 
-    def measure(claim: AdvertisedClaim, results: Results) -> Measured:
+    def measure(claim: AdvertisedClaim, results: Results) -> MeasuredGain:
         pairs = _pairs(results, rule, over)
         factor = 100.0 if claim.unit == "points" else 1.0
         gains = factor * (pairs[name] - pairs[f"{name} of other"])
@@ -152,23 +152,23 @@ def higher(rule: str, over: str, name: str) -> Callable[..., Measured]:
     return measure
 
 
-def with_tracking_error(rule: str, over: str, measure: Callable[..., Measured]) -> Callable[..., Measured]:
+def with_tracking_error(rule: str, over: str, measure: Callable[..., MeasuredGain]) -> Callable[..., MeasuredGain]:
     """The gain over a calendar, with by how much the rule's tracking error is below the calendar's beside it."""
     lower_error = lower(rule, over, "tracking_error", at_least=True)
     return _beside(measure, {"tracking error lower by": lower_error})
 
 
-def with_untrained(measure: Callable[..., Measured]) -> Callable[..., Measured]:
+def with_untrained(measure: Callable[..., MeasuredGain]) -> Callable[..., MeasuredGain]:
     """The gain, with that of the untrained bands over the better calendar beside it."""
     return _beside(measure, {"bands without training": lower(UNTRAINED, BETTER_CALENDAR, "loss", at_least=True)})
 
 
-def with_volatility_target(measure: Callable[..., Measured]) -> Callable[..., Measured]:
+def with_volatility_target(measure: Callable[..., MeasuredGain]) -> Callable[..., MeasuredGain]:
     """The gain, with that over a volatility target of the same mean exposure beside it."""
     return _beside(measure, {"over a volatility target": higher(EXPOSURE, VOLATILITY, "sharpe")})
 
 
-def at_other_costs(rule: str, over: str) -> Callable[..., Measured]:
+def at_other_costs(rule: str, over: str) -> Callable[..., MeasuredGain]:
     """The gain of J at the usual costs, with those at the other costs of the study beside it."""
     others = {f"at {multiple * COST_BP:g} bp a side": multiple for multiple in MULTIPLES if multiple != 1.0}
     return _beside(
@@ -177,20 +177,22 @@ def at_other_costs(rule: str, over: str) -> Callable[..., Measured]:
     )
 
 
-def _beside(measure: Callable[..., Measured], others: Mapping[str, Callable[..., Measured]]) -> Callable[..., Measured]:
+def _beside(
+    measure: Callable[..., MeasuredGain], others: Mapping[str, Callable[..., MeasuredGain]]
+) -> Callable[..., MeasuredGain]:
     """A gain with others of the same unit beside it, by what they are in words."""
 
-    def all_of_them(claim: AdvertisedClaim, results: Results) -> Measured:
+    def all_of_them(claim: AdvertisedClaim, results: Results) -> MeasuredGain:
         said = [f"{words}: {gain_text(one(claim, results).gain, claim.unit)}" for words, one in others.items()]
         return measure(claim, results)._replace(beside="; ".join(said))
 
     return all_of_them
 
 
-def best_seed(rule: str) -> Callable[..., Measured]:
+def best_seed(rule: str) -> Callable[..., MeasuredGain]:
     """The gain in J, in the test, of the seed with the lowest J in training over the mean of all seeds."""
 
-    def measure(claim: AdvertisedClaim, results: Results) -> Measured:
+    def measure(claim: AdvertisedClaim, results: Results) -> MeasuredGain:
         table = results.markets.table
         own = table[(table["rule"] == rule) & (table["cost_multiple"] == 1.0)]
         best = own.loc[own.groupby("case")["loss_training"].idxmin()].set_index("case")
@@ -200,18 +202,18 @@ def best_seed(rule: str) -> Callable[..., Measured]:
     return measure
 
 
-def beside_closed_form(learner: str, other: str) -> Callable[..., Measured]:
+def beside_closed_form(learner: str, other: str) -> Callable[..., MeasuredGain]:
     """The gain of a learner over the closed form's bands where the optimum is known: of J, each seed a case.
 
     other : a learner whose gain stands beside it.
     """
 
-    def one(name: str, claim: AdvertisedClaim, results: Results) -> Measured:
+    def one(name: str, claim: AdvertisedClaim, results: Results) -> MeasuredGain:
         table = results.optimum
         own, plain = (table[table["learner"] == who]["loss"].to_numpy() for who in (name, "closed form"))
         return _clustered(claim, np.log(plain[0] / own), np.arange(len(own)), len(own))
 
-    def measure(claim: AdvertisedClaim, results: Results) -> Measured:
+    def measure(claim: AdvertisedClaim, results: Results) -> MeasuredGain:
         found, second = one(learner, claim, results), one(other, claim, results).gain
         where, beside = (
             f"1 simulated market, {counted(found.cases, 'seed')}",
@@ -222,7 +224,7 @@ def beside_closed_form(learner: str, other: str) -> Callable[..., Measured]:
     return measure
 
 
-def regimes(claim: AdvertisedClaim, results: Results) -> Measured | None:
+def regimes(claim: AdvertisedClaim, results: Results) -> MeasuredGain | None:
     """The gain of the Sharpe ratio by filtered regimes; what smoothed regimes would add stands beside it."""
     check = results.regimes
     if check is None:
@@ -233,7 +235,7 @@ def regimes(claim: AdvertisedClaim, results: Results) -> Measured | None:
     said = {"smoothed over the future": future, "by look-ahead alone": ahead}
     beside = "; ".join(f"{words}: {gain_text(value, claim.unit)}" for words, value in said.items())
     where = f"1 portfolio ({check.portfolio.name}), {check.backtests[FILTERED].dates[1].year} on"
-    return Measured(gain, known.p, int(known.value >= claim.least), 1, where, 0, beside)
+    return MeasuredGain(gain, known.p, int(known.value >= claim.least), 1, where, 0, beside)
 
 
 def _pairs(results: Results, rule: str, over: str, multiple: float = 1.0) -> pd.DataFrame:
@@ -254,7 +256,7 @@ def _seeds(results: Results, rule: str) -> int:
     return max(int(table[table["rule"] == rule]["seed"].nunique()) for table in tables)
 
 
-def _clustered(claim: AdvertisedClaim, values: ArrayLike, clusters: ArrayLike, seeds: int) -> Measured:
+def _clustered(claim: AdvertisedClaim, values: ArrayLike, clusters: ArrayLike, seeds: int) -> MeasuredGain:
     """The mean of gains, in the unit of the claim; those in per cent are given as logarithms of the other over own."""
     gains = np.asarray(values, dtype=float)
     mean, allowed = clustered_mean(gains, clusters), min(0.0, claim.least)
@@ -266,7 +268,7 @@ def _clustered(claim: AdvertisedClaim, values: ArrayLike, clusters: ArrayLike, s
     value, low, high = (float(end) for end in ends)
     where = f"{counted(mean.cases, 'case')}, {counted(mean.windows, 'window')}"
     p = clustered_mean(gains - allowed, clusters).p
-    return Measured(
+    return MeasuredGain(
         Estimate(value, low, high, mean.level), p, int((shown >= claim.least).sum()), mean.cases, where, seeds
     )
 
@@ -280,11 +282,11 @@ def _percent(logs: Array) -> Array:
 # -- in words ---------------------------------------------------------------------------------------------------------
 
 
-def number_text(value: float, unit: Unit) -> str:
+def gain_with_unit(value: float, unit: Unit) -> str:
     """A gain with its unit."""
-    return number(value, DIGITS[unit], signed=True) + ("" if unit == "Sharpe" else f" {unit}")
+    return number(value, GAIN_DIGITS[unit], signed=True) + ("" if unit == "Sharpe" else f" {unit}")
 
 
 def gain_text(gain: Estimate, unit: Unit) -> str:
     """A gain with its unit and its interval."""
-    return f"{number_text(gain.value, unit)} {gain.interval(DIGITS[unit])}"
+    return f"{gain_with_unit(gain.value, unit)} {gain.interval(GAIN_DIGITS[unit])}"

@@ -9,7 +9,7 @@ from backtests.studies.real_markets.study import Study
 from foundation.paper.wording import counted
 
 HIGHER_SHARPE = 0.15  # of the other's: the claim that a case may or may not reach
-BESIDE = "month"  # rule over which gains are claimed
+COMPARATOR = "month"  # rule over which gains are claimed
 
 
 CLAIMS = {  # the metric of a case by which each is measured, and the unit of the difference; "%" of geometric means
@@ -22,7 +22,7 @@ CLAIMS = {  # the metric of a case by which each is measured, and the unit of th
 
 
 def claims(study: Study, rule: str = "universal") -> pd.DataFrame:
-    """A row for each claim: the gain of a rule over `BESIDE`, over all cases, with its interval.
+    """A row for each claim: the gain of a rule over `COMPARATOR`, over all cases, with its interval.
 
     study : the study of real markets.
     rule  : for which it is claimed.
@@ -31,7 +31,7 @@ def claims(study: Study, rule: str = "universal") -> pd.DataFrame:
     """
     rows, found = representative_rows(study), []
     for words, (measure, unit) in CLAIMS.items():
-        pairs = paired(rows, BESIDE, measure)[rule]
+        pairs = paired(rows, COMPARATOR, measure)[rule]
         own, other = pairs["own"], pairs["other"]
         gains = np.log(own / other) if unit == "%" else (100.0 if unit else 1.0) * (own - other)
         mean = clustered_mean(gains, pairs["window"])
@@ -48,9 +48,9 @@ def claim_sentences(study: Study, rule: str = "universal") -> list[str]:
         unit = f" {row['unit']}" if row["unit"] else ""
         values = Estimate(row["difference"], row["lower"], row["upper"], INTERVAL_LEVEL).text(digits, signed=True)
         told.append(f"{row['claim']}: {values}{unit}")
-    pairs = paired(representative_rows(study), BESIDE, "sharpe")[rule]
+    pairs = paired(representative_rows(study), COMPARATOR, "sharpe")[rule]
     many = int((pairs["own"] - pairs["other"] >= HIGHER_SHARPE * pairs["other"].abs()).sum())
     return [
-        f"{rule} beside {BESIDE}, in {counted(len(pairs), 'case')}: {'; '.join(told)}.",
+        f"{rule} beside {COMPARATOR}, in {counted(len(pairs), 'case')}: {'; '.join(told)}.",
         f"Its Sharpe ratio is higher by {100.0 * HIGHER_SHARPE:.0f} % or more in {many} of {len(pairs)} cases.",
     ]

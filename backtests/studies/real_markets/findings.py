@@ -51,7 +51,7 @@ REPORTED = (
 )
 AS_EXPOSED = (EXPOSURE, CONSTANT, VOLATILITY)  # they move to cash, so J against the full target does not measure them
 # metrics shown in addition to J
-MEASURES = ("trades", "trading_days", "turnover", "tracking_error", "sharpe", "max_drawdown")
+OTHER_MEASURES = ("trades", "trading_days", "turnover", "tracking_error", "sharpe", "max_drawdown")
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -147,7 +147,7 @@ def paired(rows: pd.DataFrame, over: str, measure: str) -> dict[str, pd.DataFram
     if rows.empty:
         raise DataError("all rules of the study move to cash, which J does not measure: call `exposure`.")
     one_of("over is", over, sorted(set(rows["rule"])))
-    one_of("measure is", measure, ["loss", *MEASURES, *(["worth"] if "worth" in rows else [])])
+    one_of("measure is", measure, ["loss", *OTHER_MEASURES, *(["worth"] if "worth" in rows else [])])
     other = rows[rows["rule"] == over].set_index("case")[measure]
     both = rows.assign(own=rows[measure], other=rows["case"].map(other)).set_index("case")
     return {
@@ -181,11 +181,11 @@ def differences(study: Study, over: str, measure: str, multiple: float = 1.0) ->
 
     study    : the study of real markets.
     over     : name of a rule.
-    measure  : one of `MEASURES`, in whose unit the numbers are.
+    measure  : one of `OTHER_MEASURES`, in whose unit the numbers are.
     multiple : multiple of the costs.
     Raises   : ConfigError for another measure.
     """
-    one_of("measure is", measure, MEASURES)
+    one_of("measure is", measure, OTHER_MEASURES)
     table = _less(representative_rows(study, multiple), over, measure)
     return _judged(table, lower_is_better=METRICS[measure].lower_is_better, favour="difference", neutral=0.0)
 
@@ -324,7 +324,7 @@ def beside(study: Study, over: str = BETTER_CALENDAR, multiple: float = 1.0) -> 
     """
     _check_windows(study)
     columns = {}
-    for measure in MEASURES:
+    for measure in OTHER_MEASURES:
         table, metric = differences(study, over, measure, multiple), METRICS[measure]
         counts = metric.unit == "a year"  # "orders a year" says what is counted
         heading = metric.counted_unit if counts else ", ".join(filter(None, [measure.replace("_", " "), metric.unit]))

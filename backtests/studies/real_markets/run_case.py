@@ -41,28 +41,28 @@ LEARNER_SETTINGS: Mapping[str, Mapping[str, Any]] = {  # settings of `Learned` t
     EXPOSURE: {"learner": "ppo", "action": "exposure", "reward": Reward(objective=0.0, differential_sharpe=1.0)},
 }
 EVERYWHERE = ("gradient", "cross-entropy")  # trained in every case, and at all costs in the named ones
-EXPOSED = ("stocks-10a", "funds-9")  # whose cases, of every window, are those of the study of exposure
+EXPOSED_CASES = ("stocks-10a", "funds-9")  # whose cases, of every window, are those of the study of exposure
 
-BANDS = (0.0025, 0.005, 0.0075, 0.01, 0.015, 0.02, 0.03, 0.04, 0.06, 0.08, 0.12)
-ERRORS = (0.0025, 0.005, 0.0075, 0.01, 0.015, 0.02, 0.03, 0.04)
-CHECKS = ("day", "week")
+TRIED_BANDS = (0.0025, 0.005, 0.0075, 0.01, 0.015, 0.02, 0.03, 0.04, 0.06, 0.08, 0.12)
+TRACKING_ERRORS = (0.0025, 0.005, 0.0075, 0.01, 0.015, 0.02, 0.03, 0.04)
+CHECK_SCHEDULES = ("day", "week")
 CALENDAR_SCHEDULES: tuple[Literal["month", "quarter", "year"], ...] = ("month", "quarter", "year")
 FAMILY_CHOICES: Mapping[str, Choices] = {
-    "band to target": Choices(threshold, band=BANDS, to=0.0, schedule=CHECKS),
-    "band to edge": Choices(threshold, band=BANDS, to=1.0, schedule=CHECKS),
-    "tracking error": Choices(TrackingError, limit=ERRORS, fraction=(0.5, 1.0), schedule=CHECKS),
+    "band to target": Choices(threshold, band=TRIED_BANDS, to=0.0, schedule=CHECK_SCHEDULES),
+    "band to edge": Choices(threshold, band=TRIED_BANDS, to=1.0, schedule=CHECK_SCHEDULES),
+    "tracking error": Choices(TrackingError, limit=TRACKING_ERRORS, fraction=(0.5, 1.0), schedule=CHECK_SCHEDULES),
 }
 TAXED_FAMILIES = (  # of the after-tax edition: a tax makes wider ones better
-    Choices(threshold, band=(*BANDS, 0.16, 0.24), to=(0.0, 1.0), schedule=CHECKS),
-    Choices(TrackingError, limit=(*ERRORS, 0.06, 0.08), fraction=(0.5, 1.0), schedule=CHECKS),
+    Choices(threshold, band=(*TRIED_BANDS, 0.16, 0.24), to=(0.0, 1.0), schedule=CHECK_SCHEDULES),
+    Choices(TrackingError, limit=(*TRACKING_ERRORS, 0.06, 0.08), fraction=(0.5, 1.0), schedule=CHECK_SCHEDULES),
     Choices(  # the closed form, from one to seven times as wide
         NoTradeRegion,
         tracking_penalty=tuple(TRACKING_PENALTY / t**3 for t in (1.0, 1.25, 1.5, 2.0, 2.5, 3.0, 4.0, 5.0, 7.0)),
-        schedule=CHECKS,
+        schedule=CHECK_SCHEDULES,
         periods_per_year=PERIODS,
     ),
 )
-HORIZONS = (0.05, 0.1, 0.25, 0.5)  # years for which a gap is taken to last
+GAP_HORIZONS = (0.05, 0.1, 0.25, 0.5)  # years for which a gap is taken to last
 BETTER_CALENDAR, CLOSED_FORM, UNTRAINED = "better calendar", "closed form", "untrained baseline"
 BEST_POINT, PAIRS, UNIVERSAL, WEEKLY = "best point", "pair region", "universal", "universal, weekly"
 WITHOUT_TAX = ("never", *CALENDAR_SCHEDULES, CLOSED_FORM, UNIVERSAL, PAIRS)  # played in the after-tax edition too
@@ -119,7 +119,7 @@ class Budget:
 
 def exposure_cases() -> tuple[Case, ...]:
     """The cases of the exposure study: one portfolio of many assets in each window."""
-    return tuple(one for one in all_cases() if one.name.rpartition("-")[0] in EXPOSED)
+    return tuple(one for one in all_cases() if one.name.rpartition("-")[0] in EXPOSED_CASES)
 
 
 def untuned(held: Allocation, setup: Setup) -> dict[str, Rule]:
@@ -187,7 +187,7 @@ def run_case(case: Case, budget: Budget) -> dict[str, Any]:
     )
 
 
-def measured(setup: Setup, rules: Sequence[Rule]) -> list[dict[str, Any]]:
+def _measured(setup: Setup, rules: Sequence[Rule]) -> list[dict[str, Any]]:
     """The metrics of a sweep by name, for each rule."""
     return played(setup, rules).to_dict("records")  # type: ignore[return-value]  # of columns that are words
 
@@ -207,14 +207,14 @@ def _rows_of_rules(setup: Setup, multiple: float) -> tuple[list[dict[str, Any]],
                 setup.strategic, setup.tracking_penalty, horizon=years, schedule="day",
                 periods_per_year=setup.periods_per_year,
             )
-            for years in HORIZONS
+            for years in GAP_HORIZONS
         ],
         setup,
     )  # fmt: skip
     rules = untuned(setup.strategic, setup) | {name: t.policy for name, t in tuned.items()}
     rows = [
         _row(name, None, True, multiple, tuned[name].card.loss if name in tuned else None, figures)
-        for name, figures in zip(rules, measured(setup, list(rules.values())), strict=True)
+        for name, figures in zip(rules, _measured(setup, list(rules.values())), strict=True)
     ]
     return rows, tuned
 
@@ -224,7 +224,7 @@ def _rows_of_learner(setup: Setup, name: str, budget: Budget, multiple: float) -
     training = train(
         spec(setup.strategic, name, budget), *_learned_from(setup), lag=setup.lag, workers=1, progress=_silent
     )
-    found = measured(setup, list(training.policies.values()))
+    found = _measured(setup, list(training.policies.values()))
     rows = [
         _row(name, seed, seed == training.chosen, multiple, training.losses[seed], figures)
         for seed, figures in zip(training.policies, found, strict=True)
@@ -244,7 +244,7 @@ def _rows_of_exposure(setup: Setup, learned: Rule, multiple: float) -> list[dict
         setup.market, learned, setup.costs, start=setup.start, lag=setup.lag, periods_per_year=setup.periods_per_year
     )
     rules = matched_rules(played, setup.strategic)
-    figures = measured(setup, list(rules.values())) if rules else []
+    figures = _measured(setup, list(rules.values())) if rules else []
     return [_row(name, None, True, multiple, None, own) for name, own in zip(rules, figures, strict=True)]
 
 

@@ -20,7 +20,7 @@ from typing import Any
 import pandas as pd
 
 from backtests.runs import tasks
-from backtests.runs.folder import Run, json_text, write_json
+from backtests.runs.folder import Run, sorted_json, write_json
 from backtests.studies.real_markets.after_tax import conditions_of_tax, taxed_cases
 from backtests.studies.real_markets.cases import COST_BP, LAG, PERIODS, Case, all_cases, case
 from backtests.studies.real_markets.run_case import (
@@ -106,7 +106,7 @@ class Study:
         found = hashlib.sha256(table).hexdigest()
         machine = f"{os.cpu_count()} cores, {platform.machine()}"
         made = {"made": f"{datetime.now(UTC):%Y-%m-%d}", "machine": machine, "sha256": found}
-        write_with_record(folder / RECORD, json_text(dict(self.manifest) | made), FIGURES, found, table)
+        write_with_record(folder / RECORD, sorted_json(dict(self.manifest) | made), FIGURES, found, table)
         return folder
 
     @classmethod
@@ -168,9 +168,9 @@ def study(
     with bar(len(cases), "reading markets", "cases", shown=progress) as stages:
         origins = {}
         for one in cases:
-            origins[one] = made_from(one, budget)
+            origins[one] = case_origin(one, budget)
             stages.update()
-    found = {} if fresh or folder is None else finished(folder, origins)
+    found = {} if fresh or folder is None else _finished(folder, origins)
     left = sorted((one for one in cases if one not in found), key=lambda one: -weight(one, budget))
     with bar(len(cases), "study", "cases", done=len(found), shown=progress) as done:
         for one, result in _results(left, budget, workers, client):
@@ -187,7 +187,7 @@ def weight(one: Case, budget: Budget) -> int:
     return sum(len(budget.learners(one, multiple)) for multiple in MULTIPLES) * 100 + len(one.weights)
 
 
-def made_from(one: Case, budget: Budget) -> dict[str, Any]:
+def case_origin(one: Case, budget: Budget) -> dict[str, Any]:
     """The origin of a case's result: settings, data, code and libraries, as plain JSON."""
     learned = {f"{multiple:g}": budget.learners(one, multiple) for multiple in MULTIPLES}
     used = {by for learners in learned.values() for by in learners}
@@ -215,10 +215,10 @@ def made_from(one: Case, budget: Budget) -> dict[str, Any]:
     market = one.market
     settings = {"case": own, "study": common}
     run = Run("study", one.name, f"{market.dates[-1]:%Y-%m-%d}", settings, market.fingerprint)
-    return tasks.identity(run, {one.universe: market.fingerprint})
+    return tasks.identity_of_inputs(run, {one.universe: market.fingerprint})
 
 
-def finished(folder: Path, origins: Mapping[Case, Mapping[str, Any]]) -> dict[Case, dict[str, Any]]:
+def _finished(folder: Path, origins: Mapping[Case, Mapping[str, Any]]) -> dict[Case, dict[str, Any]]:
     """The cases of a folder. Raises ConfigError if one has another origin."""
     found = {}
     for one, origin in origins.items():
@@ -252,7 +252,7 @@ def run(
     usual = taxed_cases if budget.after_tax else exposure_cases if EXPOSURE in budget.steps else all_cases
     cases = [case(name) for name in names] or list(usual())
     if cluster:
-        with tasks.cluster(cluster) as client:
+        with tasks.cluster_at(cluster) as client:
             tasks.refuse_threads(client, cluster, SHARED_DRAWS)
             made = study(cases, folder, budget, client=client, fresh=fresh)
     else:
@@ -267,7 +267,7 @@ def _together(folder: Path, budget: Budget, code: str) -> Study:
     for one in all_cases():
         if (folder / f"{one.name}.json").exists():
             with suppress(ConfigError):  # of other settings or code: it is no part of this study
-                found += finished(folder, {one: made_from(one, budget) | {"code": code}}).values()
+                found += _finished(folder, {one: case_origin(one, budget) | {"code": code}}).values()
     return Study.of(found)
 
 

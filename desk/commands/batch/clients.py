@@ -19,7 +19,7 @@ from backtests.runs.notebook import COMPARING
 from backtests.runs.report_settings import overrides_of
 from backtests.sheets.pages.client import CLIENT_PAGE, client_html
 from desk.commands.batch.plan import Job, parameters
-from desk.commands.made import file_fact, finish
+from desk.commands.made import file_fact, finish_run
 from desk.commands.orders.trades import TRADES, TRADES_JSON, fitted_policy
 from desk.commands.report import NoneRecommended, holder_facts
 from desk.tickets import make_ticket
@@ -30,15 +30,17 @@ from research.accounting import Policy
 from research.orders import TradeList, trade_list
 from research.portfolio import Portfolio, load_portfolio
 
-KIND = "client"  # of a run
+CLIENT_KIND = "client"  # of a run
 
 
 def client_run(report: Run, job: Job) -> Run:
     """The run of a client, from the one that a report of his own portfolio would be."""
     if job.account is None:
-        return replace(report, kind=KIND)
+        return replace(report, kind=CLIENT_KIND)
     name = re.sub(r"[^\w-]+", "_", job.label)[:40].strip("_") or "account"
-    return replace(report, kind=KIND, portfolio=name, settings={**report.settings, "account": list(job.account[1])})
+    return replace(
+        report, kind=CLIENT_KIND, portfolio=name, settings={**report.settings, "account": list(job.account[1])}
+    )
 
 
 def make_client(job: Job, run: Run, reports: Path) -> None:
@@ -64,7 +66,7 @@ def make_client(job: Job, run: Run, reports: Path) -> None:
             "holder": holder_facts(trades)
             | {"trades": trades.headline, "orders": len(trades.orders), "turnover": trades.turnover},
         }
-        finish(folder, run, started, f"{numbers['recommendation']['verdict']['do']}\n\n{trades!r}", facts)
+        finish_run(folder, run, started, f"{numbers['recommendation']['verdict']['do']}\n\n{trades!r}", facts)
 
 
 def _trades(job: Job, report: Path, manifest: Mapping[str, Any], run: str) -> TradeList:

@@ -11,7 +11,7 @@ from pydantic import Field
 from backtests.runs.notebook import COMPARING
 from backtests.runs.parameters import check_parameters
 from backtests.runs.tasks import MOST_WORKERS, check_workers
-from desk.commands.batch.plan import Job, axis, jobs, notebook_named
+from desk.commands.batch.plan import Job, axis, notebook_named, planned_jobs
 from desk.commands.notebook_run import check_reads_portfolio
 from foundation.arguments import cut
 from foundation.dataclasses import dataclass, field, replace
@@ -24,13 +24,13 @@ from research.portfolio.file.kinds import Name, Text, record
 from research.portfolio.file.settings import names_of, read
 from research.portfolio.file.strict_yaml import KeyPath
 
-BEGINS = re.compile(rb"^files[ \t]*:", re.MULTILINE)  # the key that every such file has, and no portfolio
+FILES_KEY = re.compile(rb"^files[ \t]*:", re.MULTILINE)  # the key that every such file has, and no portfolio
 LOOKED = 100_000  # bytes of a file, in which that key stands
-USUAL = "batch"
+USUAL_NAME = "batch"
 
 
 @dataclass(frozen=True)
-class Plan:
+class BatchPlan:
     """The runs of a batch, and the machines that make them.
 
     name     : name of its folder beside its runs.
@@ -72,7 +72,7 @@ def plan_of(
     name: str | None = None,
     workers: int | None = None,
     cluster: str = "",
-) -> Plan:
+) -> BatchPlan:
     """The plan of a batch, from options or from one file that describes it.
 
     files    : portfolio files and files of accounts; or one file that describes the batch.
@@ -95,24 +95,24 @@ def plan_of(
         plan = read_plan(stated[0])
         plan = replace(plan, cluster="" if workers is not None else plan.cluster)
         return replace(plan, workers=workers or plan.workers, cluster=cluster or plan.cluster)
-    check_name("--name is", name if name is not None else USUAL)
+    check_name("--name is", name if name is not None else USUAL_NAME)
     path = notebook_named(notebook if notebook is not None else COMPARING.stem)
     missing = {file: _absent(str(file), [Path.cwd(), ROOT]) for file in files if not _is_there(file)}
     check_reads_portfolio(path)
-    runs = jobs(files, given, [axis(text) for text in grid], path, missing)
-    return Plan(name or USUAL, path, runs, workers or 1, cluster, files[0])
+    runs = planned_jobs(files, given, [axis(text) for text in grid], path, missing)
+    return BatchPlan(name or USUAL_NAME, path, runs, workers or 1, cluster, files[0])
 
 
 def says_what_to_run(file: Path) -> bool:
     """True for a file that describes a batch, and not a portfolio."""
     try:
         with open(file, "rb") as opened:
-            return BEGINS.search(opened.read(LOOKED)) is not None
+            return FILES_KEY.search(opened.read(LOOKED)) is not None
     except (OSError, ValueError):
         return False
 
 
-def read_plan(file: Path) -> Plan:
+def read_plan(file: Path) -> BatchPlan:
     """The plan of a batch that a file describes.
 
     file   : path of the file; relative paths in it are looked for from its own folder, then from the current one, then
@@ -128,8 +128,8 @@ def read_plan(file: Path) -> Plan:
     given = [_given(document, notebook, ("parameters", key), value) for key, value in keys.parameters.items()]
     axes = [[_given(document, notebook, ("grid", key), value) for value in values] for key, values in keys.grid.items()]
     files, missing = _files(file, keys.files)
-    runs = jobs(files, given, axes, notebook, missing)
-    return Plan(keys.name or file.stem, notebook, runs, keys.workers, keys.cluster, file)
+    runs = planned_jobs(files, given, axes, notebook, missing)
+    return BatchPlan(keys.name or file.stem, notebook, runs, keys.workers, keys.cluster, file)
 
 
 def _given(document: Document, notebook: Path, key: KeyPath, value: object) -> str:

@@ -20,12 +20,12 @@ from typing import Any
 import pandas as pd
 
 from backtests.evaluation.backtest_figures import HEADLINE_FIGURES
-from backtests.runs.batch_changes import Changes, called, changes_between
+from backtests.runs.batch_changes import Changes, changes_between, run_title
 from backtests.runs.folder import MANIFEST, clear_killed, reports_folder, staged
 from backtests.runs.notebook import COMPARING
 from backtests.sheets.pages.batch import STATUSES, batch_html, changes_lines
 from desk.commands.batch.clients import client_run
-from desk.commands.batch.file import Plan
+from desk.commands.batch.file import BatchPlan
 from desk.commands.batch.plan import Job
 from desk.commands.batch.run import (
     FAILURES,
@@ -33,13 +33,13 @@ from desk.commands.batch.run import (
     failed,
     found_run,
     is_told,
-    name_of,
+    name_of_run,
     outcome,
     report_of,
     row_of,
-    table_of,
+    table_of_outcomes,
 )
-from desk.commands.batch.workers import on_cluster, run_all
+from desk.commands.batch.workers import on_cluster, run_jobs
 from desk.commands.made import Made
 from desk.commands.report import AskedReport
 from foundation.dataclasses import dataclass, field, replace
@@ -56,7 +56,7 @@ LINES_SHOWN = 20  # failures, and changes of each kind, in the terminal
 
 
 def make_batch(
-    plan: Plan,
+    plan: BatchPlan,
     reports: Path | None = None,
     *,
     retrain: bool = False,
@@ -93,7 +93,7 @@ def make_batch(
             return Made(final, f"{text}\n\n{final / INDEX}")
     todo = {job: name for job, name in names.items() if job not in done}
     try:
-        pace = Pace.of(before, plan.workers)
+        pace = RunPace.of(before, plan.workers)
         done |= dict(_told(_outcomes(plan, todo, home, retrain, pace), todo, done, pace))
     finally:
         clear_killed(home)  # where workers were interrupted, or died
@@ -105,7 +105,7 @@ def make_batch(
     return Made(final, _text(rows, changes, final), sum(row.status == "failed" for row in rows))
 
 
-def named_runs(plan: Plan, home: Path) -> tuple[dict[Job, str], dict[Job, Outcome]]:
+def named_runs(plan: BatchPlan, home: Path) -> tuple[dict[Job, str], dict[Job, Outcome]]:
     """The name of the run of each job; and the failures of those that have none, or the name of an earlier job's.
 
     A job that shares the comparison of another has its `report` filled in.
@@ -123,7 +123,7 @@ def named_runs(plan: Plan, home: Path) -> tuple[dict[Job, str], dict[Job, Outcom
         for job in (job for job in plan.jobs if job not in failures):
             with _failing(job, failures):
                 if plan.notebook != COMPARING:
-                    name = name_of(job, plan.notebook)
+                    name = name_of_run(job, plan.notebook)
                 elif job.account is None and job not in shared:
                     name = asked[job].run.name
                 else:
@@ -184,7 +184,7 @@ def _previous(final: Path) -> pd.DataFrame | None:
         table = pd.read_parquet(final / TABLE)
     except (OSError, ValueError):
         return None
-    return table if set(table_of([Outcome("", (), "", "")]).columns) <= set(table.columns) else None
+    return table if set(table_of_outcomes([Outcome("", (), "", "")]).columns) <= set(table.columns) else None
 
 
 def _unchanged(names: Mapping[Job, str], before: pd.DataFrame, home: Path) -> dict[Job, Outcome]:
@@ -203,7 +203,7 @@ def _unchanged(names: Mapping[Job, str], before: pd.DataFrame, home: Path) -> di
 
 
 def _outcomes(
-    plan: Plan, names: Mapping[Job, str], home: Path, retrain: bool, pace: "Pace"
+    plan: BatchPlan, names: Mapping[Job, str], home: Path, retrain: bool, pace: "RunPace"
 ) -> Iterator[tuple[Job, Outcome]]:
     """Jobs with their outcomes: first those whose run is there, which need no worker, then others as they finish.
 
@@ -222,7 +222,7 @@ def _outcomes(
     for job, row in (
         on_cluster(reports, plan.notebook, home, retrain, plan.cluster)
         if plan.cluster
-        else run_all(work, list(reports), plan.workers)
+        else run_jobs(work, list(reports), plan.workers)
     ):
         if row.status == "failed":
             failures[reports[job]] = row.verdict
@@ -232,11 +232,11 @@ def _outcomes(
         if job.report in failures:
             error = DataError(f"its comparison, {job.report}, failed: {failures[job.report]}")
             yield job, failed(job, left[job], error, time.monotonic())
-    yield from run_all(work, [job for job in clients if job.report not in failures], plan.workers)
+    yield from run_jobs(work, [job for job in clients if job.report not in failures], plan.workers)
 
 
 @dataclass
-class Pace:
+class RunPace:
     """The time that the runs of a batch take: of the previous batch, and then of this one.
 
     workers  : number of runs that are made at once, or of seconds of work done in one.
@@ -249,7 +249,7 @@ class Pace:
     clients: list[float] = field(default_factory=list)
 
     @classmethod
-    def of(cls, before: pd.DataFrame | None, workers: int) -> "Pace":
+    def of(cls, before: pd.DataFrame | None, workers: int) -> "RunPace":
         """The pace of the previous batch of the name, if there is one."""
         pace = cls(workers)
         if before is not None:
@@ -265,7 +265,7 @@ class Pace:
     def left(self, reports: int, clients: int) -> str:
         """About how long so many runs take, in words; "" where nothing is left, or no report was made yet.
 
-        >>> Pace(2, [60.0, 20.0], [0.5]).left(10, 200), Pace(1, [30.0]).left(2, 0), Pace(1).left(1, 0)
+        >>> RunPace(2, [60.0, 20.0], [0.5]).left(10, 200), RunPace(1, [30.0]).left(2, 0), RunPace(1).left(1, 0)
         ('4 min', '60 s', '')
         """
         if reports and not self.reports:
@@ -276,7 +276,7 @@ class Pace:
 
 
 def _told(
-    became: Iterator[tuple[Job, Outcome]], todo: Mapping[Job, str], done: Mapping[Job, Outcome], pace: Pace
+    became: Iterator[tuple[Job, Outcome]], todo: Mapping[Job, str], done: Mapping[Job, Outcome], pace: RunPace
 ) -> Iterator[tuple[Job, Outcome]]:
     """The same outcomes, while a line shows their number and about how much time is left; failures are told at once."""
     left, broken = Counter(bool(job.report) for job in todo), set[str]()
@@ -297,7 +297,7 @@ def _told(
             yield job, row
 
 
-def _plan_words(reports: int, clients: int, plan: Plan, pace: Pace) -> str:
+def _plan_words(reports: int, clients: int, plan: BatchPlan, pace: RunPace) -> str:
     """The runs that are to be made, and about how long they take, before the first one begins."""
     of_clients = (
         f": {counted(reports, 'comparison')}, and {counted(clients, 'client')} that share one" if clients else ""
@@ -309,7 +309,7 @@ def _plan_words(reports: int, clients: int, plan: Plan, pace: Pace) -> str:
 
 
 def _say_failed(row: Outcome) -> None:
-    say(f"failed: {called((row.portfolio, row.parameters))}: {row.verdict}")
+    say(f"failed: {run_title((row.portfolio, row.parameters))}: {row.verdict}")
 
 
 def write_batch(
@@ -323,7 +323,7 @@ def write_batch(
     rows     : rows of the table.
     before   : table of the previous batch, or None.
     """
-    table = table_of(list(rows))
+    table = table_of_outcomes(list(rows))
     changes = None if before is None else changes_between(before, table, HEADLINE_FIGURES)
     write_whole(folder / TABLE, table.to_parquet(index=False))
     write_whole(folder / INDEX, batch_html(name, notebook, table, changes))
@@ -341,7 +341,7 @@ def _text(rows: Sequence[Outcome], changes: Changes | None, final: Path) -> str:
     shown = [status for status in STATUSES if status != "unchanged" or count[status]]
     lines = [f"{counted(len(rows), 'run')}: {', '.join(f'{count[status]} {status}' for status in shown)}."]
     wrong = [row for row in rows if row.status == "failed"]
-    lines += [f"  {called((row.portfolio, row.parameters))}: {row.verdict}" for row in wrong[:LINES_SHOWN]]
+    lines += [f"  {run_title((row.portfolio, row.parameters))}: {row.verdict}" for row in wrong[:LINES_SHOWN]]
     lines += [f"  … and {counted(len(wrong) - LINES_SHOWN, 'more failure')}"] if len(wrong) > LINES_SHOWN else []
     lines += [] if changes is None else changes_lines(changes, LINES_SHOWN)
     return "\n".join([*lines, "", str(final / INDEX)])

@@ -65,7 +65,7 @@ def _plain(stem: str) -> str:
     return re.sub(r"[*?\[\]/\\\x00]", "_", stem)
 
 
-def jobs(
+def planned_jobs(
     files: Sequence[Path],
     given: Sequence[str],
     axes: Sequence[Sequence[str]],

@@ -101,7 +101,7 @@ class Outcome:
     failure: str = ""
 
 
-def table_of(rows: list[Outcome]) -> pd.DataFrame:
+def table_of_outcomes(rows: list[Outcome]) -> pd.DataFrame:
     """A row a run, with the columns of `Outcome`, intervals flat, and without the pages of failures."""
     bounds = {f"{figure}_{bound}": math.nan for figure in HEADLINE_FIGURES for bound in BOUNDS}
     flat = [asdict(row) for row in rows]
@@ -119,7 +119,7 @@ def row_of(row: Mapping[str, Any], status: str) -> Outcome:
     return Outcome(**{**own, **{name: tuple(row[name]) for name in LISTS}, "status": status, "intervals": bounds})
 
 
-def name_of(job: Job, notebook: Path) -> str:
+def name_of_run(job: Job, notebook: Path) -> str:
     """The name of the run that a job will be. Raises ConfigError and DataError as `ask_report` does."""
     return _ask(job, notebook, Path())[0]
 

@@ -21,7 +21,7 @@ DIED = "the process that ran it died (was it killed, or out of memory?). Run it 
 Files = Mapping[str, bytes]  # of a run, by the path from its folder
 
 
-def run_all(work: Callable[[Job], Outcome], asked: Sequence[Job], workers: int) -> Iterator[tuple[Job, Outcome]]:
+def run_jobs(work: Callable[[Job], Outcome], asked: Sequence[Job], workers: int) -> Iterator[tuple[Job, Outcome]]:
     """Jobs with their outcomes as they finish, in processes.
 
     work    : function that gives the outcome of a job, and raises nothing.
@@ -71,7 +71,7 @@ def _answers(
     from distributed import KilledWorker
 
     left = list(asked)
-    with tasks.cluster(address) as client:
+    with tasks.cluster_at(address) as client:
         tasks.refuse_threads(client, address, ONE_NOTEBOOK)
         while left:
             keys = dict[str, Job]()

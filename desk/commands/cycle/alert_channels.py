@@ -44,7 +44,7 @@ FIXES: Mapping[type[Exception], str] = {
 }
 
 
-class Message(NamedTuple):
+class AlertMessage(NamedTuple):
     """A message of one notice, or a digest of several."""
 
     id: str
@@ -53,13 +53,13 @@ class Message(NamedTuple):
     notices: Sequence[Alerted]
 
 
-def message_of(notices: Sequence[Alerted]) -> Message:
+def message_of(notices: Sequence[Alerted]) -> AlertMessage:
     """The message of these notices, at least one: the same notices make the same id."""
     ids, words = [each.notice for each in notices], [_words(each) for each in notices]
     if len(notices) == 1:
-        return Message(ids[0], *words[0], notices)
+        return AlertMessage(ids[0], *words[0], notices)
     title = f"[digest] {len(ids)} alerts of {listed(list(dict.fromkeys(each.alert.portfolio for each in notices)))}"
-    return Message(content_hash(ids)[:ID_LETTERS], title, "\n\n".join(map("\n".join, words)), notices)
+    return AlertMessage(content_hash(ids)[:ID_LETTERS], title, "\n\n".join(map("\n".join, words)), notices)
 
 
 def _words(notice: Alerted) -> tuple[str, str]:
@@ -71,7 +71,7 @@ def _words(notice: Alerted) -> tuple[str, str]:
     return title, f"{fact}\n{notice.state}: {session}{notice.since[:16].replace('T', ' ')} UTC"
 
 
-def deliver(channel: str, message: Message, keys: AlertKeys, clock: Clock) -> str:
+def deliver(channel: str, message: AlertMessage, keys: AlertKeys, clock: Clock) -> str:
     """Send a message to a channel, twice where the second try may succeed.
 
     Returns : remark in a sentence, such as on a recipient who was refused; "" for none.
@@ -92,7 +92,7 @@ def _row(notice: Alerted) -> dict[str, object]:
     return {name: value for name, value in asdict(notice).items() if name not in ("channels", "owed", "message")}
 
 
-def _to_file(message: Message, keys: AlertKeys, clock: Clock) -> str:
+def _to_file(message: AlertMessage, keys: AlertKeys, clock: Clock) -> str:
     """Append a JSON line a notice."""
     path = home_folder() / (keys.file or "")
     path.parent.mkdir(parents=True, exist_ok=True)
@@ -101,7 +101,7 @@ def _to_file(message: Message, keys: AlertKeys, clock: Clock) -> str:
     return ""
 
 
-def _to_webhook(message: Message, keys: AlertKeys, clock: Clock) -> str:
+def _to_webhook(message: AlertMessage, keys: AlertKeys, clock: Clock) -> str:
     """Post JSON. The token takes the place of `{token}` in the address; without one there, it is a bearer token."""
     address, token = keys.webhook or "", read_key("the webhook", WEBHOOK_TOKEN, "its service", optional=True)
     is_bearer = bool(token) and "{token}" not in address
@@ -135,7 +135,7 @@ def _check_answer(what: str, reply: Reply | Fault, token: str, clock: Clock) -> 
         raise FeedError(f"{what} answers {reply.status}, {said!r}. {fix}", "later" if later else "source", wait)
 
 
-def _to_email(message: Message, keys: AlertKeys, clock: Clock) -> str:
+def _to_email(message: AlertMessage, keys: AlertKeys, clock: Clock) -> str:
     """Send it over SMTP; a remark names the recipients who were refused where others were not."""
     assert keys.email is not None
     server, context = keys.email, ssl.create_default_context(cafile=named_certificates() or None)
@@ -155,7 +155,7 @@ def _to_email(message: Message, keys: AlertKeys, clock: Clock) -> str:
     return f"refused: {_answers(refused, password)}." if refused else ""
 
 
-def as_email(message: Message, server: EmailKeys, now: datetime) -> EmailMessage:
+def as_email(message: AlertMessage, server: EmailKeys, now: datetime) -> EmailMessage:
     """The message as an e-mail. Its id is that of its notice, and it names those that it answers, for threads."""
     mail, domain = EmailMessage(policy=SMTP), server.sender.rpartition("@")[2]
     mail["Subject"], mail["From"], mail["To"] = message.title, server.sender, ", ".join(server.recipients)

@@ -30,7 +30,7 @@ LONGEST_SENDING = 120.0  # seconds that another process may take to send alerts
 MOMENT = "%Y-%m-%dT%H:%M:%S.%fZ"  # as entries of the journal have it
 FAULTS = (ValueError, OSError)  # of settings, of a journal, of a channel
 SYSTEM = Clock()
-EXAMPLE = "Write it, such as `file: alerts.jsonl`; docs/alerts.md has its keys for e-mail and a webhook."
+FILE_EXAMPLE = "Write it, such as `file: alerts.jsonl`; docs/alerts.md has its keys for e-mail and a webhook."
 
 
 def alert_cycle(ran: Ran, clock: Clock = SYSTEM) -> list[str]:
@@ -83,7 +83,7 @@ def send_test(clock: Clock = SYSTEM) -> tuple[str, bool]:
     """
     keys = _keys()
     if keys is None:
-        raise ConfigError(f"there is no {home_folder() / SETTINGS}: no alert is sent. {EXAMPLE}")
+        raise ConfigError(f"there is no {home_folder() / SETTINGS}: no alert is sent. {FILE_EXAMPLE}")
     now = f"{clock.now():{MOMENT}}"
     about = Alert("rebalance", "test of alerts", "test", "This is a test: nothing is wrong.", "nothing")
     test = Alerted(content_hash(now)[:ID_LETTERS], RAISED, about, now, owed=keys.channels)

@@ -39,7 +39,7 @@ from research.portfolio.file.known_on import books_moment
 from research.portfolio.holdings.book_file import read_book
 
 NOT_SENT = "not sent"  # status of a decision that was to be sent, and that a check refused
-LOST = "Find out whether it was suspended, renamed, merged or delisted: docs/book.md says how each is booked."
+LOST_ASSET = "Find out whether it was suspended, renamed, merged or delisted: docs/book.md says how each is booked."
 ASKING = ("awaiting approval", "unreconciled")  # statuses of a decision in which a person is asked
 
 
@@ -105,7 +105,7 @@ def make_cycle(
         if desk is None:
             before, reality = "", _not_compared(portfolio)
         else:
-            last = last if _without(given) else acting.send_waiting(desk, portfolio, today)
+            last = last if _without(given) else acting.send_waiting_list(desk, portfolio, today)
             before, reality, portfolio = _begun(desk, load, journal, today, held or _without(given))
             before = "\n\n".join(filter(None, (last.text, before)))
         policy, name, run = policy_now(portfolio, "", reports)
@@ -114,11 +114,11 @@ def make_cycle(
         live = live_reading(portfolio, policy, name, recorded_book(file))
         made = run_cycle(portfolio, policy, name, run, today, utc_now, reality=reality, given=given, readings=live)
         entry, document = _journalled(journal, made, run)
-        status, outcome = made.decision.status, acting.Outcome(_sent(journal, made))
+        status, outcome = made.decision.status, acting.ListOutcome(_sent(journal, made))
         if (desk is not None or not act) and status == "finalised" and made.decision.ticket:
             held = acting.held_back(act)  # a person may have paused since
-            stopped = acting.Outcome(f"Nothing is sent: {held}.")
-            outcome = stopped if held or desk is None else acting.send(desk, made, today)
+            stopped = acting.ListOutcome(f"Nothing is sent: {held}.")
+            outcome = stopped if held or desk is None else acting.send_list(desk, made, today)
             status = (execution_status(journal, made.decision.ticket) or NOT_SENT) if outcome.is_tried else status
     told = f"{timeline(document)}\n\n{status_line(status)}" if with_timeline else screen(made, status)
     said = [*([before] if before else []), told, *past]
@@ -156,14 +156,16 @@ def _without(given: Sequence[Control]) -> str:
     return "; ".join(each.sentence for each in given if each.effect != "passes")
 
 
-def _desk(file: Path, portfolio: Portfolio) -> acting.Desk | None:
+def _desk(file: Path, portfolio: Portfolio) -> acting.CycleDesk | None:
     """The place at which the cycle acts; None for a file without a venue or a book. Raises ConfigError for no venue."""
     acts, name = portfolio.cycle.acts, book.named_in(file)
     if acts is None:
         return None
     check_venue("cycle: acts: venue is", acts.venue)
     return (
-        acting.Desk(file, portfolio.name, name, acts.venue, home_folder() / CYCLES / portfolio.name) if name else None
+        acting.CycleDesk(file, portfolio.name, name, acts.venue, home_folder() / CYCLES / portfolio.name)
+        if name
+        else None
     )
 
 
@@ -173,7 +175,7 @@ def _not_compared(portfolio: Portfolio) -> Reality:
 
 
 def _begun(
-    desk: acting.Desk, load: Callable[[], Portfolio], journal: Journal, today: pd.Timestamp, held: str
+    desk: acting.CycleDesk, load: Callable[[], Portfolio], journal: Journal, today: pd.Timestamp, held: str
 ) -> tuple[str, Reality, Portfolio]:
     """Finish the last list of the book, and hold the book beside the venue.
 
@@ -183,9 +185,9 @@ def _begun(
     """
     said = ""
     if read_book(desk.book).blotter.open:
-        said = "\n".join(acting.finish(desk, journal, held))
+        said = "\n".join(acting.finish_last(desk, journal, held))
     try:
-        return said, *acting.compared(desk, load, journal, today)
+        return said, *acting.compared_with_venue(desk, load, journal, today)
     except ConfigError as error:  # such as fills of a later day than that of the cycle
         raise ConfigError(f"{said}\n{error}".strip()) from error
 
@@ -194,7 +196,7 @@ def _halts(made: Cycle) -> str:
     """A sentence on what is held and has had no bar for so long that a person is asked; "" where nothing is."""
     ages = made.decision.listed.ages
     said = "" if ages is None else halted(made.portfolio, ages, PATIENT)
-    return f"{said} {LOST}" if said else ""
+    return f"{said} {LOST_ASSET}" if said else ""
 
 
 def _journalled(journal: Journal, made: Cycle, run: str) -> tuple[Kept, dict[str, Any]]:

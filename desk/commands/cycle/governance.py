@@ -20,14 +20,14 @@ from desk.journal.records import Approved, Refused
 from desk.journal.tickets import moment_text
 from desk.journal.verify import verify
 from desk.tca.page import table_block
-from desk.tca.report import Report, Table
+from desk.tca.report import Report, WordsTable
 from desk.tca.text import table_text
 from desk.tickets.order_ids import list_id
 from foundation.canonical import content_hash
 from foundation.dataclasses import dataclass
 from foundation.errors import ConfigError, DataError
 from foundation.home import home_folder
-from foundation.paper.render import PAPER_PACKAGE, Running, fill
+from foundation.paper.render import PAPER_PACKAGE, Running, fill_template
 from foundation.paper.text_tables import warnings_text, wrapped
 from foundation.paper.wording import counted, listed, number
 from research.learning import LearnedPolicy
@@ -37,9 +37,9 @@ from research.rules.protocol import fitted_until, long_name
 
 CHAMPION, CHALLENGER = "champion", "challenger"
 SHORT, DAY = 8, 10  # letters of a hash in a table, and of a day
-JUDGED = 50  # approvals and refusals that are shown, the newest
+APPROVALS_SHOWN = 50  # approvals and refusals that are shown, the newest
 SURVEILLED = ("parts", "costs", "orders")  # tables of the report on costs
-LIMITS = ("minimum_trade", "tracking_error", "max_days_outside", "max_drawdown")
+GOVERNED_LIMITS = ("minimum_trade", "tracking_error", "max_days_outside", "max_drawdown")
 UNKNOWN = "–"
 
 
@@ -170,7 +170,7 @@ class Governed:
             return [f"What its orders cost is not known: {self.costs}"]
         return [*self.costs.headlines, *self.costs.warnings]
 
-    def tables(self) -> Iterator[Table]:
+    def tables(self) -> Iterator[WordsTable]:
         """The tables in turn."""
         yield self.models()
         yield self.controls()
@@ -180,7 +180,7 @@ class Governed:
             heads = ("moment, UTC", "person", "list", "word", "reason")
             yield _table("approvals", "Approvals and refusals, the newest first", heads, judged)
 
-    def models(self) -> Table:
+    def models(self) -> WordsTable:
         """Policies and forecasts with their versions and what they were fitted to."""
         rows = []
         for name, rule in self.rules.items():
@@ -198,12 +198,12 @@ class Governed:
         heads = ("model", "role", "what it does", "version", "trained on", "fitted until")
         return _table("models", "Models; version: sha256 of settings and card", heads, rows)
 
-    def controls(self) -> Table:
+    def controls(self) -> WordsTable:
         """The controls before a trade, by the keys of the file, defaults filled in."""
         of, sending = self.portfolio, self.portfolio.ticket.sending
         stated = {
             "orders": plain(of.orders, without=("weights",)) | {"limits of weights": len(of.orders.weights)},
-            "limits": {k: v for k in LIMITS if (v := getattr(of.limits, k)) is not None},
+            "limits": {k: v for k in GOVERNED_LIMITS if (v := getattr(of.limits, k)) is not None},
             "ticket": {"approvals": of.ticket.approvals, "sending": "no limits" if sending is None else plain(sending)},
             "cycle": plain(of.cycle),
         }
@@ -220,7 +220,7 @@ class Governed:
             return
         with Journal(read_only=True) as journal:
             kinds, of = (Approved.kind, Refused.kind), self.portfolio.name
-            found = [each for kind in kinds for each in journal.entries(last=JUDGED, kind=kind, portfolio=of)]
+            found = [each for kind in kinds for each in journal.entries(last=APPROVALS_SHOWN, kind=kind, portfolio=of)]
         for each in sorted(found, key=lambda one: one.sequence, reverse=True):
             reason = "" if each.kind == Approved.kind else f"{each.record.venue} {each.record.reason}".strip()
             yield [moment_text(each), each.user, list_id(each.ticket), each.kind, reason or UNKNOWN]
@@ -270,11 +270,11 @@ def governance_html(found: Sequence[Governed]) -> str:
         "asides": {"To look at": flags},
         "sections": section_blocks((f"p{k}", names[k], names[k], each.parts) for k, each in enumerate(found)),
     }
-    return fill(PAPER_PACKAGE, "report.html.j2", Running("Governance"), sheet=sheet)
+    return fill_template(PAPER_PACKAGE, "report.html.j2", Running("Governance"), sheet=sheet)
 
 
-def _table(key: str, caption: str, heads: Sequence[str], rows: Sequence[Sequence[str]]) -> Table:
-    return Table(key, caption, [(head, "") for head in heads], rows, words=len(heads))
+def _table(key: str, caption: str, heads: Sequence[str], rows: Sequence[Sequence[str]]) -> WordsTable:
+    return WordsTable(key, caption, [(head, "") for head in heads], rows, words=len(heads))
 
 
 def _groups(key: str, values: Mapping[str, Any]) -> Iterator[list[str]]:

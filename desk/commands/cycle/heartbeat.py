@@ -22,7 +22,7 @@ WATCH_LOCK, ALIVE = ".watch.lock", ".watch.alive"  # endings of the files of a p
 LONGEST_SILENCE = timedelta(hours=1)  # without a sign, after which a person is told; a cycle takes less to decide,
 LONGEST_LIST = timedelta(hours=25)  # and this at most to send a list in slices
 CHECK = "check"  # word of the command line that looks at all of them
-LOST = "no sign of its watcher"  # subject of an alert
+LOST_WATCHER = "no sign of its watcher"  # subject of an alert
 
 
 def watch_lock(portfolio: str) -> Path:
@@ -84,7 +84,7 @@ def check_watchers(clock: Clock = SYSTEM) -> tuple[str, bool]:
         except OSError as error:
             fault = f"{name}: whether it is watched cannot be looked at: {error}."
         is_lost |= bool(fault)
-        alert = Alert(name, LOST, URGENT, fault, "Look at what it printed last, and start it again.")
+        alert = Alert(name, LOST_WATCHER, URGENT, fault, "Look at what it printed last, and start it again.")
         sent = alert_trouble(alert, clock) if fault else alert_resolved(name, URGENT, clock=clock)
         said += [fault or f"{name}: watched, last sign at {last_sign(name)}.", *sent]
     return "\n".join(said or ["No watcher runs, and none was killed."]), is_lost

@@ -10,8 +10,8 @@ import yaml
 from desk.commands.cycle.alert_channels import WEBHOOK_TOKEN
 from desk.commands.cycle.alerts import SETTINGS, SYSTEM, send_test
 from desk.commands.cycle.heartbeat import end_lives
-from desk.commands.cycle.kept_environment import KEPT, keep_environment
-from desk.commands.cycle.service_manager import Started, check_manager, register, unregister
+from desk.commands.cycle.kept_environment import KEPT_FILE, keep_environment
+from desk.commands.cycle.service_manager import Started, check_manager, register_service, unregister
 from desk.commands.cycle.watch import last_cycle
 from desk.commands.data import delays_of, fetch_data, needs_of
 from desk.commands.orders.acting import second_key
@@ -67,8 +67,8 @@ def install_desk(file: Path, notify: str = "", *, on_paper: bool = False, clock:
     said += [*_alerted(notify, clock), _opened(file, content)]
     portfolio = load_portfolio(file)
     if kept := keep_environment(_keys_of(file, portfolio, clock.now())):
-        said.append(f"Kept for it in {home_folder() / KEPT}: {', '.join(kept)}.")
-    said += [register(Started(portfolio.name, file)), *_coming(portfolio, clock.now())]
+        said.append(f"Kept for it in {home_folder() / KEPT_FILE}: {', '.join(kept)}.")
+    said += [register_service(Started(portfolio.name, file)), *_coming(portfolio, clock.now())]
     return "\n".join([*said, f"To end it: rebalance desk uninstall {shlex.quote(str(file))}"])
 
 

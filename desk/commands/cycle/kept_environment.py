@@ -7,7 +7,7 @@ from foundation.errors import ConfigError
 from foundation.files import write_private
 from foundation.home import HOME, home_folder
 
-KEPT = "desk.env"  # file of the home: a line NAME=value each
+KEPT_FILE = "desk.env"  # file of the home: a line NAME=value each
 SECOND_KEY = "REBALANCE_ACTS"  # is given by hand: no command lets a venue be traded at
 OTHER_VARIABLES = (
     "NUMBA_CACHE_DIR",
@@ -38,13 +38,13 @@ def keep_environment(names: tuple[str, ...] = ()) -> tuple[str, ...]:
     }
     kept = kept_environment() | {name: value for name, value in own.items() if value.isprintable()}
     if kept:
-        write_private(home_folder() / KEPT, "".join(f"{name}={value}\n" for name, value in kept.items()).encode())
+        write_private(home_folder() / KEPT_FILE, "".join(f"{name}={value}\n" for name, value in kept.items()).encode())
     return tuple(kept)
 
 
 def kept_environment() -> dict[str, str]:
     """The variables that are kept. Raises ConfigError for a line without a name, and a file that others may read."""
-    path = home_folder() / KEPT
+    path = home_folder() / KEPT_FILE
     if not path.is_file():
         return {}
     if path.stat().st_mode & 0o077:

@@ -11,10 +11,10 @@ from desk.commands.cycle.kept_path import kept_path
 from desk.cycle.alternatives import DEFER
 from desk.cycle.analysis import WAITS
 from desk.cycle.briefing import NOT_STATED, Sending
-from desk.cycle.cycle import checked_record, rounded
+from desk.cycle.cycle import checked_record, rounded_values
 from desk.cycle.decision import STOPPED
 from desk.cycle.monitor import QUIET, counted_rows
-from desk.cycle.outcomes import expected, outcomes, regret
+from desk.cycle.outcomes import alternative_losses, expected_outcome, regret
 from desk.cycle.page import cycle_html
 from desk.journal import Journal
 from desk.journal.chain import Event
@@ -55,7 +55,7 @@ def past_words(journal: Journal, portfolio: Portfolio, policy: Policy) -> list[s
             continue
         try:
             document = checked_record(kept_path(portfolio.name, cycle), cycle.sha256)
-            found = outcomes(document, portfolio, policy)
+            found = alternative_losses(document, portfolio, policy)
         except InputError as error:
             said.append(f"The outcome of the cycle of {cycle.session} is not known: {error}")
             continue
@@ -63,8 +63,8 @@ def past_words(journal: Journal, portfolio: Portfolio, policy: Policy) -> list[s
         taken = DEFER if is_idle or cycle.status in STOPPED else cycle.chosen
         new += [
             CycleOutcome(
-                cycle.sha256, cycle.session, rows, taken, rounded(losses), rounded(regret(losses, taken)),
-                *expected(document, taken, rows),
+                cycle.sha256, cycle.session, rows, taken, rounded_values(losses), rounded_values(regret(losses, taken)),
+                *expected_outcome(document, taken, rows),
             )
             for rows, losses in found.items()
             if taken in losses and (cycle.sha256, rows) not in known
@@ -106,7 +106,7 @@ def _last_of_sessions(journal: Journal, portfolio: Portfolio) -> list[tuple[Cycl
     return [(cycle, ticket) for ticket, cycle in last.values() if cycle is not None]
 
 
-def check_outputs(page: Path | None, export: Path | None) -> None:
+def check_cycle_outputs(page: Path | None, export: Path | None) -> None:
     """Refuse paths of a page and of a record to which none can be written. Raises ConfigError."""
     if page is not None and page.suffix != ".html":
         refuse("--page is", str(page), "end it with .html.")

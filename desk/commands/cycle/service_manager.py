@@ -99,7 +99,7 @@ def check_manager(file: Path) -> None:
             ) from None
 
 
-def register(what: Started) -> str:
+def register_service(what: Started) -> str:
     """Start it now and after each start of the machine; again, too. Returns : a sentence on what was written.
 
     Raises : ConfigError where the manager refuses; FileNotFoundError where there is none (`check_manager`).

@@ -11,7 +11,7 @@ from typing import Any, NamedTuple
 
 import pyarrow as pa
 
-from backtests.runs.chunks import Part, chunk, finished, made_from, read_chunk, write_chunk
+from backtests.runs.chunks import WorkPart, chunk, finished, made_from, read_chunk, write_chunk
 from backtests.runs.sent_markets import run_on_cluster
 from backtests.runs.tasks import in_processes
 from desk.commands.orders.trades import policy_now, today_of
@@ -87,7 +87,7 @@ def _house_account(stated: Mapping[str, Any]) -> HouseAccount:
 class AccountTask:
     """Neighbouring accounts of a file: their rows, and by account the tax lots of those that have some."""
 
-    part: Part
+    part: WorkPart
     rows: tuple[Row, ...]
     lots: Mapping[str, str]
 
@@ -244,7 +244,7 @@ class AccountTasks:
     """
 
     file: AccountsFile
-    done: set[Part]
+    done: set[WorkPart]
     lots: Mapping[str, str] = field(default_factory=dict)
     hashes: Mapping[Path, str] = field(default_factory=dict)
     size: int = FIRST_TASK
@@ -280,7 +280,7 @@ class AccountTasks:
         place = self.file.columns.index(ACCOUNT)
         names = [cells[place] for _, cells in rows if place < len(cells)] if self.lots else []
         own = {name: self.lots[name] for name in names if name in self.lots}
-        return AccountTask(Part(stop - len(rows), stop), tuple(rows), own)
+        return AccountTask(WorkPart(stop - len(rows), stop), tuple(rows), own)
 
 
 def finished_lists(folder: Path, count: int) -> Iterator[AccountLists]:

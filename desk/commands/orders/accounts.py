@@ -40,7 +40,7 @@ from research.portfolio.holdings.prices import overrides_first
 
 FAILURES_SHOWN = 5  # failures on the terminal; the file has all of them
 ORIGINS_SHOWN = 3  # that differ from those of an interrupted run
-WORDS = {
+ATTENTION_WORDS = {
     "trade": "trade",
     "hold": "hold",
     "no order": "want a trade of which no order can be sent",
@@ -49,7 +49,7 @@ WORDS = {
 
 
 @dataclass(frozen=True)
-class Listed:
+class ListedAccounts:
     """The outcome for the accounts of a file: the number of failures, and the text for the terminal."""
 
     failed: int
@@ -70,7 +70,7 @@ def list_accounts(
     fx: str | None = None,
     lots: Path | None = None,
     trust_code: bool | None = None,
-) -> Listed:
+) -> ListedAccounts:
     """Write the orders of all accounts of a file to `out`, and a row an account beside it (`accounts_path`).
 
     Rows are read and solved a few at a time, and kept as chunks in a hidden folder beside `out`, from which the same
@@ -160,7 +160,7 @@ def _inputs(solve: AccountSolver, hashes: Sequence[str]) -> tuple[Run, dict[str,
     return Run("trades", solve.file.path.stem, solve.as_of or "", settings, content_hash(data)), data
 
 
-def _written(parts: Iterable[AccountLists], solve: AccountSolver, paths: Sequence[Path]) -> Listed:
+def _written(parts: Iterable[AccountLists], solve: AccountSolver, paths: Sequence[Path]) -> ListedAccounts:
     """Write the lists of all parts, which are in memory one at a time: paths of tickets, then accounts, then orders."""
     file, (*others, accounts, orders) = solve.file, paths
     tickets, pages = others[: len(others) - solve.of_page], others[len(others) - solve.of_page :]
@@ -194,11 +194,11 @@ def _written(parts: Iterable[AccountLists], solve: AccountSolver, paths: Sequenc
             ticket = as_sent(house_ticket(file.path.name, house, models, left_out), file.path, models)
             write_tickets(ticket, tickets, to_others[: len(tickets)])
         if pages:
-            by_status = {words: statuses[status] for status, words in WORDS.items()}
+            by_status = {words: statuses[status] for status, words in ATTENTION_WORDS.items()}
             with writing(pages[0]):
                 to_others[-1].write(accounts_page(file.path.name, by_status, attention, (orders.name, accounts.name)))
     text = _text(file, statuses, errors, overrides_first(notes), [*others, orders])
-    return Listed(failed, text if ticket is None else f"{text}\n{ticket.headline}")
+    return ListedAccounts(failed, text if ticket is None else f"{text}\n{ticket.headline}")
 
 
 def accounts_path(orders: Path) -> Path:
@@ -238,7 +238,7 @@ def _text(
 ) -> str:
     """The numbers of accounts that trade, hold or failed, the first failures, notes on the data, and the paths."""
     accounts = accounts_path(paths[-1])
-    counts = ", ".join(f"{statuses[status]:,} {words}" for status, words in WORDS.items() if statuses[status])
+    counts = ", ".join(f"{statuses[status]:,} {words}" for status, words in ATTENTION_WORDS.items() if statuses[status])
     told = [f"{why} ({counted(count, 'account')})" if count > 1 else why for why, count in errors.items()]
     if rest := statuses[ACCOUNT_FAILED] - errors.total():
         told.append(f"{rest:,} more failed: see {accounts}.")

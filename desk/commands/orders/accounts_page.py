@@ -6,12 +6,15 @@ from typing import BinaryIO
 from backtests.sheets.parts import Part, Words, section_blocks
 from backtests.sheets.tables import table
 from desk.tickets.attention import BREACH, CONFLICT, DRIFT, SHOWN_ACCOUNTS, Attention, Concern
-from foundation.paper.render import PAPER_PACKAGE, Running, fill
+from foundation.paper.render import PAPER_PACKAGE, Running, fill_template
 from foundation.paper.wording import counted, number
 from research.orders.content import DISCLAIMER
 
-TITLE = "Accounts that need a person"
-NAMED = {BREACH: ("Limits that the orders do not meet", "limit"), DRIFT: ("Largest drift after the orders", "asset")}
+PAGE_TITLE = "Accounts that need a person"
+ATTENTION_TITLES = {
+    BREACH: ("Limits that the orders do not meet", "limit"),
+    DRIFT: ("Largest drift after the orders", "asset"),
+}
 
 
 def accounts_page(name: str, statuses: Mapping[str, int], attention: Attention, paths: Iterable[str]) -> bytes:
@@ -25,19 +28,19 @@ def accounts_page(name: str, statuses: Mapping[str, int], attention: Attention, 
     conflicts, breaches = (counted(attention.counts[kind], "account") for kind in (CONFLICT, BREACH))
     sheet = {
         "eyebrow": "Trade lists of many accounts",
-        "title": TITLE,
+        "title": PAGE_TITLE,
         "subtitle": f"{counted(count, 'account')} of {name}. Every account is in {' and '.join(paths)}.",
         "headlines": [f"{', '.join(f'{n:,} {words}' for words, n in statuses.items() if n)}."],
         "sentences": [f"Limits conflict in {conflicts}, and {breaches} end outside a limit after the orders."],
         "sections": section_blocks(_sections(statuses, attention)),
         "source": DISCLAIMER,
     }
-    return fill(PAPER_PACKAGE, "report.html.j2", Running(f"{TITLE}: {name}"), sheet=sheet).encode()
+    return fill_template(PAPER_PACKAGE, "report.html.j2", Running(f"{PAGE_TITLE}: {name}"), sheet=sheet).encode()
 
 
 def is_accounts_page(file: BinaryIO) -> bool:
     """True if an open file holds such a page."""
-    return f"<title>{TITLE}</title>".encode() in file.read(512)
+    return f"<title>{PAGE_TITLE}</title>".encode() in file.read(512)
 
 
 def _sections(statuses: Mapping[str, int], attention: Attention) -> Iterator[tuple[str, str, str, list[Part]]]:
@@ -57,7 +60,7 @@ def _sections(statuses: Mapping[str, int], attention: Attention) -> Iterator[tup
         rows = [[each.account, each.model, each.words] for each in conflicts]
         heads = ["account", "model", "limits"]
         yield "conflicts", "Conflicts", "Conflicts of limits", [table(caption, heads, rows, texts=[1, 2])]
-    for kind, (title, what) in NAMED.items():
+    for kind, (title, what) in ATTENTION_TITLES.items():
         concerns = attention.largest.get(kind, ())
         caption = _caption(title, attention.counts[kind], "the largest first")
         none: list[Part] = [Words("All limits are met.")] if kind == BREACH and not concerns else []

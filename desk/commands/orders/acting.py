@@ -11,7 +11,7 @@ import numpy as np
 import pandas as pd
 
 from desk.commands.cycle.kept_path import CYCLES
-from desk.commands.orders.book import writing
+from desk.commands.orders.book import holding_book
 from desk.commands.orders.execute import Asked, Ready, ready
 from desk.commands.orders.execute_text import after_text, has_failed, progress_text
 from desk.commands.orders.fill_entries import journal_fills, order_ids
@@ -28,7 +28,7 @@ from desk.journal.journal import utc_now
 from desk.journal.records import OrderSent
 from desk.journal.tickets import newest_cycle, ticket_state
 from desk.tickets import make_ticket
-from desk.tickets.formats.ticket_json import read_document
+from desk.tickets.formats.ticket_json import read_ticket_file
 from desk.tickets.order_ids import list_id
 from foundation.errors import ConfigError
 from foundation.home import home_folder
@@ -44,7 +44,7 @@ from research.rules import Never
 ACTS = "REBALANCE_ACTS"  # environment variable: PORTFOLIO@VENUE, with commas between several
 
 
-class Desk(NamedTuple):
+class CycleDesk(NamedTuple):
     """The place at which a cycle acts.
 
     file, portfolio, book : portfolio file, its name, and that of its book.
@@ -59,7 +59,7 @@ class Desk(NamedTuple):
     folder: Path
 
 
-class Outcome(NamedTuple):
+class ListOutcome(NamedTuple):
     """The outcome of a list.
 
     text     : in words.
@@ -74,7 +74,7 @@ class Outcome(NamedTuple):
     later: str = ""
 
 
-NO_LIST = Outcome("")
+NO_LIST = ListOutcome("")
 
 
 def held_back(act: bool) -> str:
@@ -95,7 +95,7 @@ def second_key(portfolio: Portfolio) -> Control | None:
     return control("second key", not has, fault, f"{ACTS} names {key}")
 
 
-def finish(desk: Desk, journal: Journal, held: str) -> Iterator[str]:
+def finish_last(desk: CycleDesk, journal: Journal, held: str) -> Iterator[str]:
     """Book what was filled of the last list of a book, and send what a killed cycle left of it; sentences.
 
     held : why nothing more is sent of it; "" sends it. Of a list that a person sent, fills alone are taken.
@@ -103,7 +103,7 @@ def finish(desk: Desk, journal: Journal, held: str) -> Iterator[str]:
     ticket = read_book(desk.book).blotter.ticket
     state = ticket_state(journal, ticket)
     paths = (Path(name) for entry in state.lists for name in entry.record.files if name.endswith(".json"))
-    path = next((each for each in paths if each.is_file() and read_document(each)["hash"] == ticket), None)
+    path = next((each for each in paths if each.is_file() and read_ticket_file(each)["hash"] == ticket), None)
     venues = list(dict.fromkeys(entry.record.venue for entry in state.sent))
     is_own = path is not None and path.parent == desk.folder.absolute()
     if is_own and not venues:  # it was killed before its first order
@@ -112,7 +112,7 @@ def finish(desk: Desk, journal: Journal, held: str) -> Iterator[str]:
         yield f"List {list_id(ticket)} has open orders, and its ticket is not where it was: its fills are not fetched."
         return
     why = held if is_own and venues == [desk.venue] else held or "a person sent it, and goes on with it"
-    session = read_document(path).get("sending", {}).get("expires", "")
+    session = read_ticket_file(path).get("sending", {}).get("expires", "")
     try:
         has = venues == [PaperVenue.name] and _market_of(desk, session) is not None
         with ready(Asked(path, venues, portfolio=desk.file if has else None)) as (prepared, _, silent):
@@ -128,8 +128,8 @@ def finish(desk: Desk, journal: Journal, held: str) -> Iterator[str]:
         yield f"What became of list {list_id(ticket)} is not known: {error}"
 
 
-def compared(
-    desk: Desk, load: Callable[[], Portfolio], journal: Journal, day: pd.Timestamp
+def compared_with_venue(
+    desk: CycleDesk, load: Callable[[], Portfolio], journal: Journal, day: pd.Timestamp
 ) -> tuple[reality.Reality, Portfolio]:
     """The book beside its venue, and the portfolio as the book has it then.
 
@@ -139,7 +139,7 @@ def compared(
     day    : day of the cycle.
     Raises : ConfigError where another process sends a list of the portfolio.
     """
-    with alone(desk.portfolio), writing(desk.book):
+    with alone(desk.portfolio), holding_book(desk.book):
         book, portfolio = read_book(desk.book), load()
         held = trade_list(portfolio, Never(portfolio.strategic), "never", stale_ok=True)
         document = {"hash": "", **make_ticket(held).document}
@@ -156,18 +156,18 @@ def compared(
         ended = frozenset(known.values()) - {known.get(each, each) for each in there.open}
         before, book = book, book if later else reality.without_choices(book, desk.venue)
         book = reality.with_shown_dividends(reality.with_shown_splits(book, portfolio, there), portfolio, there)
-        if found := reality.differences(book, portfolio, there):
+        if found := reality.book_differences(book, portfolio, there):
             sent = journal.entries(kind=OrderSent.kind)
             others = {entry.record.venue_id for entry in sent if entry.portfolio != desk.portfolio}
             strays = reality.stray_activity(found, there, others)
             write_book(book := with_activity(book, portfolio, strays, known).book, utc_now())
-            found = reality.differences(book, portfolio := load(), there)
+            found = reality.book_differences(book, portfolio := load(), there)
             if not later:
                 book = with_activity(book, portfolio, reality.stray_cash(found, desk.venue, day.date()), known).book
             journal_fills(journal, book, strays.fills)
         if book != before:
             write_book(book, utc_now())
-            found = reality.differences(book, portfolio := load(), there)
+            found = reality.book_differences(book, portfolio := load(), there)
         ended &= {order.order_id for order in book.blotter.open}
         unshown = reality.unshown_splits(book, portfolio)
         rests = reality.resting(unshown, portfolio)
@@ -205,28 +205,28 @@ def waits_on_paper(portfolio: Portfolio) -> bool:
 def lacks_bars(portfolio: Portfolio) -> bool:
     """True while the market does not have the bars for which the list of the newest cycle waits on paper."""
     path = _waiting_list(portfolio)
-    return path is not None and not _has(portfolio.market, read_document(path)["sending"]["expires"])
+    return path is not None and not _has(portfolio.market, read_ticket_file(path)["sending"]["expires"])
 
 
-def send_waiting(desk: Desk, portfolio: Portfolio, today: pd.Timestamp) -> Outcome:
+def send_waiting_list(desk: CycleDesk, portfolio: Portfolio, today: pd.Timestamp) -> ListOutcome:
     """Send the list to paper that waits for the bars of its session, if one does; it is not tried while it waits.
 
     today : day of the cycle.
     """
     if (path := _waiting_list(portfolio)) is None:
         return NO_LIST
-    document = read_document(path)
+    document = read_ticket_file(path)
     session, unsent = document["sending"]["expires"], f"List {list_id(document['hash'])} is not sent: "
     market = _market_of(desk, session) if session <= f"{today:%Y-%m-%d}" else None
     if market is None:
         return NO_LIST
     if why := held_back(act=True) or _split_since(market, document):
-        return Outcome(f"{unsent}{why}.")
+        return ListOutcome(f"{unsent}{why}.")
     try:
         with ready(Asked(path, [desk.venue], portfolio=desk.file)) as ((prepared,), *_):
             return _sent(prepared)
     except (ConfigError, NotKnown) as error:  # before anything was sent
-        return Outcome(f"{unsent}{error}", is_tried=True, asks=True)
+        return ListOutcome(f"{unsent}{error}", is_tried=True, asks=True)
 
 
 def _list_path(folder: Path, close: str, ticket: str) -> Path:
@@ -234,7 +234,7 @@ def _list_path(folder: Path, close: str, ticket: str) -> Path:
     return folder.absolute() / f"{close}-list-{list_id(ticket)}.json"
 
 
-def send(desk: Desk, made: Cycle, today: pd.Timestamp) -> Outcome:
+def send_list(desk: CycleDesk, made: Cycle, today: pd.Timestamp) -> ListOutcome:
     """Send the list of a decision, and book its fills; on paper, once the market has its session.
 
     today : day of the cycle, and of paper.
@@ -242,34 +242,34 @@ def send(desk: Desk, made: Cycle, today: pd.Timestamp) -> Outcome:
     ticket, session = made.decision.ticket, made.portfolio.trade_day
     path = _list_path(desk.folder, f"{made.portfolio.date:%Y-%m-%d}", ticket)
     save_trades(made.decision.to_send, [str(path)])
-    if read_document(path)["hash"] != ticket:
+    if read_ticket_file(path)["hash"] != ticket:
         changed = f"{desk.file} was changed since the list was made. Run the cycle again."
-        return Outcome(f"Nothing is sent: {changed}", is_tried=True, asks=True)
+        return ListOutcome(f"Nothing is sent: {changed}", is_tried=True, asks=True)
     is_paper = desk.venue == PaperVenue.name
     market = _market_of(desk, f"{session:%Y-%m-%d}") if is_paper else None
     if is_paper and market is None:
         waits = f"Its orders wait on paper for the bars of {session:%Y-%m-%d}: the next cycle has them filled."
-        return Outcome(waits, later=f"{session:%Y-%m-%d}")
-    if market is not None and (why := _split_since(market, read_document(path))):
-        return Outcome(f"Nothing is sent: {why}.", is_tried=True)
+        return ListOutcome(waits, later=f"{session:%Y-%m-%d}")
+    if market is not None and (why := _split_since(market, read_ticket_file(path))):
+        return ListOutcome(f"Nothing is sent: {why}.", is_tried=True)
     try:
         with ready(Asked(path, [desk.venue], portfolio=desk.file if is_paper else None)) as ((prepared,), *_):
             last = read_book(desk.book).blotter
             now = today if is_paper else pd.Timestamp(prepared.moment.today)
             if last.asked == made.portfolio.date.date() and last.ticket != ticket:
                 said = f"list {list_id(last.ticket)} of this close was sent, and one goes by itself"
-                return Outcome(f"Nothing is sent: {said}.")
+                return ListOutcome(f"Nothing is sent: {said}.")
             if now < session and not is_paper:
                 said = f"Nothing is sent yet: its session is {session:%Y-%m-%d}. Run the same cycle again then."
-                return Outcome(said, later=f"{session:%Y-%m-%d}")
+                return ListOutcome(said, later=f"{session:%Y-%m-%d}")
             if now > session:
                 raise ConfigError(f"its session was {session:%Y-%m-%d}, and it is {now:%Y-%m-%d}.")
             return _sent(prepared)
     except (ConfigError, NotKnown) as error:  # before anything was sent
-        return Outcome(f"Nothing is sent: {error}", is_tried=True, asks=True)
+        return ListOutcome(f"Nothing is sent: {error}", is_tried=True, asks=True)
 
 
-def _sent(prepared: Ready) -> Outcome:
+def _sent(prepared: Ready) -> ListOutcome:
     """Send what is left, unless someone pauses meanwhile, book the fills, and say what became of each order.
 
     Raises : as `Ready.send` does.
@@ -278,10 +278,10 @@ def _sent(prepared: Ready) -> Outcome:
     prepared.execution.stop = lambda: pause_file() or stopped()
     sent = list(prepared.send())
     text = "\n".join([*map(progress_text, sent), "", after_text(prepared, sent)])
-    return Outcome(text, is_tried=True, asks=has_failed(prepared, sent))
+    return ListOutcome(text, is_tried=True, asks=has_failed(prepared, sent))
 
 
-def _market_of(desk: Desk, session: str) -> Market | None:
+def _market_of(desk: CycleDesk, session: str) -> Market | None:
     """The market of the file, by whose bars paper fills, where it has a session already."""
     market = load_portfolio(desk.file).quoted
     return market if _has(market, session) else None

@@ -19,7 +19,7 @@ from foundation.files import from_workbench, locked
 from research.orders import booking
 from research.orders.after_fills import match_fills
 from research.orders.bookkeeping import importing
-from research.orders.bookkeeping.cash_booking import with_flow
+from research.orders.bookkeeping.cash_booking import book_with_flow
 from research.orders.fills import Fill
 from research.portfolio import Portfolio, load_portfolio
 from research.portfolio.file.document import read_document as read_file
@@ -52,7 +52,7 @@ def open_from(
     instead |= replaced_files(positions=positions, not_held=not_held, cash=cash)
     portfolio = load_portfolio(file, instead, as_of=as_of)
     name = name or asked or portfolio.name
-    with writing(name):
+    with holding_book(name):
         if has_book(name):
             raise ConfigError(f"book {name!r} is open already ({book_path(name)}): choose another name, --as.")
         kept = FileReading(symbols=named_symbols(file))
@@ -72,14 +72,14 @@ def named_symbols(file: Path) -> dict[str, str]:
     return dict(read_file(from_workbench(file)).value("positions", "symbols", default={}))
 
 
-def send(name: str, ticket: Mapping[str, Any]) -> Book:
+def book_sent(name: str, ticket: Mapping[str, Any]) -> Book:
     """Write into a book that the orders of a ticket were sent; what was open of earlier ones is replaced.
 
     A deposit that the ticket states is booked with them, a withdrawal as soon as its cash is there.
     ticket : as `read_document` reads it.
     Raises : DataError for a ticket that is older than the orders of the book, or of which fills are booked.
     """
-    with writing(name):
+    with holding_book(name):
         book = read_book(name, since=date.max)
         if book.blotter.ticket == ticket["hash"]:
             return book
@@ -91,17 +91,17 @@ def send(name: str, ticket: Mapping[str, Any]) -> Book:
 
 
 def with_sent(book: Book, portfolio: Portfolio, ticket: Mapping[str, Any]) -> Book:
-    """The book after the orders of a ticket were sent, with its money. Raises DataError as `send` does."""
+    """The book after the orders of a ticket were sent, with its money. Raises DataError as `book_sent` does."""
     if book.blotter.ticket == ticket["hash"]:
         return book
     made = with_orders(book, portfolio, ticket)
     for flow in _flows(ticket, _names(portfolio)):
-        made = with_flow(made, flow)
+        made = book_with_flow(made, flow)
     return importing.with_waiting_flows(made, portfolio)
 
 
 def with_orders(book: Book, portfolio: Portfolio, ticket: Mapping[str, Any]) -> Book:
-    """The book with the orders of a ticket in place of those of earlier ones. Raises DataError as `send` does."""
+    """The book with the orders of a ticket in place of those of earlier ones. Raises DataError as `book_sent` does."""
     if book.blotter.ticket == ticket["hash"]:
         return book
     _check_new(book, ticket)
@@ -160,7 +160,7 @@ def book_fills(name: str, fills: Iterable[Fill]) -> Book:
 
     Raises : DataError as `after_fills` does.
     """
-    with writing(name):
+    with holding_book(name):
         fills, recent = list(fills), read_book(name, since=date.max)
         if {fill.key for fill in fills} <= recent.blotter.fill_ids:
             return recent
@@ -168,12 +168,12 @@ def book_fills(name: str, fills: Iterable[Fill]) -> Book:
         before = read_book(name, since=first_day(portfolio, fills, (), recent.open_items))
         book, new = importing.with_doubts(before, portfolio, fills)
         if new:
-            _, rows, unmatched = match_fills(importing.seen_by(book, portfolio), new)
+            _, rows, unmatched = match_fills(importing.seen_by_book(book, portfolio), new)
             if unmatched:
                 raise DataError(all_mistakes("the list of fills", [why for _, why in unmatched]))
             book = booking.with_rows(book, rows)
             booking.check_units(book, portfolio, before)
-            book = importing.with_waiting_flows(book, importing.seen_by(book, portfolio))
+            book = importing.with_waiting_flows(book, importing.seen_by_book(book, portfolio))
         if book != before:
             write_book(book, utc_now())
     return book
@@ -209,7 +209,7 @@ def resolve(name: str, items: Sequence[str], order: str = "", *, dismiss: bool =
               exchanges and transfers.
     Raises  : DataError for a name that is not listed, and for what cannot be booked.
     """
-    with Journal() as journal, writing(name):
+    with Journal() as journal, holding_book(name):
         recent = read_book(name, since=date.max)
         portfolio = booking.portfolio_of(recent)
         book = read_book(name, since=_since(recent, portfolio, items))
@@ -236,13 +236,13 @@ def resolve(name: str, items: Sequence[str], order: str = "", *, dismiss: bool =
     return book
 
 
-def settle(name: str, *, dry_run: bool = False) -> tuple[tuple[str, ...], tuple[str, ...]]:
+def settle_items(name: str, *, dry_run: bool = False) -> tuple[tuple[str, ...], tuple[str, ...]]:
     """Book what `show` lists and one thing alone explains; a sentence on each, and on each row that is left.
 
     dry_run : true to write nothing.
     Raises  : DataError as `resolve` does.
     """
-    with Journal() as journal, writing(name):
+    with Journal() as journal, holding_book(name):
         recent = read_book(name, since=date.max)
         portfolio = booking.portfolio_of(recent)
         before = read_book(name, since=_since(recent, portfolio, [each.name for each in recent.open_items]))
@@ -264,7 +264,7 @@ def _settled_words(item: BookItem) -> str:
 
 
 @contextmanager
-def writing(name: str) -> Iterator[None]:
+def holding_book(name: str) -> Iterator[None]:
     """Hold a book, so that two processes that book fills do so one after the other."""
     path = book_path(name)
     path.parent.mkdir(parents=True, exist_ok=True)

@@ -12,9 +12,9 @@ from desk.commands.orders.house import write_accounts_after
 from desk.cycle.alternatives import CYCLE_LIST
 from desk.exchange.allocations import journal_allocations
 from desk.exchange.checks import Check, checked
-from desk.exchange.execute import Execution, Sent
+from desk.exchange.execute import Execution, SentResult
 from desk.exchange.moment import Moment, Place, moment_of
-from desk.exchange.routing import Routed, Routing, check_whole, routing
+from desk.exchange.routing import Routed, Routing, check_other_venues, routing
 from desk.exchange.stops import alone, stop_file
 from desk.exchange.ticket_orders import TicketOrder, calendar_of, flows_of
 from desk.exchange.venue import NotKnown, Venue
@@ -24,7 +24,7 @@ from desk.journal.journal import utc_now
 from desk.journal.records import Filled
 from desk.journal.tickets import TicketState, ticket_state
 from desk.tickets.accounts_file import ACCOUNTS
-from desk.tickets.formats.ticket_json import read_document
+from desk.tickets.formats.ticket_json import read_ticket_file
 from desk.tickets.order_ids import list_id
 from foundation.dataclasses import dataclass
 from foundation.errors import ConfigError, DataError
@@ -96,7 +96,7 @@ class Ready:
                 f"begins with {ticket[:LEAST_DIGITS]}, if this is the list that was approved."
             )
 
-    def send(self) -> Iterator[Sent]:
+    def send(self) -> Iterator[SentResult]:
         """Send what was not sent, unless a check failed, and give what became of each order; then book the fills.
 
         Raises : ConfigError where it `is_refused`; DataError where the book does not take the list, before anything is
@@ -108,7 +108,7 @@ class Ready:
         if not self.moment.state.lists:
             journal.append([list_event(document, [str(self.path.absolute())])])
         if self.book and self.moment.left and not self.execution.stop():
-            book.send(self.book, document)
+            book.book_sent(self.book, document)
         yield from self.execution.run()
         if self.book:
             book.book_fills(self.book, self.execution.fills)
@@ -147,14 +147,14 @@ def ready(asked: Asked) -> Iterator[tuple[list[Ready], tuple[Routed, ...], tuple
              another process sends a list, and for a book of another portfolio, or without fills of its last list.
     """
     _check_exchanges(exchanges := asked.exchanges)
-    document = read_document(asked.ticket)
+    document = read_ticket_file(asked.ticket)
     file = _file_of(document, asked.portfolio)
     paper = PaperPrices(asked.as_of, asked.portfolio, asked.quotes)
     with alone(document["portfolio"]), Journal(user=asked.user) as journal, ExitStack() as opened:
         venues = [opened.enter_context(venue_of(name, document, paper)) for name in exchanges]
         chosen = routing(document, journal, venues) if len(venues) > 1 else None
         if chosen is None:
-            check_whole(document, journal, venues[0].name)
+            check_other_venues(document, journal, venues[0].name)
         faulty = set[str]()  # venues with a check that failed
 
         replaced = set[str]()  # the list that was sent since, in words

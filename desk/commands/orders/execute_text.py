@@ -5,7 +5,7 @@ from typing import Any
 
 from desk.commands.orders.execute import Ready
 from desk.exchange.checks import APPROVED
-from desk.exchange.execute import Sent
+from desk.exchange.execute import SentResult
 from desk.exchange.routing import Routed
 from desk.exchange.ticket_orders import TicketOrder, cash_ladder
 from desk.exchange.venue import NotKnown
@@ -91,7 +91,7 @@ def choices_text(choices: Sequence[Routed]) -> str:
     return text_table([head, *rows], left=4, width=None) if rows else ""
 
 
-def progress_text(sent: Sent) -> str:
+def progress_text(sent: SentResult) -> str:
     """The outcome of an order, in a line."""
     order, state = sent.order, sent.state
     if state is None:
@@ -101,18 +101,18 @@ def progress_text(sent: Sent) -> str:
     return wrapped(f"{state.status:<9}  {order.text}{part}{reason}")
 
 
-def _outcome(sent: Sent) -> str:
+def _outcome(sent: SentResult) -> str:
     return sent.state.status if sent.state is not None else "not sent" if sent.is_known else "not known"
 
 
-def has_failed(ready: Ready, sent: Sequence[Sent]) -> bool:
+def has_failed(ready: Ready, sent: Sequence[SentResult]) -> bool:
     """True if an order was not taken, or the venue gave no answer."""
     if ready.execution.silence:
         return True
     return bool(ready.moment.left) and any(each.state is None or each.state.status == "refused" for each in sent)
 
 
-def after_text(ready: Ready, sent: Sequence[Sent]) -> str:
+def after_text(ready: Ready, sent: Sequence[SentResult]) -> str:
     """The screen after sending: fills, cash of the accounts, open orders, and what a silent venue leaves unknown."""
     not_done = [] if ready.moment.replaced else [(_outcome(each), each.order) for each in sent if each.is_open]
     is_open = "\n\n".join(
@@ -132,7 +132,7 @@ def silence_text(venue: str, orders: Sequence[TicketOrder], why: str) -> str:
     return wrapped(f"Without an answer of {venue}: {why.rstrip('.')}.{unknown} {fix}.")
 
 
-def _cash_text(ready: Ready, sent: Sequence[Sent]) -> str:
+def _cash_text(ready: Ready, sent: Sequence[SentResult]) -> str:
     """The cash of the accounts at the venue now."""
     venue, accounts = ready.execution.venue, dict.fromkeys(each.order.account for each in ready.moment.orders)
     if ready.execution.silence:

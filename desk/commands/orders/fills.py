@@ -7,11 +7,11 @@ from datetime import date
 from pathlib import Path
 from typing import Any
 
-from desk.commands.orders.book import OTHER_DAY, first_day, named_symbols, send, with_sent, writing
+from desk.commands.orders.book import OTHER_DAY, book_sent, first_day, holding_book, named_symbols, with_sent
 from desk.commands.orders.fill_entries import journal_fills, order_ids
 from desk.journal import Journal
 from desk.journal.journal import utc_now
-from desk.tickets.formats.ticket_json import read_document
+from desk.tickets.formats.ticket_json import read_ticket_file
 from foundation.errors import ConfigError, DataError, all_mistakes
 from foundation.paper.wording import counted, listed
 from foundation.table_files import header_of, read_text
@@ -21,7 +21,7 @@ from research.orders.bookkeeping.exchanges import is_table_of_exchanges, with_ex
 from research.orders.bookkeeping.fill_prices import price_gap
 from research.orders.bookkeeping.importing import Imported, with_activity
 from research.orders.bookkeeping.preview import PreviewedRow, previewed
-from research.orders.bookkeeping.transaction import NOTHING_STATED, Reading
+from research.orders.bookkeeping.transaction import NOTHING_STATED, FileStatements
 from research.orders.fills import Fill
 from research.portfolio import Portfolio
 from research.portfolio.holdings.book import Book, FileReading
@@ -29,7 +29,7 @@ from research.portfolio.holdings.book_file import read_book, write_book
 from research.portfolio.holdings.prices import APART
 
 
-def fill_from(name: str, path: Path, ticket: Path | None = None, reading: Reading = NOTHING_STATED) -> Imported:
+def fill_from(name: str, path: Path, ticket: Path | None = None, reading: FileStatements = NOTHING_STATED) -> Imported:
     """Book and journal the fills, corrections and amounts of cash of a file that are not booked yet.
 
     path    : a table of one's own or a broker's file of transactions (`read_activity`), or a table of exchanges or
@@ -47,8 +47,8 @@ def fill_from(name: str, path: Path, ticket: Path | None = None, reading: Readin
     reading, kept = _with_kept(book, path, reading)
     activity = _read(path, portfolio, reading)
     if document is not None:
-        send(name, document)
-    with Journal() as journal, writing(name):
+        book_sent(name, document)
+    with Journal() as journal, holding_book(name):
         read, book = book, read_book(name, since=_first_day(book, portfolio, activity))
         portfolio = portfolio if book.rows == read.rows > 0 else portfolio_of(book)
         imported = with_activity(replace(book, reading=kept), portfolio, activity, order_ids(journal, book))
@@ -59,7 +59,7 @@ def fill_from(name: str, path: Path, ticket: Path | None = None, reading: Readin
 
 
 def preview_of(
-    name: str, path: Path, ticket: Path | None = None, reading: Reading = NOTHING_STATED
+    name: str, path: Path, ticket: Path | None = None, reading: FileStatements = NOTHING_STATED
 ) -> tuple[Imported, tuple[PreviewedRow, ...]]:
     """The book after a file, and how each of its rows would be booked; nothing is written.
 
@@ -83,7 +83,7 @@ def preview_of(
 
 def _asked(book: Book, ticket: Path | None) -> tuple[Portfolio, Mapping[str, Any] | None]:
     """The portfolio of a book with the orders of a ticket, and its document. Raises ConfigError for another's."""
-    portfolio, document = portfolio_of(book), None if ticket is None else read_document(ticket)
+    portfolio, document = portfolio_of(book), None if ticket is None else read_ticket_file(ticket)
     if document is None:
         return portfolio, None
     if document["file"] != (of := Path(book.file).name):
@@ -93,7 +93,7 @@ def _asked(book: Book, ticket: Path | None) -> tuple[Portfolio, Mapping[str, Any
     return replace(portfolio, blotter=with_sent(book, portfolio, document).blotter), document
 
 
-def _with_kept(book: Book, path: Path, reading: Reading) -> tuple[Reading, FileReading]:
+def _with_kept(book: Book, path: Path, reading: FileStatements) -> tuple[FileStatements, FileReading]:
     """The statements on a file with those on earlier ones, and those that are kept.
 
     A kept name of a column counts where the file has it.
@@ -106,7 +106,7 @@ def _with_kept(book: Book, path: Path, reading: Reading) -> tuple[Reading, FileR
     return replace(reading, columns={**columns, **reading.columns}, symbols=symbols, accounts=accounts), more
 
 
-def _read(path: Path, portfolio: Portfolio, reading: Reading) -> Activity:
+def _read(path: Path, portfolio: Portfolio, reading: FileStatements) -> Activity:
     """The transactions of a file. Raises DataError as its reader does, and for those that are yet to come."""
     activity = read_activity(path, portfolio, reading)
     _check_fills(path, activity)
@@ -144,7 +144,7 @@ def _first_day(book: Book, portfolio: Portfolio, activity: Activity) -> date | N
 
 def _exchanged(name: str, path: Path) -> Imported:
     """Book a table of mergers, renamings, spin-offs, delistings or transfers."""
-    with writing(name):
+    with holding_book(name):
         before = read_book(name)
         portfolio = portfolio_of(before)
         book, words = with_exchanges(before, portfolio, path)

@@ -17,7 +17,7 @@ from foundation.paper.wording import counted, listed
 from research.portfolio.holdings.blotter import SIGN_OF_SIDE
 from research.portfolio.holdings.rates import rounded
 
-SHOWN = 5  # accounts without cash that are named
+ACCOUNTS_TOLD = 5  # accounts without cash that are named
 
 
 @dataclass(frozen=True)
@@ -75,6 +75,6 @@ def write_accounts_after(journal: Journal, document: Mapping[str, Any], file: Pa
     text = f"Allocated to {counted(len(after.traded), 'account')}, as they are now: {path}."
     if not after.overdrawn:
         return text, True
-    short = listed(after.overdrawn, most=SHOWN)
+    short = listed(after.overdrawn, most=ACCOUNTS_TOLD)
     what = f"Cash is below zero in {short}: buys were filled above the price allowed for."
     return f"{text} {what} Pay money in: a list of such an account is refused.", False

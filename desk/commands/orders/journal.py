@@ -10,7 +10,7 @@ from desk.journal.journal import Journal
 from desk.journal.records import text_of
 from desk.journal.tickets import judge, moment_text
 from desk.journal.verify import verify
-from desk.journal.why import why
+from desk.journal.why import why_ordered
 from desk.tickets.order_ids import list_id
 from foundation.arguments import refuse
 from foundation.errors import DataError
@@ -21,7 +21,7 @@ from foundation.paper.text_tables import wrapped
 ENTRIES_SHOWN = 20
 
 
-def show_text(ticket: str = "", order: str = "", last: int | None = None) -> str:
+def entries_text(ticket: str = "", order: str = "", last: int | None = None) -> str:
     """Entries of a ticket or an order, a line each.
 
     ticket : the beginning of its hash, "" for all.
@@ -39,7 +39,7 @@ def _line(entry: Entry) -> str:
     return f"{entry.sequence:>8,}  {moment_text(entry)}  {entry.user}  {entry.kind}  {about}: {text_of(entry.record)}"
 
 
-def verify_journal(files: Sequence[Path] = ()) -> tuple[str, bool]:
+def verified_text(files: Sequence[Path] = ()) -> tuple[str, bool]:
     """The outcome of a verification in sentences, and true if there is a fault.
 
     files  : JSON of tickets or manifests, whose `journal` states a head that the journal must have had. What was made
@@ -64,7 +64,7 @@ def verify_journal(files: Sequence[Path] = ()) -> tuple[str, bool]:
     return "\n".join([found.text, *without]), bool(found.faults)
 
 
-def export(out: Path) -> str:
+def export_journal(out: Path) -> str:
     """Write all entries to a file: JSON lines (.jsonl), or CSV with the record as JSON (.csv). Gives a sentence.
 
     Raises : ConfigError for another ending.
@@ -98,9 +98,9 @@ def judge_ticket(path: Path, refusal: str = "", user: str | None = None) -> str:
     user    : None takes the user of the system.
     Raises  : as `read_document` and `judge` do.
     """
-    from desk.tickets.formats.ticket_json import read_document
+    from desk.tickets.formats.ticket_json import read_ticket_file
 
-    document = read_document(path)
+    document = read_ticket_file(path)
     with Journal(user=user) as journal:
         kept, state = judge(journal, document, str(path.absolute()), refusal)
     again = "" if kept.is_new else f"Nothing was written: entry {kept.entry.sequence:,} says so. "
@@ -111,4 +111,4 @@ def judge_ticket(path: Path, refusal: str = "", user: str | None = None) -> str:
 def why_text(order: str, reports: Path | None = None) -> str:
     """The sentences on an order, from its fills back to the data."""
     with Journal(read_only=True) as journal:
-        return "\n".join(map(wrapped, why(journal, order, reports)))
+        return "\n".join(map(wrapped, why_ordered(journal, order, reports)))

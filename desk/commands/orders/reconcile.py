@@ -5,20 +5,20 @@ from dataclasses import replace
 from decimal import Decimal
 from pathlib import Path
 
-from desk.commands.orders.book import named_symbols, writing
+from desk.commands.orders.book import holding_book, named_symbols
 from desk.journal.journal import utc_now
 from foundation.errors import ConfigError, DataError
 from foundation.paper.text_tables import text_table
 from research.orders.booking import open_book, portfolio_of
 from research.orders.bookkeeping.reconciliation import ReconciledLine
-from research.orders.bookkeeping.reconciliation import reconcile as compare
+from research.orders.bookkeeping.reconciliation import reconcile_positions as compare
 from research.portfolio import Portfolio, load_portfolio
 from research.portfolio.holdings.book import Book, Reconciled
 from research.portfolio.holdings.book_file import read_book, write_book
 from research.portfolio.holdings.brokers.positions import read_positions
 
 
-def reconcile(name: str, path: Path, symbols: Mapping[str, str] | None = None) -> tuple[str, bool]:
+def reconciliation_text(name: str, path: Path, symbols: Mapping[str, str] | None = None) -> tuple[str, bool]:
     """The comparison as text, and true if book and broker agree.
 
     path    : a broker's file of positions.
@@ -46,7 +46,7 @@ def _keep(book: Book, portfolio: Portfolio, path: Path, lines: Sequence[Reconcil
     cash = {code for holder in book.holders for code in holder.cash}
     differing = sum(line.differs(line.of in cash) for line in lines)
     made = Reconciled(portfolio.date.date(), path.name, differing)
-    with writing(book.name):
+    with holding_book(book.name):
         now = read_book(book.name)
         if now.reconciled != made:
             write_book(replace(now, reconciled=made), utc_now())

@@ -6,8 +6,8 @@ from pathlib import Path
 
 from desk.commands.orders.trades import policy_now
 from desk.journal.journal import Journal
-from desk.tca.end_prices import end_prices, lines_of
-from desk.tca.orders import CALENDAR, read_orders
+from desk.tca.end_prices import asset_places, end_prices
+from desk.tca.orders import USUAL_CALENDAR, read_orders
 from desk.tca.page import main_picture, report_html
 from desk.tca.report import Report
 from desk.tca.suggestion import CostChange, changed_costs, cost_changes, policy_costs
@@ -23,7 +23,7 @@ from foundation.paper.wording import listed, number
 from research.orders.shortfall import Delay
 from research.portfolio import Portfolio, load_portfolio
 
-FORMS: dict[str, Callable[[Report], str | bytes]] = {
+OUTPUT_FORMS: dict[str, Callable[[Report], str | bytes]] = {
     ".html": report_html,
     ".csv": lambda report: csv_text(report.orders),
     ".png": lambda report: png_file(svg_file(main_picture(report))),
@@ -52,7 +52,7 @@ def cost_report(
     """
     since = f"{day('since is', since):%Y-%m-%d}" if since else ""
     name = portfolios[0].name if portfolios else ""
-    calendar = portfolios[0].market.calendar if portfolios else CALENDAR
+    calendar = portfolios[0].market.calendar if portfolios else USUAL_CALENDAR
     with Journal(folder, read_only=True) as journal:
         table, faults = read_orders(
             journal, ticket=ticket, since=since, delay=delay, end_price=end_prices(portfolios), calendar=calendar
@@ -69,7 +69,7 @@ def cost_report(
     changes, effects = list[CostChange](), list[str]()
     for portfolio in portfolios:
         own = cost_changes(table, portfolio)
-        table = table[~table["asset"].isin(lines_of(portfolio))]
+        table = table[~table["asset"].isin(asset_places(portfolio))]
         changes += own
         effects += [_effect(portfolio, own, reports)] if own else []
     if portfolios and not changes:
@@ -113,11 +113,11 @@ def _effect(portfolio: Portfolio, changes: Sequence[CostChange], reports: Path |
 
 
 def check_outputs(out: Iterable[str]) -> list[Path]:
-    """The paths of outputs. Raises ConfigError for another ending than those of `FORMS`."""
+    """The paths of outputs. Raises ConfigError for another ending than those of `OUTPUT_FORMS`."""
     paths = [Path(path) for path in out]
     for path in paths:
-        if path.suffix not in FORMS:
-            refuse("--out is", str(path), f"end it with {', '.join(FORMS)}.")
+        if path.suffix not in OUTPUT_FORMS:
+            refuse("--out is", str(path), f"end it with {', '.join(OUTPUT_FORMS)}.")
     return paths
 
 
@@ -128,5 +128,5 @@ def save_report(report: Report, paths: Sequence[Path]) -> str:
     """
     for path in paths:
         with writing(path):
-            write_whole(path, FORMS[path.suffix](report))
+            write_whole(path, OUTPUT_FORMS[path.suffix](report))
     return f"Written to {', '.join(map(str, paths))}." if paths else "Nothing was written."

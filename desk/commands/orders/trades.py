@@ -15,8 +15,8 @@ from pydantic import BaseModel, Field, ValidationError
 
 from backtests.runs.file_defaults import ready_policy
 from backtests.runs.folder import MANIFEST, reports_folder
-from backtests.runs.manifest import AGAIN, BrokenRun, past_runs
-from backtests.runs.report_settings import FULL_RUN, comparison_key, settings_of
+from backtests.runs.manifest import MAKE_AGAIN, BrokenRun, past_runs
+from backtests.runs.report_settings import FULL_RUN, comparison_key, settings_of_report
 from desk.journal import Journal, journal_head, list_event
 from desk.tickets.ticket import Ticket, make_ticket
 from foundation.arguments import day, first_fault
@@ -159,7 +159,7 @@ def newest_run(portfolio: Portfolio, reports: Path) -> tuple[Path, dict[str, Any
 
     A warning names each run that cannot be read.
     """
-    full, found = plain_json(settings_of(portfolio, portfolio.reference, **FULL_RUN)), past_runs(reports, None)
+    full, found = plain_json(settings_of_report(portfolio, portfolio.reference, **FULL_RUN)), past_runs(reports, None)
     broken, newest, key, deciding = list(found.broken), None, comparison_key(portfolio), _deciding(full)
     runs = [pair for pair in found.whole if pair[1]["fingerprint"] == portfolio.market.fingerprint]
     clients = (f.name for f, m in runs if m["kind"] == "client" and _deciding(m["settings"]) == deciding)
@@ -172,7 +172,7 @@ def newest_run(portfolio: Portfolio, reports: Path) -> tuple[Path, dict[str, Any
                 newest = folder, facts | {"run": folder.name if is_own else next(clients, f"comparison-{key[:8]}")}
                 break
             except ValidationError as error:
-                broken.append(f"{folder / MANIFEST} has no facts of a report: {first_fault(error)}. {AGAIN}")
+                broken.append(f"{folder / MANIFEST} has no facts of a report: {first_fault(error)}. {MAKE_AGAIN}")
     for why in broken:
         warnings.warn(f"A run was passed over: {why}", BrokenRun, stacklevel=3)
     return newest

@@ -7,7 +7,7 @@ from backtests.runs.folder import reports_folder, staged
 from backtests.runs.origin import identity
 from backtests.sheets.pages.targets_today import TARGETS_PAGE, targets_brief, write_targets_page
 from backtests.today.targets_today import targets_today
-from desk.commands.made import Made, file_fact, finish, run_for
+from desk.commands.made import Made, file_fact, finish_run, run_for
 from foundation.files import writing
 from foundation.progress import bar
 from research.portfolio import load_portfolio
@@ -46,5 +46,5 @@ def make_allocate(
             text = targets_brief(found)
             progress.stage("drawing the page")
             write_targets_page(folder, found, identity(run))
-            finish(folder, run, started, text, {"file": file_fact(portfolio)})
+            finish_run(folder, run, started, text, {"file": file_fact(portfolio)})
     return Made(final, "\n\n".join([text, *([repr(found)] if full else []), str(final / TARGETS_PAGE)]))

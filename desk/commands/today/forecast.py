@@ -10,10 +10,10 @@ from backtests.runs.folder import reports_folder, staged
 from backtests.runs.origin import identity
 from backtests.sheets.pages.forecast_worth import worth_text
 from backtests.sheets.pages.forecasts_today import FORECAST_PAGE, forecasts_brief, write_card_page, write_forecasts_page
-from backtests.studies.forecasts.book import book_folder, disagreements, enter, entries, write_card
+from backtests.studies.forecasts.book import disagreements, enter, entries, forecast_book_folder, write_card
 from backtests.studies.forecasts.today import ForecastsToday, forecasts_today
 from backtests.studies.forecasts.worth import Worth, worths
-from desk.commands.made import Made, file_fact, finish, run_for
+from desk.commands.made import Made, file_fact, finish_run, run_for
 from foundation.errors import InputError
 from foundation.files import writing
 from foundation.paper.text_tables import wrapped
@@ -21,7 +21,7 @@ from foundation.progress import bar
 from research.forecast import Forecast
 from research.portfolio import Portfolio, load_portfolio
 
-TOLD = 5  # disagreements with the book that are told
+DISAGREEMENTS_TOLD = 5  # disagreements with the book that are told
 
 
 def make_forecast(
@@ -60,8 +60,8 @@ def make_forecast(
             progress.stage("drawing the page")
             text = forecasts_brief(found, made[found.champion])
             write_forecasts_page(folder, portfolio.name, found, made, identity(run))
-            finish(folder, run, started, text, {"file": file_fact(portfolio)})
-        book = _book_text(found, book_folder(portfolio.file))
+            finish_run(folder, run, started, text, {"file": file_fact(portfolio)})
+        book = _book_text(found, forecast_book_folder(portfolio.file))
     more = [found.text(), *(worth_text(name, one) for name, one in made.items())] if full else []
     return Made(final, "\n\n".join([text, *more, f"{book}\n{final / FORECAST_PAGE}"]))
 
@@ -88,6 +88,8 @@ def _book_text(found: ForecastsToday, book: Path) -> str:
     words = "No forecast is new in the book" if not new else f"{new} of {len(entered)} forecasts are new in the book"
     lines = [f"{words}, {book}, with a card of each."]
     if told:
-        more = f" ({len(told) - TOLD} more)" if len(told) > TOLD else ""
-        lines += [wrapped(f"Warning: {sentence}") for sentence in told[:TOLD]] + ([more.strip()] if more else [])
+        more = f" ({len(told) - DISAGREEMENTS_TOLD} more)" if len(told) > DISAGREEMENTS_TOLD else ""
+        lines += [wrapped(f"Warning: {sentence}") for sentence in told[:DISAGREEMENTS_TOLD]] + (
+            [more.strip()] if more else []
+        )
     return "\n".join(lines)

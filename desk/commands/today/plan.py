@@ -7,7 +7,7 @@ from backtests.runs.folder import reports_folder, staged
 from backtests.runs.origin import identity
 from backtests.sheets.pages.plan_sheet import plan_text, write_plan_sheet
 from backtests.today.plan import life_of_plan
-from desk.commands.made import Made, age_text, file_fact, finish, run_for
+from desk.commands.made import Made, age_text, file_fact, finish_run, run_for
 from desk.commands.today.risk import fitted_policies
 from foundation.errors import ConfigError
 from foundation.files import writing
@@ -42,6 +42,6 @@ def make_plan(
             progress.stage("drawing the page")
             write_plan_sheet(folder, life, identity(run), notes)
             text = plan_text(life, notes)
-            finish(folder, run, started, text, {"file": file_fact(portfolio)})
+            finish_run(folder, run, started, text, {"file": file_fact(portfolio)})
     age = age_text(portfolio.date.date(), started.date(), "the plan begins at the closes")
     return Made(final, f"{text}\n{age}\n{final}")

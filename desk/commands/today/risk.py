@@ -9,7 +9,7 @@ from backtests.runs.origin import identity
 from backtests.sheets.pages.risk_sheet import risk_text, write_risk_sheet
 from backtests.today.holdings_risk import holdings_risk
 from backtests.today.risk_paths import PATHS
-from desk.commands.made import Made, age_text, file_fact, finish, run_for
+from desk.commands.made import Made, age_text, file_fact, finish_run, run_for
 from desk.commands.orders.trades import newest_run, refit, scheduled_rule
 from foundation.files import writing
 from foundation.progress import bar
@@ -50,7 +50,7 @@ def make_risk(
             progress.stage("drawing the sheet")
             write_risk_sheet(folder, risk, identity(run))
             text = risk_text(risk)
-            finish(folder, run, started, text, {"file": file_fact(portfolio)})
+            finish_run(folder, run, started, text, {"file": file_fact(portfolio)})
     age = age_text(portfolio.date.date(), started.date(), "this is the risk")
     return Made(final, f"{text}\n{age}\n{final}")
 

@@ -12,7 +12,7 @@ from typing import Any, Literal
 
 import numpy as np
 
-from desk.exchange.paper.fill_model import FillModel, Part
+from desk.exchange.paper.fill_model import FillModel, PartialFill
 from desk.exchange.paper.orders import PaperOrder, exact
 from desk.exchange.paper.prices import Bar
 from desk.exchange.ticket_orders import flows_of
@@ -124,12 +124,12 @@ def reservation(order: PaperOrder, bar: Bar, left: Decimal) -> tuple[Kind, str, 
 class FillEffect:
     """The effect of a fill. part : the fill. fees : by name. cash : signed change of cash, fees included."""
 
-    part: Part
+    part: PartialFill
     fees: Mapping[str, Decimal]
     cash: Decimal
 
 
-def bookings(order: PaperOrder, parts: Sequence[Part], bar: Bar, model: FillModel) -> Iterator[FillEffect]:
+def bookings(order: PaperOrder, parts: Sequence[PartialFill], bar: Bar, model: FillModel) -> Iterator[FillEffect]:
     """The effects of the fills of an order: notional and fees are rounded as sums, so that parts cost what one does."""
     names, quantity, notional = _fee_names(order, bar, model), NO_AMOUNT, NO_AMOUNT
     paid, fees = NO_AMOUNT, dict.fromkeys(names, NO_AMOUNT)

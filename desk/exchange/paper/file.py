@@ -23,7 +23,7 @@ from research.orders.fills import Fill
 from research.portfolio.holdings.blotter import BUY_OR_SELL
 
 PAPER = "paper.sqlite"
-TABLES = """
+PAPER_TABLES = """
 BEGIN IMMEDIATE;
 CREATE TABLE IF NOT EXISTS openings (account TEXT, kind TEXT, item TEXT, amount TEXT NOT NULL,
     PRIMARY KEY (account, kind, item)) STRICT, WITHOUT ROWID;
@@ -51,7 +51,7 @@ FILLS = """SELECT fills.number, client_id, named, item, sign, currency, fills.qu
     LEFT JOIN quotes ON quotes."order" = fills."order" WHERE moment >= ? ORDER BY moment, fills.number"""
 
 
-class Outcome(NamedTuple):
+class PlacedOutcome(NamedTuple):
     """The outcome of an order that is placed.
 
     status   : its status.
@@ -78,7 +78,7 @@ class PaperFile:
         self.path = folder / PAPER
         with self._reported(), locked(folder / f"{PAPER}.lock", wait=True):
             self.rows = connected(self.path)
-            create(self.rows, TABLES)
+            create(self.rows, PAPER_TABLES)
 
     def close(self) -> None:
         """Close it."""
@@ -166,7 +166,7 @@ class PaperFile:
         row = self.rows.execute("SELECT number FROM orders WHERE client_id = ?", [client_id]).fetchone()
         return row and int(row[0])
 
-    def insert(self, order: PaperOrder, account: str, session: date, outcome: Outcome) -> int:
+    def insert(self, order: PaperOrder, account: str, session: date, outcome: PlacedOutcome) -> int:
         """Write an order with its fills; gives its number."""
         kind, item, reserved = outcome.reserved
         number = self.rows.execute(

@@ -70,7 +70,7 @@ class FillModel:
 
 
 @dataclass(frozen=True)
-class Part:
+class PartialFill:
     """A fill of an order.
 
     quantity : units.
@@ -91,7 +91,7 @@ class Part:
         return self.quantity * self.price
 
 
-def parts_of(order: PaperOrder, session: Session, model: FillModel, now: datetime) -> tuple[Part, ...]:
+def parts_of(order: PaperOrder, session: Session, model: FillModel, now: datetime) -> tuple[PartialFill, ...]:
     """The fills that a session gives an order that is placed at a moment; none where its limit is not reached.
 
     Raises : DataError for impact or participation where the volume is not known.
@@ -108,7 +108,7 @@ def parts_of(order: PaperOrder, session: Session, model: FillModel, now: datetim
     bid, ask = map(float, _sides(order, bar, model, last))
     units = _split(order, _available(order, bar, limited, model), len(moments), drawn)
     return tuple(
-        Part(
+        PartialFill(
             each, limited, moment, Quote(bid, ask, float(last), f"{PAPER_MODEL}: {session.source}", moment.isoformat())
         )
         for each, moment in zip(units, moments, strict=False)

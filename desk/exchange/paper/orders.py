@@ -11,7 +11,7 @@ from foundation.paper.cells import number_text
 from research.accounting.costs import CHARGED
 from research.portfolio.holdings.blotter import SIGN_OF_SIDE
 
-RATE_DIGITS = 12  # significant, of the price of a currency
+PAIR_DIGITS = 12  # significant, of the price of a currency
 DAY_ORDER = "DAY"
 
 
@@ -87,7 +87,7 @@ def paper_order(order: Order | ExchangeOrder, client_id: str) -> PaperOrder:
 def _rate(order: ExchangeOrder) -> tuple[Decimal, str]:
     """The price of a unit of the foreign currency, and the currency of that price."""
     rate, first, second = exact(order.rate), order.pair[:3], order.pair[3:]
-    return (rate, second) if first == order.currency else (Decimal(f"{1 / rate:.{RATE_DIGITS}g}"), first)
+    return (rate, second) if first == order.currency else (Decimal(f"{1 / rate:.{PAIR_DIGITS}g}"), first)
 
 
 def _optional(value: float | None) -> Decimal | None:

@@ -16,7 +16,7 @@ from foundation.errors import DataError
 from foundation.table_files import plain_number, quoted, read_rows
 from research.accounting.impact import Impact
 from research.market.calendars import closes, day_at, opens, session_after, sessions
-from research.market.liquidity import dollar_volume, volatility
+from research.market.liquidity import dollar_volume, trailing_volatility
 from research.market.market import Market
 from research.portfolio import Portfolio
 
@@ -202,7 +202,7 @@ def _before(market: Market, t: int) -> tuple[Array, Array]:
     if t == 0:
         return none, none
     value = none if market.volumes is None else dollar_volume(market, usual.volume_window)[t - 1]
-    return value, volatility(market, usual.volatility_window)[t - 1]
+    return value, trailing_volatility(market, usual.volatility_window)[t - 1]
 
 
 def _known(value: float) -> float | None:

@@ -25,7 +25,7 @@ from desk.exchange.paper.account import (
     paper_events,
     reservation,
 )
-from desk.exchange.paper.file import Outcome, PaperFile
+from desk.exchange.paper.file import PaperFile, PlacedOutcome
 from desk.exchange.paper.fill_model import PAPER_MODEL, FillModel, bid_and_ask, parts_of, price_at
 from desk.exchange.paper.orders import PaperOrder, paper_order
 from desk.exchange.paper.prices import Bar, Session, bars_of_market, bars_of_ticket, expected_day, read_quotes
@@ -95,7 +95,7 @@ class PaperVenue:
     ) -> Self:
         """The paper venue on the session on which a ticket is expected to trade.
 
-        document  : document of the ticket (`ticket_json.read_document`, or `Ticket.document`).
+        document  : document of the ticket (`ticket_json.read_ticket_file`, or `Ticket.document`).
         portfolio : portfolio whose market has the bars of the session, and the calendar.
         quotes    : CSV of quotes, taken before the bars; with neither, orders fill at the prices of the ticket.
         as_of     : another session to play.
@@ -200,19 +200,19 @@ class PaperVenue:
             accounts[key].reserve(*outcome.reserved)
         self.file.insert(order, key, self.session.day, outcome)
 
-    def _outcome(self, order: PaperOrder, account: Account) -> Outcome:
+    def _outcome(self, order: PaperOrder, account: Account) -> PlacedOutcome:
         """The outcome of a new order."""
         bar = self.session.bars.get(order.symbol, Bar())
         if fault := fault_of_order(order, self.session, account, self._now):
-            return Outcome("refused", reason=fault)
+            return PlacedOutcome("refused", reason=fault)
         booked = list(bookings(order, parts_of(order, self.session, self.model, self._now), bar, self.model))
         amounts = (each.part.notional if order.in_money else each.part.quantity for each in booked)
         filled = sum(amounts, NO_AMOUNT)
         filled = rounded(order.currency, filled) if order.in_money else filled
         rest, settles = reservation(order, bar, order.quantity - filled), self.session.settles(order.settles)
         if fault := fault_of_fills(order, booked, rest, settles, account):
-            return Outcome("refused", reason=fault)
-        return Outcome("filled" if filled == order.quantity else "open", filled, "", rest, settles, booked)
+            return PlacedOutcome("refused", reason=fault)
+        return PlacedOutcome("filled" if filled == order.quantity else "open", filled, "", rest, settles, booked)
 
     def state(self, client_id: str) -> OrderState | None:
         """The state of an order, or None if the venue does not have it."""

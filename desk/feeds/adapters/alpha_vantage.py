@@ -15,16 +15,16 @@ from typing import Any, NamedTuple
 import numpy as np
 import pandas as pd
 
-from desk.feeds.adapter import Adapter, Limits, Reply, Request, Wanted
-from desk.feeds.answers import EMPTY_CELLS, NEW_YORK, Asked, Bars, at, bar_table, market_rows, over, quoted
+from desk.feeds.adapter import Adapter, GetRequest, RateLimits, Reply, Wanted
+from desk.feeds.answers import EMPTY_CELLS, NEW_YORK, Asked, Bars, bar_table, market_rows, over, quoted, value_at
 from foundation.arrays import Array
 from foundation.dataclasses import dataclass, replace
-from foundation.table_files import PLAIN
+from foundation.table_files import WRITTEN_NUMBER
 from research.market.currency import CURRENCIES
 
 PAIR_SYMBOL = re.compile(r"([A-Z0-9]{2,10})[-/]([A-Z]{3})|([A-Z]{3})([A-Z]{3})")
 NUMBERED_FIELD = re.compile(r"\d+[a-z]?\. (open|high|low|close|volume)(?: \((\w+)\))?")
-FIGURE = re.compile(r"(.+):([A-Z]+):(\w+)")  # asset, function, and window or name of a number
+FIGURE_NAME = re.compile(r"(.+):([A-Z]+):(\w+)")  # asset, function, and window or name of a number
 OVERVIEW = "OVERVIEW"
 NOTICES = ("Error Message", "Information", "Note")
 LIMIT_WORDS = ("rate limit", "call frequency", "per day", "per minute", "per second")
@@ -34,7 +34,7 @@ COMPACT = 100  # sessions in an answer to a free key
 DAY_LIMIT, MINUTE_LIMIT = 86_400.0, 60.0  # seconds
 
 
-class Series(NamedTuple):
+class DailySeries(NamedTuple):
     """A daily series: its function, its parameters, the part of the answer that has its bars, and when they are over.
 
     symbols : names in the answer's Meta Data that end so, with the symbols that they must have.
@@ -48,7 +48,7 @@ class Series(NamedTuple):
     closes: time = time(0)
 
 
-def series_of(symbol: str) -> Series:
+def series_of(symbol: str) -> DailySeries:
     """The series of a symbol: a pair of currencies (EURUSD, EUR/USD), a coin (BTCUSD, BTC-USD), else a share or fund.
 
     >>> [series_of(symbol).function for symbol in ("EURUSD", "BTC-USD", "SPY", "BRK-B")]
@@ -58,15 +58,15 @@ def series_of(symbol: str) -> Series:
     unit, money = [part for part in pair.groups() if part] if pair else ("", "")
     if money not in CURRENCIES:
         params, part = {"symbol": symbol}, "Time Series (Daily)"
-        return Series("TIME_SERIES_DAILY", params, part, {"Symbol": symbol}, *NEW_YORK)
+        return DailySeries("TIME_SERIES_DAILY", params, part, {"Symbol": symbol}, *NEW_YORK)
     if unit in CURRENCIES:
         names = {"From Symbol": unit, "To Symbol": money}
-        return Series("FX_DAILY", {"from_symbol": unit, "to_symbol": money}, "Time Series FX (Daily)", names)
+        return DailySeries("FX_DAILY", {"from_symbol": unit, "to_symbol": money}, "Time Series FX (Daily)", names)
     names, part = {"Digital Currency Code": unit, "Market Code": money}, "Time Series (Digital Currency Daily)"
-    return Series("DIGITAL_CURRENCY_DAILY", {"symbol": unit, "market": money}, part, names)
+    return DailySeries("DIGITAL_CURRENCY_DAILY", {"symbol": unit, "market": money}, part, names)
 
 
-ALPHA_VANTAGE_LIMITS = Limits(1, 1.0, a_day=25)
+ALPHA_VANTAGE_LIMITS = RateLimits(1, 1.0, a_day=25)
 
 
 @dataclass(frozen=True)
@@ -75,13 +75,13 @@ class AlphaVantage(Adapter):
 
     base: str = "https://www.alphavantage.co"
     name: str = "alpha_vantage"
-    limits: Limits = ALPHA_VANTAGE_LIMITS
+    limits: RateLimits = ALPHA_VANTAGE_LIMITS
     key_variable: str = "ALPHAVANTAGE_API_KEY"
     key_from: str = "https://www.alphavantage.co/support/#api-key"
 
-    def requests(self, wanted: Wanted, key: str) -> Sequence[Request]:
+    def requests(self, wanted: Wanted, key: str) -> Sequence[GetRequest]:
         """The bars and, of a share or fund, its dividends and its splits; or a figure."""
-        if figure := FIGURE.fullmatch(wanted.symbol):
+        if figure := FIGURE_NAME.fullmatch(wanted.symbol):
             symbol, function, window = figure.groups()
             daily = {"interval": "daily", "time_period": window, "series_type": "close"}
             if function == OVERVIEW:
@@ -97,7 +97,7 @@ class AlphaVantage(Adapter):
     def rows(self, wanted: Wanted, replies: Sequence[Reply], fetched_at: np.datetime64) -> pd.DataFrame:
         """Rows as traded of the sessions that the answer has, or rows whose close is a figure."""
         asked = Asked(self.name, wanted.symbol, fetched_at)
-        if figure := FIGURE.fullmatch(wanted.symbol):
+        if figure := FIGURE_NAME.fullmatch(wanted.symbol):
             symbol, function, name = figure.groups()
             of_overview = function == OVERVIEW
             table = (_overview if of_overview else _indicator)(
@@ -125,15 +125,15 @@ class AlphaVantage(Adapter):
         )
         return market_rows(asked, wanted, bars)
 
-    def _request(self, function: str, params: dict[str, str], key: str) -> Request:
-        return Request(f"{self.base}/query", {"function": function, **params, "apikey": key}, {}, key)
+    def _request(self, function: str, params: dict[str, str], key: str) -> GetRequest:
+        return GetRequest(f"{self.base}/query", {"function": function, **params, "apikey": key}, {}, key)
 
 
 def _overview(asked: Asked, reply: Reply, symbol: str, name: str) -> pd.DataFrame:
     """The bar, of the day on which it was fetched, whose close is a number of a company's overview."""
     content = _content(asked, reply, "Symbol")
     asked.check_symbol(content["Symbol"], symbol)
-    if not PLAIN.fullmatch(str(content.get(name))):
+    if not WRITTEN_NUMBER.fullmatch(str(content.get(name))):
         asked.refuse(f"{name} of the overview is {quoted(content.get(name))}, no number. Name one such as PERatio.")
     today = asked.moment.astype("datetime64[D]")[None]
     return bar_table(today, lambda column: asked.numbers(name, [content[name]], today) if column == "close" else None)
@@ -179,7 +179,7 @@ def _content(asked: Asked, reply: Reply, part: str) -> dict[str, Any]:
 
 def _meta(content: dict[str, Any], name: str) -> object:
     """The value of Meta Data whose numbered name ends so."""
-    meta = at(content, "Meta Data")
+    meta = value_at(content, "Meta Data")
     return next((v for n, v in meta.items() if n.endswith(f" {name}")), None) if isinstance(meta, dict) else None
 
 

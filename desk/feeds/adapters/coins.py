@@ -17,8 +17,8 @@ from urllib.parse import parse_qsl, urlsplit
 import numpy as np
 import pandas as pd
 
-from desk.feeds.adapter import Adapter, FeedError, Limits, Reply, Request, Wanted
-from desk.feeds.answers import Asked, Bars, at, bar_table, market_rows, over, quoted
+from desk.feeds.adapter import Adapter, FeedError, GetRequest, RateLimits, Reply, Wanted
+from desk.feeds.answers import Asked, Bars, bar_table, market_rows, over, quoted, value_at
 from foundation.dataclasses import dataclass
 from foundation.errors import DataError
 from foundation.sets import MissingSetError
@@ -34,7 +34,7 @@ BARRED = (HTTPStatus.FORBIDDEN, HTTPStatus.UNAVAILABLE_FOR_LEGAL_REASONS)
 class _NextRequest(BaseException):  # ccxt catches some errors, and would go on without the answer
     """The signal that all answers so far are used up, with the next request."""
 
-    def __init__(self, request: Request) -> None:
+    def __init__(self, request: GetRequest) -> None:
         self.request = request
 
 
@@ -54,21 +54,21 @@ class CoinExchange(Adapter):
     width: int = 0
     market_id: str = ""
 
-    def requests(self, wanted: Wanted, key: str) -> Sequence[Request]:
+    def requests(self, wanted: Wanted, key: str) -> Sequence[GetRequest]:
         """The first request: each answer tells the next."""
         following = self.more(wanted, (), key)
         return [following] if following else []
 
-    def more(self, wanted: Wanted, replies: Sequence[Reply], key: str) -> Request | None:
+    def more(self, wanted: Wanted, replies: Sequence[Reply], key: str) -> GetRequest | None:
         """The request after these answers: the first bars after the list of markets, or the bars that follow."""
         found = self._replay(Asked(self.name, wanted.symbol, np.datetime64(wanted.last, "s")), wanted, replies)
-        return found if isinstance(found, Request) else None
+        return found if isinstance(found, GetRequest) else None
 
     def rows(self, wanted: Wanted, replies: Sequence[Reply], fetched_at: np.datetime64) -> pd.DataFrame:
         """Rows of UTC days in the currency of the pair; volumes in coins."""
         asked = Asked(self.name, wanted.symbol, fetched_at)
         bars = self._replay(asked, wanted, replies)
-        if isinstance(bars, Request):
+        if isinstance(bars, GetRequest):
             asked.refuse("the bars end before the days wanted do. Ask again later.", "later")
         sessions = np.array([bar[0] // DAY_MS for bar in bars], dtype="datetime64[D]")
         cells = {name: [bar[i] for bar in bars] for i, name in enumerate(BARS, start=1)}
@@ -80,7 +80,7 @@ class CoinExchange(Adapter):
         table = table[over(sessions, fetched_at, "UTC", time(0))]
         return market_rows(asked, wanted, Bars(table, {}, {}, False, wanted.symbol.partition("/")[2]))
 
-    def _replay(self, asked: Asked, wanted: Wanted, replies: Sequence[Reply]) -> list[list[Any]] | Request:
+    def _replay(self, asked: Asked, wanted: Wanted, replies: Sequence[Reply]) -> list[list[Any]] | GetRequest:
         """All bars, each a time in milliseconds and cells in the order of `BARS`; the next request before they are."""
         exchange = self._exchange(asked)
         rest = iter(replies)
@@ -89,7 +89,7 @@ class CoinExchange(Adapter):
             reply = next(rest, None)
             if reply is None:
                 parts = urlsplit(url)
-                raise _NextRequest(Request(parts._replace(query="").geturl(), dict(parse_qsl(parts.query))))
+                raise _NextRequest(GetRequest(parts._replace(query="").geturl(), dict(parse_qsl(parts.query))))
             return _content(asked, exchange, reply)
 
         exchange.fetch = fetch
@@ -147,7 +147,7 @@ class CoinExchange(Adapter):
         def cell(content: Any, key: Any, *_: Any) -> Any:
             if key == market_id and isinstance(content, dict):  # whose bars an answer has under its name
                 asked.check_symbol(next((name for name in content if name != "last"), None), market_id)
-            return at(content, key)
+            return value_at(content, key)
 
         def moment(content: Any, key: Any, *_: Any) -> float:
             return 1000.0 * asked.number("time of a bar", cell(content, key))
@@ -198,6 +198,6 @@ def _content(asked: Asked, exchange: Any, reply: Reply) -> Any:
     return content
 
 
-COINBASE = CoinExchange(Limits(9, 1.0), "coinbase", opened=date(2015, 1, 26), page=300, market_id="{}-{}")
-KRAKEN = CoinExchange(Limits(5, 6.0), "kraken", opened=date(2013, 9, 10), page=720, width=8)
-BINANCE = CoinExchange(Limits(20, 1.0), "binance", opened=date(2017, 7, 14), page=1000, width=12, market_id="{}{}")
+COINBASE = CoinExchange(RateLimits(9, 1.0), "coinbase", opened=date(2015, 1, 26), page=300, market_id="{}-{}")
+KRAKEN = CoinExchange(RateLimits(5, 6.0), "kraken", opened=date(2013, 9, 10), page=720, width=8)
+BINANCE = CoinExchange(RateLimits(20, 1.0), "binance", opened=date(2017, 7, 14), page=1000, width=12, market_id="{}{}")

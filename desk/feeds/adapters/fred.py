@@ -11,8 +11,8 @@ from http import HTTPStatus
 import numpy as np
 import pandas as pd
 
-from desk.feeds.adapter import Adapter, Limits, Reply, Request, Wanted
-from desk.feeds.answers import Asked, at, quoted
+from desk.feeds.adapter import Adapter, GetRequest, RateLimits, Reply, Wanted
+from desk.feeds.answers import Asked, quoted, value_at
 from foundation.dataclasses import dataclass
 from foundation.errors import DataError
 from research.market.calendars import Days
@@ -22,7 +22,7 @@ EARLIEST, FOREVER = "1776-07-04", "9999-12-31"  # FRED's own bounds of days
 VINTAGES_FROM = 1997  # year of the first vintages of daily series
 VINTAGE_YEARS = 5  # years of vintages in one request: FRED gives 2,000 vintages at most
 OBSERVATIONS = 100_000  # observations
-FRED_LIMITS = Limits(120, 60.0)
+FRED_LIMITS = RateLimits(120, 60.0)
 
 
 @dataclass(frozen=True)
@@ -31,29 +31,29 @@ class Fred(Adapter):
 
     base: str = "https://api.stlouisfed.org"
     name: str = "fred"
-    limits: Limits = FRED_LIMITS
+    limits: RateLimits = FRED_LIMITS
     key_variable: str = "FRED_API_KEY"
     key_from: str = "https://fredaccount.stlouisfed.org/apikeys"
     key_optional: bool = True
     revises: bool = True
 
-    def requests(self, wanted: Wanted, key: str) -> Sequence[Request]:
+    def requests(self, wanted: Wanted, key: str) -> Sequence[GetRequest]:
         """The vintages since those known, by periods of some years; without a key, the values of today as a table."""
         if key:
             return [self._observations(wanted, period, 0, key) for period in _periods(wanted)]
         span = {"cosd": str(wanted.first or FIRST_DAY.date()), "coed": str(wanted.last)}
         table = self.base.replace("//api.", "//fred.", 1)  # the host of its tables
-        return [Request(f"{table}/graph/fredgraph.csv", {"id": wanted.symbol, **span})]
+        return [GetRequest(f"{table}/graph/fredgraph.csv", {"id": wanted.symbol, **span})]
 
-    def more(self, wanted: Wanted, replies: Sequence[Reply], key: str) -> Request | None:
+    def more(self, wanted: Wanted, replies: Sequence[Reply], key: str) -> GetRequest | None:
         """The next page of the first period that has one."""
         asked = Asked(self.name, wanted.symbol, np.datetime64(wanted.last, "s"))
         counts: dict[tuple[str, str], list[float]] = {}  # of observations, by period, one for each page that came
         for reply in replies if key else ():
             if reply.status == HTTPStatus.OK:
                 content = asked.json(reply)
-                period = str(at(content, "realtime_start")), str(at(content, "realtime_end"))
-                counts.setdefault(period, []).append(asked.number("count", at(content, "count")))
+                period = str(value_at(content, "realtime_start")), str(value_at(content, "realtime_end"))
+                counts.setdefault(period, []).append(asked.number("count", value_at(content, "count")))
         for period in _periods(wanted) if key else ():
             done = len(counts.get(period, ())) * OBSERVATIONS
             if done and done < counts[period][-1]:
@@ -81,12 +81,12 @@ class Fred(Adapter):
         except DataError as error:
             asked.refuse(str(error), "later")
 
-    def _observations(self, wanted: Wanted, period: tuple[str, str], offset: int, key: str) -> Request:
+    def _observations(self, wanted: Wanted, period: tuple[str, str], offset: int, key: str) -> GetRequest:
         """The request of a page of the observations of a series that were known in a period."""
         params = {"series_id": wanted.symbol, "file_type": "json", "limit": str(OBSERVATIONS), "offset": str(offset)}
         params |= {"observation_start": str(wanted.first or EARLIEST), "observation_end": str(wanted.last)}
         params |= {"realtime_start": period[0], "realtime_end": period[1], "api_key": key}
-        return Request(f"{self.base}/fred/series/observations", params, {}, key)
+        return GetRequest(f"{self.base}/fred/series/observations", params, {}, key)
 
 
 def _day_before(wanted: Wanted) -> date | None:
@@ -116,14 +116,14 @@ def _vintages(asked: Asked, replies: Sequence[Reply]) -> pd.DataFrame:
     tables, unknown = [], None
     for reply in replies:
         content = asked.json(reply)
-        message = str(at(content, "error_message") or at(content, "message"))
+        message = str(value_at(content, "error_message") or value_at(content, "message"))
         if reply.status == HTTPStatus.BAD_REQUEST and "does not exist" in message:
             unknown = message
             continue
         if reply.status == HTTPStatus.BAD_REQUEST and "api_key" in message:
             asked.refuse("the source does not accept the key (status 400). Copy it anew.", "source")
         asked.check_status(reply)
-        found = asked.records("observations", at(content, "observations"))
+        found = asked.records("observations", value_at(content, "observations"))
         days, values, known = ([each.get(name) for each in found] for name in ("date", "value", "realtime_start"))
         tables.append(_table(asked, days, values, asked.days(known)))
     if not tables:

@@ -13,8 +13,8 @@ from urllib.parse import quote
 import numpy as np
 import pandas as pd
 
-from desk.feeds.adapter import Adapter, Limits, Reply, Request, Wanted
-from desk.feeds.answers import NEW_YORK, Asked, Bars, at, bar_table, market_rows, over, quoted
+from desk.feeds.adapter import Adapter, GetRequest, RateLimits, Reply, Wanted
+from desk.feeds.answers import NEW_YORK, Asked, Bars, bar_table, market_rows, over, quoted, value_at
 from foundation.arrays import Array
 from foundation.dataclasses import dataclass
 from research.market.corporate_actions import later_splits, unadjusted
@@ -25,7 +25,7 @@ PRICE_COLUMNS = "ticker,date,open,high,low,close,volume,closeadj,closeunadj"
 ACTION_COLUMNS = "date,action,ticker,value"
 TABLE_ROWS = 10_000  # rows
 TABLE_DECIMALS, TABLE_APART = 1e-3, 5e-3  # by how much closes of tables may differ: three decimals, and relative
-NASDAQ_LIMITS = Limits(300, 10.0, a_day=50_000)
+NASDAQ_LIMITS = RateLimits(300, 10.0, a_day=50_000)
 
 
 @dataclass(frozen=True)
@@ -34,23 +34,23 @@ class NasdaqDataLink(Adapter):
 
     base: str = "https://data.nasdaq.com"
     name: str = "nasdaq_data_link"
-    limits: Limits = NASDAQ_LIMITS
+    limits: RateLimits = NASDAQ_LIMITS
     key_variable: str = "NASDAQ_DATA_LINK_API_KEY"
     key_from: str = "https://data.nasdaq.com/account/profile"
     pages: bool = True
 
-    def requests(self, wanted: Wanted, key: str) -> Sequence[Request]:
+    def requests(self, wanted: Wanted, key: str) -> Sequence[GetRequest]:
         """The table of prices and that of actions, to the present."""
         return [self._page(wanted, name, "", key) for name in (_place(wanted.symbol)[0], ACTION_TABLE)]
 
-    def more(self, wanted: Wanted, replies: Sequence[Reply], key: str) -> Request | None:
+    def more(self, wanted: Wanted, replies: Sequence[Reply], key: str) -> GetRequest | None:
         """The next page of a table whose last answer has a cursor."""
         asked = Asked(self.name, wanted.symbol, np.datetime64(wanted.last, "s"))
         cursors: dict[str, list[object]] = {}
         for reply in replies:
             content = _content(asked, reply)
             name = ACTION_TABLE if "action" in _columns(asked, content) else _place(wanted.symbol)[0]
-            cursors.setdefault(name, []).append(at(content, "meta", "next_cursor_id"))
+            cursors.setdefault(name, []).append(value_at(content, "meta", "next_cursor_id"))
         for name, (*before, cursor) in cursors.items():
             if cursor in before:
                 asked.refuse("a page of the table names itself as the next one. Ask again later.", "later")
@@ -63,13 +63,13 @@ class NasdaqDataLink(Adapter):
         asked = Asked(self.name, wanted.symbol, fetched_at)
         return market_rows(asked, wanted, _bars(asked, wanted, [_content(asked, reply) for reply in replies]))
 
-    def _page(self, wanted: Wanted, table: str, cursor: str, key: str) -> Request:
+    def _page(self, wanted: Wanted, table: str, cursor: str, key: str) -> GetRequest:
         columns = ACTION_COLUMNS if table == ACTION_TABLE else PRICE_COLUMNS
         params = {"ticker": _place(wanted.symbol)[1], "date.gte": str(wanted.first or FIRST_DAY.date())}
         params |= {"qopts.columns": columns, "qopts.per_page": str(TABLE_ROWS)} | (
             {"qopts.cursor_id": cursor} if cursor else {}
         )
-        return Request(f"{self.base}/api/v3/datatables/{quote(table)}", params, {"x-api-token": key}, key)
+        return GetRequest(f"{self.base}/api/v3/datatables/{quote(table)}", params, {"x-api-token": key}, key)
 
 
 def _place(symbol: str) -> tuple[str, str]:
@@ -85,7 +85,7 @@ def _place(symbol: str) -> tuple[str, str]:
 def _content(asked: Asked, reply: Reply) -> Any:
     """The content of an answer. Raises FeedError by the code of its error; its message is not shown."""
     content = asked.json(reply)
-    code = at(content, "quandl_error", "code")
+    code = value_at(content, "quandl_error", "code")
     if isinstance(code, str):
         family = code[:4]
         if family == "QELx" and code not in ("QELx06", "QELx07", "QELx08"):
@@ -100,8 +100,8 @@ def _content(asked: Asked, reply: Reply) -> Any:
 
 def _columns(asked: Asked, content: Any) -> dict[str, int]:
     """The place of each column of a table, by its name in lower case."""
-    named = at(content, "datatable", "columns")
-    names = [at(each, "name") for each in named] if isinstance(named, list) else []
+    named = value_at(content, "datatable", "columns")
+    names = [value_at(each, "name") for each in named] if isinstance(named, list) else []
     if not names or not all(isinstance(name, str) for name in names):
         asked.shape("names of columns", named)
     places = {name.casefold(): place for place, name in enumerate(names)}
@@ -112,7 +112,7 @@ def _columns(asked: Asked, content: Any) -> dict[str, int]:
 
 def _lines(asked: Asked, content: Any, places: dict[str, int]) -> list[list[Any]]:
     """The rows of a table, each with a cell for each column."""
-    lines = at(content, "datatable", "data")
+    lines = value_at(content, "datatable", "data")
     if not isinstance(lines, list) or not all(isinstance(line, list) and len(line) == len(places) for line in lines):
         asked.shape("rows as wide as its columns", lines)
     return lines

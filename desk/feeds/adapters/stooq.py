@@ -11,7 +11,7 @@ from datetime import time
 import numpy as np
 import pandas as pd
 
-from desk.feeds.adapter import Adapter, Limits, Reply, Request, Wanted
+from desk.feeds.adapter import Adapter, GetRequest, RateLimits, Reply, Wanted
 from desk.feeds.answers import Asked, Bars, bar_table, market_rows, over
 from foundation.arrays import Array
 from foundation.dataclasses import dataclass
@@ -20,7 +20,7 @@ from research.market.rows import FIRST_DAY
 STOOQ_COLUMNS = ["Date", "Open", "High", "Low", "Close", "Volume"]
 ADJUSTED_SOURCE = "stooq (adjusted closes)"
 LAST_CLOSE = "America/New_York", time(18)  # no exchange that it has closes later
-STOOQ_LIMITS = Limits(30, 60.0, a_day=200)
+STOOQ_LIMITS = RateLimits(30, 60.0, a_day=200)
 
 
 @dataclass(frozen=True)
@@ -29,13 +29,13 @@ class Stooq(Adapter):
 
     base: str = "https://stooq.com"
     name: str = "stooq"
-    limits: Limits = STOOQ_LIMITS
+    limits: RateLimits = STOOQ_LIMITS
     adjustment: str = "total"
 
-    def requests(self, wanted: Wanted, key: str) -> Sequence[Request]:
+    def requests(self, wanted: Wanted, key: str) -> Sequence[GetRequest]:
         """One request of the days wanted."""
         first, last = (f"{day:%Y%m%d}" for day in (wanted.first or FIRST_DAY.date(), wanted.last))
-        return [Request(f"{self.base}/q/d/l/", {"s": wanted.symbol, "d1": first, "d2": last, "i": "d"})]
+        return [GetRequest(f"{self.base}/q/d/l/", {"s": wanted.symbol, "d1": first, "d2": last, "i": "d"})]
 
     def rows(self, wanted: Wanted, replies: Sequence[Reply], fetched_at: np.datetime64) -> pd.DataFrame:
         """Rows of adjusted quotes, whose source says so."""

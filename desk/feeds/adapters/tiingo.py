@@ -10,14 +10,14 @@ from urllib.parse import quote
 import numpy as np
 import pandas as pd
 
-from desk.feeds.adapter import BEGINS, Adapter, Limits, Quote, Reply, Request, Wanted
-from desk.feeds.answers import NEW_YORK, Asked, Bars, at, bar_table, market_rows, over, quoted
+from desk.feeds.adapter import BEGINS, Adapter, GetRequest, RateLimits, Reply, SourceQuote, Wanted
+from desk.feeds.answers import NEW_YORK, Asked, Bars, bar_table, market_rows, over, quoted, value_at
 from foundation.arrays import Array
 from foundation.dataclasses import dataclass
 from research.market.rows import FIRST_DAY
 
 LAST_PRICES = ("tngoLast", "last")  # names of the last price, the preferred one first
-TIINGO_LIMITS = Limits(50, 3600.0, a_day=1000)
+TIINGO_LIMITS = RateLimits(50, 3600.0, a_day=1000)
 
 
 @dataclass(frozen=True)
@@ -26,11 +26,11 @@ class Tiingo(Adapter):
 
     base: str = "https://api.tiingo.com"
     name: str = "tiingo"
-    limits: Limits = TIINGO_LIMITS
+    limits: RateLimits = TIINGO_LIMITS
     key_variable: str = "TIINGO_API_KEY"
     key_from: str = "https://www.tiingo.com/account/api/token"
 
-    def requests(self, wanted: Wanted, key: str) -> Sequence[Request]:
+    def requests(self, wanted: Wanted, key: str) -> Sequence[GetRequest]:
         """That of the bars; where all are wanted, that of the asset, too, which says its first day, once."""
         span = {"startDate": str(wanted.first or FIRST_DAY.date()), "endDate": str(wanted.last)}  # else the last bar
         path = f"/tiingo/daily/{quote(wanted.symbol, safe='')}"
@@ -60,17 +60,17 @@ class Tiingo(Adapter):
             currency=wanted.currency,
         )
         rows = market_rows(asked, wanted, bars)
-        if len(replies) > 1 and (first := at(asked.json(replies[1]), "startDate")):
+        if len(replies) > 1 and (first := value_at(asked.json(replies[1]), "startDate")):
             rows.attrs[BEGINS] = asked.day(first)
         return rows
 
-    def quote_requests(self, symbols: Mapping[str, str], key: str) -> Sequence[Request]:
+    def quote_requests(self, symbols: Mapping[str, str], key: str) -> Sequence[GetRequest]:
         """The request of the quotes of the moment, from symbols by asset id."""
         return [self._request("/iex", {"tickers": ",".join(symbols.values())}, key)]
 
     def quotes(
         self, symbols: Mapping[str, str], replies: Sequence[Reply], fetched_at: np.datetime64
-    ) -> Sequence[Quote]:
+    ) -> Sequence[SourceQuote]:
         """The last prices, in the order of the symbols. Raises FeedError for a symbol without one."""
         found = _records(Asked(self.name, ", ".join(symbols.values()), fetched_at), replies[0])
         by_symbol = {each["ticker"].casefold(): each for each in found if isinstance(each.get("ticker"), str)}
@@ -79,18 +79,18 @@ class Tiingo(Adapter):
             for asset_id, symbol in symbols.items()
         ]
 
-    def _quote(self, asset_id: str, asked: Asked, found: Mapping[str, Any]) -> Quote:
+    def _quote(self, asset_id: str, asked: Asked, found: Mapping[str, Any]) -> SourceQuote:
         price = next((p for p in (asked.number(n, found.get(n)) for n in LAST_PRICES) if p > 0), None)
         when = found.get("lastSaleTimestamp") or found.get("timestamp")
         moment = pd.to_datetime(when, utc=True, errors="coerce") if isinstance(when, str) else pd.NaT
         if price is None or moment is pd.NaT:
             asked.refuse(f"the answer has no price of the moment: found {price} at {quoted(when)}.", "asset")
-        return Quote(
+        return SourceQuote(
             asset_id, price, moment.tz_localize(None).to_datetime64().astype("datetime64[us]"), "USD", self.name
         )
 
-    def _request(self, path: str, params: Mapping[str, str], key: str) -> Request:
-        return Request(f"{self.base}{path}", params, {"Authorization": f"Token {key}"}, key)
+    def _request(self, path: str, params: Mapping[str, str], key: str) -> GetRequest:
+        return GetRequest(f"{self.base}{path}", params, {"Authorization": f"Token {key}"}, key)
 
 
 def _records(asked: Asked, reply: Reply) -> list[dict[str, Any]]:

@@ -14,16 +14,16 @@ from urllib.parse import parse_qsl, urlsplit
 import numpy as np
 import pandas as pd
 
-from desk.feeds.adapter import Adapter, FeedError, Limits, Reply, Request, Wanted
+from desk.feeds.adapter import Adapter, FeedError, GetRequest, RateLimits, Reply, Wanted
 from desk.feeds.answers import Asked, Bars, bar_table, market_rows, quoted
-from desk.feeds.transport import ANSWER, BROKEN, CONNECT, LOCAL, SLOW, Fault, Transport
+from desk.feeds.transport import ANSWER, BROKEN, CONNECT, LOCAL, TOO_SLOW, Fault, Transport
 from foundation.arrays import Array
 from foundation.dataclasses import dataclass
 
 if TYPE_CHECKING:
     from research.portfolio.keys.market_keys import ToolSource
 
-TOOL_LIMITS = Limits(10, 1.0)
+TOOL_LIMITS = RateLimits(10, 1.0)
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -36,13 +36,13 @@ class ToolAdapter(Adapter):
 
     source: "ToolSource"
     trusted: bool = False
-    limits: Limits = TOOL_LIMITS
+    limits: RateLimits = TOOL_LIMITS
 
-    def requests(self, wanted: Wanted, key: str) -> Sequence[Request]:
+    def requests(self, wanted: Wanted, key: str) -> Sequence[GetRequest]:
         """One call of the tool."""
         asked = {"symbol": wanted.symbol, "first": f"{wanted.first or ''}", "last": f"{wanted.last}"}
         given = {name: asked[what] for what, name in vars(self.source.arguments).items() if name and asked[what]}
-        return [Request(f"mcp://{self.source.tool}", given)]
+        return [GetRequest(f"mcp://{self.source.tool}", given)]
 
     def transport(self) -> Transport:
         """A connection to the server. Raises FeedError where there is none, or it may be neither started nor asked."""
@@ -119,7 +119,7 @@ class _Connected:
             found = self.portal.call(call, self.source.tool, dict(parse_qsl(urlsplit(url).query)), ANSWER)
         except MCPError as error:
             if error.code == REQUEST_TIMEOUT:
-                return SLOW
+                return TOO_SLOW
             return Fault(f"is refused by the server: {quoted(error.message)}. Correct `tool:`.", "source")
         except RuntimeError as error:  # of what it gave, which its own schema does not allow
             return Fault(f"gives what it does not declare: {quoted(str(error))}.", "later")

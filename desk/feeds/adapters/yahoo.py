@@ -16,8 +16,8 @@ import numpy as np
 import pandas as pd
 from numpy.typing import NDArray
 
-from desk.feeds.adapter import BEGINS, Adapter, Limits, Quote, Reply, Request, Wanted
-from desk.feeds.answers import Asked, Bars, at, bar_table, currency_of, market_rows, quoted
+from desk.feeds.adapter import BEGINS, Adapter, GetRequest, RateLimits, Reply, SourceQuote, Wanted
+from desk.feeds.answers import Asked, Bars, bar_table, currency_of, market_rows, quoted, value_at
 from foundation.arguments import is_number
 from foundation.arrays import Array, Mask
 from foundation.dataclasses import dataclass, replace
@@ -26,9 +26,9 @@ from research.market.rows import HUNDREDTHS
 
 FAR_PAST = datetime(1900, 1, 1, tzinfo=UTC)  # before any bar; an earlier start is not answered
 FAR_PRESENT = "9999999999"  # seconds since 1970: past any bar, so that all splits are in the answer
-EVENTS = ("dividends", "capitalGains", "splits")
-FURTHEST = 7.2e9  # seconds from 1970 of any moment that is read
-YAHOO_LIMITS = Limits(60, 60.0)
+EVENT_KEYS = ("dividends", "capitalGains", "splits")
+LAST_MOMENT = 7.2e9  # seconds from 1970 of any moment that is read
+YAHOO_LIMITS = RateLimits(60, 60.0)
 
 
 @dataclass(frozen=True)
@@ -37,10 +37,10 @@ class Yahoo(Adapter):
 
     base: str = "https://query2.finance.yahoo.com"
     name: str = "yahoo"
-    limits: Limits = YAHOO_LIMITS
+    limits: RateLimits = YAHOO_LIMITS
     browser: bool = True
 
-    def requests(self, wanted: Wanted, key: str) -> Sequence[Request]:
+    def requests(self, wanted: Wanted, key: str) -> Sequence[GetRequest]:
         """One request, from the day before the first one wanted, in any time zone, to the present."""
         first = datetime.combine(wanted.first or FAR_PAST, time(0), UTC) - timedelta(days=1)
         begin = int(max(first, FAR_PAST).timestamp())
@@ -52,7 +52,7 @@ class Yahoo(Adapter):
         result = _result(asked, replies[0])
         meta = result["meta"]
         zone = _zone(asked, meta)
-        stamps = at(result, "timestamp") or []
+        stamps = value_at(result, "timestamp") or []
         if not isinstance(stamps, list):
             asked.shape("list of timestamps", stamps)
         local = _local([_seconds(asked, stamp) for stamp in stamps], zone)
@@ -68,20 +68,20 @@ class Yahoo(Adapter):
             rows.attrs[BEGINS] = _local([_seconds(asked, first)], zone)[0].astype("datetime64[D]").item()
         return rows
 
-    def quote_requests(self, symbols: Mapping[str, str], key: str) -> Sequence[Request]:
+    def quote_requests(self, symbols: Mapping[str, str], key: str) -> Sequence[GetRequest]:
         """The requests of the quotes of the moment, one for each asset, from symbols by asset id."""
         return [self._chart(symbol, {"range": "1d"}) for symbol in symbols.values()]
 
     def quotes(
         self, symbols: Mapping[str, str], replies: Sequence[Reply], fetched_at: np.datetime64
-    ) -> Sequence[Quote]:
+    ) -> Sequence[SourceQuote]:
         """The last prices, in the order of the symbols. Raises FeedError for an answer without one."""
         return [
             self._quote(asset_id, Asked(self.name, symbol, fetched_at), reply)
             for (asset_id, symbol), reply in zip(symbols.items(), replies, strict=True)
         ]
 
-    def _quote(self, asset_id: str, asked: Asked, reply: Reply) -> Quote:
+    def _quote(self, asset_id: str, asked: Asked, reply: Reply) -> SourceQuote:
         meta = _result(asked, reply)["meta"]
         price = asked.number("regularMarketPrice", meta.get("regularMarketPrice"))
         moment = np.datetime64(int(_seconds(asked, meta.get("regularMarketTime"))), "s")
@@ -89,11 +89,11 @@ class Yahoo(Adapter):
         if not (price > 0 and currency):
             asked.refuse(f"the answer has no price of the moment: found {price} {currency}. Ask again later.", "later")
         part = 0.01 if currency in HUNDREDTHS else 1.0
-        return Quote(asset_id, price * part, moment, HUNDREDTHS.get(currency, currency), self.name)
+        return SourceQuote(asset_id, price * part, moment, HUNDREDTHS.get(currency, currency), self.name)
 
-    def _chart(self, symbol: str, span: Mapping[str, str]) -> Request:
+    def _chart(self, symbol: str, span: Mapping[str, str]) -> GetRequest:
         params = {**span, "interval": "1d", "includePrePost": "false", "events": "div,splits,capitalGains"}
-        return Request(f"{self.base}/v8/finance/chart/{quote(symbol, safe='')}", params)
+        return GetRequest(f"{self.base}/v8/finance/chart/{quote(symbol, safe='')}", params)
 
 
 def _result(asked: Asked, reply: Reply) -> dict[str, Any]:
@@ -101,16 +101,16 @@ def _result(asked: Asked, reply: Reply) -> dict[str, Any]:
     content = asked.json(reply)
     if reply.status == 401:
         asked.refuse("the source refuses a request without its cookie (status 401). Ask again later.", "later")
-    reason = at(content, "chart", "error", "description")
+    reason = value_at(content, "chart", "error", "description")
     if isinstance(reason, str) and reply.status < 429:
         asked.refuse(f"the source says {quoted(reason)}. Check the `symbol:` of the asset and the days.")
     asked.check_status(reply)
-    if at(content, "chart") is None and isinstance(content, dict) and "chart" in content:
+    if value_at(content, "chart") is None and isinstance(content, dict) and "chart" in content:
         asked.refuse("the answer is empty, as for a symbol that is not known. Correct the `symbol:` of the asset.")
-    result = at(content, "chart", "result", 0)
-    if not isinstance(at(result, "meta"), dict):
+    result = value_at(content, "chart", "result", 0)
+    if not isinstance(value_at(result, "meta"), dict):
         asked.shape("chart.result[0].meta", result)
-    asked.check_symbol(at(result, "meta", "symbol"))
+    asked.check_symbol(value_at(result, "meta", "symbol"))
     return dict(result)
 
 
@@ -127,7 +127,7 @@ def _zone(asked: Asked, meta: Mapping[str, Any]) -> ZoneInfo:
 def _seconds(asked: Asked, stamp: object) -> float:
     """Seconds since 1970 of a time stamp."""
     seconds = asked.number("time stamp", stamp)
-    if not abs(seconds) < FURTHEST:
+    if not abs(seconds) < LAST_MOMENT:
         asked.refuse(f"a time stamp of the answer is {quoted(stamp)}. Ask again later.", "later")
     return seconds
 
@@ -141,7 +141,7 @@ def _local(seconds: Sequence[float], zone: ZoneInfo) -> NDArray[np.datetime64]:
 def _table(asked: Asked, result: Mapping[str, Any], sessions: Days) -> pd.DataFrame:
     def column(name: str) -> Array | None:
         path = ("adjclose", 0, "adjclose") if name == "total" else ("quote", 0, name)
-        cells = at(result, "indicators", *path)
+        cells = value_at(result, "indicators", *path)
         if cells is None and (name != "close" or not len(sessions)):
             return None
         if not isinstance(cells, list):
@@ -169,9 +169,9 @@ def _finished(
     last, times = int(np.argmax(local)), local - days
     found, counts = np.unique(np.delete(times, last), return_counts=True)
     opens, over = found[counts == counts.max(initial=0)], False
-    regular = at(meta, "currentTradingPeriod", "regular")
+    regular = value_at(meta, "currentTradingPeriod", "regular")
     if regular is not None:
-        began, ended = (_seconds(asked, at(regular, name)) for name in ("start", "end"))
+        began, ended = (_seconds(asked, value_at(regular, name)) for name in ("start", "end"))
         start, end = _local([began, ended], zone)
         opens = np.append(opens, start - start.astype("datetime64[D]"))
         if asked.moment < np.datetime64(int(ended), "s"):
@@ -187,8 +187,8 @@ def _finished(
 
 def _bars(asked: Asked, wanted: Wanted, result: Mapping[str, Any], zone: ZoneInfo, table: pd.DataFrame) -> Bars:
     events = result.get("events", {})
-    if not isinstance(events, dict) or not events.keys() <= set(EVENTS):
-        asked.shape(f"events of {', '.join(EVENTS)}", events)
+    if not isinstance(events, dict) or not events.keys() <= set(EVENT_KEYS):
+        asked.shape(f"events of {', '.join(EVENT_KEYS)}", events)
 
     def listed(name: str) -> list[tuple[date, dict[str, Any]]]:
         found = events.get(name, {})
@@ -201,6 +201,8 @@ def _bars(asked: Asked, wanted: Wanted, result: Mapping[str, Any], zone: ZoneInf
         new, old = (asked.number("split", each.get(part)) for part in ("numerator", "denominator"))
         return new / old if old > 0 else np.nan
 
-    paid, gains = (asked.dividends((day, each.get("amount")) for day, each in listed(name)) for name in EVENTS[:2])
+    paid, gains = (asked.dividends((day, each.get("amount")) for day, each in listed(name)) for name in EVENT_KEYS[:2])
     splits = asked.splits((day, ratio(each)) for day, each in listed("splits"))
-    return Bars(table, splits, paid, True, currency_of(asked, at(result, "meta", "currency"), wanted), further=gains)
+    return Bars(
+        table, splits, paid, True, currency_of(asked, value_at(result, "meta", "currency"), wanted), further=gains
+    )

@@ -106,11 +106,11 @@ RETRIES = (
         "the next step goes on; any other error ends the cycle, and nothing is recorded or sent.",
     ),
     Retries(
-        "prices from a source", ANSWERED, 1 + len(fetching.WAITS), fetching.WAITS,
+        "prices from a source", ANSWERED, 1 + len(fetching.RETRY_WAITS), fetching.RETRY_WAITS,
         "The prices that are stored stay, and the control of prices vetoes orders at old ones.",
     ),
     Retries(
-        "an order at a venue", ANSWERED, 2, execute.WAITS,
+        "an order at a venue", ANSWERED, 2, execute.QUESTION_WAITS,
         "Where no answer comes, the venue is asked for the order after each wait; only an order that it does not know "
         "is placed again, under the same id.",
     ),

@@ -18,8 +18,8 @@ from foundation.blocks import with_minus
 from research.orders.content import DISCLAIMER
 from research.portfolio.file.kinds import Told
 
-AGAIN = "Post it as `rebalance desk run FILE --export` or the answer of a cycle has it."
-PARTS = {"state": "state", "actions": "actions", "flags": "flags", "next_steps": "steps", "models": "models"}
+POST_AGAIN = "Post it as `rebalance desk run FILE --export` or the answer of a cycle has it."
+INSIGHT_PARTS = {"state": "state", "actions": "actions", "flags": "flags", "next_steps": "steps", "models": "models"}
 AT_MODEL = BoundedSemaphore(2)  # it takes minutes at worst: who asks it must not hold up all other work of the server
 LIST_AT_HAND = Sending(written="the list of the cycle")  # which the caller has, so that no step writes it
 
@@ -36,12 +36,12 @@ class CycleRecord(Body):
     @model_validator(mode="after")
     def _check(self) -> Self:
         if not is_record_of(self.sha256, self.document):
-            raise Told("not that of the record, which was altered or is not whole", AGAIN, "sha256")
+            raise Told("not that of the record, which was altered or is not whole", POST_AGAIN, "sha256")
         from jsonschema import Draft202012Validator
         from jsonschema.exceptions import best_match
 
         if fault := best_match(Draft202012Validator(record_schema()).iter_errors(self.document)):
-            raise Told(cut(f"no record of a cycle: {fault.json_path} {fault.message}"), AGAIN, "steps")
+            raise Told(cut(f"no record of a cycle: {fault.json_path} {fault.message}"), POST_AGAIN, "steps")
         return self
 
     @property
@@ -94,8 +94,8 @@ def insights(about: RebalanceRequest | CycleRecord, *, words: bool = False) -> I
     try:
         said = briefed(document, sending=LIST_AT_HAND)
     except OverflowError as error:
-        raise Problem(400, f"A number of the record is too large ({error}). {AGAIN}") from error
-    shown = {name: [*map(with_minus, getattr(said, of))] for name, of in PARTS.items()}
+        raise Problem(400, f"A number of the record is too large ({error}). {POST_AGAIN}") from error
+    shown = {name: [*map(with_minus, getattr(said, of))] for name, of in INSIGHT_PARTS.items()}
     notes = [NOMINAL] if isinstance(about, RebalanceRequest) else []
     prose = {}
     if words:

@@ -12,7 +12,7 @@ from desk.cycle.decision import Action, Control
 from desk.cycle.monitor import NORMAL_LEVEL, Reading
 from desk.service.payload.answer import AssetOrder
 from desk.service.payload.model import RebalanceRequest
-from desk.service.payload.portfolio import PAYLOAD_POLICY, portfolio_of
+from desk.service.payload.portfolio import PAYLOAD_POLICY, portfolio_of_payload
 from desk.service.payload.rebalance import orders_of
 from desk.service.payload.targets import Predictions, predictions, scores
 from desk.service.problems import FieldMistake, refused
@@ -161,7 +161,7 @@ def cycle_of(payload: RebalanceRequest) -> Cycle:
     asked = {"cash_flow": payload.cash_flow, "buys_only": payload.buys_only}
     if mistakes := [FieldMistake(f"/{key}", "it is no part of a cycle", x, mend) for key, x in asked.items() if x]:
         raise refused(mistakes)
-    portfolio = portfolio_of(payload)
+    portfolio = portfolio_of_payload(payload)
     ensemble = Ensemble(predictions(portfolio.market))
     portfolio = replace(portfolio, forecasts=StatedForecasts(1, {ENSEMBLE: ensemble}))
     return run_cycle(portfolio, portfolio.policies[PAYLOAD_POLICY], PAYLOAD_POLICY)

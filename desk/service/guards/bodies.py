@@ -11,7 +11,7 @@ from starlette.types import ASGIApp, Message, Receive, Scope, Send
 from desk.service.caller import Service
 from desk.service.guards.hosts import SAFE
 from desk.service.problems import Problem
-from desk.service.users.accounts import network_of
+from desk.service.users.accounts import network_of_address
 
 MAX_BODY = 4_000_000  # bytes: 500 assets with a year of daily returns, each written in full
 BODY_SECONDS = 20.0  # for the whole body
@@ -30,7 +30,7 @@ def whole_bodies(app: ASGIApp, _: Service) -> ASGIApp:
     async def guarded(scope: Scope, receive: Receive, send: Send) -> None:
         if scope["type"] != "http" or not _has_body(scope):
             return await app(scope, receive, send)
-        body, address = bytearray(), network_of(scope["client"][0] if scope["client"] else "")
+        body, address = bytearray(), network_of_address(scope["client"][0] if scope["client"] else "")
         try:
             async for part in _parts(scope, receive):
                 body += part
@@ -39,7 +39,7 @@ def whole_bodies(app: ASGIApp, _: Service) -> ASGIApp:
                     raise _too_large()
                 if buffered[address] > MAX_OF_ADDRESS or buffered.total() > MAX_BUFFERED:
                     raise Problem(503, "Too many bodies are read now.", headers=CLOSE, retry_after=5)
-            return await app(scope, replayed(bytes(body), receive), send)
+            return await app(scope, replayed_body(bytes(body), receive), send)
         finally:
             buffered[address] -= len(body)
             if not buffered[address]:
@@ -79,7 +79,7 @@ def _too_large() -> Problem:
     return Problem(413, f"The body is larger than {MAX_BODY:,} bytes: send less.", headers=CLOSE)
 
 
-def replayed(body: bytes, receive: Receive) -> Receive:
+def replayed_body(body: bytes, receive: Receive) -> Receive:
     """A receive that gives a body that was read before, and then what comes after it."""
     waiting: list[Message] = [{"type": "http.request", "body": body, "more_body": False}]
 

@@ -17,13 +17,13 @@ from starlette.responses import Response
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 from desk.service.caller import Caller, Service, caller_of
-from desk.service.guards.bodies import replayed
+from desk.service.guards.bodies import replayed_body
 from desk.service.problems import Problem
 from desk.service.store.tables import IdempotentAnswer, now
 from foundation.arguments import shown
 
 HEADER = "idempotency-key"
-KEY = re.compile(r"[\x21-\x7e]{8,128}")
+KEY_PATTERN = re.compile(r"[\x21-\x7e]{8,128}")
 KEPT = timedelta(hours=24)
 CUT_OFF = timedelta(minutes=5)  # a request that is not answered by then was cut off
 MAX_KEYS = 10_000  # of a caller at a time
@@ -47,7 +47,7 @@ def idempotent(app: ASGIApp, service: Service) -> ASGIApp:
             caller = await run_in_threadpool(caller_of, Request(scope), service)
         except Problem:  # the route says so, where it needs a caller
             return await app(scope, receive, send)
-        if not KEY.fullmatch(key):
+        if not KEY_PATTERN.fullmatch(key):
             raise Problem(
                 400, f"Idempotency-Key is {shown(key)}: give 8 to 128 printed ASCII characters, such as a UUID."
             )
@@ -60,7 +60,9 @@ def idempotent(app: ASGIApp, service: Service) -> ASGIApp:
         async def collect(message: Message) -> None:
             answer.append(message)
 
-        await app(scope, replayed(body, receive), collect)  # one that raises leaves its claim: what it did is not known
+        await app(
+            scope, replayed_body(body, receive), collect
+        )  # one that raises leaves its claim: what it did is not known
         await run_in_threadpool(_keep, service, caller.user, key, answer)  # before the client knows the answer
         for message in answer:
             await send(message)

@@ -8,7 +8,7 @@ from desk.service.guards.bodies import CLOSE
 from desk.service.guards.hosts import SAFE
 from desk.service.problems import Problem
 from desk.service.store.redis import InProcess
-from desk.service.users.accounts import network_of
+from desk.service.users.accounts import network_of_address
 
 HEALTH = "/api/health"
 MAX_WORKING = 16  # requests that compute or change something at a time: fewer than threads, so that reads go on
@@ -21,7 +21,7 @@ def limited_rate(app: ASGIApp, service: Service) -> ASGIApp:
 
     async def guarded(scope: Scope, receive: Receive, send: Send) -> None:
         if scope["type"] == "http" and scope["path"] != HEALTH:
-            key = f"address:{network_of(scope['client'][0] if scope['client'] else '')}"
+            key = f"address:{network_of_address(scope['client'][0] if scope['client'] else '')}"
             service.check_rate(key) if is_local else await run_in_threadpool(service.check_rate, key)
         await app(scope, receive, send)
 

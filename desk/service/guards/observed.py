@@ -19,15 +19,15 @@ from starlette.requests import ClientDisconnect
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 from desk.service.caller import Service
-from desk.service.problems import Problem, answer_of, failure
+from desk.service.problems import Problem, failure, response_of
 from desk.service.store.engine import NO_DATABASE
 
 LOG = logging.getLogger("rebalance.service")
 REQUESTS = Counter("rebalance_requests", "Requests, by status of their answers.", ["method", "route", "status"])
-SECONDS = Histogram("rebalance_request_seconds", "Seconds from request to answer.", ["route"])
-RUNNING = Gauge("rebalance_running_requests", "Requests that are being answered.", multiprocess_mode="livesum")
+REQUEST_SECONDS = Histogram("rebalance_request_seconds", "Seconds from request to answer.", ["route"])
+RUNNING_REQUESTS = Gauge("rebalance_running_requests", "Requests that are being answered.", multiprocess_mode="livesum")
 NO_ANSWER = (*NO_DATABASE, TimeoutError, RedisError)  # of what the service rests on, or no connection to it is free
-GONE = 499  # status in the log of a request whose client went away before its answer began
+CLIENT_GONE = 499  # status in the log of a request whose client went away before its answer began
 
 
 def observed(app: ASGIApp, _: Service) -> ASGIApp:
@@ -36,7 +36,7 @@ def observed(app: ASGIApp, _: Service) -> ASGIApp:
     async def guarded(scope: Scope, receive: Receive, send: Send) -> None:
         if scope["type"] != "http":
             return await app(scope, receive, send)
-        began, status = time.perf_counter(), GONE
+        began, status = time.perf_counter(), CLIENT_GONE
         state = scope.setdefault("state", {})
         state["request"] = request = uuid4().hex
 
@@ -47,26 +47,26 @@ def observed(app: ASGIApp, _: Service) -> ASGIApp:
                 MutableHeaders(scope=message)["X-Request-ID"] = request
             await send(message)
 
-        RUNNING.inc()
+        RUNNING_REQUESTS.inc()
         try:
             return await app(scope, receive, noted)
         except Problem as problem:
-            return await answer_of(problem)(scope, receive, noted)
+            return await response_of(problem)(scope, receive, noted)
         except ClientDisconnect:
             return None
         except Exception as error:
-            found = fault(error, request)
-            if status != GONE:
+            found = fault_of_ours(error, request)
+            if status != CLIENT_GONE:
                 raise  # the server ends an answer that has begun
-            return await answer_of(found)(scope, receive, noted)
+            return await response_of(found)(scope, receive, noted)
         finally:
-            RUNNING.dec()
+            RUNNING_REQUESTS.dec()
             _note(scope, status, time.perf_counter() - began)
 
     return guarded
 
 
-def fault(error: Exception, request: str) -> Problem:
+def fault_of_ours(error: Exception, request: str) -> Problem:
     """Log an error of the service's own, and give the problem that says so.  request : its number in the log."""
     LOG.error("failed", extra={"fields": {"request": request, **failure(error)}})
     why = f"Its operator finds why in the log, by the request {request}."
@@ -79,7 +79,7 @@ def _note(scope: Scope, status: int, seconds: float) -> None:
     route, state = getattr(scope.get("route"), "path", ""), scope["state"]
     method = scope["method"] if scope["method"] in HTTPMethod.__members__ else "other"  # a client may make up any
     REQUESTS.labels(method, route, status).inc()
-    SECONDS.labels(route).observe(seconds)
+    REQUEST_SECONDS.labels(route).observe(seconds)
     about = {"request": state["request"], "method": method, "route": route, "status": status}
     LOG.info("answered", extra={"fields": about | {"ms": round(1000 * seconds, 1), "user": state.get("user", "")}})
 

@@ -54,7 +54,7 @@ def beat(sessions: Sessions, job: QueuedJob, progress: str) -> QueuedJob | None:
     return _changed(sessions, _held(job), heartbeat=now(), progress=progress[:255])
 
 
-def finish(
+def finish_job(
     sessions: Sessions, job: QueuedJob, state: str, result: dict[str, Any] | None = None, run: str | None = None
 ) -> bool:
     """End a job with its result; false where the claim is lost, and nothing is written.
@@ -87,7 +87,7 @@ def adopt(sessions: Sessions) -> None:
     _changed(sessions, update(QueuedJob).where(other), code=code_version())
 
 
-def cancel(sessions: Sessions, job: str) -> bool:
+def cancel_job(sessions: Sessions, job: str) -> bool:
     """Cancel an open job: one that runs is killed by its worker; false where it has ended."""
     waits = QueuedJob.state == "queued"
     return _changed(
@@ -99,7 +99,7 @@ def cancel(sessions: Sessions, job: str) -> bool:
     ) is not None  # fmt: skip
 
 
-def retry(sessions: Sessions, job: str) -> bool:
+def retry_job(sessions: Sessions, job: str) -> bool:
     """Queue a job again that failed or was cancelled; false for another."""
     again = update(QueuedJob).where(QueuedJob.id == job, QueuedJob.state.in_(("failed", "cancelled")))
     fresh: dict[str, Any] = {"attempts": 0, "code": code_version(), "is_cancelled": False, "result": None}

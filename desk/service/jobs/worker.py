@@ -27,7 +27,7 @@ from desk.commands.cycle import PERSON_ASKED
 from desk.service.caller import Service
 from desk.service.folders import JOBS, RUNS, TRIALS, from_root
 from desk.service.jobs.lease import SILENCE
-from desk.service.jobs.queue import beat, claim, fail, finish, put_back, take_back_lost
+from desk.service.jobs.queue import beat, claim, fail, finish_job, put_back, take_back_lost
 from desk.service.notify import notify_of_job
 from desk.service.store.engine import NO_DATABASE
 from desk.service.store.tables import QueuedJob
@@ -37,13 +37,13 @@ from foundation.home import HOME, STORES, TRIAL_BOOK
 from foundation.progress import TOLD_IN, bar
 from research.market.store import stores_folder
 
-COMMANDS = {
+JOB_COMMANDS = {
     "report": "report",
     "backtest": "research backtest",
     "cycle": "desk run",
     "sweep": "research sweep",
 }  # of the command line, by kind of job
-SECONDS = {"report": 4 * 3600.0, "backtest": 3600.0, "cycle": 1800.0, "sweep": 4 * 3600.0}  # that a job may take
+JOB_SECONDS = {"report": 4 * 3600.0, "backtest": 3600.0, "cycle": 1800.0, "sweep": 4 * 3600.0}  # that a job may take
 RECORD, PAGE = "cycle.json", "cycle.html"  # files of a cycle
 LEAST_SPACE = 2**30  # bytes that are free on the disk of the runs before a job is begun
 BEAT, POLL, GRACE = 1.0, 0.5, 60.0  # seconds: between heartbeats, between claims, and of a process after SIGTERM
@@ -99,15 +99,17 @@ def _perform(service: Service, job: QueuedJob, stop: Event, module: str) -> None
         with _process(job, root, scratch, module) as process:
             killed_for = _watched(service, job, process, scratch, stop)
         if killed_for == "cancelled":
-            finish(sessions, job, "cancelled")
+            finish_job(sessions, job, "cancelled")
         elif killed_for == "stopped":
             put_back(sessions, job)
         elif killed_for == "late":
-            finish(sessions, job, "failed", {"messages": f"It was ended after {SECONDS[job.kind] / 3600:g} hours."})
+            finish_job(
+                sessions, job, "failed", {"messages": f"It was ended after {JOB_SECONDS[job.kind] / 3600:g} hours."}
+            )
         elif killed_for == "" and process.returncode < 0:  # killed by the system, for lack of memory say
             fail(sessions, job)
         elif killed_for == "":
-            finish(sessions, job, **_outcome(job, root, scratch, process.returncode))
+            finish_job(sessions, job, **_outcome(job, root, scratch, process.returncode))
     if killed_for != "lost":
         notify_of_job(service, job.id)
 
@@ -143,7 +145,7 @@ def _process(job: QueuedJob, root: Path, scratch: Path, module: str) -> Iterator
 def _words(job: QueuedJob, root: Path) -> Sequence[str | Path]:
     """The command of a job."""
     words = [
-        *COMMANDS[job.kind].split(),
+        *JOB_COMMANDS[job.kind].split(),
         root / job.arguments["file"],
         *job.arguments["options"],
         "--reports",
@@ -179,7 +181,7 @@ def _watched(service: Service, job: QueuedJob, process: "subprocess.Popen[bytes]
             return "lost"
         if moment - stopped > GRACE:
             return "stopped"
-        if moment - began > SECONDS[job.kind]:
+        if moment - began > JOB_SECONDS[job.kind]:
             return "late"
 
 

@@ -7,7 +7,7 @@ from fastapi import APIRouter, Depends, Request, Response
 from desk.service.bodies import Id
 from desk.service.caller import PERSON, ROLES, SCOPES, Caller, InService, needs
 from desk.service.pages.page import PageRoute, shown
-from desk.service.portfolios.stored import owned
+from desk.service.portfolios.stored import owned_portfolio
 from desk.service.routes import users as api
 from desk.service.routes.portfolios import record_of
 from desk.service.routes.push import message_choices
@@ -37,14 +37,14 @@ def passkey(request: Request, caller: Person) -> Response:
 
 
 @router.get("/users")
-def users(request: Request, service: InService, caller: Admin) -> Response:
+def users_page(request: Request, service: InService, caller: Admin) -> Response:
     """Show the users of the tenant."""
     return shown(request, "users.html.j2", caller, users=api.users(caller, service), roles=ROLE_OPTIONS)
 
 
 @router.get("/portfolios/{portfolio}/shares")
-def shares(request: Request, portfolio: Id, service: InService, caller: Writer) -> Response:
+def shares_page(request: Request, portfolio: Id, service: InService, caller: Writer) -> Response:
     """Show with whom a portfolio is shared."""
     with service.sessions() as session:
-        owned(session, caller, portfolio)
+        owned_portfolio(session, caller, portfolio)
     return shown(request, "shares.html.j2", caller, portfolio=record_of(service, caller, portfolio))

@@ -17,7 +17,7 @@ from desk.service.agents.insights import LIST_AT_HAND
 from desk.service.bodies import Id
 from desk.service.caller import Caller, InService, needs
 from desk.service.jobs.worker import PAGE, RECORD
-from desk.service.limited import BUSY
+from desk.service.limited import BUSY_ANSWER
 from desk.service.pages.page import PageRoute, shown
 from desk.service.payload.scenarios import Scenario
 from desk.service.portfolios.stored import found_portfolio
@@ -31,7 +31,7 @@ from foundation.paper.wording import counted
 
 router = APIRouter(prefix="/decide", include_in_schema=False, route_class=PageRoute)
 Reader = Annotated[Caller, Depends(needs("viewer", "portfolios"))]
-ROLES = {  # of each agent, in a sentence
+AGENT_ROLES = {  # of each agent, in a sentence
     "market data": "Reads the prices, and says whether orders may rest on them.",
     "forecast": "States what each asset is expected to return. No order follows from it alone.",
     "risk": "Measures drift, value at risk and drawdown, and says what triggers a trade.",
@@ -39,7 +39,7 @@ ROLES = {  # of each agent, in a sentence
     "execution": "Turns the choice into orders, and says when they are to be sent.",
     "supervisor": "Opens the cycle, checks every control, and says whether a person is asked.",
 }
-SECTIONS = {  # of the sheet of a cycle, by the agent that they belong to
+AGENT_SECTIONS = {  # of the sheet of a cycle, by the agent that they belong to
     "risk": ("readings",),
     "optimiser": ("alternatives",),
     "execution": ("decision", "changes"),
@@ -68,7 +68,7 @@ def decide(request: Request, service: InService, caller: Reader) -> Response:
     portfolios = portfolios_of(service, caller)
     portfolios.sort(key=lambda each: not _waits(cycles.get(each.id)))
     content = {"portfolios": portfolios, "cycles": cycles, "scenarios": _scenarios().values(), "blueprint": blueprint()}
-    return shown(request, "decide.html.j2", caller, roles=ROLES, **content)
+    return shown(request, "decide.html.j2", caller, roles=AGENT_ROLES, **content)
 
 
 @router.get("/portfolios/{portfolio}")
@@ -93,7 +93,7 @@ def cycle_panel(request: Request, portfolio: Id, service: InService, caller: job
         past = history(service, caller, portfolio, MOST_CYCLES).cycles
         status = next((each.status for each in past if each.record.sha256 == document["sha256"]), "")
         content |= cycle_content(document, status) | {"raw_at": f"{files}/{RECORD}", "page_at": f"{files}/{PAGE}"}
-    return shown(request, "decide_panel.html.j2", caller, roles=ROLES, **content)
+    return shown(request, "decide_panel.html.j2", caller, roles=AGENT_ROLES, **content)
 
 
 @router.get("/scenarios/{scenario}")
@@ -106,11 +106,11 @@ def of_scenario(request: Request, scenario: Id, caller: Reader) -> Response:
 def scenario_panel(request: Request, scenario: Id, caller: Reader) -> Response:
     """Run a cycle of a scenario, which keeps and sends nothing, and show it."""
     found = _scenario(scenario)
-    with place_among(AT_ONCE, BUSY):
+    with place_among(AT_ONCE, BUSY_ANSWER):
         content = cycle_content(tandem_demo(found.payload).cycle, is_scenario=True)
     raw = b64encode(content["raw"].encode()).decode()
     content |= {"job": None, "portfolio": None, "page_at": "", "raw_at": f"data:application/json;base64,{raw}"}
-    return shown(request, "decide_panel.html.j2", caller, roles=ROLES, **content)
+    return shown(request, "decide_panel.html.j2", caller, roles=AGENT_ROLES, **content)
 
 
 def cycle_content(document: Mapping[str, Any], status: str = "", *, is_scenario: bool = False) -> dict[str, Any]:
@@ -119,7 +119,7 @@ def cycle_content(document: Mapping[str, Any], status: str = "", *, is_scenario:
     record = as_shown(document)
     status, steps = status or record["status"], record["steps"]
     sections = {each["key"]: each["parts"] for each in sheet["sections"]}
-    parts = {agent: [part for key in keys for part in sections.get(key, ())] for agent, keys in SECTIONS.items()}
+    parts = {agent: [part for key in keys for part in sections.get(key, ())] for agent, keys in AGENT_SECTIONS.items()}
     orders = len(steps[5]["output"]["actions"])
     is_idle = is_scenario or (status == "finalised" and not orders)
     wanted = "" if is_idle else WANTED.get(status, "")

@@ -21,7 +21,7 @@ Name = Annotated[str, Query(max_length=128)]
 Only = Annotated[str, Query(max_length=20, description="Only portfolios that have this kind of need.")]
 EACH = 3  # needs of a kind that are told one by one: more are one sentence
 TICKETS, JOBS = 100, 100  # newest ones that are looked through
-RANGE = 32.0  # px from the middle of a picture of drift to the end of a range, as overview_row.html.j2 draws it
+RANGE_WIDTH = 32.0  # px from the middle of a picture of drift to the end of a range, as overview_row.html.j2 draws it
 
 
 @dataclass(frozen=True)
@@ -54,7 +54,7 @@ KINDS = {  # of needs, in the order in which they are told, with what several po
 def home(request: Request, service: InService, caller: Reader, name: Name = "", only: Only = "") -> Response:
     """Show what needs a person, and the portfolios whose name or client holds `name`."""
     rows = overview_rows(service, caller)
-    found = needs_of(service, caller, rows)
+    found = needs_of_portfolios(service, caller, rows)
     of_kind = {each.portfolio for each in found if each.kind == only} if only in KINDS else None
     chosen = [
         row
@@ -71,12 +71,12 @@ def home(request: Request, service: InService, caller: Reader, name: Name = "", 
 @router.get("/attention")
 def attention(request: Request, service: InService, caller: Reader) -> Response:
     """Show what needs a person, alone."""
-    found = told(needs_of(service, caller, overview_rows(service, caller)))
+    found = told(needs_of_portfolios(service, caller, overview_rows(service, caller)))
     return shown(request, "attention.html.j2", caller, needs=[*found], is_new=False)
 
 
 @router.get("/overviews/{portfolio}")
-def overview(request: Request, portfolio: Id, service: InService, caller: Reader) -> Response:
+def overview_page(request: Request, portfolio: Id, service: InService, caller: Reader) -> Response:
     """Make the row of a portfolio anew where it is not fresh, and show it."""
     row = refreshed(service, caller, portfolio)
     return shown(request, "overview_row.html.j2", caller, row=row, marks=drift_marks)
@@ -97,7 +97,7 @@ def told(found: list[Need]) -> Iterator[tuple[str, str, str]]:
         yield counted(len(names), "portfolio"), f" {KINDS[kind]}: {listed(names, most=EACH)}.", f"/?only={kind}"
 
 
-def needs_of(service: Service, caller: Caller, rows: list[OverviewRow]) -> list[Need]:
+def needs_of_portfolios(service: Service, caller: Caller, rows: list[OverviewRow]) -> list[Need]:
     """Give the sentences on what needs a person, of the portfolios of these rows."""
     names = {row.head.id: row.head.name for row in rows}
     found = [need for row in rows for need in _of_row(row)]
@@ -149,6 +149,6 @@ def drift_marks(places: list[float]) -> tuple[str, str]:
 
     places : of each asset, as `OverviewFigures` has them. A diamond is an asset outside its range.
     """
-    at = {round(RANGE * each): abs(each) > 1.0 for each in places}
+    at = {round(RANGE_WIDTH * each): abs(each) > 1.0 for each in places}
     marks = [(f"M{x} 8l6 6-6 6-6-6z" if is_outside else f"M{x} 6v16", is_outside) for x, is_outside in at.items()]
     return "".join(mark for mark, is_outside in marks if not is_outside), "".join(mark for mark, is_ in marks if is_)

@@ -14,11 +14,11 @@ from desk.service.portfolios.stored import found_content
 from desk.service.problems import Problem
 from desk.service.routes.orders import PredictAsked, predict
 from desk.service.routes.portfolios import portfolios_of
-from foundation.table_files import number
+from foundation.table_files import number_of_cell
 
 router = APIRouter(prefix="/money", include_in_schema=False, route_class=PageRoute)
 Reader = Annotated[Caller, Depends(needs("viewer", "orders"))]
-NO_AMOUNT = "Write an amount of money above zero, such as 50000."
+AMOUNT_FIX = "Write an amount of money above zero, such as 50000."
 
 
 class MoneyAsked(BaseModel):
@@ -49,7 +49,7 @@ def money(request: Request, service: InService, caller: Reader, asked: Asked) ->
     has_amount = asked.amount is not None and _amount(asked.amount) is not None
     content = {
         "asked": asked, "portfolios": portfolios_of(service, caller), "assets": assets, "basis": basis,
-        "mistake": NO_AMOUNT if asked.amount is not None and not has_amount else "",
+        "mistake": AMOUNT_FIX if asked.amount is not None and not has_amount else "",
         "query": request.url.query if asked.portfolio and has_amount else "",
     }  # fmt: skip
     return shown(request, "money.html.j2", caller, **content)
@@ -59,7 +59,7 @@ def money(request: Request, service: InService, caller: Reader, asked: Asked) ->
 def money_list(request: Request, service: InService, caller: Reader, asked: Asked) -> Response:
     """Show the list of an amount, and the form that issues it."""
     if (amount := _amount(asked.amount or "")) is None:
-        raise Problem(400, NO_AMOUNT)
+        raise Problem(400, AMOUNT_FIX)
     flow, eligible = -amount if asked.out else amount, [*asked.asset] or None
     wanted = PredictAsked(
         portfolio=asked.portfolio, cash_flow=flow, buys_only=not asked.out, sells_only=asked.out, eligible=eligible,
@@ -73,7 +73,7 @@ def money_list(request: Request, service: InService, caller: Reader, asked: Aske
 def _amount(text: str) -> float | None:
     """An amount above zero; None for another text, such as a comma that separates no thousands."""
     try:
-        found = number(text)
+        found = number_of_cell(text)
     except ValueError:
         return None
     return found.value if found is not None and found.value > 0.0 and not found.unit else None

@@ -13,7 +13,7 @@ from fastapi.routing import APIRoute
 from jinja2 import Environment
 
 from desk.service.caller import Caller
-from desk.service.guards.observed import fault
+from desk.service.guards.observed import fault_of_ours
 from desk.service.pages.static import static_url
 from desk.service.problems import Problem, without_folders
 from desk.service.users.passwords import LEAST as SHORTEST
@@ -27,7 +27,7 @@ from research.orders.content import DISCLAIMER
 PACKAGE = "desk.service"
 BY_SCRIPT = "x-requested-with"  # header of a request that a script of a page sends: a panel, or a change
 SIGN_IN = "/sign-in"
-TITLES = {403: "Not allowed", 404: "Not found", 500: "Something went wrong"}
+ERROR_TITLES = {403: "Not allowed", 404: "Not found", 500: "Something went wrong"}
 POLICY = (  # own files, and styles that figures have on their elements; no script or style within a page
     "default-src 'none'; base-uri 'none'; frame-ancestors 'none'; form-action 'self'; connect-src 'self'; "
     "font-src 'self'; img-src 'self' data:; manifest-src 'self'; worker-src 'self'; script-src 'self'; "
@@ -59,7 +59,7 @@ class PageRoute(APIRoute):
                     request, Problem(400, without_folders(request.app.state.service.settings.folder, str(error)))
                 )
             except Exception as error:
-                return problem_page(request, fault(error, request.state.request))
+                return problem_page(request, fault_of_ours(error, request.state.request))
 
         return answered
 
@@ -70,7 +70,7 @@ def shown(request: Request, template: str, caller: Caller | None = None, **conte
     caller  : who sees it; None for a page before sign-in.
     content : names of the template.
     """
-    page = environment().get_template(template)
+    page = template_environment().get_template(template)
     text = page.render(path=request.url.path, caller=caller, disclaimer=DISCLAIMER, **content)
     return HTMLResponse(text, headers={"Content-Security-Policy": POLICY})
 
@@ -79,7 +79,7 @@ def problem_page(request: Request, problem: Problem) -> Response:
     """A problem as a page; to a script, which shows it in its panel, as the sentence alone."""
     template = "problem_panel.html.j2" if BY_SCRIPT in request.headers else "problem.html.j2"
     found: Caller | None = getattr(request.state, "found", None)
-    title = TITLES.get(problem.status, "This cannot be shown")
+    title = ERROR_TITLES.get(problem.status, "This cannot be shown")
     detail = problem.detail.replace("POST /api/report for ", "make a report (see Research) of ").replace("`", "")
     detail = detail[:1].upper() + detail.partition(" List yours: GET ")[0][1:]
     page = shown(request, template, found, title=title, detail=detail, mistakes=problem.mistakes)
@@ -89,7 +89,7 @@ def problem_page(request: Request, problem: Problem) -> Response:
 
 
 @cache
-def environment() -> Environment:
+def template_environment() -> Environment:
     """The templates of the service, with the words of the house as filters."""
     found = templates(PACKAGE, PAPER_PACKAGE)
     found.globals |= {"static": static_url, "now": lambda: datetime.now(UTC), "shortest_password": SHORTEST}

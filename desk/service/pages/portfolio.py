@@ -18,7 +18,7 @@ from desk.service.pages.page import PageRoute, shown
 from desk.service.portfolios import panels
 from desk.service.portfolios.figures import figures_of
 from desk.service.portfolios.stored import found_content, found_portfolio, seen_by
-from desk.service.portfolios.validation import SHIPPED
+from desk.service.portfolios.validation import SHIPPED_FILES
 from desk.service.routes.orders import why
 from desk.service.routes.orders import worksheet as recomputed
 from desk.service.routes.portfolios import YAML, Version, history, list_notes, portfolios_of, record_of
@@ -54,9 +54,9 @@ def portfolio(request: Request, portfolio: Id, service: InService, caller: Reade
 
 
 @router.get("/portfolios/{portfolio}/today")
-def today(request: Request, portfolio: Id, service: InService, caller: OrderReader) -> Response:
+def today_page(request: Request, portfolio: Id, service: InService, caller: OrderReader) -> Response:
     """Show what to do next, the lines by class with their drift, and the recommended orders."""
-    found = figures_of(service, caller, panels.today, portfolio, None)
+    found = figures_of(service, caller, panels.today_panel, portfolio, None)
     notes = {note.subject: note for note in list_notes(service, caller, portfolio)[::-1] if note.kind == "line"}
     newest = tickets_of(service.root(caller.tenant), [found["ticket"]["portfolio"]], 1, None)
     step = next_step(portfolio, found, newest[0][1] if newest else None)
@@ -66,21 +66,21 @@ def today(request: Request, portfolio: Id, service: InService, caller: OrderRead
 
 
 @router.get("/portfolios/{portfolio}/risk")
-def risk(request: Request, portfolio: Id, service: InService, caller: Reader) -> Response:
+def risk_page(request: Request, portfolio: Id, service: InService, caller: Reader) -> Response:
     """Show the risk of the holdings, what they may lose, how they stand stress, and a year from today."""
-    block = figures_of(service, caller, panels.risk, portfolio, None)
+    block = figures_of(service, caller, panels.risk_panel, portfolio, None)
     return shown(request, "portfolio_sheet.html.j2", caller, block=block)
 
 
 @router.get("/portfolios/{portfolio}/performance")
-def performance(request: Request, portfolio: Id, service: InService, caller: Reader) -> Response:
+def performance_page(request: Request, portfolio: Id, service: InService, caller: Reader) -> Response:
     """Show the history of NAV, and the backtest of the active policy."""
-    found = figures_of(service, caller, panels.performance, portfolio, None)
+    found = figures_of(service, caller, panels.performance_panel, portfolio, None)
     return shown(request, "portfolio_performance.html.j2", caller, found=found)
 
 
 @router.get("/portfolios/{portfolio}/journal")
-def journal(request: Request, portfolio: Id, service: InService, caller: Reader) -> Response:
+def journal_page(request: Request, portfolio: Id, service: InService, caller: Reader) -> Response:
     """Show the newest decisions, entries, versions and notes."""
     record = record_of(service, caller, portfolio)
     found = history(service, caller, portfolio, ENTRIES)
@@ -99,7 +99,7 @@ def edit(request: Request, portfolio: Id, service: InService, caller: Reader) ->
 
 
 @router.get("/portfolios/{portfolio}/file")
-def file(portfolio: Id, service: InService, caller: Reader, version: Version = None) -> Response:
+def file_page(portfolio: Id, service: InService, caller: Reader, version: Version = None) -> Response:
     """Give a version of the file of a portfolio, to be kept."""
     content = found_content(service, caller, portfolio, version)
     named = f"attachment; filename*=utf-8''{quote(content.name)}.yaml"
@@ -117,20 +117,20 @@ def order(
 @router.get("/new")
 def new(request: Request, caller: Writer, example: Literal["", *EXAMPLES] = "") -> Response:  # type: ignore[valid-type]
     """Show the forms. example : a shipped file, whose text stands in the second one."""
-    text = (SHIPPED / "portfolios" / f"{example}.yaml").read_text() if example else ""
+    text = (SHIPPED_FILES / "portfolios" / f"{example}.yaml").read_text() if example else ""
     content = {"profiles": [*PROFILES], "usual": USUAL_PROFILE, "classes": [*CLASS_COSTS], "stores": store_names()}
     return shown(request, "new.html.j2", caller, examples=EXAMPLES, text=text, **content)
 
 
 @router.get("/portfolios/{portfolio}/worksheet")
-def worksheet(request: Request, portfolio: Id, service: InService, caller: Manager) -> Response:
+def worksheet_page(request: Request, portfolio: Id, service: InService, caller: Manager) -> Response:
     """Show the frame of the worksheet, whose rows are a panel with the same query."""
     stored = found_portfolio(service, caller, portfolio)
     return shown(request, "worksheet.html.j2", caller, portfolio=stored, query=request.url.query)
 
 
 @router.get("/portfolios/{portfolio}/worksheet/rows")
-def rows(
+def rows_page(
     request: Request, portfolio: Id, service: InService, caller: Manager, locked: Locked = (), as_of: Day | None = None
 ) -> Response:
     """Show the rows of the recommended list. locked : assets that do not trade."""
@@ -151,7 +151,7 @@ def profiles(request: Request, service: InService, caller: Reader) -> Response:
 
 
 @router.get("/portfolios/{portfolio}/risk-profile")
-def risk_profile(request: Request, portfolio: Id, service: InService, caller: Reader) -> Response:
+def risk_profile_page(request: Request, portfolio: Id, service: InService, caller: Reader) -> Response:
     """Show the questionnaire of a portfolio, its result, and what the preset would change."""
     record, profile = record_of(service, caller, portfolio), given(service, caller, portfolio)
     return shown(request, "risk_profile.html.j2", caller, portfolio=record, profile=profile)
@@ -160,7 +160,7 @@ def risk_profile(request: Request, portfolio: Id, service: InService, caller: Re
 # -- words -------------------------------------------------------------------------------------------------------------
 
 
-class Step(NamedTuple):
+class NextStep(NamedTuple):
     """The next thing to do.  sentence : in words; label, to : of the one button."""
 
     sentence: str
@@ -168,11 +168,11 @@ class Step(NamedTuple):
     to: str
 
 
-def next_step(portfolio: str, found: Mapping[str, Any], newest: TicketHead | None) -> Step:
+def next_step(portfolio: str, found: Mapping[str, Any], newest: TicketHead | None) -> NextStep:
     """The next step of a person for a portfolio.
 
     portfolio : its id.
-    found     : as `panels.today` gives it.
+    found     : as `panels.today_panel` gives it.
     newest    : its newest ticket.
     """
     ticket, drift = found["ticket"], found["drift"]
@@ -180,20 +180,22 @@ def next_step(portfolio: str, found: Mapping[str, Any], newest: TicketHead | Non
         todo = "is approved and not sent" if newest.is_approved else "waits for approval"
         if not newest.is_sent:
             said = f"A ticket of these prices {todo}: {newest.headline}"
-            return Step(said, "Open the ticket", f"/tickets/{newest.id}")
+            return NextStep(said, "Open the ticket", f"/tickets/{newest.id}")
         if not found["is_empty"]:
             said = "A ticket of these prices was sent: enter its fills in the file before you trade again."
-            return Step(said, "See its fills", f"/tickets/{newest.id}")
+            return NextStep(said, "See its fills", f"/tickets/{newest.id}")
     if found["stale"]:
         said = "The prices are too old for orders: get newer ones before you trade."
-        return Step(said, "See the list at these prices", "#orders")
+        return NextStep(said, "See the list at these prices", "#orders")
     if not found["is_empty"]:
-        return Step(f"Trade: {ticket['reason']}.", "See the recommended trades", "#orders")
+        return NextStep(f"Trade: {ticket['reason']}.", "See the recommended trades", "#orders")
     triggers = [each["sentence"] for each in drift["readings"] if each["triggers"]]
     if triggers:
         said = f"Decide: {'; '.join(triggers)}. The policy itself trades nothing: {ticket['reason']}."
-        return Step(said, "Weigh the alternatives", f"/decide/portfolios/{portfolio}")
-    return Step(f"Nothing is to be done: {ticket['reason']}.", "Add or take out money", f"/money?portfolio={portfolio}")
+        return NextStep(said, "Weigh the alternatives", f"/decide/portfolios/{portfolio}")
+    return NextStep(
+        f"Nothing is to be done: {ticket['reason']}.", "Add or take out money", f"/money?portfolio={portfolio}"
+    )
 
 
 def age_of(day: str) -> str:

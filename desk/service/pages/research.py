@@ -30,7 +30,7 @@ router = APIRouter(include_in_schema=False, route_class=PageRoute)
 Reader = Annotated[Caller, Depends(needs("viewer", "portfolios"))]
 RunName = Annotated[str, Query(max_length=255, pattern=PRINTED)]
 SHOWN, SEARCHED = 20, 100  # jobs and runs of a page; runs, the newest, whose policies are listed
-COLUMNS = [METRICS[key] for key in METRICS_SHOWN]
+SHOWN_METRICS = [METRICS[key] for key in METRICS_SHOWN]
 TRIED = "Every configuration that was tried counts: the best of many looks good by luck alone."
 GOVERNED = "Who answers for the portfolio, which models it rests on, and what stands against its orders."
 
@@ -62,20 +62,20 @@ def research(
 
 
 @router.get("/research/work")
-def work(request: Request, service: InService, caller: jobs.Reader, offset: jobs.Offset = 0) -> Response:
+def work_page(request: Request, service: InService, caller: jobs.Reader, offset: jobs.Offset = 0) -> Response:
     """Show the jobs that are open or failed, of the newest, and the runs."""
     found = jobs.jobs(caller, service, limit=SHOWN).jobs
     listed = runs.runs(caller, service, limit=SHOWN, offset=offset)
     content = {
         "jobs": [each for each in found if each.state != "done"] if not offset else [],
         "names": {each.id: each.name for each in portfolios_of(service, caller)},
-        "runs": listed, "columns": COLUMNS, "offset": offset, "step": SHOWN,
+        "runs": listed, "columns": SHOWN_METRICS, "offset": offset, "step": SHOWN,
     }  # fmt: skip
     return shown(request, "research_work.html.j2", caller, **content)
 
 
 @router.get("/runs/compare")
-def compare(
+def compare_page(
     request: Request, service: InService, caller: jobs.Reader, one: RunName = "", other: RunName = ""
 ) -> Response:
     """Show what differs between two runs, as `rebalance runs diff` says it."""
@@ -85,22 +85,24 @@ def compare(
     figured = table("Figures that differ, the farthest apart first", DIFFERENCE_HEADS, rows, texts=(0, 1, 5))
     made = {of: [from_root(root, each) for each in sentences] for of, sentences in found.made_from.items()}
     content = {"runs": pair, "found": found, "made_from": made, "figures": figured if rows else None}
-    return shown(request, "runs_compare.html.j2", caller, wealth=wealth_words(found), columns=COLUMNS, **content)
+    return shown(request, "runs_compare.html.j2", caller, wealth=wealth_words(found), columns=SHOWN_METRICS, **content)
 
 
 @router.get("/runs/{run}")
-def run(request: Request, run: runs.Name, service: InService, caller: jobs.Reader, verify: bool = False) -> Response:
+def run_page(
+    request: Request, run: runs.Name, service: InService, caller: jobs.Reader, verify: bool = False
+) -> Response:
     """Show a run: its tearsheet, figures, text and files.  verify : true to say whether it is unchanged, too."""
     record = runs.run(run, caller, service)
     files = jobs.job(record.job, caller, service).files
     sheet = next((name for name in SHEETS if name in files), "")
     verified = runs.verified(run, caller, service) if verify else None
-    content = {"run": record, "files": files, "sheet": sheet, "verified": verified, "columns": COLUMNS}
+    content = {"run": record, "files": files, "sheet": sheet, "verified": verified, "columns": SHOWN_METRICS}
     return shown(request, "run.html.j2", caller, **content)
 
 
 @router.get("/research/policies")
-def policies(request: Request, service: InService, caller: jobs.Reader) -> Response:
+def policies_page(request: Request, service: InService, caller: jobs.Reader) -> Response:
     """Show the learned policies that come with the workbench, and those of the newest runs, with their cards."""
     job_of = {each.run: each.job for each in runs.runs(caller, service, limit=SEARCHED).runs}
     root = service.root(caller.tenant)
@@ -127,7 +129,7 @@ def _run_of(home: Path, folder: Path) -> str:
 
 
 @router.get("/research/trials")
-def trials(request: Request, caller: jobs.Reader) -> Response:
+def trials_page(request: Request, caller: jobs.Reader) -> Response:
     """Show what was tried, once its panel is loaded."""
     content = {"title": "Trial book", "panel_at": "/research/trials/book", "intro": TRIED}
     return shown(request, "research_panel.html.j2", caller, **content)
@@ -142,7 +144,7 @@ def trial_book(request: Request, service: InService, caller: jobs.Reader) -> Res
 
 
 @router.get("/research/portfolios/{portfolio}/governance")
-def governance(request: Request, portfolio: Id, service: InService, caller: jobs.Reader) -> Response:
+def governance_page(request: Request, portfolio: Id, service: InService, caller: jobs.Reader) -> Response:
     """Show the governance of a portfolio, once its panel is loaded."""
     name = found_portfolio(service, caller, portfolio).name
     at = f"/research/portfolios/{portfolio}/governance/today"
@@ -153,7 +155,7 @@ def governance(request: Request, portfolio: Id, service: InService, caller: jobs
 @router.get("/research/portfolios/{portfolio}/governance/today")
 def governance_panel(request: Request, portfolio: Id, service: InService, caller: jobs.Reader) -> Response:
     """Show models and their validation, controls in force, surveillance and approvals of a portfolio."""
-    found = figures.figures_of(service, caller, figures.governance, portfolio, None)
+    found = figures.figures_of(service, caller, figures.governance_figures, portfolio, None)
     root = str(service.root(caller.tenant))
     said = {name: [each.replace(root, "your folder") for each in found[name]] for name in ("flags", "sentences")}
     return shown(request, "governance.html.j2", caller, tables=found["tables"], **said)

@@ -30,12 +30,12 @@ def sign_in(request: Request, service: InService, next: Annotated[str, Query(max
 
 
 @router.get("/register")
-def register(request: Request) -> Response:
+def register_page(request: Request) -> Response:
     """Show the form by which an invited user sets his password; its script reads the one-time secret after the #."""
     return shown(request, "register.html.j2")
 
 
 @router.get("/recover")
-def recover(request: Request) -> Response:
+def recover_page(request: Request) -> Response:
     """Show the form by which a user sets a new password by a recovery code."""
     return shown(request, "recover.html.j2")

@@ -11,8 +11,8 @@ from desk.service.problems import Problem
 from foundation.paper.render import sheet_css
 
 router = APIRouter(include_in_schema=False)
-FOLDER = Path(__file__).parents[1] / "static"
-KEPT = "public, max-age=31536000, immutable"  # its address changes with its content
+STATIC_FOLDER = Path(__file__).parents[1] / "static"
+KEPT_FOR_EVER = "public, max-age=31536000, immutable"  # its address changes with its content
 WORKER_POLICY = "default-src 'none'; connect-src 'self'"
 
 
@@ -34,7 +34,7 @@ def static(name: str) -> Response:
     """Give a static file."""
     if name not in contents():
         raise Problem(404, "There is no such file.")
-    return Response(contents()[name], media_type=guess_type(name)[0], headers={"Cache-Control": KEPT})
+    return Response(contents()[name], media_type=guess_type(name)[0], headers={"Cache-Control": KEPT_FOR_EVER})
 
 
 @cache
@@ -46,4 +46,4 @@ def static_url(name: str) -> str:
 @cache
 def contents() -> dict[str, bytes]:
     """The content of each static file, by name."""
-    return {"sheet.css": sheet_css().encode(), **{path.name: path.read_bytes() for path in FOLDER.iterdir()}}
+    return {"sheet.css": sheet_css().encode(), **{path.name: path.read_bytes() for path in STATIC_FOLDER.iterdir()}}

@@ -21,9 +21,9 @@ from research.risk.simulation.future_laws import MEAN_BLOCK
 from research.risk.simulation.long_run_variance import newey_west, newey_west_lags
 from research.risk.simulation.resampling import resampled
 
-FEWEST_RETURNS = 2
+FEWEST_OF_PAYLOAD = 2
 FEWEST_HISTORICAL = 20  # returns: below, no whole one lies beyond 95 %
-TAIL = 0.95
+CVAR_LEVEL = 0.95
 PATHS, SEED, SPAN_DAYS = 2_000, 0, 30  # of the simulation; calendar days
 DOWNSIDE = 0.05  # percentile
 HISTORICAL, NORMAL = "historical", "normal returns"
@@ -31,7 +31,7 @@ LOW, HIGH = (1.0 - INTERVAL_LEVEL) / 2.0, (1.0 + INTERVAL_LEVEL) / 2.0  # probab
 SIMULATED = f"stationary bootstrap, {PATHS:,} paths; interval of the simulation"
 
 
-def metrics(returns: Array, active: Array, periods_per_year: int, paths: Rows | None) -> Metrics:
+def payload_metrics(returns: Array, active: Array, periods_per_year: int, paths: Rows | None) -> Metrics:
     """The figures of a portfolio's returns.
 
     returns : (T,) simple returns, fraction.
@@ -40,7 +40,7 @@ def metrics(returns: Array, active: Array, periods_per_year: int, paths: Rows | 
     paths   : rows as `simulated_rows` gives them; None for fewer than two returns.
     """
     if paths is None:
-        few = Figure(reason=f"{FEWEST_RETURNS} returns or more of all assets are needed: there are {len(returns)}.")
+        few = Figure(reason=f"{FEWEST_OF_PAYLOAD} returns or more of all assets are needed: there are {len(returns)}.")
         return Metrics(**dict.fromkeys(Metrics.model_fields, few))
     enough = len(returns) >= FEWEST_HISTORICAL
     at_risk, beyond, method = (
@@ -51,8 +51,8 @@ def metrics(returns: Array, active: Array, periods_per_year: int, paths: Rows | 
         expected_annual_return=_mean(returns, periods_per_year),
         sharpe=_sharpe(returns, periods_per_year),
         max_drawdown=Figure(value=risk.max_drawdown(risk.nav_path(returns)).depth, method=HISTORICAL),
-        var_95=Figure(value=at_risk(returns, TAIL), method=method),
-        cvar_95=Figure(value=beyond(returns, TAIL), method=method),
+        var_95=Figure(value=at_risk(returns, CVAR_LEVEL), method=method),
+        cvar_95=Figure(value=beyond(returns, CVAR_LEVEL), method=method),
         tracking_error=Figure(value=risk.tracking_error(active, periods_per_year), method=HISTORICAL),
         **_simulated(np.prod(1.0 + returns[paths], axis=1) - 1.0),
     )
@@ -63,7 +63,7 @@ def simulated_rows(count: int, periods_per_year: int) -> Rows | None:
 
     Source : Politis and Romano (1994), The stationary bootstrap, as `research.risk.simulation.resampling` draws it.
     """
-    if count < FEWEST_RETURNS:
+    if count < FEWEST_OF_PAYLOAD:
         return None
     periods = max(round(SPAN_DAYS * periods_per_year / DAYS_PER_YEAR), 1)
     first = np.zeros(PATHS, dtype=np.int64)

@@ -19,19 +19,19 @@ from research.rules import Threshold
 
 NAME, PAYLOAD_POLICY = "payload", "threshold"
 CALENDAR, FIRST, LAST = "XNYS", np.datetime64("1980-01-02"), np.datetime64("2022-12-30")  # of nominal dates
-FEWEST_ROWS = 3  # of a market: the last trade lies between its first and its last close
-TRACKING_PENALTY = 5.0
-TABLES = 64  # of instruments, of the assets that were asked for last
+PAYLOAD_ROWS = 3  # of a market: the last trade lies between its first and its last close
+PAYLOAD_PENALTY = 5.0
+TABLES_KEPT = 64  # of instruments, of the assets that were asked for last
 
 
-def portfolio_of(payload: RebalanceRequest) -> Portfolio:
+def portfolio_of_payload(payload: RebalanceRequest) -> Portfolio:
     """The portfolio of a payload, as a file with the same numbers would give it.
 
     Payloads have no dates: the market's are the last sessions of a fixed calendar, so that the same payload gives the
     same portfolio. An asset with a shorter history is listed later. Cash returns nothing. Orders keep the limits that a
     portfolio file has by default (`OrderLimits`), and the turnover limit.
     """
-    market = market_of(payload)
+    market = market_of_payload(payload)
     value, n = payload.portfolio_value, len(payload.assets)
     current, target = (
         _weights([getattr(a, key) for a in payload.assets]) for key in ("current_weight", "target_weight")
@@ -51,7 +51,7 @@ def portfolio_of(payload: RebalanceRequest) -> Portfolio:
         upper=np.ones(n),
         costs=Costs.bps(n, commission=payload.transaction_cost_bps),
         limits=Limits(0.0, np.ones(n), np.zeros(n, dtype=bool)),
-        tracking_penalty=TRACKING_PENALTY,
+        tracking_penalty=PAYLOAD_PENALTY,
         periods_per_year=payload.periods_per_year,
         lag=1,
         test_start=market.dates[1],
@@ -64,15 +64,15 @@ def portfolio_of(payload: RebalanceRequest) -> Portfolio:
     )
 
 
-def request_of(payload: RebalanceRequest) -> Request:
+def request_of_payload(payload: RebalanceRequest) -> Request:
     """The request of a payload besides the policy's decision: money in or out, buys only."""
     return Request(payload.cash_flow, "buy" if payload.buys_only else "")
 
 
-def market_of(payload: RebalanceRequest) -> Market:
+def market_of_payload(payload: RebalanceRequest) -> Market:
     """The market of a payload: histories end together, and the last close has the prices."""
     assets, histories = payload.assets, [each.returns for each in payload.assets]
-    rows, n = max(max(map(len, histories)) + 1, FEWEST_ROWS), len(assets)
+    rows, n = max(max(map(len, histories)) + 1, PAYLOAD_ROWS), len(assets)
     returns, tradable, prices = np.zeros((rows, n)), np.zeros((rows, n), dtype=bool), np.full((rows, n), np.nan)
     for i, history in enumerate(histories):
         returns[rows - len(history) :, i] = history
@@ -93,7 +93,7 @@ def market_of(payload: RebalanceRequest) -> Market:
     )
 
 
-@lru_cache(maxsize=TABLES)
+@lru_cache(maxsize=TABLES_KEPT)
 def _instruments(
     names: tuple[str, ...], classes: tuple[str, ...], trading: tuple[str, ...], currency: str
 ) -> pd.DataFrame:

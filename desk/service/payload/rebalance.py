@@ -11,9 +11,9 @@ import numpy as np
 from numpy.typing import ArrayLike
 
 from desk.service.payload import answer
-from desk.service.payload.figures import metrics, simulated_rows
+from desk.service.payload.figures import payload_metrics, simulated_rows
 from desk.service.payload.model import AssetInput, HoldingInput, RebalanceRequest
-from desk.service.payload.portfolio import PAYLOAD_POLICY, portfolio_of, request_of
+from desk.service.payload.portfolio import PAYLOAD_POLICY, portfolio_of_payload, request_of_payload
 from desk.service.payload.targets import moved, predictions, scores
 from foundation.arrays import Array
 from foundation.errors import ConfigError
@@ -26,7 +26,7 @@ from research.portfolio import Portfolio
 from research.risk.simulation.resampling import common_rows
 
 VERSION = version("rebalance-workbench")
-DIGITS = 12  # of weights, drifts and turnover that an answer states
+ANSWER_DIGITS = 12  # of weights, drifts and turnover that an answer states
 NO_FORECAST = "fewer than two returns"
 SUMMED = ("weight_before", "weight_after", "target_weight", "units", "notional", "cost")  # over the assets of a class
 
@@ -37,7 +37,7 @@ def answer_to(payload: RebalanceRequest, moment: datetime) -> answer.RebalanceAn
     moment : time that the metadata state, UTC.
     Raises : ConfigError, DataError and PolicyError as `trade_list` does, such as for a withdrawal that cannot be paid.
     """
-    portfolio = portfolio_of(payload)
+    portfolio = portfolio_of_payload(payload)
     listed = _listed(payload, portfolio)
     forecast = predictions(portfolio.market)
     targets = _targets(
@@ -65,7 +65,7 @@ def answer_to(payload: RebalanceRequest, moment: datetime) -> answer.RebalanceAn
 
 def _listed(payload: RebalanceRequest, portfolio: Portfolio) -> TradeList:
     """The trade list, in whole lots of the exact search where the quick one finds none that pay a withdrawal."""
-    policy, request = portfolio.policies[PAYLOAD_POLICY], request_of(payload)
+    policy, request = portfolio.policies[PAYLOAD_POLICY], request_of_payload(payload)
     make = partial(trade_list, portfolio, policy, PAYLOAD_POLICY, request=request)
     try:
         return make(greedy=payload.lots == "quick")
@@ -132,7 +132,7 @@ def _metrics(listed: TradeList) -> tuple[answer.Metrics, answer.Metrics, int]:
     returns = market.returns[first:stop]
     rows = simulated_rows(len(returns), year)
     before, after = (
-        metrics(returns @ weights, returns @ (weights - listed.target), year, rows)
+        payload_metrics(returns @ weights, returns @ (weights - listed.target), year, rows)
         for weights in (listed.sized.position.weights, listed.sized.after.weights)
     )
     return before, after, len(returns)
@@ -215,7 +215,7 @@ def _class_prediction(assets: Sequence[tuple[float, float | None]]) -> float | N
 
 def _clean(fractions: ArrayLike) -> Array:
     """Fractions without the noise of floating point, which a reader would take for drift."""
-    return np.asarray(fractions).round(DIGITS) + 0.0  # no negative zero
+    return np.asarray(fractions).round(ANSWER_DIGITS) + 0.0  # no negative zero
 
 
 def _action(amount: float) -> answer.Action:

@@ -10,7 +10,7 @@ from research.market import load_market
 
 MARKET = "multi_asset_daily"
 RETURNS, DECIMALS = 252, 6
-WEIGHTS = {  # asset: target and current weight
+EXAMPLE_WEIGHTS = {  # asset: target and current weight
     "SPY": (0.35, 0.42),
     "QQQ": (0.10, 0.12),
     "VEA": (0.15, 0.12),
@@ -32,7 +32,7 @@ class Scenario(BaseModel):
 @cache
 def scenarios() -> tuple[Scenario, ...]:
     """The scenarios, of which the first is also answered when the service starts."""
-    listed = [_asset(asset, target, current) for asset, (target, current) in WEIGHTS.items()]
+    listed = [_asset(asset, target, current) for asset, (target, current) in EXAMPLE_WEIGHTS.items()]
     at_target = [each.model_copy(update={"current_weight": each.target_weight}) for each in listed]
     shares = _asset("SPY", 0.6, 0.67, asset_class="equities", holdings=[_holding("SPY", 0.7), _holding("QQQ", 0.3)])
     bonds = _asset("AGG", 0.4, 0.32, asset_class="bonds")

@@ -8,7 +8,7 @@ The ensemble is their mixture with equal weights:
 
 so that members that disagree make it less sure. With the mean forecast M of the targets and the normal distribution Φ,
 an asset's score is s = 2 Φ((mean − M) / error) − 1, its confidence |s|, and its moved target in proportion to
-target · (1 + `TILT` · s), scaled to the sum of the targets.
+target · (1 + `SURE_TILT` · s), scaled to the sum of the targets.
 
 Source : Stock and Watson (2004), Combination forecasts of output growth in a seven-country data set, Journal of
          Forecasting 23(6), for equal weights; the variance of a mixture.
@@ -23,14 +23,14 @@ from scipy.special import ndtr
 from foundation.arrays import Array
 from foundation.errors import DataError
 from research.forecast.signals.blend import AverageSignal, MomentumSignal, ReversionSignal, Signal
-from research.forecast.signals.expected import history
+from research.forecast.signals.expected import signal_history
 from research.market import Market
 
 HORIZON = 10  # periods
 SIGNALS: tuple[Signal, ...] = (MomentumSignal((21, 63)), ReversionSignal(((5, 63),)), AverageSignal((10.0,)))
 MEAN = "mean so far"
-TILT = 0.25  # a sure asset's target is moved by a quarter, before all are scaled to their sum
-SMALLEST_ERROR = 1e-12  # of a forecast
+SURE_TILT = 0.25  # a sure asset's target is moved by a quarter, before all are scaled to their sum
+LEAST_ERROR = 1e-12  # of a forecast
 
 
 class Predictions(NamedTuple):
@@ -54,7 +54,7 @@ def predictions(market: Market) -> Predictions:
     """The ensemble's forecasts at the last close, by the members that the histories suffice for."""
     members, means, errors = [MEAN], *([part] for part in _mean_so_far(market))
     if len(market.dates) > HORIZON + 1:
-        past = history(market.past(len(market.dates) - 1), HORIZON)
+        past = signal_history(market.past(len(market.dates) - 1), HORIZON)
         for signal in SIGNALS:
             try:
                 found = signal.expected(past)
@@ -85,13 +85,13 @@ def scores(found: Predictions, target: Array) -> Array:
     if not weights.sum() > 0.0:
         return np.zeros(len(target))
     apart = np.where(known, found.mean, 0.0) - float(weights @ np.where(known, found.mean, 0.0)) / weights.sum()
-    error = np.maximum(np.where(known, found.error, 1.0), SMALLEST_ERROR)
+    error = np.maximum(np.where(known, found.error, 1.0), LEAST_ERROR)
     return np.where(known, 2.0 * ndtr(apart / error) - 1.0, 0.0)
 
 
 def moved(target: Array, score: Array) -> Array:
     """(n,) targets moved by scores (n,), with the same sum."""
-    tilted = target * (1.0 + TILT * score)
+    tilted = target * (1.0 + SURE_TILT * score)
     return tilted * (target.sum() / tilted.sum()) if target.any() else target
 
 

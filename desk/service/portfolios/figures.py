@@ -153,7 +153,7 @@ def figures_of(
     return limited(_of_file, work, str(file), *given, home=service.root(caller.tenant))
 
 
-def performance(portfolio: Portfolio, reports: Path, policy: str) -> dict[str, Any]:
+def performance_figures(portfolio: Portfolio, reports: Path, policy: str) -> dict[str, Any]:
     """The backtest of a policy, "" for the active one.  Raises ConfigError as `policy_now` does."""
     ready, name, run = policy_now(portfolio, policy, reports)
     played, _, scored = scored_backtest(portfolio, ready, name)
@@ -178,13 +178,13 @@ def performance_of(portfolio: Portfolio, played: Backtest, scored: Score, run: s
     }
 
 
-def risk(portfolio: Portfolio, reports: Path, paths: int) -> dict[str, Any]:
+def risk_figures(portfolio: Portfolio, reports: Path, paths: int) -> dict[str, Any]:
     """The numbers of the risk sheet, without a run and pictures.  paths : futures of the first law."""
     policies, notes, _ = ready_policies(portfolio, reports)
     return risk_numbers(holdings_risk(portfolio, policies, paths=paths, notes=notes), {}, ())
 
 
-def drift(portfolio: Portfolio, reports: Path, policy: str) -> dict[str, Any]:
+def drift_figures(portfolio: Portfolio, reports: Path, policy: str) -> dict[str, Any]:
     """The readings of the monitor before today's list of a policy, "" for the active one."""
     return drift_of(trades_now(portfolio, policy, reports, as_of="", stale_ok=True))
 
@@ -202,7 +202,7 @@ def drift_of(listed: TradeList) -> dict[str, Any]:
     }
 
 
-def governance(portfolio: Portfolio, reports: Path) -> dict[str, Any]:
+def governance_figures(portfolio: Portfolio, reports: Path) -> dict[str, Any]:
     """The governance of a portfolio today: sentences, flags that a person looks at, and tables as blocks of a page."""
     found = Governed(portfolio, today_of("", portfolio.market.calendar) or portfolio.date, reports)
     tables = [table_block(each) for each in found.tables()]
@@ -248,7 +248,7 @@ def overview(portfolio: Portfolio, reports: Path) -> dict[str, Any]:
     }
 
 
-def history(root: Path, portfolio: str, versions: list[VersionHead], limit: int) -> History:
+def history_figures(root: Path, portfolio: str, versions: list[VersionHead], limit: int) -> History:
     """The history of a portfolio in the journal of its tenant.
 
     root      : folder of the tenant.

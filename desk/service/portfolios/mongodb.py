@@ -23,10 +23,10 @@ from foundation.errors import DataError, all_mistakes
 from foundation.files import write_whole
 
 NAV_FILE = "mongodb_nav.csv"
-WAIT = 5_000  # milliseconds for a server
+SERVER_WAIT = 5_000  # milliseconds for a server
 MOST = 20_000  # documents: 79 years of sessions
 Name = Annotated[str, StringConstraints(min_length=1, max_length=120, pattern=r"^[^$\x00]+$")]
-FIX = "Correct the document, or the name in `fields`."
+CORRECT_DOCUMENT = "Correct the document, or the name in `fields`."
 
 
 class Fields(Body):
@@ -75,7 +75,9 @@ def read_mongodb(tree: Mapping[str, Any], tenant: str, folder: Path) -> dict[str
         rows = [(each["date"], each["nav"], each.get("flow")) for each in found]
         for day, nav, flow in rows:
             if not (is_number(nav) and (flow is None or is_number(flow))):
-                raise DataError(f"{keys.collection}, {day}: no NAV or flow: found {shown(nav)}, {shown(flow)}. {FIX}")
+                raise DataError(
+                    f"{keys.collection}, {day}: no NAV or flow: found {shown(nav)}, {shown(flow)}. {CORRECT_DOCUMENT}"
+                )
         text = io.StringIO()
         csv.writer(text, lineterminator="\n").writerows([("date", "nav", "flow"), *rows])
         write_whole(folder / NAV_FILE, text.getvalue())
@@ -107,7 +109,9 @@ def _documents(keys: MongoKeys, portfolio: str) -> list[dict[str, Any]]:
         refuse(f"{keys.uri_env} is", uri, "set this variable of the server to mongodb://user:password@host.")
     wanted = {names["portfolio"]: portfolio} if "portfolio" in names else {}
     try:
-        with MongoClient[dict[str, Any]](uri, serverSelectionTimeoutMS=WAIT, socketTimeoutMS=WAIT) as client:
+        with MongoClient[dict[str, Any]](
+            uri, serverSelectionTimeoutMS=SERVER_WAIT, socketTimeoutMS=SERVER_WAIT
+        ) as client:
             rows = client[keys.database][keys.collection].find(wanted, dict.fromkeys(names.values(), 1), limit=MOST)
             newest_first = list(rows.sort(names["date"], -1))
     except PyMongoError as error:  # its message may name hosts of the server
@@ -128,7 +132,7 @@ def _fill(tree: dict[str, Any], newest: Mapping[str, Any], names: Fields) -> Ite
     if not (isinstance(lines, dict) and all(isinstance(line, dict) for line in lines.values())):
         return  # the reader says so
     if not isinstance(holdings, dict):
-        yield f"`{names.holdings}` holds no units by asset: found {shown(holdings)}. {FIX}"
+        yield f"`{names.holdings}` holds no units by asset: found {shown(holdings)}. {CORRECT_DOCUMENT}"
         return
     for asset in holdings.keys() - lines.keys():
         yield f"unknown asset {shown(asset)} in `{names.holdings}`. {did_you_mean(asset, lines)}"
@@ -136,12 +140,12 @@ def _fill(tree: dict[str, Any], newest: Mapping[str, Any], names: Fields) -> Ite
         if {"shares", "holdings"} & line.keys():
             yield f"{asset} states what is held in the portfolio, too. Leave it out there."
         elif not is_number(holdings.get(asset)):
-            yield f"no units of {asset} in `{names.holdings}`: found {shown(holdings.get(asset))}. {FIX}"
+            yield f"no units of {asset} in `{names.holdings}`: found {shown(holdings.get(asset))}. {CORRECT_DOCUMENT}"
         line["shares"] = holdings.get(asset)
     if names.cash is not None:
         tree["cash"] = newest["cash"]
         if not isinstance(tree["cash"], dict) and not is_number(tree["cash"]):
-            yield f"no cash in `{names.cash}`: found {shown(tree['cash'])}. {FIX}"
+            yield f"no cash in `{names.cash}`: found {shown(tree['cash'])}. {CORRECT_DOCUMENT}"
 
 
 def _at(found: Any, name: str) -> Any:
@@ -160,5 +164,5 @@ def _plain(value: Any) -> Any:
 def _day(found: Any, name: str) -> str:
     day = f"{found:%Y-%m-%d}" if isinstance(found, datetime) else str(found)
     if not re.fullmatch(r"\d{4}-\d\d-\d\d", day):
-        raise DataError(f"`{name}` of a document is no day: found {shown(found)}. {FIX}")
+        raise DataError(f"`{name}` of a document is no day: found {shown(found)}. {CORRECT_DOCUMENT}")
     return day

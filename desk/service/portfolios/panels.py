@@ -28,7 +28,7 @@ from desk.service.portfolios.figures import drift_of, performance_of
 from desk.tickets import make_ticket
 from foundation.dataclasses import dataclass, replace
 from foundation.errors import DataError
-from foundation.paper.render import fill
+from foundation.paper.render import fill_template
 from foundation.paper.wording import class_words, grouped, percent
 from research.forecast import Moments
 from research.forecast.predicted import predicted
@@ -39,7 +39,7 @@ from research.rules.bands_today import bands_today
 SUMMED = ("value", "weight", "target", "gap", "after", "notional", "cost")  # of lines, in the row of their class
 
 
-def today(portfolio: Portfolio, reports: Path) -> dict[str, Any]:
+def today_panel(portfolio: Portfolio, reports: Path) -> dict[str, Any]:
     """Today's drift and list by the active policy, as `drift` and a prediction have them, and a row for each line.
 
     classes : by class, its sums and its `lines`; cash is the last. Weights are fractions of NAV, amounts currency.
@@ -47,7 +47,7 @@ def today(portfolio: Portfolio, reports: Path) -> dict[str, Any]:
     Raises  : ConfigError and DataError as `trades_now` does.
     """
     listed = trades_now(portfolio, "", reports, as_of="", stale_ok=True)
-    expected, drift = expected_returns(portfolio), drift_of(listed)
+    expected, drift = todays_forecast(portfolio), drift_of(listed)
     drawn = replace(before_after_picture(listed.before_after), title="Allocation and drift")
     return {
         "drift": drift,
@@ -62,14 +62,14 @@ def today(portfolio: Portfolio, reports: Path) -> dict[str, Any]:
     }
 
 
-def risk(portfolio: Portfolio, reports: Path) -> str:
+def risk_panel(portfolio: Portfolio, reports: Path) -> str:
     """The sections of the risk sheet as a block of HTML: risk, losses, stress and a year from today."""
     policies, notes, _ = ready_policies(portfolio, reports)
     sheet = risk_sheet(holdings_risk(portfolio, policies, notes=notes), {})
     return _sections(sheet["sections"], sheet)
 
 
-def performance(portfolio: Portfolio, reports: Path) -> dict[str, Any]:
+def performance_panel(portfolio: Portfolio, reports: Path) -> dict[str, Any]:
     """The backtest of the active policy as `figures.performance` gives it.
 
     sheet : a block of HTML: its figures with intervals, and its growth.
@@ -104,7 +104,7 @@ class Expected:
         return {"mean": float(mean), "lower": float(lower), "upper": float(upper)}
 
 
-def expected_returns(portfolio: Portfolio) -> Expected:
+def todays_forecast(portfolio: Portfolio) -> Expected:
     """The forecast of the first model of a portfolio that gives one, over its horizon after the last close."""
     stated, failed = portfolio.forecasts, list[str]()
     past = portfolio.market.past(len(portfolio.market.dates) - 1)
@@ -164,4 +164,4 @@ def _lines(listed: TradeList, lines: Mapping[str, Mapping[str, Any]], expected: 
 
 
 def _sections(sections: Iterable[Block], sheet: Mapping[str, Any] | None = None) -> str:
-    return fill("desk.service", "sheet_parts.html.j2", sections=sections, sheet=sheet or {})
+    return fill_template("desk.service", "sheet_parts.html.j2", sections=sections, sheet=sheet or {})

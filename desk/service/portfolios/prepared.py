@@ -13,5 +13,5 @@ from research.portfolio import load_portfolio
 __all__ = ["figures", "panels", "validation"]
 
 with suppress(ConfigError, DataError):  # a server may be without the shipped files
-    load_portfolio(validation.SHIPPED / "portfolios" / "sixty_forty.yaml", trust_code=False)
+    load_portfolio(validation.SHIPPED_FILES / "portfolios" / "sixty_forty.yaml", trust_code=False)
 gc.freeze()  # so that forked processes share its memory

@@ -13,7 +13,7 @@ from sqlalchemy.exc import IntegrityError
 from sqlalchemy.orm import Session
 from sqlalchemy.sql.elements import ColumnElement
 
-from desk.service.bodies import model_of
+from desk.service.bodies import value_of_body
 from desk.service.caller import APPROVALS, Caller, Service
 from desk.service.folders import PORTFOLIOS
 from desk.service.limited import limited
@@ -27,7 +27,7 @@ from foundation.errors import ConfigError
 from foundation.files import work_folder, write_whole
 from foundation.names import NAME_FIX, name_fault
 
-KINDS = (".csv", ".csv.gz", ".parquet", ".yaml")  # of files that a portfolio names
+FILE_ENDINGS = (".csv", ".csv.gz", ".parquet", ".yaml")  # of files that a portfolio names
 MOST_BYTES, MOST_TEXT = 8_000_000, 400_000  # bytes of a portfolio with its files, and of its text alone
 MAPPING = TypeAdapter(dict[str, Any])
 CHANGED_SINCE = "Somebody changed the portfolio meanwhile: read it again, and make the change anew."
@@ -102,7 +102,7 @@ def found_content(service: Service, caller: Caller, portfolio: str, version: int
         return content_of(service, session, seen(session, caller, portfolio), version)[1]
 
 
-def owned(session: Session, caller: Caller, portfolio: str) -> StoredPortfolio:
+def owned_portfolio(session: Session, caller: Caller, portfolio: str) -> StoredPortfolio:
     """A portfolio of the caller's own, to be changed. Raises Problem as `seen`, and 403 for a shared one."""
     found = seen(session, caller, portfolio, for_change=True)
     if found.owner != caller.user:
@@ -124,10 +124,13 @@ def checked(service: Service, caller: Caller, text: str, is_yaml: bool, files: M
     if mistakes := [
         FieldMistake("", f"a file cannot be called so: it {fault}", name, NAME_FIX)
         for name in files
-        if (fault := name_fault(name) or ("" if name.endswith(KINDS) else f"ends with none of {', '.join(KINDS)}"))
+        if (
+            fault := name_fault(name)
+            or ("" if name.endswith(FILE_ENDINGS) else f"ends with none of {', '.join(FILE_ENDINGS)}")
+        )
     ]:
         raise refused(mistakes)
-    home, text = service.root(caller.tenant), text if is_yaml else yaml_of(model_of(text.encode(), MAPPING))
+    home, text = service.root(caller.tenant), text if is_yaml else yaml_of(value_of_body(text.encode(), MAPPING))
     with work_folder() as folder:
         for name, content in files.items():
             write_whole(folder / name, content)
@@ -217,9 +220,9 @@ def _check_persons(caller: Caller, before: Content, after: Content) -> None:
 
 
 def deleted(service: Service, caller: Caller, portfolio: str, version: int) -> None:
-    """Mark a portfolio deleted; its versions stay. Raises Problem as `owned`, and 412 as `changed`."""
+    """Mark a portfolio deleted; its versions stay. Raises Problem as `owned_portfolio`, and 412 as `changed`."""
     with service.sessions.begin() as session:
-        owned(session, caller, portfolio)
+        owned_portfolio(session, caller, portfolio)
         _update(session, portfolio, version, deleted=now())
 
 

@@ -21,8 +21,8 @@ from research.portfolio.file.document import TRUST
 from research.portfolio.file.faults import Mistake, Mistakes
 from research.portfolio.file.strict_yaml import read_yaml
 
-SHIPPED = ROOT / "data"  # the shipped files
-SENT = "portfolio.yaml"  # name of a text before its own name is known
+SHIPPED_FILES = ROOT / "data"  # the shipped files
+SENT_FILE = "portfolio.yaml"  # name of a text before its own name is known
 POSITIONS = "positions.csv"  # name of the broker's file of a portfolio that is made from it
 LINE_BREAKS = re.compile("[\x85\u2028\u2029]")  # YAML takes them for breaks, JSON does not
 MONGODB = "mongodb"
@@ -38,13 +38,13 @@ def read_sent(folder: str, text: str, is_yaml: bool) -> dict[str, Any]:
     os.chdir(folder)  # messages then name files as the text does
     tree: dict[str, Any] = {}
     try:
-        write_whole(SENT, text)
-        tree, _ = read_yaml(SENT)
+        write_whole(SENT_FILE, text)
+        tree, _ = read_yaml(SENT_FILE)
         name = tree.get("name")
         if mistakes := [*_foreign(tree), *_book_of_another(tree, name), *_server_of_tools(tree)]:
             return {"mistakes": [asdict(each) for each in mistakes]}
-        file = SENT if name_fault(name) else f"{name}.yaml"
-        os.replace(SENT, file)
+        file = SENT_FILE if name_fault(name) else f"{name}.yaml"
+        os.replace(SENT_FILE, file)
         if MONGODB not in tree:
             load_portfolio(file, trust_code=False)
     except Mistakes as error:
@@ -129,6 +129,6 @@ def _foreign(tree: Any, path: tuple[str, ...] = ()) -> Iterator[FieldMistake]:
     elif isinstance(tree, str):
         with suppress(ValueError):  # NUL, which the reader refuses
             where = (Path.cwd() / tree).resolve()
-            if not (where.is_relative_to(Path.cwd().resolve()) or where.is_relative_to(SHIPPED)):
+            if not (where.is_relative_to(Path.cwd().resolve()) or where.is_relative_to(SHIPPED_FILES)):
                 fix = "Send the file with the portfolio, and name it alone, such as positions.csv."
                 yield FieldMistake(pointer(path), "a path that leads out of the portfolio's folder", tree, fix)

@@ -49,12 +49,12 @@ State = Literal["queued", "running", "done", "failed", "cancelled"]
 MOST_OPEN = 100  # jobs of a user that wait or run
 SWEPT = ("bands", "costs", "lags")  # parameters of the notebook of sweeps that a sweep takes
 DESTINATIONS, SCHEDULES = [0.0, 0.5, 1.0], ["week", "month", "quarter", "year"]  # of a sweep, as in its notebook
-MOST_VALUES = 50  # of an axis of a sweep
+AXIS_VALUES = 50  # of an axis of a sweep
 MOST_STREAMS, LONGEST_STREAM, LOOK = 4, 600.0, 0.5  # of a user, on a server; seconds of one; seconds between looks
 OTHER_TYPE = "application/octet-stream"
 Answers = dict[int | str, dict[str, Any]]
-ASKED: Answers = {status: {} for status in (404, 410, 429, 503)}
-CHANGED: Answers = {status: {} for status in (409, 429)}
+ASKED_ANSWERS: Answers = {status: {} for status in (404, 410, 429, 503)}
+CHANGED_ANSWERS: Answers = {status: {} for status in (409, 429)}
 OF_FILES: Answers = {200: {"content": {"*/*": {}}}}
 _streams = Counter[str]()  # of this process, by user
 
@@ -149,7 +149,7 @@ class JobList(BaseModel):
 # -- what is asked for -------------------------------------------------------------------------------------------------
 
 
-@router.post("/backtest", status_code=202, responses=ASKED)
+@router.post("/backtest", status_code=202, responses=ASKED_ANSWERS)
 def backtest(body: BacktestBody, caller: Writer, service: InService, response: Response) -> JobRecord:
     """Queue a backtest of one policy of a portfolio."""
     file = _file_of(service, caller, body)
@@ -161,14 +161,14 @@ def backtest(body: BacktestBody, caller: Writer, service: InService, response: R
     return _queued(service, caller, body, file, "backtest", [f"--policy={body.policy}", *switches], response)
 
 
-@router.post("/report", status_code=202, responses=ASKED)
+@router.post("/report", status_code=202, responses=ASKED_ANSWERS)
 def report(body: ReportBody, caller: Writer, service: InService, response: Response) -> JobRecord:
     """Queue a report on a portfolio: its policies compared, with tearsheet, trade list and results."""
     options = _report_options(body)
     return _queued(service, caller, body, _file_of(service, caller, body), "report", options, response)
 
 
-@router.post("/batch", status_code=202, responses=ASKED)
+@router.post("/batch", status_code=202, responses=ASKED_ANSWERS)
 def batch(body: BatchBody, caller: Writer, service: InService, response: Response) -> JobList:
     """Queue a report on each of several portfolios. None is queued where one of them cannot be."""
     options, each = _report_options(body), [Work(portfolio=portfolio) for portfolio in dict.fromkeys(body.portfolios)]
@@ -190,7 +190,7 @@ def _report_options(body: ReportBody | BatchBody) -> list[str]:
     return [f"--parameter={word}" for word in given] + ["--retrain"] * body.retrain
 
 
-@router.post("/sweep", status_code=202, responses=ASKED)
+@router.post("/sweep", status_code=202, responses=ASKED_ANSWERS)
 def sweep(body: SweepBody, caller: Writer, service: InService, response: Response) -> JobRecord:
     """Queue a sweep of a portfolio: thresholds of several bands and calendars, at several costs and lags."""
     if mistakes := [
@@ -201,9 +201,9 @@ def sweep(body: SweepBody, caller: Writer, service: InService, response: Respons
         raise Problem(400, "A sweep has no such parameter.", mistakes)
     asked: Any = check_parameters(SWEEPING, body.parameters)
     if mistakes := [
-        FieldMistake(f"/parameters/{name}", "too long", len(asked[name]), f"Give {MOST_VALUES} values at most.")
+        FieldMistake(f"/parameters/{name}", "too long", len(asked[name]), f"Give {AXIS_VALUES} values at most.")
         for name in SWEPT
-        if len(asked[name]) > MOST_VALUES
+        if len(asked[name]) > AXIS_VALUES
     ]:
         raise Problem(400, "The sweep is too large.", mistakes)
     file, (bands, costs, lags) = _file_of(service, caller, body), (asked[name] for name in SWEPT)
@@ -215,7 +215,7 @@ def sweep(body: SweepBody, caller: Writer, service: InService, response: Respons
     return _queued(service, caller, body, described, "sweep", ["--fresh"], response)
 
 
-@router.post("/cycle", status_code=202, responses=ASKED)
+@router.post("/cycle", status_code=202, responses=ASKED_ANSWERS)
 def cycle(body: CycleBody, caller: Writer, service: InService, response: Response) -> JobRecord:
     """Queue a decision cycle of a portfolio, which is journalled; exit status 3 of its result asks for a person."""
     found_portfolio(service, caller, body.portfolio, for_change=True)
@@ -346,20 +346,20 @@ def _files(service: Service, job: QueuedJob) -> tuple[Path, list[str]]:
         return root, []
 
 
-@router.post("/jobs/{id}/cancel", responses=CHANGED)
+@router.post("/jobs/{id}/cancel", responses=CHANGED_ANSWERS)
 def cancel(id: Id, caller: Writer, service: InService) -> JobRecord:
     """Cancel a job that waits or runs."""
-    return _changed(service, caller, id, queue.cancel, "It has ended: there is nothing to cancel.")
+    return _changed(service, caller, id, queue.cancel_job, "It has ended: there is nothing to cancel.")
 
 
-@router.post("/jobs/{id}/retry", responses=CHANGED)
+@router.post("/jobs/{id}/retry", responses=CHANGED_ANSWERS)
 def retry(id: Id, caller: Writer, service: InService) -> JobRecord:
     """Queue a job again that failed or was cancelled."""
     _check_open(service, caller)
     found = _seen(service, caller, id)
     if found.kind == "cycle":
         _check_acts(caller, service.root(found.tenant) / found.arguments["file"])
-    return _changed(service, caller, id, queue.retry, "It neither failed nor was cancelled: queue a new one.")
+    return _changed(service, caller, id, queue.retry_job, "It neither failed nor was cancelled: queue a new one.")
 
 
 def _changed(service: Service, caller: Caller, id: str, change: Any, refusal: str) -> JobRecord:

@@ -37,7 +37,7 @@ Version = Annotated[int | None, Query(ge=1, le=2**31 - 1, description="Number of
 Limit = Annotated[int, Query(ge=1, le=500)]
 Before = Annotated[int | None, Query(ge=1, le=2**53, description="`next` of the page before.")]
 Form = Annotated[str, Query(alias="format", json_schema_extra={"enum": [each[1:] for each in FORMATS]})]
-KINDS = {"html": "text/html", "fix": "text/plain", "csv": "text/csv", "json": "application/json"}
+MEDIA_TYPES = {"html": "text/html", "fix": "text/plain", "csv": "text/csv", "json": "application/json"}
 BINARY = "application/octet-stream"
 
 
@@ -127,8 +127,8 @@ class Watch(BaseModel):
 def predict(asked: PredictAsked, caller: Reader, service: InService) -> Response:
     """Make today's trade list of a stored portfolio. It is no ticket: nobody can approve it."""
     file = written_out(service, caller, asked.portfolio, asked.version)
-    found = limited(orders.predicted, str(file), asked, caller.name, home=service.root(caller.tenant))
-    return Response(found, media_type=KINDS["json"])
+    found = limited(orders.predicted_list, str(file), asked, caller.name, home=service.root(caller.tenant))
+    return Response(found, media_type=MEDIA_TYPES["json"])
 
 
 @router.post("/portfolios/{portfolio}/tickets", status_code=201)
@@ -167,21 +167,21 @@ def worksheet(portfolio: Id, asked: WorksheetAsked, caller: Manager, service: In
 @router.get("/tickets")
 def tickets(caller: Reader, service: InService, limit: Limit = 50, before: Before = None) -> Tickets:
     """List the tickets of the portfolios that you see."""
-    found = orders.tickets_of(service.root(caller.tenant), names_of(service, caller), limit, before)
+    found = orders.tickets_of(service.root(caller.tenant), visible_names(service, caller), limit, before)
     return Tickets(tickets=[head for _, head in found], next=found[-1][0] if len(found) == limit else None)
 
 
 @router.get("/tickets/{ticket}", response_class=FileResponse)
 def ticket(ticket: TicketId, caller: Reader, service: InService, form: Form = "json") -> FileResponse:
     """Give a ticket in a format, byte for byte as it was issued."""
-    path = orders.file_of(service.root(caller.tenant), names_of(service, caller), ticket, form)
-    return FileResponse(path, filename=path.name, media_type=KINDS.get(form.rpartition(".")[2], BINARY))
+    path = orders.file_of(service.root(caller.tenant), visible_names(service, caller), ticket, form)
+    return FileResponse(path, filename=path.name, media_type=MEDIA_TYPES.get(form.rpartition(".")[2], BINARY))
 
 
 @router.post("/tickets/{ticket}/approve/options")
 def approve_options(ticket: TicketId, caller: Approver, service: InService) -> Options:
     """Give a challenge by which a passkey confirms that you approve this ticket, and no other."""
-    head = orders.ticket_head(service.root(caller.tenant), names_of(service, caller), ticket)
+    head = orders.ticket_head(service.root(caller.tenant), visible_names(service, caller), ticket)
     with service.sessions.begin() as session:
         address = service.settings.address
         return Options(options=passkeys.approval_options(session, address, caller.user, head.hash))
@@ -190,7 +190,7 @@ def approve_options(ticket: TicketId, caller: Approver, service: InService) -> O
 @router.post("/tickets/{ticket}/approve")
 def approve(ticket: TicketId, caller: Approver, service: InService, approval: Approval = UNCONFIRMED) -> TicketHead:
     """Approve a ticket. Who made it, or queued the cycle that did, does not; your last word counts."""
-    names = names_of(service, caller)
+    names = visible_names(service, caller)
     head = orders.ticket_head(service.root(caller.tenant), names, ticket)
     given = approval.credential
     with service.sessions.begin() as session:
@@ -208,7 +208,7 @@ def approve(ticket: TicketId, caller: Approver, service: InService, approval: Ap
 @router.post("/tickets/{ticket}/refuse")
 def refuse(ticket: TicketId, refusal: Refusal, caller: Approver, service: InService) -> TicketHead:
     """Refuse a ticket. Your last word counts."""
-    return orders.judged(service, names_of(service, caller), ticket, caller, refusal.reason)
+    return orders.judged(service, visible_names(service, caller), ticket, caller, refusal.reason)
 
 
 @router.post("/tickets/{ticket}/send", responses={409: {}})
@@ -217,7 +217,7 @@ def send(ticket: TicketId, asked: SendAsked, caller: Sender, service: InService)
 
     What was sent is not sent again.
     """
-    root, names = service.root(caller.tenant), names_of(service, caller)
+    root, names = service.root(caller.tenant), visible_names(service, caller)
     head = orders.ticket_head(root, names, ticket)
     if not caller.may("approver", APPROVALS):
         with service.sessions() as session:
@@ -236,7 +236,7 @@ def send(ticket: TicketId, asked: SendAsked, caller: Sender, service: InService)
 def why(order: Annotated[str, Path(max_length=64)], caller: Reader, service: InService) -> Why:
     """Say why an order was made: its fills, its list, the decision, the policy, the run and the data."""
     root = service.root(caller.tenant)
-    lines = orders.why_of(root, names_of(service, caller), order)
+    lines = orders.why_of(root, visible_names(service, caller), order)
     return Why(order=order, sentences=[from_root(root, line) for line in lines])
 
 
@@ -254,7 +254,7 @@ def journal(
 ) -> JournalPage:
     """List the entries of the portfolios that you see; an admin sees all of his tenant."""
     wanted = {name: value for name, value in (("ticket", ticket), ("kind", kind)) if value}
-    found = orders.entries_of(service.root(caller.tenant), limit, before, names_of(service, caller), **wanted)
+    found = orders.entries_of(service.root(caller.tenant), limit, before, visible_names(service, caller), **wanted)
     return JournalPage(entries=found, next=found[-1].sequence if len(found) == limit else None)
 
 
@@ -294,7 +294,7 @@ def resume_sending(caller: Approver, service: InService) -> Watch:
 
 
 def _watch(service: Service, caller: Caller) -> Watch:
-    root, names = service.root(caller.tenant), names_of(service, caller)
+    root, names = service.root(caller.tenant), visible_names(service, caller)
     text, portfolios = standing(root)
     return Watch(
         paused=bool(pause_file(root)),
@@ -304,7 +304,7 @@ def _watch(service: Service, caller: Caller) -> Watch:
     )
 
 
-def names_of(service: Service, caller: Caller) -> list[str] | None:
+def visible_names(service: Service, caller: Caller) -> list[str] | None:
     """The names of the portfolios whose entries a caller may see, by which the journal knows them; None for all."""
     if caller.role == "admin":
         return None

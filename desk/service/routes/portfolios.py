@@ -34,7 +34,7 @@ Offset = Annotated[int, Query(ge=0, le=2**31 - 1)]
 Client = Annotated[str, Query(max_length=128, pattern=PRINTED, description="Client whose it is.")]
 IfMatch = Annotated[str | None, Header(description="ETag of the version that you have read.")]
 Answers = dict[int | str, dict[str, Any]]  # that a route gives besides those of all
-TAKEN: Answers = {409: {"description": "Another portfolio of your tenant has this name."}}
+NAME_TAKEN: Answers = {409: {"description": "Another portfolio of your tenant has this name."}}
 GONE: Answers = {410: {"description": "The portfolio was deleted."}}
 IF_MATCHED: Answers = GONE | {
     412: {"description": "There is a newer version than the one that you have read."},
@@ -180,7 +180,7 @@ class Sent(BaseModel):
     files: dict[str, bytes]
 
 
-async def sent(request: Request) -> Sent:
+async def sent_body(request: Request) -> Sent:
     """The body of a request in one of its three kinds. Raises Problem 400 for text that is not UTF-8, and 415."""
     kind, files = request.headers.get("content-type", "").partition(";")[0].strip().lower(), dict[str, bytes]()
     if kind == FORM:
@@ -200,7 +200,7 @@ async def sent(request: Request) -> Sent:
         raise Problem(400, f"The text is not UTF-8: byte {error.start} is none.") from None
 
 
-SentBody = Annotated[Sent, Depends(sent)]
+SentBody = Annotated[Sent, Depends(sent_body)]
 
 
 @router.get("")
@@ -225,7 +225,7 @@ def list_portfolios(
     return [ClientPortfolios(client=name, portfolios=of) for name, of in groups.items()]
 
 
-@router.post("", status_code=201, openapi_extra=BODY, responses=TAKEN)
+@router.post("", status_code=201, openapi_extra=BODY, responses=NAME_TAKEN)
 def create_portfolio(
     service: InService, caller: Writer, response: Response, body: SentBody, client: Client = ""
 ) -> PortfolioRecord:
@@ -239,7 +239,7 @@ def create_portfolio(
     return record_of(service, caller, portfolio, None, response)
 
 
-@router.post("/from-positions", status_code=201, responses=TAKEN)
+@router.post("/from-positions", status_code=201, responses=NAME_TAKEN)
 def import_positions(service: InService, caller: Writer, response: Response, body: PositionsBody) -> PortfolioRecord:
     """Store a new portfolio with a broker's positions: targets, ranges, limits and policies by a risk profile."""
     text = stored.from_broker(service, caller, body.name, body.positions, body.asked)["text"]
@@ -295,7 +295,7 @@ def delete_portfolio(service: InService, caller: Writer, portfolio: Id, if_match
 def share_portfolio(service: InService, caller: Writer, portfolio: Id, user: Colleague, body: ShareBody) -> None:
     """Share a portfolio with a user of your tenant, by id or e-mail."""
     with service.sessions.begin() as session:
-        stored.owned(session, caller, portfolio)
+        stored.owned_portfolio(session, caller, portfolio)
         session.merge(Share(portfolio=portfolio, user=_colleague(session, caller, user).id, writes=body.writes))
 
 
@@ -303,7 +303,7 @@ def share_portfolio(service: InService, caller: Writer, portfolio: Id, user: Col
 def unshare_portfolio(service: InService, caller: Writer, portfolio: Id, user: Colleague) -> None:
     """Share a portfolio with a user no longer."""
     with service.sessions.begin() as session:
-        stored.owned(session, caller, portfolio)
+        stored.owned_portfolio(session, caller, portfolio)
         share = session.get(Share, (portfolio, _colleague(session, caller, user).id))
         if share is None:
             raise Problem(404, "The portfolio is not shared with this user.")
@@ -339,19 +339,19 @@ def add_note(service: InService, caller: Writer, portfolio: Id, body: NoteBody) 
 @router.get("/{portfolio}/performance", response_model=figures.Performance, responses=GONE)
 def performance(service: InService, caller: Reader, portfolio: Id, version: Version = None, policy: Policy = "") -> Any:
     """Give the figures of a policy's backtest, and the history of NAV. A sheet is a job: POST /api/backtest."""
-    return figures.figures_of(service, caller, figures.performance, portfolio, version, policy)
+    return figures.figures_of(service, caller, figures.performance_figures, portfolio, version, policy)
 
 
 @router.get("/{portfolio}/risk", response_model=dict[str, Any], responses=GONE)
 def risk(service: InService, caller: Reader, portfolio: Id, version: Version = None, paths: Paths = PATHS) -> Any:
     """Give the numbers of the risk sheet (risk.json of `rebalance risk`)."""
-    return figures.figures_of(service, caller, figures.risk, portfolio, version, paths)
+    return figures.figures_of(service, caller, figures.risk_figures, portfolio, version, paths)
 
 
 @router.get("/{portfolio}/drift", response_model=figures.Drift, responses=GONE)
 def drift(service: InService, caller: Reader, portfolio: Id, version: Version = None, policy: Policy = "") -> Any:
     """Give today's readings of the monitor, and a row for each line."""
-    return figures.figures_of(service, caller, figures.drift, portfolio, version, policy)
+    return figures.figures_of(service, caller, figures.drift_figures, portfolio, version, policy)
 
 
 @router.get("/{portfolio}/history")
@@ -366,7 +366,7 @@ def history(service: InService, caller: Reader, portfolio: Id, limit: Limit = 10
         figures.VersionHead(number=each.number, author=name, written=each.created, sha256=each.sha256)
         for each, name in rows
     ]
-    return figures.history(service.root(caller.tenant), found.name, versions, limit)
+    return figures.history_figures(service.root(caller.tenant), found.name, versions, limit)
 
 
 # -- parts -------------------------------------------------------------------------------------------------------------

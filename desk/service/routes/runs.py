@@ -25,7 +25,7 @@ from foundation.errors import DataError
 router = APIRouter(prefix="/api/runs", tags=["runs"])
 Name = Annotated[str, Path(max_length=255, pattern=PRINTED)]
 OfPortfolio = Annotated[Id | None, Query(description="Id of a portfolio.")]
-GONE: Answers = {410: {}}
+RUN_GONE: Answers = {410: {}}
 
 
 class RunRecord(BaseModel):
@@ -80,7 +80,7 @@ def runs(
     return RunList(total=total, runs=[_record(service, caller, str(name), job) for name, job in found])
 
 
-@router.get("/{name}", responses=GONE)
+@router.get("/{name}", responses=RUN_GONE)
 def run(name: Name, caller: Reader, service: InService) -> RunRecord:
     """Give a run: its figures, and what its command printed."""
     folder, job = _found(service, caller, name)
@@ -89,7 +89,7 @@ def run(name: Name, caller: Reader, service: InService) -> RunRecord:
     return _record(service, caller, name, job).model_copy(update={"text": text, "manifest": manifest})
 
 
-@router.post("/{name}/verify", responses=GONE)
+@router.post("/{name}/verify", responses=RUN_GONE)
 def verified(name: Name, caller: Reader, service: InService) -> RunVerified:
     """Say whether a run is what it was when it was made: its files and its manifest."""
     folder, _ = _found(service, caller, name)

@@ -128,7 +128,7 @@ SessionCookie = Annotated[str, Cookie(alias=SESSION_COOKIE, max_length=512)]
 def register(body: Registration, service: InService, exchange: InExchange) -> Tokens:
     """Set the password of an invited user, and sign in."""
     with service.sessions.begin() as session:
-        user = accounts.register(session, body.invitation, body.password.get_secret_value())
+        user = accounts.register_user(session, body.invitation, body.password.get_secret_value())
         if user is not None:
             codes = accounts.new_recovery_codes(session, user)
             return exchange.begin(session, user, body.cookie).model_copy(update={"recovery_codes": codes})
@@ -147,7 +147,7 @@ def login(body: SignIn, service: InService, exchange: InExchange) -> Tokens:
 def recover(body: Recovery, service: InService, exchange: InExchange) -> Tokens:
     """Set a new password by a recovery code, and sign in; all other sessions end."""
     with service.sessions.begin() as session:
-        user = accounts.recover(session, body.email, body.code, body.password.get_secret_value())
+        user = accounts.recover_user(session, body.email, body.code, body.password.get_secret_value())
         if user is not None:
             return exchange.begin(session, user, body.cookie)
     raise Problem(401, "The e-mail address or the recovery code is wrong, or the code was used.")

@@ -27,12 +27,12 @@ AdminReader = Annotated[Caller, Depends(needs("admin", "users"))]
 Admin = Annotated[Caller, Depends(needs("admin", PERSON))]
 Id = Annotated[str, Path(min_length=1, max_length=1_024, pattern=r"^[\w-]+$")]
 TOKEN_DAYS = 365  # at most
-RECENT = timedelta(minutes=10)  # since a sign-in, with which its user changes by what he signs in and approves
+RECENT_SIGN_IN = timedelta(minutes=10)  # since a sign-in, with which its user changes by what he signs in and approves
 
 
 def _just_signed_in(caller: Person) -> Caller:
     """The caller. Raises Problem 403 where his sign-in is not recent: a stolen session makes no way in of its own."""
-    if caller.signed_in is None or now() - caller.signed_in > RECENT:
+    if caller.signed_in is None or now() - caller.signed_in > RECENT_SIGN_IN:
         raise Problem(403, "This needs a sign-in of the last ten minutes: sign out, sign in, and do it again.")
     return caller
 

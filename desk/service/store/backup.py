@@ -19,7 +19,7 @@ from foundation.errors import DataError
 from foundation.files import replacing
 
 FORMAT = "rebalance store 1"
-ROWS = 500  # that are read or written at once
+ROWS_AT_ONCE = 500  # that are read or written at once
 READERS: dict[type, Callable[[str], Any]] = {datetime: datetime.fromisoformat, bytes: b64decode}  # the rest is plain
 
 
@@ -28,13 +28,13 @@ def write_backup(connection: Connection, revision: str, path: Path) -> None:
     whole = hashlib.sha256()
     with replacing(path) as file:
         os.fchmod(file.fileno(), 0o600)
-        for line in lines_of(connection, revision):
+        for line in backup_lines(connection, revision):
             file.write(line)
             whole.update(line)
         file.write(_end(whole.hexdigest()))
 
 
-def checked(path: Path) -> tuple[str, int]:
+def checked_backup(path: Path) -> tuple[str, int]:
     """The revision of a backup, and its rows. Raises DataError where the file was changed."""
     whole, rows = hashlib.sha256(), 0
     with path.open("rb") as file:
@@ -60,25 +60,25 @@ def load_backup(connection: Connection, revision: str, path: Path) -> None:
         for are_rows, lines in groupby(file, is_row):
             if are_rows:
                 assert table is not None
-                while batch := [_values(table, json.loads(line)) for line in islice(lines, ROWS)]:
+                while batch := [_values(table, json.loads(line)) for line in islice(lines, ROWS_AT_ONCE)]:
                     connection.execute(table.insert(), batch)
             else:  # tables without rows, and last the one with the rows that follow
                 *_, last = lines
                 table = tables.get(json.loads(last).get("table"))
-    for line in lines_of(connection, revision):
+    for line in backup_lines(connection, revision):
         whole.update(line)
     if last != _end(whole.hexdigest()):
         raise DataError(f"the database gives other rows than those of {path}: nothing is kept.")
 
 
-def lines_of(connection: Connection, revision: str) -> Iterator[bytes]:
+def backup_lines(connection: Connection, revision: str) -> Iterator[bytes]:
     """All lines of a backup but the last."""
     is_postgresql = connection.dialect.name == "postgresql"
     yield _line({"format": FORMAT, "revision": revision})
     for table in tables_of(connection):
         yield _line({"table": table.name})
         keys = [c.collate("C") if is_postgresql and isinstance(c.type, String) else c for c in table.primary_key]
-        for row in connection.execute(select(table).order_by(*keys), execution_options={"yield_per": ROWS}):
+        for row in connection.execute(select(table).order_by(*keys), execution_options={"yield_per": ROWS_AT_ONCE}):
             yield _line(list(row))
 
 

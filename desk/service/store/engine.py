@@ -18,7 +18,7 @@ from foundation.errors import ConfigError
 WAIT, PAUSE = 60.0, 0.02  # seconds for another process's transaction, and between two tries
 CONNECTIONS = {"pool_size": 5, "max_overflow": 15, "pool_timeout": WAIT}  # of a process; a PostgreSQL has 100 for all
 NO_DATABASE = (OperationalError, InterfaceError)  # of one that does not answer
-BEGIN = "begin"  # execution option: how SQLite begins a transaction
+BEGIN_OPTION = "begin"  # execution option: how SQLite begins a transaction
 
 
 class Sessions(sessionmaker[Session]):
@@ -30,7 +30,7 @@ class Sessions(sessionmaker[Session]):
 
     def __init__(self, engine: Engine) -> None:
         super().__init__(engine, expire_on_commit=False)
-        self.engine, self._writes = engine, engine.execution_options(**{BEGIN: "IMMEDIATE"})
+        self.engine, self._writes = engine, engine.execution_options(**{BEGIN_OPTION: "IMMEDIATE"})
 
     @contextmanager
     def begin(self) -> Iterator[Session]:  # type: ignore[override]
@@ -39,7 +39,7 @@ class Sessions(sessionmaker[Session]):
             yield session
 
 
-def check_password(variable: str, host: str, password: str | None) -> None:
+def check_server_password(variable: str, host: str, password: str | None) -> None:
     """Refuse a server on a network without a password. Raises ConfigError.
 
     host : its address; "" or a folder for a socket of this machine.
@@ -48,7 +48,7 @@ def check_password(variable: str, host: str, password: str | None) -> None:
         refuse(f"{variable} has no password for the host", host, "give it one, which the server asks for.")
 
 
-def connected(url: str, *, are_keys_checked: bool = True) -> Engine:
+def connected_engine(url: str, *, are_keys_checked: bool = True) -> Engine:
     """The engine of a database. The folder of an SQLite file is made where it is missing.
 
     are_keys_checked : false where tables are replaced: with foreign keys SQLite would delete what refers to them.
@@ -68,7 +68,7 @@ def connected(url: str, *, are_keys_checked: bool = True) -> Engine:
 
     @event.listens_for(engine, "begin")
     def _begin(connection: Connection) -> None:
-        begin = connection.get_execution_options().get(BEGIN, "DEFERRED")
+        begin = connection.get_execution_options().get(BEGIN_OPTION, "DEFERRED")
         connection.exec_driver_sql(f"PRAGMA query_only = {begin == 'DEFERRED':d}")
         connection.exec_driver_sql(f"BEGIN {begin}")
 
@@ -110,5 +110,5 @@ def _parsed(url: str) -> URL:
         refuse("the scheme of DATABASE_URL is", found.drivername, "use postgresql:// or sqlite:///.")
     hosts = found.query.get("host", ())
     for host in (found.host or "", *([hosts] if isinstance(hosts, str) else hosts)):
-        check_password("DATABASE_URL", host.partition(":")[0], str(found.password or ""))
+        check_server_password("DATABASE_URL", host.partition(":")[0], str(found.password or ""))
     return found.set(drivername="postgresql+psycopg")

@@ -22,7 +22,7 @@ from foundation.dataclasses import dataclass
 from foundation.errors import ConfigError, DataError
 from foundation.files import locked, sync, write_private
 
-SIGNING, SEALING = KINDS = ("signing", "sealing")  # names of their files
+SIGNING, SEALING = KEY_KINDS = ("signing", "sealing")  # names of their files
 LOCK = "keys.lock"  # held while keys are made
 
 
@@ -61,7 +61,7 @@ class Keys:
 
     def _replace(self, change: Callable[[tuple[bytes, ...]], tuple[bytes, ...]]) -> None:
         with locked(self.folder / LOCK, wait=True):
-            for kind in KINDS:
+            for kind in KEY_KINDS:
                 _write(self.folder / kind, change(_keys_in(self.folder / kind)))
 
     @property
@@ -77,7 +77,7 @@ def opened_keys(folder: Path, sessions: Sessions | None = None) -> Keys:
     """
     folder.mkdir(parents=True, exist_ok=True, mode=0o700)
     with locked(folder / LOCK, wait=True):
-        for kind in KINDS:
+        for kind in KEY_KINDS:
             if not (folder / kind).exists() and not (sessions and _seals(sessions)):
                 _write(folder / kind, (Fernet.generate_key(),))
             _keys_in(folder / kind)

@@ -6,8 +6,8 @@ from pathlib import Path
 from desk.service.caller import KEYS, opened_service
 from desk.service.settings import ServiceSettings
 from desk.service.store import schema
-from desk.service.store.backup import checked, is_row, lines_of, load_backup, write_backup
-from desk.service.store.engine import answering, connected
+from desk.service.store.backup import backup_lines, checked_backup, is_row, load_backup, write_backup
+from desk.service.store.engine import answering, connected_engine
 from desk.service.store.keys import Keys, reseal, sealed_fields
 from foundation.errors import ConfigError, DataError
 
@@ -17,26 +17,26 @@ GB = 1e9
 
 def backup(settings: ServiceSettings, path: Path) -> str:
     """Write a backup of the database. Raises ConfigError for a database without tables."""
-    engine = connected(settings.database_url)
+    engine = connected_engine(settings.database_url)
     snapshot = {"isolation_level": "REPEATABLE READ"} if engine.dialect.name == "postgresql" else {}
     with answering(engine.execution_options(**snapshot)) as connection, connection.begin():
         revision = schema.revision_of(connection)
         if revision is None:
             raise ConfigError("the database has no tables: there is nothing to back up. Check DATABASE_URL.")
         write_backup(connection, revision, path)
-    return f"{path}: schema {revision}, {checked(path)[1]:,} rows."
+    return f"{path}: schema {revision}, {checked_backup(path)[1]:,} rows."
 
 
-def restore(settings: ServiceSettings, path: Path) -> str:
+def restore_backup(settings: ServiceSettings, path: Path) -> str:
     """Write a backup into a database without rows, whole or not at all, and bring it to the newest schema.
 
     Raises : ConfigError for a database that has rows, DataError for a file that was changed.
     """
-    revision, rows = checked(path)
+    revision, rows = checked_backup(path)
     with schema.changed_alone(settings.database_url) as connection:
         if schema.revision_of(connection) is None:
             schema.check_empty(connection)
-        elif any(map(is_row, lines_of(connection, ""))):
+        elif any(map(is_row, backup_lines(connection, ""))):
             raise ConfigError("the database has rows: restore into an empty one.")
         schema.upgrade(connection, revision)
         load_backup(connection, revision, path)
@@ -50,13 +50,13 @@ def migrate(settings: ServiceSettings) -> str:
     return f"The schema is {schema.newest_revision()}."
 
 
-def check(settings: ServiceSettings) -> tuple[str, bool]:
+def check_database(settings: ServiceSettings) -> tuple[str, bool]:
     """Sentences, and true where something would fail, or the disk may be full before the morning.
 
     Raises : ConfigError for keys that are missing or that others may read, or a database that does not answer.
     """
     keys, sealed, shut = Keys(settings.folder / KEYS), 0, 0
-    engine, newest = connected(settings.database_url), schema.newest_revision()
+    engine, newest = connected_engine(settings.database_url), schema.newest_revision()
     with answering(engine) as connection:
         found = schema.revision_of(connection)
         for _, _, content in sealed_fields(connection) if found == newest else ():

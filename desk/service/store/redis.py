@@ -8,22 +8,22 @@ from urllib.parse import urlsplit
 
 from redis import Redis, RedisError
 
-from desk.service.store.engine import check_password
+from desk.service.store.engine import check_server_password
 from foundation.arguments import first_line, refuse
 from foundation.dataclasses import dataclass, field
 from foundation.errors import ConfigError
 
 PREFIX = "rebalance:"  # of every key
 MOST_COUNTERS = 10_000  # beyond which those that expired are looked for
-NO_ANSWER = 5.0  # seconds without an answer of Redis that are an error
-COUNT = """
+SILENT_SECONDS = 5.0  # seconds without an answer of Redis that are an error
+COUNT_SCRIPT = """
 local events = redis.call("INCR", KEYS[1])
 if events == 1 then redis.call("PEXPIRE", KEYS[1], ARGV[1]) end
 return {events, redis.call("PTTL", KEYS[1])}
 """  # a script is atomic: no counter stays without its end
 
 
-class Shared(Protocol):
+class SharedCounters(Protocol):
     """Counters of a service."""
 
     def count(self, key: str, seconds: float) -> tuple[int, float]:
@@ -43,7 +43,7 @@ class InProcess:
     _lock: Lock = field(default_factory=Lock)
 
     def count(self, key: str, seconds: float) -> tuple[int, float]:
-        """As `Shared.count`."""
+        """As `SharedCounters.count`."""
         with self._lock:
             now = self.clock()
             if len(self._counters) >= MOST_COUNTERS:
@@ -63,12 +63,12 @@ class InRedis:
     redis: Redis
 
     def count(self, key: str, seconds: float) -> tuple[int, float]:
-        """As `Shared.count`."""
-        events, left = self.redis.eval(COUNT, 1, PREFIX + key, round(1000 * seconds))
+        """As `SharedCounters.count`."""
+        events, left = self.redis.eval(COUNT_SCRIPT, 1, PREFIX + key, round(1000 * seconds))
         return events, left / 1000
 
 
-def opened_shared(url: str) -> Shared:
+def opened_shared(url: str) -> SharedCounters:
     """Counters in the Redis at a URL; "" keeps them within this process.
 
     Raises : ConfigError for a URL that is none, or without password on a network, or whose server does not answer.
@@ -78,9 +78,9 @@ def opened_shared(url: str) -> Shared:
     parts = urlsplit(url)
     if parts.scheme not in ("redis", "rediss", "unix"):
         refuse("the scheme of REDIS_URL is", parts.scheme, "use redis://, rediss:// (TLS) or unix:///path.")
-    check_password("REDIS_URL", parts.hostname or "", parts.password)
+    check_server_password("REDIS_URL", parts.hostname or "", parts.password)
     try:
-        redis = Redis.from_url(url, socket_timeout=NO_ANSWER, health_check_interval=30)
+        redis = Redis.from_url(url, socket_timeout=SILENT_SECONDS, health_check_interval=30)
         redis.ping()
     except (RedisError, ValueError) as error:
         raise ConfigError(f"the Redis of REDIS_URL does not answer: {first_line(error)}.") from error

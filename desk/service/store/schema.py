@@ -11,12 +11,12 @@ from alembic.script import ScriptDirectory
 from sqlalchemy import Connection, func, inspect, select
 
 from desk.service.store.backup import write_backup
-from desk.service.store.engine import BEGIN, Sessions, answering, connected
+from desk.service.store.engine import BEGIN_OPTION, Sessions, answering, connected_engine
 from desk.service.store.tables import now
 from foundation.errors import ConfigError, DataError
 
 MIGRATIONS = Path(__file__).with_name("migrations")
-LOCK = 0x7265_6261_6C61_6E63  # the number of PostgreSQL's lock while a schema is changed: "rebalanc"
+SCHEMA_LOCK = 0x7265_6261_6C61_6E63  # the number of PostgreSQL's lock while a schema is changed: "rebalanc"
 
 
 def opened(url: str, backups: Path | None = None) -> Sessions:
@@ -37,7 +37,7 @@ def opened(url: str, backups: Path | None = None) -> Sessions:
             write_backup(connection, found, backups / f"{now():%Y%m%dT%H%M%SZ}-{found}.backup")
         if found != newest:
             upgrade(connection, newest)
-    return Sessions(connected(url))
+    return Sessions(connected_engine(url))
 
 
 @contextmanager
@@ -47,13 +47,13 @@ def changed_alone(url: str) -> Iterator[Connection]:
     Raises : ConfigError for a database that does not answer, DataError where a row refers to one that is missing.
     """
     with ExitStack() as held:
-        engine = connected(url, are_keys_checked=False)
+        engine = connected_engine(url, are_keys_checked=False)
         held.callback(engine.dispose)
         is_file = engine.dialect.name == "sqlite"  # whose transactions that write lock the whole file
-        connection = held.enter_context(answering(engine.execution_options(**{BEGIN: "IMMEDIATE"})))
+        connection = held.enter_context(answering(engine.execution_options(**{BEGIN_OPTION: "IMMEDIATE"})))
         held.enter_context(connection.begin())
         if not is_file:
-            connection.execute(select(func.pg_advisory_xact_lock(LOCK)))
+            connection.execute(select(func.pg_advisory_xact_lock(SCHEMA_LOCK)))
         yield connection
         if is_file and (lost := connection.exec_driver_sql("PRAGMA foreign_key_check").first()):
             raise DataError(f"row {lost[1]} of the table {lost[0]} refers to a row of {lost[2]} that is missing.")

@@ -8,7 +8,7 @@ from sqlalchemy import JSON, ForeignKey, Index, LargeBinary, MetaData, String, U
 from sqlalchemy.orm import DeclarativeBase, Mapped, mapped_column
 
 RUNNING = text("state = 'running'")  # of the jobs that an index holds
-NAMES = {  # of constraints: a migration can only change one that has a name
+CONSTRAINT_NAMES = {  # of constraints: a migration can only change one that has a name
     "ix": "ix_%(column_0_label)s",
     "uq": "uq_%(table_name)s_%(column_0_N_name)s",
     "fk": "fk_%(table_name)s_%(column_0_N_name)s",
@@ -32,7 +32,7 @@ def new_id() -> str:
 class Table(DeclarativeBase):
     """A table of the service."""
 
-    metadata = MetaData(naming_convention=NAMES)
+    metadata = MetaData(naming_convention=CONSTRAINT_NAMES)
     type_annotation_map = {  # noqa: RUF012 - SQLAlchemy's own name
         dict[str, Any]: JSON(none_as_null=True),
         list[str]: JSON(none_as_null=True),

@@ -7,7 +7,7 @@ from fastapi import Response
 from pydantic import Field
 
 from desk.service.bodies import PRINTED
-from desk.service.guards.idempotency import KEY, once
+from desk.service.guards.idempotency import KEY_PATTERN, once
 from desk.service.orders import TicketHead, TradesAsked, ticket_head
 from desk.service.routes import jobs, orders
 from desk.service.routes.jobs import BacktestBody, JobRecord, ReportBody
@@ -15,7 +15,7 @@ from desk.service.routes.orders import PredictAsked
 from desk.service.tools.tool import Desk, Named, OfPortfolio, OfRows, Table
 from foundation.arguments import LARGEST_NUMBER
 
-WAITS = (
+WAIT_ANSWER = (
     "It waits. Nothing that you can call approves or sends it. Tell the user to look at it and to approve it himself: "
     "on its page, {page}, or by `rebalance desk approve`. Ask get_ticket later."
 )
@@ -48,7 +48,10 @@ class OrderAsked(OfPortfolio):
     ]
     stale_ok: Annotated[bool, Field(description="True to order at prices too old for orders, which it says.")] = False
     idempotency_key: Annotated[
-        str, Field(pattern=f"^({KEY.pattern})?$", description="New for each order; the same where a call is repeated.")
+        str,
+        Field(
+            pattern=f"^({KEY_PATTERN.pattern})?$", description="New for each order; the same where a call is repeated."
+        ),
     ] = ""
 
 
@@ -107,4 +110,4 @@ def _placed(desk: Desk, asked: OrderAsked, units: float) -> Placed:
     ticket = once(desk.service, desk.caller, asked.idempotency_key, request, issued).decode()
     head = ticket_head(desk.service.root(desk.caller.tenant), None, ticket)
     page = f"{desk.service.settings.address}/tickets/{head.id}"
-    return Placed(**head.model_dump(), next_step=WAITS.format(page=page))
+    return Placed(**head.model_dump(), next_step=WAIT_ANSWER.format(page=page))

@@ -25,7 +25,7 @@ from desk.service.problems import Problem
 from desk.service.store.tables import OneTimeSecret, Passkey
 from desk.service.tools.asking import Placed
 from desk.service.tools.tool import Desk
-from desk.service.users.one_time import issue, redeem, sha256_of
+from desk.service.users.one_time import issue_secret, redeem, sha256_of
 
 ELICITATION = "elicitation"  # purpose of a question, which serves once
 LIFE = timedelta(minutes=5)  # of a question
@@ -106,7 +106,7 @@ def _ask(desk: Desk, key: str) -> bool:
     with desk.service.sessions.begin() as session:
         if session.get(OneTimeSecret, sha256_of(key)) is not None:
             return False
-        issue(session, ELICITATION, LIFE, desk.caller.user, secret=key)
+        issue_secret(session, ELICITATION, LIFE, desk.caller.user, secret=key)
         return True
 
 

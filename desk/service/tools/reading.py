@@ -17,10 +17,10 @@ from desk.service.portfolios.stored import found_portfolio
 from desk.service.problems import Problem
 from desk.service.routes import jobs, market, portfolios
 from desk.service.routes.jobs import JobRecord
-from desk.service.routes.orders import names_of
+from desk.service.routes.orders import visible_names
 from desk.service.tools.tool import MOST_LETTERS, MOST_ROWS, ROWS, Desk, Named, OfPortfolio, OfRows, Page, Table
 
-EVERY = 100_000  # more than there are assets of all markets and stores
+ALL_ASSETS = 100_000  # more than there are assets of all markets and stores
 FEW_PATHS = 16  # simulated futures of a risk sheet of which only the facts of today are wanted
 LEFT_OUT = ("lines", "stress", "from_today", "pictures", "run", "schema")  # of a risk sheet, which is long
 TEARSHEET = "tearsheet.json"  # of a report
@@ -122,7 +122,7 @@ def get_portfolio_balance(desk: Desk, asked: OfPortfolio) -> Balance:
 
 def get_stock_info(desk: Desk, asked: Symbol) -> StockInfo:
     """Give the newest price that is kept of an asset, with its age and its source. It is no quote of the moment."""
-    kept = [each for each in market.list_assets(desk.caller, limit=EVERY) if each.symbol == asked.symbol]
+    kept = [each for each in market.list_assets(desk.caller, limit=ALL_ASSETS) if each.symbol == asked.symbol]
     found = [_last_price(desk, asset) for asset in kept]
     if not found:  # which it says, with what is written most alike
         market.market_data(desk.caller, asked.symbol)
@@ -161,7 +161,7 @@ def explain_last_decision(desk: Desk, asked: OfPortfolio) -> Explained:
     reason and approvals, and the newest entries of the journal."""
     id = desk.portfolio(asked.portfolio)
     found = portfolios.history(desk.service, desk.caller, id, limit=10)
-    name, root = name_of(desk, id), desk.service.root(desk.caller.tenant)
+    name, root = journal_name(desk, id), desk.service.root(desk.caller.tenant)
     head = next((head for _, head in orders.tickets_of(root, [name], 1, None)), None)
     reason = orders.document_of(root, [name], head.hash)["reason"] if head else ""
     cycle = found.cycles[0] if found.cycles else None
@@ -170,7 +170,7 @@ def explain_last_decision(desk: Desk, asked: OfPortfolio) -> Explained:
 
 def get_ticket(desk: Desk, asked: OfTicket) -> TicketHead:
     """Say whether a ticket waits for approval, was approved or refused by a person, or was sent."""
-    root, names = desk.service.root(desk.caller.tenant), names_of(desk.service, desk.caller)
+    root, names = desk.service.root(desk.caller.tenant), visible_names(desk.service, desk.caller)
     return orders.ticket_head(root, names, asked.ticket)
 
 
@@ -187,7 +187,7 @@ def content_of_job(desk: Desk, job: str, name: str) -> str:
     return Path(jobs.file(job, name, desk.caller, desk.service).path).read_text(encoding="utf-8")
 
 
-def name_of(desk: Desk, portfolio: str) -> str:
+def journal_name(desk: Desk, portfolio: str) -> str:
     """The name by which the journal knows a portfolio."""
     return found_portfolio(desk.service, desk.caller, portfolio).name
 
@@ -200,7 +200,7 @@ def content_at(desk: Desk, uri: str) -> str:
     desk.caller.check("viewer", RESOURCES[found["what"]][0])
     portfolio = desk.portfolio(found["portfolio"])
     if found["what"] == "journal":
-        root, name = desk.service.root(desk.caller.tenant), name_of(desk, portfolio)
+        root, name = desk.service.root(desk.caller.tenant), journal_name(desk, portfolio)
         return json.dumps([each.model_dump() for each in entries_of(root, ROWS, portfolios=[name])])
     job = newest_report(desk, portfolio)
     if found["what"] == "sheet":

@@ -13,9 +13,9 @@ from mcp.server.lowlevel import Server
 from mcp.shared.exceptions import MCPError
 from pydantic import BaseModel
 
-from desk.service.bodies import JSON, model_of
+from desk.service.bodies import JSON, value_of_body
 from desk.service.caller import Caller, Service
-from desk.service.problems import Problem, answer_of, failure, without_folders
+from desk.service.problems import Problem, failure, response_of, without_folders
 from desk.service.tools import asking, reading
 from desk.service.tools.asking import Placed
 from desk.service.tools.elicited import approved
@@ -25,7 +25,7 @@ from foundation.arguments import did_you_mean, shown
 from foundation.errors import ConfigError, DataError, PolicyError
 
 LOG = logging.getLogger("rebalance.service")
-NAME = "rebalance"
+SERVER_NAME = "rebalance"
 TOOLS = {
     tool.name: tool
     for tool in (
@@ -107,7 +107,7 @@ def tool_server(
         return types.ReadResourceResult(contents=[types.TextResourceContents(uri=asked.uri, text=text, mime_type=JSON)])
 
     return Server(
-        NAME, version=version("rebalance-workbench"), instructions=INSTRUCTIONS, on_list_tools=list_tools,
+        SERVER_NAME, version=version("rebalance-workbench"), instructions=INSTRUCTIONS, on_list_tools=list_tools,
         on_call_tool=call_tool, on_list_resources=_no_resources, on_list_resource_templates=_templates,
         on_read_resource=read_resource, on_list_prompts=_prompts, on_get_prompt=_prompt,
     )  # fmt: skip
@@ -123,7 +123,7 @@ def _called(desk: Desk, call: types.CallToolRequestParams, request: Any) -> tupl
     if tool is None:
         raise Problem(404, f"There is no tool {shown(call.name)}. {did_you_mean(call.name, TOOLS)}")
     desk.caller.check(tool.role, tool.scope)
-    answer = tool.work(desk, model_of(json.dumps(call.arguments or {}).encode(), tool.asked))
+    answer = tool.work(desk, value_of_body(json.dumps(call.arguments or {}).encode(), tool.asked))
     if request is not None and tool.kind != "reads":
         request.state.caller = desk.caller  # in whose name a change is journalled
     return desk, answer
@@ -136,7 +136,7 @@ def _told(service: Service, error: Exception) -> str:
     elif not isinstance(error, Problem):
         LOG.error("failed", extra={"fields": failure(error)})
         error = Problem(500, "The service failed. Its operator finds why in the log.")
-    return bytes(answer_of(error).body).decode()
+    return bytes(response_of(error).body).decode()
 
 
 async def _no_resources(_: Context, __: Any) -> types.ListResourcesResult:

@@ -14,7 +14,7 @@ from desk.service.caller import ROLES
 from desk.service.problems import Problem
 from desk.service.store.engine import Sessions
 from desk.service.store.tables import OneTimeSecret, SignInAttempts, Tenant, User, now
-from desk.service.users.one_time import INVITATION, RECOVERY, issue, redeem, sha256_of
+from desk.service.users.one_time import INVITATION, RECOVERY, issue_secret, redeem, sha256_of
 from desk.service.users.passwords import check_password, hash_of, is_outdated, matches
 from desk.service.users.tokens import end_all_sessions
 from foundation.arguments import one_of, refuse
@@ -56,7 +56,7 @@ def invitation_of(session: Session, user: User) -> str:
     if user.disabled:
         refuse("the user is", user.email, "who is disabled: enable him first.")
     session.execute(delete(OneTimeSecret).where(OneTimeSecret.user == user.id, OneTimeSecret.purpose == INVITATION))
-    return issue(session, INVITATION, INVITATION_LIFE, user.id)
+    return issue_secret(session, INVITATION, INVITATION_LIFE, user.id)
 
 
 def user_of(session: Session, email: str) -> User | None:
@@ -71,7 +71,7 @@ def known_user(session: Session, email: str) -> User:
     return user
 
 
-def register(session: Session, invitation: str, password: str) -> User | None:
+def register_user(session: Session, invitation: str, password: str) -> User | None:
     """The user who registers by an invitation; None for one that is unknown, used or expired.
 
     Raises : Problem 400 for a password that is refused; the invitation stays good where that ends the transaction.
@@ -84,7 +84,7 @@ def register(session: Session, invitation: str, password: str) -> User | None:
     return user
 
 
-def recover(session: Session, email: str, code: str, password: str) -> User | None:
+def recover_user(session: Session, email: str, code: str, password: str) -> User | None:
     """The user who sets a new password by a recovery code; None for a code that is not his, used or expired.
 
     Raises : Problem 400 for a password that is refused; the code stays good where that ends the transaction.
@@ -121,7 +121,7 @@ def new_recovery_codes(session: Session, user: User) -> list[str]:
     """Ten codes of 80 bits, one use each, in place of those that the user had."""
     session.execute(delete(OneTimeSecret).where(OneTimeSecret.user == user.id, OneTimeSecret.purpose == RECOVERY))
     codes = ["-".join(re.findall(".....", secrets.token_hex(10))) for _ in range(RECOVERY_CODES)]
-    return [issue(session, RECOVERY, RECOVERY_LIFE, user.id, secret=code) for code in codes]
+    return [issue_secret(session, RECOVERY, RECOVERY_LIFE, user.id, secret=code) for code in codes]
 
 
 def check_sign_in(sessions: Sessions, email: str, password: str, address: str) -> str:
@@ -129,7 +129,7 @@ def check_sign_in(sessions: Sessions, email: str, password: str, address: str) -
 
     Raises : Problem 401 where they are wrong, the same for unknown users; 429 after many failures.
     """
-    email, address = email.strip().casefold(), network_of(address)
+    email, address = email.strip().casefold(), network_of_address(address)
     key = (SignInAttempts.account == sha256_of(email)) & (SignInAttempts.address == address)
     if (wait := _count_attempt(sessions, sha256_of(email), address)) > timedelta():
         seconds = int(wait.total_seconds()) + 1
@@ -148,12 +148,12 @@ def check_sign_in(sessions: Sessions, email: str, password: str, address: str) -
     return user.id
 
 
-def network_of(address: str) -> str:
+def network_of_address(address: str) -> str:
     """The address that requests and failures are counted for: of IPv6 the network of 64 bits, which one client has.
 
     Some proxies state the port, too, which is another one for each connection.
 
-    >>> network_of("192.0.2.7"), network_of("2001:db8:1:2:3::4"), network_of("192.0.2.7:51234")
+    >>> network_of_address("192.0.2.7"), network_of_address("2001:db8:1:2:3::4"), network_of_address("192.0.2.7:51234")
     ('192.0.2.7', '2001:db8:1:2::', '192.0.2.7')
     """
     for each in (address, address.rpartition(":")[0].strip("[]")):

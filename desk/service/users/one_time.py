@@ -22,7 +22,7 @@ def sha256_of(secret: str) -> str:
     return hashlib.sha256(secret.encode()).hexdigest()
 
 
-def issue(
+def issue_secret(
     session: Session,
     purpose: str,
     life: timedelta,

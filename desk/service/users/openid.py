@@ -21,14 +21,14 @@ from sqlalchemy.orm import Session
 from desk.service.problems import Problem, place_among
 from desk.service.settings import OpenIdProvider, is_safe
 from desk.service.store.tables import Identity, User
-from desk.service.users.one_time import OPENID, issue
+from desk.service.users.one_time import OPENID, issue_secret
 from foundation.dataclasses import dataclass
 
 STATE_LIFE = timedelta(minutes=10)
 CALLBACK = "/api/users/login/openid/callback"
 SIGNATURES = ("RS256", "PS256", "ES256")  # by a key that the provider alone has
 PATIENCE, LEEWAY = 10.0, 60  # seconds for an answer of the provider, and between the clocks
-WAITING = BoundedSemaphore(8)  # anyone may begin a sign-in: a provider that is slow must not hold all threads
+SIGN_IN_SLOTS = BoundedSemaphore(8)  # anyone may begin a sign-in: a provider that is slow must not hold all threads
 LONGEST_SUBJECT = 255  # characters: the standard's limit
 
 
@@ -51,7 +51,7 @@ class OpenId:
         user    : whose identity is to be linked, None for a sign-in.
         """
         nonce, verifier = secrets.token_urlsafe(32), secrets.token_urlsafe(48)
-        state = issue(session, OPENID, STATE_LIFE, user, {**content, "nonce": nonce, "verifier": verifier})
+        state = issue_secret(session, OPENID, STATE_LIFE, user, {**content, "nonce": nonce, "verifier": verifier})
         asked = {
             "response_type": "code",
             "client_id": self.provider.client,
@@ -137,7 +137,7 @@ def _asked(method: str, url: str, **options: Any) -> dict[str, Any]:
     Raises : Problem 401 where it refuses, 502 where it does not answer, 503 where too many wait for it.
     """
     try:
-        with place_among(WAITING, "The provider of OpenID Connect is slow: try again."):
+        with place_among(SIGN_IN_SLOTS, "The provider of OpenID Connect is slow: try again."):
             answer = _client().request(method, url, **options)
         if method == "POST" and answer.is_client_error:
             raise Problem(401, "The provider of OpenID Connect refused the sign-in. Start anew.")

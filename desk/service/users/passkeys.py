@@ -26,12 +26,12 @@ from webauthn.helpers.structs import (
 )
 
 from desk.service.store.tables import OneTimeSecret, Passkey, User
-from desk.service.users.one_time import APPROVAL, PASSKEY, issue, redeem
+from desk.service.users.one_time import APPROVAL, PASSKEY, issue_secret, redeem
 
 CHALLENGE_LIFE = timedelta(minutes=5)
-LONGEST = 1_024  # letters of a credential's id
-REFUSED = (WebAuthnException, NoResultFound, ValueError, TypeError, KeyError, AttributeError)
-NAME = "Rebalancing workbench"  # of the server, as an authenticator shows it
+LONGEST_CREDENTIAL = 1_024  # letters of a credential's id
+REFUSED_BY = (WebAuthnException, NoResultFound, ValueError, TypeError, KeyError, AttributeError)
+RELYING_PARTY = "Rebalancing workbench"  # of the server, as an authenticator shows it
 VERIFIED = UserVerificationRequirement.REQUIRED  # by a finger or a PIN: a passkey stands for a password
 
 
@@ -39,7 +39,7 @@ def registration_options(session: Session, address: str, user: User, known: Sequ
     """The options for `navigator.credentials.create`. known : credentials of the user, which are not made again."""
     options = generate_registration_options(
         rp_id=_host(address),
-        rp_name=NAME,
+        rp_name=RELYING_PARTY,
         user_name=user.email,
         user_id=user.id.encode(),
         user_display_name=user.name,
@@ -48,14 +48,14 @@ def registration_options(session: Session, address: str, user: User, known: Sequ
         ),
         exclude_credentials=[PublicKeyCredentialDescriptor(base64url_to_bytes(each)) for each in known],
     )
-    issue(session, PASSKEY, CHALLENGE_LIFE, user.id, secret=bytes_to_base64url(options.challenge))
+    issue_secret(session, PASSKEY, CHALLENGE_LIFE, user.id, secret=bytes_to_base64url(options.challenge))
     return _plain(options)
 
 
 def sign_in_options(session: Session, address: str) -> dict[str, Any]:
     """The options for `navigator.credentials.get`; the authenticator knows the user."""
     options = generate_authentication_options(rp_id=_host(address), user_verification=VERIFIED)
-    issue(session, PASSKEY, CHALLENGE_LIFE, secret=bytes_to_base64url(options.challenge))
+    issue_secret(session, PASSKEY, CHALLENGE_LIFE, secret=bytes_to_base64url(options.challenge))
     return _plain(options)
 
 
@@ -67,7 +67,7 @@ def approval_options(session: Session, address: str, user: str, ticket: str) -> 
         rp_id=_host(address), allow_credentials=allowed, user_verification=VERIFIED
     )
     secret = bytes_to_base64url(options.challenge)
-    issue(session, APPROVAL, CHALLENGE_LIFE, user, content={"ticket": ticket}, secret=secret)
+    issue_secret(session, APPROVAL, CHALLENGE_LIFE, user, content={"ticket": ticket}, secret=secret)
     return _plain(options)
 
 
@@ -76,7 +76,7 @@ def confirms(session: Session, address: str, user: str, ticket: str, credential:
     try:
         challenge, expected = _expected(session, address, credential, user, APPROVAL)
         _verify(session, credential, user, expected)
-    except REFUSED:
+    except REFUSED_BY:
         return False
     return challenge.content == {"ticket": ticket}
 
@@ -86,9 +86,9 @@ def registered(session: Session, address: str, user: str, name: str, credential:
     try:
         found = verify_registration_response(**_expected(session, address, credential, user)[1])
         key = bytes_to_base64url(found.credential_id)
-        if len(key) > LONGEST or session.get(Passkey, key) is not None:
+        if len(key) > LONGEST_CREDENTIAL or session.get(Passkey, key) is not None:
             return None
-    except REFUSED:
+    except REFUSED_BY:
         return None
     public, count = found.credential_public_key, found.sign_count
     passkey = Passkey(credential=key, user=user, name=name, public_key=public, sign_count=count)
@@ -103,13 +103,13 @@ def user_of_passkey(session: Session, address: str, credential: dict[str, Any]) 
         _, expected = _expected(session, address, credential, None)
         user = session.get_one(User, base64url_to_bytes(credential["response"]["userHandle"]).decode())
         _verify(session, credential, user.id, expected)
-    except REFUSED:
+    except REFUSED_BY:
         return None
     return None if user.disabled else user
 
 
 def _verify(session: Session, credential: dict[str, Any], user: str, expected: dict[str, Any]) -> None:
-    """Raise one of `REFUSED` unless a credential is signed by a passkey of a user. expected : as of `_expected`."""
+    """Raise one of `REFUSED_BY` unless a credential is signed by a passkey of a user. expected : as of `_expected`."""
     passkey = session.get_one(Passkey, bytes_to_base64url(base64url_to_bytes(credential["id"])))
     if passkey.user != user:
         raise ValueError("the passkey is of another user")
@@ -125,7 +125,7 @@ def _expected(
 ) -> tuple[OneTimeSecret, dict[str, Any]]:
     """The challenge that a credential answers, which is used from now on, and with it the names of this server.
 
-    Raises : one of `REFUSED` for a challenge that was not given, or to another user.
+    Raises : one of `REFUSED_BY` for a challenge that was not given, or to another user.
     """
     challenge = json.loads(base64url_to_bytes(credential["response"]["clientDataJSON"]))["challenge"]
     found = redeem(session, purpose, challenge, user)

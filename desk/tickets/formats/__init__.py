@@ -10,7 +10,7 @@ from foundation.errors import ConfigError
 from foundation.files import write_whole
 
 
-class Format(NamedTuple):
+class TicketFormat(NamedTuple):
     """A format of a ticket.
 
     write   : function that gives the bytes of a file; raises ConfigError for an order that the format cannot carry.
@@ -22,19 +22,19 @@ class Format(NamedTuple):
 
 
 FORMATS = {
-    ".csv": Format(order_csv.write, order_csv.is_ours),
-    ".json": Format(ticket_json.write, ticket_json.is_ours),
-    ".parquet": Format(order_parquet.write, order_parquet.is_ours),
-    ".xlsx": Format(workbook.write, workbook.is_ours),
-    ".html": Format(printed.write, printed.is_ours),
-    ".fix": Format(fix.write, fix.is_ours),
-    ".ib.csv": Format(ib_basket.write, ib_basket.is_ours),
-    ".oms.csv": Format(oms.write, oms.is_ours),
-    ".alpaca.json": Format(alpaca.write, alpaca.is_ours),
+    ".csv": TicketFormat(order_csv.write, order_csv.is_ours),
+    ".json": TicketFormat(ticket_json.write, ticket_json.is_ours),
+    ".parquet": TicketFormat(order_parquet.write, order_parquet.is_ours),
+    ".xlsx": TicketFormat(workbook.write, workbook.is_ours),
+    ".html": TicketFormat(printed.write, printed.is_ours),
+    ".fix": TicketFormat(fix.write, fix.is_ours),
+    ".ib.csv": TicketFormat(ib_basket.write, ib_basket.is_ours),
+    ".oms.csv": TicketFormat(oms.write, oms.is_ours),
+    ".alpaca.json": TicketFormat(alpaca.write, alpaca.is_ours),
 }
 
 
-def format_of(subject: str, path: str | Path) -> Format:
+def format_of(subject: str, path: str | Path) -> TicketFormat:
     """The format that the ending of a file's name says, the longest of `FORMATS` that fits.
 
     subject : the parameter, which begins the sentence of an error.

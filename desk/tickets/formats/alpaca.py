@@ -20,7 +20,7 @@ from research.portfolio.keys.ticket import ORDER_ID
 SYMBOL = re.compile(r"[A-Za-z0-9.\-]+|[A-Z0-9]+/(?:USD|USDC|USDT|BTC)")
 PAIR_MARK = "/"  # in the symbol of a coin, BTC/USD, whose orders do not end with the day: Alpaca takes gtc or ioc
 ALPACA_CURRENCY, ALPACA_DECIMALS = "USD", 9  # of an order; of a quantity
-FIRST = re.compile(rf'\[\]\n|\[\n  \{{\n    "client_order_id": "{ORDER_ID}",\n')
+FIRST_BYTES = re.compile(rf'\[\]\n|\[\n  \{{\n    "client_order_id": "{ORDER_ID}",\n')
 
 
 def write(ticket: Ticket) -> bytes:
@@ -37,7 +37,7 @@ def write(ticket: Ticket) -> bytes:
 
 def is_ours(file: BinaryIO) -> bool:
     """True if a file holds such orders."""
-    return FIRST.match(file.read(100).decode(errors="replace")) is not None
+    return FIRST_BYTES.match(file.read(100).decode(errors="replace")) is not None
 
 
 def order_body(order: Order) -> dict[str, Any]:

@@ -15,7 +15,7 @@ from foundation.paper.cells import cell_text, number_text
 
 SOH = "\x01"
 BEGIN, SENDER, TARGET = "FIX.4.4", "REBALANCE", "BROKER"
-SIDES = {"buy": "1", "sell": "2"}
+FIX_SIDES = {"buy": "1", "sell": "2"}
 TYPES = {"market": "1", "market_on_close": "1", "limit": "2"}  # at the close is a time in force since FIX 4.3
 DAY, AT_THE_CLOSE = "0", "7"
 CURRENCY, FOREIGN_EXCHANGE = "4", "FOR"  # of Product; of SecurityType
@@ -72,7 +72,7 @@ def _entry(row: Mapping[str, Any], ticket: Ticket, time: str, *, exchange: bool)
         (456, CUSIP if cusip else ""),
         (460, CURRENCY if exchange else ""),
         (167, FOREIGN_EXCHANGE if exchange else ""),
-        (54, SIDES[row["side"]]),
+        (54, FIX_SIDES[row["side"]]),
         (60, time),
         (38, cell_text(row["quantity"])),
         (40, TYPES[row["order_type"]]),

@@ -18,13 +18,13 @@ from desk.tickets.ticket import Order, Ticket
 from foundation.paper.cells import cell_text, number_text
 from research.portfolio.keys.ticket import ORDER_ID
 
-COLUMNS = ("Action", "Quantity", "Symbol", "SecType", "Exchange", "Currency", "TimeInForce", "OrderType", "LmtPrice",
+BASKET = ("Action", "Quantity", "Symbol", "SecType", "Exchange", "Currency", "TimeInForce", "OrderType", "LmtPrice",
            "BasketTag", "Account")  # fmt: skip
-AT_ONCE = "IOC"
+IMMEDIATE_OR_CANCEL = "IOC"
 IB_TYPES = {"market": "MKT", "market_on_close": "MOC", "limit": "LMT"}
-HEADER = csv_bytes([COLUMNS])
+BASKET_HEADER = csv_bytes([BASKET])
 TAGGED = re.compile(rf".*,{ORDER_ID},[^,]*\n")
-PLAIN = re.compile(r"[A-Za-z0-9]+(?:[ ./_\-][A-Za-z0-9]+)*")
+PLAIN_SYMBOL = re.compile(r"[A-Za-z0-9]+(?:[ ./_\-][A-Za-z0-9]+)*")
 
 
 def write(ticket: Ticket) -> bytes:
@@ -34,12 +34,12 @@ def write(ticket: Ticket) -> bytes:
     """
     check_carried(ticket.by_account, "an Interactive Brokers basket", partial(_faults, ticket))
     orders = (_row(order, ticket) for order in ticket.by_account)
-    return csv_bytes([COLUMNS, *orders, *(_exchange(each) for each in ticket.fx)])
+    return csv_bytes([BASKET, *orders, *(_exchange(each) for each in ticket.fx)])
 
 
 def is_ours(file: BinaryIO) -> bool:
     """True if a file holds such a basket. Baskets of others have other tags."""
-    return begins_with(file, HEADER, TAGGED)
+    return begins_with(file, BASKET_HEADER, TAGGED)
 
 
 def _row(order: Order, ticket: Ticket) -> tuple[str, ...]:
@@ -50,7 +50,7 @@ def _row(order: Order, ticket: Ticket) -> tuple[str, ...]:
         sec_type(order, ticket),
         ticket.exchanges.get(order.asset, ticket.exchange),
         order.currency,
-        AT_ONCE if is_coin(order, ticket) else order.time_in_force,
+        IMMEDIATE_OR_CANCEL if is_coin(order, ticket) else order.time_in_force,
         IB_TYPES[order.order_type],
         cell_text(order.limit_price),
         order.client_order_id,
@@ -80,8 +80,8 @@ def _exchange(each: ExchangeOrder) -> tuple[str, ...]:
 
 def _faults(ticket: Ticket, order: Order) -> Iterable[str]:
     form = "letters and digits only, with . / _ - and single blanks between them"
-    yield from symbol_fault(order, form, PLAIN.fullmatch(order.symbol) is not None)
-    yield from account_fault(order, form, PLAIN.fullmatch(order.account or "0") is not None)
+    yield from symbol_fault(order, form, PLAIN_SYMBOL.fullmatch(order.symbol) is not None)
+    yield from account_fault(order, form, PLAIN_SYMBOL.fullmatch(order.account or "0") is not None)
     if not is_coin(order, ticket):
         return
     if order.order_type == "market_on_close":

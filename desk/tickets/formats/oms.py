@@ -18,13 +18,13 @@ from foundation.paper.cells import cell_text, no_formula, number_text
 from research.portfolio.holdings.household import decimal_sum
 from research.portfolio.keys.ticket import ORDER_ID
 
-COLUMNS = ("OrderID", "ListID", "Sequence", "PriceDate", "Portfolio", "Side", "Symbol", "ISIN", "CUSIP", "Currency",
+OMS_COLUMNS = ("OrderID", "ListID", "Sequence", "PriceDate", "Portfolio", "Side", "Symbol", "ISIN", "CUSIP", "Currency",
            "OrderQuantity", "OrderType", "TimeInForce", "LimitPrice", "SettlementDate", "AllocationAccount",
            "AllocationQuantity")  # fmt: skip
-TYPES = {"market": "MARKET", "market_on_close": "MARKET_ON_CLOSE", "limit": "LIMIT"}
-HEADER = csv_bytes([COLUMNS])
+OMS_TYPES = {"market": "MARKET", "market_on_close": "MARKET_ON_CLOSE", "limit": "LIMIT"}
+OMS_HEADER = csv_bytes([OMS_COLUMNS])
 Row = dict[str, Any]  # of `Ticket.rows`
-FIRST = re.compile(rf"{ORDER_ID},[0-9a-f]{{16}},.*\n")
+FIRST_ROW = re.compile(rf"{ORDER_ID},[0-9a-f]{{16}},.*\n")
 
 
 def write(ticket: Ticket) -> bytes:
@@ -41,12 +41,12 @@ def write(ticket: Ticket) -> bytes:
         blocks[row["side"], row["symbol"] if number < len(ticket.orders) else number] += [
             row | {name: part[name] for name in ("account", "quantity") if name in part} for part in own
         ]
-    return csv_bytes([COLUMNS, *(_cells(row, block, ticket) for block in blocks.values() for row in block)])
+    return csv_bytes([OMS_COLUMNS, *(_cells(row, block, ticket) for block in blocks.values() for row in block)])
 
 
 def is_ours(file: BinaryIO) -> bool:
     """True if a file holds such allocations."""
-    return begins_with(file, HEADER, FIRST)
+    return begins_with(file, OMS_HEADER, FIRST_ROW)
 
 
 def _cells(row: Row, block: list[Row], ticket: Ticket) -> tuple[str, ...]:
@@ -67,7 +67,7 @@ def _cells(row: Row, block: list[Row], ticket: Ticket) -> tuple[str, ...]:
         cusip_of(isin),
         row["currency"],
         number_text(decimal_sum(each["quantity"] or 0.0 for each in block)),
-        TYPES[row["order_type"]],
+        OMS_TYPES[row["order_type"]],
         row["time_in_force"],
         cell_text(row["limit_price"]),
         row["settlement_date"],

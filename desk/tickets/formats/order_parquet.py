@@ -5,7 +5,7 @@ from typing import BinaryIO, get_type_hints
 from desk.tickets.ticket import RatedOrder, Ticket
 from foundation.canonical import canonical_json
 
-KEY = b"rebalance_ticket"  # of the metadata
+METADATA_KEY = b"rebalance_ticket"  # of the metadata
 
 
 def write(ticket: Ticket) -> bytes:
@@ -17,7 +17,7 @@ def write(ticket: Ticket) -> bytes:
     rest = {name: part for name, part in ticket.document.items() if name != "orders"} | {"hash": ticket.hash}
     kinds = get_type_hints(RatedOrder)
     schema = pa.schema(
-        [(name, types[kinds[name]]) for name in ticket.columns], metadata={KEY: canonical_json(rest).encode()}
+        [(name, types[kinds[name]]) for name in ticket.columns], metadata={METADATA_KEY: canonical_json(rest).encode()}
     )
     buffer = pa.BufferOutputStream()
     pq.write_table(pa.Table.from_pylist(ticket.rows, schema=schema), buffer)
@@ -31,6 +31,6 @@ def is_ours(file: BinaryIO) -> bool:
     import pyarrow.parquet as pq
 
     try:
-        return KEY in (pq.read_schema(file).metadata or {})
+        return METADATA_KEY in (pq.read_schema(file).metadata or {})
     except pa.ArrowInvalid:
         return False

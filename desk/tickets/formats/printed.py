@@ -16,11 +16,11 @@ from research.accounting.costs import CHARGED
 from research.orders.content import DISCLAIMER, STALE, price_text
 from research.orders.tax.tax_tables import tax_words
 
-MARK = b'<meta name="generator" content="rebalance ticket">'
+META_MARK = b'<meta name="generator" content="rebalance ticket">'
 NOTES = 6  # on the page; prices come first
 FRAMED = "body { min-height: 0; margin: 4mm auto; }"  # a page in a notebook ends where its text does
 HEAD, ROW = 390, 22  # px of a page in a notebook: without its rows, and of one of them
-ORDER_TYPES = {"market": "market", "market_on_close": "market on close", "limit": "limit"}
+TYPE_WORDS = {"market": "market", "market_on_close": "market on close", "limit": "limit"}
 WIDE, INSET = 84.0, 4.0  # of the picture of an order's weights, units of its own
 
 
@@ -37,7 +37,7 @@ def write(ticket: Ticket) -> bytes:
         for title, side, total in (("Sell first", "sell", "sells"), ("Then buy", "buy", "buys"))
     ]
     page: str = templates("desk.tickets.formats").get_template("ticket.html.j2").render(
-        mark=MARK.decode(),
+        mark=META_MARK.decode(),
         ticket=ticket,
         groups=[group for group in groups if group["orders"]],
         totals=_totals(ticket),
@@ -72,7 +72,7 @@ def preview(ticket: Ticket) -> str:
 
 def is_ours(file: BinaryIO) -> bool:
     """True if a file holds such a page."""
-    return MARK in file.read(512)
+    return META_MARK in file.read(512)
 
 
 def _cells(order: Order, least: float, most: float) -> dict[str, Any]:
@@ -159,7 +159,7 @@ def _costs(ticket: Ticket) -> str:
 
 def _kind(order: Order) -> str:
     """Order type and time in force, in words."""
-    return f"{ORDER_TYPES[order.order_type]}, {order.time_in_force.lower()}"
+    return f"{TYPE_WORDS[order.order_type]}, {order.time_in_force.lower()}"
 
 
 def _by_reason(lines: Iterable[HeldLine]) -> dict[str, list[tuple[str, str, str]]]:

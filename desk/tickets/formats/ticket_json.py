@@ -4,28 +4,28 @@ import json
 from pathlib import Path
 from typing import Any, BinaryIO
 
-from desk.tickets.ticket import SCHEMA, Ticket
+from desk.tickets.ticket import TICKET_SCHEMA, Ticket
 from foundation.arguments import shown
 from foundation.canonical import content_hash
 from foundation.errors import DataError
 
-BEGIN = f'{{\n  "schema": {SCHEMA},\n  "hash": "'
-READ = [BEGIN, BEGIN.replace(f"{SCHEMA}", "1")]  # the beginnings of the versions that are read
-BESIDE = ("path", "journal")  # keys that the hash does not cover
+BEGIN = f'{{\n  "schema": {TICKET_SCHEMA},\n  "hash": "'
+BEGINNINGS = [BEGIN, BEGIN.replace(f"{TICKET_SCHEMA}", "1")]  # the beginnings of the versions that are read
+NOT_HASHED = ("path", "journal")  # keys that the hash does not cover
 
 
 def write(ticket: Ticket) -> bytes:
     """The document of the ticket, with its hash second, and then what stands beside that; UTF-8."""
-    whole = {"schema": SCHEMA, "hash": ticket.hash, **ticket.beside, **ticket.document}
+    whole = {"schema": TICKET_SCHEMA, "hash": ticket.hash, **ticket.beside, **ticket.document}
     return f"{json.dumps(whole, indent=2, ensure_ascii=False, allow_nan=False)}\n".encode()
 
 
 def is_ours(file: BinaryIO) -> bool:
     """True if a file holds a ticket."""
-    return file.read(len(BEGIN)).decode("utf-8", "replace") in READ
+    return file.read(len(BEGIN)).decode("utf-8", "replace") in BEGINNINGS
 
 
-def read_document(path: str | Path) -> dict[str, Any]:
+def read_ticket_file(path: str | Path) -> dict[str, Any]:
     """The document of a ticket, with its hash and what stands beside that, as it was written.
 
     Raises : OSError for a file that cannot be read; DataError for one that is no ticket, and for one that was changed.
@@ -36,7 +36,7 @@ def read_document(path: str | Path) -> dict[str, Any]:
     try:
         document: dict[str, Any] = json.loads(Path(path).read_bytes())
         stated = document.pop("hash")
-        beside = {key: document.pop(key) for key in BESIDE if key in document}
+        beside = {key: document.pop(key) for key in NOT_HASHED if key in document}
         found = content_hash(document)
     except ValueError as error:
         raise DataError(f"{path} was changed: it is no JSON any more ({error}). Make the list anew.") from error

@@ -17,13 +17,13 @@ if TYPE_CHECKING:
     from xlsxwriter.format import Format
     from xlsxwriter.workbook import Workbook
 
-MARK = b"rebalance ticket"  # a property of the workbook
-MONEY = ("notional", *CHARGED, "cost", "value",
+PROPERTY_MARK = b"rebalance ticket"  # a property of the workbook
+MONEY_COLUMNS = ("notional", *CHARGED, "cost", "value",
          "nav_before", "cash_before", "sells", "buys", "cash_after", "nav_after", "notional_basis", "amount",
          "basis_amount", "before", "flow", "fx", "after", "after_in_basis")  # fmt: skip
-SHAPES = {
+SHEET_SHAPES = {
     **dict.fromkeys(("limit_price", "price"), "[<1]0.00######;#,##0.00"),
-    **dict.fromkeys(MONEY, "#,##0.00"),
+    **dict.fromkeys(MONEY_COLUMNS, "#,##0.00"),
     "rate": "0.0000##########",
 }
 WIDTHS = {"asset": 16, "symbol": 12, "client_order_id": 31, "reason": 60}
@@ -36,7 +36,7 @@ def write(ticket: Ticket) -> bytes:
     buffer = io.BytesIO()
     with xlsxwriter.Workbook(buffer, BOOK_OPTIONS) as book:
         made = datetime.fromisoformat(ticket.as_of)  # of the data: the same ticket gives the same bytes
-        book.set_properties({"subject": MARK.decode(), "comments": DISCLAIMER, "created": made})
+        book.set_properties({"subject": PROPERTY_MARK.decode(), "comments": DISCLAIMER, "created": made})
         _table(book, "Orders", ticket.columns, ticket.rows[: len(ticket.orders)], ticket)
         _table(book, "Held", [f.name for f in fields(HeldLine)], [asdict(line) for line in ticket.held], ticket)
         _facts(book, ticket)
@@ -52,7 +52,7 @@ def is_ours(file: BinaryIO) -> bool:
     """True if a file holds such a workbook."""
     try:
         with zipfile.ZipFile(file) as parts:
-            return MARK in parts.read("docProps/core.xml")
+            return PROPERTY_MARK in parts.read("docProps/core.xml")
     except (zipfile.BadZipFile, KeyError):
         return False
 
@@ -86,7 +86,7 @@ def _facts(book: "Workbook", ticket: Ticket) -> None:
 
 
 def _style(book: "Workbook", title: str) -> "Format":
-    shape = "0.00 %" if title.startswith("weight") else SHAPES.get(title)
+    shape = "0.00 %" if title.startswith("weight") else SHEET_SHAPES.get(title)
     if shape:
         return book.add_format({"num_format": shape})
     return book.add_format({"text_wrap": title == "reason", "valign": "top"})

@@ -11,7 +11,7 @@ from foundation.paper.svg import SMALL, Canvas
 
 TOP, LEGEND = 48.0, 40.0  # px: above the cells, and for a scale of colours
 UPRIGHT, TURNED, LEAST_HEIGHT, CELL = 34.0, 24.0, 12.0, 84.0  # px: heights of a cell, one turned, the least; most width
-HIGHEST = 480.0  # px: height of all cells together, where that leaves each the least
+HIGHEST_MAP = 480.0  # px: height of all cells together, where that leaves each the least
 TALL = 16  # rows: a map is not turned to have more of them
 FAINT, WORDY, STRONG = 0.05, 0.55, 0.95  # strength of the weakest cell, of the strongest with and without words
 
@@ -60,7 +60,7 @@ class HeatMap:
     @property
     def high(self) -> float:
         """Height of a cell, px."""
-        return min(TURNED if self.turned else UPRIGHT, max(self.least, HIGHEST / len(self.down)))
+        return min(TURNED if self.turned else UPRIGHT, max(self.least, HIGHEST_MAP / len(self.down)))
 
     @property
     def numbers(self) -> bool:

@@ -15,7 +15,7 @@ from foundation.paper.svg import THEN, Canvas, either
 from foundation.paper.wording import NARROW_SPACE, even
 
 THIN = 0.7  # px: width of a gridline
-KINDS: dict[str, tuple[Callable[[Any], Any], Callable[[Any], Any]]] = {  # from a value to its place, and back
+SCALE_KINDS: dict[str, tuple[Callable[[Any], Any], Callable[[Any], Any]]] = {  # from a value to its place, and back
     "linear": (lambda v: v, lambda v: v),
     "days": (lambda v: v, lambda v: v),
     "log": (np.log, np.exp),
@@ -38,7 +38,7 @@ class Axis:
     @staticmethod
     def over(values: ArrayLike, margin: float = 0.06, kind: str = "linear") -> "Axis":
         """An axis that holds `values` (NaN: none), with a margin at both ends, as a fraction of their span."""
-        (to, back), found = KINDS[kind], np.asarray(values, dtype=float)
+        (to, back), found = SCALE_KINDS[kind], np.asarray(values, dtype=float)
         low, high = limits([float(to(end(found))) for end in (np.nanmin, np.nanmax)], margin)
         return Axis(float(back(low)), float(back(high)), kind)
 
@@ -50,7 +50,7 @@ class Axis:
 
     def scaled(self, values: ArrayLike) -> Array:
         """Values (k,) on the axis's own scale: their logarithms, their roots, or themselves."""
-        found: Array = KINDS[self.kind][0](np.asarray(values, dtype=float))
+        found: Array = SCALE_KINDS[self.kind][0](np.asarray(values, dtype=float))
         return found
 
     def fraction(self, values: ArrayLike) -> Array:

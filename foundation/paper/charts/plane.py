@@ -13,7 +13,7 @@ from foundation.paper.styles import LETTER
 BP = 1e4
 TINY = 12.0  # px, size of type of the points' names
 AWAY = 6.0  # px from a point to its name
-DOTS = (0, (1.0, 2.0))
+DOTTED = (0, (1.0, 2.0))
 
 Place = tuple[float, float]  # px
 
@@ -37,7 +37,7 @@ def tracking_at(loss: ArrayLike, tracking_penalty: float) -> Array:
 
 def equal_loss(panel: Panel, x: ArrayLike, y: ArrayLike) -> None:
     """A line along which the loss is the same, through (x, y), each (k,) values on the panel's axes."""
-    panel.curve(x, y, "soft", 0.7, DOTS)
+    panel.curve(x, y, "soft", 0.7, DOTTED)
 
 
 def name_points(

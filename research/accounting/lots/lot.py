@@ -50,7 +50,7 @@ class TaxRules:
 
     rate           : fraction of a long-term gain.
     short_rate     : fraction of a short-term gain.
-    lots           : order in which lots are sold (`research.accounting.lots.selection.in_order`).
+    lots           : order in which lots are sold (`research.accounting.lots.selection.in_sale_order`).
     long_after     : "year", or days; a lot that was held for longer is long-term.
     gain_budget    : most net gains that may be realised in a year, currency, or None.
     realised       : net gains of this year so far, currency.

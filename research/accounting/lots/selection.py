@@ -14,7 +14,7 @@ from research.accounting.lots.lot import LotSale, TaxLot, TaxRules
 LEFT_OVER = 1e-9  # of an order: a lot of which less is left has been sold
 
 
-def in_order(lots: Sequence[TaxLot], price: float, day: pd.Timestamp, rules: TaxRules) -> tuple[TaxLot, ...]:
+def in_sale_order(lots: Sequence[TaxLot], price: float, day: pd.Timestamp, rules: TaxRules) -> tuple[TaxLot, ...]:
     """The lots of an asset in the order in which they are sold.
 
     lots  : lots of the asset in one account.
@@ -53,10 +53,10 @@ def _places(lots: Sequence[TaxLot], price: float, day: pd.Timestamp, rules: TaxR
 
 
 def in_each_account(lots: Sequence[TaxLot], price: float, day: pd.Timestamp, rules: TaxRules) -> tuple[TaxLot, ...]:
-    """The lots of an asset in all accounts, one account after the other, each `in_order`."""
+    """The lots of an asset in all accounts, one account after the other, each `in_sale_order`."""
     accounts = dict.fromkeys(lot.account for lot in lots)
     of_accounts = ([lot for lot in lots if lot.account == account] for account in accounts)
-    return tuple(lot for some in of_accounts for lot in in_order(some, price, day, rules))
+    return tuple(lot for some in of_accounts for lot in in_sale_order(some, price, day, rules))
 
 
 class NamedLot(NamedTuple):

@@ -7,12 +7,12 @@ from foundation.arguments import check_positive, is_number, refuse
 from foundation.arrays import Array, Rows
 from foundation.dataclasses import dataclass, field, replace
 from foundation.errors import ConfigError
-from research.allocation.accuracy import ZERO
+from research.allocation.accuracy import ZERO_FROM_SOLVER
 from research.allocation.answer import Answer, Following
 from research.allocation.constraints.market_day import check_constraints
 from research.allocation.constraints.optimum import Optimum
 from research.allocation.constraints.records import Bounds, Constraints, given
-from research.allocation.estimated import EstimationSchedule, check_schedule, placed
+from research.allocation.estimated import EstimationSchedule, check_period, placed
 from research.market import Past
 
 Pairs = tuple[tuple[str, float], ...]
@@ -72,7 +72,7 @@ class Constrained(Following):
     def __post_init__(self) -> None:
         """Check the settings, and make the bounds hashable."""
         owner = type(self).__name__
-        check_schedule(owner, self.schedule)
+        check_period(owner, self.schedule)
         check_positive(**{f"periods_per_year of {owner}": self.periods_per_year})
         for name in ("lower", "upper"):
             if (bound := getattr(self, name)) is not None:
@@ -95,7 +95,7 @@ class Constrained(Following):
         check_constraints(past, self.asked)
 
 
-def answer_of(found: Optimum, lines: Rows, past: Past, asked: Constraints) -> Answer:
+def answer_of_optimum(found: Optimum, lines: Rows, past: Past, asked: Constraints) -> Answer:
     """The best weights as the answer of an allocation at the close of `past`.
 
     found : best weights (k,) of the columns `lines` (k,).
@@ -114,7 +114,7 @@ def short_notes(weights: Array, lines: Rows, past: Past, asked: Constraints) -> 
     stated = {name for name, bounds in asked.lines.items() if bounds.least is not None}
     if asked.every_line is not None and asked.every_line.least is not None:
         return ()
-    short = [past.assets[line] for line, weight in zip(lines, weights, strict=True) if weight < -ZERO]
+    short = [past.assets[line] for line, weight in zip(lines, weights, strict=True) if weight < -ZERO_FROM_SOLVER]
     return (SHORT_NOTE,) if set(short) - stated else ()
 
 

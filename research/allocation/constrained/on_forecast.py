@@ -8,7 +8,7 @@ import numpy as np
 from foundation.arrays import Array, Rows
 from foundation.dataclasses import dataclass, field, replace
 from research.allocation.answer import Answer
-from research.allocation.constrained.constrained import Constrained, answer_of
+from research.allocation.constrained.constrained import Constrained, answer_of_optimum
 from research.allocation.constraints.builder import build
 from research.allocation.constraints.limits import Limits
 from research.allocation.constraints.limits_used import DayProgramme
@@ -43,7 +43,7 @@ class OnForecast(Constrained):
     def answer(self, past: Past, previous: Array | None = None) -> Answer:
         """Weights (n,), binding limits, and the gain from one more unit of each; a year."""
         asked = self.programme(past, previous)
-        answer = answer_of(asked.best(asked.limits), lines_of(asked.moments, past), past, self.asked)
+        answer = answer_of_optimum(asked.best(asked.limits), columns_of_forecast(asked.moments, past), past, self.asked)
         return replace(answer, seen=asked.moments.seen, notes=(*asked.moments.notes, *answer.notes))
 
     def programme(self, past: Past, previous: Array | None = None) -> DayProgramme:
@@ -54,11 +54,11 @@ class OnForecast(Constrained):
 
     def limits(self, past: Past, moments: Moments, previous: Array | None = None) -> Limits:
         """The limits of the assets of a forecast of a year at the close of `past`; the target (n,) before is of all."""
-        asked, lines = self.asked, lines_of(moments, past)
+        asked, lines = self.asked, columns_of_forecast(moments, past)
         return build(asked, known_on(past, asked, lines, self.window, moments.covariance, previous))
 
 
-def lines_of(moments: Moments, past: Past) -> Rows:
+def columns_of_forecast(moments: Moments, past: Past) -> Rows:
     """(k,) columns of the assets of a forecast."""
     column = {asset: i for i, asset in enumerate(past.assets)}
     return np.array([column[asset] for asset in moments.assets])

@@ -7,12 +7,12 @@ import numpy as np
 from foundation.arrays import Array, Rows
 from foundation.dataclasses import dataclass
 from research.allocation.answer import Answer
-from research.allocation.constrained.constrained import Constrained, answer_of
+from research.allocation.constrained.constrained import Constrained, answer_of_optimum
 from research.allocation.constraints.builder import build
 from research.allocation.constraints.limits import Limits
 from research.allocation.constraints.market_day import known_on
 from research.allocation.constraints.optimum import Optimum
-from research.allocation.estimated import check_level
+from research.allocation.estimated import check_tail_level
 from research.forecast.returns import check_window, complete_returns
 from research.market import Past
 
@@ -45,7 +45,7 @@ class OnWindow(Constrained):
     def answer(self, past: Past, previous: Array | None = None) -> Answer:
         """Weights (n,) of assets with a complete window, binding limits, and the gain from one more unit of each."""
         limits, returns, lines = self.programme(past, previous)
-        return answer_of(self.found(limits, returns, past), lines, past, self.asked)
+        return answer_of_optimum(self.found(limits, returns, past), lines, past, self.asked)
 
     def programme(self, past: Past, previous: Array | None = None) -> tuple[Limits, Array, Rows]:
         """The limits of the k assets with a complete window, their returns (T, k) a period, and their columns (k,)."""
@@ -69,4 +69,4 @@ class OnTail(OnWindow):
     def __post_init__(self) -> None:
         """Check the settings."""
         super().__post_init__()
-        check_level(type(self).__name__, self.level, self.window)
+        check_tail_level(type(self).__name__, self.level, self.window)

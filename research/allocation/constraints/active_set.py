@@ -21,7 +21,7 @@ from research.allocation.constraints.roots import square_of
 
 ACTIVE_SETS = "active sets"
 NEWTON_STEPS, ON_PATH = 100, 1e-13  # a change of t of less, over t, is the last one
-EXACT = 1e-10  # by which a row, a price or the gradient may miss, over its largest term
+EXACT_ROWS = 1e-10  # by which a row, a price or the gradient may miss, over its largest term
 
 
 def by_active_sets(limits: Limits, objective: Objective, numerator: Mapping[str, Array] | None = None) -> Solved | None:
@@ -129,7 +129,7 @@ class _Day:
             for prices, below, above in ((self.multipliers, *gaps[:2]), (self.prices, *gaps[2:]))
         )
         terms = (*(gap / size for gap in gaps), wrong / largest, *idle)
-        return max(float(term.max()) for term in terms) <= EXACT
+        return max(float(term.max()) for term in terms) <= EXACT_ROWS
 
     # -- aims ------------------------------------------------------------------------------------------------------
 

@@ -21,8 +21,8 @@ from research.allocation.constraints.conic import ConeProgramme
 from research.allocation.constraints.limits import HELD_LINES, Limits
 from research.allocation.constraints.programme import Solved
 
-GAP = 1e-6  # of the value, or absolute below 1: nearer than this to the bound is the best
-NODES = 2_000  # relaxations after which the best so far is given
+BOUND_GAP = 1e-6  # of the value, or absolute below 1: nearer than this to the bound is the best
+MOST_RELAXATIONS = 2_000  # relaxations after which the best so far is given
 EXCHANGES = 500  # that are tried then
 
 
@@ -54,7 +54,7 @@ def best(programme: ConeProgramme, bounds: Mapping[int, float] | None = None) ->
     def visit(least: Array, most: Array) -> None:
         nonlocal found, value
         solved = programme.solve(bounds, (least, most))
-        if solved is None or solved.value >= value - GAP * max(1.0, abs(value)):
+        if solved is None or solved.value >= value - BOUND_GAP * max(1.0, abs(value)):
             return
         if _whole(limits, solved, held, least, most):
             found, value = solved, solved.value
@@ -65,9 +65,9 @@ def best(programme: ConeProgramme, bounds: Mapping[int, float] | None = None) ->
     if heap:
         visit(limits.least, _without_the_smallest(programme, bounds, heap[0][4], held))
     visited = 2
-    while heap and visited < NODES:
+    while heap and visited < MOST_RELAXATIONS:
         bound, _, least, most, solved = heappop(heap)
-        if bound >= value - GAP * max(1.0, abs(value)):
+        if bound >= value - BOUND_GAP * max(1.0, abs(value)):
             return Best(found)
         column = held[_undecided(solved, held, least, most)]
         for at in (1.0, 0.0):
@@ -133,7 +133,7 @@ def _exchanged(programme: ConeProgramme, bounds: Mapping[int, float] | None, sol
             least, most = limits.least.copy(), limits.most.copy()
             least[held] = most[held] = chosen
             found = programme.solve(bounds, (least, most))
-            if found is not None and found.value < solved.value - GAP * max(1.0, abs(solved.value)):
+            if found is not None and found.value < solved.value - BOUND_GAP * max(1.0, abs(solved.value)):
                 solved, improved = found, True
                 break
     return solved

@@ -14,7 +14,7 @@ from foundation.arguments import cut
 from foundation.arrays import Array
 from foundation.errors import ConfigError
 from foundation.paper.wording import percent
-from research.allocation.accuracy import ZERO
+from research.allocation.accuracy import ZERO_FROM_SOLVER
 from research.allocation.constraints.limits import (
     HELD_LINES,
     NAV,
@@ -187,7 +187,7 @@ class _Builder:
         rows = {WEIGHTS: np.vstack([-eye, eye]), HELD_LINES: np.vstack([largest * eye] * 2)}
         self.parts.append(
             Part(HELD_LINES, n, rows, np.zeros(2 * n), np.zeros(n), np.ones(n),
-                 lambda w: (np.abs(w) > ZERO).astype(np.float64), whole=True)
+                 lambda w: (np.abs(w) > ZERO_FROM_SOLVER).astype(np.float64), whole=True)
         )  # fmt: skip
         count = {HELD_LINES: np.ones((1, n))}
         for side, bound in (("least", asked.least), ("most", asked.most)):

@@ -20,7 +20,7 @@ from research.allocation.constraints.limits import WEIGHTS, Limit, Limits
 from research.allocation.constraints.programme import Elastic, Objective, Solved
 
 CONE_SOLVERS = ("Clarabel", "SCS")
-TOLERANCE = 1e-10  # of the interior-point method; below it its steps are rounding
+CONE_TOLERANCE = 1e-10  # of the interior-point method; below it its steps are rounding
 
 
 class ConeProgramme:
@@ -288,7 +288,7 @@ class ConeProgramme:
         if solver == "SCS":
             return by_scs(self._quadratic, self._cost, self._matrix, b, self._cones)
         if self._solver is None:
-            self._solver = clarabel_of(self._quadratic, self._cost, self._matrix, b, self._cones, TOLERANCE)
+            self._solver = clarabel_of(self._quadratic, self._cost, self._matrix, b, self._cones, CONE_TOLERANCE)
         else:
             self._solver.update(b=b)
         return ended_of(self._solver.solve())

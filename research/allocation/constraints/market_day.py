@@ -11,7 +11,7 @@ from research.allocation.constraints.lookup import Known
 from research.allocation.constraints.records import Constraints
 from research.market import Past
 
-FIXED = ("asset_class", "sector", "currency")
+FIXED_FACTS = ("asset_class", "sector", "currency")
 
 
 def known_on(
@@ -73,7 +73,7 @@ def _columns(past: Past, constraints: Constraints) -> dict[str, list[object]]:
     if not asked - {""}:
         return {}
     found: dict[str, list[object]] = {}
-    for name in sorted({*asked, *FIXED, *past.facts} - {""}):
+    for name in sorted({*asked, *FIXED_FACTS, *past.facts} - {""}):
         try:
             found[name] = past.fact(name).tolist()
         except DataError:  # the builder says it, beside what else is wrong

@@ -14,7 +14,7 @@ from research.allocation.constraints.optimum import of_held
 from research.allocation.constraints.programme import Elastic, Objective, Solved
 
 STEPS, STEP_TOLERANCE = 8, 1e-8  # a step of less, in weights, is the last one
-LONGEST_STEP = 1e-3  # a step of more is none towards a solution that is known to the root of a tolerance
+LONGEST_NEWTON_STEP = 1e-3  # a step of more is none towards a solution that is known to the root of a tolerance
 
 
 def by_newton(
@@ -42,7 +42,7 @@ def by_newton(
         found = ConeProgramme(limits, objective, replace(elastic, prices=prices)).solve(whole=whole)
         moved = inf if found is None else float(np.abs(found.x[:n] - weights).max())
         # At a kink, where several losses tie for the largest, there is no such step.
-        if found is None or moved > LONGEST_STEP:
+        if found is None or moved > LONGEST_NEWTON_STEP:
             return solved
         at = found
         if moved <= STEP_TOLERANCE:

@@ -11,7 +11,7 @@ import numpy as np
 
 from foundation.arrays import Array, Mask
 from foundation.dataclasses import dataclass, field, replace
-from research.allocation.accuracy import GIVES, LIMIT_TOLERANCE, RELAXED_ZERO, ROUNDING, ZERO
+from research.allocation.accuracy import GIVES, LIMIT_TOLERANCE, RELAXED_ZERO, SUM_ROUNDING, ZERO_FROM_SOLVER
 from research.allocation.answer import Binding, NotSolvedError
 from research.allocation.constraints.active_set import by_active_sets
 from research.allocation.constraints.binding import binding_of
@@ -22,7 +22,7 @@ from research.allocation.constraints.limits import HELD_LINES, WEIGHTS, Limit, L
 from research.allocation.constraints.programme import Elastic, Objective, Solved
 
 SQUARES = "squares"
-SCALE = 100.0  # of the mean variance of an asset: values are then far above the gap at which a search ends
+VARIANCE_SCALE = 100.0  # of the mean variance of an asset: values are then far above the gap at which a search ends
 INSIDE = 1e-9  # of the diagonal: so that what is left of the square stays convex
 
 
@@ -96,8 +96,8 @@ def optimum(limits: Limits, aim: Aim) -> Optimum:
     elastic = elastic_of(limits)
     solved, gap = _solved(limits, aim, elastic)
     weights = tidy(limits, weights_in(limits, solved))
-    check(limits, weights, elastic, solved)
-    prices = prices_of(limits, aim, solved)
+    _check(limits, weights, elastic, solved)
+    prices = limit_prices(limits, aim, solved)
     if elastic.pools:  # they share what gave way, to the last digit: duals of such a set are not unique
         prices = tuple(np.full(len(rows), np.nan) for rows in prices)
     ratio = aim.numerator is not None
@@ -160,15 +160,15 @@ def tidy(limits: Limits, weights: Array) -> Array:
     What is missing to the sum, or too much, is spread over the room to the bounds; it is a solver's rounding.
     """
     least, most = limits.of_lines
-    found = np.clip(np.where(np.abs(weights) <= ZERO, 0.0, weights), least, most)
+    found = np.clip(np.where(np.abs(weights) <= ZERO_FROM_SOLVER, 0.0, weights), least, most)
     net = [limit.bound for limit in limits.limits if limit.key == "net" and limit.equation and limit.hard]
     missing = net[0] - float(found.sum()) if net else 0.0
     room = np.where(found == 0.0, 0.0, np.minimum(most - found if missing > 0.0 else found - least, 1.0))
     total = float(room.sum())
-    return found + missing * room / total if 0.0 < abs(missing) <= ROUNDING and total > 0.0 else found
+    return found + missing * room / total if 0.0 < abs(missing) <= SUM_ROUNDING and total > 0.0 else found
 
 
-def check(limits: Limits, weights: Array, elastic: Elastic, solved: Solved) -> None:
+def _check(limits: Limits, weights: Array, elastic: Elastic, solved: Solved) -> None:
     """Raise NotSolvedError for weights outside a limit that was to be kept."""
     free = {*elastic.prices, *(k for places, _ in elastic.pools for k in places)}
     outside = limits.outside(weights)
@@ -190,7 +190,7 @@ def of_held(limits: Limits, solved: Solved) -> tuple[Array, Array] | None:
     return np.where(limits.whole, x, limits.least), np.where(limits.whole, x, limits.most)
 
 
-def prices_of(limits: Limits, aim: Aim, solved: Solved) -> tuple[Array, ...]:
+def limit_prices(limits: Limits, aim: Aim, solved: Solved) -> tuple[Array, ...]:
     """For each limit, the gain of the aim per unit that each of its rows is widened, with the same assets held."""
     times = 1.0 if aim.numerator is None else solved.scale / solved.value**2  # of 1 / value, all bounds times the scale
     held = held_in(limits, solved.x)
@@ -273,7 +273,7 @@ def perspective(limits: Limits, objective: Objective) -> Perspective | None:
         return None
     smallest = float(np.linalg.eigvalsh(square / np.outer(deviations, deviations))[0])
     diagonal = max(smallest - INSIDE, 0.0) * deviations**2
-    scale = SCALE / float(np.diag(square).mean())
+    scale = VARIANCE_SCALE / float(np.diag(square).mean())
     linear = {SQUARES: 0.5 * scale * diagonal}
     if objective.centre is not None:
         linear[WEIGHTS] = -scale * root.T @ objective.centre

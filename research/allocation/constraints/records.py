@@ -48,7 +48,7 @@ def given(record: object) -> str:
 Where = Mapping[str, str | tuple[str, ...]]
 
 FORBID: dict[str, str] = {"extra": "forbid"}
-PERCENT = {"volatility": 2.0, "tracking_error": 0.99, "cvar": 0.99}  # a limit past it is one in per cent
+AS_PERCENT = {"volatility": 2.0, "tracking_error": 0.99, "cvar": 0.99}  # a limit past it is one in per cent
 PRICE = "what a unit outside of it costs"
 
 
@@ -354,7 +354,7 @@ class Constraints:
         names = ("every_line", "turnover", "volatility", "tracking_error", "cvar")
         limits = {name: getattr(self, name) for name in names}
         for name, limit in {**limits, **lines, **groups}.items():
-            most = PERCENT.get(name, 2.0 * held)
+            most = AS_PERCENT.get(name, 2.0 * held)
             for side in ("least", "most"):
                 value = getattr(limit, side, None)
                 if value is not None and abs(value) > most:

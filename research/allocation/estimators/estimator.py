@@ -226,7 +226,7 @@ def _stand_in(fitted: Any, names: Sequence[str]) -> tuple[str, str, str]:
 
 
 Weights = Mapping[str, float] | pd.Series | Array
-FORMS = "a mapping or a Series by name, or one number a column"
+WEIGHT_FORMS = "a mapping or a Series by name, or one number a column"
 
 
 @dataclass(frozen=True, repr=False)
@@ -294,12 +294,12 @@ def weights_in_order(found: object, names: Sequence[str], where: str) -> Array:
             )
         found = [given.get(name, 0.0) for name in names]
     try:
-        weights = floats("weights are", found, FORMS)
+        weights = floats("weights are", found, WEIGHT_FORMS)
     except ConfigError as error:
-        raise PolicyError(f"{where} gave {shown(found)}. Return {FORMS}, each a fraction of NAV.") from error
+        raise PolicyError(f"{where} gave {shown(found)}. Return {WEIGHT_FORMS}, each a fraction of NAV.") from error
     if weights.shape != (len(names),):
         raise PolicyError(
             f"{where} gave weights of shape {weights.shape} for {len(names)} assets, {', '.join(names)}. "
-            f"Return {FORMS}."
+            f"Return {WEIGHT_FORMS}."
         )
     return np.asarray(weights)

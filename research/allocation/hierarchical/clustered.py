@@ -28,16 +28,16 @@ from foundation.dataclasses import dataclass
 from foundation.solvers.cone_programme import SOLVED, by_clarabel
 from research.allocation.answer import NotSolvedError
 from research.allocation.hierarchical.clusters import Clusters, check_clusters, clusters_of
-from research.allocation.hierarchical.model import Estimate, Model, check_inverse
+from research.allocation.hierarchical.model import HierarchicalEstimate, HierarchicalModel, check_inverse
 from research.allocation.hierarchical.risks import parities
 from research.allocation.hierarchical.settings import HIERARCHICAL_RISKS, Linkage, Risk
 
 Objective = Literal["minimum_variance", "inverse_variance", "equal"]
-OBJECTIVES: tuple[Objective, ...] = ("minimum_variance", "inverse_variance", "equal")
+CLUSTER_OBJECTIVES: tuple[Objective, ...] = ("minimum_variance", "inverse_variance", "equal")
 
 
 @dataclass(frozen=True, repr=False)
-class NCO(Model):
+class NCO(HierarchicalModel):
     """Nested clustered optimisation, long only.
 
     inner    : portfolio of each cluster: "minimum_variance", "inverse_variance" or "equal".
@@ -58,11 +58,11 @@ class NCO(Model):
     def __post_init__(self) -> None:
         """Check the settings."""
         super().__post_init__()
-        one_of("inner of NCO is", self.inner, OBJECTIVES)
-        one_of("outer of NCO is", self.outer, OBJECTIVES)
+        one_of("inner of NCO is", self.inner, CLUSTER_OBJECTIVES)
+        one_of("outer of NCO is", self.outer, CLUSTER_OBJECTIVES)
         check_clusters("NCO", self.clusters)
 
-    def weights(self, estimate: Estimate) -> Array:
+    def weights(self, estimate: HierarchicalEstimate) -> Array:
         """(k,) weights of an estimate, not negative, with sum one, before constraints."""
         if "minimum_variance" in (self.inner, self.outer):
             check_inverse("NCO", estimate)
@@ -83,8 +83,8 @@ def _optimal(objective: Objective, cov: Array) -> Array:
     return inverse / inverse.sum()
 
 
-TIGHT = 1e-12  # gap and feasibility, in units of the problem: as it comes, weights are good to 1e-4 only
-ZERO_WEIGHT = 1e-7  # a weight below it is zero in the solution of the solver, or very near
+TIGHT_GAP = 1e-12  # gap and feasibility, in units of the problem: as it comes, weights are good to 1e-4 only
+ZERO_OF_SOLVER = 1e-7  # a weight below it is zero in the solution of the solver, or very near
 
 
 def least_variance(cov: Array) -> Array:
@@ -97,7 +97,7 @@ def least_variance(cov: Array) -> Array:
     k = len(cov)
     scaled = cov / np.diag(cov).mean()
     found = _solved(scaled)
-    held = found > ZERO_WEIGHT
+    held = found > ZERO_OF_SOLVER
     exact = np.zeros(k)
     exact[held] = np.linalg.solve(scaled[np.ix_(held, held)], np.ones(held.sum()))
     exact /= exact.sum()
@@ -113,14 +113,14 @@ def _solved(cov: Array) -> Array:
     k = len(cov)
     rows, ends = csc_matrix(np.vstack([np.ones(k), -np.eye(k)])), np.append(1.0, np.zeros(k))
     cones = [("zero", 1), ("positive", k)]
-    ended = by_clarabel(csc_matrix(np.triu(cov)), np.zeros(k), rows, ends, cones, TIGHT)
+    ended = by_clarabel(csc_matrix(np.triu(cov)), np.zeros(k), rows, ends, cones, TIGHT_GAP)
     if ended.status not in SOLVED:
         raise NotSolvedError(f"Clarabel ends with status {ended.status} on the least variance of {k} assets")
     return ended.v
 
 
 @dataclass(frozen=True, repr=False)
-class HERC(Model):
+class HERC(HierarchicalModel):
     """Hierarchical equal risk contribution.
 
     risk     : measure that clusters and assets divide weight by, one of `HIERARCHICAL_RISKS`.
@@ -141,7 +141,7 @@ class HERC(Model):
         one_of("risk of HERC is", self.risk, HIERARCHICAL_RISKS)
         check_clusters("HERC", self.clusters)
 
-    def weights(self, estimate: Estimate) -> Array:
+    def weights(self, estimate: HierarchicalEstimate) -> Array:
         """(k,) positive weights of an estimate, with sum one, before constraints."""
         tree = estimate.tree
         k, nodes = len(tree.columns), clusters_of(tree, self.clusters)

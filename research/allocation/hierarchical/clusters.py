@@ -18,7 +18,7 @@ from research.allocation.hierarchical.tree import Tree
 
 Clusters = int | Literal["gap", "silhouette"]
 CRITERIA = ("gap", "silhouette")
-DECIMALS = 12  # of a criterion: numbers of clusters that differ by less tie, and the smaller one is taken
+CRITERION_DECIMALS = 12  # of a criterion: numbers of clusters that differ by less tie, and the smaller one is taken
 
 
 def check_clusters(owner: str, clusters: object) -> None:
@@ -43,7 +43,7 @@ def _by_gap(tree: Tree) -> int:
     most = min(n, max(8, round(n**0.5)))
     within = np.array([sum(_mean_distance(tree, node) for node in tree.cut(k)) for k in range(1, most + 1)])
     gaps = within[2:] + within[:-2] - 2.0 * within[1:-1]
-    return int(np.argmax(np.round(gaps, DECIMALS))) + 2
+    return int(np.argmax(np.round(gaps, CRITERION_DECIMALS))) + 2
 
 
 def _by_silhouette(tree: Tree) -> int:
@@ -56,7 +56,7 @@ def _by_silhouette(tree: Tree) -> int:
     between = squareform(pdist(tree.apart))
     scores = [silhouettes(between, [_numbers(tree, node) for node in tree.cut(k)]) for k in tried]
     quality = [float(score.mean() / score.std()) if score.std() > 0.0 else 0.0 for score in scores]
-    return tried[int(np.argmax(np.round(quality, DECIMALS)))]
+    return tried[int(np.argmax(np.round(quality, CRITERION_DECIMALS)))]
 
 
 def silhouettes(apart: Array, clusters: list[Rows]) -> Array:

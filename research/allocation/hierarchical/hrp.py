@@ -35,7 +35,7 @@ from foundation.arrays import Array, Rows
 from foundation.dataclasses import dataclass
 from foundation.errors import DataError
 from foundation.tolerances import COVARIANCE
-from research.allocation.hierarchical.model import Estimate, Model, check_inverse
+from research.allocation.hierarchical.model import HierarchicalEstimate, HierarchicalModel, check_inverse
 from research.allocation.hierarchical.risks import parities
 from research.allocation.hierarchical.settings import HIERARCHICAL_RISKS, Distance, Linkage, Order, Risk, check_tree
 from research.allocation.hierarchical.tree import tree_of
@@ -44,7 +44,7 @@ OF_COVARIANCE = ("correlation", "columns", "absolute_correlation")  # distances 
 
 
 @dataclass(frozen=True, repr=False)
-class HRP(Model):
+class HRP(HierarchicalModel):
     """Hierarchical risk parity: weights by recursive bisection of assets in quasi-diagonal order.
 
     risk   : measure by which halves take weight, one of `HIERARCHICAL_RISKS`.
@@ -60,7 +60,7 @@ class HRP(Model):
         super().__post_init__()
         one_of("risk of HRP is", self.risk, HIERARCHICAL_RISKS)
 
-    def weights(self, estimate: Estimate) -> Array:
+    def weights(self, estimate: HierarchicalEstimate) -> Array:
         """(k,) positive weights of an estimate, with sum one, before constraints."""
         order = estimate.tree.order
         if self.risk == "variance":
@@ -124,12 +124,12 @@ def _check_covariance(cov: Array) -> None:
         raise DataError(f"variance of column {line} for HRP is {variance[line]:g}. Leave out what does not vary.")
 
 
-STEP = 0.1  # of gamma, at most, between two variances that are compared
+GAMMA_STEP = 0.1  # of gamma, at most, between two variances that are compared
 GAMMA_TOLERANCE = 1e-3  # of the gamma at which the variance is least
 
 
 @dataclass(frozen=True, repr=False)
-class Schur(Model):
+class Schur(HierarchicalModel):
     """Schur complementary allocation.
 
     gamma  : fraction of the covariance between halves that counts, 0 (HRP) to 1; less is taken where more would add
@@ -150,7 +150,7 @@ class Schur(Model):
         if not is_number(self.gamma) or not 0.0 <= self.gamma <= 1.0:
             refuse("gamma of Schur is", self.gamma, "give a share from 0 to 1, such as 0.5.")
 
-    def weights(self, estimate: Estimate) -> Array:
+    def weights(self, estimate: HierarchicalEstimate) -> Array:
         """(k,) positive weights of an estimate, with sum one, before constraints."""
         if self.gamma > 0.0:
             check_inverse("Schur", estimate)
@@ -166,7 +166,7 @@ def schur_weights(cov: Array, order: Rows, gamma: float) -> tuple[Array, float]:
     """
     best, taken = _bisected(cov, order, 0.0), 0.0
     assert best is not None, "variances are positive"
-    steps = np.linspace(0.0, gamma, int(np.ceil(gamma / STEP)) + 1) if gamma else np.zeros(1)
+    steps = np.linspace(0.0, gamma, int(np.ceil(gamma / GAMMA_STEP)) + 1) if gamma else np.zeros(1)
     least = best @ cov @ best
     for t, tried in enumerate(steps[1:], start=1):
         found = _bisected(cov, order, tried)

@@ -12,7 +12,9 @@ import numpy as np
 from foundation.arrays import Array, Floats, Mask, Rows
 from foundation.compiled import compiled, linked
 
-ROUNDED = 1.0 + 2.0**-20  # lengths whose ratio is larger keep their order when they are rounded to single precision
+LENGTH_RATIO = (
+    1.0 + 2.0**-20
+)  # lengths whose ratio is larger keep their order when they are rounded to single precision
 
 
 @linked
@@ -147,7 +149,7 @@ def _shortest(u: int, w: int, left: tuple[int, int], right: tuple[int, int], lis
     bound, least = np.inf, np.float32(np.inf)
     for k in range(right[0], right[1]):
         bound = min(bound, reach[k] + length[w, k])
-    bound *= ROUNDED
+    bound *= LENGTH_RATIO
     for k in range(right[0], right[1]):
         if reach[k] + length[w, k] <= bound:
             for m in range(left[0], left[1]):

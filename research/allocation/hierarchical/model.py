@@ -35,7 +35,7 @@ from foundation.dataclasses import dataclass, replace
 from foundation.errors import DataError
 from foundation.tolerances import EIGENVALUE, RETURNS
 from research.allocation.answer import Answer
-from research.allocation.constrained.constrained import answer_of
+from research.allocation.constrained.constrained import answer_of_optimum
 from research.allocation.constraints.branch import best
 from research.allocation.constraints.builder import build
 from research.allocation.constraints.conic import ConeProgramme
@@ -54,12 +54,12 @@ from research.market import Past
 from research.market.calendars import last_of
 
 ZERO_WEIGHT = 1e-9  # of NAV: a weight below it is none
-UNIT = "relative distance from the weights of the tree"
+DISTANCE_UNIT = "relative distance from the weights of the tree"
 NONE = Constraints()
 
 
 @dataclass(frozen=True, eq=False)
-class Estimate:
+class HierarchicalEstimate:
     """Returns, covariance and tree of the k assets with a complete window.
 
     past    : all that is known.
@@ -83,7 +83,7 @@ class Estimate:
         return tuple(self.past.assets[line] for line in self.lines)
 
 
-def estimated(settings: Hierarchical, past: Past) -> Estimate:
+def estimated(settings: Hierarchical, past: Past) -> HierarchicalEstimate:
     """The estimate of an allocation with these settings on the last day of the past."""
     returns, lines = complete_returns(past, settings.window)
     cov = covariance(settings.covariance, returns, settings.half_life)
@@ -92,11 +92,11 @@ def estimated(settings: Hierarchical, past: Past) -> Estimate:
     columns = np.argsort(_ranks(past.assets)[lines]) if optimal else np.arange(len(lines))
     if settings.recluster is None and settings.memory == 0.0:
         tree = tree_of(returns, cov, columns, settings.distance, settings.linkage, optimal)
-        return Estimate(past, lines, returns, cov, tree, past.t)
-    return Estimate(past, lines, returns, cov, *remembered_tree(settings, past, lines, columns))
+        return HierarchicalEstimate(past, lines, returns, cov, tree, past.t)
+    return HierarchicalEstimate(past, lines, returns, cov, *remembered_tree(settings, past, lines, columns))
 
 
-def check_inverse(owner: str, estimate: Estimate) -> None:
+def check_inverse(owner: str, estimate: HierarchicalEstimate) -> None:
     """Raise DataError for a covariance without an inverse, naming the assets and how to mend it."""
     from research.risk.simulation.covariances import least_eigenvalue
 
@@ -118,7 +118,7 @@ def _ranks(assets: tuple[str, ...]) -> Rows:
     return np.argsort(np.argsort(np.array(assets)))
 
 
-FORGOTTEN = 1e-3  # of the weight of all distances
+FORGOTTEN_WEIGHT = 1e-3  # of the weight of all distances
 
 
 def clustering_rows(settings: Hierarchical, past: Past, lines: Rows) -> list[int]:
@@ -129,7 +129,7 @@ def clustering_rows(settings: Hierarchical, past: Past, lines: Rows) -> list[int
     every = settings.recluster or (settings.schedule if settings.memory else None)
     if every is None:
         return [past.t]
-    most = 1 if settings.memory == 0.0 else 1 + ceil(log(FORGOTTEN) / log(settings.memory))
+    most = 1 if settings.memory == 0.0 else 1 + ceil(log(FORGOTTEN_WEIGHT) / log(settings.memory))
     scheduled = np.flatnonzero(last_of(past.days, every, past.calendar))[::-1].tolist()
     if settings.recluster is None or not scheduled or not _complete(settings, past, lines, scheduled[0]):
         scheduled = [past.t, *(row for row in scheduled if row < past.t)]
@@ -237,11 +237,11 @@ class Hierarchy:
 
 
 @dataclass(frozen=True, repr=False)
-class Model(Hierarchical):
+class HierarchicalModel(Hierarchical):
     """A hierarchical allocation: (k,) weights before they were brought within the constraints."""
 
     @abstractmethod
-    def weights(self, estimate: Estimate) -> Array:
+    def weights(self, estimate: HierarchicalEstimate) -> Array:
         """(k,) weights of an estimate before constraints: not negative, with sum one."""
 
     def answer(self, past: Past, previous: Array | None = None) -> Answer:
@@ -252,7 +252,7 @@ class Model(Hierarchical):
         estimate = estimated(self, past)
         return self._within(self.weights(estimate), estimate, previous)
 
-    def _within(self, weights: Array, estimate: Estimate, previous: Array | None) -> Answer:
+    def _within(self, weights: Array, estimate: HierarchicalEstimate, previous: Array | None) -> Answer:
         """The answer with the nearest weights that keep the constraints, of weights (k,) of the tree."""
         past, lines, asked = estimate.past, estimate.lines, self.asked
         if asked == NONE:
@@ -261,7 +261,7 @@ class Model(Hierarchical):
         found = nearest(weights, limits)
         if found is None:
             return Answer(placed(weights, lines, past), past.date, notes=limits.notes)
-        return answer_of(found, lines, past, asked)
+        return answer_of_optimum(found, lines, past, asked)
 
     def hierarchy(self, past: Past, previous: Array | None = None) -> Hierarchy:
         """The tree, the clusters and the shares of risk behind the target; `previous` is the target (n,) before."""
@@ -302,7 +302,7 @@ def nearest(weights: Array, limits: Limits) -> Optimum | None:
     if none.any() and best(ConeProgramme(least := _at_least(limits, none), Objective())).point is not None:
         limits = least
     size = np.where(none, 1.0 / len(weights), weights)
-    found = optimum(limits, Aim(Objective({WEIGHTS: -2.0 * weights / size}, np.diag(2.0 / size)), UNIT))
+    found = optimum(limits, Aim(Objective({WEIGHTS: -2.0 * weights / size}, np.diag(2.0 / size)), DISTANCE_UNIT))
     distance = float(((found.weights - weights) ** 2 / size).sum())
     # The gain of a wider limit is not said: a distance is nobody's gain. An asset at zero is not kept from being short.
     stated = {limit.key for limit in limits.limits if limit.key and not _long_only(limit)}

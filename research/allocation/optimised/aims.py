@@ -13,7 +13,7 @@ from research.allocation.constraints.optimum import Aim
 from research.allocation.constraints.programme import Objective
 from research.allocation.constraints.risk_limits import risk_limit
 from research.allocation.constraints.roots import Root, norm_of, square_of
-from research.allocation.risk_based.risks import Risk, volatility
+from research.allocation.risk_based.risks import Risk, volatility_risk
 
 AimName = Literal["minimum_volatility", "maximum_sharpe", "utility", "target_return", "target_risk", "robust_utility"]
 AIMS: tuple[AimName, ...] = get_args(AimName)
@@ -24,7 +24,7 @@ def minimum_volatility(root: Array | Root) -> Aim:
 
     root : (r, n) with root' root = covariance a year.
     """
-    return volatility(root).aim
+    return volatility_risk(root).aim
 
 
 def maximum_sharpe(mean: Array, root: Array | Root, cash: float) -> Aim:
@@ -34,7 +34,7 @@ def maximum_sharpe(mean: Array, root: Array | Root, cash: float) -> Aim:
     root : (r, n) with root' root = covariance a year.
     cash : return a year of cash.
     """
-    return maximum_ratio(volatility(root), mean, cash, "Sharpe ratio")
+    return maximum_ratio(volatility_risk(root), mean, cash, "Sharpe ratio")
 
 
 def maximum_ratio(risk: Risk, mean: Array, cash: float, unit: str) -> Aim:

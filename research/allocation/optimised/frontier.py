@@ -15,12 +15,12 @@ from research.allocation.constraints.binding import binding_of
 from research.allocation.constraints.branch import best
 from research.allocation.constraints.conic import ConeProgramme
 from research.allocation.constraints.limits import Limits
-from research.allocation.constraints.optimum import elastic_of, of_held, optimum, prices_of, tidy, weights_in
+from research.allocation.constraints.optimum import elastic_of, limit_prices, of_held, optimum, tidy, weights_in
 from research.allocation.constraints.programme import Solved
 from research.allocation.optimised.aims import maximum_return, return_limit
 from research.allocation.risk_based.risks import Risk
 
-INSIDE = 1e-7  # of the frontier's span of returns: the last point is so far below the largest return
+INSIDE_SPAN = 1e-7  # of the frontier's span of returns: the last point is so far below the largest return
 
 
 @dataclass(frozen=True, eq=False)
@@ -88,7 +88,7 @@ def frontier(limits: Limits, mean: Array, risk: Risk, points: int = 50) -> Front
     least_risky = optimum(limits, aim).weights
     last = optimum(limits, maximum_return(mean)).weights
     low, high = float(mean @ least_risky), float(mean @ last)
-    targets = np.linspace(low, max(high - INSIDE * (high - low), low), points)
+    targets = np.linspace(low, max(high - INSIDE_SPAN * (high - low), low), points)
     with_parts = replace(limits, parts=(*limits.parts, *risk.parts))
     with_target = with_parts.with_limits([*limits.limits, return_limit(mean, low)])
     place, elastic = len(limits.limits), elastic_of(limits)
@@ -102,7 +102,7 @@ def frontier(limits: Limits, mean: Array, risk: Risk, points: int = 50) -> Front
             found = _by_cones(programme(), with_target, place, target, sharpen=aim.sharpened is None)
             found = found if aim.sharpened is None else aim.sharpened(asked, elastic, found)
         weights.append(tidy(limits, weights_in(limits, found)))
-        prices = prices_of(limits, aim, replace(found, duals=found.duals[:place]))
+        prices = limit_prices(limits, aim, replace(found, duals=found.duals[:place]))
         binding.append(binding_of(limits, weights[-1], prices, aim.unit, aim.smaller))
     table = np.array(weights)
     risks = np.array([risk.value(row) for row in table])

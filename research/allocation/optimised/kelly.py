@@ -48,7 +48,7 @@ def largest_growth(limits: Limits, returns: Array, cash: Array, periods_per_year
     Raises  : as `optimum`.
     """
     excess, year = returns - cash[:, None], periods_per_year
-    part = log_growth(excess, 1.0 + cash)
+    part = _log_growth(excess, 1.0 + cash)
     objective = Objective({GROWTH: np.append(0.0, np.full(len(cash), -year / len(cash)))})
 
     def loss(weights: Array) -> float:
@@ -62,7 +62,7 @@ def largest_growth(limits: Limits, returns: Array, cash: Array, periods_per_year
     return optimum(limits, Aim(objective, "log growth a year", sign=-1.0, parts=(part,), sharpened=sharpened))
 
 
-def log_growth(excess: Array, cash: Array) -> Part:
+def _log_growth(excess: Array, cash: Array) -> Part:
     """One, and at most the logarithm of cash + excess · weights in each period.
 
     excess : (T, n) returns over cash, a period.

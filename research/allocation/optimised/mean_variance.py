@@ -28,7 +28,7 @@ from research.allocation.optimised.aims import (
     volatility_limit,
 )  # fmt: skip
 from research.allocation.optimised.frontier import Frontier, frontier
-from research.allocation.risk_based.risks import volatility
+from research.allocation.risk_based.risks import volatility_risk
 from research.forecast import Estimated, Moments
 from research.market import Past
 
@@ -84,7 +84,7 @@ class MeanVariance(OnForecast):
     def frontier(self, past: Past, points: int = 50, previous: Array | None = None) -> Frontier:
         """The frontier of this forecast under these constraints, at the close of `past`."""
         asked = self.programme(past, previous)
-        return frontier(asked.limits, asked.moments.mean, volatility(root_of_moments(asked.moments)), points)
+        return frontier(asked.limits, asked.moments.mean, volatility_risk(root_of_moments(asked.moments)), points)
 
     @property
     def unlimited(self) -> "MeanVariance":

@@ -11,7 +11,7 @@ from foundation.errors import ConfigError
 from research.allocation.allocation import Allocation
 from research.allocation.answer import Answer, Following, NotSolvedError
 from research.allocation.constrained.constrained import short_notes
-from research.allocation.constrained.on_forecast import lines_of, root_of_moments
+from research.allocation.constrained.on_forecast import columns_of_forecast, root_of_moments
 from research.allocation.constraints.optimum import Optimum, exceeded
 from research.allocation.estimated import placed
 from research.allocation.optimised.mean_variance import MeanVariance
@@ -70,7 +70,7 @@ class Resampled(Wrapper, Following):
         moments = seen_until(past, held.forecast.predict(past), held.forecast).over(held.periods_per_year)
         limits, cash = held.limits(past, moments, previous), held.cash(past)
         found, failed = [], []
-        for sample in samples(moments, held.window, held.periods_per_year, self.draws, self.seed):
+        for sample in sampled_moments(moments, held.window, held.periods_per_year, self.draws, self.seed):
             try:
                 found.append(held.best(limits, sample, cash))
             except NotSolvedError as error:
@@ -80,7 +80,7 @@ class Resampled(Wrapper, Following):
         weights = np.mean([one.weights for one in found], axis=0)
         notes = (f"{len(failed)} of {self.draws} samples had no solution ({failed[0]}).",) if failed else ()
         solver, status, why = _solved(found)
-        lines = lines_of(moments, past)
+        lines = columns_of_forecast(moments, past)
         return Answer(
             placed(weights, lines, past), moments.seen, solver, status, "volatility a year",
             float(np.sqrt(weights @ moments.covariance @ weights)), why=why,
@@ -99,7 +99,7 @@ def _solved(found: Sequence[Optimum]) -> tuple[str, str, str]:
     )
 
 
-def samples(moments: Moments, window: int, periods_per_year: float, draws: int, seed: int) -> list[Moments]:
+def sampled_moments(moments: Moments, window: int, periods_per_year: float, draws: int, seed: int) -> list[Moments]:
     """Moments a year of samples of a normal law, which do not depend on the order of the assets.
 
     moments          : moments a year, of k assets.

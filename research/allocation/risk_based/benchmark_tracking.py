@@ -18,7 +18,7 @@ from research.forecast import Moments
 from research.forecast.views.equilibrium import weights_present
 from research.market import Past
 
-UNIT = "tracking error a year"
+TRACKING_UNIT = "tracking error a year"
 
 
 @dataclass(frozen=True, repr=False)
@@ -70,9 +70,9 @@ class BenchmarkTracking(OnForecast):
         """The weights (k,) within limits, for a forecast of a year."""
         benchmark, notes = self._weights(moments, past)
         if limits.outside(benchmark).max(initial=0.0) <= LIMIT_TOLERANCE:
-            return Optimum(benchmark, 0.0, UNIT, "", "", notes=(*limits.notes, *notes))
+            return Optimum(benchmark, 0.0, TRACKING_UNIT, "", "", notes=(*limits.notes, *notes))
         root = root_of_moments(moments)
-        found = optimum(limits, Aim(Objective(norm={WEIGHTS: root}, centre=root @ benchmark), UNIT))
+        found = optimum(limits, Aim(Objective(norm={WEIGHTS: root}, centre=root @ benchmark), TRACKING_UNIT))
         return replace(found, notes=(*found.notes, *notes))
 
     @property

@@ -12,7 +12,7 @@ import numpy as np
 from foundation.arrays import Array
 from foundation.compiled import compiled
 
-SWEEPS = 10_000
+DESCENT_SWEEPS = 10_000
 MET = 1e-14  # change of a weight in a sweep, over the weight: less is rounding
 
 
@@ -30,7 +30,7 @@ def of_budgets(covariance: Array, budgets: Array) -> Array:
     for i in range(n):
         for j in range(n):
             marginal[j] += v[i] * covariance[i, j]
-    for _ in range(SWEEPS):
+    for _ in range(DESCENT_SWEEPS):
         moved = 0.0
         for i in range(n):
             others, own = marginal[i] - covariance[i, i] * v[i], covariance[i, i]

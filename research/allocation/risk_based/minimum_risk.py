@@ -19,7 +19,7 @@ from research.allocation.optimised.frontier import Frontier, frontier
 from research.allocation.risk_based.risks import MINIMISED_RISKS, RiskName, risk_of
 from research.market import Past
 
-NONE = 1e-9  # a period: less than this is no risk
+LEAST_RISK = 1e-9  # a period: less than this is no risk
 DOUBTED = 1e-6  # a period or a year: of the largest ratio a programme gives such a risk for none
 
 
@@ -48,7 +48,7 @@ class MinimumRisk(OnTail):
         check_length(type(self).__name__, returns, limits.assets)
         risk = risk_of(self.risk, returns, self.level, self.periods_per_year)
         found = optimum(limits, risk.aim)
-        if found.value <= NONE:
+        if found.value <= LEAST_RISK:
             raise NotSolvedError(
                 f"weights within the limits have no loss in the {self.window} sessions: the least {risk.unit} is "
                 f"{found.value:.3g}, which does not say what is risky. Give a longer window, or exclude assets that "

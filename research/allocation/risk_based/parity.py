@@ -17,7 +17,7 @@ import numpy as np
 
 from foundation.arguments import cut
 from foundation.arrays import Array, Mask
-from research.allocation.accuracy import ZERO
+from research.allocation.accuracy import ZERO_FROM_SOLVER
 from research.allocation.answer import NotSolvedError
 from research.allocation.constraints.branch import best
 from research.allocation.constraints.conic import ConeProgramme
@@ -78,7 +78,7 @@ def _without_limits(limits: Limits, budgets: Array, risk: Risk, unit: str) -> Op
     if not v.all():
         return None
     weights[held] = v * (net[0] / v.sum())
-    if limits.outside(weights).max(initial=0.0) > ZERO:
+    if limits.outside(weights).max(initial=0.0) > ZERO_FROM_SOLVER:
         return None
     deviation = float(np.sqrt(weights[held] @ covariance @ weights[held]))
     mean = float(np.exp(budgets[held] @ np.log(weights[held] / budgets[held])))

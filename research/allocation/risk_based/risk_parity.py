@@ -20,13 +20,13 @@ from research.allocation.constraints.roots import Root
 from research.allocation.estimated import check_length
 from research.allocation.optimised.aims import return_limit
 from research.allocation.risk_based.parity import largest_smallest, parity
-from research.allocation.risk_based.risks import risk_of, volatility
+from research.allocation.risk_based.risks import risk_of, volatility_risk
 from research.forecast import Moments
 from research.market import Past
 
 Budgets = Mapping[str, float] | tuple[tuple[str, float], ...]
 
-ALL = 1.0 - 1e-9  # of the risk: what is left is rounding
+WHOLE_RISK = 1.0 - 1e-9  # of the risk: what is left is rounding
 
 
 class Budgeted(Constrained):
@@ -43,7 +43,7 @@ class Budgeted(Constrained):
                 raise ConfigError(
                     f"budgets of {owner} for {name} is {shown(share)}: give a share of the risk above 0, such as 0.25."
                 )
-        if (total := sum(share for _, share in found)) > 2.0 - ALL:
+        if (total := sum(share for _, share in found)) > 2.0 - WHOLE_RISK:
             raise ConfigError(f"budgets of {owner} sum to {total:.6g}: give shares of the risk that sum to at most 1.")
         object.__setattr__(self, "budgets", found)
         if self.constraints.cardinality is not None:
@@ -59,7 +59,7 @@ class Budgeted(Constrained):
         if unknown := [name for name in by_name if name not in assets]:
             names = cut(", ".join(assets), 400)
             raise ConfigError(f"budgets of {owner}: unknown asset {shown(unknown[0])}. Use {names}.")
-        if set(by_name) == set(assets) and sum(by_name.values()) < ALL:
+        if set(by_name) == set(assets) and sum(by_name.values()) < WHOLE_RISK:
             raise ConfigError(
                 f"budgets of {owner} name every asset and sum to {sum(by_name.values()):.6g}: let them sum to 1."
             )
@@ -75,7 +75,7 @@ def shares(budgets: Budgets, limits: Limits, absent: Sequence[str]) -> tuple[Arr
     by_name, n = dict(budgets), len(limits.assets)
     others = sum(name not in by_name for name in (*limits.assets, *absent))
     left = 1.0 - sum(by_name.values())
-    equal = left / others if others and left > 1.0 - ALL else 0.0
+    equal = left / others if others and left > 1.0 - WHOLE_RISK else 0.0
     found = np.array([by_name.get(name, equal) for name in limits.assets])
     least, most = limits.of_lines
     found = np.where(most > 0.0, found, 0.0)
@@ -113,7 +113,7 @@ class RiskParity(Budgeted, OnForecast):
         absent = [name for name in past.assets if name not in moments.assets]
         budgets, limits = shares(self.budgets, limits, absent)
         return parity(
-            limits, budgets, volatility(Root(moments.covariance, moments.assets)), "weight to volatility ratio"
+            limits, budgets, volatility_risk(Root(moments.covariance, moments.assets)), "weight to volatility ratio"
         )
 
 

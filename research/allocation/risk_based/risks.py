@@ -60,7 +60,7 @@ class Risk:
         return linear + float(np.linalg.norm(sum(norms))) if norms else linear
 
 
-def volatility(root: Array | Root) -> Risk:
+def volatility_risk(root: Array | Root) -> Risk:
     """|root · weights|, of a root (r, n) of the covariance a year."""
     return Risk((), Objective(norm=norm_of(root)), "volatility a year")
 
@@ -87,7 +87,7 @@ def risk_of(name: RiskName, returns: Array, level: float, periods_per_year: floa
     if name == "semi_deviation":
         root = np.sqrt(periods_per_year / (len(returns) - 1)) * np.eye(len(returns))
         return Risk((below_mean(returns),), Objective(norm={BELOW: root}), "semi-deviation a year")
-    fallen = drawdowns(returns)
+    fallen = _drawdowns(returns)
     if name == "cdar":
         worst = tail_of(fallen, level)
         return Risk((fallen, worst), Objective({RISK_TAIL: tail_mean(len(returns), level)}), f"CDaR at {level:.4g}")
@@ -103,7 +103,7 @@ def below_mean(returns: Array) -> Part:
     )  # fmt: skip
 
 
-def drawdowns(returns: Array) -> Part:
+def _drawdowns(returns: Array) -> Part:
     """(T,) sum of returns since the window's start below its highest so far, or below zero."""
     sessions = len(returns)
     rows = {WEIGHTS: returns, DRAWDOWN: np.eye(sessions) - np.eye(sessions, k=-1)}

@@ -12,15 +12,15 @@ import numpy as np
 from foundation.arrays import Array, Rows
 from foundation.dataclasses import dataclass
 
-LEVEL = 0.95  # of the one-sided test: without skill, 19 of 20 fits trust nothing
-SHARED = 2.0**0.5  # of the deviation of a total of products of outcomes: each pair of blocks is in it twice
+TRUST_LEVEL = 0.95  # of the one-sided test: without skill, 19 of 20 fits trust nothing
+SHARED_DEVIATION = 2.0**0.5  # of the deviation of a total of products of outcomes: each pair of blocks is in it twice
 LONG = 3  # horizons of a block, where there are days enough
-FOLDS = 5
+SKILL_FOLDS = 5
 FEWEST_BLOCKS = 4  # blocks of days by which forecasts are judged
 
 
 @dataclass(frozen=True)
-class Skill:
+class MeasuredSkill:
     """Skill of forecasts, on days that they were not trained on.
 
     rank_ic : mean over days of the rank correlation of forecasts and outcomes, or that over days where each has one
@@ -38,7 +38,7 @@ class Skill:
     trust: float
 
 
-def measured(rows: Rows, tilt: Array, excess: Array, horizon: int) -> Skill:
+def measured_skill(rows: Rows, tilt: Array, excess: Array, horizon: int) -> MeasuredSkill:
     """The skill of forecasts, each made from the outcomes of other days, and the trust in them.
 
     The products of forecast and outcome are added up in blocks of days; a block leaves out its last days, whose
@@ -62,12 +62,12 @@ def measured(rows: Rows, tilt: Array, excess: Array, horizon: int) -> Skill:
     block, within = np.divmod((rows - first) * blocks, days)
     ends_in = within + horizon * blocks <= days
     sums = np.bincount(block[ends_in], (tilt * excess)[ends_in], blocks)
-    spread = SHARED * float(sums.std(ddof=1)) / np.sqrt(blocks)
+    spread = SHARED_DEVIATION * float(sums.std(ddof=1)) / np.sqrt(blocks)
     t = float(sums.mean() / spread) if spread > 0.0 else 0.0
     slope = float(tilt @ excess) / square if square > 0.0 else 0.0
-    critical = float(stdtrit(blocks - 1, LEVEL))
+    critical = float(stdtrit(blocks - 1, TRUST_LEVEL))
     trust = min(max(slope, 0.0), 1.0) * (1.0 - (critical / t) ** 2) if t > critical else 0.0
-    return Skill(_rank_ic(rows, tilt, excess), slope, t, blocks, trust)
+    return MeasuredSkill(_rank_ic(rows, tilt, excess), slope, t, blocks, trust)
 
 
 def less_day_means(rows: Rows, values: Array) -> Array:
@@ -92,7 +92,7 @@ def _rank_ic(rows: Rows, forecast: Array, excess: Array) -> float:
 
 def fewest_days(horizon: int, embargo: int, step: int) -> int:
     """Fewest days of samples: each fold is as long as its gap, and more is left to train on."""
-    return FOLDS * (horizon + embargo + step)
+    return SKILL_FOLDS * (horizon + embargo + step)
 
 
 def folds(rows: Rows, horizon: int, embargo: int) -> list[tuple[Rows, Rows]]:
@@ -102,7 +102,7 @@ def folds(rows: Rows, horizon: int, embargo: int) -> list[tuple[Rows, Rows]]:
     horizon : sessions of an outcome.
     embargo : sessions between an outcome of one side and the first day of the other.
     """
-    edges = np.linspace(rows[0], rows[-1] + 1, FOLDS + 1).round()
+    edges = np.linspace(rows[0], rows[-1] + 1, SKILL_FOLDS + 1).round()
     gap, found = horizon + embargo, []
     for first, stop in pairwise(edges):
         apart = (rows + gap < first) | (rows > stop - 1 + gap)

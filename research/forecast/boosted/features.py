@@ -19,9 +19,9 @@ from research.forecast.predicted import returns_after
 from research.market import Past
 
 WEEK, MONTH, QUARTER, HALF, YEAR = 5, 21, 63, 126, 252  # sessions
-REACH = YEAR  # sessions before a day that its numbers depend on: the longest window
-MONTHS = 2.0 * np.pi * np.arange(12) / 12.0
-SINE, COSINE = frozen(np.sin(MONTHS)), frozen(np.cos(MONTHS))
+FEATURE_REACH = YEAR  # sessions before a day that its numbers depend on: the longest window
+MONTH_ANGLES = 2.0 * np.pi * np.arange(12) / 12.0
+SINE, COSINE = frozen(np.sin(MONTH_ANGLES)), frozen(np.cos(MONTH_ANGLES))
 
 
 @dataclass(frozen=True, eq=False)
@@ -63,7 +63,7 @@ def features(past: Past, rows: Rows) -> Features:
     rows   : (D,) days asked, increasing, none after the past.
     Raises : DataError for a number that is infinite, with its asset and day.
     """
-    first = max(int(rows[0]) - REACH, 0)
+    first = max(int(rows[0]) - FEATURE_REACH, 0)
     history, at = _History.of(past, first, int(rows[-1]) + 1), rows - first
     with np.errstate(divide="ignore", over="ignore", invalid="ignore"):  # of units that are worthless; see the check
         made = {**_prices(history), **_extras(history), **_facts(history)}

@@ -9,13 +9,13 @@ import numpy as np
 from foundation.arrays import Array, Mask, Rows
 from foundation.dataclasses import dataclass, field, replace
 from research.forecast.boosted import libraries
-from research.forecast.boosted.calibration import Skill, less_day_means, measured
+from research.forecast.boosted.calibration import MeasuredSkill, less_day_means, measured_skill
 from research.forecast.boosted.features import Samples, day_means
 from research.forecast.boosted.libraries import Folds, Growth, Library
 
 RANK, MEAN = "rank_", "mean_"  # prefixes of names: of a feature's rank on a day, and of its mean
-RIDGE = 0.3  # penalty on the square of a slope, of outcomes and features in standard deviations, a sample
-DECIMALS = 12  # of a forecast: trees of one leaf forecast the same of all but for rounding
+SLOPE_RIDGE = 0.3  # penalty on the square of a slope, of outcomes and features in standard deviations, a sample
+FORECAST_DECIMALS = 12  # of a forecast: trees of one leaf forecast the same of all but for rounding
 
 
 @dataclass(frozen=True)
@@ -31,7 +31,7 @@ class Head:
     """
 
     features: tuple[str, ...]
-    skill: Skill
+    skill: MeasuredSkill
     text: str = field(repr=False)
     weight: float = 1.0
     centre: tuple[float, ...] = field(default=(), repr=False)
@@ -43,7 +43,7 @@ class Head:
 
     def contributions(self, library: Library, numbers: Array) -> Array:
         """(k, f) contribution of each feature to the forecasts, less that to the mean sample of the fit."""
-        return self.weight * libraries.contributions(library, self.text, numbers)[:, :-1] + self._linear(numbers)
+        return self.weight * libraries.feature_shares(library, self.text, numbers)[:, :-1] + self._linear(numbers)
 
     def _linear(self, numbers: Array) -> Array:
         """(k, f) contributions to the regression; a number that is not known has none."""
@@ -53,7 +53,7 @@ class Head:
 
 
 @dataclass(frozen=True, eq=False)
-class Part:
+class OutcomePart:
     """The samples of one part of the outcomes.
 
     names    : f names of features.
@@ -73,16 +73,16 @@ class Part:
         return np.array([name.startswith(RANK) for name in self.names])
 
 
-def differences_of(known: Samples) -> Part:
+def differences_of(known: Samples) -> OutcomePart:
     """The excess of each asset, from all features."""
-    return _used(Part(known.names, known.rows, known.features, known.excess))
+    return _used(OutcomePart(known.names, known.rows, known.features, known.excess))
 
 
-def level_of(known: Samples) -> Part:
+def level_of(known: Samples) -> OutcomePart:
     """The mean outcome of each day, less that of all days, from the mean of each feature over assets."""
     names, numbers = level_features(known.names, known.rows, known.features)
     means = day_means(known.rows, known.outcomes[:, None])[:, 0]
-    return _used(Part(names, np.unique(known.rows), numbers, means - means.mean()))
+    return _used(OutcomePart(names, np.unique(known.rows), numbers, means - means.mean()))
 
 
 def level_features(names: tuple[str, ...], rows: Rows, numbers: Array) -> tuple[tuple[str, ...], Array]:
@@ -94,14 +94,14 @@ def level_features(names: tuple[str, ...], rows: Rows, numbers: Array) -> tuple[
     return tuple(MEAN + names[k] for k in own), day_means(rows, numbers[:, own])
 
 
-def _used(part: Part) -> Part:
+def _used(part: OutcomePart) -> OutcomePart:
     """The features that are known of a sample."""
     used = np.flatnonzero(np.isfinite(part.numbers).any(axis=0))
     names = tuple(part.names[k] for k in used)
     return replace(part, names=names, numbers=part.numbers[:, used])
 
 
-def fitted_head(part: Part, library: Library, growth: Growth, folds: Folds, horizon: int, stacked: bool) -> Head:
+def fitted_head(part: OutcomePart, library: Library, growth: Growth, folds: Folds, horizon: int, stacked: bool) -> Head:
     """A head: the number of trees and its skill from the folds, and its trees from all samples.
 
     With stacking, trees and a ridge regression have the weights, none below 0, with the least squared error of their
@@ -110,22 +110,22 @@ def fitted_head(part: Part, library: Library, growth: Growth, folds: Folds, hori
     """
     x, y = part.numbers, part.outcomes
     rounds, forecast = libraries.folded(library, growth, x, y, folds)
-    text = libraries.train(library, replace(growth, rounds=rounds), x, y)
+    text = libraries.train_trees(library, replace(growth, rounds=rounds), x, y)
     tilt = _tilt(part, forecast)
     if not stacked:
-        return Head(part.names, measured(part.rows, tilt, y, horizon), text)
+        return Head(part.names, measured_skill(part.rows, tilt, y, horizon), text)
     both = np.column_stack([tilt, _tilt(part, _ridge_of_folds(part, folds))])
     weights, unseen = _weights(both, y), np.empty(len(y))
     for train, out in folds:
         unseen[out] = both[out] @ _weights(both[train], y[train])
     centre, slopes = _ridge(x, y, part.linear)
     own = tuple((weights[1] * slopes).tolist())
-    skill = measured(part.rows, less_day_means(part.rows, unseen), y, horizon)
+    skill = measured_skill(part.rows, less_day_means(part.rows, unseen), y, horizon)
     return Head(part.names, skill, text, float(weights[0]), tuple(centre.tolist()), own)
 
 
-def _tilt(part: Part, forecast: Array) -> Array:
-    return np.round(less_day_means(part.rows, forecast), DECIMALS)
+def _tilt(part: OutcomePart, forecast: Array) -> Array:
+    return np.round(less_day_means(part.rows, forecast), FORECAST_DECIMALS)
 
 
 def _weights(forecasts: Array, outcomes: Array) -> Array:
@@ -135,7 +135,7 @@ def _weights(forecasts: Array, outcomes: Array) -> Array:
     return np.asarray(nnls(forecasts, outcomes)[0], dtype=float)
 
 
-def _ridge_of_folds(part: Part, folds: Folds) -> Array:
+def _ridge_of_folds(part: OutcomePart, folds: Folds) -> Array:
     """(N,) forecasts of each fold by a regression on the samples beside it, less their mean forecast of those."""
     found = np.empty(len(part.outcomes))
     for train, out in folds:
@@ -156,4 +156,4 @@ def _ridge(x: Array, y: Array, linear: Mask) -> tuple[Array, Array]:
     scale = gap.std(axis=0)
     scale = np.where(linear & (scale > 0.0), scale, np.inf)
     z = gap / scale
-    return centre, np.linalg.solve(z.T @ z + RIDGE * len(y) * np.eye(len(scale)), z.T @ (y - y.mean())) / scale
+    return centre, np.linalg.solve(z.T @ z + SLOPE_RIDGE * len(y) * np.eye(len(scale)), z.T @ (y - y.mean())) / scale

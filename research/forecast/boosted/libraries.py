@@ -11,7 +11,7 @@ from foundation.dataclasses import dataclass
 Library = Literal["lightgbm", "xgboost"]
 Folds = list[tuple[Rows, Rows]]
 BOOSTING_LIBRARIES: tuple[Library, ...] = ("lightgbm", "xgboost")
-PATIENCE = 20  # rounds without a smaller error on the folds
+PATIENT_ROUNDS = 20  # rounds without a smaller error on the folds
 BINS = 63  # values that a feature is divided into
 
 
@@ -55,7 +55,7 @@ def folded(library: Library, growth: Growth, x: Array, y: Array, folds: Folds) -
     return rounds, found
 
 
-def train(library: Library, growth: Growth, x: Array, y: Array) -> str:
+def train_trees(library: Library, growth: Growth, x: Array, y: Array) -> str:
     """As many trees as `growth` has rounds, as text, from features (N, f) and outcomes (N,)."""
     if library == "lightgbm":
         import lightgbm
@@ -80,7 +80,7 @@ def _outputs(library: Library, trees: Any, values: Array, rounds: int) -> Array:
     return np.asarray(trees.predict(_matrix(values), iteration_range=(0, rounds)), dtype=float)
 
 
-def contributions(library: Library, text: str, values: Array) -> Array:
+def feature_shares(library: Library, text: str, values: Array) -> Array:
     """(N, f + 1) share of each feature in the outputs of the trees, then their mean, which completes the sum.
 
     Source : Lundberg and others (2020), From local explanations to global understanding with explainable AI for trees,
@@ -143,7 +143,7 @@ def _folded_lightgbm(growth: Growth, x: Array, y: Array, folds: Folds) -> tuple[
     import lightgbm
 
     settings = lightgbm_parameters(growth)
-    stop = lightgbm.early_stopping(PATIENCE, verbose=False)
+    stop = lightgbm.early_stopping(PATIENT_ROUNDS, verbose=False)
     data = lightgbm.Dataset(x, y, params=settings, free_raw_data=False)
     found: Any = lightgbm.cv(settings, data, growth.rounds, folds=folds, callbacks=[stop], return_cvbooster=True)
     return len(found["valid l2-mean"]), found["cvbooster"].boosters
@@ -162,7 +162,7 @@ def _folded_xgboost(growth: Growth, x: Array, y: Array, folds: Folds) -> tuple[i
     keep = Keep()
     found: Any = xgboost.cv(
         xgboost_parameters(growth), xgboost.DMatrix(x, y, nthread=1), growth.rounds, folds=folds,
-        early_stopping_rounds=PATIENCE, as_pandas=False, callbacks=[keep],
+        early_stopping_rounds=PATIENT_ROUNDS, as_pandas=False, callbacks=[keep],
     )  # fmt: skip
     return len(found["test-rmse-mean"]), keep.trees
 

@@ -26,13 +26,13 @@ from research.forecast.covariances import covariance
 from research.forecast.model import refuse_earlier
 from research.forecast.moments import Moments
 from research.forecast.neural import library
-from research.forecast.neural.library import Samples, quantiles, quiet
+from research.forecast.neural.library import NetworkSamples, quantiles, quiet_library
 from research.forecast.neural.series import LINE_COLUMN, MOMENTUM, STEP_COLUMN, VALIDATION_SHARE, Series, series
 from research.forecast.neural.settings import NetworkSettings
 from research.forecast.returns import complete_returns
 from research.market import Past
 
-FORM = "network, 1"  # of the file: count on when what it holds changes
+NETWORK_FORM = "network, 1"  # of the file: count on when what it holds changes
 FIX = "Train the network anew."
 
 
@@ -114,10 +114,10 @@ class FittedNetwork:
     def save(self, path: str | Path) -> Path:
         """Write it to one file: weights as safetensors, the rest as JSON in its header."""
         said = {
-            "format": FORM, "settings": asdict(self.settings), "seen": f"{self.seen:%Y-%m-%d}",
+            "format": NETWORK_FORM, "settings": asdict(self.settings), "seen": f"{self.seen:%Y-%m-%d}",
             "lines": list(self.lines), "scales": {name: list(pair) for name, pair in self.scales.items()},
             "losses": list(self.losses), "parameters": self.parameters, "fingerprint": self.fingerprint,
-            "versions": library.versions(),
+            "versions": library.network_versions(),
         }  # fmt: skip
         return write_stored(Path(path), self.weights, said)
 
@@ -147,13 +147,13 @@ class FittedNetwork:
                 "another date, or train on these assets."
             )
         data = library.data_set(today.frame(dict(self.scales), ahead=True), self.lines, self.settings)
-        network, device = library.build(data, self.settings), device_of(self.settings)
+        network, device = library.build_network(data, self.settings), device_of(self.settings)
         network.load_state_dict({name: torch.from_numpy(values) for name, values in self.weights.items()})
         inputs = {name: values.to(device) for name, values in library.samples(data).inputs.items()}
         return list(today.lines), network.to(device).eval(), inputs
 
 
-def fit(settings: NetworkSettings, past: Past, kept_in: str | Path | None) -> FittedNetwork:
+def fit_network(settings: NetworkSettings, past: Past, kept_in: str | Path | None) -> FittedNetwork:
     """See `Network.fit`."""
     found = series(past, settings)
     _check_length(settings, found, past)
@@ -166,11 +166,11 @@ def fit(settings: NetworkSettings, past: Past, kept_in: str | Path | None) -> Fi
     learn, judge = library.samples(early), library.samples(library.data_set(frame, lines, settings, found.split))
     kept = None
     if kept_in is not None:
-        depends = {"settings": asdict(settings), "data": found.fingerprint, "versions": library.versions()}
+        depends = {"settings": asdict(settings), "data": found.fingerprint, "versions": library.network_versions()}
         kept = Epochs(kept_in, depends)
     with one_thread():
         torch.manual_seed(settings.seed)
-        learned = train(library.build(early, settings), learn, judge, settings, kept)
+        learned = _train(library.build_network(early, settings), learn, judge, settings, kept)
     return FittedNetwork(
         settings, past.date, lines, scales, learned.weights, learned.losses, learned.parameters, found.fingerprint
     )
@@ -183,8 +183,8 @@ def load_network(path: str | Path, past: Past) -> FittedNetwork:
     Raises : DataError for a file that is damaged or of another format; for other versions of the libraries, under
              which its forecasts may differ; and for other data up to the last date that it saw.
     """
-    weights, said = read_stored(Path(path), "network", FORM, FIX)
-    for name, ours in library.versions().items():
+    weights, said = read_stored(Path(path), "network", NETWORK_FORM, FIX)
+    for name, ours in library.network_versions().items():
         if said["versions"].get(name) != ours:
             raise DataError(f"{path} was trained with {name} {said['versions'].get(name)}, and this is {ours}. {FIX}")
     settings = NetworkSettings(**said["settings"])
@@ -250,12 +250,12 @@ def simple_moments(mean: Array, variance: Array) -> tuple[Array, Array]:
 
 
 CLIP = 0.1  # norm of the gradient, as in the library's own examples
-AT_ONCE = 4096  # samples that are forecast together where nothing is learned
+SAMPLES_AT_ONCE = 4096  # samples that are forecast together where nothing is learned
 STATE = ("exp_avg", "exp_avg_sq", "step")  # of Adam, for each weight
 
 
 @dataclass(frozen=True)
-class Learned:
+class LearnedNetwork:
     """The result of training.
 
     weights    : weights by name, of the epoch with the least loss of validation.
@@ -276,9 +276,9 @@ class Epochs(Stored):
     fix = "Delete it; training then begins anew."
 
 
-def train(
-    network: nn.Module, learn: Samples, judge: Samples, settings: NetworkSettings, kept: Epochs | None
-) -> Learned:
+def _train(
+    network: nn.Module, learn: NetworkSamples, judge: NetworkSamples, settings: NetworkSettings, kept: Epochs | None
+) -> LearnedNetwork:
     """Train until the epochs are over, or `patience` of them were none the better.
 
     network : as drawn; it is changed.
@@ -293,13 +293,13 @@ def train(
     losses, best = _restore(network, optimiser, kept)
     batches = -(-len(learn.outcome) // settings.batch)
     told = bar(settings.epochs * batches, f"training {settings.architecture}", "batches", done=len(losses) * batches)
-    with told, quiet():
-        while not over(losses, settings):
+    with told, quiet_library():
+        while not _over(losses, settings):
             _epoch(network, optimiser, learn, settings, len(losses), told)
-            losses.append(_finite(loss_of(network, judge, settings), settings))
+            losses.append(_finite(pinball_loss(network, judge, settings), settings))
             best = _weights(network) if losses[-1] == min(losses) else best
             _keep(network, optimiser, best, losses, kept)
-    return Learned(best, tuple(losses), sum(p.numel() for p in network.parameters()))
+    return LearnedNetwork(best, tuple(losses), sum(p.numel() for p in network.parameters()))
 
 
 def _finite(loss: float, settings: NetworkSettings) -> float:
@@ -312,7 +312,7 @@ def _finite(loss: float, settings: NetworkSettings) -> float:
     return loss
 
 
-def over(losses: list[float], settings: NetworkSettings) -> bool:
+def _over(losses: list[float], settings: NetworkSettings) -> bool:
     """True if training ends after epochs with these losses."""
     since = len(losses) - int(np.argmin(losses)) - 1 if losses else 0
     return len(losses) >= settings.epochs or since >= settings.patience
@@ -323,12 +323,12 @@ def device_of(settings: NetworkSettings) -> torch.device:
     return torch.device("cuda" if settings.device == "auto" and torch.cuda.is_available() else "cpu")
 
 
-def loss_of(network: nn.Module, samples: Samples, settings: NetworkSettings) -> float:
+def pinball_loss(network: nn.Module, samples: NetworkSamples, settings: NetworkSettings) -> float:
     """Mean pinball loss, over the deviation of each asset's history."""
     network.eval()
     device, total = device_of(settings), 0.0
     with torch.no_grad():
-        for picked in torch.arange(len(samples.outcome)).split(AT_ONCE):
+        for picked in torch.arange(len(samples.outcome)).split(SAMPLES_AT_ONCE):
             total += float(_loss(network, samples.take(picked, device), settings)) * len(picked)
     return total / len(samples.outcome)
 
@@ -336,7 +336,7 @@ def loss_of(network: nn.Module, samples: Samples, settings: NetworkSettings) -> 
 def _epoch(
     network: nn.Module,
     optimiser: torch.optim.Optimizer,
-    learn: Samples,
+    learn: NetworkSamples,
     settings: NetworkSettings,
     epoch: int,
     told: bar,
@@ -353,7 +353,7 @@ def _epoch(
         told.update()
 
 
-def _loss(network: nn.Module, samples: Samples, settings: NetworkSettings) -> torch.Tensor:
+def _loss(network: nn.Module, samples: NetworkSamples, settings: NetworkSettings) -> torch.Tensor:
     """Mean pinball loss of the quantiles (Koenker and Bassett 1978), in units of the deviation of each history."""
     levels = torch.tensor(settings.levels, device=samples.outcome.device)
     deviation = samples.inputs["target_scale"][:, 1:, None]

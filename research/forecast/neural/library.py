@@ -23,24 +23,26 @@ Inputs = dict[str, torch.Tensor]
 PACKAGES = ("torch", "pytorch-forecasting")
 
 
-class Samples(NamedTuple):
+class NetworkSamples(NamedTuple):
     """N samples in memory: a network's inputs, by the library's names, and the realised log returns (N, steps)."""
 
     inputs: Inputs
     outcome: torch.Tensor
 
-    def take(self, picked: torch.Tensor, device: torch.device) -> "Samples":
+    def take(self, picked: torch.Tensor, device: torch.device) -> "NetworkSamples":
         """The picked samples, on a device."""
-        return Samples({k: v[picked].to(device) for k, v in self.inputs.items()}, self.outcome[picked].to(device))
+        return NetworkSamples(
+            {k: v[picked].to(device) for k, v in self.inputs.items()}, self.outcome[picked].to(device)
+        )
 
 
-def versions() -> dict[str, str]:
+def network_versions() -> dict[str, str]:
     """The versions on which the numbers of a network depend."""
     return {name: version_of(name) for name in PACKAGES}
 
 
 @contextmanager
-def quiet() -> Iterator[None]:
+def quiet_library() -> Iterator[None]:
     """Silence the messages of the library and lightning about themselves: no warning in it is about the data."""
     levels = {name: logging.getLogger(name).level for name in ("lightning", "lightning.pytorch", "pytorch_forecasting")}
     with warnings.catch_warnings():
@@ -60,7 +62,7 @@ def data_set(frame: pd.DataFrame, lines: tuple[str, ...], settings: NetworkSetti
     lines : those that were trained on: the place of an asset in this order is its code.
     first : the first step that is forecast.
     """
-    with quiet():
+    with quiet_library():
         from pytorch_forecasting import EncoderNormalizer, NaNLabelEncoder, TimeSeriesDataSet
 
         observed = [*OBSERVED, *settings.facts]
@@ -84,11 +86,11 @@ def data_set(frame: pd.DataFrame, lines: tuple[str, ...], settings: NetworkSetti
         )
 
 
-def samples(data: Any) -> Samples:
+def samples(data: Any) -> NetworkSamples:
     """Every sample of a TimeSeriesDataSet, in its order."""
-    with quiet():
+    with quiet_library():
         inputs, (outcome, _) = next(iter(data.to_dataloader(train=False, batch_size=len(data), num_workers=0)))
-    return Samples({name: value for name, value in inputs.items() if name in READ}, outcome)
+    return NetworkSamples({name: value for name, value in inputs.items() if name in READ}, outcome)
 
 
 READ = (
@@ -97,11 +99,11 @@ READ = (
 )  # fmt: skip
 
 
-def build(data: Any, settings: NetworkSettings) -> nn.Module:
+def build_network(data: Any, settings: NetworkSettings) -> nn.Module:
     """A network for the samples of a data set, drawn by torch's generator; it gives (N, steps, levels) log returns."""
     if settings.architecture == "dlinear":
         return DLinear(settings.history, settings.steps, settings.levels)
-    with quiet():
+    with quiet_library():
         from pytorch_forecasting import NHiTS, QuantileLoss, TemporalFusionTransformer
 
         common: dict[str, Any] = {
@@ -139,7 +141,7 @@ def explained(network: Any, inputs: Inputs) -> tuple[dict[str, dict[str, float]]
     return shares, np.asarray(found["attention"].mean(dim=0).cpu().numpy(), dtype=float)
 
 
-WIDTH = 5  # steps of the moving average that is the trend
+TREND_STEPS = 5  # steps of the moving average that is the trend
 
 
 class DLinear(nn.Module):
@@ -153,7 +155,7 @@ class DLinear(nn.Module):
 
     def __init__(self, history: int, steps: int, levels: tuple[float, ...]) -> None:
         super().__init__()
-        self.shape, self.width = (steps, len(levels)), min(WIDTH, history)
+        self.shape, self.width = (steps, len(levels)), min(TREND_STEPS, history)
         self.trend = nn.Linear(history, steps * len(levels), bias=False)
         self.remainder = nn.Linear(history, steps * len(levels))
         nn.init.zeros_(self.trend.weight)

@@ -24,6 +24,6 @@ class Network(NetworkSettings):
                   number, and for a training that does not converge; ConfigError while another thread of this
                   process trains.
         """
-        from research.forecast.neural.fitted import fit
+        from research.forecast.neural.fitted import fit_network
 
-        return fit(self, past, kept_in)
+        return fit_network(self, past, kept_in)

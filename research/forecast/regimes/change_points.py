@@ -11,7 +11,7 @@ from research.forecast.regimes.protocol import OfLine, history
 from research.market import Past
 from research.market.calendars import EVERY
 
-LEAST_MOVE = 1e-4  # of a day's move, a basis point: the logarithm of a smaller one is noise of prices
+STILL_MOVE = 1e-4  # of a day's move, a basis point: the logarithm of a smaller one is noise of prices
 
 
 @dataclass(frozen=True)
@@ -77,7 +77,7 @@ class ChangePoints(OfLine):
         return tuple(points)
 
     def _moves(self, past: Past) -> Array:
-        return np.log(np.maximum(np.abs(history(past, self.line)), LEAST_MOVE))
+        return np.log(np.maximum(np.abs(history(past, self.line)), STILL_MOVE))
 
     def _changes(self, moves: Array) -> Rows:
         """Rows of `moves` (T,) at which a new level begins."""

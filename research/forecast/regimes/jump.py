@@ -18,8 +18,8 @@ from research.market import Past
 
 HALF_LIFE = 1.0  # of the feature, days: a longer one sees a change of state later
 YOUNG = 10  # first days, left out of the fit: their features are means of few returns
-LEAST_DEVIATION = 1e-4  # a basis point a day: after days without a change of price it would be zero
-FARTHEST = 3.0  # deviations of a feature from its mean in the fit, at which it is cut
+STILL_DEVIATION = 1e-4  # a basis point a day: after days without a change of price it would be zero
+FARTHEST_FEATURE = 3.0  # deviations of a feature from its mean in the fit, at which it is cut
 STARTS, ROUNDS = 10, 1_000  # of the search; rounds of each at most
 
 
@@ -32,7 +32,7 @@ def jump_features(returns: Array) -> Array:
     from research.forecast.regimes.kernels import running_mean
 
     deviation = np.sqrt(running_mean(returns * returns, HALF_LIFE))
-    return np.log(np.maximum(deviation, LEAST_DEVIATION))[:, None]
+    return np.log(np.maximum(deviation, STILL_DEVIATION))[:, None]
 
 
 @dataclass(frozen=True)
@@ -155,7 +155,7 @@ def fit_jumps(features: Array, states: int, penalty: float, seed: int) -> tuple[
 
 
 def _scaled(features: Array, mean: Array, spread: Array) -> Array:
-    return np.clip((features - mean) / spread, -FARTHEST, FARTHEST)
+    return np.clip((features - mean) / spread, -FARTHEST_FEATURE, FARTHEST_FEATURE)
 
 
 def _distances(features: Array, centres: Array) -> Array:

@@ -28,7 +28,7 @@ from research.forecast.regimes.protocol import (
 )
 from research.market import Past
 
-STARTS = 5  # of the search for the largest likelihood
+SEARCH_STARTS = 5  # of the search for the largest likelihood
 
 
 @dataclass(frozen=True)
@@ -168,7 +168,7 @@ class MarkovSwitching(RegimeModel):
         returns = fitted_history(past, self.line, self.window)
         scale = float(returns.std())
         name = f"{self.line} up to {past.date:%Y-%m-%d}"
-        found = fit_hidden_markov((returns / scale)[:, None], (name,), self.states, STARTS, self.seed)
+        found = fit_hidden_markov((returns / scale)[:, None], (name,), self.states, SEARCH_STARTS, self.seed)
         stays = np.diag(found.transition)
         if not ((stays > 0.0) & (stays < 1.0)).all():
             raise DataError(
@@ -197,7 +197,7 @@ def number_of_states(past: Past, line: str, most: int = 4) -> pd.DataFrame:
     for states in range(2, most + 1):
         try:
             fitted_history(past, line, FEWEST_STATE_RETURNS * states)
-            found = fit_hidden_markov((returns / scale)[:, None], (line,), states, STARTS)
+            found = fit_hidden_markov((returns / scale)[:, None], (line,), states, SEARCH_STARTS)
             rows[states] = found.likelihood
         except DataError:
             rows[states] = np.nan

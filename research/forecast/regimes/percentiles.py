@@ -11,8 +11,8 @@ from foundation.dataclasses import dataclass
 from research.forecast.regimes.protocol import OfLine, checked_returns, fitted_history, history
 from research.market import Past
 
-REGIMES = ("low", "moderate", "high", "crisis")
-NEEDED = 250  # volatilities, without which a percentile says little
+REGIME_NAMES = ("low", "moderate", "high", "crisis")
+FEWEST_KNOWN = 250  # volatilities, without which a percentile says little
 
 
 @dataclass(frozen=True)
@@ -39,13 +39,13 @@ class VolatilityPercentiles(OfLine):
         edges = (0.0, *self.levels, 1.0) if len(self.levels) == 3 and all(map(is_number, self.levels)) else ()
         if not edges or any(low >= high for low, high in pairwise(edges)):
             refuse("levels of VolatilityPercentiles are", self.levels, "give three that rise between 0 and 1.")
-        if self.lookback is not None and not (is_whole(self.lookback) and self.lookback >= NEEDED):
-            refuse("lookback of VolatilityPercentiles is", self.lookback, f"give {NEEDED} days or more, or none.")
+        if self.lookback is not None and not (is_whole(self.lookback) and self.lookback >= FEWEST_KNOWN):
+            refuse("lookback of VolatilityPercentiles is", self.lookback, f"give {FEWEST_KNOWN} days or more, or none.")
 
     @property
     def window(self) -> int:
         """Number of returns that they need."""
-        return NEEDED
+        return FEWEST_KNOWN
 
     def in_force(self, past: Past) -> tuple["PercentileRegimes", tuple[str, ...]]:
         """The regimes up to today. Raises DataError for too few returns."""
@@ -76,9 +76,9 @@ class PercentileRegimes:
 
     settings: VolatilityPercentiles
     seen: pd.Timestamp
-    names: tuple[str, ...] = REGIMES
+    names: tuple[str, ...] = REGIME_NAMES
 
     def probabilities(self, past: Past) -> Array:
         """(T, 4) one for the regime of each day, zero for the others."""
         ranks = self.settings.percentiles(history(past, self.settings.line))
-        return np.eye(len(REGIMES))[np.searchsorted(self.settings.levels, ranks, side="left")]
+        return np.eye(len(REGIME_NAMES))[np.searchsorted(self.settings.levels, ranks, side="left")]

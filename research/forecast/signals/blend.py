@@ -17,7 +17,14 @@ from foundation.errors import ConfigError, DataError
 from research.forecast.covariances import covariance
 from research.forecast.moments import Moments
 from research.forecast.returns import check_window, complete_returns, left_out
-from research.forecast.signals.expected import DEVIATION, FEWEST_HORIZONS, Expected, History, expected, history
+from research.forecast.signals.expected import (
+    DEVIATION,
+    FEWEST_HORIZONS,
+    ExpectedBySignal,
+    SignalHistory,
+    expected,
+    signal_history,
+)
 from research.market import Past
 
 FORGOTTEN = 4  # half-lives of returns that an average needs: 6 % of its weights lie before them
@@ -34,7 +41,7 @@ class Signal(Protocol):
     def window(self) -> int:
         """Number of returns that a score needs."""
 
-    def expected(self, past: History) -> Expected:
+    def expected(self, past: SignalHistory) -> ExpectedBySignal:
         """Expected return (n,) and standard error (n,) of each asset; NaN where it knows too little of one."""
 
 
@@ -54,7 +61,7 @@ class MomentumSignal:
         """Number of returns that a score needs."""
         return max(*self.windows, DEVIATION)
 
-    def expected(self, past: History) -> Expected:
+    def expected(self, past: SignalHistory) -> ExpectedBySignal:
         """The expected returns of today, see `Signal`."""
         return scored(self, past.total, [{0: w**-0.5, w: -(w**-0.5)} for w in self.windows], past)
 
@@ -78,7 +85,7 @@ class ReversionSignal:
         """Number of returns that a score needs."""
         return max(*(long for _, long in self.pairs), DEVIATION)
 
-    def expected(self, past: History) -> Expected:
+    def expected(self, past: SignalHistory) -> ExpectedBySignal:
         """The expected returns of today, see `Signal`."""
         forms = []
         for short, long in self.pairs:
@@ -105,7 +112,7 @@ class AverageSignal:
         """Number of returns that a score needs."""
         return max(round(FORGOTTEN * max(self.half_lives)), DEVIATION)
 
-    def expected(self, past: History) -> Expected:
+    def expected(self, past: SignalHistory) -> ExpectedBySignal:
         """The expected returns of today, see `Signal`."""
         from research.forecast.signals.pooled import exponential_means
 
@@ -120,7 +127,7 @@ class AverageSignal:
         return expected(self.name, found, np.array(today), self.window, past)
 
 
-def scored(signal: Signal, sums: Array, forms: list[dict[int, float]], past: History) -> Expected:
+def scored(signal: Signal, sums: Array, forms: list[dict[int, float]], past: SignalHistory) -> ExpectedBySignal:
     """Expected returns of a signal with the scores Σ weight × sums of `lag` days before, over the deviation of a day.
 
     sums  : (T + 1, n) running sums; before the first day they are taken for 0.
@@ -158,7 +165,7 @@ class Blend:
     """
 
     assets: tuple[str, ...]
-    parts: tuple[Expected, ...]
+    parts: tuple[ExpectedBySignal, ...]
     weights: Array
     mean: Array
     error: Array
@@ -184,7 +191,7 @@ class Blend:
         return repr(self.summary())
 
 
-def blend(signals: tuple[Signal, ...], past: History, assets: tuple[str, ...]) -> Blend:
+def blend(signals: tuple[Signal, ...], past: SignalHistory, assets: tuple[str, ...]) -> Blend:
     """The inverse-variance blend of the expectations of signals for the n assets of a past.
 
     Raises : DataError as the signals do.
@@ -252,7 +259,7 @@ class SignalBlend:
 
     def blend(self, past: Past) -> Blend:
         """The expectations of each signal by asset, and their blend. Raises DataError for too short a history."""
-        return blend(self.signals, history(past, self.horizon), past.assets)
+        return blend(self.signals, signal_history(past, self.horizon), past.assets)
 
     def predict(self, past: Past) -> Moments:
         """The mean of the blend, of assets with returns enough for all scores and the covariance."""

@@ -38,7 +38,7 @@ from research.forecast.views.views import InvestorView, view_variance
 from research.market import Past
 
 Method = Literal["linear", "logarithmic"]
-METHODS: tuple[Method, ...] = ("linear", "logarithmic")
+POOLING_METHODS: tuple[Method, ...] = ("linear", "logarithmic")
 
 
 @dataclass(frozen=True)
@@ -141,7 +141,7 @@ class OpinionPooling:
         object.__setattr__(self, "opinions", tuple(self.opinions))
         check_window("OpinionPooling", self.scenarios)
         check_positive(**{"periods_per_year of OpinionPooling": self.periods_per_year})
-        one_of("method of OpinionPooling is", self.method, METHODS)
+        one_of("method of OpinionPooling is", self.method, POOLING_METHODS)
         total = math.fsum(opinion.probability for opinion in self.opinions)
         if total > 1.0 + 1e-12:
             given = {opinion.name: opinion.probability for opinion in self.opinions}
@@ -211,9 +211,9 @@ def _check_confidences(views: Sequence[InvestorView]) -> None:
             refuse(f"uncertainty of view {view.view!r} is", view.uncertainty, "give pooled views a confidence.")
 
 
-MET = 1e-8  # of a combination's deviation: how far its mean may be from what a view says of it
-TIGHT = {"gtol": 1e-12, "ftol": 1e-16, "xtol": 1e-16, "maxfun": 10_000}
-SOLVERS: tuple[tuple[str, dict[str, Any]], ...] = (("TNC", TIGHT), ("CLARABEL", {}))  # the fast one first
+POOL_MET = 1e-8  # of a combination's deviation: how far its mean may be from what a view says of it
+TIGHT_FIT = {"gtol": 1e-12, "ftol": 1e-16, "xtol": 1e-16, "maxfun": 10_000}
+SOLVERS: tuple[tuple[str, dict[str, Any]], ...] = (("TNC", TIGHT_FIT), ("CLARABEL", {}))  # the fast one first
 
 
 @dataclass(frozen=True, eq=False)
@@ -272,7 +272,7 @@ class Scenarios:
         self._check_possible(rows, apart)
         for solver, settings in SOLVERS:
             found = _solved(self.returns, rows.picks, rows.expected / self.prior.horizon, solver, settings)
-            if found is not None and np.abs(found @ apart).max() <= MET:
+            if found is not None and np.abs(found @ apart).max() <= POOL_MET:
                 return found
         raise DataError(
             f"entropy pooling finds no probabilities of {len(self.returns)} scenarios for {_listed(rows)} on "

@@ -23,7 +23,7 @@ from research.forecast.views.equilibrium import market_caps
 from research.forecast.views.views import InvestorView, Side
 from research.market import Past
 
-LEVEL = 0.9  # probability that a normal error leaves a mean inside its interval
+POSTERIOR_LEVEL = 0.9  # probability that a normal error leaves a mean inside its interval
 
 
 @dataclass(frozen=True, eq=False)
@@ -201,7 +201,7 @@ class Posterior(MadeAnew):
 
 
 def _with_bounds(name: str, mean: Array, deviation: Array) -> dict[str, Array]:
-    reach = NormalDist().inv_cdf((1.0 + LEVEL) / 2.0) * deviation
+    reach = NormalDist().inv_cdf((1.0 + POSTERIOR_LEVEL) / 2.0) * deviation
     return {name: mean, f"{name} low": mean - reach, f"{name} high": mean + reach}
 
 

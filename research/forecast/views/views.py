@@ -23,12 +23,12 @@ Weighting = Literal["", "cap-weighted", "equally weighted"]
 PER_YEAR = {"year": 1.0, "quarter": 4.0, "month": 12.0}
 EVEN = 0.5  # the confidence of a view that states none: as sure as the prior (He and Litterman 1999)
 
-NUMBER = r"(?P<number>-?\d+(?:\.\d+)?) ?% a (?P<period>\w+)"
-RETURNS = re.compile(rf"(?P<side>.+) returns {NUMBER}(?P<cash> over cash)?")
-BEATS = re.compile(rf"(?P<side>.+?) beats (?P<other>.+) by {NUMBER}")
+NUMBER_A_PERIOD = r"(?P<number>-?\d+(?:\.\d+)?) ?% a (?P<period>\w+)"
+RETURNS_PATTERN = re.compile(rf"(?P<side>.+) returns {NUMBER_A_PERIOD}(?P<cash> over cash)?")
+BEATS = re.compile(rf"(?P<side>.+?) beats (?P<other>.+) by {NUMBER_A_PERIOD}")
 SIDE = re.compile(r"(?:(?P<weighting>cap-weighted|equally weighted) )?(?P<name>.+)")
 PERCENT = re.compile(r"(\d+(?:\.\d+)?)\s?%")
-FORMS = (
+VIEW_FORMS = (
     'Write "SPY returns 7% a year", "SPY returns 4% a year over cash", "VEA beats VWO by 2% a year" or "cap-weighted '
     'equity beats equally weighted bond by 3% a year".'
 )
@@ -136,11 +136,11 @@ def read_view(text: str) -> Sentence:
     Sentence(side=Side(name='equity', weighting='cap-weighted'), other=None, rate=0.04, over_cash=True)
     """
     if not isinstance(text, str):
-        refuse("a view is", text, FORMS)
+        refuse("a view is", text, VIEW_FORMS)
     plain = " ".join(text.split())
-    found = BEATS.fullmatch(plain) or RETURNS.fullmatch(plain)
+    found = BEATS.fullmatch(plain) or RETURNS_PATTERN.fullmatch(plain)
     if found is None:
-        raise ConfigError(f"view {shown(text)} is not understood: {_missing(plain)}. {FORMS}")
+        raise ConfigError(f"view {shown(text)} is not understood: {_missing(plain)}. {VIEW_FORMS}")
     part = found.groupdict()
     if part["period"] not in PER_YEAR:
         raise ConfigError(
@@ -171,7 +171,7 @@ def read_views(text: str) -> tuple[InvestorView, ...]:
     """
     found = tuple(_with_confidence(part) for part in text.split(";") if part.strip())
     if not found:
-        refuse("views are", text, FORMS)
+        refuse("views are", text, VIEW_FORMS)
     return found
 
 

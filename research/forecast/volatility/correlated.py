@@ -18,7 +18,7 @@ RISKMETRICS = 23.0  # half-life, days, of the weights of RiskMetrics' forecasts 
 NO_NOTES: Mapping[str, str] = MappingProxyType({})
 
 
-def check_settings(model: Any, fewest: int = 0) -> None:
+def check_model_settings(model: Any, fewest: int = 0) -> None:
     """Raise ConfigError for settings of a model that are none.
 
     model  : settings of a model, with correlations or without.

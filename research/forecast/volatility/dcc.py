@@ -10,7 +10,7 @@ from research.forecast.estimated import means_so_far
 from research.forecast.model import refuse_earlier
 from research.forecast.moments import Moments
 from research.forecast.returns import complete_returns
-from research.forecast.volatility.correlated import check_settings
+from research.forecast.volatility.correlated import check_model_settings
 from research.forecast.volatility.garch import FEWEST_GARCH_RETURNS, GarchLaws, fitted_laws
 from research.market import Past
 
@@ -44,7 +44,7 @@ class DynamicCorrelations:
 
     def __post_init__(self) -> None:
         """Check the settings."""
-        check_settings(self, FEWEST_GARCH_RETURNS)
+        check_model_settings(self, FEWEST_GARCH_RETURNS)
 
     def fit(self, past: Past) -> "FittedDCC":
         """Variances and correlations of the assets with a complete window."""

@@ -4,7 +4,7 @@ from foundation.arguments import check_positive
 from foundation.dataclasses import dataclass
 from research.forecast.covariances import CovarianceName
 from research.forecast.moments import Moments
-from research.forecast.volatility.correlated import RISKMETRICS, check_settings, correlated, exponential_variances
+from research.forecast.volatility.correlated import RISKMETRICS, check_model_settings, correlated, exponential_variances
 from research.market import Past
 
 
@@ -26,7 +26,7 @@ class EWMAVolatility:
 
     def __post_init__(self) -> None:
         """Check the settings."""
-        check_settings(self)
+        check_model_settings(self)
         check_positive(**{"half_life of EWMAVolatility": self.half_life})
 
     @property

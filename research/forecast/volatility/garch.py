@@ -12,7 +12,7 @@ from foundation.tolerances import RETURNS
 from research.forecast.covariances import CovarianceName
 from research.forecast.model import refuse_earlier
 from research.forecast.moments import Moments
-from research.forecast.volatility.correlated import check_settings, correlated, listed_since
+from research.forecast.volatility.correlated import check_model_settings, correlated, listed_since
 from research.market import Past
 
 FEWEST_GARCH_RETURNS = 250  # returns of an asset, below which its GARCH is not fitted
@@ -147,7 +147,7 @@ class GarchVolatility:
 
     def __post_init__(self) -> None:
         """Check the settings."""
-        check_settings(self, FEWEST_GARCH_RETURNS)
+        check_model_settings(self, FEWEST_GARCH_RETURNS)
 
     def fit(self, past: Past) -> "FittedGarch":
         """The law of each asset. Raises DataError where none has one."""

@@ -19,7 +19,7 @@ from research.forecast.moments import Moments
 from research.forecast.predicted import variances_after
 from research.forecast.volatility.correlated import (
     RISKMETRICS,
-    check_settings,
+    check_model_settings,
     correlated,
     exponential_variances,
     listed_since,
@@ -27,22 +27,22 @@ from research.forecast.volatility.correlated import (
 from research.market import Past
 
 Measure = Literal["return", "range"]
-MEASURES: tuple[Measure, ...] = ("return", "range")
-OWN = (5, 21, 63, 252)  # windows of an asset's own deviations: a week, a month, a quarter and a year
+HAR_MEASURES: tuple[Measure, ...] = ("return", "range")
+OWN_WINDOWS = (5, 21, 63, 252)  # windows of an asset's own deviations: a week, a month, a quarter and a year
 ALL = (5, 21, 63)  # windows of the mean asset
 FLOOR = 0.01  # of an asset's long-run deviation: below it, it hardly traded
-NAMES = (
-    *(f"own deviation, {w} days" for w in OWN), "own deviation, all days",
+FEATURE_NAMES = (
+    *(f"own deviation, {w} days" for w in OWN_WINDOWS), "own deviation, all days",
     *(f"deviation of the mean asset, {w} days" for w in ALL), *(f"return of the mean asset, {w} days" for w in ALL),
 )  # fmt: skip
-NEEDED = max(OWN) + max(ALL)  # returns before the first day that has features
+FEWEST_BEFORE = max(OWN_WINDOWS) + max(ALL)  # returns before the first day that has features
 
 
 @dataclass(frozen=True, eq=False)
-class Features:
+class HarFeatures:
     """Features of D days and n assets.
 
-    numbers : (D, n, q) see `NAMES`: twice the logarithm of deviations, and returns over their own deviation.
+    numbers : (D, n, q) see `FEATURE_NAMES`: twice the logarithm of deviations, and returns over their own deviation.
     known   : (D, n) whether an asset has returns enough for them.
     longest : (D, n) its deviation over all days so far.
     """
@@ -52,7 +52,7 @@ class Features:
     longest: Array
 
 
-def features(past: Past, rows: Rows, measure: Measure) -> Features:
+def har_features(past: Past, rows: Rows, measure: Measure) -> HarFeatures:
     """The features of the assets on some days.
 
     past    : market up to today.
@@ -68,20 +68,20 @@ def features(past: Past, rows: Rows, measure: Measure) -> Features:
     ages = rows[:, None] + 1 - since
     sums = running_sums(np.where(past.listed, daily_deviations(past, measure), 0.0))
     longest = sums[rows + 1] / np.maximum(ages, 1)
-    known = (ages >= max(OWN)) & past.listed[rows] & (longest > 0.0) & (rows >= _first_row(since))[:, None]
+    known = (ages >= max(OWN_WINDOWS)) & past.listed[rows] & (longest > 0.0) & (rows >= _first_row(since))[:, None]
     least = np.where(known, FLOOR * longest, 1.0)
-    own = [_over(sums, rows, window) / window for window in OWN]
+    own = [_over(sums, rows, window) / window for window in OWN_WINDOWS]
     mean = mean_line(past, since)
     squares, returns = running_sums(mean[:, None] ** 2), running_sums(mean[:, None])
     columns = [2.0 * np.log(np.maximum(move, least)) for move in (*own, longest)]
     columns += [np.log(np.maximum(_over(squares, rows, w) / w, FLOOR**2)) + 0.0 * least for w in ALL]
     columns += [_over(returns, rows, w) / w**0.5 + 0.0 * least for w in ALL]
-    return Features(np.stack(columns, axis=-1), known, longest)
+    return HarFeatures(np.stack(columns, axis=-1), known, longest)
 
 
 def mean_line(past: Past, since: Rows) -> Array:
     """(T,) mean over assets of each day's return over the deviation of the asset's last 252; 0 before there is one."""
-    window = max(OWN)
+    window = max(OWN_WINDOWS)
     squares = running_sums(np.square(past.returns))
     found = np.zeros(past.t + 1)
     if past.t + 1 < window:
@@ -96,7 +96,7 @@ def mean_line(past: Past, since: Rows) -> Array:
 
 def _first_row(since: Rows) -> int:
     """The first row on which the mean asset has returns enough."""
-    return int(since.min()) + NEEDED - 2
+    return int(since.min()) + FEWEST_BEFORE - 2
 
 
 def _over(sums: Array, rows: Rows, window: int) -> Array:
@@ -125,8 +125,8 @@ def daily_deviations(past: Past, measure: Measure) -> Array:
     return np.where(known & past.tradable, found, moved)
 
 
-APART = 5  # days from one row of the fit to the next: outcomes of a month on days in between say the same
-RIDGE = 0.01  # penalty on coefficients of features with variance one, over the number of observations
+ROWS_APART = 5  # days from one row of the fit to the next: outcomes of a month on days in between say the same
+HAR_RIDGE = 0.01  # penalty on coefficients of features with variance one, over the number of observations
 FEWEST_ROWS = 12  # rows with an outcome, below which nothing is fitted
 
 
@@ -151,13 +151,13 @@ class HARVolatility:
 
     def __post_init__(self) -> None:
         """Check the settings."""
-        one_of("measure of HARVolatility is", self.measure, MEASURES)
-        check_settings(self, NEEDED + FEWEST_ROWS * APART + self.horizon)
+        one_of("measure of HARVolatility is", self.measure, HAR_MEASURES)
+        check_model_settings(self, FEWEST_BEFORE + FEWEST_ROWS * ROWS_APART + self.horizon)
 
     def fit(self, past: Past) -> "FittedHAR":
         """The coefficients from all days of which the outcome is known. Raises DataError for too few of them."""
-        rows = np.arange(past.t - self.horizon, 0, -APART)[::-1]
-        found = features(past, rows, self.measure)
+        rows = np.arange(past.t - self.horizon, 0, -ROWS_APART)[::-1]
+        found = har_features(past, rows, self.measure)
         outcome = variances_after(past, rows, self.horizon)
         known = found.known & np.isfinite(outcome)
         if known.any(axis=1).sum() < FEWEST_ROWS:
@@ -172,7 +172,7 @@ class HARVolatility:
         scale = np.where(spread > 0.0, spread, 1.0)
         z = (x - centre) / scale
         level = float(y.mean())
-        coefficients = np.linalg.solve(z.T @ z + RIDGE * len(z) * np.eye(z.shape[1]), z.T @ (y - level))
+        coefficients = np.linalg.solve(z.T @ z + HAR_RIDGE * len(z) * np.eye(z.shape[1]), z.T @ (y - level))
         ratio = float(np.exp(y - level - z @ coefficients).mean())
         return FittedHAR(self, centre, scale, coefficients, level, ratio, past.date)
 
@@ -199,7 +199,7 @@ class FittedHAR:
 
     def summary(self) -> pd.DataFrame:
         """A row a feature: the effect of one deviation of it on the log variance."""
-        return pd.DataFrame({"coefficient": self.coefficients, "deviation": self.scale}, index=list(NAMES))
+        return pd.DataFrame({"coefficient": self.coefficients, "deviation": self.scale}, index=list(FEATURE_NAMES))
 
     def log_variances(self, past: Past) -> Array:
         """(n,) expected logarithm of each asset's variance over the horizon; NaN for an asset without features.
@@ -207,7 +207,7 @@ class FittedHAR:
         Raises : PolicyError on a date before the last of the fit, as `predict` does.
         """
         refuse_earlier("the regression was", self.seen, past)
-        found = features(past, np.array([past.t]), self.model.measure)
+        found = har_features(past, np.array([past.t]), self.model.measure)
         log = self.level + ((found.numbers[0] - self.centre) / self.scale) @ self.coefficients
         return np.where(found.known[0], log, np.nan)
 

@@ -21,10 +21,10 @@ from research.learning.worlds.training_days import TrainingDays
 from research.learning.worlds.worlds import RewardedWorlds, Worlds
 from research.rules.networks.actions import action_size
 from research.rules.networks.features import FeatureScaling
-from research.rules.networks.names import SHARED
-from research.rules.networks.policy_network import Network, network
+from research.rules.networks.names import SHARED_FEATURES
+from research.rules.networks.policy_network import PolicyNetwork, network
 
-SPREAD = 0.5  # standard deviation of each parameter in the first generation
+FIRST_SPREAD = 0.5  # standard deviation of each parameter in the first generation
 NOISE = 0.1  # added to it in the first, falling to nothing at the end: else all are alike too soon
 
 
@@ -47,7 +47,7 @@ def learn(
     """
     own, gauged, shape = spec.cross_entropy, measure_scaling(days, spec), Shape.of(spec.action, len(days.market.assets))
     rng, curve = np.random.default_rng([CROSS_ENTROPY_LEARNS, seed]), LearningCurve(days, gauged[0], spec, log)
-    mean, spread, steps = shape.start(spec.action), np.full(shape.parameters, SPREAD), 0
+    mean, spread, steps = shape.start(spec.action), np.full(shape.parameters, FIRST_SPREAD), 0
     found = None if checkpoint is None else checkpoint.load()
     if found is not None:
         arrays, record = found
@@ -88,7 +88,7 @@ class Shape(NamedTuple):
     @property
     def parameters(self) -> int:
         """The number of parameters: a weight per shared feature, three for the two tangents, and two per group."""
-        return len(SHARED) + 3 + 2 * (int(self.group.max()) + 1)
+        return len(SHARED_FEATURES) + 3 + 2 * (int(self.group.max()) + 1)
 
     def start(self, action: str) -> Array:
         """(p,) first mean of the parameters, dimensionless: the closed form's boxes, or the target.
@@ -98,23 +98,23 @@ class Shape(NamedTuple):
         """
         values = np.zeros(self.parameters)
         if action in ("hold_or_trade", "fraction", "gate"):
-            bent, groups = len(SHARED), int(self.group.max()) + 1
+            bent, groups = len(SHARED_FEATURES), int(self.group.max()) + 1
             values[0] = values[bent + 1] = 1.0
             values[bent + 3], values[bent + 3 + groups] = 2.0, -1.0
         return values
 
-    def network(self, values: Array) -> Network:
+    def network(self, values: Array) -> PolicyNetwork:
         """The network, with one unit a layer, of parameters (p,), dimensionless."""
-        first, bent, answer = np.split(values, [len(SHARED), len(SHARED) + 3])
-        own = np.zeros((len(SHARED) + self.lines, 1))
-        own[: len(SHARED), 0] = first
+        first, bent, answer = np.split(values, [len(SHARED_FEATURES), len(SHARED_FEATURES) + 3])
+        own = np.zeros((len(SHARED_FEATURES) + self.lines, 1))
+        own[: len(SHARED_FEATURES), 0] = first
         weight, bias = answer.reshape(2, -1)[:, self.group]
         layers = (own, bent[:1], bent[1:2, None], bent[2:], weight[None], bias)
         return network([x.astype(np.float32) for x in layers])
 
 
 def _earned(
-    days: TrainingDays, spec: Learned, nets: list[Network], gauged: tuple[FeatureScaling, float], seed: list[int]
+    days: TrainingDays, spec: Learned, nets: list[PolicyNetwork], gauged: tuple[FeatureScaling, float], seed: list[int]
 ) -> Array:
     """(P,) mean reward a decision of each network, all in the same paths."""
     own, (standard, scale), count = spec.cross_entropy, gauged, len(nets)

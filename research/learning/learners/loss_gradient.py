@@ -23,20 +23,20 @@ from research.risk.measures import BPS
 from research.rules.bands import past_trigger
 from research.rules.networks.actions import BANDS, DecodedActions, decode_into
 from research.rules.networks.features import (
+    ACTION_REACH,
     FARTHEST,
     LOOKBACK,
-    REACH,
     FeatureScaling,
     Scales,
     observe_holdings,
     standardise,
 )
-from research.rules.networks.names import SHARED
+from research.rules.networks.names import SHARED_FEATURES
 from research.rules.networks.policy_network import layer, squash
 
-FIRST = len(SHARED)  # of an asset's own feature
-LOG_REACH = float(np.log(REACH))
-REFUSED = np.nan  # J where a trade's costs have no root
+FIRST_OWN = len(SHARED_FEATURES)  # of an asset's own feature
+LOG_REACH = float(np.log(ACTION_REACH))
+REFUSED_LOSS = np.nan  # J where a trade's costs have no root
 
 
 class Drawn(NamedTuple):
@@ -60,7 +60,7 @@ class Drawn(NamedTuple):
     trend: Array
 
 
-class Terms(NamedTuple):
+class LossTerms(NamedTuple):
     """The terms that J counts.
 
     decisions    : number of decisions of each path.
@@ -117,7 +117,7 @@ class Tape(NamedTuple):
     binding: NDArray[np.int64]
 
     @classmethod
-    def of(cls, terms: Terms, inputs: int, units: int, n: int) -> "Tape":
+    def of(cls, terms: LossTerms, inputs: int, units: int, n: int) -> "Tape":
         """A tape for a network with so many inputs and units, and n assets."""
         count = terms.decisions
         return cls(
@@ -142,7 +142,7 @@ class Given(NamedTuple):
     scales: Scales
     standard: FeatureScaling
     costs: CostParameters
-    terms: Terms
+    terms: LossTerms
 
 
 def annual_loss(
@@ -160,7 +160,7 @@ def annual_loss(
     across = Layers(*map(np.ascontiguousarray, parameters))
     net = Layers(*(np.ascontiguousarray(array.T) for array in across))
     gradient, n = Layers(*map(np.zeros_like, net)), len(net.bias_2)
-    costs, terms = days.cost_parameters, Terms(decisions, days.sessions, days.lag, days.tracking_penalty / 2.0)
+    costs, terms = days.cost_parameters, LossTerms(decisions, days.sessions, days.lag, days.tracking_penalty / 2.0)
     costs = frozen_record(costs._replace(rates=costs.rates[drawn.variant], total=costs.total[drawn.variant]))
     tape = Tape.of(terms, len(standard.mean), len(net.bias_0), n)
     sides = Sides(np.zeros(n, np.int64), np.zeros(n), np.zeros(1, np.int64), np.zeros(n))
@@ -278,7 +278,7 @@ def _trade(given: Given, w: int, workspace: Workspace, sides: Sides, tape: Tape,
         held[:n], held[n], box.lower[t], box.upper[t], box.cash[t, 2], box.cash[t, 3], target, costs, row, workspace,
         sides,
     ):  # fmt: skip
-        return REFUSED
+        return REFUSED_LOSS
     tape.side[t], tape.sign[t], tape.pace[t], tape.binding[t] = sides.side, sides.sign, sides.pace, sides.binding[0]
     _, scale, _ = _asked(tape, t, tape.held[t, given.terms.lag], target, costs.total[row], workspace.trades)
     nav, bought, cost = _sum(held), 0.0, 0.0
@@ -392,7 +392,7 @@ def _unbox(scales: Scales, k: int, tape: Tape, t: int, box: Array, numbers: Arra
     cash_upper = 0.0 if whole else box[1, n]
     for i in range(n):
         action = tape.action[t, i]
-        width = scales.half_width[k, i] * REACH ** min(max(action, -1.0), 1.0)
+        width = scales.half_width[k, i] * ACTION_REACH ** min(max(action, -1.0), 1.0)
         to_width = -(box[0, i] - cash_upper) if scales.target[k, i] - width > 0.0 else 0.0
         to_width += box[1, i] - cash_lower if scales.target[k, i] + width < 1.0 else 0.0
         numbers[i] = to_width * width * LOG_REACH if abs(action) < 1.0 else 0.0
@@ -424,7 +424,7 @@ def _unsee(given: Given, k: int, tape: Tape, t: int, seen: Array, state: Array, 
     turned = 0.0
     for i in range(n):
         width = scales.half_width[k, i]
-        own = seen[FIRST + i] + (np.sign(gaps[i]) * seen[2] if i == line else 0.0)
+        own = seen[FIRST_OWN + i] + (np.sign(gaps[i]) * seen[2] if i == line else 0.0)
         slopes[i] = (2.0 * by_squared * covered[i] if squared >= 0.0 else 0.0) + (own / width if width > 0.0 else 0.0)
         if sells > buys:
             slopes[i] += seen[3] if gaps[i] > 0.0 else 0.0

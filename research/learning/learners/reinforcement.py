@@ -36,10 +36,10 @@ from research.learning.worlds.rollouts import (
 )
 from research.learning.worlds.training_days import TrainingDays
 from research.rules.networks.features import FeatureScaling
-from research.rules.networks.policy_network import Network, network
+from research.rules.networks.policy_network import PolicyNetwork, network
 
 PIECES = 64  # of a training, in whole updates: after each it may be gone on with
-COUNTS = ("num_timesteps", "_n_updates", "_n_calls", "exploration_rate")
+LEARNER_COUNTS = ("num_timesteps", "_n_updates", "_n_calls", "exploration_rate")
 
 
 def learn(
@@ -61,7 +61,7 @@ def learn(
     Raises     : ConfigError where no "cuda" device is found.
     """
     with one_thread(), without_compiler_of_torch():
-        model, standard = model_of(days, spec, seed)
+        model, standard = model_in_paths(days, spec, seed)
         curve = LearningCurve(days, standard, spec, log)
         if checkpoint is not None:
             _restore(model, curve, checkpoint)
@@ -75,7 +75,7 @@ def learn(
     return SeedResult(net, model.num_timesteps, evaluate_targets(days, action_function(net, standard)), curve.points)
 
 
-def model_of(days: TrainingDays, spec: Learned, seed: int) -> tuple[BaseAlgorithm, FeatureScaling]:
+def model_in_paths(days: TrainingDays, spec: Learned, seed: int) -> tuple[BaseAlgorithm, FeatureScaling]:
     """An untrained model in its paths, and the scaling of its features.
 
     Raises : ConfigError where no "cuda" device is found.
@@ -118,7 +118,7 @@ def _state(model: BaseAlgorithm, curve: LearningCurve) -> tuple[Arrays, dict[str
     kind, numpy, place, has, cached = np.random.get_state()  # noqa: NPY002  (stable-baselines3 draws from it)
     arrays |= {"torch": torch.random.get_rng_state().numpy(), "numpy": np.asarray(numpy)}
     record = {
-        "counts": {name: getattr(model, name) for name in COUNTS if hasattr(model, name)},
+        "counts": {name: getattr(model, name) for name in LEARNER_COUNTS if hasattr(model, name)},
         "curve": curve.points,
         "worlds": worlds_record,
         "words": words,
@@ -235,7 +235,7 @@ def untrained_model(worlds: VecEnv, spec: Learned, seed: int) -> BaseAlgorithm:
     return model
 
 
-def actor(model: BaseAlgorithm) -> Network:
+def actor(model: BaseAlgorithm) -> PolicyNetwork:
     """The network that gives the mean action of a model; for a choice, the preference of trading over holding."""
     state = {name: values.detach().cpu().numpy() for name, values in model.policy.state_dict().items()}
     layers = [state[f"{layer}.{kind}"].T for layer in LAYERS[type(model)] for kind in ("weight", "bias")]

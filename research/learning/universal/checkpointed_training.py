@@ -19,7 +19,7 @@ from research.learning.universal import training
 from research.learning.universal.rule import FOLDER, UNIVERSAL_FORMAT
 from research.learning.universal.training import TrainingState, advance, begin, network_of
 from research.rules.networks.equivariant import MOVING, STANDING
-from research.rules.networks.features import REACH, FeatureScaling
+from research.rules.networks.features import ACTION_REACH, FeatureScaling
 
 SEED, UPDATES = 1, 1_600
 MOST_UPDATES = 100_000_000  # more than a year of one core
@@ -63,9 +63,9 @@ def settings() -> dict[str, Any]:
     """The inputs of a training besides its seed and number of updates, as plain JSON values."""
     found = {
         "markets": {
-            "lines": training.LINES,
+            "lines": training.ASSET_COUNTS,
             "drift_between_decisions_over_half_width": training.DRIFT,
-            "half_width_over_target": training.WIDTH,
+            "half_width_over_target": training.WIDTH_RANGE,
             "cost_a_side": training.COST,
             "cost_of_lines_either_way_in_logs": training.UNEQUAL,
             "share_without_cash": training.NO_CASH_SHARE,
@@ -94,7 +94,7 @@ def _card(state: TrainingState) -> dict[str, Any]:
         "seed": state.seed,
         "updates": state.updates,
         "saw": {"markets": "simulated ones only, drawn at random", "last": None},
-        "action": f"half-widths of the boxes: the closed form's x {REACH:g}^action, action in [-1, 1]",
+        "action": f"half-widths of the boxes: the closed form's x {ACTION_REACH:g}^action, action in [-1, 1]",
         "settings": settings(),
         "curve": [{"updates": int(e), "loss": float(p.mean())} for e, p in zip(ends, points, strict=True)],
         "versions": versions(),

@@ -33,7 +33,7 @@ from research.rules.networks.equivariant import (
     lines_of,
     widest,
 )
-from research.rules.networks.features import REACH, FeatureScaling
+from research.rules.networks.features import ACTION_REACH, FeatureScaling
 from research.rules.no_trade_region import Block, blocks, half_widths
 from research.rules.protocol import Schedule
 from research.rules.risk_rules import RiskRule
@@ -41,7 +41,7 @@ from research.rules.rule_options import NETWORK, RuleOptions
 from research.rules.standard_rule import Estimates, checked
 
 FOLDER = DATA / "policies" / "universal"
-FIX = "Restore the folder from the repository, or make it again with `rebalance research train universal`."
+RESTORE_FOLDER = "Restore the folder from the repository, or make it again with `rebalance research train universal`."
 DRIFT, WIDTH = STANDING.index("drift between decisions"), STANDING.index("half-width over target")
 
 
@@ -70,7 +70,7 @@ class Trained(NamedTuple):
         for block, found in seen:
             action = np.empty((1, len(block.lines)))
             answers(self.net, self.standard, Lines(*(one[0] for one in found)), weights[None, block.lines], action)
-            widths[block] *= REACH**action
+            widths[block] *= ACTION_REACH**action
         return np.where(held, widths, or_narrowest(widths))[0]
 
 
@@ -150,7 +150,7 @@ class Universal(RiskRule):
         return super().options(estimates)._replace(some=True, makes_boxes=True, goal=NETWORK, network=network)
 
 
-def met(boxes: NetworkBoxes) -> Array:
+def met_properties(boxes: NetworkBoxes) -> Array:
     """(K, 3) the properties of each row's portfolio by which training draws its markets; NaN where there is none.
 
     boxes   : network and its inputs, of K rows.
@@ -175,11 +175,11 @@ def load(folder: str | Path) -> Trained:
 
     Raises : DataError for a file that is missing, damaged, or of another format.
     """
-    card, arrays = read_checksummed(Path(folder), FIX, UNIVERSAL_FORMAT)
+    card, arrays = read_checksummed(Path(folder), RESTORE_FOLDER, UNIVERSAL_FORMAT)
     try:
         check_card(card)
     except ValueError as error:
-        raise DataError(f"{folder} holds no valid network: {error}. {FIX}") from error
+        raise DataError(f"{folder} holds no valid network: {error}. {RESTORE_FOLDER}") from error
     seen, units = len(MOVING) + len(STANDING), card["settings"]["hidden"]
     square, row = (units, units), (units,)
     own = ((seen, units), row, square, row, square, square, square, row, (units, 1), (1,))
@@ -188,6 +188,8 @@ def load(folder: str | Path) -> Trained:
         found = arrays.get(name)
         if found is None or found.shape != shape or not np.isfinite(found).all():
             what = None if found is None else found.shape
-            raise DataError(f"{name} in {folder} has the shape {what}, expected {shape} finite numbers. {FIX}")
+            raise DataError(
+                f"{name} in {folder} has the shape {what}, expected {shape} finite numbers. {RESTORE_FOLDER}"
+            )
     standard = FeatureScaling(frozen(arrays["feature_mean"]), frozen(arrays["feature_deviation"]))
     return Trained(arrays_of(arrays), standard, card)

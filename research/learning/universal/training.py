@@ -32,9 +32,9 @@ from research.rules.networks.equivariant import MOVING, STANDING, WIDEST_GAP, Eq
 from research.rules.networks.features import FARTHEST, FeatureScaling
 from research.rules.no_trade_region import half_widths, relative_variance
 
-LINES = (1, 1, 2, 2, 3, 5, 8, 13, 20, 30, 50)  # as many in a batch, each as likely as the next
+ASSET_COUNTS = (1, 1, 2, 2, 3, 5, 8, 13, 20, 30, 50)  # as many in a batch, each as likely as the next
 DRIFT = (0.05, 2.0)  # u, the geometric mean of a world's assets
-WIDTH = (0.005, 0.6)  # half-width over target, likewise
+WIDTH_RANGE = (0.005, 0.6)  # half-width over target, likewise
 COST = (1e-4, 1e-2)  # a side, fraction of the notional
 UNEQUAL = 2.0  # logs either way: the dearest asset of a world costs at most 55 times the cheapest
 LEAST_COST, DEAREST = 5e-5, 2e-2  # of a single asset
@@ -76,7 +76,7 @@ def draw(rng: np.random.Generator, n: int, worlds: int, decisions: int, drift: f
     alike = correlation * shape[:, :, None] * shape[:, None, :]
     against = relative_variance(target, alike)
     mean_drift = np.exp(np.log(np.maximum(against, 1e-12)).mean(axis=1) / 2.0)
-    u, width = drift * _spread(rng, 0.3, (worlds,)), _log_uniform(rng, *WIDTH, (worlds,))
+    u, width = drift * _spread(rng, 0.3, (worlds,)), _log_uniform(rng, *WIDTH_RANGE, (worlds,))
     scale = np.minimum(u * width / mean_drift, MOST_VOLATILE / shape.max(axis=1))
     covariance = alike * scale[:, None, None] ** 2
     width = scale * mean_drift / u
@@ -239,7 +239,7 @@ def advance(progress: TrainingState, updates: int, report: Callable[[int], objec
             for group in descent.param_groups:
                 group["lr"] = LEARNING_RATE * (1.0 - update / whole)
             descent.zero_grad()
-            found = loss(net, batch([LEARNS, seed, update]))
+            found = mean_loss(net, drawn_batch([LEARNS, seed, update]))
             found.backward()  # type: ignore[no-untyped-call]
             torch.nn.utils.clip_grad_norm_(net.parameters(), STEEPEST)
             descent.step()
@@ -274,8 +274,8 @@ def _memory(descent: torch.optim.Adam, net: TrainableNetwork, progress: Training
 
 def _gauged(seed: int) -> FeatureScaling:
     """Mean and standard deviation of each feature at random starts."""
-    drawn = (batch([GAUGES, seed, k]) for k in range(GAUGED))
-    seen = [see(one, torch.from_numpy(one.markets.opening)).flatten(0, 1).numpy() for one in drawn]
+    drawn = (drawn_batch([GAUGES, seed, k]) for k in range(GAUGED))
+    seen = [seen_features(one, torch.from_numpy(one.markets.opening)).flatten(0, 1).numpy() for one in drawn]
     mean = np.mean([x.mean(axis=0) for x in seen], axis=0)
     deviation = np.sqrt(np.mean([((x - mean) ** 2).mean(axis=0) for x in seen], axis=0))
     return FeatureScaling(frozen(mean), frozen(deviation))
@@ -285,7 +285,7 @@ def _copied(tensors: Iterable[tuple[str, Tensor]]) -> dict[str, Array]:
     return {name: value.detach().numpy().copy() for name, value in tensors}
 
 
-class Batch(NamedTuple):
+class PathBatch(NamedTuple):
     """The paths of one update in torch: `Lines` as tensors, and the closed form's expected loss.
 
     markets    : the paths, W portfolios of n assets.
@@ -306,25 +306,25 @@ class Batch(NamedTuple):
     expected: Tensor
 
 
-def batch(seed: list[int]) -> Batch:
+def drawn_batch(seed: list[int]) -> PathBatch:
     """Random paths; the same seed gives the same bits."""
     rng = np.random.default_rng(seed)
-    n, drift = int(rng.choice(LINES)), float(np.exp(rng.uniform(*np.log(DRIFT))))
+    n, drift = int(rng.choice(ASSET_COUNTS)), float(np.exp(rng.uniform(*np.log(DRIFT))))
     decisions = int(np.clip(CROSSINGS / drift**2, SHORTEST_WORLD, LONGEST_WORLD))
     return batch_of(draw(rng, n, int(np.clip(LINES_AT_ONCE // n, FEWEST_WORLDS, MOST_WORLDS)), decisions, drift))
 
 
-def batch_of(markets: RandomMarkets) -> Batch:
+def batch_of(markets: RandomMarkets) -> PathBatch:
     """These paths as tensors."""
     lines = [torch.from_numpy(x) for x in markets.lines]
     variance = torch.diagonal(lines[2], dim1=1, dim2=2)
     together = torch.exp(lines[4][:, 0, STANDING.index("drifts together")])
     half_penalty = torch.from_numpy(markets.tracking_penalty) / 2.0
     expected = half_penalty * (variance * lines[1] ** 2).sum(dim=1) * (1.0 + together) / 2.0
-    return Batch(markets, lines[0], lines[1], lines[2], lines[3], lines[4], expected)
+    return PathBatch(markets, lines[0], lines[1], lines[2], lines[3], lines[4], expected)
 
 
-def see(one: Batch, weights: Tensor) -> Tensor:
+def seen_features(one: PathBatch, weights: Tensor) -> Tensor:
     """(W, n, features) features of weights (W, n), fraction of NAV, as in `equivariant.see`."""
     gap, variance = weights - one.target, torch.diagonal(one.covariance, dim1=1, dim2=2)
     toward = torch.einsum("wij,wj->wi", one.covariance, gap)
@@ -337,7 +337,7 @@ def see(one: Batch, weights: Tensor) -> Tensor:
     return torch.cat([moving, one.standing], dim=2)
 
 
-def loss(net: TrainableNetwork, one: Batch) -> Tensor:
+def mean_loss(net: TrainableNetwork, one: PathBatch) -> Tensor:
     """The mean loss a decision over the closed form's expected loss, a scalar of shape (), with its gradient."""
     markets = one.markets
     worlds = TorchWorlds(
@@ -347,7 +347,7 @@ def loss(net: TrainableNetwork, one: Batch) -> Tensor:
     )  # fmt: skip
     decisions, total = markets.returns.shape[1], -_still_to_pay(one, worlds.weights)
     for _ in range(decisions):
-        total = total + worlds.act(boxes_of(net(see(one, worlds.weights)), one.target, one.half))
+        total = total + worlds.act(boxes_of(net(seen_features(one, worlds.weights)), one.target, one.half))
     total = total + _still_to_pay(one, worlds.weights)
     return (total / (decisions * one.expected)).mean()
 
@@ -364,7 +364,7 @@ def _cost_parameters(cost: Array) -> CostParameters:
     return frozen_record(plain._replace(rates=np.stack([cost, np.zeros_like(cost)], axis=1), total=cost))
 
 
-def _still_to_pay(one: Batch, weights: Tensor) -> Tensor:
+def _still_to_pay(one: PathBatch, weights: Tensor) -> Tensor:
     """(W,) future cost of the gaps, fraction of NAV: of each asset by itself, or of all together where that is less."""
     gap, cost = weights - one.target, torch.from_numpy(one.markets.cost)
     inside = torch.minimum(torch.maximum(gap, -one.half), one.half)

@@ -23,7 +23,7 @@ from research.learning.worlds.training_days import TrainingDays
 from research.learning.worlds.worlds import RewardedWorlds, Worlds
 from research.rules.networks.actions import action_size
 from research.rules.networks.features import FARTHEST, FeatureScaling
-from research.rules.networks.names import SHARED
+from research.rules.networks.names import SHARED_FEATURES
 
 Arrays = dict[str, NDArray[Any]]
 Infos = list[Mapping[str, Any]]
@@ -49,7 +49,7 @@ def _check(days: Any, standard: Any, reward: Any, reward_scale: Any, episode: An
     if not isinstance(days, TrainingDays):
         refuse("days are", days, "give TrainingDays, as `training_days` measures them.")
     fix = "give the FeatureScaling that `measure_scaling` returns for these days."
-    seen = len(SHARED) + len(days.market.assets)
+    seen = len(SHARED_FEATURES) + len(days.market.assets)
     if not isinstance(standard, FeatureScaling):
         refuse("standard is", standard, fix)
     if standard.mean.shape != (seen,):

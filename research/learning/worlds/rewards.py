@@ -56,15 +56,15 @@ class Reward:
             object.__setattr__(self, name, float(value))
         if not 0.0 < self.memory <= 1.0:
             raise ConfigError(f"memory of Reward is {shown(self.memory)}: give a number above 0 and at most 1.")
-        if not any(getattr(self, name) for name in TERMS):
-            raise ConfigError(f"no term of Reward has a weight: give one to {', '.join(TERMS)}.")
+        if not any(getattr(self, name) for name in REWARD_TERMS):
+            raise ConfigError(f"no term of Reward has a weight: give one to {', '.join(REWARD_TERMS)}.")
 
 
-TERMS = ("objective", "log_growth", "utility", "differential_sharpe", "differential_downside", "drawdown")
+REWARD_TERMS = ("objective", "log_growth", "utility", "differential_sharpe", "differential_downside", "drawdown")
 MINUS_LOSS = Reward()
 
 
-class Moments(NamedTuple):
+class RewardMoments(NamedTuple):
     """Moments of a decision's return over cash: its mean, its mean square, and the mean square of its negative part."""
 
     mean: float
@@ -72,7 +72,7 @@ class Moments(NamedTuple):
     downside: float
 
     @classmethod
-    def of(cls, excess: Array) -> "Moments":
+    def of(cls, excess: Array) -> "RewardMoments":
         """The moments of returns over cash (D,), fraction."""
         return cls(float(excess.mean()), float((excess**2).mean()), float((np.minimum(excess, 0.0) ** 2).mean()))
 
@@ -96,7 +96,7 @@ class Memory(NamedTuple):
     downside: Array
 
     @classmethod
-    def of(cls, nav: Array, cash: Array, start: Moments) -> "Memory":
+    def of(cls, nav: Array, cash: Array, start: RewardMoments) -> "Memory":
         """The memory of W paths at their start.
 
         nav   : (W,) currency.
@@ -105,7 +105,7 @@ class Memory(NamedTuple):
         """
         return cls(nav.copy(), nav.copy(), cash.copy(), *(np.full(len(nav), value) for value in start))
 
-    def reopen(self, which: Rows, nav: Array, cash: Array, start: Moments) -> None:
+    def reopen(self, which: Rows, nav: Array, cash: Array, start: RewardMoments) -> None:
         """Forget the past of some paths, which start anew, in place.
 
         which : (m,) numbers of the paths.
@@ -139,7 +139,7 @@ def compute_rewards(reward: Reward, memory: Memory, loss: Array, nav: Array, cas
         "differential_downside": lambda: _differential_downside(memory.mean, memory.downside, excess),
         "drawdown": lambda: -np.maximum(memory.nav / memory.highest - nav / now.highest, 0.0),
     }
-    weights = {name: getattr(reward, name) for name in TERMS}
+    weights = {name: getattr(reward, name) for name in REWARD_TERMS}
     total = np.zeros(len(nav)) + sum(weight * terms[name]() for name, weight in weights.items() if weight)
     return total, now._replace(
         mean=memory.mean + reward.memory * (excess - memory.mean),

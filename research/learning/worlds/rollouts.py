@@ -12,15 +12,15 @@ from research.learning.worlds.rewards import Memory, Reward, compute_rewards
 from research.learning.worlds.training_days import TrainingDays
 from research.learning.worlds.worlds import Worlds
 from research.rules.networks.features import FeatureScaling, standardise
-from research.rules.networks.names import SHARED
-from research.rules.networks.policy_network import Network, forward
+from research.rules.networks.names import SHARED_FEATURES
+from research.rules.networks.policy_network import PolicyNetwork, forward
 
 ActionFunction = Callable[[Array], Floats]  # features (W, k) -> numbers of the action (W, m)
 
 # streams of random days, each apart from the others
 PPO_LEARNS, SCALING, EVALUATION, GRADIENT_LEARNS, VALIDATION, REPLAY_LEARNS, CROSS_ENTROPY_LEARNS = range(7)
 WORLDS = 512  # of a gauge or a judgement
-SESSIONS = 780  # of each world that is judged: about three years
+WORLD_SESSIONS = 780  # of each world that is judged: about three years
 REWARD = 0.1  # mean size of the closed form's rewards: a return over a hundred decisions then varies by about one
 
 
@@ -50,7 +50,7 @@ def _scaling(days: TrainingDays, episode: int, reward: Reward) -> tuple[FeatureS
         rewards.append(paid)
     seen = np.array(features)
     held = np.ones(seen.shape[1:], dtype=bool)
-    held[:, len(SHARED) :] = days.scales.half_width[days.kinds(WORLDS)] > 0.0
+    held[:, len(SHARED_FEATURES) :] = days.scales.half_width[days.kinds(WORLDS)] > 0.0
     columns = [seen[:, held[:, j], j] if held[:, j].any() else np.zeros(1) for j in range(seen.shape[2])]
     mean, deviation = np.array([c.mean() for c in columns]), np.array([c.std() for c in columns])
     standard = FeatureScaling(frozen(mean), frozen(np.where(deviation > 0.0, deviation, 1.0)))
@@ -62,7 +62,7 @@ def closed_form(days: TrainingDays) -> ActionFunction:
     return lambda features: np.zeros((len(features), days.scales.target.shape[1]), np.float32)
 
 
-def action_function(net: Network, standard: FeatureScaling) -> ActionFunction:
+def action_function(net: PolicyNetwork, standard: FeatureScaling) -> ActionFunction:
     """The function from features (W, k) to the numbers of the action (W, m) of a network."""
 
     def answer(features: Array) -> Floats:
@@ -101,7 +101,7 @@ def evaluate_paths(
     worlds : number of paths.
     stream : stream of random days, from which the paths are drawn.
     """
-    decisions = -(-SESSIONS // days.sessions)
+    decisions = -(-WORLD_SESSIONS // days.sessions)
     played = Worlds(days, np.full(worlds, kind), decisions, [stream, kind])
     terms = np.zeros(worlds)
     for _ in range(decisions):

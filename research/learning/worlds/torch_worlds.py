@@ -14,7 +14,7 @@ from foundation.arrays import Array
 from foundation.tolerances import TARGET_TOLERANCE, TRIGGER
 from research.accounting.cost_parameters import CostParameters
 from research.learning.worlds.differentiable import Boxes, Holdings, step
-from research.rules.networks.features import REACH
+from research.rules.networks.features import ACTION_REACH
 
 
 class Days(NamedTuple):
@@ -86,7 +86,7 @@ def boxes_of(action: Tensor, target: Tensor, half: Tensor) -> Boxes:
     target : (W, n) fraction of NAV.
     half   : (W, n) closed-form half-widths, fraction of NAV.
     """
-    width = half * REACH ** action.clamp(-1.0, 1.0)
+    width = half * ACTION_REACH ** action.clamp(-1.0, 1.0)
     lower, upper = (target - width).clamp(min=0.0), (target + width).clamp(max=1.0)
     none = 1.0 - target.sum(dim=1) < TARGET_TOLERANCE
     least = torch.where(none, 0.0, (1.0 - upper.sum(dim=1)).clamp(min=0.0))

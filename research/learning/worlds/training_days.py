@@ -13,8 +13,8 @@ from foundation.tolerances import TARGET_TOLERANCE
 from research.accounting import Costs
 from research.accounting.cost_parameters import CostParameters
 from research.allocation import TargetPath, target_path
-from research.learning.settings import SESSIONS, Learned
-from research.learning.worlds.rewards import Moments
+from research.learning.settings import SESSIONS_A_DECISION, Learned
+from research.learning.worlds.rewards import RewardMoments
 from research.learning.worlds.variation import varied
 from research.market import Market
 from research.risk.simulation.resampling import common_rows, resampled
@@ -26,7 +26,7 @@ LEAST_DAYS = 252  # on which all assets were listed: fewer say too little of a c
 GOLDEN = 0.6180339887498949  # its multiples, modulo 1, fill the unit interval evenly however many are taken
 
 
-class History(NamedTuple):
+class TrainingHistory(NamedTuple):
     """The training days for kernels: returns and tradable (T, n), cash (T,); returns as fractions.
 
     With variation, T counts the rows of all variants of all targets, one after the other; `TrainingDays.draw` gives
@@ -61,7 +61,7 @@ class TrainingDays:
     """
 
     market: Market
-    history: History
+    history: TrainingHistory
     scales: Scales
     first_row: Rows
     stop_row: Rows
@@ -101,14 +101,14 @@ class TrainingDays:
         return rows // len(self.market.dates) % self.variants
 
     @cached_property
-    def moments(self) -> Moments:
+    def moments(self) -> RewardMoments:
         """Moments a decision of the last target's return over cash, on days on which all its assets were listed."""
         target, span = self.scales.target[-1], slice(self.first_row[-1], self.stop_row[-1])
         cash = self.market.cash[span]
         strategic = self.market.returns[span] @ target + (1.0 - target.sum()) * cash
         whole = len(cash) // self.sessions * self.sessions
         ends = [(1.0 + x[:whole]).reshape(-1, self.sessions).prod(axis=1) for x in (strategic, cash)]
-        return Moments.of(ends[0] - ends[1])
+        return RewardMoments.of(ends[0] - ends[1])
 
     def kinds(self, worlds: int) -> Rows:
         """(worlds,) index of the target of each path, evenly interleaved, in the shares of `share` to a whole path."""
@@ -168,18 +168,18 @@ def training_days(
         tracking_penalty=float(tracking_penalty),
         periods_per_year=float(periods_per_year),
         lag=int(lag),
-        sessions=SESSIONS[spec.trained_schedule],
+        sessions=SESSIONS_A_DECISION[spec.trained_schedule],
         action=spec.action,
         block=spec.block,
         variants=len(points),
     )
 
 
-def _history(market: Market) -> History:
-    return History(market.returns, market.cash, market.tradable)
+def _history(market: Market) -> TrainingHistory:
+    return TrainingHistory(market.returns, market.cash, market.tradable)
 
 
-def _varied(market: Market, held: Mask, spans: list[slice], points: Array) -> History:
+def _varied(market: Market, held: Mask, spans: list[slice], points: Array) -> TrainingHistory:
     """The training days for each target and variant, one after the other.
 
     market : T days of n assets.
@@ -194,7 +194,7 @@ def _varied(market: Market, held: Mask, spans: list[slice], points: Array) -> Hi
     ]
     again = len(returns)
     return frozen_record(
-        History(np.concatenate(returns), np.tile(market.cash, again), np.tile(market.tradable, (again, 1)))
+        TrainingHistory(np.concatenate(returns), np.tile(market.cash, again), np.tile(market.tradable, (again, 1)))
     )
 
 
@@ -232,7 +232,7 @@ def _check(
     for name, value in (("tracking_penalty", tracking_penalty), ("periods_per_year", periods_per_year)):
         if not is_number(value) or value <= 0.0:
             raise ConfigError(f"{name} is {shown(value)}: give a number above zero.")
-    most = SESSIONS[spec.trained_schedule]
+    most = SESSIONS_A_DECISION[spec.trained_schedule]
     if not is_whole(lag) or not 0 <= lag <= most:
         raise ConfigError(
             f"lag is {shown(lag)}: a learner that decides every {spec.trained_schedule} needs a whole number of "

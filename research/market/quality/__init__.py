@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING
 from foundation.quick_imports import lazy_names
 
 if TYPE_CHECKING:
-    from research.market.quality.findings import KINDS, Finding
+    from research.market.quality.findings import FINDING_KINDS, Finding
     from research.market.quality.report import Quality, check, check_market, differences, known_of, market_warnings
     from research.market.quality.series import SeriesQuality, check_series
 else:

@@ -21,14 +21,16 @@ STILL_CHANCE = 1e-3  # probability of so many still days by rounding to the tick
 PEAKED = 2.0  # density of returns at zero over a normal one's of the same scale, at most: it is 1.0 to 2.0 on funds
 STUCK_CHANCE = 1e-4  # expected number of runs so long, below which a run is a finding
 IDLE = 0.5  # share of still days round a run that is taken for the asset's own, at most
-LONGEST = 126  # bars, half a year, in which any fund is valued: a run as long is a finding, whatever chance says
+LONGEST_STILL_RUN = (
+    126  # bars, half a year, in which any fund is valued: a run as long is a finding, whatever chance says
+)
 CONSTANT = {"cash", "money_market", "fx"}  # asset classes whose price may stay by design, as one of 1 a unit does
 YEAR = 252  # bars before and after a run in which still days are counted
-DAILY = 200.0  # rows a year from which each session should have one
+DAILY_ROWS = 200.0  # rows a year from which each session should have one
 
 
 @dataclass(frozen=True, eq=False)
-class Bars:
+class AssetBars:
     """The bars of one asset, in order.
 
     asset : its id.  calendar : name of its exchange calendar.
@@ -83,7 +85,7 @@ def local_scale(growth: Array) -> Array:
     return np.asarray(np.maximum(each, CALM_PART * MAD_TO_DEVIATION * np.median(np.abs(growth))))
 
 
-def own_findings(bars: Bars) -> list[Finding]:
+def own_findings(bars: AssetBars) -> list[Finding]:
     """All defects that the bars of an asset show by themselves."""
     return [
         *_calendar(bars),
@@ -95,7 +97,7 @@ def own_findings(bars: Bars) -> list[Finding]:
     ]
 
 
-def _calendar(bars: Bars) -> list[Finding]:
+def _calendar(bars: AssetBars) -> list[Finding]:
     """Sessions without a bar from the first to the last, and bars without a session; nothing of rarer rows."""
     if not is_daily(bars.days):
         return []
@@ -116,15 +118,15 @@ def _calendar(bars: Bars) -> list[Finding]:
 def is_daily(days: Days) -> bool:
     """True if the days (R,) are as frequent as sessions, so that each session should have a row."""
     length = int((days[-1] - days[0]).astype("int64"))
-    return len(days) > 1 and (len(days) - 1) * 365.25 >= DAILY * length
+    return len(days) > 1 and (len(days) - 1) * 365.25 >= DAILY_ROWS * length
 
 
-def _nonpositive(bars: Bars) -> list[Finding]:
+def _nonpositive(bars: AssetBars) -> list[Finding]:
     """Closes at or below zero, which no unit has."""
     return _days_of("nonpositive", bars, bars.close <= 0.0, "has a close at or below zero")
 
 
-def _repeated(bars: Bars) -> list[Finding]:
+def _repeated(bars: AssetBars) -> list[Finding]:
     """Bars that repeat the one before in all numbers, volume among them."""
     volume = bars.numbers.get("volume")
     if volume is None:
@@ -136,7 +138,7 @@ def _repeated(bars: Bars) -> list[Finding]:
     return _days_of("duplicate", bars, np.append(False, same), "repeats the bar of the day before, volume and all,")
 
 
-def _order(bars: Bars) -> list[Finding]:
+def _order(bars: AssetBars) -> list[Finding]:
     """Bars whose low is above another of their prices, or whose high is below one, by more than rounding."""
     close, nothing = bars.close, np.full(len(bars.days), np.nan)
     opened, high, low = (bars.numbers.get(name, nothing) for name in ("open", "high", "low"))
@@ -145,7 +147,7 @@ def _order(bars: Bars) -> list[Finding]:
     return _days_of("order", bars, wrong, "has a low above, or a high below, another price of the bar")
 
 
-def _volume(bars: Bars) -> list[Finding]:
+def _volume(bars: AssetBars) -> list[Finding]:
     """Days of volume zero, of an asset whose source has volumes."""
     volume = bars.numbers.get("volume")
     if volume is None or not np.nanmax(volume, initial=0.0) > 0.0:
@@ -153,7 +155,7 @@ def _volume(bars: Bars) -> list[Finding]:
     return _days_of("volume", bars, volume == 0.0, "has a close and no volume")
 
 
-def _days_of(kind: str, bars: Bars, where: Mask, what: str) -> list[Finding]:
+def _days_of(kind: str, bars: AssetBars, where: Mask, what: str) -> list[Finding]:
     """One finding for all days of a mask (R,)."""
     if not where.any():
         return []
@@ -165,7 +167,7 @@ def _days_of(kind: str, bars: Bars, where: Mask, what: str) -> list[Finding]:
 # -- still prices ----------------------------------------------------------------------------------------------------
 
 
-def still_findings(bars: Bars) -> list[Finding]:
+def still_findings(bars: AssetBars) -> list[Finding]:
     """Closes equal to the one before: runs that chance does not make, and more single days than rounding makes."""
     still = np.append(False, (bars.close[1:] == bars.close[:-1]) & (bars.split[1:] == 1.0))
     if not still.any():
@@ -206,7 +208,7 @@ def _stuck(still: Mask, chance: Array) -> list[tuple[int, int, float]]:
 
     Days are taken to be still as often as rounding makes them, or as they are in the year before and the year after the
     run, half of all at most, whichever is more; a run is stuck where fewer than `STUCK_CHANCE` are expected, or where
-    it has `LONGEST` days.
+    it has `LONGEST_STILL_RUN` days.
 
     still  : (R,) whether a close is equal to the one before.
     chance : (R,) probability of that by rounding.
@@ -217,12 +219,12 @@ def _stuck(still: Mask, chance: Array) -> list[tuple[int, int, float]]:
         around = np.r_[max(start - YEAR, 0) : start, stop : min(stop + YEAR, len(still))]
         often = max(min(still[around].mean(), IDLE), chance[around].mean()) if len(around) else 0.0
         expected = float(len(still) * often ** (stop - start))
-        if expected < STUCK_CHANCE or stop - start >= LONGEST:
+        if expected < STUCK_CHANCE or stop - start >= LONGEST_STILL_RUN:
             found.append((start, stop, expected))
     return found
 
 
-def _chance_of_rounding(bars: Bars) -> Array:
+def _chance_of_rounding(bars: AssetBars) -> Array:
     """(R,) probability that rounding to a tick repeats a close: the tick times the density of a normal return at zero.
 
     It is tick / (close × deviation × √(2π)), with the deviation of the asset's own moves (`local_scale`).

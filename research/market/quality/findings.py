@@ -29,7 +29,7 @@ class Kind(NamedTuple):
         return f"{events:,} {self.one if events == 1 else self.several}"
 
 
-KINDS = {
+FINDING_KINDS = {
     "nonpositive": Kind("close at or below zero", "closes at or below zero", 25.0, 50.0),
     "scale": Kind("change of scale", "changes of scale", 25.0, 50.0),
     "split": Kind("move by a split factor", "moves by a split factor", 25.0, 50.0),
@@ -62,7 +62,7 @@ WRONG_PRICES = ("scale", "split", "reused", "spike", "tick", "jump", "stuck")  #
 class Finding:
     """A defect. Two of equal words are equal.
 
-    kind     : a key of `KINDS`.
+    kind     : a key of `FINDING_KINDS`.
     asset    : id of the asset; "" for a finding about the set.
     first, last : the first and the last of its days.
     value    : what was found: a count of days, a ratio, a yield, as the sentence says.
@@ -85,7 +85,7 @@ class Finding:
     @property
     def points(self) -> float:
         """The points lost for it, before the limit of its kind."""
-        return min(KINDS[self.kind].points * self.events, KINDS[self.kind].most)
+        return min(FINDING_KINDS[self.kind].points * self.events, FINDING_KINDS[self.kind].most)
 
 
 def finding(
@@ -119,9 +119,9 @@ def wrong_prices(findings: Iterable[Finding], most: int = 3) -> tuple[str, ...]:
     return (*(each.sentence for each in first[:most]), *([rest] if rest else []))
 
 
-def score(findings: list[Finding]) -> float:
+def quality_score(findings: list[Finding]) -> float:
     """Points of an asset from 0 to 100, by its findings."""
     lost: dict[str, float] = {}
     for each in findings:
-        lost[each.kind] = min(lost.get(each.kind, 0.0) + each.points, KINDS[each.kind].most)
+        lost[each.kind] = min(lost.get(each.kind, 0.0) + each.points, FINDING_KINDS[each.kind].most)
     return max(100.0 - sum(lost.values()), 0.0)

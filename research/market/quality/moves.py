@@ -16,11 +16,11 @@ import numpy as np
 
 from foundation.arrays import Array, Rows
 from foundation.paper.wording import percent
-from research.market.quality.bars import BARS_A_QUARTER, BARS_OF_A_SCALE, Bars
+from research.market.quality.bars import BARS_A_QUARTER, BARS_OF_A_SCALE, AssetBars
 from research.market.quality.findings import Finding, finding
 
 FACTORS = np.array([2, 3, 4, 5, 6, 7, 8, 10, 15, 20, 25, 30, 50, 100, 1000.0])  # of splits, and of pence and mils
-UNITS = 100.0  # from which a factor is one of units: pence for pounds
+LEAST_UNIT_FACTOR = 100.0  # from which a factor is one of units: pence for pounds
 NEAR = 0.05, 0.1  # log distance from a factor, at least and at most: else four deviations of the asset
 FAR, REVERSING, LONE = 8.0, 10.0, 20.0  # robust z of a move near a factor or of a dividend, of a spike, of another
 LARGE_TICK = np.log(1.3)  # log growth, from which a move that reverses must be looked at
@@ -30,22 +30,22 @@ REVERSED = 0.3  # of a move, that may remain after the next bar where it reverse
 LONG_GAP, NEW_LEVEL = 180, np.log(1.5)  # days; log growth over it that another asset's price makes
 REUSED = 5.0  # robust z of that level
 LEAST_SCALE = 1e-6  # of a price that hardly moves
-WEEKEND = 3  # days without a bar that add nothing to a deviation
+WEEKEND_DAYS = 3  # days without a bar that add nothing to a deviation
 PAYMENTS = 8  # dividends, from which an asset has a rhythm
 IRREGULAR = 0.15  # of the median interval: median distance from it, past which there is no rhythm
-OVERDUE = 1.6  # median intervals without a dividend
+DIVIDEND_OVERDUE = 1.6  # median intervals without a dividend
 AROUND, DAY_OFF = 0.25, 0.05  # of the usual interval: a dividend is due so near a day, and usually off it by so much
 FALL = 0.7  # of a dividend: mean fall of a close on its ex-date, at least (Elton and Gruber 1970 have 0.78)
 NO_FALL = 3.0  # standard errors below it
 
 
-def move_findings(bars: Bars) -> list[Finding]:
+def move_findings(bars: AssetBars) -> list[Finding]:
     """The moves that peers do not explain, each as the defect that it looks like."""
     net = bars.net
     if len(net) < BARS_OF_A_SCALE:
         return []
     away = np.append(0, np.diff(bars.days).astype("int64"))
-    bars_away = np.maximum((away - WEEKEND) / np.median(away[1:]), 1.0)
+    bars_away = np.maximum((away - WEEKEND_DAYS) / np.median(away[1:]), 1.0)
     z = net / (np.maximum(bars.scale, LEAST_SCALE) * np.sqrt(bars_away))
     found = list(_reused(bars, z, away))
     candidates = np.flatnonzero((np.abs(z) > FAR) & (np.abs(net) > LEAST_MOVE) & (away <= LONG_GAP)).tolist()
@@ -58,7 +58,7 @@ def move_findings(bars: Bars) -> list[Finding]:
     return found
 
 
-def _reused(bars: Bars, z: Array, away: Array) -> Iterator[Finding]:
+def _reused(bars: AssetBars, z: Array, away: Array) -> Iterator[Finding]:
     """Long gaps after which the price is of another level."""
     net = bars.net
     for t in np.flatnonzero((away > LONG_GAP) & (np.abs(net) > NEW_LEVEL) & (np.abs(z) > REUSED)):
@@ -69,7 +69,7 @@ def _reused(bars: Bars, z: Array, away: Array) -> Iterator[Finding]:
         yield finding("reused", bars.asset, bars.days[t : t + 1], np.exp(net[t]), text, expected=1.0)
 
 
-def _named(bars: Bars, z: Array, t: int, candidates: list[int]) -> tuple[list[Finding], set[int]]:
+def _named(bars: AssetBars, z: Array, t: int, candidates: list[int]) -> tuple[list[Finding], set[int]]:
     """The defect that the move of row t looks like, if any, and the rows that it explains."""
     net, day = bars.net, bars.days[t : t + 1]
     if factor := _factor(net[t], bars.scale[t]):
@@ -89,9 +89,9 @@ def _named(bars: Bars, z: Array, t: int, candidates: list[int]) -> tuple[list[Fi
     return [], set()
 
 
-def _by_factor(bars: Bars, t: int, factor: float, candidates: list[int]) -> tuple[list[Finding], set[int]]:
+def _by_factor(bars: AssetBars, t: int, factor: float, candidates: list[int]) -> tuple[list[Finding], set[int]]:
     """A move by a factor, up to the day on which it is taken back: splits within a quarter, units at any time."""
-    kind = "scale" if max(factor, 1.0 / factor) >= UNITS else "split"
+    kind = "scale" if max(factor, 1.0 / factor) >= LEAST_UNIT_FACTOR else "split"
     reach = len(bars.net) if kind == "scale" else t + BARS_A_QUARTER
     later = (u for u in candidates if t < u < reach)
     back = next((u for u in later if _factor(bars.net[u], bars.scale[u]) == 1.0 / factor), None)
@@ -122,7 +122,7 @@ def _factor(growth: float, scale: float) -> float:
 # -- dividends over the whole history --------------------------------------------------------------------------------
 
 
-def dividend_findings(bars: Bars) -> list[Finding]:
+def dividend_findings(bars: AssetBars) -> list[Finding]:
     """Dividends for which closes do not fall in the mean, and intervals in which a regular dividend is missing."""
     paid = bars.paid
     rows = np.flatnonzero(paid[1:]) + 1
@@ -131,7 +131,7 @@ def dividend_findings(bars: Bars) -> list[Finding]:
     return [*_no_fall(bars, rows, paid[rows]), *_missing(bars, rows, paid[rows])]
 
 
-def _no_fall(bars: Bars, rows: Rows, paid: Array) -> Iterator[Finding]:
+def _no_fall(bars: AssetBars, rows: Rows, paid: Array) -> Iterator[Finding]:
     """Closes that do not fall for dividends: the fall net of peers regressed on the dividend, by weighted squares."""
     bound = 3.0 * bars.scale[rows]
     fall = paid - np.clip(bars.net[rows], -bound, bound)  # the growth without the dividend is net - paid
@@ -147,7 +147,7 @@ def _no_fall(bars: Bars, rows: Rows, paid: Array) -> Iterator[Finding]:
         yield finding("no_drop", bars.asset, days, mean, text, expected=1.0)
 
 
-def _missing(bars: Bars, rows: Rows, paid: Array) -> Iterator[Finding]:
+def _missing(bars: AssetBars, rows: Rows, paid: Array) -> Iterator[Finding]:
     """Intervals of a regular payer that are too long; the day that fell most like its dividend stands for each."""
     net = bars.net
     times = np.append(bars.days[rows], bars.days[-1]).astype("int64")
@@ -156,7 +156,7 @@ def _missing(bars: Bars, rows: Rows, paid: Array) -> Iterator[Finding]:
     if float(np.median(np.abs(gaps[:-1] - usual))) > IRREGULAR * usual:
         return
     number = bars.days.astype("int64")
-    for k in np.flatnonzero(gaps > OVERDUE * usual):
+    for k in np.flatnonzero(gaps > DIVIDEND_OVERDUE * usual):
         size = float(np.median(paid[max(k - 3, 0) : k + 5]))
         far = np.abs(number - times[k] - usual) / usual
         unlike = np.where(far < AROUND, ((net + size) / np.maximum(bars.scale, LEAST_SCALE)) ** 2, np.inf)

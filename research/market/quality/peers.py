@@ -6,14 +6,14 @@ import numpy as np
 from numpy.typing import NDArray
 
 from foundation.arrays import Array
-from research.market.store import Known
+from research.market.store import KnownBars
 
 FEWEST_PEERS = 5  # others of its class that have a bar, below which the peers of an asset are all others
 FEWEST_OTHERS = 3  # whose median one wrong price among them does not move far
 DAYS_AT_ONCE = 256  # of the union of all calendars: memory of a sort
 
 
-def log_growth(known: Known) -> Array:
+def log_growth(known: KnownBars) -> Array:
     """(R,) log total growth of each row since the row before of the same asset; 0 for the first.
 
     It is the column "growth" where `known` has one, and else split × (close + dividend) / previous close. A growth that
@@ -32,7 +32,7 @@ def log_growth(known: Known) -> Array:
     return np.asarray(np.nan_to_num(found, nan=0.0, posinf=0.0, neginf=0.0))
 
 
-def net_of_peers(known: Known, growth: Array, classes: Mapping[str, str]) -> Array:
+def net_of_peers(known: KnownBars, growth: Array, classes: Mapping[str, str]) -> Array:
     """(R,) log growth less that of the median peer over the same days; 0 for the first row of each asset.
 
     Peers are the others of its class with a bar that day, all others where those are fewer than `FEWEST_PEERS`. Over a

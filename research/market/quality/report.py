@@ -16,17 +16,17 @@ from foundation.paper.wording import percent
 from research.market.calendars import Days
 from research.market.market import Market
 from research.market.notes import EXTREME_MOVES, Day, Note, counted
-from research.market.quality.bars import BARS_OF_A_SCALE, Bars, is_daily, local_scale, own_findings, still_findings
-from research.market.quality.findings import KINDS, LOOK, Finding, finding, score, span, wrong_prices
+from research.market.quality.bars import BARS_OF_A_SCALE, AssetBars, is_daily, local_scale, own_findings, still_findings
+from research.market.quality.findings import FINDING_KINDS, LOOK, Finding, finding, quality_score, span, wrong_prices
 from research.market.quality.moves import dividend_findings, move_findings
 from research.market.quality.peers import log_growth, net_of_peers
-from research.market.store import Known
+from research.market.store import KnownBars
 
 LATE_DAYS = 7  # by which a series may end before the last of all
 SET, SPAN = 5, 5 * 365  # assets and days, from which a set without an exit is one of survivors
 AGREEMENT = 1e-4  # relative: closes of two sources that differ by less are one close
 ROUND_THE_CLOCK, COINS = "24/7", "crypto"  # calendar; asset class that trades by it
-NAMES = {"open": "bars", "volume": "volumes", "dividend": "dividends", "split": "splits"}
+PANEL_NAMES = {"open": "bars", "volume": "volumes", "dividend": "dividends", "split": "splits"}
 TEXT_FINDINGS = 40  # findings in the text for a terminal, those that cost most first
 
 
@@ -40,13 +40,13 @@ class Quality:
     """
 
     findings: tuple[Finding, ...]
-    known: Known = field(repr=False)
+    known: KnownBars = field(repr=False)
     unchecked: tuple[str, ...] = ()
 
     @cached_property
     def scores(self) -> dict[str, float]:
         """Points of each asset, from 0 to 100."""
-        return {asset: score(found) for asset, found in self._by_asset.items()}
+        return {asset: quality_score(found) for asset, found in self._by_asset.items()}
 
     @cached_property
     def _by_asset(self) -> dict[str, list[Finding]]:
@@ -121,12 +121,14 @@ class Quality:
     def _lost_for(self, asset: str) -> str:
         kinds = dict.fromkeys(each.kind for each in self._by_asset[asset] if each.points)
         events = {kind: sum(each.events for each in self._by_asset[asset] if each.kind == kind) for kind in kinds}
-        ordered = sorted(kinds, key=lambda kind: -min(KINDS[kind].points * events[kind], KINDS[kind].most))
-        return ", ".join(KINDS[kind].counted(events[kind]) for kind in ordered)
+        ordered = sorted(
+            kinds, key=lambda kind: -min(FINDING_KINDS[kind].points * events[kind], FINDING_KINDS[kind].most)
+        )
+        return ", ".join(FINDING_KINDS[kind].counted(events[kind]) for kind in ordered)
 
 
 def check(
-    known: Known,
+    known: KnownBars,
     calendars: str | Mapping[str, str] = "XNYS",
     classes: Mapping[str, str] | None = None,
     delisted: Collection[str] = (),
@@ -153,20 +155,20 @@ def check(
     for asset, part in zip(known.assets, known.slices, strict=True):
         numbers = {name: values[part] for name, values in known.numbers.items()}
         of_class, scale = classes.get(asset, ""), local_scale(net[part])
-        bars = Bars(asset, of_each[asset], known.days[part], net[part], scale, numbers, of_class)
+        bars = AssetBars(asset, of_each[asset], known.days[part], net[part], scale, numbers, of_class)
         found += [*own_findings(bars), *move_findings(bars), *dividend_findings(bars)]
     found += _of_the_set(known, of_each, classes, delisted)
     return Quality(tuple(found), known, _unchecked(known))
 
 
-def suspicious(known: Known) -> list[Finding]:
+def suspicious(known: KnownBars) -> list[Finding]:
     """The findings of rows by their numbers alone, of which no calendar is known; rows as `check` takes them."""
     _, known = _one_row_a_session(known)
     net = net_of_peers(known, log_growth(known), {})
     found = list[Finding]()
     for asset, part in zip(known.assets, known.slices, strict=True):
         numbers = {name: values[part] for name, values in known.numbers.items()}
-        bars = Bars(asset, "", known.days[part], net[part], local_scale(net[part]), numbers)
+        bars = AssetBars(asset, "", known.days[part], net[part], local_scale(net[part]), numbers)
         found += [*still_findings(bars), *move_findings(bars)]
     return found
 
@@ -211,7 +213,7 @@ def _poor_prices(market: Market, file: str) -> tuple[str, ...]:
     )
 
 
-def known_of(market: Market) -> Known:
+def known_of(market: Market) -> KnownBars:
     """The rows of a market on the days on which each asset trades; an asset that never does is left out.
 
     A close is the quote, and without one the total-return index, continued from the last quote. Growth is that of the
@@ -232,10 +234,10 @@ def known_of(market: Market) -> Known:
     }
     asset, row = np.nonzero(where)
     numbers = {name: values[:, kept].T[where] for name, values in panels.items() if values is not None}
-    return Known(tuple(market.assets[i] for i in kept), asset, market.days[row], numbers)
+    return KnownBars(tuple(market.assets[i] for i in kept), asset, market.days[row], numbers)
 
 
-def differences(one: Known, other: Known, names: tuple[str, str]) -> tuple[Finding, ...]:
+def differences(one: KnownBars, other: KnownBars, names: tuple[str, str]) -> tuple[Finding, ...]:
     """Closes of two sources that differ by more than `AGREEMENT`, a finding an asset; only days that both have count.
 
     one, other : rows of the two sources; their splits and dividends play no part.
@@ -258,7 +260,7 @@ def differences(one: Known, other: Known, names: tuple[str, str]) -> tuple[Findi
     return tuple(found)
 
 
-def _closes(known: Known, asset: str) -> tuple[Days, Array]:
+def _closes(known: KnownBars, asset: str) -> tuple[Days, Array]:
     """Days and closes of an asset, the last of each session."""
     part = known.slices[known.assets.index(asset)]
     days = known.days[part]
@@ -266,7 +268,7 @@ def _closes(known: Known, asset: str) -> tuple[Days, Array]:
     return days[last], known.numbers["close"][part][last]
 
 
-def _one_row_a_session(known: Known) -> tuple[list[Finding], Known]:
+def _one_row_a_session(known: KnownBars) -> tuple[list[Finding], KnownBars]:
     """Sessions with several rows, and the rows without them: the last of each session counts."""
     again = np.append((known.asset[1:] == known.asset[:-1]) & (known.days[1:] == known.days[:-1]), False)
     if not again.any():
@@ -281,7 +283,7 @@ def _one_row_a_session(known: Known) -> tuple[list[Finding], Known]:
 
 
 def _of_the_set(
-    known: Known, calendars: Mapping[str, str], classes: Mapping[str, str], delisted: Collection[str]
+    known: KnownBars, calendars: Mapping[str, str], classes: Mapping[str, str], delisted: Collection[str]
 ) -> list[Finding]:
     """Series that end before the others, closes of another hour than most, and a set in which nothing ever ended."""
     last, end = known.days[known.bounds[1:] - 1], known.days.max()
@@ -308,10 +310,12 @@ def _of_the_set(
     return found
 
 
-def _unchecked(known: Known) -> tuple[str, ...]:
+def _unchecked(known: KnownBars) -> tuple[str, ...]:
     """Sentences on the numbers that the rows lack."""
     absent = [name for name in ("open", "volume", "dividend", "split") if name not in known.numbers]
-    parts = [f"Not checked, since the rows have none: {', '.join(NAMES[name] for name in absent)}."] if absent else []
+    parts = (
+        [f"Not checked, since the rows have none: {', '.join(PANEL_NAMES[name] for name in absent)}."] if absent else []
+    )
     rare = [asset for asset, part in zip(known.assets, known.slices, strict=True) if not is_daily(known.days[part])]
     if rare:
         parts.append(f"Gaps are not checked where rows are rarer than sessions: {cut(', '.join(rare))}.")

@@ -11,12 +11,12 @@ from foundation.paper.text_tables import text_table, wrapped
 from foundation.paper.wording import counted
 from research.market.calendars import Days
 from research.market.quality.findings import span
-from research.market.store import Known
+from research.market.store import KnownBars
 
 FEWEST = 3  # observations, below which a series shows no frequency
 MISSED = 1.5  # median steps from one observation to the next, above which one is missing
 OVERDUE = 3.0  # median steps without an observation, above which a series is late: FRED dates a month by its first day
-WEEK = 7  # days: no shorter step is a gap, since markets close for holidays
+WEEK_DAYS = 7  # days: no shorter step is a gap, since markets close for holidays
 REPEATS = 20  # equal observations in a row that are told
 NOTE = (
     "A series is no price, and has no score. Where it is late, it must be looked at: update it, or see whether its "
@@ -50,7 +50,7 @@ class SeriesQuality:
         return "\n\n".join(filter(None, (rows, "\n".join(map(wrapped, self.findings)), wrapped(NOTE))))
 
 
-def check_series(known: Known, today: np.datetime64) -> SeriesQuality:
+def check_series(known: KnownBars, today: np.datetime64) -> SeriesQuality:
     """Check series for gaps against their own frequency, for their end, and for values that stay.
 
     known : observations, as `PriceStore.read` gives them; what is no number is no observation.
@@ -70,7 +70,7 @@ def check_series(known: Known, today: np.datetime64) -> SeriesQuality:
         }
         findings += [*_gaps(name, days, step), *_repeats(name, days, values)]
         waited = int((today - days[-1]).astype(int))
-        if len(days) >= FEWEST and waited > max(OVERDUE * step, WEEK):
+        if len(days) >= FEWEST and waited > max(OVERDUE * step, WEEK_DAYS):
             late.append(name)
             findings.append(
                 f"{name} is late: its last observation is of {days[-1]}, {waited:,} days ago, and {_usual(step)}."
@@ -86,7 +86,7 @@ def _usual(step: float) -> str:
 def _gaps(name: str, days: Days, step: float) -> Iterator[str]:
     """A sentence on steps that are too long for the frequency of a series."""
     steps = np.diff(days).astype(float)
-    wide = np.flatnonzero(steps > max(MISSED * step, WEEK))
+    wide = np.flatnonzero(steps > max(MISSED * step, WEEK_DAYS))
     if len(days) >= FEWEST and len(wide):
         worst = int(wide[np.argmax(steps[wide])])
         yield (

@@ -17,7 +17,7 @@ from foundation.arguments import LARGEST_NUMBER
 from foundation.arrays import Array, Mask, within
 from foundation.dataclasses import dataclass
 from foundation.errors import DataError
-from foundation.table_files import cell_text, decimal_sign, fault, may_be_thousands, number
+from foundation.table_files import decimal_sign, fault, may_be_thousands, number_of_cell, text_of_cell
 from research.market.currency import CURRENCIES, SIGNS
 from research.market.rows import HUNDREDTHS
 
@@ -25,7 +25,7 @@ NO_VALUE = frozenset(
     ("na", "n.a.", "n.a", "nan", "nat", "<na>", ".", "..", "#n/a n/a", "#n/a", "#value!", "n/d")
 )  # FRED: .
 UNITS_APART = re.compile(r"\s*(GBp|ZAc|(?<=[0-9 ])[p%]$)\s*")  # which other tables of numbers do not have
-MULTIPLES = {"K": 1e3, "M": 1e6, "B": 1e9}  # after a volume
+VOLUME_MULTIPLES = {"K": 1e3, "M": 1e6, "B": 1e9}  # after a volume
 PLAIN_SIGNS = {sign: frozenset("0123456789eE+-" + sign) for sign in ".,"}  # of numbers without separators
 FIRST_ROWS = 16  # that tell most columns without a step
 POWERS = np.array([10.0**places for places in range(16)])
@@ -147,15 +147,15 @@ def _number(value: Any, decimal: str, is_volume: bool) -> tuple[float, str]:
         if isinstance(value, bool | np.bool_) or not isinstance(value, Real | Decimal):
             raise ValueError(value)
         return float(value), ""
-    text = cell_text(value)
+    text = text_of_cell(value)
     if text.casefold() in NO_VALUE:
         return np.nan, ""
     scale, unit = 1.0, ""
-    if is_volume and text[-1:] in MULTIPLES and text[-2:-1].isdigit():
-        text, scale = text[:-1], MULTIPLES[text[-1]]
+    if is_volume and text[-1:] in VOLUME_MULTIPLES and text[-2:-1].isdigit():
+        text, scale = text[:-1], VOLUME_MULTIPLES[text[-1]]
     elif marked := UNITS_APART.search(text):
         text, unit = UNITS_APART.sub("", text, count=1), "GBp" if marked[1] == "p" else marked[1]
-    if (read := number(text, decimal)) is None:
+    if (read := number_of_cell(text, decimal)) is None:
         if unit:
             raise ValueError(value)
         return np.nan, ""

@@ -5,7 +5,7 @@ the name of such a column, or stand behind the name of an asset; those alone are
 end the name of a figure, whatever stands before. Weak names of fields are words in names of assets, too.
 """
 
-NAMES = """
+WORDS_OF_COLUMNS = """
 date: date, dates, datetime, date time, timestamp, session, day, time, trade date, trading date,
   price date, as of date, observation date, time period, period end, open time, datum, tag,
   fecha, data, dia, jour, dtyyyymmdd, caldt, datadate, 日期, 日付, 交易日期, 날짜
@@ -50,7 +50,7 @@ weak: value, first, last, latest, max, min
 
 FIELDS = {
     field: tuple(names.split(", "))
-    for field, _, names in (line.partition(": ") for line in NAMES.strip().replace("\n  ", " ").splitlines())
+    for field, _, names in (line.partition(": ") for line in WORDS_OF_COLUMNS.strip().replace("\n  ", " ").splitlines())
 }
 DATES, ASSETS, FIGURES, FIGURES_ALONE, LAST_WORDS, WEAK = (
     frozenset(FIELDS.pop(name)) for name in ("date", "asset", "figure", "figure alone", "figure last", "weak")

@@ -36,7 +36,7 @@ TIME = re.compile(
 COMPACT_MOMENT = re.compile(r"^([0-9]{8})[T ]([0-9]{2})([0-9]{2})([0-9]{2})(Z?)$")  # 20240102T160000Z
 WEEKDAY = re.compile(r"(?:mon|tue|wed|thu|fri|sat|sun)[a-z]*[.,]? ", re.IGNORECASE)
 UTC = frozenset(("z", "utc", "gmt", "+00", "+0000"))
-FORMS = {
+DAY_FORMS = {
     "year-month-day": re.compile(r"(?P<y>[0-9]{4})(?P<sign>[-/.])(?P<m>[0-9]{1,2})(?P=sign)(?P<d>[0-9]{1,2})\.?"),
     "yearmonthday": re.compile(r"(?P<y>[0-9]{4})(?P<m>[0-9]{2})(?P<d>[0-9]{2})"),
     "two ways": re.compile(r"(?P<p>[0-9]{1,2})(?P<sign>[-/.])(?P<q>[0-9]{1,2})(?P=sign)(?P<y>[0-9]{4}|[0-9]{2})"),
@@ -57,7 +57,7 @@ SERIAL_ORIGIN, UNIX_ORIGIN = datetime(1899, 12, 30), datetime(1970, 1, 1)  # ser
 DATE_ORDERS = {"dmy": "day{0}month{0}year", "mdy": "month{0}day{0}year"}
 CENTURY = 69  # the first year of two digits that is one of 19.., as POSIX has it
 SOURCE_ZONES = ("America/New_York", "Europe/London", "Europe/Berlin", "Asia/Tokyo", "Asia/Shanghai", "Australia/Sydney")
-USUAL = 0.9  # of rows, that are of one time of day: others are of short sessions
+USUAL_SHARE = 0.9  # of rows, that are of one time of day: others are of short sessions
 DATE_FIX = "Write dates as YYYY-MM-DD, and one form in all rows."
 ZONE_FIX = "Give dates of the exchange, one row a session, without a time."
 TIME_FIX = "Give one row a session, dated without a time."
@@ -196,7 +196,7 @@ def _stamp(value: Any) -> _Stamp:
         seconds, utc = _seconds(parted), zone in UTC
         if np.isnan(seconds):
             return _Stamp("")
-    for form, written in FORMS.items():
+    for form, written in DAY_FORMS.items():
         if match := written.fullmatch(text):
             return _of_form(form, match.groupdict(), seconds, utc)
     return _Stamp("")
@@ -313,7 +313,7 @@ def _dated(cells: Cells, rows: Sequence[int], form: str, days: Days, seconds: Ar
             place = f" in {zone}" if usual or zone != "UTC" else ""
         else:
             usual, often = _usual(clock[settled])
-            if often < USUAL:
+            if often < USUAL_SHARE:
                 odd = int(np.argmax((clock != usual) & settled))
                 cells.refuse(rows[odd], "a date carries a time, other than most", TIME_FIX)
             place = ", local time" if usual else ""
@@ -339,7 +339,7 @@ def _of_zone(moments: pd.DatetimeIndex, settled: Mask) -> tuple[str, float, Days
         usual, often = _usual(((local - days).astype("int64") / 1e6)[settled])
         monday, *_, friday, saturday, sunday = np.bincount((days[settled].astype("int64") + 3) % 7, minlength=7) > 0
         is_shifted = (sunday and not friday) or (saturday and not monday)  # as sessions dated by another clock are
-        if often >= USUAL and not is_shifted:
+        if often >= USUAL_SHARE and not is_shifted:
             found.setdefault((often < 1.0) + (often < 1.0 or usual > 0.0), []).append((zone, usual, days))
     best = found[min(found)] if found else [("", 0.0, days)]
     return best[0] if all((days == best[0][2]).all() for _, _, days in best) else ("", 0.0, days)

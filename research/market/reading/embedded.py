@@ -19,14 +19,14 @@ from research.market.market import Market
 from research.market.notes import Note
 from research.market.reading.grids import A_TABLE, TABLES
 from research.market.reading.sources import Missing, assemble, market_from_file
-from research.market.reading.tables import Table, read_table, table_of
+from research.market.reading.tables import WideTable, read_table, table_of
 
-TOTAL = "returns: splits and dividends"
-QUOTED = "quotes: splits, not dividends"
+TOTAL_RETURNS = "returns: splits and dividends"
+QUOTED_CLOSES = "quotes: splits, not dividends"
 SATOSHI = 1e-8  # the smallest part of a bitcoin
 
 SURVIVORS = Note("The assets were chosen with hindsight: all of them still exist.")
-ADJUSTED = Note(
+ADJUSTED_NOTE = Note(
     "Returns come from dividend-adjusted closes. Quotes are adjusted for splits, not for dividends: whole lots before "
     "a split are not those that were traded."
 )
@@ -73,12 +73,12 @@ MULTI_ASSET_CLASSES = {
     "BTC": "crypto",
 }
 MULTI_ASSET_ADJUSTMENT = {
-    "TLT": f"{TOTAL}; {QUOTED}, to 2020-07-16",
-    "COM": f"{TOTAL}; no quotes",
+    "TLT": f"{TOTAL_RETURNS}; {QUOTED_CLOSES}, to 2020-07-16",
+    "COM": f"{TOTAL_RETURNS}; no quotes",
     "BTC": "returns and quotes: one series, which has neither splits nor dividends",
 }
 MULTI_ASSET_NOTES = (
-    ADJUSTED,
+    ADJUSTED_NOTE,
     Note("BTC is a close of 24:00 UTC, three to four hours after New York's: leads and lags mean nothing.", ["BTC"]),
     Note("COM is GSG to 2014-10-15 and COMT after, spliced by its author; it has no quotes.", ["COM"]),
     Note("TLT joins two sources at 2020-07-16; after it there are no quotes.", ["TLT"], first="2020-07-17"),
@@ -95,13 +95,13 @@ def multi_asset_daily() -> Market:
     names = (*quotes.names, "BTC")
     return assemble(
         prices,
-        quotes=Table(quotes.days, names, np.column_stack([quotes.cells, bitcoin]), quotes.source, quotes.lines),
+        quotes=WideTable(quotes.days, names, np.column_stack([quotes.cells, bitcoin]), quotes.source, quotes.lines),
         volumes=_embedded(folder / "volume_shares.csv"),
         cash="bill",
         instruments=instruments_table(
             prices.names,
             asset_class=[MULTI_ASSET_CLASSES[name] for name in prices.names],
-            adjustment=[MULTI_ASSET_ADJUSTMENT.get(name, f"{TOTAL}; {QUOTED}") for name in prices.names],
+            adjustment=[MULTI_ASSET_ADJUSTMENT.get(name, f"{TOTAL_RETURNS}; {QUOTED_CLOSES}") for name in prices.names],
             lot=[SATOSHI if name == "BTC" else 1.0 for name in prices.names],
         ),
         name="multi_asset_daily",
@@ -156,11 +156,11 @@ def us_etf_ohlcv() -> Market:
             names,
             asset_class=[US_ETF_CLASSES.get(name, "us_equity") for name in names],
             sector=[US_ETF_SECTORS.get(name, "") for name in names],
-            adjustment=f"{TOTAL}; {QUOTED}",
+            adjustment=f"{TOTAL_RETURNS}; {QUOTED_CLOSES}",
         ),
         name="us_etf_ohlcv",
         notes=(
-            ADJUSTED,
+            ADJUSTED_NOTE,
             Note(
                 f"The data is cut on {end:%Y-%m-%d}, the last day on which all funds are quoted; the source goes on "
                 f"for {', '.join(later)}.",
@@ -222,7 +222,7 @@ def etf_dividends() -> Market:
         instruments=instruments_table(
             names,
             asset_class=[DIVIDEND_CLASSES[name] for name in names],
-            adjustment=f"{TOTAL}; quotes: as traded, neither splits nor dividends",
+            adjustment=f"{TOTAL_RETURNS}; quotes: as traded, neither splits nor dividends",
         ),
         missing="halt",
         name="etf_dividends",
@@ -303,7 +303,7 @@ EMBEDDED: dict[str, Callable[[], Market]] = {
 
 
 def _stocks(
-    prices: Table, sectors: dict[str, str], name: str, notes: tuple[Note, ...], missing: Missing = "error"
+    prices: WideTable, sectors: dict[str, str], name: str, notes: tuple[Note, ...], missing: Missing = "error"
 ) -> Market:
     """US stocks of which there are adjusted closes alone."""
     return assemble(
@@ -313,7 +313,7 @@ def _stocks(
             prices.names,
             asset_class="us_equity",
             sector=[sectors[asset] for asset in prices.names],
-            adjustment=f"{TOTAL}; no quotes",
+            adjustment=f"{TOTAL_RETURNS}; no quotes",
         ),
         missing=missing,
         name=name,
@@ -322,13 +322,13 @@ def _stocks(
     )
 
 
-def _tables(path: Path, rows: pd.DataFrame, day: str, fields: Sequence[str]) -> dict[str, Table]:
+def _tables(path: Path, rows: pd.DataFrame, day: str, fields: Sequence[str]) -> dict[str, WideTable]:
     """The wide table of each field. rows : a row a day and ticker. day : name of the column of days."""
     wide = {name: rows.pivot(index=day, columns="ticker", values=name) for name in fields}  # noqa: PD010
     return {name: table_of(table, f"{path.name} ({name})") for name, table in wide.items()}
 
 
-def _embedded(path: Path) -> Table:
+def _embedded(path: Path) -> WideTable:
     _require(path)
     return read_table(path)
 

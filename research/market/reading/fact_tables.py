@@ -18,7 +18,7 @@ from research.market.market import Market
 from research.market.reading.days import days_of
 from research.market.reading.grids import grid_of, plain, read_grid
 
-LONG = "asset"  # the column of a long table that names assets, beside dates and values
+ASSET_COLUMN = "asset"  # the column of a long table that names assets, beside dates and values
 Source = Mapping[str, float | str] | pd.Series | pd.DataFrame | str | Path | Indicator
 
 
@@ -138,7 +138,7 @@ def _stated(name: str, source: object) -> pd.DataFrame:
     except DataError as error:
         raise DataError(f"fact {name!r}: {error}") from error
     others = [k for k in range(len(labels)) if k != at]
-    assets = next((k for k in others if plain(labels[k]) == LONG), None)
+    assets = next((k for k in others if plain(labels[k]) == ASSET_COLUMN), None)
     doubled = [labels[k] for k in others if labels.count(labels[k]) > 1]
     if assets is not None and len(others) != 2:
         raise DataError(

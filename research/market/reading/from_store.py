@@ -21,13 +21,13 @@ from research.market.notes import Note, counted
 from research.market.reading.adjusted_closes import ADJUSTED_QUOTES, ADJUSTMENTS, UNSTATED_CLOSES
 from research.market.reading.known_instruments import PUBLISHED
 from research.market.reading.sources import CashSource, Missing, assemble
-from research.market.reading.tables import Table
+from research.market.reading.tables import WideTable
 from research.market.repairs import Repair, repair
-from research.market.rows import NUMBERS, growth
-from research.market.store import Known, PriceStore, known_of_rows
+from research.market.rows import NUMBERS, bar_growth
+from research.market.store import KnownBars, PriceStore, known_of_rows
 
 RATE_SESSIONS = 5  # after a bar of a rate of exchange, on which it serves where there is none
-AT_ONCE = 100  # assets whose rows are read together
+ASSETS_AT_ONCE = 100  # assets whose rows are read together
 
 
 @dataclass(frozen=True)
@@ -100,7 +100,7 @@ def market_from_store(
     days, panels = days[start:stop], {name: cells[start:stop] for name, cells in panels.items()}
     _refuse_rare(store.name, panels["index"][:, held], calendar)
     panels["split"][0], panels["dividend"][0] = 1.0, 0.0  # nobody held an asset before the first day
-    tables = {name: Table(days, names, cells, f"store {store.name!r}") for name, cells in panels.items()}
+    tables = {name: WideTable(days, names, cells, f"store {store.name!r}") for name, cells in panels.items()}
     has = {name: not np.isnan(cells).all() for name, cells in panels.items()}
     adjustment = store.about.get("adjustment", "")
     quoted = f"returns: splits and dividends; quotes: {ADJUSTMENTS[adjustment or 'total']}"
@@ -169,10 +169,10 @@ def _stored(
     panels = {name: np.full((len(days), len(lines)), np.nan) for name in ("index", *NUMBERS)}
     moments, digest = [], hashlib.sha256()
     order = sorted(range(len(lines)), key=lambda i: lines[i].asset_id)  # as they lie in the store
-    for among in (order[start : start + AT_ONCE] for start in range(0, len(order), AT_ONCE)):
+    for among in (order[start : start + ASSETS_AT_ONCE] for start in range(0, len(order), ASSETS_AT_ONCE)):
         calendars = {lines[i].asset_id: lines[i].calendar for i in among}
         repairs = [each for each in mended[0] if each.asset in calendars]
-        known, mends = repaired(store, calendars, known_on, repairs, mended[1])
+        known, mends = repaired_rows(store, calendars, known_on, repairs, mended[1])
         block = {name: np.full((len(among), len(days)), np.nan) for name in panels}
         for row, i in enumerate(among):
             k = known.assets.index(lines[i].asset_id)  # two assets may be of one asset
@@ -197,13 +197,13 @@ def last_known(moment: np.datetime64, cash: CashSource) -> np.datetime64:
     return np.fmax(moment, cash.moment) if isinstance(cash, BillRates | YearlyRates) else moment
 
 
-def repaired(
+def repaired_rows(
     store: PriceStore,
     calendars: Mapping[str, str],
     known_on: np.datetime64 | None,
     repairs: Sequence[Repair],
     second: PriceStore | None,
-) -> tuple[Known, tuple[Note, ...]]:
+) -> tuple[KnownBars, tuple[Note, ...]]:
     """The rows known of the assets of `calendars`, with repairs, and a note on each; known with those of the second."""
     known = store.read(list(calendars), known_on=known_on)
     if not repairs:
@@ -252,7 +252,7 @@ def _on_sessions(
         return at, {}
     last = place[begin:][at]
     first = np.append(last[:1], last[:-1] + 1)  # of the first session with a bar, that bar alone
-    grown = np.cumprod(growth(numbers["close"], numbers["split"], numbers["dividend"]))
+    grown = np.cumprod(bar_growth(numbers["close"], numbers["split"], numbers["dividend"]))
     found = {name: values[last] for name, values in numbers.items()}
     if (first != last).any():
         units, inner, part = np.cumprod(numbers["split"]), slice(first[0], last[-1] + 1), first - first[0]

@@ -22,16 +22,16 @@ from research.market.reading.cells import Cells
 from research.market.reading.column_names import DATES
 from research.market.reading.days import reads_as_day
 
-TEXTS = (".csv", ".tsv", ".tab", ".txt", ".csv.gz", ".tsv.gz", ".txt.gz")
+TEXT_ENDINGS = (".csv", ".tsv", ".tab", ".txt", ".csv.gz", ".tsv.gz", ".txt.gz")
 FRAMES: dict[str, Callable[[Any], pd.DataFrame]] = {".parquet": pd.read_parquet, ".feather": pd.read_feather}
 WORKBOOKS = (".xlsx", ".xlsm")
-TABLES = (*TEXTS, *FRAMES, *WORKBOOKS)  # end the names of files that are read
+TABLES = (*TEXT_ENDINGS, *FRAMES, *WORKBOOKS)  # end the names of files that are read
 A_TABLE = "a path to a table, such as a .csv, .xlsx or .parquet file"
 MOST_TITLES = 12  # rows above a header
 NAMES_OF_LEVELS = frozenset(("price", "ticker", "tickers", "date", "attributes", "symbols"))  # before a header row
 SEPARATOR_NAMES = {",": "commas", ";": "semicolons", "\t": "tabs", "|": "bars"}
 BLANK = re.compile(r"[^\S\r\n]")
-UNNAMED = re.compile(
+UNNAMED_COLUMN = re.compile(
     r"(?:Unnamed: [0-9]+(?:\.[0-9]+)?|level_[0-9])?(?:_level_[0-9]+)?"
 )  # what pandas writes for no name
 COUNTERS = ("", "index", "id", "row", "row id", "nr", "no", "n", "#")  # names of a column that counts rows
@@ -40,7 +40,7 @@ GridRow = tuple[int, list[Any]]  # the number of a row in its file, and its cell
 
 
 @dataclass(frozen=True, eq=False)
-class Grid:
+class FileGrid:
     """A table as its file holds it.
 
     name      : name of the file.
@@ -71,7 +71,7 @@ class Grid:
         days = [k for k, cells in enumerate(self.columns) if _has_days(cells, len("20240102"))]
         return days[0] if len(days) == 1 else 0
 
-    def of_data(self) -> "Grid":
+    def of_data(self) -> "FileGrid":
         """The grid without rows below the last date, such as of averages, and columns that count rows; notes say so."""
         at, notes, columns = self.dates_at, list(self.notes), list[Cells]()
         dates = self.columns[at]
@@ -103,17 +103,17 @@ def plain(label: str) -> str:
     return unicodedata.normalize("NFC", " ".join(words.split()))
 
 
-def read_grid(path: Path) -> Grid:
+def read_grid(path: Path) -> FileGrid:
     """The table of a CSV, TSV, Excel, Parquet or Feather file; of a workbook, the first sheet that is not empty.
 
     Raises : DataError for a file that is missing, empty, broken or of another kind, for a row with another number of
              cells than the header, and for a table without a header.
     """
     kind = "".join(path.suffixes[-2:] if path.suffix.lower() == ".gz" else path.suffixes[-1:]).lower()
-    if kind in TEXTS:
+    if kind in TEXT_ENDINGS:
         return _of_text(read_text(path, MOST_OF_FRAMES, guess=True))
     if kind not in (*FRAMES, *WORKBOOKS):
-        known = ", ".join((*TEXTS[:2], *WORKBOOKS[:1], *FRAMES))
+        known = ", ".join((*TEXT_ENDINGS[:2], *WORKBOOKS[:1], *FRAMES))
         raise DataError(f"unknown kind of file {cut(str(path))}: found {quoted(kind)}. Save it as {known}.")
     content = io.BytesIO(read_bytes(path, MOST_OF_FRAMES))
     try:
@@ -126,7 +126,7 @@ def read_grid(path: Path) -> Grid:
         raise DataError(f"{path.name} cannot be read as {kind}: found {first_line(error)}. Save it anew.") from error
 
 
-def grid_of(frame: pd.DataFrame, name: str) -> Grid:
+def grid_of(frame: pd.DataFrame, name: str) -> FileGrid:
     """The grid of a frame; its index is its first columns, unless it only counts rows."""
     numbers, labels = _numbers(frame), frame.columns.tolist()
     of_index = "index" if frame.index.name is None else frame.index.name  # as `reset_index` names it
@@ -158,7 +158,7 @@ def _numbers(frame: pd.DataFrame) -> list[NDArray[Any]]:
     return list(frame.to_numpy().T) if isinstance(kind, np.dtype) and kind.kind in "iuf" else []
 
 
-def _of_workbook(name: str, content: io.BytesIO) -> Grid:
+def _of_workbook(name: str, content: io.BytesIO) -> FileGrid:
     with warnings.catch_warnings():
         warnings.simplefilter("ignore")  # of styles that a reader of values has no use for
         sheets = pd.read_excel(content, sheet_name=None, header=None, dtype=object, na_filter=False)
@@ -174,7 +174,7 @@ def _of_workbook(name: str, content: io.BytesIO) -> Grid:
     return _of_rows(name, filled[title], notes=[left] if others else [])
 
 
-def _of_text(text: TableText) -> Grid:
+def _of_text(text: TableText) -> FileGrid:
     readings, broken = [], None
     has_blanks = BLANK.search(text.text) is not None
     for delimiter in (sign for sign in DELIMITERS if sign in text.text):
@@ -206,7 +206,7 @@ def _of_text(text: TableText) -> Grid:
     return _of_rows(text.name, rows, delimiter, text.notes)
 
 
-def _of_rows(name: str, rows: Sequence[GridRow], delimiter: str = "", notes: Sequence[str] = ()) -> Grid:
+def _of_rows(name: str, rows: Sequence[GridRow], delimiter: str = "", notes: Sequence[str] = ()) -> FileGrid:
     """The grid of rows of cells, of which those above the first with a day are names."""
     line, first = rows[0]
     if any(map(reads_as_day, first)) or all(map(_is_number, filter(None, first))):
@@ -228,7 +228,7 @@ def _grid(
     lines: Any,
     delimiter: str = "",
     notes: Sequence[str] = (),
-) -> Grid:
+) -> FileGrid:
     """The grid without rows of names that name the index alone, and without columns that are empty."""
     names = [list(row) for row in dict.fromkeys(map(tuple, levels)) if any(row[1:])]  # a header may stand twice
     if not len(lines) or len(names) not in (1, 2):
@@ -240,7 +240,7 @@ def _grid(
         if any(of_column) or not _is_empty(entries):
             label = " ".join(dict.fromkeys(filter(None, of_column))) or f"number {k + 1}"
             found.append(Cells(name, label, lines, entries, of_column))
-    return Grid(name, tuple(found), delimiter, tuple(notes))
+    return FileGrid(name, tuple(found), delimiter, tuple(notes))
 
 
 def _is_head(cells: Sequence[Any]) -> bool:
@@ -313,7 +313,7 @@ def _closes(first: str, columns: Sequence[Cells], row: int) -> bool:
 
 def _is_counter(cells: Cells) -> bool:
     """True for whole numbers that rise, or fall, by one a row, without a name or with one of `COUNTERS`."""
-    if any(plain(name) not in COUNTERS for name in cells.names if not UNNAMED.fullmatch(name)):
+    if any(plain(name) not in COUNTERS for name in cells.names if not UNNAMED_COLUMN.fullmatch(name)):
         return False
     try:
         steps = np.diff(pd.to_numeric(pd.Series(cells.entries)).to_numpy(dtype=float))

@@ -19,20 +19,20 @@ from foundation.errors import ConfigError, DataError
 from foundation.paper.wording import item_lines
 from foundation.table_files import MOST_OF_FRAMES, read_bytes
 from research.market.notes import counted
-from research.market.reading.grids import TABLES, TEXTS
+from research.market.reading.grids import TABLES, TEXT_ENDINGS
 from research.market.reading.price_import import Understood, understand
 from research.market.rows import SOURCE_ROUNDING
-from research.market.store import ABOUT, PriceStore, revision_texts
+from research.market.store import ABOUT_FILE, PriceStore, revision_texts
 
 IMPORTED = "imported"  # fact of a store: {"path": …, "options": {…}, "read": {name of a file: sha256}}
-NOT_STATED = "not stated"
+NO_OPTION = "not stated"
 BESIDE_FILES = (".", "~$")  # begin the names of files that programs keep beside those of a user
 PROSE = ("readme", "read_me", "license", "licence", "notice", "changelog")  # begin the names of texts beside tables
-LEFT_OUT = "left out, since they are no tables"
+LEFT_OUT_NOTE = "left out, since they are no tables"
 
 
 @dataclass(frozen=True)
-class Origin:
+class ImportOrigin:
     """The place that a store was imported from.
 
     path    : a table, or a folder of tables.
@@ -71,14 +71,16 @@ class ImportedTable(NamedTuple):
     digest: str
 
 
-def origin_of(store: PriceStore) -> Origin | None:
+def origin_of(store: PriceStore) -> ImportOrigin | None:
     """The place that a store was imported from, None where it does not say one. Raises DataError for a wrong fact."""
     fact = store.about.get(IMPORTED)
     if fact is None:
         return None
     with suppress(KeyError, TypeError, ValueError):
-        return Origin(Path(fact["path"]), dict(fact["options"]), dict(fact["read"]))
-    raise DataError(f"{store.folder / ABOUT}: `{IMPORTED}` is {cut(str(fact))}, no origin. Import the tables anew.")
+        return ImportOrigin(Path(fact["path"]), dict(fact["options"]), dict(fact["read"]))
+    raise DataError(
+        f"{store.folder / ABOUT_FILE}: `{IMPORTED}` is {cut(str(fact))}, no origin. Import the tables anew."
+    )
 
 
 def import_tables(store: PriceStore, path: Path, moment: np.datetime64, options: Mapping[str, str]) -> list[str]:
@@ -91,7 +93,7 @@ def import_tables(store: PriceStore, path: Path, moment: np.datetime64, options:
     Raises  : DataError for a table that cannot be understood, for a day that lies ahead in UTC, and for another
               currency than the store's; ConfigError for closes that are adjusted otherwise than those of the store.
     """
-    origin = Origin(path.resolve(), options, {})
+    origin = ImportOrigin(path.resolve(), options, {})
     files, others = origin.files()
     tables, failed = _read_tables(store, files, options, moment)
     if failed:
@@ -100,11 +102,11 @@ def import_tables(store: PriceStore, path: Path, moment: np.datetime64, options:
         f"{table.understood.text()}\n\n{len(kept):,} rows were new or changed; store {store.name!r} has them."
         for table, kept in zip(tables, _take(store, origin, tables), strict=True)
     ]
-    return [*texts, "\n".join(_listed(LEFT_OUT, others))] if others else texts
+    return [*texts, "\n".join(_listed(LEFT_OUT_NOTE, others))] if others else texts
 
 
 def update_tables(
-    store: PriceStore, origin: Origin, moment: np.datetime64, *, dry_run: bool = False
+    store: PriceStore, origin: ImportOrigin, moment: np.datetime64, *, dry_run: bool = False
 ) -> tuple[str, bool]:
     """Take the tables of the origin that are new or have changed: text for a terminal, and whether none was refused.
 
@@ -138,7 +140,7 @@ def update_tables(
             *_listed("new assets", sorted({*rows["asset_id"]} - before)),
             *_listed("refused, and nothing of them taken", map(str, failed)),
             *_listed("gone, while their rows stay in the store", gone),
-            *_listed(LEFT_OUT, others),
+            *_listed(LEFT_OUT_NOTE, others),
         ]
     ), not failed
 
@@ -171,8 +173,8 @@ def _read_tables(
             stated = understood.adjustment or ""
             if before not in (stated, None):
                 raise ConfigError(
-                    f"the closes of {file.name} are {stated or NOT_STATED}, and those of store {store.name!r} are "
-                    f"{before or NOT_STATED}: one series has one adjustment. Import the table under another name, or "
+                    f"the closes of {file.name} are {stated or NO_OPTION}, and those of store {store.name!r} are "
+                    f"{before or NO_OPTION}: one series has one adjustment. Import the table under another name, or "
                     "correct --adjustment."
                 )
             known = _known(store, understood.bars.assets, tables)
@@ -195,7 +197,7 @@ def _known(store: PriceStore, ids: Sequence[str], earlier: Sequence[ImportedTabl
     return known.drop_duplicates(key, keep="last").sort_values(key, ignore_index=True) if both else known
 
 
-def _take(store: PriceStore, origin: Origin, tables: Sequence[ImportedTable]) -> list[pd.DataFrame]:
+def _take(store: PriceStore, origin: ImportOrigin, tables: Sequence[ImportedTable]) -> list[pd.DataFrame]:
     """Add the rows of tables to a store, and what it must say of them: the rows that were new or changed, of each."""
     notes = [*store.about.get("notes", ()), *(note for table in tables for note in table.understood.notes)]
     adjustment = next((table.understood.adjustment or "" for table in tables), store.about.get("adjustment", ""))
@@ -216,7 +218,7 @@ def _digest(file: Path) -> str:
 
 def _refuse_cut(file: Path) -> None:
     """Raise DataError for a text that ends within a line: nobody looks at its last row, as at that of an import."""
-    if file.name.lower().endswith(TEXTS) and not set(read_bytes(file, MOST_OF_FRAMES)[-2:]) & set(b"\r\n"):
+    if file.name.lower().endswith(TEXT_ENDINGS) and not set(read_bytes(file, MOST_OF_FRAMES)[-2:]) & set(b"\r\n"):
         raise DataError(f"{file.name} ends within a line, and may be cut off. Copy it anew, or end its last line.")
 
 

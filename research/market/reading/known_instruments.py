@@ -17,11 +17,11 @@ from foundation.dataclasses import dataclass, field, fields
 from foundation.errors import DataError, InputFault, all_mistakes
 from foundation.files import DATA
 from foundation.names import ASSET_FIX, asset_fault
-from foundation.table_files import cell_text, fault, plain_number, quoted, read_text
-from research.market.instruments import CUT_OFF, OFFER, SMALLEST_LOT, is_cut_off
+from foundation.table_files import fault, plain_number, quoted, read_text, text_of_cell
+from research.market.instruments import CUT_OFF_EXAMPLE, OFFER, SMALLEST_LOT, is_cut_off
 from research.market.store import stores_folder
 
-FILE = "instruments.csv"
+INSTRUMENTS_FILE = "instruments.csv"
 Source = Literal[
     "yahoo", "tiingo", "stooq", "alpha_vantage", "fred", "nasdaq_data_link", "coinbase", "kraken", "binance"
 ]
@@ -163,7 +163,7 @@ def known_instruments() -> Instruments:
     >>> known_instruments().find("brk/b").name, known_instruments().find("FB").asset_id
     ('Berkshire Hathaway Inc. Class B', 'META')
     """
-    own = stores_folder() / FILE
+    own = stores_folder() / INSTRUMENTS_FILE
     return _known(own, own.stat().st_mtime_ns if own.exists() else None)
 
 
@@ -175,7 +175,7 @@ def _known(own: Path, changed: int | None) -> Instruments:
 
 @cache
 def _shipped() -> dict[str, Instrument]:
-    return read_instruments(DATA / FILE)
+    return read_instruments(DATA / INSTRUMENTS_FILE)
 
 
 def _spelling(symbol: str) -> str:
@@ -192,7 +192,7 @@ def read_instruments(path: Path) -> dict[str, Instrument]:
     Raises : DataError for a file that cannot be read, and for all mistakes in it.
     """
     text = read_text(path)
-    rows = ((line, [cell_text(cell) for cell in cells]) for line, cells in text.rows())
+    rows = ((line, [text_of_cell(cell) for cell in cells]) for line, cells in text.rows())
     header, columns = next(((line, cells) for line, cells in rows if any(cells)), (1, []))
     known = [f.name for f in fields(Instrument)]
     for column in columns:
@@ -289,7 +289,7 @@ CELLS: Mapping[str, tuple[Callable[[str], Any], str]] = {
     "currency": (_matching("[A-Z]{3}"), "Write its code, such as EUR."),
     "lot": (_between(SMALLEST_LOT, LARGEST_NUMBER), f"Give units above zero, {SMALLEST_LOT:g} or more."),
     "minimum_purchase": (_between(0.0, LARGEST_NUMBER), "Give currency, zero or above."),
-    "cut_off": (_cut_off, f"Write a time of day with its time zone, such as {CUT_OFF}."),
+    "cut_off": (_cut_off, f"Write a time of day with its time zone, such as {CUT_OFF_EXAMPLE}."),
     "isin": (isin, "Its last sign is a check digit, which does not fit: copy it again, or leave it empty."),
     "figi": (_matching("[A-Z0-9]{12}"), "It has twelve letters and digits."),
     "listed": DAY_CELL,

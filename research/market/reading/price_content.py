@@ -22,7 +22,7 @@ from research.market.reading.cells import FIRST_ROWS, largest_steps, step_of
 
 FEWEST, MOST_ROWS = 20, 750  # rows, below which numbers show nothing; the newest rows that are looked at
 MOST_OF_BARS = 12  # columns of a table that may be bars of one asset, with others beside them
-RETURNS = 5  # rows after which a figure that returns to its mean is nearer to where it was than a price
+MEAN_ROWS = 5  # rows after which a figure that returns to its mean is nearer to where it was than a price
 ONE_IN_HUNDRED = 2.33  # deviations of a normal value
 RETURNING = 0.45  # of the variance that the moves of a price add up to over so many rows: below it, a figure returns
 WILD = 0.1  # deviation of a daily log move, past which a figure that returns is no price
@@ -45,7 +45,7 @@ FEWEST_LOOSE = 40  # rows, below which bounds that are not touched show nothing
 LOOSE, SMOOTH, APART = 0.25, 0.6, 0.05  # of bounds that are not touched, see `_are_bars`
 TOUCHES = 1e-9  # relative distance at which a bound is touched
 CENTS, FINE = 0.01, 1e-4  # currency: prices are multiples of it; step of logarithms, at most
-STEPS = 12, 1e-9, 1e-9  # decimals; absolute and relative distances from a multiple of a step
+TICK_TOLERANCE = 12, 1e-9, 1e-9  # decimals; absolute and relative distances from a multiple of a step
 CLEARLY = 0.95  # of a limit, below which a value that was computed in another order is below it too
 BASES = {"numpy.exp(frame)": np.e, "10.0 ** frame": 10.0, "2.0 ** frame": 2.0}
 LARGEST_PRICE = 1e9  # of which a number may be the logarithm
@@ -64,7 +64,7 @@ UNCLEAR_BARS = (
 )
 
 
-class Bars(NamedTuple):
+class BarColumns(NamedTuple):
     """The columns of the bars of one asset, by their place in a table; `open` is -1 where there is none."""
 
     open: int
@@ -73,7 +73,7 @@ class Bars(NamedTuple):
     close: int
 
 
-def bars_among(columns: Sequence[Array], names: Sequence[str], file: str) -> Bars | None:
+def bars_among(columns: Sequence[Array], names: Sequence[str], file: str) -> BarColumns | None:
     """The bars of one asset that a wide table shows, if it does.
 
     columns : n columns (T,), above zero, or NaN.
@@ -97,7 +97,7 @@ def bars_among(columns: Sequence[Array], names: Sequence[str], file: str) -> Bar
             if (close := _close_of(known, held) if sure else None) is None:
                 order = (held[0], high, low, held[1]) if sure else (*held, high, low)
                 raise DataError(UNCLEAR_BARS.format(file, _quoted([names[k] for k in order]), names[low], names[high]))
-            return Bars(next((k for k in held if k != close), -1), high, low, close)
+            return BarColumns(next((k for k in held if k != close), -1), high, low, close)
     return None
 
 
@@ -186,7 +186,7 @@ def _may_be_copies(cells: Array, whole: Array) -> list[tuple[int, int]]:
     differ = (last[1:, :, None] != last[:-1, None]) & pairs[:, :, None] & pairs[:, None]
     sizes, held = np.where(known, cells, 0.0), known.astype(float)
     away = np.where(known, cells - sizes.sum(axis=0) / np.maximum(held.sum(axis=0), 1.0), 0.0)
-    steps = largest_steps(whole, *STEPS)
+    steps = largest_steps(whole, *TICK_TOLERANCE)
     with np.errstate(invalid="ignore", divide="ignore"):  # where no row has both
         rows, sums, squares = held.T @ held, away.T @ held, away**2
         square, mean = squares.T @ held / (held.T @ held), sums / rows
@@ -283,13 +283,13 @@ def _move_as_prices(columns: Array) -> Mask:
 
 
 def _returning(logs: Array) -> float:
-    """The variance of moves over `RETURNS` rows over that of as many moves of one row: 1 where moves are independent.
+    """The variance of moves over `MEAN_ROWS` rows over that of as many moves of one row: 1 where moves are independent.
 
     Source: Lo and MacKinlay (1988), Stock Market Prices Do Not Follow Random Walks, equation 6, uncorrected.
     """
-    one, several = np.diff(logs), logs[RETURNS:] - logs[:-RETURNS]
+    one, several = np.diff(logs), logs[MEAN_ROWS:] - logs[:-MEAN_ROWS]
     variance = float(np.var(one))
-    return float(np.mean((several - RETURNS * one.mean()) ** 2)) / (RETURNS * variance) if variance else 1.0
+    return float(np.mean((several - MEAN_ROWS * one.mean()) ** 2)) / (MEAN_ROWS * variance) if variance else 1.0
 
 
 def _like_before(values: Array) -> float:
@@ -304,7 +304,7 @@ def _least_returning(rows: int) -> float:
 
     Source: Lo and MacKinlay (1988), equation 10: its variance is 2 (2q − 1) (q − 1) / (3 q T) for overlapping moves.
     """
-    q = RETURNS
+    q = MEAN_ROWS
     return min(RETURNING, 1.0 - ONE_IN_HUNDRED * float(np.sqrt(2 * (2 * q - 1) * (q - 1) / (3 * q * rows))))
 
 
@@ -384,7 +384,7 @@ def _moves_as_logarithm(name: str, values: Array) -> bool:
 
 
 def _step(values: Array) -> float:
-    return step_of(values, *STEPS)
+    return step_of(values, *TICK_TOLERANCE)
 
 
 # -- bars ------------------------------------------------------------------------------------------------------------

@@ -22,7 +22,7 @@ from research.market.quality.report import suspicious
 from research.market.reading.adjusted_closes import ADJUSTMENTS, NO_EVENT, UNSTATED_CLOSES, TableBars, as_quoted
 from research.market.reading.cells import PLAIN_SIGNS, Cells, decimal_of
 from research.market.reading.days import DATE_ORDERS, ReadDays, days_of
-from research.market.reading.grids import SEPARATOR_NAMES, Grid, read_grid
+from research.market.reading.grids import SEPARATOR_NAMES, FileGrid, read_grid
 from research.market.reading.price_content import bars_among, is_no_price, refuse_figures
 from research.market.reading.price_shapes import (
     PRICES,
@@ -34,7 +34,7 @@ from research.market.reading.price_shapes import (
     shape_of,
 )  # fmt: skip
 from research.market.rows import HUNDREDTHS, NUMBERS, price_rows
-from research.market.store import Known
+from research.market.store import KnownBars
 
 AT_ENDS, WRONG_SHOWN = 3, 10  # rows first and last, and assets with wrong prices, that are shown
 NAME_BARS = "Name the columns Open, High, Low, Close and Volume, or remove those that are none of these."
@@ -72,7 +72,7 @@ class Understood:
     def text(self) -> str:
         """The inferences, with the first and the last rows, for a terminal."""
         bars, count, numbers = self.bars, len(self.bars.days), self._numbers
-        wrong = wrong_prices(suspicious(Known(bars.assets, bars.asset, bars.days, numbers)), most=WRONG_SHOWN)
+        wrong = wrong_prices(suspicious(KnownBars(bars.assets, bars.asset, bars.days, numbers)), most=WRONG_SHOWN)
         columns = [name for name, v in numbers.items() if (~np.isnan(v) & (v != NO_EVENT.get(name, np.nan))).any()]
         shown = sorted({*range(count)[:AT_ENDS], *range(count)[-AT_ENDS:]})
         cells = [
@@ -150,14 +150,14 @@ class PriceTable:
     notes   : warnings about its file.
     """
 
-    grid: Grid
+    grid: FileGrid
     shape: PriceShape
     days: ReadDays
     decimal: str
     notes: tuple[Note, ...]
 
 
-def read_price_table(grid: Grid, *, dates: str | None = None, decimal: str | None = None) -> PriceTable:
+def read_price_table(grid: FileGrid, *, dates: str | None = None, decimal: str | None = None) -> PriceTable:
     """A table of prices of any shape: parameters as in `understand`.
 
     Raises : DataError for cells that cannot be read, and for columns that are no prices of assets.

@@ -27,7 +27,7 @@ from research.market.reading.column_names import (
     WEAK,
 )
 from research.market.reading.days import reads_as_day
-from research.market.reading.grids import TABLES, Grid, plain
+from research.market.reading.grids import TABLES, FileGrid, plain
 from research.market.rows import HUNDREDTHS
 
 BAR_LETTERS = {"o": "open", "h": "high", "l": "low", "c": "close", "v": "volume"}  # of bars of services, all together
@@ -39,15 +39,15 @@ RATES = re.compile(  # symbols of interest rates: of governments by their years,
     re.IGNORECASE,
 )
 CODED = re.compile(r"_|[0-9]")  # in a name that a programme made
-WORDS = re.compile(r"[^\W\d_]{2,}")
+WORD_PATTERN = re.compile(r"[^\W\d_]{2,}")
 ADJUSTED = re.compile(
     r"adj(?!\w*flag)|ajust|aggiust|bereinigt|rettific|skoryg|調整|复权"
 )  # in the name of a column of adjusted closes, or of their factors
-APART = re.compile(r"[ ._:|/-]")  # between an asset and a field in one name
+SEPARATOR = re.compile(r"[ ._:|/-]")  # between an asset and a field in one name
 PRICES = ("close", "total")
 TICKERS_TOO = ("open", "high", "low")  # fields of which a name is a symbol, too: OPEN, HIGH, LOW, MAX, BAS, ALTO
-BESIDE = ("volume", "dividend", "split")  # fields of an asset that has a close, too
-EVENTS = ("split", "dividend", "currency")  # fields of which a name in capitals is a symbol
+BESIDE_CLOSE = ("volume", "dividend", "split")  # fields of an asset that has a close, too
+CAPITAL_FIELDS = ("split", "dividend", "currency")  # fields of which a name in capitals is a symbol
 LONGEST_SYMBOL = 5  # letters of a symbol that may be a word
 OHLC = 3  # known names from which a table is one of bars, whatever other columns it has
 YAHOO = ("stock splits", "capital gains")  # columns with which yfinance marks its own tables
@@ -108,7 +108,7 @@ class PriceShape:
         return self.text + (f"; left out: {cut(left)}" if left else "")
 
 
-def shape_of(grid: Grid) -> PriceShape:
+def shape_of(grid: FileGrid) -> PriceShape:
     """The shape of a table, by the names of its columns.
 
     Raises : DataError for names that are none of an asset, for two columns of one meaning, for a table of fields above
@@ -141,7 +141,7 @@ def _without_rates(shape: PriceShape) -> PriceShape:
     return replace(shape, columns=prices, left=(*shape.left, *sorted(rates)))
 
 
-def _one_level(grid: Grid, others: Mapping[int, Cells], dates: Cells) -> PriceShape:
+def _one_level(grid: FileGrid, others: Mapping[int, Cells], dates: Cells) -> PriceShape:
     """A table with one row of names."""
     letters = BAR_LETTERS if BAR_LETTERS.keys() - {"v"} <= {cells.names[0] for cells in others.values()} else {}
     columns = {k: _named(letters.get(cells.names[0], cells.names[0]), cells) for k, cells in others.items()}
@@ -166,7 +166,7 @@ def _one_level(grid: Grid, others: Mapping[int, Cells], dates: Cells) -> PriceSh
     if not closes:
         refuse_table(grid, "no column of prices", ", ".join(left), "Give a column of closes for each asset.")
     for column in closes:
-        is_ticker = column.field in TICKERS_TOO or (column.field in EVENTS and _is_symbol(column.asset))
+        is_ticker = column.field in TICKERS_TOO or (column.field in CAPITAL_FIELDS and _is_symbol(column.asset))
         is_field = column.field and not (is_ticker or plain(column.asset) in WEAK)
         unknown = [each.asset for each in closes if not each.field]
         if is_field and column.field in PRICES and unknown:
@@ -205,14 +205,14 @@ def is_figure(name: str, beside: Collection[str]) -> bool:
 
 
 def _words(of_name: str) -> list[str]:
-    return WORDS.findall(of_name.replace("p e", "pe"))
+    return WORD_PATTERN.findall(of_name.replace("p e", "pe"))
 
 
 def _is_symbol(name: str) -> bool:
     return name.isupper() and name.isalpha() and len(name) <= LONGEST_SYMBOL
 
 
-def _assets_and_fields(grid: Grid, columns: Sequence[PriceColumn]) -> tuple[PriceColumn, ...]:
+def _assets_and_fields(grid: FileGrid, columns: Sequence[PriceColumn]) -> tuple[PriceColumn, ...]:
     """The columns of names such as ORRA.Close or Close_ORRA, and closes beside ORRA Volume; () where none is so named.
 
     A name has two parts where its asset has a close, in a column of that name or of these two parts.
@@ -231,7 +231,9 @@ def _assets_and_fields(grid: Grid, columns: Sequence[PriceColumn]) -> tuple[Pric
         }
         parts = [part if part and part[0] in closed else None for part in parts]
         if any(asset in whole or len(of_asset[asset]) > 1 for asset in closed) or (closed and all(parts)):
-            parts = [one or (of if of and of[1] in BESIDE else None) for one, of in zip(parts, found, strict=True)]
+            parts = [
+                one or (of if of and of[1] in BESIDE_CLOSE else None) for one, of in zip(parts, found, strict=True)
+            ]
             return tuple(
                 column._replace(asset=_id(grid, part[0] if part else column.asset), field=part[1] if part else "close")
                 for column, part in zip(columns, parts, strict=True)
@@ -241,7 +243,7 @@ def _assets_and_fields(grid: Grid, columns: Sequence[PriceColumn]) -> tuple[Pric
 
 def _parts(name: str, field_is_last: bool) -> tuple[str, str] | None:
     """The asset and the field of a name such as ORRA.Adj Close, with the longest field that there is."""
-    places = [match.start() for match in APART.finditer(name)]
+    places = [match.start() for match in SEPARATOR.finditer(name)]
     for at in places if field_is_last else reversed(places):
         asset, field = (name[:at], name[at + 1 :]) if field_is_last else (name[at + 1 :], name[:at])
         known = FIELD_OF.get(plain(field))
@@ -251,7 +253,7 @@ def _parts(name: str, field_is_last: bool) -> tuple[str, str] | None:
 
 
 def _bars(
-    grid: Grid, columns: Mapping[int, PriceColumn], whole: set[str], assets: int | None, dates: Cells
+    grid: FileGrid, columns: Mapping[int, PriceColumn], whole: set[str], assets: int | None, dates: Cells
 ) -> PriceShape:
     """A table with a row for an asset and a session, or for a session where the file is of one asset.
 
@@ -271,7 +273,7 @@ def _bars(
     return PriceShape(text, dates, found, rows_of, from_yahoo, left=left)
 
 
-def _refuse_adjusted(grid: Grid, left: Iterable[str]) -> None:
+def _refuse_adjusted(grid: FileGrid, left: Iterable[str]) -> None:
     """Refuse columns that are left out, and would say what the closes beside them are not: adjusted for dividends."""
     for name in left:
         if ADJUSTED.search(plain(name)) and "unadj" not in plain(name):
@@ -279,13 +281,13 @@ def _refuse_adjusted(grid: Grid, left: Iterable[str]) -> None:
             refuse_table(grid, what, name, "Name it Adj Close if it has closes adjusted for dividends, or remove it.")
 
 
-def name_of_one(grid: Grid, used: Sequence[str]) -> str:
+def name_of_one(grid: FileGrid, used: Sequence[str]) -> str:
     """The name of the one asset of a table: that of its file, or in a frame that of its one column."""
     is_file = grid.name.lower().endswith(TABLES)
     return Path(grid.name.removesuffix(".gz")).stem if is_file else (used[0] if len(used) == 1 else grid.name)
 
 
-def _levels(grid: Grid, others: Mapping[int, Cells], dates: Cells) -> PriceShape:
+def _levels(grid: FileGrid, others: Mapping[int, Cells], dates: Cells) -> PriceShape:
     """A table with fields above assets, or assets above fields, as yfinance writes it."""
     fit = [sum(plain(cells.names[level]) in FIELD_OF for cells in others.values()) for level in (0, 1)]
     level = int(fit[1] > fit[0])
@@ -300,7 +302,7 @@ def _levels(grid: Grid, others: Mapping[int, Cells], dates: Cells) -> PriceShape
     refuse_table(grid, "no dates and closes below two rows of names", found, "Put dates first, and name one Close.")
 
 
-def refuse_table(grid: Grid, what: str, found: object, fix: str) -> NoReturn:
+def refuse_table(grid: FileGrid, what: str, found: object, fix: str) -> NoReturn:
     """Raise DataError for a table as a whole."""
     raise DataError(f"{grid.name}: {what}: found {quoted(found)}. {fix}")
 
@@ -320,7 +322,7 @@ def imported_fault(name: str) -> str:
     return asset_fault(name) or ("has a quote" if '"' in name else "")
 
 
-def _id(grid: Grid, name: str) -> str:
+def _id(grid: FileGrid, name: str) -> str:
     if wrong := imported_fault(name):
         refuse_table(grid, f"the name of an asset {wrong}", name, ASSET_FIX)
     return name

@@ -9,11 +9,11 @@ from foundation.dataclasses import dataclass, field, replace
 from foundation.errors import DataError
 from research.market.notes import Note
 from research.market.reading.adjusted_closes import ADJUSTMENTS, as_quoted
-from research.market.reading.grids import Grid
+from research.market.reading.grids import FileGrid
 from research.market.reading.price_import import PriceTable, read_price_table, session_bars, stated_currency
 from research.market.reading.price_shapes import PRICES
-from research.market.reading.tables import Table, wide_table
-from research.market.rows import BARS, HUNDREDTHS, PER_UNIT, growth, units_of
+from research.market.reading.tables import WideTable, wide_table
+from research.market.rows import BARS, HUNDREDTHS, PER_UNIT, bar_growth, currency_units
 
 NO_QUOTES = (
     "What the closes of {} are adjusted for is not stated: they are taken for total-return closes, which give returns "
@@ -34,18 +34,18 @@ class PriceTables:
     adjustment : what returns and quotes are adjusted for, in words; "" where the table does not show it.
     """
 
-    prices: Table
-    quotes: Table | None = None
-    volumes: Table | None = None
-    dividends: Table | None = None
-    splits: Table | None = None
-    bars: Mapping[str, Table] = field(default_factory=dict)
+    prices: WideTable
+    quotes: WideTable | None = None
+    volumes: WideTable | None = None
+    dividends: WideTable | None = None
+    splits: WideTable | None = None
+    bars: Mapping[str, WideTable] = field(default_factory=dict)
     currency: Mapping[str, str] = field(default_factory=dict)
     notes: tuple[Note, ...] = ()
     adjustment: str = ""
 
 
-def price_tables(grid: Grid) -> PriceTables:
+def price_tables(grid: FileGrid) -> PriceTables:
     """The tables of a market that a table of prices gives.
 
     A wide table gives prices alone. Closes beside adjusted closes, dividends or splits give quotes, too, as an import
@@ -62,13 +62,13 @@ def price_tables(grid: Grid) -> PriceTables:
     codes = {column.asset: code for column in shape.columns if (code := stated_currency(column))}
     numbers = [column.numbers for column in shape.columns]
     if not HUNDREDTHS.keys().isdisjoint(codes.values()):
-        units = units_of([codes.get(name, "") for name in names])
+        units = currency_units([codes.get(name, "") for name in names])
         numbers = [of_column * unit for of_column, unit in zip(numbers, units, strict=True)]
     prices = wide_table(shape.dates, table.days, names, numbers, notes, 2)
     return PriceTables(prices, currency={name: HUNDREDTHS.get(code, code) for name, code in codes.items()}, notes=notes)
 
 
-def prices_alone(tables: PriceTables) -> Table:
+def prices_alone(tables: PriceTables) -> WideTable:
     """The one table of a table of quotes. Raises DataError for one of several fields."""
     if tables.quotes is not None or tables.volumes is not None:
         raise DataError(
@@ -80,7 +80,7 @@ def prices_alone(tables: PriceTables) -> Table:
 def _of_bars(table: PriceTable, notes: tuple[Note, ...]) -> PriceTables:
     """The tables of a long table, of bars, and of fields above assets."""
     bars = session_bars(table)
-    units = units_of(bars.currency)
+    units = currency_units(bars.currency)
     bars = bars.having(**{name: bars.numbers[name] * units for name in (*PER_UNIT, "total") if name in bars.numbers})
     for name in PRICES:
         if name in bars.numbers:
@@ -91,10 +91,10 @@ def _of_bars(table: PriceTable, notes: tuple[Note, ...]) -> PriceTables:
     if len(days) < 2:
         raise DataError(f"{bars.file} has too few days with prices: found {len(days)}. Give 2 at least.")
 
-    def panel(values: Array, source: str) -> Table:
+    def panel(values: Array, source: str) -> WideTable:
         cells = np.full((len(days), len(bars.assets)), np.nan)
         cells[np.searchsorted(days, bars.days), bars.asset] = values
-        return Table(days, bars.assets, cells, f"{bars.file} ({source})")
+        return WideTable(days, bars.assets, cells, f"{bars.file} ({source})")
 
     currency = {bars.assets[i]: bars.currency[k] for i, k in zip(bars.asset[bars.begins], bars.begins, strict=True)}
     found = PriceTables(
@@ -112,7 +112,7 @@ def _of_bars(table: PriceTable, notes: tuple[Note, ...]) -> PriceTables:
         dividends, found = None, replace(found, notes=notes)  # the adjusted closes have them
     if total is None:
         parts = (np.split(numbers[name], quoted.begins[1:]) for name in ("close", "split", "dividend"))
-        grown = [part[0][0] * np.cumprod(growth(*part)) for part in zip(*parts, strict=True)]
+        grown = [part[0][0] * np.cumprod(bar_growth(*part)) for part in zip(*parts, strict=True)]
         prices = panel(np.concatenate(grown), "Close and dividends")
     return replace(
         found,

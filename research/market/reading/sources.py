@@ -32,7 +32,7 @@ from research.market.market import Market
 from research.market.notes import EXTREME_MOVES, Note, counted
 from research.market.reading.grids import read_grid
 from research.market.reading.price_tables import PriceTables, price_tables, prices_alone
-from research.market.reading.tables import Table, frame_grid, read_table, table_of
+from research.market.reading.tables import WideTable, frame_grid, read_table, table_of
 
 Missing = Literal["error", "halt"]
 CashSource = Literal["bill"] | float | BillRates | YearlyRates | pd.Series | NDArray[np.float64] | None
@@ -41,7 +41,7 @@ ONE_SERIES = (
     "Returns and quotes are the same closes, {}: where these are adjusted for dividends, nobody could trade at them, "
     "and units of orders are wrong; where they are not, returns leave out dividends."
 )
-MOVED = f"{{}} moved by more than {percent(EXTREME, 0)} on {{}}, most on {{}} ({{}}): {EXTREME_MOVES}."
+MOVED_NOTE = f"{{}} moved by more than {percent(EXTREME, 0)} on {{}}, most on {{}} ({{}}): {EXTREME_MOVES}."
 LAST_SESSIONS = "Rows of weeks or months are named by their first day: each has the day of its last session here."
 DIFFERS = (
     "{} returned other than its quotes, dividends and splits say on {}, most on {} ({}): look for a dividend or a "
@@ -222,13 +222,13 @@ def _market(tables: PriceTables, given: Mapping[str, Any], options: dict[str, An
 
 
 def assemble(
-    prices: Table,
+    prices: WideTable,
     *,
-    quotes: Table | None = None,
-    volumes: Table | None = None,
-    bars: Mapping[str, Table] | None = None,
-    dividends: Table | None = None,
-    splits: Table | None = None,
+    quotes: WideTable | None = None,
+    volumes: WideTable | None = None,
+    bars: Mapping[str, WideTable] | None = None,
+    dividends: WideTable | None = None,
+    splits: WideTable | None = None,
     cash: CashSource = None,
     instruments: pd.DataFrame | None = None,
     calendar: str = "XNYS",
@@ -271,7 +271,7 @@ def assemble(
     tables = [table for table in (prices, quotes, volumes, dividends, splits) if table is not None]
     of_files = dict.fromkeys(note for table in tables for note in table.notes)
     notes = (*notes, *of_files, *cash_notes, *gaps)
-    notes += tuple(_far_moves(prices.names, prices.days, returns, EXTREME, MOVED, 1))
+    notes += tuple(_far_moves(prices.names, prices.days, returns, EXTREME, MOVED_NOTE, 1))
     if not scheduled:
         notes += _off_schedule(prices, calendar)
     for i in np.flatnonzero(exits < len(returns)).tolist():
@@ -301,12 +301,14 @@ def assemble(
     return replace(market, notes=(*notes, *differing)) if differing else market
 
 
-def _refuse(table: Table | None, bad: Callable[[Array], Mask], what: str, fix: str) -> None:
+def _refuse(table: WideTable | None, bad: Callable[[Array], Mask], what: str, fix: str) -> None:
     if table is not None:
         table.refuse(bad(table.cells), what, fix)
 
 
-def _instruments(prices: Table, quotes: Table | None, given: pd.DataFrame | None, currency: str) -> pd.DataFrame:
+def _instruments(
+    prices: WideTable, quotes: WideTable | None, given: pd.DataFrame | None, currency: str
+) -> pd.DataFrame:
     """The house's table of instruments: the given values, and neutral ones for the rest."""
     quoted = () if quotes is None else quotes.names
     quotes_of = {name: "quotes: as given" if name in quoted else "no quotes" for name in prices.names}
@@ -324,7 +326,7 @@ def _instruments(prices: Table, quotes: Table | None, given: pd.DataFrame | None
     return instruments_table(prices.names, **(neutral | {c: rows[c].tolist() for c in rows.columns}))
 
 
-def _tradable(prices: Table, missing: Missing, exits: NDArray[np.int64]) -> tuple[Mask, tuple[Note, ...]]:
+def _tradable(prices: WideTable, missing: Missing, exits: NDArray[np.int64]) -> tuple[Mask, tuple[Note, ...]]:
     """(T, n) a price is there; and a note an asset on gaps that are halts.
 
     Raises : DataError for other gaps between listing and exit, and for a price from the exit on.
@@ -376,7 +378,7 @@ def _returns(prices: Array, tradable: Mask, halts: bool) -> Array:
     return returns
 
 
-def _beside(prices: Table, other: Table | None) -> Array:
+def _beside(prices: WideTable, other: WideTable | None) -> Array:
     """(T, n) another table in the columns of the prices, NaN where it has none; its dates must be the same."""
     if other is None:
         return np.full(prices.cells.shape, np.nan)
@@ -449,7 +451,7 @@ def _apart(market: Market) -> Array:
     return np.where(traded & ~np.isnan(implied), market.returns[1:] - implied, 0.0)
 
 
-def _off_schedule(prices: Table, calendar: str) -> tuple[Note, ...]:
+def _off_schedule(prices: WideTable, calendar: str) -> tuple[Note, ...]:
     """Refuse a date that is no session of the calendar; note the sessions that have no row."""
     schedule = sessions(prices.days[0], prices.days[-1], calendar)
     if np.array_equal(prices.days, schedule):

@@ -16,11 +16,11 @@ from research.market.calendars import Days
 from research.market.notes import Note
 from research.market.reading.cells import Cells, decimal_of, numbers_of
 from research.market.reading.days import ReadDays, days_of
-from research.market.reading.grids import UNNAMED, Grid, grid_of, read_grid
+from research.market.reading.grids import UNNAMED_COLUMN, FileGrid, grid_of, read_grid
 
 
 @dataclass(frozen=True, eq=False)
-class Table:
+class WideTable:
     """A wide table that has passed the door.
 
     days   : (T,) increasing, T >= 2.
@@ -42,7 +42,7 @@ class Table:
         """The place of a cell, in words.
 
         >>> days = np.array(["2020-01-02", "2020-01-03"], dtype="datetime64[D]")
-        >>> Table(days, ("SPY",), np.ones((2, 1)), "prices.csv", np.array([2, 3])).place(1, 0)
+        >>> WideTable(days, ("SPY",), np.ones((2, 1)), "prices.csv", np.array([2, 3])).place(1, 0)
         'SPY on 2020-01-03 (prices.csv, row 3)'
         """
         return f"{self.names[i]} on {self.days[t]} ({self.row(t)})"
@@ -51,7 +51,7 @@ class Table:
         """The place of a row, in words."""
         return f"{self.source}, row {t if self.lines is None else self.lines[t]}"
 
-    def take(self, rows: NDArray[np.bool_]) -> "Table":
+    def take(self, rows: NDArray[np.bool_]) -> "WideTable":
         """These rows (T,) alone. Raises DataError where there is none."""
         if not rows.any():
             raise DataError(f"{self.source} has no row with a number. Give one at least.")
@@ -82,7 +82,7 @@ class Table:
         return np.column_stack([np.broadcast_to(column, len(self.days)) for column in columns])
 
 
-def table_of(frame: pd.DataFrame, source: str = "frame", fewest: int = 2) -> Table:
+def table_of(frame: pd.DataFrame, source: str = "frame", fewest: int = 2) -> WideTable:
     """A DataFrame (dates down, names across) as a checked table.  fewest : rows that it has at least.
 
     Raises : DataError for a missing, repeated or padded name; for a date that is not one, that carries a time which
@@ -92,7 +92,7 @@ def table_of(frame: pd.DataFrame, source: str = "frame", fewest: int = 2) -> Tab
     return _table(frame_grid(frame, source), fewest)
 
 
-def read_table(path: str | Path, fewest: int = 2) -> Table:
+def read_table(path: str | Path, fewest: int = 2) -> WideTable:
     """A wide file, of the kinds of `read_grid`, as a checked table.  fewest : rows that it has at least.
 
     Raises : DataError as `read_grid` and `table_of` do.
@@ -100,7 +100,7 @@ def read_table(path: str | Path, fewest: int = 2) -> Table:
     return _table(read_grid(Path(path)), fewest)
 
 
-def frame_grid(frame: pd.DataFrame, source: str) -> Grid:
+def frame_grid(frame: pd.DataFrame, source: str) -> FileGrid:
     """The grid of a frame. Raises DataError for what is no frame, and for names that are no text."""
     if not isinstance(frame, pd.DataFrame):
         raise DataError(
@@ -116,7 +116,7 @@ def frame_grid(frame: pd.DataFrame, source: str) -> Grid:
     return grid_of(frame, source)
 
 
-def _table(grid: Grid, fewest: int) -> Table:
+def _table(grid: FileGrid, fewest: int) -> WideTable:
     if len(grid.levels) > 1:
         found = [list(level) for level in grid.levels]
         raise DataError(f"{grid.name} has two rows of names: found {quoted(found)}. Give one row, a name a column.")
@@ -140,7 +140,7 @@ def _table(grid: Grid, fewest: int) -> Table:
 
 def wide_table(
     dates: Cells, days: ReadDays, names: tuple[str, ...], numbers: Sequence[Any], notes: tuple[Note, ...], fewest: int
-) -> Table:
+) -> WideTable:
     """A table of columns that were read, in order of its days.
 
     dates   : the cells of the dates, for messages.
@@ -152,7 +152,7 @@ def wide_table(
         raise DataError(f"{dates.file} has too few rows of data: found {len(days.days)}. Give {least}.")
     order = slice(None, None, -1 if len(days.days) > 1 and (np.diff(days.days).astype(int) < 0).all() else 1)
     cells = np.column_stack(numbers)[order]
-    table = Table(days.days[order], names, cells, dates.file, np.asarray(dates.lines, dtype=np.int64)[order], notes)
+    table = WideTable(days.days[order], names, cells, dates.file, np.asarray(dates.lines, dtype=np.int64)[order], notes)
     late = np.flatnonzero(table.days[1:] <= table.days[:-1]) + 1
     if len(late):
         t = int(late[0])
@@ -165,7 +165,7 @@ def _names(names: Sequence[str], source: str) -> tuple[str, ...]:
     if not names:
         raise DataError(f"{source} has no column beside its dates. Give one column an asset.")
     for number, name in enumerate(names, start=1):
-        if UNNAMED.fullmatch(name):
+        if UNNAMED_COLUMN.fullmatch(name):
             raise DataError(
                 f"column {number} after the dates has no name in {source}: found {quoted(name)}. Name every column."
             )

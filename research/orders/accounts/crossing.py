@@ -48,7 +48,7 @@ class Cross:
 
 
 @dataclass(frozen=True)
-class Allocation:
+class BlockAllocation:
     """Units of a block for an account. order : id of the order of its own list."""
 
     account: str
@@ -57,16 +57,16 @@ class Allocation:
 
 
 @dataclass(frozen=True)
-class Block:
+class BlockOrder:
     """One order for several accounts; its allocations add up to its quantity, units."""
 
     asset: str
     side: str
     quantity: Decimal
-    allocations: tuple[Allocation, ...]
+    allocations: tuple[BlockAllocation, ...]
 
 
-def crosses_and_blocks(orders: Iterable[AccountOrder], lot: Decimal) -> tuple[list[Cross], list[Block]]:
+def crosses_and_blocks(orders: Iterable[AccountOrder], lot: Decimal) -> tuple[list[Cross], list[BlockOrder]]:
     """The crosses and the blocks of the orders of one asset, sells first.
 
     The longer side is crossed pro rata in whole lots, the shorter one wholly but for parts of lots. Crosses and
@@ -79,12 +79,12 @@ def crosses_and_blocks(orders: Iterable[AccountOrder], lot: Decimal) -> tuple[li
     for cross in crosses:
         left[cross.sell_order] -= cross.quantity
         left[cross.buy_order] -= cross.quantity
-    allocations = defaultdict[str, list[Allocation]](list)
+    allocations = defaultdict[str, list[BlockAllocation]](list)
     for each in orders:
         if left[each.order]:
-            allocations[each.side].append(Allocation(each.account, each.order, left[each.order]))
+            allocations[each.side].append(BlockAllocation(each.account, each.order, left[each.order]))
     return crosses, [
-        Block(orders[0].asset, side, sum((each.quantity for each in own), NO_AMOUNT), tuple(own))
+        BlockOrder(orders[0].asset, side, sum((each.quantity for each in own), NO_AMOUNT), tuple(own))
         for side in ("sell", "buy")
         if (own := allocations[side])
     ]

@@ -18,9 +18,9 @@ from research.orders.lots.order_programme import BUNDLE, UNIT
 from research.orders.lots.position import CENT
 
 TIE = 0.05  # money in units, 0.05 bp of NAV: by how much an aim may be above its least, and move for those after it
-NODES = 50  # of a programme: at most some tenths of a second
+DIVISION_NODES = 50  # of a programme: at most some tenths of a second
 EXACT_MOVES = 20  # up to so many, all moves are searched
-MOVED = 1e-9  # of a move: less is none
+LEAST_MOVED = 1e-9  # of a move: less is none
 
 
 @dataclass(frozen=True)
@@ -319,14 +319,14 @@ class DivisionProgramme:
         if divided.x is None:
             return None
         few, sent = of.upper.copy(), slice(2, 4 * len(self.moves), 4)
-        few[sent] *= divided.x[sent] > MOVED
+        few[sent] *= divided.x[sent] > LEAST_MOVED
         best, bound = start, divided.bound
         for all_moves in (False, True):
             near = best is not None and bool(aim @ best - bound <= enough)
             if near or (all_moves and best is not None and len(self.moves) > EXACT_MOVES):
                 break
             wider = of if all_moves else replace(of, upper=few)
-            solved = wider.solve(nodes=NODES, spare=enough, start=best if all_moves else None)
+            solved = wider.solve(nodes=DIVISION_NODES, spare=enough, start=best if all_moves else None)
             if solved.x is not None and (best is None or aim @ solved.x < aim @ best):
                 best = np.where(self.whole, np.rint(solved.x), solved.x)
             if solved.x is not None and all_moves:

@@ -14,12 +14,12 @@ from foundation.dataclasses import dataclass, fields, replace
 from foundation.errors import ConfigError, PolicyError
 from foundation.tolerances import LOT
 from research.accounting.lots.lot import LotSale
-from research.accounting.lots.selection import in_order
+from research.accounting.lots.selection import in_sale_order
 from research.orders.accounts.division import Division, divide
 from research.orders.accounts.division_problem import DivisionProblem
 from research.orders.lots.lot_terms import DIVISIBLE_LOT
 from research.orders.lots.position import Position
-from research.orders.lots.sizing import Orders, total
+from research.orders.lots.sizing import SizedOrders, total
 from research.orders.request import Request
 from research.orders.tax.tax_lots import AccountOrders, wash_sale_locks
 from research.orders.unfinished import Unfinished
@@ -31,7 +31,7 @@ SWAP = "swap between accounts, which moves cash to where the list needs it"
 
 
 @dataclass(frozen=True, eq=False, kw_only=True)
-class Divided(Orders):
+class Divided(SizedOrders):
     """Orders of a list as its accounts send them; amounts are the sums over the accounts.
 
     units    : (n,) signed units of all accounts together: of a swap, the accounts sell as much as they buy.
@@ -41,7 +41,7 @@ class Divided(Orders):
     division : the orders of each account.
     """
 
-    listed: Orders
+    listed: SizedOrders
     accounts: tuple[Account, ...]
     problem: DivisionProblem
     division: Division
@@ -142,7 +142,7 @@ class Divided(Orders):
         return tuple(found)
 
 
-def divided(portfolio: Portfolio, listed: Orders, request: Request) -> Orders:
+def divided(portfolio: Portfolio, listed: SizedOrders, request: Request) -> SizedOrders:
     """The orders as the accounts of a portfolio send them; themselves where it has no accounts.
 
     listed  : orders of the list over the sums of the accounts.
@@ -164,7 +164,7 @@ def divided(portfolio: Portfolio, listed: Orders, request: Request) -> Orders:
     units = listed.units
     if problem.left(found.parts).any():
         units = np.array([decimal_sum(of_line) for of_line in found.parts.T])
-    same = {f.name: getattr(listed, f.name) for f in fields(Orders) if f.name != "units"}
+    same = {f.name: getattr(listed, f.name) for f in fields(SizedOrders) if f.name != "units"}
     made = Divided(**same, units=units, listed=listed, accounts=accounts, problem=problem, division=found)
     _check_weights(listed, made)
     return made
@@ -194,7 +194,7 @@ def to_divide(position: Position, accounts: int) -> float:
 
 
 def division_problem(
-    portfolio: Portfolio, accounts: tuple[Account, ...], listed: Orders, request: Request
+    portfolio: Portfolio, accounts: tuple[Account, ...], listed: SizedOrders, request: Request
 ) -> DivisionProblem:
     """The problem of dividing the orders over accounts, whose cash has the money that comes or goes in it.
 
@@ -279,14 +279,14 @@ def _taxes(
     rules, day = tax.rules, portfolio.trade_day
 
     def of_lots(lots: Sequence[TaxLot], price: float, account: str) -> tuple[tuple[float, float], ...]:
-        ordered = in_order([lot for lot in lots if lot.account == account], price, day, rules)
+        ordered = in_sale_order([lot for lot in lots if lot.account == account], price, day, rules)
         return tuple((lot.units, LotSale.of(lot, 1.0, price, day, rules).tax(rules)) for lot in ordered)
 
     lines = list(zip(tax.lots, position.prices.tolist(), strict=True))
     return tuple(tuple(of_lots(lots, price, account.name) for lots, price in lines) for account in accounts)
 
 
-def _check_weights(listed: Orders, made: Divided) -> None:
+def _check_weights(listed: SizedOrders, made: Divided) -> None:
     """Raise PolicyError where orders that are not sent leave a binding limit of weights broken."""
     if not made.left.any():
         return

@@ -15,12 +15,12 @@ from research.orders.bookkeeping.corrections import Correction
 from research.orders.bookkeeping.fill_prices import check_price
 from research.orders.bookkeeping.moments import day_first
 from research.orders.bookkeeping.row_doubts import doubt_of, unfilled
-from research.orders.bookkeeping.trade_row import trade_of
-from research.orders.bookkeeping.transaction import NOTHING_STATED, Reading, Source, Transaction
+from research.orders.bookkeeping.trade_row import trade_row_of
+from research.orders.bookkeeping.transaction import NOTHING_STATED, FileStatements, Source, Transaction
 from research.orders.fills import Fill
 from research.portfolio import Portfolio
 from research.portfolio.holdings.brokers.symbols import AssetNames
-from research.portfolio.holdings.brokers.tables import BrokerFile, BrokerTable, Column, read_broker_file
+from research.portfolio.holdings.brokers.tables import BrokerFile, BrokerTable, HeaderColumn, read_broker_file
 from research.portfolio.holdings.cash_entries import CashEntry
 
 SOME_DIGIT = re.compile("[1-9]")  # in a debit or a credit
@@ -48,7 +48,7 @@ class Activity:
     rows: Mapping[str, int] = field(default_factory=dict)
 
 
-def read_activity(path: Path, portfolio: Portfolio, reading: Reading = NOTHING_STATED) -> Activity:
+def read_activity(path: Path, portfolio: Portfolio, reading: FileStatements = NOTHING_STATED) -> Activity:
     """The transactions in a broker's CSV file, or in a JSON list of activities.
 
     A fill or an amount without an id gets one that is made of its content, and of its number among equal ones.
@@ -86,14 +86,14 @@ def _with_amounts(table: BrokerTable) -> BrokerTable:
         (line, [*cells[:width], *[""] * (width - len(cells)), amount(cells), *cells[width:]])
         for line, cells in table.rows
     )
-    column = Column(width, "Amount", parts[0][1].currency)
+    column = HeaderColumn(width, "Amount", parts[0][1].currency)
     return replace(table, names=(*table.names, "Amount"), columns={**table.columns, "amount": column}, rows=rows)
 
 
 class _Reader:
     """Reads the rows of a file one after the other."""
 
-    def __init__(self, file: BrokerFile, portfolio: Portfolio, reading: Reading) -> None:
+    def __init__(self, file: BrokerFile, portfolio: Portfolio, reading: FileStatements) -> None:
         """Settle the signs of decimals and of money, and the order of day and month, for all rows."""
         self.file = file
         columns = dict.fromkeys(name for table in file.tables for name in table.columns)
@@ -148,7 +148,7 @@ class _Reader:
         for row in self.all_rows():
             with suppress(DataError):
                 row = replace(row, source=source)
-                if not row.aside and row.is_trade and (is_net := trade_of(row).is_net) is not None:
+                if not row.aside and row.is_trade and (is_net := trade_row_of(row).is_net) is not None:
                     shown += 1 if is_net else -1
         return replace(source, is_net=shown > 0 if shown else None)
 
@@ -190,7 +190,7 @@ class _Reader:
         self.rows["entries" if row.id and entry.kind != "other" and not doubt else "proposals"].append(named)
 
     def _trade(self, row: Transaction) -> None:
-        made = trade_of(row)
+        made = trade_row_of(row)
         end = "-bust" if row.is_bust else ""
         fill = replace(made.fill, fill_id=row.id or self._unlike(f"{made.fill.fill_id}{end}"))
         self.places[fill.key] = row.number

@@ -40,7 +40,7 @@ def with_entry(book: Book, portfolio: Portfolio, entry: CashEntry) -> Book:
     return _booked(book, replace(entry, event=dividend.event))
 
 
-def with_flow(book: Book, flow: CashEntry) -> Book:
+def book_with_flow(book: Book, flow: CashEntry) -> Book:
     """The book with money that a list counts on among its items, until it is booked; as it is where it has it already.
 
     flow : its `event` names the list. The broker's entry of its account, currency and amount is the same one, if it is

@@ -93,7 +93,7 @@ NEGATIVE_FEES = frozenset(("comm/fee", "comminusd", "ibcommission", "transactiek
 # labels of columns in which what is paid is below zero, whatever a file has
 OWN_IDS = frozenset(("id", "fillid"))
 # labels beside a moment in a table of docs/book.md: there a fee below zero is a rebate
-VENUES = {"activity_type": "alpaca", "ordertxid": "kraken", "date(utc)": "binance", "comm/fee": "ib",
+COLUMN_OF_VENUE = {"activity_type": "alpaca", "ordertxid": "kraken", "date(utc)": "binance", "comm/fee": "ib",
           "ibcommission": "ib", "transactionid": "ib"}  # fmt: skip
 IN_UTC = frozenset(("date(utc)", "ordertxid"))  # columns of files whose times are in UTC
 EXECUTIONS = frozenset(("execution", "trade"))  # details of a row: one execution, beside which an order is a sum,
@@ -132,15 +132,15 @@ GOES = _any_case(r"withdraw|\bCSW\b|auszahlung|disbursement|terugstorting|\bout(
 OWED = _any_case(r"\b(?:margin|debit|overdraft|loan|charged|expense)\b|paid on short|sollzins")  # by the account
 EITHER_WAY = _any_case(r"\bpaid\b")  # by the account, or to it
 REFUND = _any_case(r"refund|rebate|revers|erstattung|teruggave")  # of a cost that comes back
-WORDS: Mapping[EntryKind, str] = {
+ENTRY_WORDS: Mapping[EntryKind, str] = {
     "tax": r"\btax|withh|\bNRA\b|DIVNRA|DIVTW|steuer|belasting",
     "dividend": r"\bdiv|cdiv|payment in lieu|cap(?:ital)? gain|\bCGD\b",
     "interest": r"interest|^INT|zins|rente",
     "fee": r"\bfee|^FEE|charge|commission|gebühr|entgelt|kosten",
     "deposit": rf"{COMES.pattern}|{GOES.pattern}|transfer|\bJNLC\b|\bACH\b|funds|wire",
 }  # of a kind of cash, the first that fits; money that goes is a withdrawal
-CASH_KINDS = {kind: _any_case(words) for kind, words in WORDS.items()}
-OWN_WORDS = {**WORDS, "deposit": "deposit|withdraw|einzahlung|auszahlung|storting"}
+CASH_KINDS = {kind: _any_case(words) for kind, words in ENTRY_WORDS.items()}
+OWN_WORDS = {**ENTRY_WORDS, "deposit": "deposit|withdraw|einzahlung|auszahlung|storting"}
 OF_CASH = _any_case(
     "|".join(OWN_WORDS.values())
 )  # an action that moves cash alone, whatever units and price its row has

@@ -17,7 +17,7 @@ RATE_DIGITS = 4  # at least, to which an exchange rate is written
 
 
 @dataclass(frozen=True)
-class Terms:
+class RowTerms:
     """One way to read the numbers of a row.
 
     buys   : true for a purchase.
@@ -62,7 +62,7 @@ class Terms:
 
 
 @dataclass(frozen=True)
-class Solution:
+class RowSolution:
     """A row as it is booked.
 
     terms    : the way to read it.
@@ -72,7 +72,7 @@ class Solution:
     is_exact : true if the numbers fit to the cent, or as near as the exchange rate is written.
     """
 
-    terms: Terms
+    terms: RowTerms
     worth: Decimal
     fees: tuple[Decimal, ...]
     is_net: bool | None = None
@@ -97,7 +97,7 @@ class Solution:
         return self.worth / (self.terms.units * self.price)
 
 
-def solved(readings: Iterable[Terms]) -> Solution | None:
+def solved(readings: Iterable[RowTerms]) -> RowSolution | None:
     """The way to read a row that fits best, or None where none fits, and where two fit that book other amounts.
 
     What fits to the cent goes before what the digits of a rate, and then those of a price, may explain; usual signs go
@@ -114,11 +114,11 @@ def solved(readings: Iterable[Terms]) -> Solution | None:
 Rank = tuple[int, int, int]  # rounding, odd readings and signs, against the label
 
 
-def _fitting(terms: Terms) -> Iterator[tuple[Rank, Solution]]:
+def _fitting(terms: RowTerms) -> Iterator[tuple[Rank, RowSolution]]:
     """The solutions of one way to read a row that fit, with their ranks."""
     if terms.amount is None:
         if terms.price is not None:
-            yield (0, terms.odd, 0), Solution(terms, terms.worth, terms.fees)
+            yield (0, terms.odd, 0), RowSolution(terms, terms.worth, terms.fees)
         return
     amount, side = abs(terms.amount), 1 if terms.buys else -1
     for fees, changed in _signed(terms.fees):
@@ -134,10 +134,10 @@ def _fitting(terms: Terms) -> Iterator[tuple[Rank, Solution]]:
             against = int(None not in (is_net, is_net_by) and is_net is not is_net_by)
             is_exact = blur < len(nearness)
             stated = terms.worth if is_exact and terms.rate == ONE else worth
-            yield (blur, terms.odd + changed, against), Solution(terms, stated, fees, is_net, is_exact)
+            yield (blur, terms.odd + changed, against), RowSolution(terms, stated, fees, is_net, is_exact)
 
 
-def _agree(terms: Terms, worth: Decimal, cost: Decimal) -> bool:
+def _agree(terms: RowTerms, worth: Decimal, cost: Decimal) -> bool:
     """True if each other amount of a row is its worth, with the cost or without it, in either currency."""
     known = [of / rate for of in (worth, worth + cost) for rate in (ONE, terms.rate)]
     return all(min(abs(abs(other) - of) for of in known) <= terms.rounding for other in terms.others)

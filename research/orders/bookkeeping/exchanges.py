@@ -17,7 +17,7 @@ from research.portfolio.holdings.book import Book
 
 EXCHANGE = (("asset", "date", "into"), ("units", "cash", "currency", "price", "cost_share"))  # needed columns, others
 TRANSFER = (("asset", "date", "units", "acquired", "price"), ("account", "currency", "id"))
-NO_NUMBER = "Write a plain number"
+PLAIN_NUMBER_FIX = "Write a plain number"
 
 
 def is_table_of_exchanges(header: Collection[str]) -> bool:
@@ -146,9 +146,9 @@ class _Reader:
         try:
             found = Decimal(cells[name])
         except ArithmeticError:
-            raise DataError(f"{name} is {quoted(cells[name])}. {NO_NUMBER}.") from None
+            raise DataError(f"{name} is {quoted(cells[name])}. {PLAIN_NUMBER_FIX}.") from None
         if not found.is_finite() or (least is not None and found < least):
-            raise DataError(f"{name} is {quoted(cells[name])}. {NO_NUMBER}, at least 0.")
+            raise DataError(f"{name} is {quoted(cells[name])}. {PLAIN_NUMBER_FIX}, at least 0.")
         return found
 
     def _currency(self, cells: dict[str, str]) -> str:

@@ -52,7 +52,7 @@ def with_activity(book: Book, portfolio: Portfolio, activity: Activity, orders: 
     """
     notes = list(activity.notes)
     made, items = _with_fills(book, portfolio, activity, orders, notes)
-    made, seen, names = without_fees_of_undone(made), seen_by(made, portfolio), names_by_number(portfolio)
+    made, seen, names = without_fees_of_undone(made), seen_by_book(made, portfolio), names_by_number(portfolio)
     paid = [replace(of, account=names.get(of.account, of.account)) for of in (*activity.entries, *activity.proposals)]
     for k, entry in enumerate(paid):
         why = activity.doubts.get(entry.entry_id) or (UNKNOWN_KIND if entry.kind == "other" else NO_ID_STATED)
@@ -70,7 +70,7 @@ def with_activity(book: Book, portfolio: Portfolio, activity: Activity, orders: 
     return Imported(made, tuple(notes), left)
 
 
-def seen_by(book: Book, portfolio: Portfolio) -> Portfolio:
+def seen_by_book(book: Book, portfolio: Portfolio) -> Portfolio:
     """The portfolio with the orders and fills of its book, in units after the splits that its market knows of."""
     return replace(portfolio, blotter=book.with_splits_of(portfolio.quoted).blotter)
 
@@ -116,7 +116,7 @@ def _with_fills(
     if early := len(new) - len(left):
         told = f"{counted(early, 'fill')} of {book.opened} or before"
         notes.append(f"Left aside: {told}, which the holdings of the book have in them.")
-    doubles = doubts_of(seen_by(book, portfolio), fills.values())
+    doubles = doubts_of(seen_by_book(book, portfolio), fills.values())
     asked = {key: f"{ASKED}{why}" for key, why in activity.doubts.items()}
     asked |= {key: why for key, (_, why) in listed.items() if key not in stated and why.startswith(ASKED)}
     whys = {f.key: _split_since(book, portfolio, f) or doubles.get(f.key, asked.get(f.key, "")) for f in left}
@@ -124,7 +124,7 @@ def _with_fills(
     after, left = book, [fill for fill in left if fill.key not in doubtful]
     while True:
         count = len(after.fills)
-        _, rows, unmatched = match_fills(seen_by(after, portfolio), left)
+        _, rows, unmatched = match_fills(seen_by_book(after, portfolio), left)
         after, refused = _corrected(with_rows(after, rows), portfolio, reports.values())
         left = [fill for fill, _ in unmatched]
         if not left or len(after.fills) == count:
@@ -142,7 +142,7 @@ def with_doubts(book: Book, portfolio: Portfolio, fills: Iterable[Fill]) -> tupl
     fills = list(fills)
     known = book.blotter.fill_ids, {item.name for item in book.items}
     new = [fill for fill in fills if fill.key not in known[0] and item_name(fill.key) not in known[1]]
-    doubles = doubts_of(seen_by(book, portfolio), fills)
+    doubles = doubts_of(seen_by_book(book, portfolio), fills)
     doubtful = {fill.key: _fill_item(fill, doubles[fill.key]) for fill in new if fill.key in doubles}
     items = (*book.items, *doubtful.values())
     return replace(book, items=items), [fill for fill in new if fill.key not in doubtful]
@@ -194,7 +194,7 @@ def _corrected(book: Book, portfolio: Portfolio, corrections: Iterable[Correctio
             try:
                 if each.fill and (why := _split_since(book, portfolio, each.fill)):
                     each.refuse(why)
-                book = with_rows(book, correction_rows(seen_by(book, portfolio), each))
+                book = with_rows(book, correction_rows(seen_by_book(book, portfolio), each))
             except DataError as error:
                 refused[each.key] = str(error)
         if len(refused) == len(left):
@@ -287,7 +287,7 @@ def with_item(book: Book, portfolio: Portfolio, name: str, order: str = "") -> B
     order  : id of the order whose fill it is, or "".
     Raises : DataError for a name that is no open item, and for what cannot be booked.
     """
-    item, seen = open_item(book, name), seen_by(book, portfolio)
+    item, seen = open_item(book, name), seen_by_book(book, portfolio)
     fill = fill_of(item.fill) if item.fill else None
     if fill is not None and (why := _split_since(book, portfolio, fill)):
         raise DataError(f"{name}: {why}")
@@ -317,7 +317,7 @@ def with_clear_items(book: Book, portfolio: Portfolio) -> tuple[Book, tuple[Book
     booked, left = list[BookItem](), {item.name: "a person says what it is" for item in book.open_items}
     fills = [(item, fill) for item in book.open_items if (fill := fill_of_item(item))]
     for item, fill in sorted(fills, key=lambda each: (each[1].moment, each[1].key)):
-        if why := item.why if item.why.startswith(ASKED) else _not_by_hand(seen_by(book, portfolio), fill):
+        if why := item.why if item.why.startswith(ASKED) else _not_by_hand(seen_by_book(book, portfolio), fill):
             left[item.name] = why
             continue
         try:

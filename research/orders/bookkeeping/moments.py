@@ -17,11 +17,11 @@ ZONES = {"utc": "UTC", "gmt": "UTC", "z": "UTC", "est": "America/New_York", "edt
 YEAR_FIRST = r"(?P<year>[0-9]{4})[-./]?(?P<month>[0-9]{2})[-./]?(?P<day>[0-9]{2})"
 YEAR_LAST = r"(?P<one>[0-9]{1,2})(?P<sign>[./-])(?P<two>[0-9]{1,2})(?P=sign)(?P<last>[0-9]{4}|[0-9]{2})"
 NAMED_DAY = r"(?P<d1>[0-9]{1,2})[ -](?P<m1>[A-Za-z]{3})[a-z]*|(?P<m2>[A-Za-z]{3})[a-z]* (?P<d2>[0-9]{1,2}),?"
-NAMED = rf"(?:{NAMED_DAY})[ -](?P<y>[0-9]{{4}}|[0-9]{{2}})"
+NAMED_DATE = rf"(?:{NAMED_DAY})[ -](?P<y>[0-9]{{4}}|[0-9]{{2}})"
 THIS_CENTURY = 2000  # of years of two digits
 CLOCK = r"(?P<hour>[0-9]{1,2}):?(?P<minute>[0-9]{2})(?::?(?P<second>[0-9]{2})(?:[.,](?P<part>[0-9]{1,9}))?)?"
-MOMENT = re.compile(
-    rf"(?:{YEAR_FIRST}|{YEAR_LAST}|{NAMED})(?:[ ,;T]+{CLOCK}(?: ?(?P<half>[AaPp][Mm]))?)?"
+MOMENT_PATTERN = re.compile(
+    rf"(?:{YEAR_FIRST}|{YEAR_LAST}|{NAMED_DATE})(?:[ ,;T]+{CLOCK}(?: ?(?P<half>[AaPp][Mm]))?)?"
     r"(?: ?(?P<zone>[A-Za-z]{1,4}|[+-][0-9]{2}:?[0-9]{2}))?"
 )
 AS_OF = " as of "  # before the day that counts, where Schwab writes two
@@ -33,7 +33,7 @@ def day_first(texts: Iterable[str], file: str, stated: bool | None) -> bool:
     stated : what the user says; None takes what the dates show. A point between them shows the day first.
     Raises : DataError where they do not show it.
     """
-    dates = [match for text in texts if (match := MOMENT.fullmatch(_last(text))) and match["sign"]]
+    dates = [match for text in texts if (match := MOMENT_PATTERN.fullmatch(_last(text))) and match["sign"]]
     if stated is not None or not dates:
         return bool(stated)
     shown = {True for m in dates if m["sign"] == "." or int(m["one"]) > 12}
@@ -46,7 +46,7 @@ def day_first(texts: Iterable[str], file: str, stated: bool | None) -> bool:
     return shown.pop()
 
 
-def moment_of(text: str, first: bool, zone: str, calendar: str) -> datetime:
+def moment_of_text(text: str, first: bool, zone: str, calendar: str) -> datetime:
     """The moment that a text states, in UTC.
 
     first    : true if the day stands before the month where the year stands last.
@@ -54,7 +54,7 @@ def moment_of(text: str, first: bool, zone: str, calendar: str) -> datetime:
     calendar : of the market: a day without a time, or at midnight, is a day of its exchange.
     Raises   : DataError for no moment, and for a time without a zone.
     """
-    match = MOMENT.fullmatch(_last(text))
+    match = MOMENT_PATTERN.fullmatch(_last(text))
     try:
         if match is None:
             raise ValueError

@@ -9,7 +9,7 @@ from research.orders.bookkeeping.importing import RESTATED, item_name, keys_of
 from research.portfolio.holdings.blotter import NO_AMOUNT
 from research.portfolio.holdings.book import Book
 
-KNOWN = "booked before, or left aside"
+BOOKED_BEFORE = "booked before, or left aside"
 
 
 @dataclass(frozen=True)
@@ -41,7 +41,7 @@ def _rows(activity: Activity, before: Book, after: Book) -> Iterator[PreviewedRo
     new = keys_of(after) - old
 
     def booking(key: str) -> str:
-        return "booked" if key in new else whys.get(item_name(key), KNOWN)
+        return "booked" if key in new else whys.get(item_name(key), BOOKED_BEFORE)
 
     for fill in activity.fills:
         rows = [row for row in after.fills if row.fill_id == fill.key and fill.key not in old]

@@ -69,7 +69,7 @@ class ReconciledLine:
         return SAME_CASH if is_cash else SAME_UNITS * max(abs(self.book), abs(self.broker))
 
 
-def reconcile(
+def reconcile_positions(
     book: Book, portfolio: Portfolio, positions: Positions, stated: Book | None
 ) -> tuple[ReconciledLine, ...]:
     """Each asset and currency of each account, those that differ with their causes.

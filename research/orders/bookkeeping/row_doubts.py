@@ -18,14 +18,14 @@ from research.orders.bookkeeping.columns import (
 from research.orders.bookkeeping.transaction import Transaction
 from research.portfolio.holdings.blotter import NO_AMOUNT
 
-COST = re.compile(CASH_KINDS["fee"].pattern + "|comm|prov", re.IGNORECASE)  # in the name of a column
-WHOLE = Decimal("0.75")  # of units times price, from which on a number may be the amount
+COST_HEADS = re.compile(CASH_KINDS["fee"].pattern + "|comm|prov", re.IGNORECASE)  # in the name of a column
+WHOLE_SHARE = Decimal("0.75")  # of units times price, from which on a number may be the amount
 WORD = re.compile(r"[^\W_][^\s_()]*|[#%]")  # of the name of a column
 
 
 def doubt_of(row: Transaction) -> str:
     """The reason why a row is not booked by itself, whatever its numbers are; else ""."""
-    if doubt := unfinished(row):
+    if doubt := unfinished_status(row):
         return doubt
     if not row.is_trade:
         kind, text = row.kind
@@ -46,7 +46,7 @@ def doubt_of(row: Transaction) -> str:
     return _unread_cost(row)
 
 
-def unfinished(row: Transaction) -> str:
+def unfinished_status(row: Transaction) -> str:
     """The status of a row that does not say that it is done, in words; else ""."""
     status = row.cell("status")
     if not status or DONE.fullmatch(status) or row.has(EXECUTION):
@@ -56,7 +56,7 @@ def unfinished(row: Transaction) -> str:
 
 def unfilled(row: Transaction) -> str:
     """The status of an order that states no units with a price, in words; else ""."""
-    return unfinished(row) if row.says_side and not row.is_trade else ""
+    return unfinished_status(row) if row.says_side and not row.is_trade else ""
 
 
 def _unread_cost(row: Transaction) -> str:
@@ -66,9 +66,9 @@ def _unread_cost(row: Transaction) -> str:
     units, price = abs(row.units or NO_AMOUNT), abs(row.amount_of("price") or NO_AMOUNT)
     worth = units * price
     for name, paid in row.unread():
-        if RELATIVE_COST.search(name) and COST.search(name):
+        if RELATIVE_COST.search(name) and COST_HEADS.search(name):
             return f"{name!r} is {paid:,f}, a cost that is no amount of money: write the amount into the file"
-        if WHOLE * worth < abs(paid) < worth / WHOLE and abs(paid) not in (worth, units, price):
+        if WHOLE_SHARE * worth < abs(paid) < worth / WHOLE_SHARE and abs(paid) not in (worth, units, price):
             return f"{name!r} is {paid:,f}, and may be the amount: where it is, say so: --columns amount={name!r}"
         is_known = any(map(NO_FEE.fullmatch, WORD.findall(name))) or abs(paid) in (units, price)
         if not is_known and NO_AMOUNT < abs(paid) < worth:

@@ -12,7 +12,7 @@ from foundation.dataclasses import dataclass, replace
 from foundation.errors import DataError
 from research.market.rows import HUNDREDTHS
 from research.orders.bookkeeping.columns import BUY, GROSS, NET, SELL
-from research.orders.bookkeeping.equation import ONE, ONE_CENT, Solution, Terms, rate_error, solved
+from research.orders.bookkeeping.equation import ONE, ONE_CENT, RowSolution, RowTerms, rate_error, solved
 from research.orders.bookkeeping.transaction import HUNDREDTH, Transaction
 from research.orders.fills import Fill
 from research.portfolio.holdings.blotter import NO_AMOUNT, SIGN_OF_SIDE, summed
@@ -21,7 +21,7 @@ from research.portfolio.holdings.rates import rounded
 
 NEAR_RATE = Decimal("0.05")  # by which the rate that two amounts imply may differ from that of the portfolio
 OTHER_AMOUNT = "amount "  # begins the names of the columns of amounts after the best one
-WHOLE = frozenset(HUNDREDTHS.values())  # currencies whose prices may be in hundredths
+IN_HUNDREDTHS = frozenset(HUNDREDTHS.values())  # currencies whose prices may be in hundredths
 
 
 @dataclass(frozen=True)
@@ -42,7 +42,7 @@ class TradeRow:
     rounded: Decimal | None = None
 
 
-def trade_of(row: Transaction) -> TradeRow:
+def trade_row_of(row: Transaction) -> TradeRow:
     """The trade of a row, a purchase where nothing says the side.
 
     Raises : DataError as the properties of a row and `Fill` do, and for a row of one's own table and a correction
@@ -54,7 +54,7 @@ def trade_of(row: Transaction) -> TradeRow:
     plain = _plain(row, tuple(own.values()))
     found = solved(_readings(row, plain))
     doubt = "" if row.is_bust or row.corrects else _against(row) if found else _misfit(row, plain)
-    numbers = found or Solution(plain, plain.worth, plain.fees)
+    numbers = found or RowSolution(plain, plain.worth, plain.fees)
     if found is None and plain.price is None:
         raise DataError(f"{doubt}. Give the price, or name the amount net or gross.")
     fees = summed((name.partition(" ")[0], fee) for name, fee in zip(own, numbers.fees, strict=True))
@@ -71,16 +71,16 @@ def trade_of(row: Transaction) -> TradeRow:
     return TradeRow(fill, (*exchanged, *_paid(fill, others)), is_net, doubt, stated)
 
 
-def _plain(row: Transaction, fees: tuple[Decimal, ...]) -> Terms:
+def _plain(row: Transaction, fees: tuple[Decimal, ...]) -> RowTerms:
     """The numbers of a row as they are written."""
     label = row.table.columns["amount"].label if "amount" in row.table.columns else ""
     is_net = True if NET.match(label) else False if GROSS.match(label) else row.source.is_net
     units, price, amount = abs(row.units or NO_AMOUNT), row.amount_of("price"), row.amount_of("amount")
     price, buys = None if price is None else price * row.money("price")[1], row.side != "sell"
-    return Terms(buys, units, price, amount, fees, row.priced_in, is_net=is_net, others=_others(row))
+    return RowTerms(buys, units, price, amount, fees, row.priced_in, is_net=is_net, others=_others(row))
 
 
-def _readings(row: Transaction, plain: Terms) -> Iterator[Terms]:
+def _readings(row: Transaction, plain: RowTerms) -> Iterator[RowTerms]:
     """Each way to read the numbers of a row: amounts in hundredths or not, and at an exchange rate or its inverse."""
     amount, price, fees, part = plain.amount, plain.price, plain.fees, row.money("amount")[1]
     ways = [plain]
@@ -88,7 +88,7 @@ def _readings(row: Transaction, plain: Terms) -> Iterator[Terms]:
         whole = tuple(fee / part for fee in fees)
         ways = [replace(plain, amount=amount * by, fees=of, others=tuple(each * by for each in plain.others), odd=k)
                 for k, (by, of) in enumerate(((part, fees), (part, whole), (ONE, whole), (ONE, fees)))]  # fmt: skip
-    elif price is not None and amount is not None and row.money("price")[1] == ONE and plain.currency in WHOLE:
+    elif price is not None and amount is not None and row.money("price")[1] == ONE and plain.currency in IN_HUNDREDTHS:
         ways.append(replace(plain, price=price * HUNDREDTH, odd=1))
     for way in ways:
         yield from _at_rates(row, way)
@@ -105,7 +105,7 @@ def _others(row: Transaction) -> tuple[Decimal, ...]:
     return tuple(of for of in found if of)
 
 
-def _at_rates(row: Transaction, terms: Terms) -> Iterator[Terms]:
+def _at_rates(row: Transaction, terms: RowTerms) -> Iterator[RowTerms]:
     """A way to read a row at each exchange rate that it may mean, by default that of today's list."""
     stated = row.amount_of("exchange")
     amount, price = terms.amount, terms.price
@@ -142,7 +142,7 @@ def _against(row: Transaction) -> str:
     return ""
 
 
-def _misfit(row: Transaction, plain: Terms) -> str:
+def _misfit(row: Transaction, plain: RowTerms) -> str:
     amount, fees = plain.amount, sum(plain.fees, NO_AMOUNT)
     paid = f"{fees:,f}" if plain.fees else "none"
     if plain.price is None:
@@ -158,7 +158,7 @@ def _misfit(row: Transaction, plain: Terms) -> str:
     )
 
 
-def _fill(row: Transaction, numbers: Solution, fees: dict[str, Decimal]) -> Fill:
+def _fill(row: Transaction, numbers: RowSolution, fees: dict[str, Decimal]) -> Fill:
     terms, portfolio, moment, side = numbers.terms, row.source.portfolio, row.moment, row.side or "buy"
     asset, currency, units, price = row.asset, terms.currency, terms.units, numbers.price
     stated = row.amount_of("amount") if terms.price is None else row.amount_of("price")
@@ -173,7 +173,7 @@ def _fill(row: Transaction, numbers: Solution, fees: dict[str, Decimal]) -> Fill
     return Fill(asset, side, units, price, currency, moment, *ids, fees if currency == row.paid_in else {}, rate)
 
 
-def _exchange(row: Transaction, numbers: Solution, fill: Fill) -> tuple[CashEntry, ...]:
+def _exchange(row: Transaction, numbers: RowSolution, fill: Fill) -> tuple[CashEntry, ...]:
     """The money of the price that is bought for a purchase, or sold after a sale, and what it is exchanged for."""
     sign, at = SIGN_OF_SIDE[fill.side], (fill.moment.date(), fill.account)
     amounts = {fill.currency: sign * fill.quantity * fill.price, row.paid_in: -sign * numbers.worth}

@@ -9,10 +9,10 @@ from decimal import Decimal
 from foundation.canonical import decimal
 from foundation.dataclasses import dataclass, field
 from foundation.errors import DataError
-from foundation.table_files import Number, Row, number, quoted
+from foundation.table_files import Number, Row, number_of_cell, quoted
 from research.market.currency import CURRENCIES
 from research.orders.bookkeeping import columns as words
-from research.orders.bookkeeping.moments import moment_of
+from research.orders.bookkeeping.moments import moment_of_text
 from research.portfolio import Portfolio
 from research.portfolio.holdings.brokers.columns import TRADED, label_of, money_of
 from research.portfolio.holdings.brokers.positions import CASH_NAMES, IGNORE_WORD
@@ -20,14 +20,14 @@ from research.portfolio.holdings.brokers.symbols import AssetNames
 from research.portfolio.holdings.brokers.tables import BrokerTable
 from research.portfolio.holdings.cash_entries import CashEntry, EntryKind
 
-PAIR = re.compile(r"([A-Z]{3})[./]?([A-Z]{3})")  # two currencies that are exchanged
+EXCHANGED_PAIR = re.compile(r"([A-Z]{3})[./]?([A-Z]{3})")  # two currencies that are exchanged
 SPELLINGS = {"XBT": "BTC", "XXBT": "BTC", "XETH": "ETH", "ZUSD": "USD", "ZEUR": "EUR", "ZGBP": "GBP"}  # of Kraken
 IN_WORDS = re.compile(r"([A-Z0-9.]{1,6})\s?\(")  # the symbol with which a description of Interactive Brokers begins
 ONE, HUNDREDTH = Decimal(1), Decimal("0.01")
 
 
 @dataclass(frozen=True)
-class Reading:
+class FileStatements:
     """The user's statements on a file.
 
     symbols   : by the broker's symbol, the asset that it is, or "ignore".
@@ -46,7 +46,7 @@ class Reading:
     accounts: tuple[str, ...] = ()
 
 
-NOTHING_STATED = Reading()
+NOTHING_STATED = FileStatements()
 
 
 @dataclass(frozen=True)
@@ -65,7 +65,7 @@ class Source:
     """
 
     portfolio: Portfolio
-    reading: Reading
+    reading: FileStatements
     decimal: str
     day_first: bool
     account: str
@@ -117,7 +117,7 @@ class Transaction:
         """The name and the number of each cell with a number that is in no column of a field."""
         for name, cell in self.table.unread(self.row[1]):
             with suppress(ValueError):
-                if name and (read := number(cell, self.source.decimal)):
+                if name and (read := number_of_cell(cell, self.source.decimal)):
                     yield name, exact(read.value)
 
     def amount_of(self, name: str) -> Decimal | None:
@@ -217,7 +217,9 @@ class Transaction:
     def venue(self) -> str:
         """The venue of its ids."""
         labels = [name.casefold() for name in self.table.names]
-        return self.cell("venue") or next((venue for label, venue in words.VENUES.items() if label in labels), "")
+        return self.cell("venue") or next(
+            (venue for label, venue in words.COLUMN_OF_VENUE.items() if label in labels), ""
+        )
 
     @property
     def id(self) -> str:
@@ -289,7 +291,7 @@ class Transaction:
         assets = self.source.portfolio.market.assets
         if symbol in assets:
             return symbol, ""
-        if (pair := PAIR.fullmatch(symbol)) and {pair[1], pair[2]} <= CURRENCIES:
+        if (pair := EXCHANGED_PAIR.fullmatch(symbol)) and {pair[1], pair[2]} <= CURRENCIES:
             return pair[1], pair[2]
         spelled = symbol.replace("/", "")
         for coin, money in ((a, c) for a in (*SPELLINGS, *assets) for c in (*CURRENCIES, *SPELLINGS)):
@@ -331,7 +333,7 @@ class Transaction:
         """Its moment, in UTC."""
         zone = "UTC" if words.IN_UTC & {name.casefold() for name in self.table.names} else self.source.reading.zone
         text = f"{self.cell('moment')} {self.cell('clock')}".strip()
-        return moment_of(text, self.source.day_first, zone, self.source.portfolio.market.calendar)
+        return moment_of_text(text, self.source.day_first, zone, self.source.portfolio.market.calendar)
 
     # -- a trade -----------------------------------------------------------------------------------------------------
 

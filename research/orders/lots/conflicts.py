@@ -18,23 +18,23 @@ from foundation.dataclasses import dataclass, replace
 from foundation.solvers.linear_programme import LinearProgramme, Point, irreducible
 from foundation.tolerances import COUNTED, LOT
 from research.orders.lots.lot_terms import DIVISIBLE_LOT
-from research.orders.lots.order_limits import MINIMUM, Change, OrderLimit, limits_of, line_limits
+from research.orders.lots.order_limits import MINIMUM, LimitChange, OrderLimit, limits_of, line_limits
 from research.orders.lots.order_programme import LINE_COLUMNS, UNIT, OrderColumns, nearly, programme
 from research.orders.lots.position import Position
 from research.orders.lots.relaxations import relaxations
 
 EXCESS = 1e-6  # of money in units, or of orders: less than a limit may be exceeded by before it counts
-TOLERANCE = 1e-7  # of money in units: as whole lots are found
-MATTERS = 1e-9  # of a dual or a reduced cost
+MONEY_TOLERANCE = 1e-7  # of money in units: as whole lots are found
+DUAL_MATTERS = 1e-9  # of a dual or a reduced cost
 # Of NAV: by which a stated change is more than the least, so that it suffices when it is written down.
 CHANGE_MARGIN = 1e-8
 WHOLE_LOTS = "whole lots"
 MOST_TRADED = 2.0  # of NAV and of the largest asset: no order is larger
-NODES = 20_000  # that the search may take, counting each programme as one: some seconds
-EACH = 1_000  # of a programme
-MOST_STEPS = 1_000  # of what is written down, by which a change is made larger until it suffices
+CONFLICT_NODES = 20_000  # that the search may take, counting each programme as one: some seconds
+EACH_PROGRAMME = 1_000  # of a programme
+CHANGE_STEPS = 1_000  # of what is written down, by which a change is made larger until it suffices
 MOST_EXCESS = 5e-5  # of NAV: by how much a change may be more than the least; it is told in whole basis points
-ROUNDS = 5  # of tangents at the sizes found
+TANGENT_ROUNDS = 5  # of tangents at the sizes found
 NAMES_SHOWN = 8  # names in a message
 CONFLICTING = "no orders keep these limits together"
 IMPACT_TOLERANCE = 1e-9  # of NAV: by how much the impact of orders may be above its tangents
@@ -90,7 +90,7 @@ class _Stated:
     whole: bool = False
 
 
-def conflict(position: Position, floor: float, nodes: int = NODES) -> Conflict | None:
+def conflict(position: Position, floor: float, nodes: int = CONFLICT_NODES) -> Conflict | None:
     """An irreducible set of limits that no orders from a position keep together.
 
     None where it is not proven that no orders keep all of them.
@@ -119,7 +119,7 @@ def _line_mends(position: Position, floor: float, kept: Sequence[_Stated], searc
     """Changes that relax a limit of the conflict that is not over several assets, where each suffices."""
     for change in relaxations(position, MOST_EXCESS):
         if any(one.kind == change.kind and change.line in (None, one.line) for one in kept):
-            value = change.least(lambda other: search.gives_a_list(Change("", other, floor)))
+            value = change.least(lambda other: search.gives_a_list(LimitChange("", other, floor)))
             if value is not None:
                 yield change.words(value)
 
@@ -163,7 +163,7 @@ class _Divided:
         self._orders = _columns(position, ())
         self._of = programme(self._orders, soft, np.zeros((LINE_COLUMNS, len(self._orders.rows))))
         of, whole = self._of, np.zeros(0, dtype=bool)
-        self._linear = LinearProgramme(of.matrix, of.at_least, of.lower, of.upper, whole, feasible=TOLERANCE)
+        self._linear = LinearProgramme(of.matrix, of.at_least, of.lower, of.upper, whole, feasible=MONEY_TOLERANCE)
 
     @property
     def conflicting(self) -> list[_Stated]:
@@ -206,9 +206,9 @@ class _Divided:
         of_rows = [j for j, one in enumerate(self._rows) if one.limit for _ in one.limit.most]
         links = self._of.matrix.shape[0] - len(of_rows) - 2 - k // 2
         duals = np.abs(point.duals[links : links + len(of_rows)])
-        rows = {of_rows[j] for j in np.flatnonzero(duals > MATTERS)}
+        rows = {of_rows[j] for j in np.flatnonzero(duals > DUAL_MATTERS)}
         reduced = -(self._of.matrix.T @ point.duals)[:k]
-        lines = {int(j) % (k // 2) for j in np.flatnonzero(np.abs(reduced) > MATTERS)}
+        lines = {int(j) % (k // 2) for j in np.flatnonzero(np.abs(reduced) > DUAL_MATTERS)}
         return [p for p in self._all if (p in rows if p < m else self._lines[p - m].line in lines)]
 
 
@@ -251,7 +251,7 @@ class _Search:
         soft = replace(one, limit=replace(one.limit, price=1.0))
         return self._solved([soft if other is one else other for other in stated])[0]
 
-    def sufficient(self, change: Callable[[int], Change | None]) -> str:
+    def sufficient(self, change: Callable[[int], LimitChange | None]) -> str:
         """The change that relaxes a limit so that some orders are known that keep all limits; "" for none.
 
         It is given with the value that is written down. A least relaxation may be of NAV before costs, and the written
@@ -260,7 +260,7 @@ class _Search:
         short, steps, found = -1, 0, change(0)
         while found is not None and not self.gives_a_list(found):
             short, steps = steps, 2 * steps + 1
-            found = change(steps) if steps < MOST_STEPS else None
+            found = change(steps) if steps < CHANGE_STEPS else None
         while found is not None and steps - short > 1:
             middle = (short + steps) // 2
             fewer = change(middle)
@@ -270,7 +270,7 @@ class _Search:
                 short = middle
         return "" if found is None else found.words
 
-    def gives_a_list(self, change: Change) -> bool:
+    def gives_a_list(self, change: LimitChange) -> bool:
         """True if some orders are known that keep all limits with a change."""
         other = replace(self, position=change.position)
         known = other.feasible(_stated(change.position, change.floor))
@@ -288,9 +288,9 @@ class _Search:
         orders = _columns(self.position, stated)
         limits, sizes, past = [one.limit for one in stated if one.limit is not None], list[Array](), None
         spare = 1.0 - LOT if any(limit.counts and not limit.binds for limit in limits) else MOST_EXCESS / UNIT
-        for _ in range(ROUNDS):
+        for _ in range(TANGENT_ROUNDS):
             none = np.zeros((LINE_COLUMNS, len(orders.rows)))
-            found = nearly(programme(orders, limits, none, sizes=sizes), orders, EACH, spare)
+            found = nearly(programme(orders, limits, none, sizes=sizes), orders, EACH_PROGRAMME, spare)
             self.left[0] -= 1 + found.nodes
             self.late |= not found.proven and not found.infeasible
             if found.x is None:

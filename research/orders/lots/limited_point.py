@@ -4,12 +4,12 @@ import numpy as np
 
 from foundation.arrays import Array
 from foundation.solvers.cone_programme import SOLVED, by_clarabel
-from research.orders.lots.order_limits import BOUGHT, SOLD, cash_limits, room, weight_limits
+from research.orders.lots.order_limits import BOUGHT, SOLD, cash_limits, order_room, weight_limits
 from research.orders.lots.position import Position
 
-TRADED = 4.0  # per unit of weight: more than a trade can bring an asset and its counterpart nearer their targets
+TRADED_GAIN = 4.0  # per unit of weight: more than a trade can bring an asset and its counterpart nearer their targets
 POINT_TOLERANCE = 1e-8  # of NAV: an asset that is moved by less stays at the policy's point
-TOLERANCE = 1e-11  # of the interior-point method
+INTERIOR_TOLERANCE = 1e-11  # of the interior-point method
 
 
 def limited_point(position: Position, point: Array, target: Array, floor: float) -> Array | None:
@@ -58,11 +58,11 @@ def limited_point(position: Position, point: Array, target: Array, floor: float)
     matrix = sparse.block_array([blocks for blocks, _ in rows], format="csc")
     ended = by_clarabel(
         sparse.diags_array(np.concatenate([np.ones(m), np.zeros(2 * m + len(soft) + 2 * n)]), format="csc"),
-        np.concatenate([-target, np.full(2 * m, TRADED), [TRADED * x.price for x in soft], np.zeros(2 * n)]),
+        np.concatenate([-target, np.full(2 * m, TRADED_GAIN), [TRADED_GAIN * x.price for x in soft], np.zeros(2 * n)]),
         matrix,
         np.concatenate([of for _, of in rows]),
         [("zero", m + 1 + n), ("positive", matrix.shape[0] - m - 1 - n)],
-        TOLERANCE,
+        INTERIOR_TOLERANCE,
     )
     if ended.status not in SOLVED:
         return None
@@ -72,6 +72,6 @@ def limited_point(position: Position, point: Array, target: Array, floor: float)
 
 def _bounds(position: Position, point: Array) -> tuple[Array, Array]:
     """Least and largest weights (m,) of assets and cash, -inf and inf where there is none; `point` keeps them."""
-    held, price, (bought, sold) = position.weights, position.prices / position.nav, room(position)
+    held, price, (bought, sold) = position.weights, position.prices / position.nav, order_room(position)
     least, most = np.maximum(np.minimum(held, 0.0), held - sold * price), held + bought * price
     return np.minimum(np.append(least, -np.inf), point), np.maximum(np.append(most, np.inf), point)

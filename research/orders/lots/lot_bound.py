@@ -15,15 +15,15 @@ from foundation.compiled import linked
 from foundation.tolerances import LOT, WEIGHT
 from research.orders.lots.lot_problem import LotProblem, cash_distance
 from research.orders.lots.lot_search import _cost, _each, _sendable, _units
-from research.orders.lots.lot_terms import LEAST_VALUE, LOT_STEPS, LOT_VALUE, PRICE, WHOLE_LOTS, Terms
+from research.orders.lots.lot_terms import LEAST_VALUE, LOT_STEPS, LOT_VALUE, PRICE, WHOLE_LOTS, LotTerms
 from research.orders.lots.order_limits import BOUGHT, ORDER_COST, SENT, SOLD, limits_of
 from research.orders.lots.position import CENT
 
-SWEEPS = 3  # over the limits, each priced best given the others
-HALVINGS = 30  # of the range of a price
+LIMIT_SWEEPS = 3  # over the limits, each priced best given the others
+PRICE_HALVINGS = 30  # of the range of a price
 DEAREST = 1e4  # price of a limit that binds
-SETTLED = 1e-6  # a change of a price that is none
-ROUNDING = 2.5 * CENT  # of an order: what the cents of its amount and costs may give to a limit
+SETTLED_PRICE = 1e-6  # a change of a price that is none
+ORDER_ROUNDING = 2.5 * CENT  # of an order: what the cents of its amount and costs may give to a limit
 
 
 class Relaxed(NamedTuple):
@@ -40,7 +40,7 @@ class Relaxed(NamedTuple):
     price  : (4,) price of each count of an asset in them; written.
     """
 
-    terms: Terms
+    terms: LotTerms
     lines: Rows
     rows: Array
     most: Array
@@ -53,7 +53,7 @@ class Relaxed(NamedTuple):
     def of(cls, problem: LotProblem) -> "Relaxed":
         """The problem in arrays."""
         position, lines = problem.position, problem.able
-        limits = [*limits_of(position, problem.floor, -ROUNDING * len(lines)), cash_distance(problem)]
+        limits = [*limits_of(position, problem.floor, -ORDER_ROUNDING * len(lines)), cash_distance(problem)]
         most = np.concatenate([limit.most + (WEIGHT if limit.binds else 0.0) for limit in limits])
         return cls(
             terms=problem.terms,
@@ -152,7 +152,7 @@ def bound_of(of: Relaxed) -> float:
 def price_limits(of: Relaxed) -> None:
     """Write the prices of the limits at which the bound is nearly largest, each in turn, given the others."""
     prices = of.prices
-    for _ in range(SWEEPS):
+    for _ in range(LIMIT_SWEEPS):
         moved = False
         for j in range(len(prices)):
             was, low, high = prices[j], 0.0, 1.0
@@ -164,13 +164,13 @@ def price_limits(of: Relaxed) -> None:
                 while high < dearest and _over(of, j) > 0.0:
                     low, high = high, min(4.0 * high, dearest)
                     prices[j] = high
-                for _ in range(HALVINGS):
+                for _ in range(PRICE_HALVINGS):
                     prices[j] = 0.5 * (low + high)
                     if _over(of, j) > 0.0:
                         low = prices[j]
                     else:
                         high = prices[j]
                 prices[j] = high
-            moved = moved or abs(prices[j] - was) > SETTLED
+            moved = moved or abs(prices[j] - was) > SETTLED_PRICE
         if not moved:
             return

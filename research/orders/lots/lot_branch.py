@@ -18,7 +18,7 @@ from research.orders.lots.lot_search import NO_GAIN, _each, _objective, _units, 
 from research.orders.lots.lot_terms import DIVISIBLE, LOT_STEPS, ODD, WHOLE_LOTS
 
 WAYS, ROUNDS = 32, 3  # numbers of lots of an asset that the search tries at once, and times that it does
-NODES = 2_000_000  # of a search: some 10 ms for 30 assets
+BRANCH_NODES = 2_000_000  # of a search: some 10 ms for 30 assets
 TO, MORE, LOSS = range(3)  # rows of `ways`
 BOUND, SUM = range(2)  # of `lost`
 COUNT, ORDER, NEXT = range(3)  # of `level`
@@ -202,7 +202,7 @@ def _search(of: Branch, best: Array, worth: float, bound: float) -> bool:
     lost[BOUND, 0], lost[SUM, 0], level[NEXT, 0] = bound, of.relaxed.still, 0
     for i in range(len(best)):
         of.tried[i] = 0.0
-    for _ in range(NODES):
+    for _ in range(BRANCH_NODES):
         if b == m:
             if lost[SUM, m] + _past(of, m) < worth - NO_GAIN and not breaks_limits(of.relaxed.terms, of.tried):
                 worth = _keep(of, best)

@@ -40,7 +40,7 @@ from research.orders.lots.lot_terms import (
     VALUE,
     WAY,
     WHOLE_LOTS,
-    Terms,
+    LotTerms,
     write_steps,
 )
 from research.orders.lots.order_limits import OrderLimit, broken_by, sendable
@@ -91,9 +91,9 @@ class LotProblem:
     # -- what an asset can do ----------------------------------------------------------------------------------------
 
     @cached_property
-    def terms(self) -> Terms:
+    def terms(self) -> LotTerms:
         """The problem as the kernels take it."""
-        terms, position = Terms.of(self.position, self.floor), self.position
+        terms, position = LotTerms.of(self.position, self.floor), self.position
         of = {GOAL: self.goal, SHORT_BY: self.unpaid, WAY: self.way, LOWER_BOUND: self.lower, UPPER_BOUND: self.upper}
         for row, values in (of | {MOST_VOLUME: self.most}).items():
             terms.lines[row] = values
@@ -159,8 +159,8 @@ class LotProblem:
         return (self.away(after) + OUTSIDE * self.outside(after) + cost) / self.position.nav
 
     def away(self, after: Array) -> Array:
-        """(n,) distances of values (n,) from the assets' shares of the cash; see `distances`."""
-        return distances(after, self.goal, self.unpaid)
+        """(n,) distances of values (n,) from the assets' shares of the cash; see `cash_distances`."""
+        return cash_distances(after, self.goal, self.unpaid)
 
     def outside(self, after: Array) -> Array:
         """(n,) amounts by which values (n,) are outside the assets' boxes, currency."""
@@ -225,7 +225,7 @@ class LotProblem:
         return tuple(name for name, broken in found.items() if broken)
 
 
-def distances(after: Array, goal: Array, unpaid: Array) -> Array:
+def cash_distances(after: Array, goal: Array, unpaid: Array) -> Array:
     """(n,) distances of values from the assets' shares of the cash; past them they count `PAST_SHARE` up to the goal.
 
     unpaid : (n,) distance of each share from its point.

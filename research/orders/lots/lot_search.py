@@ -34,7 +34,7 @@ from research.orders.lots.lot_terms import (
     VALUE,
     WAY,
     WHOLE_LOTS,
-    Terms,
+    LotTerms,
     clean_lots,
 )
 
@@ -71,7 +71,7 @@ def spend(problem: LotProblem, units: Array) -> Array:
 
 
 @linked
-def _each(terms: Terms, i: int, units: float) -> float:
+def _each(terms: LotTerms, i: int, units: float) -> float:
     """The objective of an order of asset i, fraction of NAV; see `LotProblem.each`."""
     lines = terms.lines
     traded = units * lines[PRICE, i]
@@ -83,7 +83,7 @@ def _each(terms: Terms, i: int, units: float) -> float:
 
 
 @inlined
-def _cost(terms: Terms, i: int, traded: float) -> float:
+def _cost(terms: LotTerms, i: int, traded: float) -> float:
     """Costs of an order of asset i, currency."""
     cost = 0.0
     if traded != 0.0:
@@ -94,7 +94,7 @@ def _cost(terms: Terms, i: int, traded: float) -> float:
 
 
 @linked
-def _net(terms: Terms, units: Array) -> float:
+def _net(terms: LotTerms, units: Array) -> float:
     """Buys less sells of orders of signed units (n,), currency."""
     net = 0.0
     for i in range(len(units)):
@@ -103,7 +103,7 @@ def _net(terms: Terms, units: Array) -> float:
 
 
 @linked
-def _objective(terms: Terms, units: Array) -> float:
+def _objective(terms: LotTerms, units: Array) -> float:
     """The objective of signed units (n,) but for soft limits, fraction of NAV; see `LotProblem.objective`."""
     lost = 0.0
     for i in range(len(units)):
@@ -112,13 +112,13 @@ def _objective(terms: Terms, units: Array) -> float:
 
 
 @linked
-def _of_cash(terms: Terms, net: float) -> float:
+def _of_cash(terms: LotTerms, net: float) -> float:
     """The weighted distance of cash where buys exceed sells by so much, fraction of NAV."""
     return CASH_WEIGHT * abs(net - terms.net) / terms.nav
 
 
 @linked
-def _units(terms: Terms, i: int, steps: float) -> float:
+def _units(terms: LotTerms, i: int, steps: float) -> float:
     """The signed units of so many steps of asset i; see `LotProblem.units`."""
     lines = terms.lines
     if lines[ODD, i] > 0.0 and steps > lines[WHOLE_LOTS, i]:
@@ -127,7 +127,7 @@ def _units(terms: Terms, i: int, steps: float) -> float:
 
 
 @linked
-def _steps(terms: Terms, i: int, units: float) -> float:
+def _steps(terms: LotTerms, i: int, units: float) -> float:
     """The steps of signed units of asset i: the input of `_units`."""
     lines = terms.lines
     if lines[ODD, i] > 0.0 and units <= -lines[UNITS_HELD, i]:
@@ -136,20 +136,20 @@ def _steps(terms: Terms, i: int, units: float) -> float:
 
 
 @linked
-def _sendable(terms: Terms, i: int, units: float) -> bool:
+def _sendable(terms: LotTerms, i: int, units: float) -> bool:
     """True if the order of asset i is large enough to be sent, or none."""
     return units == 0.0 or abs(units) * terms.lines[PRICE, i] >= terms.lines[LEAST_VALUE, i] * (1.0 - WEIGHT)
 
 
 @linked
-def _wanted(terms: Terms, i: int, unpaid: float) -> float:
+def _wanted(terms: LotTerms, i: int, unpaid: float) -> float:
     """Lots from asset i to its point, but for so much of it, currency."""
     lines = terms.lines
     return max(lines[WAY, i] * (lines[GOAL, i] - unpaid - lines[VALUE, i]), 0.0) / lines[LOT_VALUE, i]
 
 
 @linked
-def best_alone(terms: Terms, units: Array) -> None:
+def best_alone(terms: LotTerms, units: Array) -> None:
     """Write the units (n,) that are best for each asset by itself: nothing, or the whole lots next to its share."""
     for i in range(len(units)):
         wanted = _wanted(terms, i, terms.lines[SHORT_BY, i])
@@ -167,7 +167,7 @@ def best_alone(terms: Terms, units: Array) -> None:
 
 
 @inlined
-def _paid_cents(terms: Terms, units: Array, day: float) -> tuple[float, float, float]:
+def _paid_cents(terms: LotTerms, units: Array, day: float) -> tuple[float, float, float]:
     """Buys less sells, their sizes and their costs of signed units (n,) that settle by a day, all in whole cents."""
     traded, sizes, charged, charges = 0.0, 0.0, 0.0, terms.scratch
     for i in range(len(units)):
@@ -182,7 +182,7 @@ def _paid_cents(terms: Terms, units: Array, day: float) -> tuple[float, float, f
 
 
 @linked
-def cash_after(terms: Terms, units: Array) -> float:
+def cash_after(terms: LotTerms, units: Array) -> float:
     """Cash after orders of signed units and their costs, currency; see `Position.cash_after`.
 
     terms : position before them.
@@ -193,7 +193,7 @@ def cash_after(terms: Terms, units: Array) -> float:
 
 
 @linked
-def short_on(terms: Terms, units: Array, floor: float, day: float) -> float:
+def short_on(terms: LotTerms, units: Array, floor: float, day: float) -> float:
     """Shortfall of cash on a day after orders of signed units, currency; see `Position.short_on`.
 
     terms : position before them.
@@ -209,7 +209,7 @@ def short_on(terms: Terms, units: Array, floor: float, day: float) -> float:
 
 
 @linked
-def short_first(terms: Terms, units: Array, floor: float) -> tuple[float, float]:
+def short_first(terms: LotTerms, units: Array, floor: float) -> tuple[float, float]:
     """The largest shortfall of cash on any day after orders, currency, and the day; see `Position.short`.
 
     terms : position before them.
@@ -225,7 +225,7 @@ def short_first(terms: Terms, units: Array, floor: float) -> tuple[float, float]
 
 
 @linked
-def _spare(terms: Terms, units: Array, i: int) -> float:
+def _spare(terms: LotTerms, units: Array, i: int) -> float:
     """The cash that an order of asset i may use from its settlement on, currency."""
     short = short_on(terms, units, terms.floor, np.inf)
     for day in terms.early:
@@ -235,7 +235,7 @@ def _spare(terms: Terms, units: Array, i: int) -> float:
 
 
 @linked
-def turnover_of(terms: Terms, units: Array) -> float:
+def turnover_of(terms: LotTerms, units: Array) -> float:
     """One-way, fraction of NAV."""
     bought, sold = 0.0, 0.0
     for i in range(len(units)):
@@ -246,7 +246,7 @@ def turnover_of(terms: Terms, units: Array) -> float:
 
 
 @linked
-def breaks_limits(terms: Terms, units: Array) -> bool:
+def breaks_limits(terms: LotTerms, units: Array) -> bool:
     """True if the orders break a limit; see `LotProblem.broken`."""
     lines, count = terms.lines, 0
     for i in range(len(units)):
@@ -260,7 +260,7 @@ def breaks_limits(terms: Terms, units: Array) -> bool:
 
 
 @on_demand
-def best_lots(terms: Terms, units: Array, known: bool) -> int:
+def best_lots(terms: LotTerms, units: Array, known: bool) -> int:
     """Write the units (n,) that are best for each asset by itself, or else within all limits; see `search`.
 
     known : true if the units keep all limits already: then lots are only added, see `spend`.
@@ -275,7 +275,7 @@ def best_lots(terms: Terms, units: Array, known: bool) -> int:
 
 
 @on_demand
-def best_together(terms: Terms, units: Array) -> bool:
+def best_together(terms: LotTerms, units: Array) -> bool:
     """Bring orders (n,) that break a limit within all, and improve them; gives False where no orders keep them."""
     _send_fewer(terms, units)
     turnover = turnover_of(terms, units)
@@ -292,7 +292,7 @@ def best_together(terms: Terms, units: Array) -> bool:
 
 
 @linked
-def _send_fewer(terms: Terms, units: Array) -> None:
+def _send_fewer(terms: LotTerms, units: Array) -> None:
     """Keep only as many orders as may be sent, those that gain most."""
     count, left, gains = 0, terms.scratch[OTHER], terms.scratch[SEARCH_KEY]
     for i in range(len(units)):
@@ -318,7 +318,7 @@ def _largest(keys: Array, left: Array) -> int:
 
 
 @linked
-def _reduce(terms: Terms, units: Array, part: float, buys_only: bool, day: float) -> None:
+def _reduce(terms: LotTerms, units: Array, part: float, buys_only: bool, day: float) -> None:
     """Multiply orders that settle by a day by a fraction, in whole lots; those that become too small are not sent."""
     for i in range(len(units)):
         if terms.lines[SETTLES, i] > day:
@@ -331,7 +331,7 @@ def _reduce(terms: Terms, units: Array, part: float, buys_only: bool, day: float
 
 
 @linked
-def _pay(terms: Terms, units: Array) -> None:
+def _pay(terms: LotTerms, units: Array) -> None:
     """Bring orders within cash: less of buys or more of sells, in rising order of loss per currency.
 
     Where cash lacks more than a few lots, all buys are reduced in proportion first.
@@ -370,7 +370,7 @@ def _pay(terms: Terms, units: Array) -> None:
 
 
 @linked
-def _lots_each(terms: Terms, units: Array, short: float, day: float) -> float:
+def _lots_each(terms: LotTerms, units: Array, short: float, day: float) -> float:
     """So many lots of each asset that may change by a lot without freeing more than cash lacks free it together.
 
     Otherwise a lot that frees far more would be given up, where many small ones lose less.
@@ -400,7 +400,7 @@ def _take(units: Array, other: Array, freed: Array, keys: Array, short: float) -
 
 
 @on_demand
-def _improve(terms: Terms, units: Array, shared: bool) -> None:
+def _improve(terms: LotTerms, units: Array, shared: bool) -> None:
     """Change the lots of one asset at a time, as long as that improves the objective and keeps every limit.
 
     The change that gains most for what it trades is first.
@@ -426,7 +426,7 @@ def _improve(terms: Terms, units: Array, shared: bool) -> None:
 
 
 @linked
-def _change(terms: Terms, units: Array, net: float) -> bool:
+def _change(terms: LotTerms, units: Array, net: float) -> bool:
     """Make the change with the largest key that keeps every limit, or one lot of it; gives whether there is one."""
     other, keys, left = terms.scratch[OTHER], terms.scratch[SEARCH_KEY], terms.scratch[FREED]
     found = _largest(keys, left)
@@ -449,7 +449,7 @@ def _change(terms: Terms, units: Array, net: float) -> bool:
 
 
 @linked
-def _gain(terms: Terms, units: float, other: float, i: int, spare: float, net: float) -> float:
+def _gain(terms: LotTerms, units: float, other: float, i: int, spare: float, net: float) -> float:
     """Improvement of the objective by other units of asset i, over what they trade; 0 where they may not be sent.
 
     spare : cash that they may use, currency.
@@ -463,7 +463,7 @@ def _gain(terms: Terms, units: float, other: float, i: int, spare: float, net: f
 
 
 @linked
-def _more(terms: Terms, units: Array, i: int, spare: float, net: float) -> float:
+def _more(terms: LotTerms, units: Array, i: int, spare: float, net: float) -> float:
     """The units of asset i with a lot more, or with as many as bring it to its share, or cash to its point."""
     lines, steps, lot = terms.lines, _steps(terms, i, units[i]), terms.lines[LOT_VALUE, i]
     share, goal = np.floor(_wanted(terms, i, lines[SHORT_BY, i]) + LOT), np.floor(_wanted(terms, i, 0.0) + LOT)
@@ -474,7 +474,7 @@ def _more(terms: Terms, units: Array, i: int, spare: float, net: float) -> float
 
 
 @linked
-def _fewer(terms: Terms, units: Array, i: int, net: float) -> float:
+def _fewer(terms: LotTerms, units: Array, i: int, net: float) -> float:
     """Units of asset i with a lot less, or with as many less as bring cash to its point, but not below its share."""
     lines, steps = terms.lines, _steps(terms, i, units[i])
     share = np.floor(_wanted(terms, i, lines[SHORT_BY, i]) + LOT)

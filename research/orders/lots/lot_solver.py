@@ -22,7 +22,7 @@ from research.orders.lots.lot_problem import (
     LotProblem,
     Proof,
     cash_distance,
-    distances,
+    cash_distances,
 )
 from research.orders.lots.lot_search import search, spend
 from research.orders.lots.lot_tracking import track
@@ -30,7 +30,7 @@ from research.orders.lots.order_limits import cash_limits, limits_of
 from research.orders.lots.order_programme import UNIT, Links, OrderColumns, programme
 from research.orders.lots.position import CENT
 
-NODES = 5_000  # of HiGHS for a programme: some seconds
+HIGHS_NODES = 5_000  # of HiGHS for a programme: some seconds
 EXACT_LINES = 12  # up to so many, the optimum is proven: many lots bring cash nearly to its point, and few are best
 RELATIVE_GAP, NAV_GAP = 1e-3, 5e-6  # of more assets: of the objective, or of NAV, where that is more
 REACHED = 1e-7  # of NAV: nearer than this to its bound an objective has reached it, with the tolerances of HiGHS
@@ -177,7 +177,7 @@ def _solve(
     cost = np.vstack([orders.costs[0], np.ones(k), np.full(k, OUTSIDE)])
     links = [*_distances(problem, orders), *_envelopes(problem, orders)]
     solved = programme(orders, limits, cost, links, [size[rows] for size in sizes]).solve(
-        nodes=NODES,
+        nodes=HIGHS_NODES,
         gap=0.0 if k <= EXACT_LINES else RELATIVE_GAP,
         spare=_enough(problem, 0.0) / UNIT,
         start=None if known is None else orders.start(limits, known),
@@ -233,7 +233,7 @@ def _envelopes(problem: LotProblem, orders: OrderColumns) -> Iterator[Links]:
     def loss(lots: Array) -> Array:
         after = start + orders.way * orders.step * lots
         outside = np.maximum(np.maximum(lower - after, after - upper), 0.0)
-        return distances(after, goal, unpaid) + OUTSIDE * outside
+        return cash_distances(after, goal, unpaid) + OUTSIDE * outside
 
     none = np.zeros(len(goal))
     for point in (goal, np.where(unpaid > 0.0, goal - unpaid, np.inf), lower, upper):

@@ -32,16 +32,16 @@ from research.orders.lots.lot_terms import (
     UNITS_HELD,
     UPPER_BOUND,
     WAY,
-    Terms,
+    LotTerms,
     with_problem,
     write_steps,
 )
 from research.orders.lots.position import CENT
 
-PARTS = 2**40  # in which a step is divided
+STEP_PARTS = 2**40  # in which a step is divided
 
 
-class Asked(NamedTuple):
+class AskedTrade(NamedTuple):
     """A trade of a rule.
 
     box     : box to bring the weights into.
@@ -78,7 +78,7 @@ class StepMemory(NamedTuple):
 
 
 @on_demand
-def exact_step(terms: Terms, box: Box, memory: StepMemory) -> tuple[bool, float]:
+def exact_step(terms: LotTerms, box: Box, memory: StepMemory) -> tuple[bool, float]:
     """Write the units of `memory` after the self-financing step into a box, before rounding; gives the NAV after it.
 
     terms   : position before it.
@@ -103,7 +103,7 @@ def exact_step(terms: Terms, box: Box, memory: StepMemory) -> tuple[bool, float]
 
 
 @on_demand
-def within_cash(terms: Terms, exact: Array, needed: Array, wanted: float, owed: bool, units: Array) -> float:
+def within_cash(terms: LotTerms, exact: Array, needed: Array, wanted: float, owed: bool, units: Array) -> float:
     """Write the units after the exact step within limits of orders, and those within cash; gives the cash that stays.
 
     terms  : position before it.
@@ -120,7 +120,7 @@ def within_cash(terms: Terms, exact: Array, needed: Array, wanted: float, owed: 
 
 
 @linked
-def _limit(terms: Terms, exact: Array, needed: Array, capped: Array) -> None:
+def _limit(terms: LotTerms, exact: Array, needed: Array, capped: Array) -> None:
     """Write the units after the exact step within shares of volume and the gain budget, reduced to turnover.
 
     terms  : position before it.
@@ -142,9 +142,9 @@ def _limit(terms: Terms, exact: Array, needed: Array, capped: Array) -> None:
 
 
 @linked
-def _part_within_turnover(terms: Terms, needed: Array, moved: Array) -> float:
+def _part_within_turnover(terms: LotTerms, needed: Array, moved: Array) -> float:
     """The largest part of the way from the units needed (n,) to those moved (n,) that keeps the limit of turnover."""
-    tried, low, high = terms.scratch[FREED], 0, PARTS
+    tried, low, high = terms.scratch[FREED], 0, STEP_PARTS
     for i in range(len(moved)):
         tried[i] = needed[i] - terms.lines[UNITS_HELD, i]
     if turnover_of(terms, tried) >= terms.turnover:
@@ -153,22 +153,22 @@ def _part_within_turnover(terms: Terms, needed: Array, moved: Array) -> float:
         middle = (low + high) // 2
         for i in range(len(moved)):
             first = needed[i] - terms.lines[UNITS_HELD, i]
-            tried[i] = first + (middle + 1) / PARTS * (moved[i] - first)
+            tried[i] = first + (middle + 1) / STEP_PARTS * (moved[i] - first)
         if turnover_of(terms, tried) <= terms.turnover:
             low = middle + 1
         else:
             high = middle
-    return low / PARTS
+    return low / STEP_PARTS
 
 
 @linked
-def owes(terms: Terms) -> bool:
+def owes(terms: LotTerms) -> bool:
     """True if a withdrawal is owed, which an earlier debt is not.  terms : position before the orders."""
     return terms.cents / 100.0 < -terms.debt
 
 
 @linked
-def cash_to_keep(terms: Terms, wanted: float, exact: Array) -> float:
+def cash_to_keep(terms: LotTerms, wanted: float, exact: Array) -> float:
     """Cash that must stay, currency: what is wanted; or, where sells cannot reach it, all that they raise.
 
     terms  : position before the orders, which owes no withdrawal.
@@ -186,7 +186,7 @@ def cash_to_keep(terms: Terms, wanted: float, exact: Array) -> float:
 
 
 @linked
-def _pay(terms: Terms, capped: Array, floor: float, paid: Array) -> None:
+def _pay(terms: LotTerms, capped: Array, floor: float, paid: Array) -> None:
     """Write the units after a step with its buys reduced by one factor to the cash.
 
     terms  : position before it.
@@ -212,7 +212,7 @@ def _pay(terms: Terms, capped: Array, floor: float, paid: Array) -> None:
 
 
 @on_demand
-def reduce_buys(terms: Terms, moved: Array, floor: float, day: float) -> None:
+def reduce_buys(terms: LotTerms, moved: Array, floor: float, day: float) -> None:
     """Reduce buys by one factor to the cash on a day.
 
     terms : position before the orders.
@@ -225,21 +225,21 @@ def reduce_buys(terms: Terms, moved: Array, floor: float, day: float) -> None:
         some |= moved[i] > 0.0 and terms.lines[SETTLES, i] <= day
     if not some or short_on(terms, moved, floor, day) <= len(moved) * CENT:
         return
-    tried, low, high = terms.scratch[OTHER], 0, PARTS
+    tried, low, high = terms.scratch[OTHER], 0, STEP_PARTS
     while low < high:
         middle = (low + high) // 2
-        _fewer_buys(terms, moved, (middle + 1) / PARTS, day, tried)
+        _fewer_buys(terms, moved, (middle + 1) / STEP_PARTS, day, tried)
         if short_on(terms, tried, floor, day) <= 0.0:
             low = middle + 1
         else:
             high = middle
-    _fewer_buys(terms, moved, low / PARTS, day, tried)
+    _fewer_buys(terms, moved, low / STEP_PARTS, day, tried)
     for i in range(len(moved)):
         moved[i] = tried[i]
 
 
 @linked
-def _fewer_buys(terms: Terms, moved: Array, part: float, day: float, out: Array) -> None:
+def _fewer_buys(terms: LotTerms, moved: Array, part: float, day: float, out: Array) -> None:
     """Write orders (n,) of which a part of the buys that settle by a day is left."""
     for i in range(len(moved)):
         buys = moved[i] if moved[i] > 0.0 and terms.lines[SETTLES, i] <= day else 0.0
@@ -247,9 +247,9 @@ def _fewer_buys(terms: Terms, moved: Array, part: float, day: float, out: Array)
 
 
 @linked
-def _raise_cash(terms: Terms, units: Array, floor: float) -> None:
+def _raise_cash(terms: LotTerms, units: Array, floor: float) -> None:
     """Extend the sells of a step to units (n,) by one share of what it leaves of their assets, to pay a withdrawal."""
-    every, low, high = False, 0, PARTS
+    every, low, high = False, 0, STEP_PARTS
     if _short_after(terms, units, every, 0.0, floor) <= len(units) * CENT:
         return
     if _short_after(terms, units, every, 1.0, min(floor, 0.0)) > 0.0:  # they pay the withdrawal, and no reserve
@@ -257,17 +257,17 @@ def _raise_cash(terms: Terms, units: Array, floor: float) -> None:
     if _short_after(terms, units, every, 1.0, floor) <= 0.0:
         while low < high:
             middle = (low + high) // 2
-            if _short_after(terms, units, every, 1.0 - (middle + 1) / PARTS, floor) <= 0.0:
+            if _short_after(terms, units, every, 1.0 - (middle + 1) / STEP_PARTS, floor) <= 0.0:
                 low = middle + 1
             else:
                 high = middle
-        _sell_more(terms, units, every, 1.0 - low / PARTS)
+        _sell_more(terms, units, every, 1.0 - low / STEP_PARTS)
         for i in range(len(units)):
             units[i] = terms.scratch[FREED, i]
 
 
 @linked
-def _sell_more(terms: Terms, units: Array, every: bool, part: float) -> None:
+def _sell_more(terms: LotTerms, units: Array, every: bool, part: float) -> None:
     """Write fewer units (n,), by a part of what the step leaves of assets that it sells, or also of those that stay."""
     lines, less = terms.lines, terms.scratch[FREED]
     for i in range(len(units)):
@@ -278,7 +278,7 @@ def _sell_more(terms: Terms, units: Array, every: bool, part: float) -> None:
 
 
 @linked
-def _short_after(terms: Terms, units: Array, every: bool, part: float, cash: float) -> float:
+def _short_after(terms: LotTerms, units: Array, every: bool, part: float, cash: float) -> float:
     """Shortfall of cash after so many more sells, currency; see `_sell_more`."""
     _sell_more(terms, units, every, part)
     less, moved = terms.scratch[FREED], terms.scratch[OTHER]
@@ -288,8 +288,8 @@ def _short_after(terms: Terms, units: Array, every: bool, part: float, cash: flo
 
 
 @on_demand
-def write_problem(terms: Terms, asked: Asked, capped: Array, paid: Array, before: Array) -> float:
-    """Write the lots toward a point, inside the box where it is one; gives `Terms.net`.
+def write_problem(terms: LotTerms, asked: AskedTrade, capped: Array, paid: Array, before: Array) -> float:
+    """Write the lots toward a point, inside the box where it is one; gives `LotTerms.net`.
 
     terms  : position before them; of its lines the problem is written, for `LotProblem.further` of zero.
     asked  : trade of the rule.
@@ -346,7 +346,7 @@ def _is_stuck(lines: Array, paid: Array, sent: Array) -> bool:
 
 @on_demand
 def lots_toward(
-    terms: Terms, asked: Asked, memory: StepMemory, before: Array, sent: Array, owed: bool
+    terms: LotTerms, asked: AskedTrade, memory: StepMemory, before: Array, sent: Array, owed: bool
 ) -> tuple[int, float, float]:
     """The whole lots nearest to the box of a rule, by the greedy search, of a position without limits of orders.
 
@@ -369,7 +369,7 @@ def lots_toward(
         sent[i] = 0.0
         away += abs(exact[i] - held[i]) * lines[PRICE, i]
     floor = within_cash(terms, exact, held, 0.0, owed, memory.units[1:3])
-    net = write_problem(terms, Asked(asked.box, asked.line, asked.allowed, nav), capped, paid, before)
+    net = write_problem(terms, AskedTrade(asked.box, asked.line, asked.allowed, nav), capped, paid, before)
     found = NONE
     for _ in range(2):
         found = best_lots(with_problem(terms, net, floor, terms.debt), sent, False)

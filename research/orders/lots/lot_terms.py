@@ -14,13 +14,13 @@ DIVISIBLE_LOT = 1e-7  # of NAV: an asset whose lot is worth less is divided at w
 (UNITS_HELD, PRICE, LOT_SIZE, SETTLES, MAY_BUY, MAY_SELL, MOST_BOUGHT, MOST_SOLD, LEAST_BUY, LEAST_SELL,
  GOAL, SHORT_BY, WAY, LOWER_BOUND, UPPER_BOUND, MOST_VOLUME, DUE, LOT_VALUE, VALUE, WHOLE_LOTS, ODD, LOT_STEPS,
  DIVISIBLE, LEAST_VALUE) = range(24)  # fmt: skip
-LINES = 24  # rows: ten of the position, seven of the problem, and what follows from them
+TERM_ROWS = 24  # rows: ten of the position, seven of the problem, and what follows from them
 CHARGE_ROWS = len(COST_COLUMNS)  # rows of scratch: the charges of an order, then these
 OTHER, FREED, SEARCH_KEY = range(CHARGE_ROWS, CHARGE_ROWS + 3)
 SCRATCH_ROWS = CHARGE_ROWS + 3
 
 
-class Terms(NamedTuple):
+class LotTerms(NamedTuple):
     """A `Position`, and a `LotProblem` of it, as the kernels take them.
 
     lines     : (24, n) data of each asset: units held, price, lots, and so on.
@@ -55,10 +55,10 @@ class Terms(NamedTuple):
     scratch: Array
 
     @classmethod
-    def of(cls, position: Position, floor: float = 0.0) -> "Terms":
+    def of(cls, position: Position, floor: float = 0.0) -> "LotTerms":
         """The position in arrays, without a problem.  floor : cash that stays, currency."""
         limits, costs, n = position.limits, position.cost_parameters, len(position.units)
-        lines, one = np.zeros((LINES, n)), np.ones(n)
+        lines, one = np.zeros((TERM_ROWS, n)), np.ones(n)
         lines[UNITS_HELD], lines[PRICE], lines[LOT_SIZE] = position.units, position.prices, position.lots
         lines[SETTLES] = 0.0 if position.settles is None else position.settles
         lines[MAY_BUY], lines[MAY_SELL] = position.may(one), position.may(-one)
@@ -83,7 +83,7 @@ class Terms(NamedTuple):
 
 
 @inlined
-def with_problem(terms: Terms, net: float, floor: float, debt: float) -> Terms:
+def with_problem(terms: LotTerms, net: float, floor: float, debt: float) -> LotTerms:
     """The same terms with the net of their problem, cash that stays, and debt, currency.
 
     terms : terms of a position.
@@ -91,7 +91,7 @@ def with_problem(terms: Terms, net: float, floor: float, debt: float) -> Terms:
     floor : cash that stays, currency.
     debt  : cash that was below zero before, currency.
     """
-    return Terms(
+    return LotTerms(
         terms.lines, terms.costs, terms.r, terms.q, terms.nav, net, terms.cents, debt, floor, terms.adverse,
         terms.most, terms.turnover, terms.early, terms.scratch,
     )  # fmt: skip
@@ -109,8 +109,8 @@ def clean_lots(units: float, lots: float) -> float:
 
 
 @on_demand
-def write_steps(terms: Terms, further: float) -> float:
-    """Write the most steps of each order, and what they are counted in; gives `Terms.net`.
+def write_steps(terms: LotTerms, further: float) -> float:
+    """Write the most steps of each order, and what they are counted in; gives `LotTerms.net`.
 
     terms   : terms whose problem is written; of its lines those after the problem are written.
     further : fraction of NAV by which a buy may go past the first lot beyond its point.

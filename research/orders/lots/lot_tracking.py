@@ -31,15 +31,15 @@ from research.orders.lots.lot_terms import (
     UPPER_BOUND,
     VALUE,
     WAY,
-    Terms,
+    LotTerms,
 )
 from research.orders.lots.position import CENT
 
 RADII = (0.05, 0.1, 0.2, 0.35, 0.5, 0.65, 0.8, 0.9, 1.0)  # of the way from the first bound to the best lots so far
-NODES = 2_000_000  # of the search within a radius: less than a second
+TRACKING_NODES = 2_000_000  # of the search within a radius: less than a second
 PROVEN = 1e-12  # of NAV: lots that are better by less are as good
 RIDGE = 1e-13  # of the largest variance, added to all, so that assets that move together have a factor
-COSTS = 0.9  # most of the length of the costs' row in the bound; beyond one there would be none
+COSTS_LENGTH = 0.9  # most of the length of the costs' row in the bound; beyond one there would be none
 PROVEN_LINES, NAV_GAP = (
     12,
     5e-6,
@@ -52,7 +52,7 @@ WORTH, VARIANCE, EXTRA, SPARE_CASH, SUMS = range(5)
 UP, DOWN, AT_UP, AT_DOWN, SQUARE, LINEAR, SPENT, BOUGHT, SOLD, COUNT, MOVED, OFFSET, TRIES = range(13)
 
 
-class Tree(NamedTuple):
+class SearchTree(NamedTuple):
     """A `LotProblem` as the search takes it; level i decides asset rows[i], the last one first.
 
     terms      : the problem.
@@ -74,7 +74,7 @@ class Tree(NamedTuple):
     sums       : (4,) sums over all assets for exchanges.
     """
 
-    terms: Terms
+    terms: LotTerms
     rows: Rows
     order: Rows
     covariance: Array
@@ -93,7 +93,7 @@ class Tree(NamedTuple):
     sums: Array
 
     @classmethod
-    def of(cls, problem: LotProblem, covariance: Array, searched: bool = True) -> "Tree":
+    def of(cls, problem: LotProblem, covariance: Array, searched: bool = True) -> "SearchTree":
         """The problem in arrays, with its assets in an order that does not depend on that of the portfolio."""
         position, nav, n = problem.position, problem.position.nav, len(problem.way)
         order = problem.able[np.argsort(covariance.diagonal()[problem.able], kind="stable")]
@@ -107,7 +107,7 @@ class Tree(NamedTuple):
         stays = float(away[still] @ covariance[np.ix_(still, still)] @ away[still] - shift @ within @ shift)
         rate = (problem.way * position.rates.sum(axis=0))[rows]
         lean = np.linalg.solve(factor.T, rate)
-        part = min(1.0, COSTS / max(float(np.sqrt(lean @ lean)), COSTS))
+        part = min(1.0, COSTS_LENGTH / max(float(np.sqrt(lean @ lean)), COSTS_LENGTH))
         rate, lean = part * rate, part * lean
         sold = np.where(problem.way < 0.0, problem.steps * problem.lot, 0.0)[rows]
         outside, weights = _least_outside(problem), position.limits.weights
@@ -175,7 +175,7 @@ def track(problem: LotProblem, starts: Sequence[Array], greedy: bool) -> tuple[A
     """
     covariance = problem.position.covariance
     assert covariance is not None
-    tree = Tree.of(problem, covariance, not greedy)
+    tree = SearchTree.of(problem, covariance, not greedy)
     for exchanged in (improved := [start.copy() for start in starts]):
         exchange(tree, exchanged)
     best = min(improved, key=problem.objective)
@@ -201,7 +201,7 @@ def track(problem: LotProblem, starts: Sequence[Array], greedy: bool) -> tuple[A
     return best, min(bound, worth), Proof.EXACT if proven else Proof.BOUNDED
 
 
-def _better(problem: LotProblem, tree: Tree, best: Array) -> Array:
+def _better(problem: LotProblem, tree: SearchTree, best: Array) -> Array:
     """(n,) the better of the best units and the result of the search, after exchanges."""
     found = tree.found[BEST].copy()
     exchange(tree, found)
@@ -209,7 +209,7 @@ def _better(problem: LotProblem, tree: Tree, best: Array) -> Array:
 
 
 @linked
-def _extra(terms: Terms, i: int, units: float) -> float:
+def _extra(terms: LotTerms, i: int, units: float) -> float:
     """Costs of an order of asset i, and the amount outside its box at its price, fraction of NAV."""
     lines, charges = terms.lines, terms.scratch
     traded = units * lines[PRICE, i]
@@ -223,7 +223,7 @@ def _extra(terms: Terms, i: int, units: float) -> float:
 
 
 @linked
-def _priced(tree: Tree, units: Array) -> float:
+def _priced(tree: SearchTree, units: Array) -> float:
     """Excess over soft limits of weights at their prices, fraction of NAV; inf outside one that binds."""
     terms, lost = tree.terms, 0.0
     if len(tree.limits) == 0:
@@ -248,7 +248,7 @@ def _priced(tree: Tree, units: Array) -> float:
 
 
 @linked
-def _worth(tree: Tree, units: Array) -> float:
+def _worth(tree: SearchTree, units: Array) -> float:
     """The objective of units (n,) but for limits of weights; see `LotProblem.objective`."""
     terms, square, extra, n = tree.terms, 0.0, 0.0, len(units)
     lines, away = terms.lines, tree.found[AWAY]
@@ -262,7 +262,7 @@ def _worth(tree: Tree, units: Array) -> float:
 
 
 @linked
-def _at(tree: Tree, i: int, steps: float) -> float:
+def _at(tree: SearchTree, i: int, steps: float) -> float:
     """The bound where level i takes so many steps, but for its extra costs; inf outside its range."""
     terms, line, stack = tree.terms, tree.rows[i], tree.stack
     if steps < 0.0 or steps > terms.lines[LOT_STEPS, line]:
@@ -273,7 +273,7 @@ def _at(tree: Tree, i: int, steps: float) -> float:
 
 
 @linked
-def _open(tree: Tree, i: int) -> None:
+def _open(tree: SearchTree, i: int) -> None:
     """Begin level i: its best steps up and down from where its bound is least."""
     terms, line, stack, m = tree.terms, tree.rows[i], tree.stack, len(tree.rows)
     lines, offset = terms.lines, 0.0
@@ -294,7 +294,7 @@ def _open(tree: Tree, i: int) -> None:
 
 
 @linked
-def _next(tree: Tree, i: int, least: float) -> float:
+def _next(tree: SearchTree, i: int, least: float) -> float:
     """The steps of level i with the next best bound, or -1 where none is below `least`."""
     stack = tree.stack
     rises = stack[AT_UP, i] < stack[AT_DOWN, i]
@@ -310,7 +310,7 @@ def _next(tree: Tree, i: int, least: float) -> float:
 
 
 @linked
-def _takes(tree: Tree, i: int, steps: float, least: float) -> bool:
+def _takes(tree: SearchTree, i: int, steps: float, least: float) -> bool:
     """Let level i take so many steps; gives whether less than `least` can follow within the limits."""
     terms, stack, line, m = tree.terms, tree.stack, tree.rows[i], len(tree.rows)
     lines, units = terms.lines, _units(terms, line, steps)
@@ -336,7 +336,7 @@ def _takes(tree: Tree, i: int, steps: float, least: float) -> bool:
 
 
 @linked
-def _keep(tree: Tree, least: float) -> float:
+def _keep(tree: SearchTree, least: float) -> float:
     """Keep the units that were tried, where they are better than `least` within all limits; gives the new least."""
     found = tree.found
     if breaks_limits(tree.terms, found[TRIED]):
@@ -349,7 +349,7 @@ def _keep(tree: Tree, least: float) -> float:
 
 
 @linked
-def descend(tree: Tree, within: float) -> bool:
+def descend(tree: SearchTree, within: float) -> bool:
     """Search for lots with an objective below `within` and below that of the best; true if the search is complete."""
     stack, found, m = tree.stack, tree.found, len(tree.rows)
     least = min(within, _worth(tree, found[BEST]) + _priced(tree, found[BEST]))
@@ -360,7 +360,7 @@ def descend(tree: Tree, within: float) -> bool:
     stack[SQUARE, m], stack[LINEAR, m] = tree.base[0], tree.base[1]
     i = m - 1
     _open(tree, i)
-    for _ in range(NODES):
+    for _ in range(TRACKING_NODES):
         steps = _next(tree, i, least)
         if steps < 0.0:
             found[TRIED, tree.rows[i]] = 0.0
@@ -380,7 +380,7 @@ def descend(tree: Tree, within: float) -> bool:
 
 
 @linked
-def exchange(tree: Tree, units: Array) -> None:
+def exchange(tree: SearchTree, units: Array) -> None:
     """A lot more or less of each asset and of each two assets, as long as that improves the units (n,), in place."""
     order = tree.order
     _begin(tree, units)
@@ -397,7 +397,7 @@ def exchange(tree: Tree, units: Array) -> None:
 
 
 @linked
-def _begin(tree: Tree, units: Array) -> None:
+def _begin(tree: SearchTree, units: Array) -> None:
     """Write the sums of units (n,) for exchanges."""
     terms, order, found, sums, n = tree.terms, tree.order, tree.found, tree.sums, len(units)
     lines = terms.lines
@@ -418,7 +418,7 @@ def _begin(tree: Tree, units: Array) -> None:
 
 
 @linked
-def _change(tree: Tree, units: Array, i: int, x: int, j: int, y: int) -> bool:
+def _change(tree: SearchTree, units: Array, i: int, x: int, j: int, y: int) -> bool:
     """Give asset i a lot more (x = 0) or less (x = 1), and asset j with y, where it is another; if that improves."""
     terms, found, sums = tree.terms, tree.found, tree.sums
     if j != i and max(terms.lines[DIVISIBLE, i], terms.lines[DIVISIBLE, j]) > 0.0:
@@ -453,7 +453,7 @@ def _change(tree: Tree, units: Array, i: int, x: int, j: int, y: int) -> bool:
 
 
 @linked
-def _neighbours(tree: Tree, units: Array, i: int) -> None:
+def _neighbours(tree: SearchTree, units: Array, i: int) -> None:
     """Write the units of asset i a lot further and a lot back, their moves of it, and the changes of their extra costs.
 
     An asset that is divided at will moves as far as its own tracking error asks.

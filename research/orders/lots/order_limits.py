@@ -25,10 +25,10 @@ HALTED, SIDE, NO_BUYS, NO_SELLS, OF_VOLUME, OF_GAINS = "halted", "side", "no buy
 BOUGHT, SOLD, SENT, ORDER_COST = range(4)
 MOVE = "adverse move"
 MINIMUM, ORDERS_LIMIT, TURNOVER, VOLUME = "minimum trade", "limit of orders", "turnover limit", "volume limit"
-ROUNDED = 1e-2  # of a basis point: less than a limit may be past before it counts as broken
+LIMIT_ROUNDING = 1e-2  # of a basis point: less than a limit may be past before it counts as broken
 
 
-class Change(NamedTuple):
+class LimitChange(NamedTuple):
     """A limit that is relaxed.
 
     words    : change to make, with the value.
@@ -58,7 +58,7 @@ class OrderLimit:
     rows: Array
     most: Array
     price: float = inf
-    mend: Callable[[float, int], Change | None] | None = None
+    mend: Callable[[float, int], LimitChange | None] | None = None
     kind: str = ""
 
     @property
@@ -119,7 +119,7 @@ def line_limits(position: Position) -> list[LineLimit]:
     ]
 
 
-def room(position: Position) -> tuple[Array, Array]:
+def order_room(position: Position) -> tuple[Array, Array]:
     """(n,) most units that each asset may buy, and that it may sell; inf where nothing limits them."""
     found = line_limits(position)
     return np.min([limit.bought for limit in found], axis=0), np.min([limit.sold for limit in found], axis=0)
@@ -194,27 +194,27 @@ def _rows(position: Position, *coefficients: list[float]) -> Array:
     return np.repeat(np.array(coefficients)[:, :, None], len(position.units), axis=2)
 
 
-def _more_orders(position: Position, least: float, most: int, more: float, steps: int) -> Change:
+def _more_orders(position: Position, least: float, most: int, more: float, steps: int) -> LimitChange:
     allowed = ceil(most + more - LOT) + steps
-    return Change(f"allow {allowed} orders", _with(position, most=allowed), least)
+    return LimitChange(f"allow {allowed} orders", _with(position, most=allowed), least)
 
 
-def _raised(position: Position, least: float, turnover: float, more: float, steps: int) -> Change:
+def _raised(position: Position, least: float, turnover: float, more: float, steps: int) -> LimitChange:
     raised = _rounded_up(turnover + more, steps)
-    return Change(f"raise the turnover limit to {percent(raised, 2)}", _with(position, turnover=raised), least)
+    return LimitChange(f"raise the turnover limit to {percent(raised, 2)}", _with(position, turnover=raised), least)
 
 
-def _lowered(position: Position, least: float, more: float, steps: int) -> Change | None:
+def _lowered(position: Position, least: float, more: float, steps: int) -> LimitChange | None:
     """Nobody may take cash that is not there, except for a debt that was there before."""
     left = (float(np.floor((least - more * position.nav) / CENT + CENT)) - steps) * CENT
-    return Change(f"let cash fall to {left:,.2f}", position, left) if left >= -position.debt - CENT else None
+    return LimitChange(f"let cash fall to {left:,.2f}", position, left) if left >= -position.debt - CENT else None
 
 
-def _widened(position: Position, least: float, limit: WeightLimit, more: float, steps: int) -> Change:
+def _widened(position: Position, least: float, limit: WeightLimit, more: float, steps: int) -> LimitChange:
     by = _rounded_up(more, steps)
     wider = replace(limit, lower=limit.lower - by, upper=limit.upper + by)
     weights = tuple(wider if other is limit else other for other in position.limits.weights)
-    return Change(f"widen the {limit.name} by {percent(by, 2)} of NAV", _with(position, weights=weights), least)
+    return LimitChange(f"widen the {limit.name} by {percent(by, 2)} of NAV", _with(position, weights=weights), least)
 
 
 def _with(position: Position, **limits: Any) -> Position:
@@ -223,4 +223,4 @@ def _with(position: Position, **limits: Any) -> Position:
 
 def _rounded_up(fraction: float, steps: int) -> float:
     """A fraction to a basis point that is not below it, and not zero; with so many basis points more."""
-    return (max(ceil(fraction * 1e4 - ROUNDED), 1) + steps) / 1e4
+    return (max(ceil(fraction * 1e4 - LIMIT_ROUNDING), 1) + steps) / 1e4

@@ -12,11 +12,11 @@ from foundation.tolerances import LOT, TRIGGER, WEIGHT
 from research.orders.lots.lot_problem import clean
 from research.orders.lots.order_limits import line_limits, sendable
 from research.orders.lots.position import Position
-from research.orders.lots.sizing import Orders, cash_floor
+from research.orders.lots.sizing import SizedOrders, cash_floor
 from research.portfolio import Portfolio
 
 
-def own_orders(portfolio: Portfolio, position: Position, given: Mapping[str, float], kept: float = 0.0) -> Orders:
+def own_orders(portfolio: Portfolio, position: Position, given: Mapping[str, float], kept: float = 0.0) -> SizedOrders:
     """The orders that a person gives, within the limits that those of a policy keep.
 
     portfolio : portfolio before the orders.
@@ -30,7 +30,7 @@ def own_orders(portfolio: Portfolio, position: Position, given: Mapping[str, flo
     if not units.any():
         raise ConfigError("the orders have no units: give the units of at least one asset, sales below zero.")
     orders = as_given(position, units)
-    for fault in faults_of(portfolio, orders, kept):
+    for fault in limit_faults(portfolio, orders, kept):
         raise ConfigError(fault)
     return orders
 
@@ -60,13 +60,13 @@ def units_of(portfolio: Portfolio, position: Position, given: Mapping[str, float
     return units
 
 
-def as_given(position: Position, units: Array) -> Orders:
+def as_given(position: Position, units: Array) -> SizedOrders:
     """Orders of signed units (n,) from a position, whatever its limits: their point is where they lead."""
-    weights = Orders(position, units, units, position.weights, position.weights).after.weights
-    return Orders(position, units, units, weights, weights)
+    weights = SizedOrders(position, units, units, position.weights, position.weights).after.weights
+    return SizedOrders(position, units, units, weights, weights)
 
 
-def faults_of(portfolio: Portfolio, orders: Orders, kept: float = 0.0) -> list[str]:
+def limit_faults(portfolio: Portfolio, orders: SizedOrders, kept: float = 0.0) -> list[str]:
     """A sentence for each limit that orders break, with how to mend it. kept : as of `own_orders`."""
     return [*_of_assets(portfolio, orders.position, orders.units), *_of_all(portfolio, orders, kept)]
 
@@ -89,7 +89,7 @@ def _of_assets(portfolio: Portfolio, position: Position, units: Array) -> Iterat
         )
 
 
-def _of_all(portfolio: Portfolio, orders: Orders, kept: float) -> Iterator[str]:
+def _of_all(portfolio: Portfolio, orders: SizedOrders, kept: float) -> Iterator[str]:
     """A sentence for each limit over several assets that orders break."""
     position, units, basis, file = orders.position, orders.units, portfolio.basis, portfolio.file
     limits, nav, sent = position.limits, position.nav, int((orders.units != 0.0).sum())

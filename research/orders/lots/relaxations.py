@@ -14,7 +14,7 @@ from foundation.paper.wording import percent
 from research.orders.lots.order_limits import MINIMUM, MOVE, NO_BUYS, NO_SELLS, OF_GAINS, OF_VOLUME, SIDE
 from research.orders.lots.position import CENT, Position
 
-OPTIONS = {1.0: "--buy-only", -1.0: "--sell-only"}  # of the command line, by the way of orders
+SIDE_OPTIONS = {1.0: "--buy-only", -1.0: "--sell-only"}  # of the command line, by the way of orders
 
 
 @dataclass(frozen=True, eq=False)
@@ -68,7 +68,7 @@ def relaxations(position: Position, step: float) -> Iterator[Relaxation]:
         )  # fmt: skip
     if position.way != 0.0:
         yield Relaxation(SIDE, 1.0, 0.0, np.inf, lambda _: replace(position, way=0.0),
-                         lambda _: f"leave out {OPTIONS[position.way]}")  # fmt: skip
+                         lambda _: f"leave out {SIDE_OPTIONS[position.way]}")  # fmt: skip
     if (budget := position.gain_budget) is not None:
         yield Relaxation(OF_GAINS, budget.now, budget.enough, amount, partial(_within, position),
                          lambda value: f"raise the gain budget to {ceil(value / CENT) * CENT:,.2f}")  # fmt: skip

@@ -21,8 +21,8 @@ from research.orders.lots.conflicts import conflict
 from research.orders.lots.limited_point import limited_point
 from research.orders.lots.lot_problem import LotProblem, clean
 from research.orders.lots.lot_solver import SolvedLots, solve_lots
-from research.orders.lots.lot_step import Asked, StepMemory, cash_to_keep, exact_step, within_cash, write_problem
-from research.orders.lots.lot_terms import DUE, GOAL, LOWER_BOUND, MOST_VOLUME, SHORT_BY, UPPER_BOUND, WAY, Terms
+from research.orders.lots.lot_step import AskedTrade, StepMemory, cash_to_keep, exact_step, within_cash, write_problem
+from research.orders.lots.lot_terms import DUE, GOAL, LOWER_BOUND, MOST_VOLUME, SHORT_BY, UPPER_BOUND, WAY, LotTerms
 from research.orders.lots.position import Position
 from research.orders.tax.tax_lots import AccountOrders
 from research.rules.rule_options import NO_LINE
@@ -31,7 +31,7 @@ TURNS = 100  # times that a rule is asked at most; two are the usual number
 
 
 @dataclass(frozen=True, eq=False)
-class Orders:
+class SizedOrders:
     """Orders from a position; costs and the cash after them are exact to the cent.
 
     position : holdings before the orders.
@@ -203,7 +203,7 @@ def total(amounts: Array) -> Array:
 Ask = Callable[[Position, bool], Trade | None]
 
 
-def once(trade: Trade) -> Ask:
+def ask_once(trade: Trade) -> Ask:
     """Asks for this trade, and then for no more."""
     return lambda _, again: None if again else trade
 
@@ -217,7 +217,7 @@ def size(
     way: float = 0.0,
     kept: float = 0.0,
     greedy: bool = False,
-) -> Orders:
+) -> SizedOrders:
     """The orders, in whole lots, for the box of a rule.
 
     The exact step says where each asset should be; where its cash would not suffice for the reserve, each buy has a
@@ -235,13 +235,13 @@ def size(
     Raises   : PolicyError for a trade whose costs exceed the value of the assets traded.
     """
     none, position = np.zeros(len(target)), replace(position, way=way)
-    orders, turns = Orders(position, none, none, position.weights, position.weights), list[_Turn]()
+    orders, turns = SizedOrders(position, none, none, position.weights, position.weights), list[_Turn]()
     for turn in range(TURNS):
         state = orders.after if turn > 0 else position
         trade = ask(state, turn > 0)
         if trade is None:
             break
-        terms = Terms.of(state)
+        terms = LotTerms.of(state)
         exact, asked = _exact(terms, state, trade, target, policy)
         exact = np.where((exact - state.units) * way < 0.0, state.units, exact)
         turns.append(_Turn(orders.units, state, float(np.abs(exact - state.units) @ state.prices)))
@@ -251,7 +251,7 @@ def size(
         limited = partial(_limited, state, target, policy, floor_of)
         point, exact = exact * state.prices / asked.nav, limited(exact, exact)
         if turn == 0:
-            orders = Orders(position, none, exact - state.units, point, exact * state.prices / asked.nav)
+            orders = SizedOrders(position, none, exact - state.units, point, exact * state.prices / asked.nav)
         both, owed = np.empty((2, len(target))), position.cash < -position.debt
         wanted = max(position.limits.stays(position.nav), kept)
         floor = within_cash(terms, exact, limited(exact, state.units), wanted, owed, both)
@@ -323,7 +323,7 @@ def cash_floor(position: Position, state: Position, kept: float, exact: Array) -
     wanted = max(position.limits.stays(position.nav), kept)
     if position.cash < -position.debt:  # a withdrawal is owed, an earlier debt is not
         return wanted - position.debt
-    return cash_to_keep(Terms.of(state), wanted, exact)
+    return cash_to_keep(LotTerms.of(state), wanted, exact)
 
 
 def _limited(
@@ -352,7 +352,7 @@ def _conflict(position: Position, floor: float, policy: str) -> PolicyError:
 
 
 def _due_and_problem(
-    terms: Terms, state: Position, asked: Asked, floor: float, units: tuple[Array, Array, Array]
+    terms: LotTerms, state: Position, asked: AskedTrade, floor: float, units: tuple[Array, Array, Array]
 ) -> tuple[Mask, LotProblem]:
     """Assets (n,) that are due, and the lots from `state` toward a point; see `write_problem` for the units."""
     write_problem(terms, asked, *units)
@@ -361,7 +361,7 @@ def _due_and_problem(
     return terms.lines[DUE] > 0.0, LotProblem(state, goal, way, lower, upper, floor, most, unpaid=unpaid)
 
 
-def _exact(terms: Terms, position: Position, trade: Trade, target: Array, policy: str) -> tuple[Array, Asked]:
+def _exact(terms: LotTerms, position: Position, trade: Trade, target: Array, policy: str) -> tuple[Array, AskedTrade]:
     """Units (n,) after the self-financing step into the box, before rounding, and what was asked."""
     n, why = len(position.units), trade.why
     lower, upper, aim = np.array((trade.lower, trade.upper, target), dtype=float)[:, None]
@@ -375,4 +375,4 @@ def _exact(terms: Terms, position: Position, trade: Trade, target: Array, policy
             f"the trade of policy {policy!r} cannot be paid for: its costs would take more than the assets that trade "
             "are worth. Lower the costs in the portfolio file."
         )
-    return memory.units[0], Asked(box, NO_LINE if why.line is None else why.line, float(why.allowed), nav)
+    return memory.units[0], AskedTrade(box, NO_LINE if why.line is None else why.line, float(why.allowed), nav)

@@ -15,14 +15,16 @@ import pandas as pd
 from foundation.arrays import Array
 from research.accounting.lots.selection import in_each_account
 from research.orders.lots.position import CENT, GainBudget, Position
-from research.orders.lots.sizing import Orders
+from research.orders.lots.sizing import SizedOrders
 from research.orders.tax.tax_lots import trade_lots
 from research.portfolio import Portfolio, TaxLot, TaxRules
 
 Steps = tuple[Array, Array]  # units sold so far, from 0, and the gains in them, currency, at the ends of lots
 
 
-def within_gain_budget(portfolio: Portfolio, position: Position, sized: Callable[[Position], Orders]) -> Orders:
+def within_gain_budget(
+    portfolio: Portfolio, position: Position, sized: Callable[[Position], SizedOrders]
+) -> SizedOrders:
     """The orders, sized again with their sells limited where they would realise more than the budget leaves.
 
     Losses of the orders count against their gains. Of a portfolio with accounts, the gains are those of the taxable
@@ -42,7 +44,7 @@ def within_gain_budget(portfolio: Portfolio, position: Position, sized: Callable
     budget = max(tax.rules.gain_budget - tax.rules.realised, 0.0)
     cents = CENT * len(position.units)  # a cent an asset for what rounding adds
 
-    def net(orders: Orders) -> float:
+    def net(orders: SizedOrders) -> float:
         return trade_lots(tax, orders.by_account, position.prices, day).net_gain
 
     if net(orders) <= budget:

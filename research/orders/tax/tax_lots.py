@@ -165,7 +165,7 @@ def with_wash_sale_locks(portfolio: Portfolio, target: Array, weights: Array) ->
 # -- losses that could be realised -------------------------------------------------------------------------------------
 
 
-def harvestable(
+def harvestable_sales(
     lots: Sequence[TaxLot], price: float, day: pd.Timestamp, rules: TaxRules, sheltered: Sequence[TaxLot] = ()
 ) -> tuple[LotSale, ...]:
     """The sales of all lots of an asset at a loss worth realising; () where what is allowed of it in all is not.

@@ -9,11 +9,11 @@ import pandas as pd
 
 from foundation.arrays import Array
 from research.accounting.lots.lot import LotSale
-from research.orders.tax.tax_lots import AccountOrders, TradedLots, harvestable, wash_sale_locks
+from research.orders.tax.tax_lots import AccountOrders, TradedLots, harvestable_sales, wash_sale_locks
 from research.portfolio import Portfolio, TaxLot, TaxRules
 
-COLUMNS = ("asset", "bought", "units", "cost_price", "price", "proceeds", "gain", "term", "disallowed", "tax")
-HARVEST = (*COLUMNS, "substitute")
+SALE_COLUMNS = ("asset", "bought", "units", "cost_price", "price", "proceeds", "gain", "term", "disallowed", "tax")
+HARVEST = (*SALE_COLUMNS, "substitute")
 NO_SALE = ("locked", "buy_only")
 
 
@@ -25,7 +25,7 @@ def tax_table(portfolio: Portfolio, traded: TradedLots) -> pd.DataFrame:
     """
     tax = portfolio.tax_lots
     rows = [] if tax is None else _rows(portfolio, traded.sales, tax.rules)
-    return pd.DataFrame(rows, columns=_columns(portfolio, COLUMNS))
+    return pd.DataFrame(rows, columns=_columns(portfolio, SALE_COLUMNS))
 
 
 def harvest_table(portfolio: Portfolio, prices: Array) -> pd.DataFrame:
@@ -40,7 +40,7 @@ def harvest_table(portfolio: Portfolio, prices: Array) -> pd.DataFrame:
     if tax is None:
         return pd.DataFrame(columns=list(HARVEST))
     sales = [
-        () if word in NO_SALE else harvestable(lots, price, portfolio.trade_day, tax.rules, sheltered)
+        () if word in NO_SALE else harvestable_sales(lots, price, portfolio.trade_day, tax.rules, sheltered)
         for lots, price, word, sheltered in zip(tax.lots, prices.tolist(), market.trading, tax.sheltered, strict=True)
     ]
     rows = _rows(portfolio, sales, tax.rules)

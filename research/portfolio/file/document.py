@@ -20,7 +20,7 @@ from research.portfolio.file.faults import Faults, Mistake, Mistakes
 from research.portfolio.file.strict_yaml import KeyPath, Lines, dotted, read_yaml
 
 TRUST = "REBALANCE_TRUST_CODE"  # environment variable: "1" where every file may name classes by import path
-GIVEN = 0  # the "line" of a value that did not come from the file
+NOT_OF_FILE = 0  # the "line" of a value that did not come from the file
 WHOLE = 3  # keys of a path below which an entry is wrong as a whole, such as orders.groups.equity
 
 
@@ -30,7 +30,7 @@ class Document:
 
     file       : as given.
     tree       : nested dictionaries and lists.
-    lines      : path of a key -> line, from 1, or `GIVEN`.
+    lines      : path of a key -> line, from 1, or `NOT_OF_FILE`.
     trust_code : true if it may name classes by import path, whose code then runs.
     wrong      : paths with mistakes that are told already: what is asked of these is not judged, and raises `Mistakes`
                  without one. So does a question about an absent key that may be one of them, written wrongly.
@@ -86,11 +86,11 @@ class Document:
         line = self._line(path)
         if line == inf:
             return self.file
-        return f"given beside {self.file}" if line == GIVEN else f"{self.file}, line {line}"
+        return f"given beside {self.file}" if line == NOT_OF_FILE else f"{self.file}, line {line}"
 
     def is_given(self, *path: str) -> bool:
         """True if a value did not come from the file, but was given beside it."""
-        return self._line(path) == GIVEN
+        return self._line(path) == NOT_OF_FILE
 
     def _line(self, path: KeyPath) -> float:
         return next((self.lines[path[:k]] for k in range(len(path), 0, -1) if path[:k] in self.lines), inf)
@@ -308,7 +308,7 @@ def _merge(document: Document, into: dict[str, Any], path: KeyPath, key: str, va
     elif isinstance(value, Mapping):
         if into.get(key) is None:
             into[key] = {}
-            document.lines[here] = GIVEN
+            document.lines[here] = NOT_OF_FILE
         if not isinstance(into[key], dict):
             document.refuse(
                 here, "a key is given below a value that is not a mapping", into[key], "Give the whole value."
@@ -316,7 +316,7 @@ def _merge(document: Document, into: dict[str, Any], path: KeyPath, key: str, va
         for inner, item in value.items():
             _merge(document, into[key], here, str(inner), item)
     else:
-        document.lines[here] = GIVEN
+        document.lines[here] = NOT_OF_FILE
         if isinstance(value, float) and not math.isfinite(value):
             document.refuse(here, "not a finite number", value, "Give a plain number.")
         into[key] = _plain(value)

@@ -13,7 +13,7 @@ from research.portfolio.file.strict_yaml import KeyPath
 
 UNKNOWN = ("unexpected_keyword_argument", "extra_forbidden")  # types of pydantic's error for a key that is not declared
 OUTSIDE = ("greater_than", "greater_than_equal", "less_than", "less_than_equal")  # likewise, of a number out of bounds
-BOUNDS = {"minimum": "at least", "exclusiveMinimum": "above", "maximum": "at most", "exclusiveMaximum": "below"}
+BOUND_WORDS = {"minimum": "at least", "exclusiveMinimum": "above", "maximum": "at most", "exclusiveMaximum": "below"}
 WRONG_KINDS = {  # what is wrong with a value of another kind than its record declares, and how to fix it
     "float": ("not a number", "Write a plain number, such as 0.25 or 1_000."),
     "int": ("not a whole number", "Write one, such as 252."),
@@ -42,7 +42,7 @@ Schema = dict[str, Any]
 
 
 @dataclass(frozen=True)
-class Fault:
+class ValueFault:
     """A mistake in a value.
 
     at    : keys from the value to it.
@@ -87,7 +87,7 @@ class _Problem:
         return self.type not in UNKNOWN, -len(self.at)
 
 
-def faults_of(errors: Sequence[Any], value: Any, adapter: TypeAdapter[Any]) -> list[Fault]:
+def faults_of(errors: Sequence[Any], value: Any, adapter: TypeAdapter[Any]) -> list[ValueFault]:
     """All mistakes in a value: unknown keys first, since they may be why others are missing, then as its type has them.
 
     errors  : `ValidationError.errors()` of the adapter.
@@ -125,7 +125,7 @@ def _of_one_type(problems: list[_Problem]) -> list[list[_Problem]]:
     return [[problem] for problem in problems if problem.of == gravest.of]
 
 
-def _fault(problems: Sequence[_Problem], adapter: TypeAdapter[Any]) -> Fault:
+def _fault(problems: Sequence[_Problem], adapter: TypeAdapter[Any]) -> ValueFault:
     """The problems of one place as one mistake.
 
     A value that is a word or a mapping has the problems of both: those of the mapping count where one is written. Of
@@ -137,21 +137,21 @@ def _fault(problems: Sequence[_Problem], adapter: TypeAdapter[Any]) -> Fault:
     nodes = schemas_at(adapter, first.at)
     if first.type in UNKNOWN:
         known = [key for one in schemas_at(adapter, first.at[:-1]) for key in one.get("properties", {})]
-        return Fault(first.at, "unknown key", first.at[-1], did_you_mean(first.at[-1], known))
+        return ValueFault(first.at, "unknown key", first.at[-1], did_you_mean(first.at[-1], known))
     if first.kind == "missing":
-        return Fault(first.at, "missing", None, f"Add `{first.at[-1]}:`.")
+        return ValueFault(first.at, "missing", None, f"Add `{first.at[-1]}:`.")
     alike = [one for one in (first, *others) if one.at == first.at]
     for said in (one.told.get("error") for one in alike):
         if isinstance(said, Told) and said.key:
-            return Fault(first.at, said.what, first.found.get(said.key), said.fix, said.key)
+            return ValueFault(first.at, said.what, first.found.get(said.key), said.fix, said.key)
     if words and others and first.kind in BESIDE_WORDS:
         what, fix = _words_of(words[0], nodes)
-        return Fault(first.at, what, first.found, f"{fix.removesuffix('.')}, or write {BESIDE_WORDS[first.kind]}.")
+        return ValueFault(first.at, what, first.found, f"{fix.removesuffix('.')}, or write {BESIDE_WORDS[first.kind]}.")
     of_its_kind = [one for one in alike if one.type in OUTSIDE or isinstance(one.told.get("error"), Told)]
     each = dict.fromkeys(_words_of(one, nodes) for one in of_its_kind or alike)
     first_fix, *more = (one.removesuffix(".") for _, one in each)
     fix = ", or ".join([first_fix, *(one[:1].lower() + one[1:] for one in more)]) + "."
-    return Fault(first.at, " and ".join(dict.fromkeys(what for what, _ in each)), first.found, fix)
+    return ValueFault(first.at, " and ".join(dict.fromkeys(what for what, _ in each)), first.found, fix)
 
 
 def _words_of(problem: _Problem, nodes: Sequence[Schema]) -> tuple[str, str]:
@@ -166,7 +166,7 @@ def _words_of(problem: _Problem, nodes: Sequence[Schema]) -> tuple[str, str]:
     if kind == "literal" and isinstance(problem.found, str):
         known = [word for one in nodes for word in one.get("enum", [one.get("const", "")]) if word]
         return what, did_you_mean(problem.found, dict.fromkeys(known))
-    bounds = [f"{words} {one[key]:,.10g}" for one in nodes for key, words in BOUNDS.items() if key in one]
+    bounds = [f"{words} {one[key]:,.10g}" for one in nodes for key, words in BOUND_WORDS.items() if key in one]
     if kind == "int" and bounds:
         fix = "Write one that is {bounds}."
     says = "".join(f" {one['description']}" for one in nodes if problem.type in OUTSIDE and "description" in one)

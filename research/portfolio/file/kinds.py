@@ -18,7 +18,7 @@ from foundation.table_files import iso_day
 from research.market.rows import FIRST_DAY, LAST_DAY
 
 Keys = TypeVar("Keys")
-CODE = re.compile("[A-Z]{3}")  # of a currency
+ISO_CODE = re.compile("[A-Z]{3}")  # of a currency
 NOT_BLANK = r"\S"
 
 
@@ -50,7 +50,7 @@ def day_of(written: object) -> pd.Timestamp:
     return day
 
 
-def checked(fault_of: Callable[[Any], str], fix: str) -> AfterValidator:
+def checked_by(fault_of: Callable[[Any], str], fix: str) -> AfterValidator:
     """A validator of values for which a function gives no fault in words."""
 
     def check(value: Any) -> Any:
@@ -73,12 +73,12 @@ def pair_of(found: object) -> tuple[float, float]:
 
 
 Text = Annotated[str, StringConstraints(pattern=NOT_BLANK)]
-Name = Annotated[str, checked(_name_fault, NAME_FIX)]
+Name = Annotated[str, checked_by(_name_fault, NAME_FIX)]
 Day = Annotated[pd.Timestamp, PlainValidator(day_of), WithJsonSchema({"type": "string", "format": "date"})]
 Currency = Annotated[
     str,
-    checked(
-        lambda code: "" if CODE.fullmatch(code) else "no currency",
+    checked_by(
+        lambda code: "" if ISO_CODE.fullmatch(code) else "no currency",
         "Write its code of three capital letters, such as EUR.",
     ),
 ]

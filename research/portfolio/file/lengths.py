@@ -21,7 +21,7 @@ LENGTHS = {  # setting -> what its rows follow; the metadata of a field, {"lengt
     **dict.fromkeys(("horizon", "momentum", "reversion", "averages", "wait"), "span"),
 }
 IN_ROWS_OR_YEARS = {*LENGTHS, "returns", "skip"} - {"horizon"}  # that may state years
-SECTIONS = ("policies", "forecasts")
+LENGTH_SECTIONS = ("policies", "forecasts")
 DAYS = 252  # of the estimate to which a half-life is in proportion
 FIT = 252  # rows: a model whose parameters are fitted needs as many, whatever a row is
 STATED_YEARS = re.compile(r"(\d+(?:\.\d+)?)y")
@@ -39,7 +39,7 @@ def in_rows(document: Document, periods_per_year: float) -> Document:
     Raises : ConfigError for years that are less than one row.
     """
     tree = {key: _rows(document, (key,), value, periods_per_year) for key, value in document.tree.items()}
-    return replace(document, tree=document.tree | {key: tree[key] for key in SECTIONS if key in tree})
+    return replace(document, tree=document.tree | {key: tree[key] for key in LENGTH_SECTIONS if key in tree})
 
 
 def _rows(document: Document, path: KeyPath, value: Any, periods_per_year: float) -> Any:

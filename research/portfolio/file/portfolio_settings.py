@@ -16,7 +16,7 @@ from research.portfolio.keys.ticket import ticket_settings
 from research.portfolio.portfolio import Portfolio
 
 
-def settings_of(document: Document, portfolio: Portfolio, lines: list[Line]) -> dict[str, Any]:
+def settings_of_portfolio(document: Document, portfolio: Portfolio, lines: list[Line]) -> dict[str, Any]:
     """All settings in plain JSON types, defaults filled in: written as YAML, they give the same portfolio."""
     given, limits = document.tree, portfolio.limits
     made = {

@@ -26,7 +26,7 @@ from research.portfolio.file.lengths import check_in_rows
 from research.portfolio.file.strict_yaml import KeyPath
 
 Record = TypeVar("Record")
-NESTED = (
+NESTED_FIX = (
     Allocation,
     tuple[Allocation, ...],
     Forecast,
@@ -196,5 +196,5 @@ def held_by_kind(cls: type) -> dict[str, Any]:
 def nested(cls: type) -> dict[str, Any]:
     """Field name -> type of the settings that hold an allocation, several, a forecast, a model, or regimes."""
     hints = {name: Forecast if hint == Forecast | None else hint for name, hint in get_type_hints(cls).items()}
-    names = [f.name for f in fields(cls) if f.init and (f.name == "allocation" or hints[f.name] in NESTED)]
+    names = [f.name for f in fields(cls) if f.init and (f.name == "allocation" or hints[f.name] in NESTED_FIX)]
     return {name: hints[name] for name in names}

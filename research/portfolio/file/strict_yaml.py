@@ -23,12 +23,12 @@ Lines = dict[KeyPath, int]
 INTEGER = re.compile(r"[-+]?[0-9][0-9_]*")
 NUMBER = re.compile(r"[-+]?(\.[0-9]+|[0-9][0-9_]*(\.[0-9_]*)?)([eE][-+]?[0-9]+)?")
 NOT_ZERO = re.compile(r"[-+0._]*[1-9]")  # a number that has a digit other than zero before its exponent
-WORDS = {"true": True, "false": False, "null": None, "~": None, "": None}
+PLAIN_WORDS = {"true": True, "false": False, "null": None, "~": None, "": None}
 NO_NUMBERS = (".nan", ".inf", "+.inf", "-.inf")
-DIGITS = 300  # of a whole number that is read as one: a longer one would not fit into a float
+MOST_DIGITS = 300  # of a whole number that is read as one: a longer one would not fit into a float
 DEEPEST = 32  # levels of lists and mappings in each other
-MOST_BYTES = 10_000_000  # bytes of a file: minutes of reading
-KINDS = tuple(f"tag:yaml.org,2002:{kind}" for kind in ("str", "seq", "map"))
+MOST_FILE_BYTES = 10_000_000  # bytes of a file: minutes of reading
+NODE_TAGS = tuple(f"tag:yaml.org,2002:{kind}" for kind in ("str", "seq", "map"))
 
 
 class _Composer(yaml.SafeLoader):
@@ -59,12 +59,14 @@ def read_yaml(file: str) -> tuple[dict[str, Any], Lines]:
     check_there(file)
     try:
         with open(file, "rb") as opened:
-            content = opened.read(MOST_BYTES + 1)
+            content = opened.read(MOST_FILE_BYTES + 1)
         text = content.decode("utf-8").replace("\r\n", "\n")
     except (OSError, ValueError) as error:  # a path with NUL and text that is not UTF-8 are ValueErrors
         raise ConfigError(f"{cut(file)} cannot be read: {cut(str(error))}. Give a YAML file in UTF-8.") from error
-    if len(content) > MOST_BYTES:
-        raise ConfigError(f"{file} has more than {MOST_BYTES:,} bytes. Give the YAML file of a portfolio or a sweep.")
+    if len(content) > MOST_FILE_BYTES:
+        raise ConfigError(
+            f"{file} has more than {MOST_FILE_BYTES:,} bytes. Give the YAML file of a portfolio or a sweep."
+        )
     values, lines = _parsed(file, text)
     return deepcopy(values), dict(lines)
 
@@ -98,7 +100,7 @@ def dotted(path: KeyPath) -> str:
 def _value(file: str, node: yaml.Node, path: KeyPath, lines: Lines) -> Any:
     """The value of a node; the lines of its keys are written into `lines`."""
     place = f"({file}, line {node.start_mark.line + 1})"
-    if node.tag not in KINDS:
+    if node.tag not in NODE_TAGS:
         raise ConfigError(f"{dotted(path)}: a tag is not read {place}: found {cut(node.tag)}. Remove it.")
     if isinstance(node, yaml.MappingNode):
         return _mapping(file, node, path, lines)
@@ -139,8 +141,8 @@ def _scalar(text: str) -> str | float | int | bool | None:
     >>> [_scalar(text) for text in ("1_000", "1e-3", "010", "no", "true", "2022-06-30")]
     [1000, 0.001, 10, 'no', True, '2022-06-30']
     """
-    if text.lower() in WORDS:
-        return WORDS[text.lower()]
-    if INTEGER.fullmatch(text) and len(text) <= DIGITS:
+    if text.lower() in PLAIN_WORDS:
+        return PLAIN_WORDS[text.lower()]
+    if INTEGER.fullmatch(text) and len(text) <= MOST_DIGITS:
         return int(text.replace("_", ""))
     return float(text.replace("_", "")) if NUMBER.fullmatch(text) else text

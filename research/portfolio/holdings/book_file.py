@@ -36,7 +36,7 @@ from research.portfolio.holdings.book import BOOK_SCHEMA, Book, Opening, book_ad
 from research.portfolio.holdings.earlier_books import RESTORE_BOOK, earlier_book
 
 NO_DAY = "9"  # after each day
-START = "0" * 64  # in place of the hash before the first row
+CHAIN_START = "0" * 64  # in place of the hash before the first row
 FILL_ROWS = "fills"
 MEMBERS: Mapping[str, Callable[[Any], tuple[str, str]]] = {
     FILL_ROWS: lambda fill: (f"{fill.day}", fill.fill_id),
@@ -59,16 +59,18 @@ CREATE TABLE IF NOT EXISTS states (kind TEXT NOT NULL, day TEXT NOT NULL, rows I
 """
 HEAD_KIND = ".head"  # of the file that states the number of rows and the hash of the last, as that of the journal does
 HOLDERS = "holders, 2"  # kind of the states of what is held
-RECENT = timedelta(days=10)  # before its last event, of which a book has each fill
-KNOWN = timedelta(days=130)  # before a state, of which it says what was held: dividends of these days may be owed
-MONTHS = 13  # whose ends have states of what was held, for events that come late
-DAY = timedelta(days=1)
+RECENT_FILLS = timedelta(days=10)  # before its last event, of which a book has each fill
+KNOWN_BEFORE = timedelta(
+    days=130
+)  # before a state, of which it says what was held: dividends of these days may be owed
+MONTHS_KEPT = 13  # whose ends have states of what was held, for events that come late
+A_DAY = timedelta(days=1)
 STEP = 200  # fills between two states of what is held
 UNFOLDED = ("asked", "ticket", "sent", "items", "file", "reading", "reconciled")  # parts on which no state depends
 
 
 class Stated(NamedTuple):
-    """A part of a book, or a member of one; day and name as in `Row`."""
+    """A part of a book, or a member of one; day and name as in `BookRow`."""
 
     day: str
     name: str
@@ -78,7 +80,7 @@ class Stated(NamedTuple):
 Contents = dict[str, dict[str, Stated]]  # by part and name; fills, whose rows may share a name, by their places
 
 
-class Row(NamedTuple):
+class BookRow(NamedTuple):
     """A row of the file.
 
     sequence : place from 1.
@@ -101,7 +103,7 @@ class Row(NamedTuple):
     sha256: str
 
 
-BEFORE_ROWS = Row(0, "", "", "", "", "", "", START)
+BEFORE_ROWS = BookRow(0, "", "", "", "", "", "", CHAIN_START)
 
 
 def book_path(name: str) -> Path:
@@ -204,7 +206,7 @@ def write_book(book: Book, known: datetime) -> Path:
             before = _contents(_checked(rows, path, _count(rows, path), book.opening.day, with_fills=False))
             booked = _booked(rows, book)
             head = rows.execute("SELECT * FROM rows ORDER BY sequence DESC LIMIT 1").fetchone()
-            last = Row._make(head) if head else BEFORE_ROWS
+            last = BookRow._make(head) if head else BEFORE_ROWS
             moment = max(f"{known.astimezone(UTC):%Y-%m-%dT%H:%M:%S.%fZ}", last.known)
             sequence, previous = last.sequence, last.sha256
             for part, stated in _changes(before, _parts(replace(book, fills=book.fills[booked:]), before)):
@@ -273,14 +275,14 @@ def _booked(rows: sqlite3.Connection, book: Book) -> int:
 
 def _checked(
     rows: sqlite3.Connection, path: Path, count: int, after: date | None = None, *, with_fills: bool = True
-) -> Iterator[Row]:
+) -> Iterator[BookRow]:
     """The first rows in their order. Raises DataError for one that another hand changed.
 
     count      : number of rows.
     after      : leaves out fills of this day and before.
     with_fills : false to leave out all fills.
     """
-    last, previous = 0, START
+    last, previous = 0, CHAIN_START
     if with_fills and after is None:
         found = rows.execute("SELECT * FROM rows WHERE sequence <= ? ORDER BY sequence", [count])
     else:
@@ -288,7 +290,7 @@ def _checked(
         wanted += "UNION ALL SELECT * FROM rows WHERE sequence <= ? AND part = ? AND day > ? ORDER BY sequence"
         first = f"{after or ''}" if with_fills else NO_DAY
         found = rows.execute(wanted, [count, *PARTS_BUT_FILLS, count, FILL_ROWS, first])
-    for row in map(Row._make, found):
+    for row in map(BookRow._make, found):
         is_next = row.previous == previous or ((after or not with_fills) and row.sequence > last + 1)
         if not (is_next and row.sha256 == digest(row.sequence, ["\n".join(row[1:-1]).encode()])):
             what = f"{path} was changed by another hand: row {row.sequence} is not what its hash says"
@@ -297,7 +299,7 @@ def _checked(
         yield row
 
 
-def _contents(rows: Iterable[Row]) -> Contents:
+def _contents(rows: Iterable[BookRow]) -> Contents:
     """The content that rows state."""
     found: Contents = {}
     for row in rows:
@@ -431,7 +433,7 @@ def _state_before(rows: sqlite3.Connection, kind: str, before: date, count: int)
 def _recent(rows: sqlite3.Connection, count: int) -> date:
     """The first day of which a book has each fill, for what comes late and for orders that are open."""
     last = rows.execute("SELECT day FROM rows WHERE sequence <= ? ORDER BY day DESC LIMIT 1", [count]).fetchone()[0]
-    newest = date.fromisoformat(last) - RECENT if last else date.min
+    newest = date.fromisoformat(last) - RECENT_FILLS if last else date.min
     part = (
         "SELECT content FROM rows WHERE name = '' AND part = 'asked' AND sequence <= ? ORDER BY sequence DESC LIMIT 1"
     )
@@ -455,13 +457,13 @@ def _keep_held(book: Book, recent: date) -> None:
     begun = {book.opening.day} if book.opening.day else set[date]()
     closes = sorted({known, *(close for close, _ in book.opening.earlier), *begun, *book.event_days})
     closes = [close for close in closes if known <= close < recent]
-    held = dict(zip(closes, book.holders_before(close + DAY for close in closes), strict=True))
+    held = dict(zip(closes, book.holders_before(close + A_DAY for close in closes), strict=True))
     months = {f"{close:%Y-%m}": close for close in closes if close > (book.opening.day or known)}
     trades = sorted(row.day for row in book.blotter.standing)
     states = []
-    for last in list(months.values())[-MONTHS:]:
+    for last in list(months.values())[-MONTHS_KEPT:]:
         before = [close for close in closes if known <= close < last]
-        first = max(bisect_right(before, last - KNOWN) - 1, 0)
+        first = max(bisect_right(before, last - KNOWN_BEFORE) - 1, 0)
         earlier = tuple((close, tuple(replace(of, cash={}) for of in held[close])) for close in before[first:])
         traded = trades[: bisect_right(trades, last)]
         traded_last, fills = max([book.opening.last_trade, *traded[-1:]]), book.fills_until(last)

@@ -32,7 +32,7 @@ from research.portfolio.holdings.book import Book
 from research.portfolio.holdings.book_file import keep_states, lot_state, whole_book
 
 FOLD = 1  # counts changes of how lots follow from events: states of another fold do not count
-STEP = 50  # events between two states
+EVENTS_A_STATE = 50  # events between two states
 OnDay = Callable[[str, date], float | None]
 
 
@@ -84,7 +84,7 @@ def _pieces(events: Iterable[LotEvent]) -> Iterator[tuple[date, list[LotEvent], 
     piece: list[LotEvent] = []
     for place, (day, same) in enumerate(days, 1):
         piece += same
-        if len(piece) >= STEP or place == len(days):
+        if len(piece) >= EVENTS_A_STATE or place == len(days):
             yield day, piece, place == len(days)
             piece = []
 

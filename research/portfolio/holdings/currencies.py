@@ -81,7 +81,7 @@ class Currencies:
 # -- from a file -----------------------------------------------------------------------------------------------------
 
 
-class Need(NamedTuple):
+class RateNeed(NamedTuple):
     """An item that needs a rate: its key in the file, a description in words, and its currency."""
 
     path: KeyPath
@@ -114,7 +114,7 @@ def in_line_currencies(document: Document, market: Market, basis: str) -> Market
     return replace(market, instruments=market.instruments.assign(currency=currencies))
 
 
-def check_rates(document: Document, rates: Rates, market: Market, needs: Iterable[Need]) -> None:
+def check_rates(document: Document, rates: Rates, market: Market, needs: Iterable[RateNeed]) -> None:
     """Raise ConfigError for each thing that needs a rate and has none, all of them at once."""
     faults = Faults()
     for path, what, currency in needs:
@@ -141,15 +141,15 @@ def check_debt(document: Document, path: KeyPath, what: str, cash: float, roundi
         document.refuse(path, what, round(cash, 2), "Pay the debt, or correct the rows of cash.")
 
 
-def line_needs(market: Market, assets: Sequence[str]) -> list[Need]:
+def line_needs(market: Market, assets: Sequence[str]) -> list[RateNeed]:
     """The needs of assets: the rates of their currencies."""
     currency = dict(zip(market.assets, market.currency, strict=True))
-    return [Need(("lines", asset), f"{asset} is quoted", currency[asset]) for asset in assets]
+    return [RateNeed(("lines", asset), f"{asset} is quoted", currency[asset]) for asset in assets]
 
 
-def cash_needs(path: KeyPath, balances: Balances) -> list[Need]:
+def cash_needs(path: KeyPath, balances: Balances) -> list[RateNeed]:
     """The needs of cash: the rates of its currencies."""
-    return [Need(path, "there is cash", currency) for currency in balances]
+    return [RateNeed(path, "there is cash", currency) for currency in balances]
 
 
 def history_in_basis(document: Document, market: Market, assets: Sequence[str], rates: Rates) -> Market | None:

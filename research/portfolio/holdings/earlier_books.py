@@ -14,7 +14,7 @@ from typing import Any
 from foundation.canonical import content_hash
 from foundation.errors import DataError
 
-READ = 1, 2, 3
+READ_VERSIONS = 1, 2, 3
 RESTORE_BOOK = "Restore the file as it was. To delete it and open the book again loses its fills and cash entries."
 
 
@@ -31,11 +31,11 @@ def earlier_book(path: Path) -> str:
     if stated != content_hash(parts):
         raise DataError(f"{path} was changed by another hand: its fingerprint is of another content. {RESTORE_BOOK}")
     version = parts.get("schema")
-    if version not in READ:
+    if version not in READ_VERSIONS:
         fix = "Read it with the code that wrote it, or open the book again."
         raise DataError(f"{path} has version {version} of a book, and this code reads 1, 2 and 3. {fix}")
     try:
-        return json.dumps(parts if version == READ[-1] else _converted(parts))
+        return json.dumps(parts if version == READ_VERSIONS[-1] else _converted(parts))
     except (KeyError, TypeError, ArithmeticError) as error:
         raise DataError(f"{path} is no book of version {version}: {error!r} is wrong or missing.") from error
 
@@ -47,7 +47,7 @@ def _converted(old: Mapping[str, Any]) -> dict[str, Any]:
     new = {
         **{name: old[name] for name in ("name", "file", "basis", "opened", "unquoted")},
         **{"asked": blotter["asked"], "ticket": blotter["ticket"], "sent": blotter["orders"]},
-        **{"fills": fills, "entries": entries, "items": old.get("items", []), "schema": READ[-1]},
+        **{"fills": fills, "entries": entries, "items": old.get("items", []), "schema": READ_VERSIONS[-1]},
     }
     if _is_known_whole(old):
         opening = {"last_trade": old["opening"]["last_trade"], "holders": _unfolded(old, fills, entries)}

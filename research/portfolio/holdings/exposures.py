@@ -12,7 +12,7 @@ from research.portfolio.file.document import Document
 from research.portfolio.file.kinds import Name, record
 from research.portfolio.file.strict_yaml import KeyPath
 
-BY = ("asset_class", "sector")
+CLASSES = ("asset_class", "sector")
 TOTAL = "total"  # key of what the fractions sum to, where that is not one
 LARGEST_FRACTION = 10.0  # of a fraction: a fund of ten times its value
 SUM = 1e-6  # by how much fractions may miss their sum: files give six digits
@@ -34,7 +34,7 @@ class ExposureKeys:
 
 Exposures = Annotated[
     Annotated[Parts, Tag(" parts")] | Annotated[ExposureKeys, Tag(" by")],
-    Discriminator(lambda stated: " by" if isinstance(stated, dict) and set(stated) & set(BY) else " parts"),
+    Discriminator(lambda stated: " by" if isinstance(stated, dict) and set(stated) & set(CLASSES) else " parts"),
 ]
 
 
@@ -51,8 +51,8 @@ def read_exposures(document: Document, path: KeyPath) -> Split:
     if not document.has(*path):
         return {}
     stated = document.mapping(*path)
-    if not set(stated) & set(BY):
-        return {BY[0]: _fractions(document, path)}
+    if not set(stated) & set(CLASSES):
+        return {CLASSES[0]: _fractions(document, path)}
     return {by: _fractions(document, (*path, by)) for by in stated}
 
 

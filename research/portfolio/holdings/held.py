@@ -12,7 +12,7 @@ from research.portfolio.file.document import Document
 from research.portfolio.holdings.book import Book
 from research.portfolio.holdings.currencies import (
     Currencies,
-    Need,
+    RateNeed,
     cash_needs,
     check_debt,
     check_rates,
@@ -22,12 +22,12 @@ from research.portfolio.holdings.currencies import (
     line_needs,
 )
 from research.portfolio.holdings.held_rows import Positions, rounding_of
-from research.portfolio.holdings.holdings import balances_of, given_files, holding_notes, right_names
+from research.portfolio.holdings.holdings import cash_balances, given_files, holding_notes, right_names
 from research.portfolio.holdings.household import Account, decimal_sum, read_accounts
 from research.portfolio.holdings.prices import Prices, last_closes, newest_day
 from research.portfolio.holdings.rates import Rates, read_rates, with_named_rates
 
-LOCAL = (
+LOCAL_FIX = (
     "The history of the market is in the currencies of its assets, since only today's exchange rates are given: "
     "figures of risk and estimates leave changes of rates out, and backtests need a history of rates (`fx: rates.csv`)."
 )
@@ -78,7 +78,7 @@ class Held:
             return found
         used = self.currencies.rates.today
         of_rates = dict.fromkeys(note for code, notes in self.rates.notes.items() if code in used for note in notes)
-        return (*found, *of_rates) if self.currencies.converted else (*found, *of_rates, LOCAL)
+        return (*found, *of_rates) if self.currencies.converted else (*found, *of_rates, LOCAL_FIX)
 
 
 def read_held(document: Document, market: Market, assets: Sequence[str], basis: str, book: Book | None = None) -> Held:
@@ -95,9 +95,9 @@ def read_held(document: Document, market: Market, assets: Sequence[str], basis: 
     rates = read_rates(document, market, basis, newest_day(market, given), right_names(document, tuple(assets)))
     accounts = read_accounts(document, quoted, assets, positions, rates)
     balances: dict[str, float] = {}
-    needs: list[Need] = []
+    needs: list[RateNeed] = []
     if not accounts:
-        path, balances = balances_of(document, positions, basis)
+        path, balances = cash_balances(document, positions, basis)
         needs = cash_needs(path, balances)
     check_rates(document, rates, quoted, [*line_needs(quoted, assets), *needs])
     if accounts:

@@ -14,7 +14,7 @@ from foundation.paper.wording import listed
 from research.market import Market
 from research.portfolio.file.document import Document
 from research.portfolio.file.faults import Faults
-from research.portfolio.file.kinds import Name, Text, Told, checked, record
+from research.portfolio.file.kinds import Name, Text, Told, checked_by, record
 from research.portfolio.file.known_on import books_moment
 from research.portfolio.file.settings import read
 from research.portfolio.file.strict_yaml import KeyPath
@@ -35,7 +35,7 @@ from research.portfolio.holdings.prices import (
     read_prices,
     right_all_the_same,
 )
-from research.portfolio.holdings.rates import PAIR, Rates
+from research.portfolio.holdings.rates import PAIR_NAME, Rates
 
 NOT_HELD = "not_held"  # key of the assets that a file of positions need not have
 RATE_TOLERANCE = 0.02  # by which a rate of a broker may differ from that of the list before a note says so
@@ -53,7 +53,7 @@ class PositionKeys:
     book: Name | None = None
     columns: Annotated[Mapping[str, Text], Field(min_length=1)] | None = None
     symbols: Annotated[Mapping[str, Text], Field(min_length=1)] | None = None
-    decimal: Annotated[str, checked(_decimal_fault, "Write '.' or ','.")] | None = None
+    decimal: Annotated[str, checked_by(_decimal_fault, "Write '.' or ','.")] | None = None
     not_held: Annotated[Sequence[str], Field(min_length=1)] | None = None
 
     def __post_init__(self) -> None:
@@ -118,7 +118,7 @@ def _names(document: Document, path: KeyPath, assets: tuple[str, ...], *, pairs:
     found, faults = document.value(*path, default=[]), Faults()
     for name in found:
         with faults:
-            if name not in assets and not (pairs and PAIR.fullmatch(name)):
+            if name not in assets and not (pairs and PAIR_NAME.fullmatch(name)):
                 what = "not an asset of the portfolio" + (", nor a pair of currencies" if pairs else "")
                 document.refuse(path, what, name, did_you_mean(name, assets), name)
     faults.end()
@@ -248,7 +248,7 @@ def _check_worth(
             raise DataError(all_mistakes(positions.file, told, same))
 
 
-def held_by(
+def held_by_positions(
     document: Document, positions: Positions, asset: str, price: float, rate: float = 1.0
 ) -> tuple[float, float]:
     """(units, value) of an asset by its positions; units are NaN for an asset without a price.
@@ -271,7 +271,7 @@ def held_by(
     return units, units * price
 
 
-def balances_of(document: Document, positions: Positions | None, basis: str) -> tuple[KeyPath, dict[str, float]]:
+def cash_balances(document: Document, positions: Positions | None, basis: str) -> tuple[KeyPath, dict[str, float]]:
     """Cash by currency, by the positions or else by `cash`, and the key that says so.
 
     Raises : ConfigError where neither says it.

@@ -21,7 +21,7 @@ from research.portfolio.holdings.held_rows import Positions, rounding_of
 from research.portfolio.holdings.rates import Rates, has_foreign
 
 Kind = Literal["taxable", "sheltered"]
-KINDS = get_args(Kind)
+ACCOUNT_KINDS = get_args(Kind)
 INSTEAD = "The holdings are the sums of `accounts`: leave it out."
 
 
@@ -116,7 +116,7 @@ def account_settings(accounts: Iterable[Account], assets: Sequence[str]) -> dict
         shares = {asset: float(units) for asset, units in zip(assets, account.units, strict=True) if units}
         prefers = [asset for asset, is_it in zip(assets, account.prefers, strict=True) if is_it]
         stated = {
-            "kind": KINDS[not account.taxable],
+            "kind": ACCOUNT_KINDS[not account.taxable],
             "number": account.number,
             "cash": dict(account.balances) or account.cash,
         }
@@ -159,7 +159,7 @@ def _account(
     balances = _balances(document, path, positions, (name, number), basis, faults)
     for asset in keys.prefers:
         document.check_line((*path, "prefers"), asset, assets)
-    return Account(name, number, keys.kind == KINDS[0], held, 0.0, np.isin(assets, keys.prefers), balances)
+    return Account(name, number, keys.kind == ACCOUNT_KINDS[0], held, 0.0, np.isin(assets, keys.prefers), balances)
 
 
 def _units(positions: Positions, assets: Sequence[str], known: tuple[str, str]) -> Array:

@@ -12,32 +12,35 @@ from foundation.dataclasses import dataclass, replace
 from foundation.tolerances import TARGET_TOLERANCE
 from research.allocation import FixedWeights
 from research.market import Market
-from research.market.instruments import CUT_OFF, SMALLEST_LOT, is_cut_off
+from research.market.instruments import CUT_OFF_EXAMPLE, SMALLEST_LOT, is_cut_off
 from research.portfolio.file.document import Document
 from research.portfolio.file.faults import Faults
-from research.portfolio.file.kinds import Amount, Currency, HeldAmount, Pair, Target, Text, Told, checked, record
+from research.portfolio.file.kinds import Amount, Currency, HeldAmount, Pair, Target, Text, Told, checked_by, record
 from research.portfolio.file.settings import plain, read
 from research.portfolio.file.strict_yaml import KeyPath
 from research.portfolio.holdings.exposures import Exposures, Split, exposure_settings, read_exposures
 from research.portfolio.holdings.held import Held
-from research.portfolio.holdings.holdings import held_by
+from research.portfolio.holdings.holdings import held_by_positions
 from research.portfolio.holdings.household import total_units
 from research.portfolio.holdings.tax_file import LotKeys
 from research.portfolio.keys.costs import COST_KEYS, CostKeys
 
-RANGE = "Write [lower, upper] as fractions of NAV with the target between them, such as [0.20, 0.30]."
-OPTIONAL = ("sector", "minimum_purchase", "cut_off", "trading", "currency")  # of an asset as settings
+RANGE_FIX = "Write [lower, upper] as fractions of NAV with the target between them, such as [0.20, 0.30]."
+OPTIONAL_KEYS = ("sector", "minimum_purchase", "cut_off", "trading", "currency")  # of an asset as settings
 FRACTION = 1e-6  # of a unit: what a fractional asset trades in, where its market names nothing smaller than a unit
 
 
 Range = Annotated[
-    Pair, checked(lambda ends: "" if 0.0 <= ends[0] <= ends[1] <= 1.0 else "not an interval between 0 and 1", RANGE)
+    Pair,
+    checked_by(lambda ends: "" if 0.0 <= ends[0] <= ends[1] <= 1.0 else "not an interval between 0 and 1", RANGE_FIX),
 ]
 
 
 CutOff = Annotated[
     str,
-    checked(lambda text: "" if is_cut_off(text) else "no time of day with its time zone", f"Write it as {CUT_OFF}."),
+    checked_by(
+        lambda text: "" if is_cut_off(text) else "no time of day with its time zone", f"Write it as {CUT_OFF_EXAMPLE}."
+    ),
 ]
 
 
@@ -104,7 +107,7 @@ def read_line(document: Document, asset: str, held: Held) -> Line:
     elif held.positions is None:
         shares, holdings = _held(document, path, market, price)
     else:
-        shares, holdings = held_by(document, held.positions, asset, price, held.rate(asset))
+        shares, holdings = held_by_positions(document, held.positions, asset, price, held.rate(asset))
     known = market.instruments.iloc[of_market]
     return Line(
         asset=asset,
@@ -151,7 +154,7 @@ def check_range(document: Document, asset: str) -> None:
     path = ("lines", asset, "range")
     (lower, upper), target = document.value(*path), document.value("lines", asset, "target")
     if not lower <= target <= upper:
-        document.refuse(path, f"does not contain the target, {target:g}", [lower, upper], RANGE)
+        document.refuse(path, f"does not contain the target, {target:g}", [lower, upper], RANGE_FIX)
 
 
 def strategic_of(document: Document, assets: Sequence[str]) -> FixedWeights:
@@ -199,7 +202,7 @@ def line_settings(line: Line, in_accounts: bool) -> dict[str, Any]:
     held = {"holdings": line.holdings} if np.isnan(line.shares) else {"shares": line.shares}
     held = {} if in_accounts else held
     settings = {"asset_class": line.asset_class, "target": line.target, "range": list(line.range)}
-    settings |= {name: word for name in OPTIONAL if (word := getattr(line, name))}
+    settings |= {name: word for name in OPTIONAL_KEYS if (word := getattr(line, name))}
     settings |= {"exposures": exposure_settings(line.exposures)} if line.exposures else {}
     return settings | held | {"lot": line.lot} | line.costs
 

@@ -10,12 +10,12 @@ from foundation.dataclasses import dataclass, field
 from foundation.errors import DataError, all_mistakes
 from foundation.paper.wording import percent
 from research.market import Market
-from research.market.reading.tables import Table, read_table
+from research.market.reading.tables import WideTable, read_table
 from research.portfolio.file.document import Document
 
 KEY = "nav_history"
 NAV, FLOW = "nav", "flow"  # columns beside the date
-APART = 0.20  # of NAV: a change from the last row of the history to the holdings that no single close explains
+NAV_DOUBT = 0.20  # of NAV: a change from the last row of the history to the holdings that no single close explains
 
 
 @dataclass(frozen=True, eq=False)
@@ -36,11 +36,11 @@ class NavHistory:
 
         nav : of the holdings at the last close, currency.
         """
-        if not len(self.nav) or abs(nav - self.flows[-1] - self.nav[-1]) <= APART * self.nav[-1]:
+        if not len(self.nav) or abs(nav - self.flows[-1] - self.nav[-1]) <= NAV_DOUBT * self.nav[-1]:
             return ""
         return (
             f"`{KEY}` ends at {self.nav[-1]:,.2f} one close before the last, where the holdings are worth {nav:,.2f}: "
-            f"more than {percent(APART, 0)} apart, flows left out. Correct the history or the holdings."
+            f"more than {percent(NAV_DOUBT, 0)} apart, flows left out. Correct the history or the holdings."
         )
 
 
@@ -55,7 +55,7 @@ def read_nav_history(document: Document, market: Market) -> NavHistory:
         return nav_history_of(read_table(document.folder / document.value(KEY)), market)
 
 
-def nav_history_of(table: Table, market: Market) -> NavHistory:
+def nav_history_of(table: WideTable, market: Market) -> NavHistory:
     """The history of a table with the columns `nav`, and `flow` where money came or went; an empty flow is none.
 
     table  : a row a session from that of the opening trade on; of one of the last close only the flow is read.
@@ -77,7 +77,7 @@ def nav_history_of(table: Table, market: Market) -> NavHistory:
     return NavHistory(opened, frozen(cells[past, 0].copy()), frozen(flows))
 
 
-def _mistakes(table: Table, market: Market, past: Mask, opened: int) -> Iterator[str]:
+def _mistakes(table: WideTable, market: Market, past: Mask, opened: int) -> Iterator[str]:
     """The faults of rows and cells, in sentences.  past : (d,) rows before the last close, whose NAV is read."""
     for t in np.flatnonzero(~np.isin(table.days, market.days)).tolist():
         yield (

@@ -24,7 +24,7 @@ from research.market.reading.days import days_of
 from research.portfolio.holdings.brokers.tables import POSITION_TABLES, BrokerFile, BrokerTable, read_broker_file
 
 CLOSE, GIVEN = "market close", "price file"
-PRICES = replace(POSITION_TABLES, required=("asset", "price"), others=("date", "currency", "quoted at", "source"))
+PRICE_TABLES = replace(POSITION_TABLES, required=("asset", "price"), others=("date", "currency", "quoted at", "source"))
 APART = 0.1  # by which a price or value may differ from the last close, the list or its order before a note says so
 OK = "prices_ok"  # key of the assets and rates whose numbers are right although they are far from others
 TAKEN = f"it is taken, as `{OK}` says."  # which ends the note on each of them
@@ -119,7 +119,7 @@ def read_prices(path: str | Path, market: Market, right: Collection[str] = ()) -
              above zero, a price far from the last close, no date, or another currency; all of them in one message.
     """
     path = Path(path)
-    found = read_broker_file(path, PRICES)
+    found = read_broker_file(path, PRICE_TABLES)
     decimal, notes = found.decimal(("price",))
     mistakes = list[InputFault | str]()
     closes = last_closes(market)

@@ -15,9 +15,9 @@ from foundation.errors import DataError, InputFault, all_mistakes
 from foundation.table_files import Row, TableText, fault, iso_day, plain_number, read_text
 from research.market.currency import Quoted
 
-PAIR = re.compile("[A-Z]{6}")
-LONG = ("date", "pair", "rate")  # columns of a file with one rate a row
-EXAMPLE = "such as EURUSD for US dollars per euro"
+PAIR_NAME = re.compile("[A-Z]{6}")
+LONG_COLUMNS = ("date", "pair", "rate")  # columns of a file with one rate a row
+PAIR_EXAMPLE = "such as EURUSD for US dollars per euro"
 
 
 class _Quote(NamedTuple):
@@ -62,12 +62,12 @@ def _table(text: TableText) -> tuple[list[str], list[Row]]:
     lines = [(line, [cell.strip() for cell in cells]) for line, cells in text.rows()]
     (first, header), *rows = [(line, cells) for line, cells in lines if any(cells)] or [(1, [])]
     names = [name.casefold() for name in header]
-    if names == list(LONG):
+    if names == list(LONG_COLUMNS):
         return names, rows
     columns = [name.replace("/", "") for name in header]
-    odd = [name for name in columns[1:] if not PAIR.fullmatch(name) or columns.count(name) > 1]
+    odd = [name for name in columns[1:] if not PAIR_NAME.fullmatch(name) or columns.count(name) > 1]
     if len(columns) < 2 or names[0] != "date" or odd:
-        fix = f"Write date and one column for each pair, {EXAMPLE}, or {', '.join(LONG)}."
+        fix = f"Write date and one column for each pair, {PAIR_EXAMPLE}, or {', '.join(LONG_COLUMNS)}."
         raise DataError(fault(text.name, first, "", "no header of rates", ", ".join(header), fix))
     return columns, rows
 
@@ -80,12 +80,12 @@ def _quotes(file: str, line: int, columns: list[str], cells: list[str]) -> Itera
     if (day := iso_day(cells[0])) is None:
         yield fault(file, line, "date", "no date", cells[0], "Write it as YYYY-MM-DD.")
         return
-    is_long = columns == list(LONG)
+    is_long = columns == list(LONG_COLUMNS)
     pairs = [cells[1].replace("/", "")] if is_long else columns[1:]
     for column, pair, cell in zip(columns[-len(pairs) :], pairs, cells[-len(pairs) :], strict=True):
         rate = plain_number(cell)
-        if not PAIR.fullmatch(pair):
-            yield fault(file, line, "pair", "no pair of currencies", pair, f"Name it by two codes, {EXAMPLE}.")
+        if not PAIR_NAME.fullmatch(pair):
+            yield fault(file, line, "pair", "no pair of currencies", pair, f"Name it by two codes, {PAIR_EXAMPLE}.")
         elif rate is not None and SMALLEST_NUMBER <= rate <= LARGEST_NUMBER:
             yield _Quote(pair, day, rate)
         elif cell or is_long:

@@ -27,23 +27,23 @@ from research.market.currency import CURRENCIES, FX, PAIR_ORDER, Pair, Quoted, i
 from research.market.plausible import far_rate
 from research.portfolio.file.document import Document
 from research.portfolio.file.faults import Faults
-from research.portfolio.file.kinds import Text, checked
+from research.portfolio.file.kinds import Text, checked_by
 from research.portfolio.holdings.prices import TAKEN, right_all_the_same
-from research.portfolio.holdings.rate_files import EXAMPLE, PAIR, read_rate_file
+from research.portfolio.holdings.rate_files import PAIR_EXAMPLE, PAIR_NAME, read_rate_file
 
 FX_TODAY = "fx_today"
-GIVEN = {"fx": "portfolio file", FX_TODAY: "given today"}  # how the values that a key states are called
-DIGITS = 10  # significant, of a rate in print and in files
+GIVEN_BY = {"fx": "portfolio file", FX_TODAY: "given today"}  # how the values that a key states are called
+RATE_DIGITS_SHOWN = 10  # significant, of a rate in print and in files
 RateValue = Annotated[float, Field(ge=SMALLEST_NUMBER, le=LARGEST_NUMBER)]
 PairName = Annotated[
     str,
-    checked(
-        lambda name: "" if PAIR.fullmatch(name) and name[:3] != name[3:] else "no pair of currencies",
-        f"Name it by two codes, {EXAMPLE}.",
+    checked_by(
+        lambda name: "" if PAIR_NAME.fullmatch(name) and name[:3] != name[3:] else "no pair of currencies",
+        f"Name it by two codes, {PAIR_EXAMPLE}.",
     ),
 ]
 RateKeys = Text | Annotated[Mapping[PairName, RateValue], Field(min_length=1)]  # a file, or the rates of today by pair
-DECIMALS = dict.fromkeys(
+CURRENCY_DECIMALS = dict.fromkeys(
     ("BIF", "CLP", "DJF", "GNF", "ISK", "JPY", "KMF", "KRW", "PYG", "RWF", "UGX", "VND", "VUV", "XAF", "XOF", "XPF"), 0
 ) | dict.fromkeys(("BHD", "IQD", "JOD", "KWD", "LYD", "OMR", "TND"), 3)  # of an amount, where not 2 (ISO 4217)
 
@@ -55,7 +55,7 @@ class Rate:
     pair   : pair as it is quoted, such as EURUSD.
     value  : rate in the currency of the portfolio, whichever way the pair is quoted.
     day    : day of the quote, NaT where it is not known.
-    source : "market", one of `GIVEN`, or the name of a file.
+    source : "market", one of `GIVEN_BY`, or the name of a file.
     """
 
     pair: str
@@ -118,7 +118,7 @@ def shown_rate(rate: float) -> float:
     >>> shown_rate(1.0 / 1.0664)
     0.9377344336
     """
-    return float(f"{rate:.{DIGITS}g}")
+    return float(f"{rate:.{RATE_DIGITS_SHOWN}g}")
 
 
 def market_pair(one: str, other: str) -> str:
@@ -132,7 +132,7 @@ def market_pair(one: str, other: str) -> str:
 
 def smallest(currency: str) -> Decimal:
     """The smallest part of a currency in which amounts are counted."""
-    return Decimal(1).scaleb(-DECIMALS.get(currency, 2))
+    return Decimal(1).scaleb(-CURRENCY_DECIMALS.get(currency, 2))
 
 
 def rounded(currency: str, amount: Decimal) -> Decimal:
@@ -149,7 +149,9 @@ def with_named_rates(market: Market, held: tuple[str, ...]) -> Market:
 
     held : assets of the portfolio.
     """
-    names = {a: a[3:] for a in market.assets if a not in held and PAIR.fullmatch(a) and {a[:3], a[3:]} <= CURRENCIES}
+    names = {
+        a: a[3:] for a in market.assets if a not in held and PAIR_NAME.fullmatch(a) and {a[:3], a[3:]} <= CURRENCIES
+    }
     if not names:
         return market
     classes = [FX if a in names else c for a, c in zip(market.assets, market.asset_class, strict=True)]
@@ -243,7 +245,7 @@ def _mapping(document: Document, key: str, basis: str) -> _Source:
             pair = _pair(document, key, name, basis)
             quoted[pair] = (name, np.array([float(document.value(key, name))]))
     faults.end()
-    return _Source(GIVEN[key], key, np.array(["NaT"], dtype="datetime64[D]"), quoted)
+    return _Source(GIVEN_BY[key], key, np.array(["NaT"], dtype="datetime64[D]"), quoted)
 
 
 def _file(document: Document, key: str, basis: str) -> _Source:

@@ -35,7 +35,7 @@ from research.portfolio.holdings.rates import Rates
 BACKTESTED = ("rate", "lots", "short_rate", "long_after", "loss_limit", "at_end", "harvest_above")  # of `tax`
 Rate = Annotated[float, Field(ge=0.0, lt=1.0, description="A fraction of the gain, such as 0.2.")]
 AFTER_PRICES = "lies after the session that follows the last prices"
-SUM = 1e-9  # of the shares: a file gives nine digits
+SHARES_TOLERANCE = 1e-9  # of the shares: a file gives nine digits
 
 
 @record
@@ -303,7 +303,7 @@ def lots_factor(units: Sequence[float], held: float) -> float | None:
     (1.0, None)
     """
     total = decimal_sum(units)
-    if abs(total - held) <= SUM * max(held, 1.0):
+    if abs(total - held) <= SHARES_TOLERANCE * max(held, 1.0):
         return 1.0
     is_rounding = abs(decimal_sum([total, -held])) < min((last_digit(each) for each in units), default=0.0) < 1.0
     return held / total if is_rounding else None
@@ -321,7 +321,7 @@ def scaled_lots(document: Document, tax: TaxLots | None, assets: Sequence[str]) 
         if tax is not None and document.has(*path):
             stated = decimal_sum(float(lot["units"]) for lot in document.value(*path))
             lots = [lot.units for of in (tax.lots, tax.sheltered) for lot in of[i]]
-            if abs(stated - (held := decimal_sum(lots))) > SUM * max(held, 1.0):
+            if abs(stated - (held := decimal_sum(lots))) > SHARES_TOLERANCE * max(held, 1.0):
                 told = ", ".join(f"{units:.7g}" for units in lots)
                 yield (
                     f"The lots of {asset} sum to {stated:.10g} units, and its units are {held:.10g}: they miss by less "

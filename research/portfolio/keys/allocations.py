@@ -237,12 +237,12 @@ def allocation_key(allocation: object) -> str | None:
     if isinstance(allocation, EstimatorAllocation):
         return str(allocation.words["kind"]) if says_all(allocation.words) else None
     name = _word_of(type(allocation))
-    if name is None or any(allocation_key(one) is None for one in parts_of(allocation)):
+    if name is None or any(allocation_key(one) is None for one in _parts_of(allocation)):
         return None
     return name
 
 
-def parts_of(allocation: Any) -> tuple[Any, ...]:
+def _parts_of(allocation: Any) -> tuple[Any, ...]:
     """The allocations that an allocation of the tables scales or combines."""
     found: list[Any] = []
     cls: type = type(allocation)

@@ -19,7 +19,7 @@ from foundation.files import sha256_of
 from research.market import Market
 from research.market.reading.grids import read_grid
 from research.market.reading.price_tables import price_tables
-from research.market.reading.tables import Table, read_table
+from research.market.reading.tables import WideTable, read_table
 from research.portfolio.file.document import Document
 from research.portfolio.file.kinds import Text, record
 from research.portfolio.file.settings import read
@@ -27,7 +27,7 @@ from research.portfolio.file.settings import read
 Kind = Literal["strategic", "policy", "series", "none"]
 STRATEGIC, NONE = "strategic", "none"  # words of the key
 SUFFIXES = (".csv", ".csv.gz", ".parquet")
-WORDS = (
+BENCHMARK_WORDS = (
     f"Write `{STRATEGIC}` for the strategic target, `{NONE}`, the name of a policy or of an asset of the market, or a "
     "path to a .csv or .parquet file."
 )
@@ -87,7 +87,7 @@ def read_benchmark(
         return NamedBenchmark("series", word, _of_line(document, market, word, test_start), word)
     if not word.lower().endswith(SUFFIXES):
         known = (STRATEGIC, NONE, *policies, *market.assets)
-        document.refuse(path, "no benchmark", word, f"{WORDS} {did_you_mean(word, known)}")
+        document.refuse(path, "no benchmark", word, f"{BENCHMARK_WORDS} {did_you_mean(word, known)}")
     return _from_file(document, market, SeriesKeys(file=word), test_start)
 
 
@@ -123,7 +123,7 @@ def _from_file(document: Document, market: Market, keys: SeriesKeys, test_start:
     return NamedBenchmark("series", table.names[column], returns, settings)
 
 
-def _column(document: Document, table: Table, name: str | None) -> int:
+def _column(document: Document, table: WideTable, name: str | None) -> int:
     path = ("benchmark",)
     if name is not None:
         if name not in table.names:
@@ -140,7 +140,7 @@ def _opening(market: Market, test_start: pd.Timestamp) -> int:
     return market.row(test_start - pd.Timedelta(days=1))
 
 
-def _returns(table: Table, column: int, market: Market, opening: int) -> Array:
+def _returns(table: WideTable, column: int, market: Market, opening: int) -> Array:
     """(T,) returns of a column on the market's dates, NaN before it begins.
 
     Raises : DataError for a series that does not have exactly the market's sessions from row `opening` to the last.

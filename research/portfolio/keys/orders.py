@@ -58,7 +58,7 @@ class OrderLimits:
 
 
 NO_LIMITS = OrderLimits(reserve=0.0, adverse_move=0.0)  # cash may be spent to the last cent
-NUMBERS = tuple(f.name for f in fields(OrderLimits) if f.name not in ("weights", "owed"))
+NUMBER_LIMITS = tuple(f.name for f in fields(OrderLimits) if f.name not in ("weights", "owed"))
 
 
 @record
@@ -97,13 +97,13 @@ def read_order_limits(
         with faults:
             limits.append(group_limit(document, name, group, market, splits))
     faults.end()
-    numbers = {name: getattr(keys, name) for name in NUMBERS[1:]}
+    numbers = {name: getattr(keys, name) for name in NUMBER_LIMITS[1:]}
     return OrderLimits(reserve=keys.reserve_bps * BASIS_POINT, weights=tuple(limits), **numbers)
 
 
 def order_settings(document: Document, limits: OrderLimits) -> dict[str, Any]:
     """The settings under `orders`, defaults filled in."""
-    numbers = {name: getattr(limits, name) for name in NUMBERS[1:]}
+    numbers = {name: getattr(limits, name) for name in NUMBER_LIMITS[1:]}
     stated = {name: value for name, value in numbers.items() if value is not None}
     of_weights = {key: document.value("orders", key) for key in ("ranges", "groups") if document.has("orders", key)}
     return {"reserve_bps": round(limits.reserve / BASIS_POINT, 9)} | stated | of_weights

@@ -45,7 +45,7 @@ RULES = LazyClasses(
     }
 )
 PENALTY = TypeAdapter[float](Penalty)
-FUNDS = ("pro_rata", "cash")  # words of `payer`, which else names an asset
+PAYERS = ("pro_rata", "cash")  # words of `payer`, which else names an asset
 NO_SETTINGS: Mapping[str, Any] = MappingProxyType({})
 
 
@@ -87,8 +87,8 @@ def read_policies(
         path = ("policies", name)
         with faults:
             found[name] = policy = read_policy(document, path, strategic, shared)
-            if isinstance(policy, Threshold) and policy.payer not in FUNDS:
-                document.check_line((*path, "payer"), policy.payer, (*FUNDS, *past.assets))
+            if isinstance(policy, Threshold) and policy.payer not in PAYERS:
+                document.check_line((*path, "payer"), policy.payer, (*PAYERS, *past.assets))
             for field in ("allocation", *fields_of_regimes(type(policy))):
                 check_names(document, (*path, field), getattr(policy, field), past)
     faults.end()

@@ -27,7 +27,7 @@ Schema = dict[str, Any]
 OWN = {"pattern": rf":|^({'|'.join(LIBRARIES)})\."}  # a class by its import path, or one of a library: its own settings
 REFERENCE = "#/$defs/{model}"
 IN_YEARS: Schema = {"type": "string", "pattern": f"^{STATED_YEARS.pattern}$"}
-NAMES = {
+SCHEMA_NAMES = {
     Allocation: "allocation",
     Forecast: "forecast",
     Model: "model",
@@ -35,7 +35,7 @@ NAMES = {
     Scores: "scores",
     Signal: "table",
 }
-SHARED = {
+SHARED_SCHEMAS = {
     "periods_per_year",
     "tracking_penalty",
     "horizon",
@@ -91,11 +91,11 @@ def _of_class(key: str, word: str, cls: type, shared: Schema, beside: type | Non
         if name in IN_ROWS_OR_YEARS and counts_rows(cls, name):
             properties[name] = {"anyOf": [properties[name], IN_YEARS]}
     for name, held in held_by_kind(cls).items():
-        one = {"$ref": f"#/$defs/{NAMES.get(held, 'allocation')}"}
+        one = {"$ref": f"#/$defs/{SCHEMA_NAMES.get(held, 'allocation')}"}
         at = name if key == "rule" else NESTED_FIELDS.get(name, name)
-        properties[at] = one if held in NAMES else {"type": "array", "items": one, "minItems": 1}
+        properties[at] = one if held in SCHEMA_NAMES else {"type": "array", "items": one, "minItems": 1}
     for f in fields(cls):
-        if f.name in adapters(cls) and f.name not in SHARED and f.default is MISSING is f.default_factory:
+        if f.name in adapters(cls) and f.name not in SHARED_SCHEMAS and f.default is MISSING is f.default_factory:
             required.append(f.name)
     return {"type": "object", "properties": properties, "required": required, "additionalProperties": False}
 

@@ -34,7 +34,7 @@ def stored_facts(document: Document, keys: MarketKeys) -> dict[str, StoredFact]:
     return {name: read(document, ("market", "facts", name), StoredFact) for name in stated}
 
 
-def lines_of(document: Document, fact: StoredFact) -> dict[str, Instrument]:
+def lines_with_facts(document: Document, fact: StoredFact) -> dict[str, Instrument]:
     """The lines of a file that may have a figure of Alpha Vantage, with their instruments."""
     return {
         name: one for name, one in line_instruments(document).items() if fact.overview is None or one.kind in COMPANIES
@@ -74,7 +74,7 @@ def _ids(document: Document, fact: StoredFact) -> dict[str, str]:
     """The ids of the series of a fact: by asset, or those of a series of all assets by themselves."""
     if fact.series is not None:
         return {name: name for name in fact.names}
-    return {name: f"{one.asset_id}{fact.figure}" for name, one in lines_of(document, fact).items()}
+    return {name: f"{one.asset_id}{fact.figure}" for name, one in lines_with_facts(document, fact).items()}
 
 
 def _rows(document: Document, keys: MarketKeys, path: KeyPath, fact: StoredFact) -> pd.DataFrame:

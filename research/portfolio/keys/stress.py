@@ -20,19 +20,19 @@ from foundation.files import DATA
 from research.market import Market
 from research.portfolio.file.document import Document, read_document
 from research.portfolio.file.faults import Faults
-from research.portfolio.file.kinds import Day, Text, Told, checked, record
+from research.portfolio.file.kinds import Day, Text, Told, checked_by, record
 from research.portfolio.file.settings import names_of, read
 from research.portfolio.file.strict_yaml import dotted
 from research.risk.stress.episodes import Episode
 from research.risk.stress.shocks import LEAST_RETURN, MOST_RETURN, Shock
 
-HOUSE = DATA / "stress.yaml"
+HOUSE_FILE = DATA / "stress.yaml"
 MOST_NAME = 60  # characters of a name: it is the head of a table's row
 Return = Annotated[float, Field(ge=LEAST_RETURN, le=MOST_RETURN, description="A fraction: a fall of 20 % is -0.20.")]
 Moves = Annotated[Mapping[str, Return], Field(min_length=1)]
 Head = Annotated[
     str,
-    checked(
+    checked_by(
         lambda name: "" if name.strip() and len(name) <= MOST_NAME else "no name of an episode or a shock",
         f"Give 1 to {MOST_NAME} characters: it is the head of a table's row.",
     ),
@@ -108,7 +108,7 @@ def read_stress(document: Document, market: Market) -> Stress:
 
 def house_episodes() -> tuple[Episode, ...]:
     """The episodes of the house, in the order of their first days: those of a backtest without a portfolio file."""
-    return _in_order(read(read_document(HOUSE), (), SharedStressKeys).named_episodes())
+    return _in_order(read(read_document(HOUSE_FILE), (), SharedStressKeys).named_episodes())
 
 
 def _in_order(episodes: Mapping[str, Episode]) -> tuple[Episode, ...]:
@@ -118,7 +118,7 @@ def _in_order(episodes: Mapping[str, Episode]) -> tuple[Episode, ...]:
 def _shared(document: Document, file: str | None) -> SharedStressKeys:
     """The episodes and shocks of the house, or of the file that `stress` names, from the folder of the portfolio's."""
     if file is None:
-        return read(read_document(HOUSE), (), SharedStressKeys)
+        return read(read_document(HOUSE_FILE), (), SharedStressKeys)
     where = document.folder / file
     try:
         return read(read_document(where, known=names_of(SharedStressKeys)), (), SharedStressKeys)

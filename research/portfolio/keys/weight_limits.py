@@ -18,7 +18,7 @@ from research.portfolio.file.kinds import Pair, Text, Told, record
 from research.portfolio.file.strict_yaml import KeyPath
 from research.portfolio.holdings.exposures import Part, Split, group_exposures
 
-BY = ("lines", "asset_class", "sector")
+LIMITED_BY = ("lines", "asset_class", "sector")
 Price = Annotated[float, Field(ge=0.0, le=1e3, description="Points of distance that a point outside weighs.")]
 
 
@@ -36,9 +36,9 @@ class GroupKeys:
 
     def __post_init__(self) -> None:
         """Refuse assets that are said in several ways, and in none."""
-        by = [key for key in BY if getattr(self, key) is not None]
+        by = [key for key in LIMITED_BY if getattr(self, key) is not None]
         if len(by) != 1:
-            raise Told(f"says its assets {len(by)} times", f"Give one of {', '.join(BY)}.")
+            raise Told(f"says its assets {len(by)} times", f"Give one of {', '.join(LIMITED_BY)}.")
 
 
 @dataclass(frozen=True)

@@ -10,7 +10,7 @@ from foundation.errors import DataError
 from foundation.tolerances import COUNTED
 from research.risk.series import one_series
 
-COLUMNS = 64  # assets whose variances are found together: no copy of all returns is made
+COLUMNS_AT_ONCE = 64  # assets whose variances are found together: no copy of all returns is made
 
 
 def concentration(weights: ArrayLike) -> float:
@@ -70,8 +70,8 @@ def realised_diversification(weights: ArrayLike, returns: Array) -> float:
     True
     """
     w = one_series(weights, "weights", at_least=1)
-    columns = range(0, len(w), COLUMNS)
-    variances = np.concatenate([np.var(returns[:, i : i + COLUMNS], axis=0, ddof=1) for i in columns])
+    columns = range(0, len(w), COLUMNS_AT_ONCE)
+    variances = np.concatenate([np.var(returns[:, i : i + COLUMNS_AT_ONCE], axis=0, ddof=1) for i in columns])
     return _ratio(w, np.where(w != 0.0, variances, 0.0), float(np.var(returns @ w, ddof=1)))
 
 

@@ -25,7 +25,7 @@ from research.market.market import Past
 from research.risk.simulation.future_laws import WITHIN_A_MONTH, sample
 
 CASH_ROWS = 21  # last ones, whose mean return of cash is that of the sample
-YEAR = 252  # days of the covariance of daily rows
+COVARIANCE_DAYS = 252  # days of the covariance of daily rows
 
 
 def covariance_of(past: Past, window: int, periods_per_year: float) -> Array:
@@ -96,7 +96,7 @@ class ExAnte:
         All of the sample where it is shorter.
         """
         year = self.periods_per_year
-        return min(round(year) if is_daily(year) else max(sample_rows(YEAR, year), 2), len(self.returns))
+        return min(round(year) if is_daily(year) else max(sample_rows(COVARIANCE_DAYS, year), 2), len(self.returns))
 
     # -- ex ante ---------------------------------------------------------------------------------------------------
 

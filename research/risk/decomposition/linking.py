@@ -34,7 +34,7 @@ def linking_factors(returns: ArrayLike, benchmark: ArrayLike) -> Array:
     return ratio / (1.0 + b)
 
 
-def linked(effects: ArrayLike, returns: ArrayLike, benchmark: ArrayLike) -> Array:
+def linked_effects(effects: ArrayLike, returns: ArrayLike, benchmark: ArrayLike) -> Array:
     """(T, ...) effects scaled so that all of them add up to the difference of the compounded returns.
 
     effects   : (T, ...) effects of each period, fraction: their sum is its return less that of the benchmark.
@@ -42,7 +42,7 @@ def linked(effects: ArrayLike, returns: ArrayLike, benchmark: ArrayLike) -> Arra
     benchmark : (T,) simple returns, fraction.
     Raises    : DataError for a loss of everything or more.
 
-    >>> linked([0.05, 0.0], [0.10, 0.25], [0.05, 0.25]).round(6).tolist()
+    >>> linked_effects([0.05, 0.0], [0.10, 0.25], [0.05, 0.25]).round(6).tolist()
     [0.0625, 0.0]
     """
     values = np.asarray(effects, dtype=float)

@@ -22,15 +22,15 @@ from research.risk.simulation.hidden_markov import HiddenMarkov, fit_hidden_mark
 from research.risk.simulation.resampling import StationaryBootstrap, common_rows
 
 BLOCK_PATHS = 500  # paths that are drawn together
-FEWEST_RETURNS = 252  # returns of days and weeks, below which nothing is fitted
-FEWEST_MONTHS = 60  # returns of longer rows: three of them are beyond a VaR at 95 %
+FITTED_RETURNS = 252  # returns of days and weeks, below which nothing is fitted
+FITTED_MONTHS = 60  # returns of longer rows: three of them are beyond a VaR at 95 %
 WITHIN_A_MONTH = ("day", "week")  # rows of which a month has several
 MEAN_BLOCK = 20.0  # days, of the bootstrap: the same as of the intervals of a comparison
 
 
 def fewest_returns(periods_per_year: float) -> int:
     """The least number of returns from which figures of risk and futures are made, of so many rows a year."""
-    return FEWEST_RETURNS if row_name(periods_per_year) in WITHIN_A_MONTH else FEWEST_MONTHS
+    return FITTED_RETURNS if row_name(periods_per_year) in WITHIN_A_MONTH else FITTED_MONTHS
 
 
 def mean_block(periods_per_year: float) -> float:

@@ -9,8 +9,8 @@ from foundation.arrays import Array
 from foundation.compiled import compiled
 from foundation.errors import DataError
 
-STARTS = ((0.97, 0.08), (0.90, 0.15), (0.995, 0.03))  # persistence, and the share of news in it
-MOST_PERSISTENCE = 0.9999  # persistence
+FIT_STARTS = ((0.97, 0.08), (0.90, 0.15), (0.995, 0.03))  # persistence, and the share of news in it
+GARCH_PERSISTENCE = 0.9999  # persistence
 SMOOTH = 1e-5  # gradient of the mean log likelihood at which the search ends
 FLAT = 1e-3  # gradient at which an end without more progress is a maximum too
 
@@ -51,16 +51,16 @@ def fit_garch(shocks: Array, name: str) -> GarchFit:
 
     def loss(free: Array) -> tuple[float, Array]:
         """Minus the mean log likelihood, and its gradient, of unbounded parameters."""
-        persistence, share = MOST_PERSISTENCE * _logistic(free[0]), _logistic(free[1])
+        persistence, share = GARCH_PERSISTENCE * _logistic(free[0]), _logistic(free[1])
         level = math.exp(min(max(free[2], -30.0), 30.0))
         omega, alpha, beta = (1.0 - persistence) * level, persistence * share, persistence * (1.0 - share)
         value, by_omega, by_alpha, by_beta = _loss(scaled, omega, alpha, beta, variance)
-        moved = persistence * (1.0 - persistence / MOST_PERSISTENCE)
+        moved = persistence * (1.0 - persistence / GARCH_PERSISTENCE)
         slope = share * by_alpha + (1.0 - share) * by_beta - level * by_omega
         turned = persistence * share * (1.0 - share) * (by_alpha - by_beta)
         return value / len(scaled), np.array([slope * moved, turned, omega * by_omega]) / len(scaled)
 
-    starts = [np.array([_logit(p / MOST_PERSISTENCE), _logit(s), 0.0]) for p, s in STARTS]
+    starts = [np.array([_logit(p / GARCH_PERSISTENCE), _logit(s), 0.0]) for p, s in FIT_STARTS]
     first = min(starts, key=lambda free: loss(free)[0])
     found = minimize(loss, first, jac=True, method="BFGS", options={"gtol": SMOOTH, "maxiter": 200})
     if not (np.isfinite(found.fun) and float(np.abs(found.jac).max()) < FLAT):
@@ -68,7 +68,7 @@ def fit_garch(shocks: Array, name: str) -> GarchFit:
             f"the GARCH(1,1) of {name} has no maximum of its likelihood over {len(shocks)} days. Leave the asset "
             "out, or take more history."
         )
-    persistence, share = MOST_PERSISTENCE * _logistic(found.x[0]), _logistic(found.x[1])
+    persistence, share = GARCH_PERSISTENCE * _logistic(found.x[0]), _logistic(found.x[1])
     omega = (1.0 - persistence) * math.exp(found.x[2])
     alpha, beta = persistence * share, persistence * (1.0 - share)
     total = float(_loss(scaled, omega, alpha, beta, variance)[0])

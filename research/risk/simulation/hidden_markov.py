@@ -8,12 +8,12 @@ from foundation.dataclasses import dataclass
 from foundation.errors import DataError
 from research.risk.simulation.markov_chain import stationary
 
-ROUNDS = 5_000  # of the EM algorithm, at most
-TRIED = 25  # rounds after which the best of several starts is chosen
-SETTLED = 1e-5  # change of the log likelihood at which it ends
+EM_ROUNDS = 5_000  # of the EM algorithm, at most
+TRIAL_ROUNDS = 25  # rounds after which the best of several starts is chosen
+SETTLED_LIKELIHOOD = 1e-5  # change of the log likelihood at which it ends
 TURBULENT = 0.25  # share of the days that it begins with as the most turbulent
 SMOOTHED = 21  # days, over which it looks for them
-PRIOR = 10.0  # days a state, that count as spent alike in the transitions that it begins with
+PRIOR_DAYS = 10.0  # days a state, that count as spent alike in the transitions that it begins with
 COLLAPSED = 1e-3  # of an asset's deviation, below which a state holds days without movement
 
 
@@ -73,17 +73,17 @@ def fit_hidden_markov(
     tried, failed = [], None
     for one in labels:
         try:
-            tried.append(_maximised(returns, names, *_opening(one, states), TRIED if starts > 1 else ROUNDS))
+            tried.append(_maximised(returns, names, *_opening(one, states), TRIAL_ROUNDS if starts > 1 else EM_ROUNDS))
         except DataError as error:
             failed = failed or error
     if not tried:
         raise failed or DataError("no start of the search was given. Give one at least.")
     best = max(tried, key=lambda one: one.likelihood)
-    found = best if starts == 1 else _maximised(returns, names, best.smoothed, best.transition, ROUNDS)
+    found = best if starts == 1 else _maximised(returns, names, best.smoothed, best.transition, EM_ROUNDS)
     if not found.settled:
         raise DataError(
             f"no {states} regimes are found in {days} returns of {', '.join(names)}: the likelihood still rises after "
-            f"{ROUNDS:,} rounds. Take fewer regimes or more history."
+            f"{EM_ROUNDS:,} rounds. Take fewer regimes or more history."
         )
     order = np.argsort(np.trace(found.covariances / np.outer(spread, spread), axis1=1, axis2=2))
     return HiddenMarkov(
@@ -149,7 +149,7 @@ def _drawn(returns: Array, nearby: Array, states: int, rng: np.random.Generator)
 
 def _opening(labels: Rows, states: int) -> tuple[Array, Array]:
     """(T, k) the labels as probabilities, and (k, k) how they follow each other."""
-    counts = np.full((states, states), PRIOR / states)
+    counts = np.full((states, states), PRIOR_DAYS / states)
     np.add.at(counts, (labels[:-1], labels[1:]), 1.0)
     return np.eye(states)[labels], counts / counts.sum(axis=1, keepdims=True)
 
@@ -165,7 +165,7 @@ def _maximised(returns: Array, names: tuple[str, ...], smoothed: Array, transiti
         likelihood = float(_filter(density, transition, stationary(transition), filtered))
         _smooth(filtered, transition, smoothed, joint)
         transition = joint / joint.sum(axis=1, keepdims=True)
-        if settled := likelihood - before < SETTLED:
+        if settled := likelihood - before < SETTLED_LIKELIHOOD:
             break
     return _Found(means, covariances, transition, filtered, smoothed, likelihood, settled)
 

@@ -10,7 +10,7 @@ from foundation.errors import DataError
 from foundation.tolerances import RETURNS
 
 
-def ledoit_wolf(returns: Array) -> Array:
+def ledoit_wolf_covariance(returns: Array) -> Array:
     """(k, k) covariance (ddof 0) of returns (T, k), shrunk to equal variances by `shrinkage_intensity`."""
     x, sample = _centred(returns)
     return _toward_equal_variances(sample, _ledoit_wolf_intensity(x, sample))

@@ -10,7 +10,7 @@ from foundation.dataclasses import dataclass
 from foundation.errors import ConfigError, DataError
 from research.risk.decomposition.concentration import diversification_ratio
 
-SHARES = (0.0, 0.25, 0.5, 0.75, 1.0)  # of the way to correlations of one
+BREAKDOWN_SHARES = (0.0, 0.25, 0.5, 0.75, 1.0)  # of the way to correlations of one
 QUANTILE95, QUANTILE99 = (1.6448536269514722, 2.3263478740408408)  # of the standard normal, as scipy.special gives them
 
 
@@ -55,7 +55,7 @@ def moved_correlations(covariance: Array, share: float) -> Array:
 
 
 def stressed_risk(
-    weights: Array, covariance: Array, periods_per_year: float, shares: Sequence[float] = SHARES
+    weights: Array, covariance: Array, periods_per_year: float, shares: Sequence[float] = BREAKDOWN_SHARES
 ) -> list[StressedRisk]:
     """The risk of a portfolio with its correlations moved by each share of the way to one.
 

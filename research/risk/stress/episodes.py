@@ -40,7 +40,7 @@ class Episode:
 
 
 @dataclass(frozen=True)
-class Span:
+class CoveredSpan:
     """The part of an episode that a series of closes covers.
 
     base     : row of the close on which its first return is earned.
@@ -54,7 +54,7 @@ class Span:
     coverage: Coverage
 
 
-def span_of(episode: Episode, days: NDArray[np.datetime64]) -> Span:
+def span_of(episode: Episode, days: NDArray[np.datetime64]) -> CoveredSpan:
     """The part of an episode that closes on these days cover.
 
     days : (T,) dates of the closes, increasing.
@@ -66,6 +66,6 @@ def span_of(episode: Episode, days: NDArray[np.datetime64]) -> Span:
     base = int(np.searchsorted(days, first)) - 1
     end = int(np.searchsorted(days, last, side="right")) - 1
     if end - max(base, 0) < FEWEST_RETURNS:
-        return Span(0, 0, "none")
+        return CoveredSpan(0, 0, "none")
     whole = base >= 0 and last - days[-1] < WEEK
-    return Span(max(base, 0), end, "whole" if whole else "part")
+    return CoveredSpan(max(base, 0), end, "whole" if whole else "part")

@@ -12,8 +12,8 @@ from research.market.calendars import DAYS_PER_YEAR, sessions
 from research.market.facts import extended
 from research.market.market import Market
 
-RECENT = 21  # rows: the sessions to come have the median volume of these
-DAILY = 2.0  # days a row, below which every session is one
+RECENT_ROWS = 21  # rows: the sessions to come have the median volume of these
+DAILY_STEP = 2.0  # days a row, below which every session is one
 
 
 def market_after(market: Market, returns: Array, rows: int, periods_per_year: float) -> Market:
@@ -28,7 +28,7 @@ def market_after(market: Market, returns: Array, rows: int, periods_per_year: fl
     Raises           : ConfigError beyond the calendar's reach, and DataError for returns of another number of assets.
 
     Cash earns nothing on the new rows; there are no dividends and no splits; volumes are the medians of the last
-    `RECENT` rows, bars lie at the close, and facts stay as they were last known.
+    `RECENT_ROWS` rows, bars lie at the close, and facts stay as they were last known.
     """
     n = len(market.assets)
     if returns.shape != (n,):
@@ -62,7 +62,7 @@ def market_after(market: Market, returns: Array, rows: int, periods_per_year: fl
 
 def _usual(volumes: Array) -> Array:
     """(n,) median volume of the last rows on which each asset has one, NaN where it has none."""
-    recent = volumes[-RECENT:]
+    recent = volumes[-RECENT_ROWS:]
     known = np.isfinite(recent).any(axis=0)
     usual = np.full(volumes.shape[1], np.nan)
     usual[known] = np.nanmedian(recent[:, known], axis=0)
@@ -74,7 +74,7 @@ def _next_days(market: Market, rows: int, periods_per_year: float) -> NDArray[np
     last, period = market.days[-1], DAYS_PER_YEAR / periods_per_year
     reach = last + np.timedelta64(round(2 * rows * max(period, 1.0)) + 30, "D")
     known = sessions(last + np.timedelta64(1, "D"), reach, market.calendar)
-    if period < DAILY:
+    if period < DAILY_STEP:
         return known[:rows]
     ends = last + np.round(period * np.arange(1, rows + 1)).astype("timedelta64[D]")
     return known[np.searchsorted(known, ends, side="right") - 1]

@@ -25,7 +25,7 @@ import numpy as np
 from foundation.arrays import Array, Numbers, Rows
 from foundation.compiled import inlined, linked
 from foundation.tolerances import TARGET_TOLERANCE
-from research.rules.networks.features import REACH, Scales
+from research.rules.networks.features import ACTION_REACH, Scales
 from research.rules.networks.names import ACTIONS, Action
 
 LEARNED_WORDS: Mapping[Action, str] = {  # what a rule with such an answer has learned, in a word or two
@@ -162,7 +162,7 @@ def _cash(k: int, scales: Scales) -> float:
 
 @inlined
 def _multiple(own: Numbers, i: int) -> float:
-    return REACH ** min(max(np.float64(own[i]), -1.0), 1.0)
+    return ACTION_REACH ** min(max(np.float64(own[i]), -1.0), 1.0)
 
 
 @inlined

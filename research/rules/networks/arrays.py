@@ -8,10 +8,10 @@ from foundation.arrays import Array, Floats, Rows, frozen
 from research.rules.networks.actions import DecodedActions
 from research.rules.networks.equivariant import Equivariant, Lines
 from research.rules.networks.features import FeatureScaling, Scales
-from research.rules.networks.policy_network import Network
+from research.rules.networks.policy_network import PolicyNetwork
 
 NO_NETWORK, POLICY_NETWORK, UNIVERSAL_NETWORK = range(3)  # whose network it is
-ROWS = 8  # of scratch beside a row an asset: more than either network needs
+NETWORK_ROWS = 8  # of scratch beside a row an asset: more than either network needs
 
 
 def _none(*shape: int, kind: type = float) -> Any:
@@ -41,7 +41,9 @@ class NetworkBoxes(NamedTuple):
     whose: int = NO_NETWORK
     width: int = 0
     standard: FeatureScaling = FeatureScaling(_none(0), _none(0))
-    policy: Network = Network(*(_none(0, 0, kind=np.float32), _none(0, kind=np.float32)) * 3, _none(0, kind=np.float32))
+    policy: PolicyNetwork = PolicyNetwork(
+        *(_none(0, 0, kind=np.float32), _none(0, kind=np.float32)) * 3, _none(0, kind=np.float32)
+    )
     scales: Scales = Scales(_none(0, 0), _none(0, 0), _none(0, 0, 0), 1.0)
     action: int = 0
     recent: Array = _none(0, 0)
@@ -71,5 +73,5 @@ class NetworkScratch(NamedTuple):
     def of(cls, n: int, width: int) -> "NetworkScratch":
         """Empty arrays for n assets and a network of this width."""
         lines = n if width else 0
-        wide, narrow = np.empty((ROWS + lines, width)), np.empty((ROWS, width), np.float32)
+        wide, narrow = np.empty((NETWORK_ROWS + lines, width)), np.empty((NETWORK_ROWS, width), np.float32)
         return cls(wide, narrow, np.zeros(1, np.int64), DecodedActions.empty(1, lines))

@@ -6,12 +6,12 @@ import numpy as np
 
 from foundation.arrays import Array, Numbers
 from foundation.compiled import compiled, inlined, linked
-from research.rules.networks.names import SHARED
+from research.rules.networks.names import SHARED_FEATURES
 
 LOOKBACK = 21  # sessions
 CALMEST = 0.01  # of the long-run volatility: all that the logarithm sees of a market that stands still
 FARTHEST = 5.0  # standard deviations: what lies further out looks alike
-REACH = 8.0  # an action makes a box between 1/8 and 8 half-widths wide
+ACTION_REACH = 8.0  # an action makes a box between 1/8 and 8 half-widths wide
 
 
 class Scales(NamedTuple):
@@ -81,7 +81,7 @@ def observe(weights: Array, recent: Array, age: int, scales: Scales, k: int, out
     age     : sessions since the last trade.
     scales  : targets, half-widths and covariances.
     k       : row of `scales` in force.
-    out     : (len(SHARED) + n,) features: those in `SHARED`, then each asset's drift in half-widths.
+    out     : (len(SHARED) + n,) features: those in `SHARED_FEATURES`, then each asset's drift in half-widths.
     """
     observe_holdings(weights, age, scales, k, out)
     total, spread = _moments(recent)
@@ -100,7 +100,7 @@ def observe_holdings(weights: Array, age: float, scales: Scales, k: int, out: Ar
     out     : (len(SHARED) + n,) features.
     """
     squared = widest = buys = sells = 0.0
-    first = len(SHARED)
+    first = len(SHARED_FEATURES)
     for i in range(len(weights)):
         out[first + i] = 0.0
     for i in range(len(weights)):  # along rows, so that no sum waits for another

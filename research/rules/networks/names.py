@@ -2,7 +2,7 @@
 
 from typing import Literal, get_args
 
-SHARED = (
+SHARED_FEATURES = (
     "tracking error",  # ex ante, a year
     "tracking error squared",
     "widest drift",  # of any asset, in half-widths

@@ -139,7 +139,7 @@ def _weights(logs: Array) -> Array:
     return parts / parts.sum(axis=-1, keepdims=True)
 
 
-def raised(library: Inequality, search: Search, cost: Array) -> tuple[float, Array]:
+def raised_bound(library: Inequality, search: Search, cost: Array) -> tuple[float, Array]:
     """The largest least charge that is found, fraction of NAV a year, and the shares (k, shapes) that it has.
 
     cost : (n,) a side, of the assets and of cash, where there is some.

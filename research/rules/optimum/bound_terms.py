@@ -17,7 +17,7 @@ from foundation.tolerances import EIGENVALUE
 MOST_PAIRED = 12  # assets, with cash, up to which each pair is a direction too, and terms are stretched and shifted
 # Largest slopes of a term's value over its cost, less 1: from no ticket to a large one.
 PEAKS = np.geomspace(1e-4, 1e4, 60)
-SMALL = 1e-3  # of the bound to leading order: what a term adds at least
+SMALL_TERM = 1e-3  # of the bound to leading order: what a term adds at least
 
 
 class BoundTerms(NamedTuple):
@@ -72,7 +72,7 @@ def bound_terms(
     squared = _squared(share, apart)
     paid, variance = divided(directions, covariance, cost, squared)
     losses = np.cbrt(tracking_penalty * variance / 8.0) * np.cbrt(1.5 * paid * squared) ** 2  # Janecek and Shreve
-    kept = losses > SMALL * losses.sum()
+    kept = losses > SMALL_TERM * losses.sum()
     directions, share, drift, apart = directions[kept], share[kept], drift[kept], apart[kept]
     paid, variance, squared = paid[kept], variance[kept], squared[kept]
     tickets = divided_tickets(directions, (paid, tracking_penalty * variance, squared), ticket, orders)

@@ -39,7 +39,7 @@ from foundation.errors import ConfigError
 from research.risk.simulation.covariances import taken_apart
 from research.rules.bands import is_fully_invested
 from research.rules.no_trade_region import half_widths
-from research.rules.optimum.problem_checks import checked
+from research.rules.optimum.problem_checks import checked_problem
 from research.rules.optimum.region import Region
 
 if TYPE_CHECKING:
@@ -49,8 +49,8 @@ POINTS = {1: 641, 2: 161}  # of the grid, an asset, by the number of assets
 COARSE = 41  # of the grid that shows how wide the fine one should be
 QUADRATURE_NODES = {1: 31, 2: 7}  # of the quadrature, a source of risk
 FAR, FAR_NODES = 0.6, 21  # closed-form half-widths beyond which a drift of two gaps meets more of a region's kinks
-REACH = 3.0  # standard deviations of one drift that the grid holds beyond the region of holding
-CLOSE = 1e-5  # how far apart, relative to their mean, the brackets of the loss may be
+GRID_REACH = 3.0  # standard deviations of one drift that the grid holds beyond the region of holding
+CLOSE_BRACKETS = 1e-5  # how far apart, relative to their mean, the brackets of the loss may be
 STEPS = 2000  # and how long they may take: some ten, as a rule
 MEMORY = 6  # values that are combined
 ALIKE = 0.98  # correlation, of either sign, beyond which two assets are so much one that the steps may not come to rest
@@ -93,7 +93,7 @@ def optimal_region(
     >>> round(float(region.upper[0][0]), 3), round(1e4 * region.value, 2)
     (0.034, 0.31)
     """
-    target, mean, covariance, cost, volatility = checked(
+    target, mean, covariance, cost, volatility = checked_problem(
         "optimal_region", target, mean, covariance, cost, tracking_penalty, interval, ticket, on_grid=True
     )
     given = _Problem(
@@ -176,7 +176,7 @@ def _wide_axes(problem: _Problem) -> Axes:
     """
     shock = _shock(problem)
     rate = shock**2 / problem.interval / (problem.tracking_penalty * np.diag(problem.covariance))
-    width = 2.0 * (_half_widths(problem) + (12.0 * problem.ticket * rate) ** 0.25) + REACH * shock
+    width = 2.0 * (_half_widths(problem) + (12.0 * problem.ticket * rate) ** 0.25) + GRID_REACH * shock
     return _axes(problem, -width, width, COARSE)
 
 
@@ -194,7 +194,7 @@ def _wider(problem: _Problem, solution: _Solution) -> Axes | None:
 def _fitted_axes(problem: _Problem, solution: _Solution) -> Axes:
     """A fine grid over the region of holding, and the reach of one drift beyond it."""
     lower, upper = _held(problem, solution)
-    margin = REACH * _shock(problem) + np.array([axis[1] - axis[0] for axis in solution.axes])
+    margin = GRID_REACH * _shock(problem) + np.array([axis[1] - axis[0] for axis in solution.axes])
     return _axes(problem, lower - margin, upper + margin, POINTS[len(lower)])
 
 
@@ -356,7 +356,7 @@ def _running_least_of_pairs(values: Array, step: float) -> Array:
 
 
 def _stationary(step: Callable[[Array], Array], values: Array, fix: str) -> tuple[Array, float]:
-    """Values that a step raises by the same amount everywhere, up to `CLOSE`, and that amount.
+    """Values that a step raises by the same amount everywhere, up to `CLOSE_BRACKETS`, and that amount.
 
     fix : advice where there are none. Raises ConfigError.
     """
@@ -367,7 +367,7 @@ def _stationary(step: Callable[[Array], Array], values: Array, fix: str) -> tupl
         image = step(values)
         change = image - values
         least, most = float(change.min()), float(change.max())
-        if most - least <= CLOSE * abs(most + least) / 2.0:
+        if most - least <= CLOSE_BRACKETS * abs(most + least) / 2.0:
             return values, (most + least) / 2.0
         if not np.isfinite(most - least):
             break

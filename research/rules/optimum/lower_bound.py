@@ -69,11 +69,11 @@ from research.rules.optimum.bound_search import (
     library_of,
     mixed_terms,
     plain_shares,
-    raised,
+    raised_bound,
 )
 from research.rules.optimum.bound_terms import MOST_PAIRED, BoundTerms, bound_terms
 from research.rules.optimum.dynamic_programming import optimal_region
-from research.rules.optimum.problem_checks import checked
+from research.rules.optimum.problem_checks import checked_problem
 from research.rules.optimum.region import Region
 
 SLOW = (0.03, 0.1, 0.3)  # of its half-width: what a term drifts at least between two decisions where it is solved
@@ -138,7 +138,7 @@ def lower_bound(
     >>> bool(abs(bound.value / region.value - 1.0) < 1e-4)
     True
     """
-    target, mean, covariance, cost, _ = checked(
+    target, mean, covariance, cost, _ = checked_problem(
         "lower_bound", target, mean, covariance, cost, tracking_penalty, interval, ticket
     )
     if not is_fully_invested(target):  # cash is one more asset, which costs nothing
@@ -164,7 +164,7 @@ def lower_bound(
             starts = WITH_TICKET if terms.ticket.any() else DESCENTS
             least = float(search.ends(mixed_terms(library, shares), starts)[0].min())
         else:
-            least, shares = raised(library, search, cost)
+            least, shares = raised_bound(library, search, cost)
     return LowerBound(max(least, 0.0), terms.directions, terms.paid, terms.variance, losses, terms.width, shares)
 
 

@@ -32,7 +32,7 @@ from research.allocation.constraints.optimum import Aim, optimum, tidy
 from research.allocation.constraints.programme import Objective
 
 TRADED, IMPACT, BORROWED, TAXED = "traded", "impact", "borrowed", "taxed"
-UNIT = 100.0  # trades in per cent, in the cones of impact
+TRADE_UNIT = 100.0  # trades in per cent, in the cones of impact
 SCALE = 100.0  # of the objective: a solver's tolerance is absolute, and utilities are small
 
 
@@ -71,11 +71,11 @@ def best_plan(
     periods, n = gain.shape
     linear = {WEIGHTS: -(gain + curvature @ centre).ravel() / periods}
     linear[TRADED] = np.tile(costs.rate, periods) / (periods * years)
-    parts = [traded(start, periods)]
+    parts = [_traded(start, periods)]
     if costs.impact.any():
         columns = np.flatnonzero(np.tile(costs.impact, periods))
         parts.append(impact(parts[0], columns, costs.exponent))
-        each = np.tile(costs.impact, periods)[columns] / UNIT**costs.exponent
+        each = np.tile(costs.impact, periods)[columns] / TRADE_UNIT**costs.exponent
         linear[IMPACT] = np.append(0.0, each) / (periods * years)
     if costs.holding.some:
         parts.append(borrowed(n, periods))
@@ -91,7 +91,7 @@ def best_plan(
     return np.array([tidy(one, row) for one, row in zip(limits, found.weights.reshape(periods, n), strict=True)])
 
 
-def traded(start: Array, periods: int) -> Part:
+def _traded(start: Array, periods: int) -> Part:
     """(H n,) at least the absolute change of each weight in each period, from `start` (n,)."""
     n = len(start)
     one = np.eye(n * periods)
@@ -104,15 +104,15 @@ def traded(start: Array, periods: int) -> Part:
 
 
 def impact(trades: Part, columns: Rows, exponent: float) -> Part:
-    """One, and the trades of these columns (m,) of the part `traded`, in per cent, to the power of the exponent."""
+    """One, and the trades of these columns (m,) of the part `_traded`, in per cent, to the power of the exponent."""
     m = len(columns)
     of_part, of_trades = np.zeros((3 * m, m + 1)), np.zeros((3 * m, trades.size))
     of_part[0::3, 1:], of_part[1::3, 0] = np.eye(m), 1.0
-    of_trades[np.arange(2, 3 * m, 3), columns] = UNIT
+    of_trades[np.arange(2, 3 * m, 3), columns] = TRADE_UNIT
     least, most = np.append(1.0, np.full(m, -inf)), np.append(1.0, np.full(m, inf))
     return Part(
         IMPACT, m + 1, {}, np.zeros(0), least, most,
-        lambda weights: np.append(1.0, (UNIT * trades.of(weights)[columns]) ** exponent),
+        lambda weights: np.append(1.0, (TRADE_UNIT * trades.of(weights)[columns]) ** exponent),
         cones=((1.0 / exponent, {IMPACT: of_part, TRADED: of_trades}),),
     )  # fmt: skip
 

@@ -11,7 +11,7 @@ from research.rules.bands import is_fully_invested
 from research.rules.no_trade_region import relative_variance
 
 
-def checked(
+def checked_problem(
     who: str,
     target: object,
     mean: object,

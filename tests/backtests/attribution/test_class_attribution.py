@@ -15,7 +15,7 @@ from backtests.evaluation.benchmark import target_returns
 from foundation.errors import ConfigError, DataError, PolicyError
 from research.allocation import FixedWeights
 from research.portfolio import Portfolio
-from research.risk.decomposition.linking import linked
+from research.risk.decomposition.linking import linked_effects
 from research.rules import Never
 
 # Bacon (2008), Practical Portfolio Performance Measurement and Attribution, 2nd edition: UK, Japanese and US equities.
@@ -111,7 +111,7 @@ def test_four_quarters_of_the_textbook_linked_by_carino() -> None:
     r, b = (WEIGHTS * RETURNS).sum(axis=1), (BENCHMARK * INDICES).sum(axis=1)
     assert found.allocation.sum(axis=1) == pytest.approx([-0.012, -0.005, 0.035, -0.010], abs=1e-12)
     top_down = found.selection + found.interaction  # which the book adds up
-    allocation, selection = (linked(effect, r, b).sum(axis=0) for effect in (found.allocation, top_down))
+    allocation, selection = (linked_effects(effect, r, b).sum(axis=0) for effect in (found.allocation, top_down))
     assert allocation == pytest.approx([0.0165, -0.0060, 0.0015], abs=6e-5)
     assert selection == pytest.approx([0.0804, 0.0018, 0.0385], abs=6e-5)
     assert (allocation.sum(), selection.sum()) == (pytest.approx(0.0120, abs=6e-5), pytest.approx(0.1207, abs=6e-5))

@@ -48,7 +48,7 @@ def test_each_line_ends_where_its_gains_and_trades_lead(played: Backtest) -> Non
 @pytest.mark.parametrize("days", [1, 7, 19])
 def test_days_followed_in_parts_give_the_figures(played: Backtest, days: int, monkeypatch: pytest.MonkeyPatch) -> None:
     whole = played.reconcile()
-    monkeypatch.setattr(reconciliation, "AT_ONCE", days * len(played.market.assets))
+    monkeypatch.setattr(reconciliation, "AMOUNTS_AT_ONCE", days * len(played.market.assets))
     parts = played.reconcile()
     assert parts.daily.equals(whole.daily)
     assert parts.by_line.drop(columns="traded").equals(whole.by_line.drop(columns="traded"))

@@ -13,7 +13,7 @@ import pytest
 from backtests.comparison.comparison import Comparison, backtest_warnings, compare
 from backtests.comparison.fitting.candidates import backtest_candidate, fit
 from backtests.comparison.recommendation import PricedAnswer
-from backtests.comparison.verdict import Told, Verdict, orders_words, verdict_of
+from backtests.comparison.verdict import Verdict, VerdictInputs, orders_words, verdict_of
 from backtests.sheets.sections.first_screen import first_screen
 from desk.commands.report import trades_of
 from foundation.errors import ConfigError, PolicyError
@@ -177,7 +177,7 @@ def test_what_is_done_now_is_kept_and_the_best_other_named(few: Comparison) -> N
 
 
 def told(more: Comparison, **changed: Any) -> Verdict:
-    return verdict_of(Told(more, replace(more.recommendation, **changed), more.evidence))
+    return verdict_of(VerdictInputs(more, replace(more.recommendation, **changed), more.evidence))
 
 
 def test_a_kept_policy_says_when_nothing_is_worth_the_time_and_what_a_wrong_choice_costs(more: Comparison) -> None:

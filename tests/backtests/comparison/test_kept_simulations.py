@@ -34,7 +34,7 @@ class Own(Threshold):
 
 @pytest.fixture
 def folder(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
-    monkeypatch.setattr(kept_simulations, "FOLDER", tmp_path)
+    monkeypatch.setattr(kept_simulations, "SIMULATIONS_FOLDER", tmp_path)
     monkeypatch.setattr(module, "TESTS", 3)
     return tmp_path
 
@@ -146,7 +146,7 @@ def test_a_damaged_file_is_played_anew_and_replaced(asked: list[str], folder: Pa
 
 def test_a_folder_not_writable_is_no_error(asked: list[str], folder: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     (folder / "file").write_text("")
-    monkeypatch.setattr(kept_simulations, "FOLDER", folder / "file")
+    monkeypatch.setattr(kept_simulations, "SIMULATIONS_FOLDER", folder / "file")
     assert np.array_equal(simulated(real()).cost, simulated(real()).cost)
     assert asked == ["rule", "rule"]
 

@@ -7,7 +7,7 @@ import pandas as pd
 import pytest
 
 from backtests.comparison import Comparison, compare
-from backtests.evaluation.comparator import RELATIVE
+from backtests.evaluation.comparator import RELATIVE_METRICS
 from backtests.evaluation.policy_risk import PolicyRisk
 from research.portfolio import load_portfolio
 from research.portfolio.keys.benchmark import NamedBenchmark
@@ -34,7 +34,7 @@ def test_all_other_figures_are_equal_to_the_bit(made) -> None:
         for name in NAMES:
             own, other = base.scores[name], found.scores[name]
             assert np.array_equal(own.losses, other.losses)
-            for key in {*own.values, *other.values} - set(RELATIVE):
+            for key in {*own.values, *other.values} - set(RELATIVE_METRICS):
                 assert own[key] == other[key], key
         assert found.evidence.summary().equals(base.evidence.summary())
         assert repr(found.recommendation) == repr(base.recommendation)
@@ -73,7 +73,7 @@ def test_a_policy_against_itself_has_a_beta_of_one_and_no_information_ratio() ->
 def test_without_a_benchmark_every_relative_figure_says_why(made) -> None:
     found = made["none"]
     for name in NAMES:
-        for key in RELATIVE:
+        for key in RELATIVE_METRICS:
             assert found.scores[name].undefined[key] == "the portfolio file says `benchmark: none`."
     for one in found.risk.values():
         assert "benchmark: none" in one.undefined["beta"]
@@ -83,5 +83,5 @@ def test_a_series_that_is_not_of_the_test_cannot_be_used() -> None:
     portfolio = load_portfolio(FILE)
     short = replace(portfolio, benchmark=NamedBenchmark("series", "x", np.full(len(portfolio.market.dates), np.nan)))
     found = compare(short, only=["never"], draws=100, reference="never").scores["never"]
-    assert set(RELATIVE) <= set(found.undefined)
+    assert set(RELATIVE_METRICS) <= set(found.undefined)
     assert pd.notna(found["sharpe"])

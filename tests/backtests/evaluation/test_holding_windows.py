@@ -5,7 +5,7 @@ import pandas as pd
 import pytest
 
 from backtests.engine import Backtest, backtest
-from backtests.evaluation.holding_windows import HoldingWindows, holding_windows, month_ends
+from backtests.evaluation.holding_windows import HoldingWindows, holding_windows, last_month_closes
 from research.accounting import Costs
 from research.allocation import FixedWeights
 from research.market import load_market
@@ -68,11 +68,11 @@ def test_less_than_a_year_has_no_window() -> None:
 
 def test_month_ends_wait_for_the_last_weekday() -> None:
     days = pd.bdate_range("2021-01-28", "2021-03-30")
-    assert days[month_ends(days)].strftime("%m-%d").tolist() == ["01-29", "02-26"]
+    assert days[last_month_closes(days)].strftime("%m-%d").tolist() == ["01-29", "02-26"]
     days = pd.bdate_range("2021-01-28", "2021-03-31")
-    assert days[month_ends(days)].strftime("%m-%d").tolist() == ["01-29", "02-26", "03-31"]
-    assert not len(month_ends(pd.bdate_range("2021-03-02", "2021-03-10")))
+    assert days[last_month_closes(days)].strftime("%m-%d").tolist() == ["01-29", "02-26", "03-31"]
+    assert not len(last_month_closes(pd.bdate_range("2021-03-02", "2021-03-10")))
 
 
 def test_a_month_without_a_close_has_that_of_the_month_before() -> None:
-    assert month_ends(pd.DatetimeIndex(["2021-01-29", "2021-03-31", "2021-04-30"])).tolist() == [0, 0, 1, 2]
+    assert last_month_closes(pd.DatetimeIndex(["2021-01-29", "2021-03-31", "2021-04-30"])).tolist() == [0, 0, 1, 2]

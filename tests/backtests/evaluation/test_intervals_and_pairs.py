@@ -15,8 +15,8 @@ from backtests.evaluation.metrics import METRICS, PREDICTIVE
 from backtests.inference.block_draws import Resampling, drawn_means
 from backtests.inference.estimates import Estimate, NotAvailable
 from backtests.inference.evidence import Evidence, PairedSeries, paired_evidence
-from backtests.inference.intervals import DRIFTING, METHODS, interval_records
-from backtests.inference.pair_words import detectable, superior, without_interval
+from backtests.inference.intervals import DRIFTING, FOUND_BY, interval_records
+from backtests.inference.pair_words import detectable_words, superior, without_interval
 from backtests.inference.pairs import METHODS as PAIRED
 from backtests.inference.pairs import any_loses_less
 from backtests.inference.risk_inference import predicted_cvar, predicted_drawdown, risk_difference, risk_with_error
@@ -46,7 +46,7 @@ def paired(market: Market) -> PairedBacktests:
 
 def test_every_metric_has_an_interval_or_says_why_not(paired: PairedBacktests) -> None:
     shown = [metric for metrics in metric_groups(paired.benchmark).values() for metric in metrics]
-    assert {metric.key for metric in shown if metric.interval} == set(METHODS) == set(paired.intervals)
+    assert {metric.key for metric in shown if metric.interval} == set(FOUND_BY) == set(paired.intervals)
     for metric in shown:
         if metric.interval:
             for name, each in paired.intervals[metric.key].items():
@@ -208,15 +208,15 @@ def test_equal_losses_are_seldom_called_better_and_a_planted_one_is_found() -> N
 
 
 def test_the_sentence_names_the_pair_its_days_and_both_limits(paired: PairedBacktests) -> None:
-    said, pair = detectable(paired.pairs, "band", 252.0), paired.pairs["band"]
+    said, pair = detectable_words(paired.pairs, "band", 252.0), paired.pairs["band"]
     assert said.startswith(f"With {paired.evidence.days:,} days, a true difference between band and monthly of less")
     for key in ("growth", "sharpe"):
         value = pair.detectable[key]
         assert isinstance(value, float)
         assert METRICS[key].difference.text(value) in said
     closest = min(paired.pairs.values(), key=lambda each: each.detectable["growth"]).policy
-    assert f"between {closest} and monthly" in detectable(paired.pairs, None, 252.0)
-    assert detectable({}, None, 252.0) == ""
+    assert f"between {closest} and monthly" in detectable_words(paired.pairs, None, 252.0)
+    assert detectable_words({}, None, 252.0) == ""
     tested = paired.superior_ability["growth"]
     assert f"p {tested.p:.3f}" in superior(paired.superior_ability, "monthly")
 
@@ -249,6 +249,6 @@ def test_what_is_not_available_is_said_with_its_reason(market: Market, paired: P
     assert "250 are needed" in found.pairs["Never"].record()["not_available"]["volatility"]
     same = compare({"one": paired.backtests["band"], "two": paired.backtests["band"]}, draws=DRAWS)
     assert same.pairs["two"].correlation == 1.0
-    assert "both have the same returns" in detectable(same.pairs, None, 252.0)
+    assert "both have the same returns" in detectable_words(same.pairs, None, 252.0)
     assert superior(same.superior_ability, "one") == "Hansen's SPA: no policy differs from one."
     assert replace(same.evidence, reference="two").differences("sharpe")["one"].p == 1.0

@@ -10,7 +10,7 @@ from backtests.engine import backtest
 from backtests.evaluation.benchmark import Benchmark
 from backtests.evaluation.metrics import METRICS, Measured
 from backtests.inference.estimates import Estimate, NotAvailable
-from backtests.inference.intervals import SLOW, slow_figures
+from backtests.inference.intervals import SLOW_METRICS, slow_figures
 from backtests.inference.slow_waves import WAVES, wave_error
 from research.accounting import Costs
 from research.allocation import FixedWeights
@@ -29,7 +29,7 @@ def measured(rule: Rule) -> Measured:
 def test_values_are_those_of_the_registry() -> None:
     one = measured(Calendar(HELD, "month"))
     found = slow_figures(one, limited=True, level=0.95)
-    for metric in SLOW:
+    for metric in SLOW_METRICS:
         each, of = found[metric], METRICS[metric].of
         assert isinstance(each, Estimate)
         assert of is not None
@@ -48,7 +48,7 @@ def test_the_interval_of_tracking_error_is_the_root_of_that_of_its_square() -> N
 
 def test_tracking_of_what_has_not_shown_its_limit_is_known_from_below_only() -> None:
     found = slow_figures(measured(Calendar(HELD, "quarter")), limited=False, level=0.95)
-    for metric in SLOW:
+    for metric in SLOW_METRICS:
         each = found[metric]
         assert isinstance(each, Estimate)
         assert math.isinf(each.upper) == metric.startswith("tracking_error")

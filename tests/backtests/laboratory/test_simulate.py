@@ -103,7 +103,7 @@ def test_figures_do_not_depend_on_workers_or_blocks(monkeypatch):
     names, laboratory = ("cost", "tracking", "turnover", "events", "deviation"), small()
     one = play(laboratory, RULES["edge"])
     for block, workers in ((8, 2), (3, 1), (3, 3), (64, 2)):
-        monkeypatch.setattr(module, "BLOCK", block)
+        monkeypatch.setattr(module, "DRAWN_TOGETHER", block)
         other = play(laboratory, RULES["edge"], workers)
         for name in names:
             np.testing.assert_array_equal(getattr(one, name), getattr(other, name))

@@ -28,7 +28,7 @@ from backtests.laboratory.study import (
     scaling_laws,
     setting_words,
     study,
-    tune,
+    tune_families,
     untuned,
 )
 from backtests.sheets.pages.laboratory import laboratory_html, laboratory_pictures, laboratory_text
@@ -133,7 +133,7 @@ def test_gaps_are_paired_and_their_ratio_has_the_error_of_leaving_one_path_out()
 
 
 def test_tuning_takes_the_lowest_of_each_family_and_counts_what_it_tried() -> None:
-    found, tried = tune(BASE_CASE, 20, seed=2), families(BASE_CASE)
+    found, tried = tune_families(BASE_CASE, 20, seed=2), families(BASE_CASE)
     assert found.trials == sum(len(family.settings) for family in tried.values())
     laboratory = BASE_CASE.laboratory(20, 2)
     for name in ("band to edge", "best point"):

@@ -5,7 +5,7 @@ from dataclasses import replace
 from backtests.evaluation.backtest_figures import HEADLINE_FIGURES
 from backtests.runs.batch_changes import Changes, Moved, changes_between
 from backtests.sheets.pages.batch import batch_html, changes_lines
-from desk.commands.batch.run import Outcome, table_of
+from desk.commands.batch.run import Outcome, table_of_outcomes
 
 
 def row(
@@ -19,7 +19,7 @@ def row(
 
 
 def between(before: list[Outcome], after: list[Outcome]) -> Changes:
-    return changes_between(table_of(before), table_of(after), HEADLINE_FIGURES)
+    return changes_between(table_of_outcomes(before), table_of_outcomes(after), HEADLINE_FIGURES)
 
 
 def test_a_changed_recommendation_is_named_with_both() -> None:
@@ -69,8 +69,8 @@ def test_failures_and_other_notebooks_are_compared_with_nothing() -> None:
 
 
 def test_the_page_marks_what_changed() -> None:
-    table = table_of([row("a", growth=0.5), row("b", policy="never"), row("c")])
-    changes = changes_between(table_of([row("a"), row("b")]), table, HEADLINE_FIGURES)
+    table = table_of_outcomes([row("a", growth=0.5), row("b", policy="never"), row("c")])
+    changes = changes_between(table_of_outcomes([row("a"), row("b")]), table, HEADLINE_FIGURES)
     page = batch_html("nightly", "compare_policies", table, changes)
     assert "<b>was 5.00</b>" in page
     assert "never<b>was tuned</b>" in page

@@ -60,7 +60,7 @@ def impatient(monkeypatch: pytest.MonkeyPatch) -> None:
 
 def test_a_cluster_is_used_by_tls_with_the_certificates_of_dasks_settings(ours: dict[str, Any], address: str) -> None:
     assert address.startswith("tls://127.0.0.1:")
-    with dask.config.set(ours), tasks.cluster(address) as client:
+    with dask.config.set(ours), tasks.cluster_at(address) as client:
         assert client.submit(sum, [1, 2]).result() == 3
 
 
@@ -69,7 +69,7 @@ def test_without_a_certificate_the_fix_is_named(address: str) -> None:
         pytest.raises(
             ConfigError, match=rf"there is no certificate for {address}: no cluster of yours .* copy its file"
         ),
-        tasks.cluster(address),
+        tasks.cluster_at(address),
     ):
         pass
 
@@ -78,7 +78,7 @@ def test_who_holds_another_key_or_none_is_not_let_in(address: str, tmp_path: Pat
     plain = address.replace("tls:", "tcp:")
     for given, settings in ((address, made_at(tmp_path / "theirs")), (plain, {})):
         refused = pytest.raises(ConfigError, match=r"there is no cluster at .*SSH tunnel or TLS")
-        with dask.config.set(settings), refused, tasks.cluster(given):
+        with dask.config.set(settings), refused, tasks.cluster_at(given):
             pass
 
 
@@ -108,7 +108,7 @@ def test_a_cluster_on_this_machine_lets_in_who_can_read_its_file_and_nobody_else
     ):  # fmt: skip
         address, file = cluster.scheduler_address, place / f"{port}.pem"
         assert (stat.S_IMODE(file.stat().st_mode), stat.S_IMODE(place.stat().st_mode)) == (0o600, 0o700)
-        with tasks.cluster(address) as client:
+        with tasks.cluster_at(address) as client:
             assert client.submit(sum, [1, 2]).result() == 3
         (worker,) = cluster.scheduler.workers
         for there in (address, worker):
@@ -122,10 +122,10 @@ def test_a_cluster_on_this_machine_lets_in_who_can_read_its_file_and_nobody_else
             with socket.create_connection(to) as plain, refused:
                 without_key.wrap_socket(plain).recv(1)
         file.chmod(0o640)
-        with pytest.raises(ConfigError, match=r"is not yours alone to read and change"), tasks.cluster(address):
+        with pytest.raises(ConfigError, match=r"is not yours alone to read and change"), tasks.cluster_at(address):
             pass
         monkeypatch.setattr(cluster_access, "PLACES", (tmp_path / "of another user",))
-        with pytest.raises(ConfigError, match="there is no certificate for tls://127"), tasks.cluster(address):
+        with pytest.raises(ConfigError, match="there is no certificate for tls://127"), tasks.cluster_at(address):
             pass
     assert list(place.iterdir()) == []
 
@@ -149,7 +149,7 @@ def test_a_folder_in_which_others_may_write_holds_no_key(place: Path) -> None:
 
 
 def test_how_to_start_a_cluster_names_this_machine_alone() -> None:
-    with pytest.raises(ConfigError) as refused, tasks.connected(f"tcp://127.0.0.1:{free_port()}"):
+    with pytest.raises(ConfigError) as refused, tasks.cluster_client(f"tcp://127.0.0.1:{free_port()}"):
         pass
     assert "rebalance research cluster" in str(refused.value)
     assert "Without options it is open to you on this machine only" in str(refused.value)
@@ -159,6 +159,6 @@ def test_a_cluster_without_workers_is_said() -> None:
     with (
         LocalCluster(n_workers=0, protocol="tcp", host="127.0.0.1", dashboard_address=None) as empty,
         pytest.raises(ConfigError, match=r"has no workers. Start some: rebalance research cluster tcp://127.0.0.1"),
-        tasks.connected(empty.scheduler_address),
+        tasks.cluster_client(empty.scheduler_address),
     ):
         pass

@@ -9,7 +9,7 @@ from backtests.runs.file_defaults import (
     limited_policies,
     month_before_test,
     ready_policy,
-    rule_of,
+    rule_kind_of,
     schedules_of,
     start_dates,
     stated_views,
@@ -56,7 +56,7 @@ def test_numbers_of_start_dates_out_of_range_are_refused(starts: int, apart: int
 def test_rules_that_a_file_lacks_are_added_and_said(file: str) -> None:
     before = load_portfolio(file)
     portfolio, names, words = with_rules(before, CANDIDATES)
-    assert [rule_of(portfolio, name) for name in names] == list(CANDIDATES)
+    assert [rule_kind_of(portfolio, name) for name in names] == list(CANDIDATES)
     lacking = [kind for kind, name in zip(CANDIDATES, names, strict=True) if name not in before.policies]
     assert all(kind in words for kind in lacking)
     assert bool(words) == bool(lacking) == (file != "data/portfolios/global_multi_asset.yaml")

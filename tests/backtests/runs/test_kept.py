@@ -53,7 +53,7 @@ def unpicklable(of: object) -> object:
 
 @pytest.fixture(autouse=True)
 def folder(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
-    monkeypatch.setattr(module, "KIND", str(tmp_path / "results"))
+    monkeypatch.setattr(module, "RESULTS_KIND", str(tmp_path / "results"))
     CALLS.clear()
     return tmp_path / "results"
 

@@ -17,7 +17,7 @@ import nbformat
 import pytest
 from click.testing import CliRunner, Result
 
-from backtests.runs.notebook import DeadKernel, cache_folder, execute
+from backtests.runs.notebook import DeadKernel, cache_folder, execute_notebook
 from backtests.runs.parameters import (
     check_given,
     check_parameters,
@@ -66,7 +66,7 @@ def test_a_notebook_of_unclear_form_is_refused(
     tmp_path: Path, cells: tuple[tuple[str, str], ...], message: str
 ) -> None:
     with pytest.raises(ConfigError, match=re.escape(message)):
-        execute(notebook(tmp_path, *cells), tmp_path / "out.ipynb", {})
+        execute_notebook(notebook(tmp_path, *cells), tmp_path / "out.ipynb", {})
     assert not (tmp_path / "out.ipynb").exists()
 
 
@@ -86,7 +86,7 @@ def test_an_unknown_parameter_is_refused_before_a_kernel(
 ) -> None:
     with_lags = (PARAMETERS[0], f"{PARAMETERS[1]}\nlags: list[int] = [0, 1]")
     with pytest.raises(ConfigError, match=re.escape(message)):
-        execute(notebook(tmp_path, with_lags), tmp_path / "out.ipynb", given)  # type: ignore[arg-type]
+        execute_notebook(notebook(tmp_path, with_lags), tmp_path / "out.ipynb", given)  # type: ignore[arg-type]
     assert not (tmp_path / "out.ipynb").exists()
 
 
@@ -195,7 +195,7 @@ def test_caches_are_the_users_where_the_workbench_is_only_read(tmp_path: Path, m
 def test_a_notebook_runs_with_its_parameters_and_the_same_run_gives_the_same_bytes(tmp_path: Path) -> None:
     path = notebook(tmp_path, PARAMETERS, ("", "print(steps * 2, name)"))
     for out in ("one.ipynb", "two.ipynb"):
-        execute(path, tmp_path / out, {"steps": 21})
+        execute_notebook(path, tmp_path / out, {"steps": 21})
     assert (tmp_path / "one.ipynb").read_bytes() == (tmp_path / "two.ipynb").read_bytes()
     outputs = json.loads((tmp_path / "one.ipynb").read_text())["cells"][-1]["outputs"]
     assert outputs[0]["text"] in ("42 x\n", ["42 x\n"])
@@ -205,7 +205,7 @@ def test_a_failing_cell_is_said_in_a_sentence_and_trust_is_of_its_kernel_alone(t
     cell = f"import os\nraise ValueError('band is -1, trust is ' + os.environ[{TRUST!r}])"
     path = notebook(tmp_path, PARAMETERS, ("", cell))
     with pytest.raises(DataError, match=r"story\.ipynb failed in cell 2: ValueError: band is -1, trust is 1"):
-        execute(path, tmp_path / "out.ipynb", {}, trust_code=True)
+        execute_notebook(path, tmp_path / "out.ipynb", {}, trust_code=True)
     assert TRUST not in os.environ
 
 
@@ -214,7 +214,7 @@ def test_an_error_in_a_file_of_the_user_is_said_with_its_line(tmp_path: Path) ->
     path = notebook(tmp_path, PARAMETERS, ("", "import sys; sys.path.insert(0, '.'); import own; own.decide(1)"))
     said = r"AttributeError: 'int' object has no attribute 'wieghts' \(.*own\.py, line 2\)$"
     with pytest.raises(DataError, match=said):
-        execute(path, tmp_path / "out.ipynb", {})
+        execute_notebook(path, tmp_path / "out.ipynb", {})
 
 
 def test_a_killed_kernel_ends_the_run(tmp_path: Path) -> None:
@@ -231,7 +231,7 @@ def test_a_killed_kernel_ends_the_run(tmp_path: Path) -> None:
     thread = threading.Thread(target=kill)
     thread.start()
     with pytest.raises(DeadKernel, match=r"the kernel that ran story\.ipynb died"):
-        execute(path, tmp_path / "out.ipynb", {})
+        execute_notebook(path, tmp_path / "out.ipynb", {})
     thread.join()
 
 
@@ -256,7 +256,7 @@ def test_an_interrupted_run_tells_nothing_of_the_cell_it_left(tmp_path: Path, ca
     thread.start()
     try:
         with pytest.raises(KeyboardInterrupt):
-            execute(path, tmp_path / "out.ipynb", {})
+            execute_notebook(path, tmp_path / "out.ipynb", {})
     finally:
         signal.signal(signal.SIGINT, before)
     thread.join()

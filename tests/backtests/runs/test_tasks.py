@@ -22,7 +22,7 @@ HERE: dict[str, Any] = {"protocol": "tcp", "host": "127.0.0.1", "dashboard_addre
 def on_cluster(function: Callable[[Any], Any], given: Iterable[Any], workers: int) -> Iterator[tuple[Any, Any]]:
     with (
         LocalCluster(n_workers=workers, threads_per_worker=1, processes=False, **HERE) as here,
-        tasks.cluster(here.scheduler_address) as client,
+        tasks.cluster_at(here.scheduler_address) as client,
     ):
         yield from tasks.on_client(client, function, tasks=given)
 
@@ -129,7 +129,7 @@ def test_a_result_lost_with_the_last_worker_is_not_waited_for_without_end(monkey
     held: list[Any] = []
     with (
         LocalCluster(n_workers=1, threads_per_worker=1, processes=False, **HERE) as here,
-        tasks.connected(here.scheduler_address) as client,
+        tasks.cluster_client(here.scheduler_address) as client,
     ):
 
         def submit(task: int) -> Any:
@@ -173,7 +173,7 @@ def test_a_task_that_raises_is_not_repeated_on_a_cluster(tmp_path: Path) -> None
     *((address, "without TLS") for address in ("tcp://10.0.0.1:8786", "tcp://another.example:8786")),
 ])  # fmt: skip
 def test_addresses_that_are_none_or_not_safe_are_refused_before_anything_is_sent(address: str, said: str) -> None:
-    with pytest.raises(ConfigError, match=said), tasks.connected(address):
+    with pytest.raises(ConfigError, match=said), tasks.cluster_client(address):
         pass
 
 
@@ -182,6 +182,6 @@ def test_what_answers_and_is_no_scheduler_is_no_cluster(monkeypatch: pytest.Monk
     with ThreadingHTTPServer(("127.0.0.1", 0), BaseHTTPRequestHandler) as stranger:
         threading.Thread(target=stranger.serve_forever, daemon=True).start()
         address = f"tcp://127.0.0.1:{stranger.server_port}"
-        with pytest.raises(ConfigError, match=f"there is no cluster at '{address}'"), tasks.connected(address):
+        with pytest.raises(ConfigError, match=f"there is no cluster at '{address}'"), tasks.cluster_client(address):
             pass
         stranger.shutdown()

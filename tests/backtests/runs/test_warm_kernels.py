@@ -13,7 +13,7 @@ import pytest
 
 from backtests.runs import warm_kernels
 from backtests.runs import warm_process as module
-from backtests.runs.notebook import execute
+from backtests.runs.notebook import execute_notebook
 from backtests.runs.warm_kernels import imported
 from backtests.runs.warm_process import WarmProcess
 from foundation.machine import forks_safely
@@ -43,12 +43,12 @@ _ = atexit.register(place.with_suffix(".end").touch)
 TWICE = """
 import os, sys
 from pathlib import Path
-from backtests.runs.notebook import execute
+from backtests.runs.notebook import execute_notebook
 
 folder = Path(sys.argv[1])
 for turn in ("first", "second", "third"):
     os.environ |= {"NAME": turn, "ABOUT": str(folder / turn)}
-    execute(folder / "story.ipynb", folder / f"{turn}.ipynb", {"steps": 7})
+    execute_notebook(folder / "story.ipynb", folder / f"{turn}.ipynb", {"steps": 7})
 """
 WAITING = """
 import os, time
@@ -119,7 +119,7 @@ def test_a_kernel_is_started_where_none_can_be_forked(tmp_path: Path, monkeypatc
     gone._process.kill()
     monkeypatch.setattr("backtests.runs.notebook._BEGUN", iter([1, 1]))
     monkeypatch.setattr(warm_kernels, "warm_process", lambda notebook: gone)
-    execute(tmp_path / "story.ipynb", tmp_path / "out.ipynb", {"steps": 7})
+    execute_notebook(tmp_path / "story.ipynb", tmp_path / "out.ipynb", {"steps": 7})
     assert '"42 [' in (tmp_path / "out.ipynb").read_text()
 
 

@@ -19,7 +19,7 @@ from backtests.sheets.pages.risk_sheet import write_risk_sheet
 from backtests.sheets.pages.sweep import sweep_sheet
 from backtests.today.holdings_risk import holdings_risk
 from backtests.today.plan import LifeOfPlan
-from desk.commands.batch.run import Outcome, table_of
+from desk.commands.batch.run import Outcome, table_of_outcomes
 from foundation.paper.svg import DARK, LIGHT
 from research.portfolio import Portfolio
 from research.rules import Never
@@ -38,7 +38,7 @@ def batch() -> str:
         )
         for status in ("made", "failed")
     ]  # fmt: skip
-    return batch_html("nightly", "compare_policies", table_of(rows))
+    return batch_html("nightly", "compare_policies", table_of_outcomes(rows))
 
 
 @pytest.fixture(scope="module")

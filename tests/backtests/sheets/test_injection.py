@@ -34,7 +34,7 @@ from backtests.sheets.pages.risk_sheet import write_risk_sheet
 from backtests.sheets.pages.sweep import sweep_cell, sweep_sheet
 from backtests.today.holdings_risk import holdings_risk
 from backtests.today.plan import LifeOfPlan
-from desk.commands.batch.run import Outcome, table_of
+from desk.commands.batch.run import Outcome, table_of_outcomes
 from desk.commands.report import trades_of
 from research.allocation import FixedWeights, target_path
 from research.learning import Training
@@ -248,7 +248,7 @@ def test_the_page_of_a_batch_does_nothing(server: tuple[str, list[str]], tmp_pat
         ]  # fmt: skip
         runs = [(row.portfolio, row.parameters) for row in rows]
         changes = Changes(2, {runs[0]: (payloads[4], payloads[5])}, {}, runs[1:3], [(payloads[6], (payloads[7],))])
-        page = batch_html(payloads[0], payloads[1], table_of(rows), changes)
+        page = batch_html(payloads[0], payloads[1], table_of_outcomes(rows), changes)
         (pages if kind == "hostile" else like)["batch"] = re.sub(r"<script>.*?</script>", "", page, flags=re.DOTALL)
     check_harmless(pages, like, {"batch": PAYLOADS[3]}, server, tmp_path)
 

@@ -14,11 +14,11 @@ from backtests.comparison import Comparison, compare
 from backtests.evaluation.metrics import METRIC_GROUPS
 from backtests.inference.pairs import METHODS
 from backtests.runs.folder import Run
-from backtests.sheets.pages.tearsheet import SCHEMA, pictures, sheet_numbers, whole_sheet
+from backtests.sheets.pages.tearsheet import TEARSHEET_SCHEMA, pictures, sheet_numbers, whole_sheet
 from desk.commands.report import trades_of
 from research.portfolio import load_portfolio
 
-FILE = Path(__file__).parents[3] / "docs" / "schemas" / f"tearsheet-{SCHEMA}.json"
+FILE = Path(__file__).parents[3] / "docs" / "schemas" / f"tearsheet-{TEARSHEET_SCHEMA}.json"
 ORIGIN = Run("report", "made", "2022-12-29", {}, "4105457f5e4366f4" * 4, "c0de")
 
 
@@ -48,7 +48,7 @@ def faults(schema: dict[str, Any], found: object) -> list[str]:
 
 def test_the_schema_is_one_and_says_its_version(schema: dict[str, Any]) -> None:
     Draft202012Validator.check_schema(schema)
-    assert schema["properties"]["schema"] == {"description": "version of this description", "const": SCHEMA}
+    assert schema["properties"]["schema"] == {"description": "version of this description", "const": TEARSHEET_SCHEMA}
     assert schema["$id"] == FILE.name
 
 
@@ -95,7 +95,7 @@ def dated(found: dict[str, Any]) -> None:
 
 
 def older(found: dict[str, Any]) -> None:
-    found["schema"] = SCHEMA - 1
+    found["schema"] = TEARSHEET_SCHEMA - 1
 
 
 @pytest.mark.parametrize("spoil", [renamed, spoken, percent, worded, missing, dated, older], ids=lambda f: f.__name__)

@@ -13,7 +13,7 @@ from backtests.sheets.pictures.sweep.heat import rings, strength
 from backtests.sheets.pictures.sweep.styles import family_styles
 from backtests.sweeps import analysis
 from backtests.sweeps.findings import Findings, facts
-from backtests.sweeps.labels import at, axis_value, families, one_portfolio, policies, today
+from backtests.sweeps.labels import at, axis_value, families_in_order, one_portfolio, policies, today
 from foundation.errors import ConfigError
 from foundation.paper.layout import free_places
 
@@ -49,13 +49,13 @@ def test_a_policy_is_named_by_what_it_does() -> None:
     assert named["policy"].tolist() == [
         "2 % band to target", "2 % band to edge", "1.25 % band to half", "monthly", "never",
     ]  # fmt: skip
-    assert families(named) == ["never", "calendar", "band to target", "band to edge", "band to half"]
+    assert families_in_order(named) == ["never", "calendar", "band to target", "band to edge", "band to half"]
 
 
 def test_bands_of_groups_are_called_so_and_are_not_mixed_with_those_of_lines() -> None:
     groups = [row("group_threshold", loss=9.0, band=b, to=1.0) for b in (0.01, 0.02)]
     mixed = table(row(band=0.01), row(), *groups, row(band=0.01, to=1.0))
-    assert families(policies(mixed)) == ["band to target", "band to edge", "group band to edge"]
+    assert families_in_order(policies(mixed)) == ["band to target", "band to edge", "group band to edge"]
     assert analysis.grid(mixed, "band", "to").means.max().max() == 1.0
     alone = table(*groups, row("group_threshold", loss=4.0, band=0.01, to=0.0))
     assert analysis.grid(alone, "band", "to").means.max().max() == 9.0
@@ -185,7 +185,7 @@ def test_a_point_is_efficient_unless_another_beats_it(both) -> None:
 def test_a_curve_of_the_frontier_goes_from_the_narrowest_to_the_widest_and_the_most_frequent_to_the_rarest() -> None:
     rows = [row(band=b, cost=1 / b, tracking_error=b) for b in (0.05, 0.01, 0.1)]
     rows += [row("calendar", calendar=e, cost=1000.0, tracking_error=1.0) for e in ("year", "week", "quarter")]
-    found = analysis.frontier(table(*rows))
+    found = analysis.policy_frontier(table(*rows))
     assert found[found["family"] == "band to target"]["point"].tolist() == ["1 %", "5 %", "10 %"]
     assert found[found["family"] == "calendar"]["point"].tolist() == ["weekly", "quarterly", "yearly"]
     assert found["efficient"].tolist() == [family == "band to target" for family in found["family"]]
@@ -194,7 +194,7 @@ def test_a_curve_of_the_frontier_goes_from_the_narrowest_to_the_widest_and_the_m
 def test_a_crowd_of_policies_is_drawn_and_told_as_far_as_a_reader_can_follow() -> None:
     bands = np.linspace(0.001, 0.2, 800)
     rows = [row(band=b, to=to, cost=(1 + to) / b, tracking_error=b) for b in bands for to in (0.0, 1.0)]
-    found = analysis.frontier(table(*rows))
+    found = analysis.policy_frontier(table(*rows))
     drawn = cost_tracking_picture(found, family_styles(["band to target", "band to edge"]))
     assert (found["efficient"].sum(), len(drawn.data)) == (800, 1600)
     assert "the efficient among 1600 policies" in drawn.alt

@@ -6,7 +6,7 @@ from dataclasses import replace
 import numpy as np
 import pytest
 
-from backtests.runs.chunks import Part
+from backtests.runs.chunks import WorkPart
 from backtests.sweeps import Axes, Choices, Plan, Range, sample, threshold
 from foundation.errors import ConfigError
 from research.allocation import HRP
@@ -25,7 +25,7 @@ AXES = Axes(
 
 
 def whole(plan: Plan) -> list[object]:
-    return plan.of(Part(0, len(plan)))
+    return plan.of(WorkPart(0, len(plan)))
 
 
 def test_a_grid_is_the_product_of_its_axes() -> None:
@@ -60,7 +60,7 @@ def test_a_sample_holds_as_many_different_points_of_the_grid_as_asked(kind: str)
 
 def test_a_sobol_sample_fills_a_range_evenly() -> None:
     drawn = Axes(rules=(Choices(threshold, band=Range(0.0, 0.1), to=Range(0.0, 1.0)),), cost_multiples=Range(0.0, 8.0))
-    columns = sample(drawn, 64, 3).columns(Part(0, 64))
+    columns = sample(drawn, 64, 3).columns(WorkPart(0, 64))
     for name, high in (("band", 0.1), ("to", 1.0), ("cost_multiple", 8.0)):
         each = Counter(np.floor(np.asarray(columns[name]) / high * 64).astype(int).tolist())
         assert set(each.values()) == {1}, "a (0, m, s)-net puts one point into each of its 64 slices"
@@ -68,7 +68,7 @@ def test_a_sobol_sample_fills_a_range_evenly() -> None:
 
 def test_every_point_of_a_grid_is_as_likely_as_any_other() -> None:
     drawn = Axes(rules=AXES.rules, cost_multiples=Range(0.0, 1.0))
-    rules = Counter(sample(drawn, 3300, 1, "random").columns(Part(0, 3300))["rule"].tolist())
+    rules = Counter(sample(drawn, 3300, 1, "random").columns(WorkPart(0, 3300))["rule"].tolist())
     assert rules["threshold"] == pytest.approx(3000, abs=4 * np.sqrt(3300 * (1 / 11) * (10 / 11)))
     assert rules["never"] == pytest.approx(100, abs=4 * np.sqrt(100))
 

@@ -7,7 +7,7 @@ import pandas as pd
 import pytest
 
 from backtests.batch.streaming_metrics import BATCH_METRICS, CVAR
-from backtests.runs.chunks import Part
+from backtests.runs.chunks import WorkPart
 from backtests.sweeps import Keep
 from backtests.sweeps.file import read_sweep
 from foundation.errors import ConfigError, DataError
@@ -90,7 +90,7 @@ cost_multiples: {from: 0.5, to: 5}
 sample: {size: 100, seed: 3}
 """
     plan = read_sweep(written(tmp_path, text)).plan
-    bands = plan.columns(Part(0, 100))["band"]
+    bands = plan.columns(WorkPart(0, 100))["band"]
     assert len(plan) == 100
     assert 0.005 <= min(bands) < 0.01
     assert 0.09 < max(bands) <= 0.1

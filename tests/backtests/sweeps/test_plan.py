@@ -6,7 +6,7 @@ from functools import partial
 import numpy as np
 import pytest
 
-from backtests.runs.chunks import Part
+from backtests.runs.chunks import WorkPart
 from backtests.sweeps import Configuration, Plan, Strategic, listed
 from backtests.sweeps.plan import CHUNKS
 from foundation.errors import ConfigError
@@ -29,14 +29,14 @@ def test_a_grid_holds_every_combination_once_and_cost_changes_fastest() -> None:
     plan = Plan(POLICIES, (1.0, 2.0), (0, 1), ("2020-01-02", "2021-01-04"), ("a", "b"))
     assert len(plan) == 3 * 2 * 2 * 2 * 2
     found = [plan[k] for k in range(len(plan))]
-    assert (len(set(found)), found) == (len(plan), plan.of(Part(0, len(plan))))
+    assert (len(set(found)), found) == (len(plan), plan.of(WorkPart(0, len(plan))))
     assert [c.cost_multiple for c in found[:4]] == [1.0, 2.0, 1.0, 2.0]
     assert ([c.lag for c in found[:5]], [c.portfolio for c in found]) == ([0, 0, 1, 1, 0], ["a"] * 24 + ["b"] * 24)
 
 
 def test_neighbours_share_a_policy() -> None:
     plan = Plan(POLICIES, (1.0, 2.0), (0, 1), ("2020-01-02", "2021-01-04"))
-    assert len(list(itertools.groupby(plan.of(Part(0, len(plan))), key=lambda c: c.policy))) == 3
+    assert len(list(itertools.groupby(plan.of(WorkPart(0, len(plan))), key=lambda c: c.policy))) == 3
 
 
 @pytest.mark.parametrize("size", [1, 64, 65, 1024, 5000, 20_001])
@@ -55,7 +55,7 @@ def test_ten_million_configurations_take_the_room_of_their_axes() -> None:
 
 
 def test_the_columns_say_where_a_configuration_is_on_each_axis() -> None:
-    columns = Plan(POLICIES, (2.0,), (1,), ("2020-01-02",), ("a",)).columns(Part(0, 3))
+    columns = Plan(POLICIES, (2.0,), (1,), ("2020-01-02",), ("a",)).columns(WorkPart(0, 3))
     assert list(columns) == [
         "configuration", "portfolio", "rule", "calendar", "band", "to", "allocation", "window", "cost_multiple", "lag",
         "start",
@@ -70,17 +70,17 @@ def test_the_columns_say_where_a_configuration_is_on_each_axis() -> None:
 
 def test_a_setting_that_one_policy_has_and_another_leaves_out_is_a_further_column() -> None:
     five = partial(Threshold, Strategic(), 0.25, kind="relative")
-    columns = Plan([five(), five(cap=0.05), Never(Strategic())]).columns(Part(0, 3))
+    columns = Plan([five(), five(cap=0.05), Never(Strategic())]).columns(WorkPart(0, 3))
     np.testing.assert_array_equal(columns["cap"], [np.nan, 0.05, np.nan])
     assert not {"kind", "schedule", "fraction"} & set(columns), "all that have them have the same"
-    assert "cap" not in Plan([five(), Never(Strategic())]).columns(Part(0, 2))
+    assert "cap" not in Plan([five(), Never(Strategic())]).columns(WorkPart(0, 2))
 
 
 def test_a_setting_that_varies_besides_is_a_further_column() -> None:
     plan = Plan(
         [Calendar(HRP(linkage="ward"), fraction=0.5), Calendar(HRP(linkage="single"), fraction=0.5), Never(HELD)]
     )
-    columns = plan.columns(Part(0, 3))
+    columns = plan.columns(WorkPart(0, 3))
     assert columns["linkage"].tolist() == ["ward", "single", ""]
     assert "fraction" not in columns
 
@@ -88,14 +88,14 @@ def test_a_setting_that_varies_besides_is_a_further_column() -> None:
 def test_a_destination_is_one_value_of_the_axis_whatever_the_band() -> None:
     bands = np.round(np.arange(0.001, 0.2, 0.001), 3)
     plan = Plan([Threshold(HELD, b, Within(0.3 * b)) for b in bands])
-    assert set(plan.columns(Part(0, len(plan)))["to"]) == {0.3}
+    assert set(plan.columns(WorkPart(0, len(plan)))["to"]) == {0.3}
 
 
 def test_a_list_keeps_its_order_and_its_names() -> None:
     given = [Configuration(POLICIES[1], lag=3), Configuration(POLICIES[0]), Configuration(POLICIES[1], lag=0)]
     plan = listed(given, ["c", "a", "b"])
     assert ([plan[k] for k in range(3)], plan.number("b")) == (given, 2)
-    assert plan.columns(Part(1, 3))["name"].tolist() == ["a", "b"]
+    assert plan.columns(WorkPart(1, 3))["name"].tolist() == ["a", "b"]
     with pytest.raises(ConfigError, match="no configuration is called 'd': c, a, b"):
         plan.number("d")
 

@@ -16,7 +16,7 @@ from faults import alive, children, workers_forked_after
 
 import backtests.sweeps.run as sweeping
 from backtests.runs import sent_markets, tasks
-from backtests.runs.chunks import Part, write_chunk
+from backtests.runs.chunks import WorkPart, write_chunk
 from backtests.runs.sent_markets import packed
 from backtests.sweeps import Axes, Plan, Setup, Strategic, sweep
 from backtests.sweeps.run import run_all
@@ -28,7 +28,7 @@ from research.accounting import Hold, Trade, View
 from research.rules import Threshold
 
 HERE: dict[str, Any] = {"protocol": "tcp", "host": "127.0.0.1", "dashboard_address": None}
-PARTS = [Part(k, k + 16) for k in range(0, 16 * 40, 16)]
+PARTS = [WorkPart(k, k + 16) for k in range(0, 16 * 40, 16)]
 
 
 @pytest.fixture(scope="module")
@@ -40,7 +40,7 @@ def made(setup: Setup) -> PreparedSweep:
 
 
 @pytest.fixture(scope="module")
-def alone(made: PreparedSweep) -> dict[Part, bytes]:
+def alone(made: PreparedSweep) -> dict[WorkPart, bytes]:
     """Every part as one process plays it, one after the other."""
     return {part: figures.tobytes() for part, figures in run_all(made, PARTS, run_part)}
 
@@ -70,12 +70,12 @@ def going() -> Iterator[LocalCluster]:
         yield found
 
 
-def bits(played: Iterator[tuple[Part, Array]]) -> dict[Part, bytes]:
+def bits(played: Iterator[tuple[WorkPart, Array]]) -> dict[WorkPart, bytes]:
     return {part: figures.tobytes() for part, figures in played}
 
 
-def test_threads_give_the_same_bits(made: PreparedSweep, alone: dict[Part, bytes]) -> None:
-    assert sweeping.compiled(made)
+def test_threads_give_the_same_bits(made: PreparedSweep, alone: dict[WorkPart, bytes]) -> None:
+    assert sweeping.is_compiled(made)
     assert bits(run_all(made, PARTS, run_part, workers=2)) == alone
 
 
@@ -88,7 +88,7 @@ def test_what_python_plays_is_played_by_processes(setup: Setup, lots: Setup) -> 
 
     policies = [Unknown(Strategic(), 0.01), Threshold(Strategic(), 0.02)]
     plan = Plan(policies, [1.0, 2.0], [0, 1], portfolios=("small", "lots"))
-    assert not sweeping.compiled(prepare_sweep([setup, lots], plan))
+    assert not sweeping.is_compiled(prepare_sweep([setup, lots], plan))
     one, two = (sweep([setup, lots], plan, workers=w, progress=False).table for w in (1, 2))
     pd.testing.assert_frame_equal(one, two, check_exact=True)
 
@@ -125,7 +125,7 @@ def test_workers_of_a_killed_sweep_end_and_leave_no_file(tmp_path: Path) -> None
 
 
 def test_a_worker_killed_in_mid_sweep_is_survived_by_the_other_to_the_bit(
-    made: PreparedSweep, alone: dict[Part, bytes], cluster: LocalCluster, monkeypatch: pytest.MonkeyPatch
+    made: PreparedSweep, alone: dict[WorkPart, bytes], cluster: LocalCluster, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """Most parts are not even on their way; its nanny starts another worker only once all of them are made."""
     killed = next(iter(cluster.workers.values()))
@@ -143,7 +143,7 @@ def test_a_worker_killed_in_mid_sweep_is_survived_by_the_other_to_the_bit(
 
 
 def test_all_workers_killed_at_once_and_started_again_are_survived_to_the_bit(
-    made: PreparedSweep, alone: dict[Part, bytes], cluster: LocalCluster
+    made: PreparedSweep, alone: dict[WorkPart, bytes], cluster: LocalCluster
 ) -> None:
     """Nobody has what the parts need any more; each nanny starts another worker."""
     played = run_all(made, PARTS, run_part, cluster=cluster.scheduler_address)
@@ -158,7 +158,7 @@ def test_a_cluster_that_goes_away_leaves_a_sweep_that_goes_on_without_it(
 ) -> None:
     plan = Plan([Threshold(Strategic(), b / 10_000) for b in range(1, 401)], [k / 4 for k in range(16)])
 
-    def and_close(folder: Path, part: Part, content: bytes) -> None:
+    def and_close(folder: Path, part: WorkPart, content: bytes) -> None:
         write_chunk(folder, part, content)
         if going.status.name == "running":
             going.close()
@@ -191,7 +191,7 @@ def test_workers_that_leave_before_any_work_are_given_up(made: PreparedSweep, mo
 
 def test_whatever_fails_once_the_cluster_is_away_is_told_as_that(going: LocalCluster) -> None:
     """Distributed's executor unpacks a result that it lost, "too many values": seen once in many runs."""
-    with tasks.connected(going.scheduler_address) as client:
+    with tasks.cluster_client(going.scheduler_address) as client:
         with pytest.raises(ValueError, match=r"^too many values"), tasks.failure_explained(client, "here"):
             raise ValueError("too many values")  # the cluster is there: it is the task's own
         going.close()

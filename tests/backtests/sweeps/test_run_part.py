@@ -13,11 +13,11 @@ from backtests.batch.streaming_metrics import BATCH_METRICS, CVAR, batch_metrics
 from backtests.engine import backtest
 from backtests.evaluation.benchmark import Benchmark
 from backtests.evaluation.scores import score
-from backtests.runs.chunks import Part
+from backtests.runs.chunks import WorkPart
 from backtests.sweeps import Axes, Choices, Plan, Setup, Strategic, listed, sweep
 from backtests.sweeps.labels import policies as named_policies
 from backtests.sweeps.plan import CHUNKS, Configuration
-from backtests.sweeps.run_part import backtest_one, metrics, parts_of, run_part
+from backtests.sweeps.run_part import backtest_one, parts_of, run_part, sweep_metrics
 from backtests.sweeps.setup import prepare_sweep
 from foundation.arrays import Array
 from foundation.errors import ConfigError, DataError, PolicyError
@@ -52,13 +52,13 @@ def test_each_row_is_a_single_backtest_to_the_bit(setup: Setup, axes: Axes, equa
 
 def test_the_metrics_are_those_of_a_score(setup: Setup, axes: Axes) -> None:
     made = prepare_sweep(setup, axes.grid(), cvar95=True)
-    table, none = run_part(made, Part(100, 140)), np.full(3, np.nan)
+    table, none = run_part(made, WorkPart(100, 140)), np.full(3, np.nan)
     benchmark = Benchmark(made.strategic["small"], none, none, setup.tracking_penalty, 252.0)
     for row, number in zip(table, range(100, 140), strict=True):
         played = backtest_one(made, number)
         of_score = score(played, benchmark).figures(setup.market.dates)
         of_score["growth"] = growth(played.growth_path, float((played.dates[-1] - played.dates[0]).days))
-        found = dict(zip(metrics(made), row, strict=True))
+        found = dict(zip(sweep_metrics(made), row, strict=True))
         for name in set(found) - {"nav"}:
             assert found[name] == pytest.approx(of_score[name], rel=1e-9, abs=1e-11), name
 
@@ -95,7 +95,7 @@ def test_j_may_be_measured_against_a_target_that_moves(setup: Setup) -> None:
     made = prepare_sweep(replace(setup, strategic=hrp), Plan([Calendar(hrp, "month"), Never(Strategic())]))
     assert made.strategic["small"] is made.targets(made.plan[0])
     assert made.shared == 1
-    found = dict(zip(metrics(made), run_part(made, Part(0, 1))[0], strict=True))
+    found = dict(zip(sweep_metrics(made), run_part(made, WorkPart(0, 1))[0], strict=True))
     played = backtest(setup.market, Calendar(hrp, "month"), setup.costs, start=setup.start, lag=setup.lag)
     expected = score(played, Benchmark.of(played, setup.tracking_penalty))
     assert found["loss"] == pytest.approx(expected["loss"], rel=1e-9)
@@ -104,8 +104,8 @@ def test_j_may_be_measured_against_a_target_that_moves(setup: Setup) -> None:
 
 def test_a_part_does_not_depend_on_where_a_plan_is_cut(setup: Setup, axes: Axes, equal_bits: Equal) -> None:
     made = prepare_sweep(setup, axes.grid())
-    at_once = run_part(made, Part(0, 144))
-    assert equal_bits(at_once, np.vstack([run_part(made, Part(a, b)) for a, b in ((0, 1), (1, 50), (50, 144))]))
+    at_once = run_part(made, WorkPart(0, 144))
+    assert equal_bits(at_once, np.vstack([run_part(made, WorkPart(a, b)) for a, b in ((0, 1), (1, 50), (50, 144))]))
 
 
 def test_a_large_part_makes_the_bands_of_a_few_at_a_time(
@@ -113,7 +113,7 @@ def test_a_large_part_makes_the_bands_of_a_few_at_a_time(
 ) -> None:
     """The memory of a worker does not grow with the part that it plays."""
     made = prepare_sweep(setup, axes.grid())
-    at_once, sizes = run_part(made, Part(0, 144)), []
+    at_once, sizes = run_part(made, WorkPart(0, 144)), []
 
     def counted(market: Market, batch: Batch, *given: Any, **named: Any) -> Array:
         sizes.append(len(batch))
@@ -121,14 +121,14 @@ def test_a_large_part_makes_the_bands_of_a_few_at_a_time(
 
     monkeypatch.setattr(playing, "TOGETHER", 50)
     monkeypatch.setattr(playing, "play_batch", counted)
-    assert equal_bits(at_once, run_part(made, Part(0, 144)))
+    assert equal_bits(at_once, run_part(made, WorkPart(0, 144)))
     assert sizes == [50, 50, 44]
 
 
 def test_what_is_played_by_itself_is_a_part_of_its_own(setup: Setup, lots: Setup) -> None:
     plan = Plan([Never(Strategic()), Threshold(Strategic(), 0.02)], (1.0, 2.0), (0, 1), portfolios=("small", "lots"))
     made = prepare_sweep([setup, lots], plan)
-    assert list(parts_of(made)) == [Part(0, 8), *(Part(k, k + 1) for k in range(8, 16))]
+    assert list(parts_of(made)) == [WorkPart(0, 8), *(WorkPart(k, k + 1) for k in range(8, 16))]
     assert list(parts_of(prepare_sweep(setup, many := Plan(plan.policies, [k / 9 for k in range(600)])))) == list(
         many.parts()
     )
@@ -212,7 +212,7 @@ def test_a_start_before_the_first_refit_has_a_path_of_its_own(setup: Setup) -> N
     assert made.shared == 2
     for k in range(3):
         c = plan[k]
-        assert run_part(made, Part(k, k + 1))[0].tobytes() == alone(setup, c).tobytes()
+        assert run_part(made, WorkPart(k, k + 1))[0].tobytes() == alone(setup, c).tobytes()
 
 
 def test_several_portfolios_have_each_their_own_strategic_target(setup: Setup, axes: Axes) -> None:
@@ -312,9 +312,9 @@ def test_what_a_market_lacks_is_said_before_anything_is_played(
 def test_a_lag_that_is_not_picked_is_no_matter(setup: Setup) -> None:
     never = Never(Strategic())
     made = prepare_sweep(opening(setup), listed([Configuration(never, lag=1), Configuration(never, lag=2)]))
-    assert run_part(made, Part(0, 2)).shape == (2, len(BATCH_METRICS))
+    assert run_part(made, WorkPart(0, 2)).shape == (2, len(BATCH_METRICS))
     pair = Plan([never], lags=(0, 1), picks=np.array([[0, 0, 0, 1, 0]]))
-    assert run_part(prepare_sweep(opening(setup), pair), Part(0, 1)).shape == (1, len(BATCH_METRICS))
+    assert run_part(prepare_sweep(opening(setup), pair), WorkPart(0, 1)).shape == (1, len(BATCH_METRICS))
 
 
 def test_a_list_on_several_portfolios_names_them(setup: Setup) -> None:

@@ -19,7 +19,7 @@ import pytest
 import backtests.sweeps.run as sweeping
 from backtests.runs.chunks import (
     LOCK,
-    Part,
+    WorkPart,
     chunk,
     chunk_of,
     clear,
@@ -47,7 +47,7 @@ def many(size: int) -> Plan:
     return Plan([Threshold(Strategic(), 0.01)], [k / 1024 for k in range(size)])
 
 
-def write_rows(folder: Path, part: Part, numbers: Sequence[int]) -> None:
+def write_rows(folder: Path, part: WorkPart, numbers: Sequence[int]) -> None:
     """A chunk with nothing but the numbers of its configurations."""
     write_chunk(folder, part, chunk(pa.table({"configuration": numbers}), made_from(folder)))
 
@@ -60,7 +60,7 @@ def stop_after(count: int, monkeypatch: pytest.MonkeyPatch) -> None:
     """Have the sweep end in the middle of writing chunk number `count`, with a draft of it on disk."""
     left = iter(range(count))
 
-    def interrupted(folder: Path, part: Part, content: bytes) -> None:
+    def interrupted(folder: Path, part: WorkPart, content: bytes) -> None:
         if next(left, None) is None:
             (folder / f".{chunk_of(part)}.0123456789abcdef.part").write_bytes(b"half")
             raise Stopped
@@ -106,10 +106,10 @@ def test_chunks_of_other_data_settings_or_code_are_refused_and_told_is_what_diff
     else:
         text, code = (tmp_path / "run.json").read_text(), code_version()
         (tmp_path / "run.json").write_text(text.replace(f'"{code}"', '"other"'))
-    kept = (tmp_path / chunk_of(Part(0, 3))).read_bytes()
+    kept = (tmp_path / chunk_of(WorkPart(0, 3))).read_bytes()
     with pytest.raises(ConfigError, match=said):
         sweep(setup, plan, folder=tmp_path, progress=False)
-    assert (tmp_path / chunk_of(Part(0, 3))).read_bytes() == kept
+    assert (tmp_path / chunk_of(WorkPart(0, 3))).read_bytes() == kept
 
 
 def test_two_processes_do_not_sweep_into_one_folder(setup: Setup, tmp_path: Path) -> None:
@@ -120,7 +120,7 @@ def test_two_processes_do_not_sweep_into_one_folder(setup: Setup, tmp_path: Path
 
 def test_a_fresh_sweep_takes_nothing_over(tmp_path: Path) -> None:
     with unfinished(tmp_path, Run("sweep", "", "", {"a": 1}, "f", "c"), {}):
-        write_rows(tmp_path, Part(0, 1), [0])
+        write_rows(tmp_path, WorkPart(0, 1), [0])
     other = Run("sweep", "", "", {"a": 2}, "f", "c")
     with pytest.raises(ConfigError, match=r"settings\.a was 1 and is 2"), unfinished(tmp_path, other, {}):
         pass
@@ -131,17 +131,17 @@ def test_a_fresh_sweep_takes_nothing_over(tmp_path: Path) -> None:
 def test_runs_that_clear_away_what_was_killed_leave_an_unfinished_sweep(tmp_path: Path) -> None:
     folder = tmp_path / ".thresholds.unfinished"
     with unfinished(folder, Run("sweep", "", "", {}, "f", "c"), {}):
-        write_rows(folder, Part(0, 1), [0])
+        write_rows(folder, WorkPart(0, 1), [0])
     with staged(tmp_path / "run"):
         pass
-    assert finished(folder) == {Part(0, 1)}
+    assert finished(folder) == {WorkPart(0, 1)}
 
 
 def begun(folder: Path, settings: dict[str, object], size: int = 3) -> bytes:
     """A sweep that was stopped after its first chunk; gives what that chunk was on disk."""
     with unfinished(folder, Run("sweep", "", "", settings, "f", "c"), {}):
-        write_rows(folder, Part(0, size), range(size))
-    return (folder / chunk_of(Part(0, size))).read_bytes()
+        write_rows(folder, WorkPart(0, size), range(size))
+    return (folder / chunk_of(WorkPart(0, size))).read_bytes()
 
 
 @pytest.mark.parametrize("settings", [{"a": 1}, {"a": 2}])
@@ -157,10 +157,10 @@ def test_chunks_without_the_file_of_what_they_are_count_for_nothing(
 def test_a_chunk_from_elsewhere_counts_for_nothing_and_is_not_read(tmp_path: Path) -> None:
     stray = begun(tmp_path / "a", {"a": 1})
     begun(tmp_path / "b", {"a": 2}, size=2)
-    (tmp_path / "b" / chunk_of(Part(0, 3))).write_bytes(stray)
-    assert finished(tmp_path / "b") == {Part(0, 2)}
+    (tmp_path / "b" / chunk_of(WorkPart(0, 3))).write_bytes(stray)
+    assert finished(tmp_path / "b") == {WorkPart(0, 2)}
     with pytest.raises(DataError, match=r"000000003\.parquet has another origin than .* Delete it"):
-        rows_of_part(tmp_path / "b", Part(0, 3))
+        rows_of_part(tmp_path / "b", WorkPart(0, 3))
 
 
 @pytest.mark.parametrize("delete", [clear, discard])
@@ -171,8 +171,8 @@ def test_chunks_are_deleted_first(
     for left in range(4):
         folder = tmp_path / str(left)
         begun(folder, {})
-        write_rows(folder, Part(3, 6), [3, 4, 5])
-        (folder / f".{chunk_of(Part(6, 9))}.0123456789abcdef.part").write_bytes(b"half")
+        write_rows(folder, WorkPart(3, 6), [3, 4, 5])
+        (folder / f".{chunk_of(WorkPart(6, 9))}.0123456789abcdef.part").write_bytes(b"half")
         steps, remove = iter(range(left)), os.unlink
 
         def interrupted(path: Path, *, steps: object = steps, remove: Callable[..., None] = remove, **at: int) -> None:
@@ -199,7 +199,7 @@ def test_a_fresh_sweep_keeps_its_lock(tmp_path: Path) -> None:
 def test_a_sweep_that_fails_before_its_first_chunk_leaves_no_trace(tmp_path: Path) -> None:
     (tmp_path / "shared").mkdir()
     (tmp_path / "shared" / "notes.txt").write_text("mine")
-    (tmp_path / "shared" / f".{chunk_of(Part(0, 3))}.0123456789abcdef.part").write_bytes(b"half")
+    (tmp_path / "shared" / f".{chunk_of(WorkPart(0, 3))}.0123456789abcdef.part").write_bytes(b"half")
     for name, left in (("own", None), ("shared", [LOCK, "notes.txt"])):
         folder = tmp_path / name
         with pytest.raises(Stopped), unfinished(folder, Run("sweep", "", "", {"a": 1}, "f", "c"), {}):
@@ -213,13 +213,13 @@ def test_a_sweep_that_fails_later_keeps_its_chunks(tmp_path: Path) -> None:
     begun(tmp_path, {})
     with pytest.raises(Stopped), unfinished(tmp_path, run, {}):
         raise Stopped
-    assert finished(tmp_path) == {Part(0, 3)}
+    assert finished(tmp_path) == {WorkPart(0, 3)}
 
 
 def test_files_of_others_in_the_folder_are_left_alone(tmp_path: Path) -> None:
     (tmp_path / "2020-prices.parquet").write_bytes(b"mine")
     begun(tmp_path, {})
-    assert finished(tmp_path) == {Part(0, 3)}
+    assert finished(tmp_path) == {WorkPart(0, 3)}
     clear(tmp_path)
     assert (tmp_path / "2020-prices.parquet").read_bytes() == b"mine"
 
@@ -238,14 +238,14 @@ def test_a_sweep_goes_on_only_with_the_libraries_it_was_begun_with(tmp_path: Pat
 
 def test_a_broken_chunk_is_named(tmp_path: Path) -> None:
     (tmp_path / "run.json").write_text("{}")
-    write_rows(tmp_path, Part(0, 2), [0, 2])
+    write_rows(tmp_path, WorkPart(0, 2), [0, 2])
     with pytest.raises(DataError, match=r"has other rows than its name says\. Delete it"):
-        rows_of_part(tmp_path, Part(0, 2))
-    os.truncate(tmp_path / chunk_of(Part(0, 2)), 100)
+        rows_of_part(tmp_path, WorkPart(0, 2))
+    os.truncate(tmp_path / chunk_of(WorkPart(0, 2)), 100)
     with pytest.raises(DataError, match=r"cannot be read: .*Delete it"):
         finished(tmp_path)
     with pytest.raises(DataError, match=r"cannot be read: .*Delete it"):
-        rows_of_part(tmp_path, Part(0, 2))
+        rows_of_part(tmp_path, WorkPart(0, 2))
 
 
 class Unwritten:

@@ -5,7 +5,7 @@ import pandas as pd
 import pytest
 from simulated import world
 
-from backtests.today.target_changes import in_force, target_changes
+from backtests.today.target_changes import target_changes, targets_in_force
 from foundation.errors import DataError
 from research.allocation import HRP, EqualWeights, TargetPath, target_path
 
@@ -31,7 +31,7 @@ def test_on_a_market_constant_weights_do_not_change_and_estimated_ones_do() -> N
     found = target_changes(paths, market.dates, 150)
     assert found.loc["1/N", ["refits", "turnover", "largest"]].tolist() == [0, 0.0, 0.0]
     assert found.loc["1/N", "lines"] == pytest.approx(3.0)
-    moves = np.abs(np.diff(in_force(paths["hrp"], 150), axis=0)).sum(axis=1) / 2.0
+    moves = np.abs(np.diff(targets_in_force(paths["hrp"], 150), axis=0)).sum(axis=1) / 2.0
     assert (found.loc["hrp", "largest"], found.loc["hrp", "refits"]) == (pytest.approx(moves.max()), len(moves))
 
 

@@ -9,7 +9,7 @@ from sklearn.covariance import LedoitWolf
 from backtests.inference.estimates import NotAvailable
 from backtests.inference.evidence import holm
 from backtests.inference.sharpe_inference import ledoit_wolf
-from backtests.sheets.pages.targets_today import targets_brief, targets_sheet, use_words
+from backtests.sheets.pages.targets_today import target_use_words, targets_brief, targets_sheet
 from backtests.today.targets_today import AgainstControls, TargetsToday, target_today, targets_today
 from foundation.errors import ConfigError, DataError
 from research.allocation import (
@@ -254,7 +254,9 @@ def test_a_control_with_too_little_history_is_named_and_the_others_are_compared(
         f"Minimum variance is not compared: market 'multi_asset_daily' is too short for minimum variance {short}"
         in (" ".join(targets_brief(found).split()))
     )
-    assert use_words(found).startswith("Hold your strategic target: none of the controls compared is clearly better")
+    assert target_use_words(found).startswith(
+        "Hold your strategic target: none of the controls compared is clearly better"
+    )
     none = replace(found, controls={"risk parity": found.controls["risk parity"]}).against_controls
     assert isinstance(none, NotAvailable)
     assert short in none.reason

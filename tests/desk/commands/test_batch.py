@@ -13,9 +13,9 @@ from backtests.runs.notebook import COMPARING, DeadKernel
 from backtests.sheets.pages.batch import batch_html
 from desk.commands.batch import make_batch, plan_of
 from desk.commands.batch.make import write_batch
-from desk.commands.batch.plan import Job, axis, jobs, notebook_named
+from desk.commands.batch.plan import Job, axis, notebook_named, planned_jobs
 from desk.commands.batch.run import Outcome, outcome
-from desk.commands.batch.workers import run_all
+from desk.commands.batch.workers import run_jobs
 from foundation.errors import ConfigError
 
 # -- what is asked for -----------------------------------------------------------------------------------------------
@@ -24,7 +24,7 @@ from foundation.errors import ConfigError
 def test_every_file_meets_every_combination_once() -> None:
     files = [Path("a.yaml"), Path("b.yaml"), Path("a.yaml")]
     axes = [axis(text) for text in ("reference=x,y,x", "rl_seeds=1,2")]
-    found = jobs(files, ["draws=200"], axes, COMPARING, {})
+    found = planned_jobs(files, ["draws=200"], axes, COMPARING, {})
     assert len(found) == 2 * 2 * 2
     assert found[0] == Job(Path("a.yaml"), ("draws=200", "reference=x", "rl_seeds=1"))
     assert found[1].given[-1] == "rl_seeds=2"
@@ -32,7 +32,7 @@ def test_every_file_meets_every_combination_once() -> None:
 
 
 def test_commas_within_brackets_belong_to_a_list() -> None:
-    found = jobs([FILE], [], [axis("lags=[0, 1],[2]")], notebook_named("sweep_thresholds"), {})
+    found = planned_jobs([FILE], [], [axis("lags=[0, 1],[2]")], notebook_named("sweep_thresholds"), {})
     assert [job.given for job in found] == [("lags=[0, 1]",), ("lags=[2]",)]
 
 
@@ -99,7 +99,7 @@ def test_a_worker_that_is_killed_costs_at_most_the_run_that_killed_it_twice(tmp_
         return Outcome(job.file.stem, (), job.file.stem, "made")
 
     asked = [Job(Path(f"{name}.yaml"), ()) for name in "abcd"]
-    found = dict(run_all(work, asked, 1))
+    found = dict(run_jobs(work, asked, 1))
     assert {job.file.stem: row.status for job, row in found.items()} == {
         "a": "made", "b": "made", "c": "failed", "d": "made",
     }  # fmt: skip

@@ -10,7 +10,7 @@ from commanded import FILE, ROOT
 from killed_batch import desks
 
 from desk.commands.batch.file import plan_of
-from desk.commands.batch.make import Pace, named_runs
+from desk.commands.batch.make import RunPace, named_runs
 from desk.commands.batch.plan import Job, notebook_named
 from desk.commands.batch.run import outcome
 
@@ -68,15 +68,15 @@ def test_a_missing_portfolio_says_where_it_was_looked_for(tmp_path: Path, monkey
 @pytest.mark.parametrize(
     ("pace", "reports", "clients", "said"),
     [
-        (Pace(1, [10.0]), 1, 0, "10 s"),
-        (Pace(2, [4.0, 6.0]), 20, 0, "50 s"),
-        (Pace(1, [60.0]), 30, 0, "30 min"),
-        (Pace(2, [60.0], [1.0, 2.0]), 5, 200, "5 min"),  # 2 × 150 s of reports, 300 s of clients
-        (Pace(1), 9, 0, ""),  # nothing is known yet
-        (Pace(1, [9.0]), 0, 0, ""),
+        (RunPace(1, [10.0]), 1, 0, "10 s"),
+        (RunPace(2, [4.0, 6.0]), 20, 0, "50 s"),
+        (RunPace(1, [60.0]), 30, 0, "30 min"),
+        (RunPace(2, [60.0], [1.0, 2.0]), 5, 200, "5 min"),  # 2 × 150 s of reports, 300 s of clients
+        (RunPace(1), 9, 0, ""),  # nothing is known yet
+        (RunPace(1, [9.0]), 0, 0, ""),
     ],
 )
-def test_the_time_left_is_that_of_runs_which_were_made(pace: Pace, reports: int, clients: int, said: str) -> None:
+def test_the_time_left_is_that_of_runs_which_were_made(pace: RunPace, reports: int, clients: int, said: str) -> None:
     assert pace.left(reports, clients) == said
 
 

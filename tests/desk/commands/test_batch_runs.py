@@ -27,7 +27,7 @@ from backtests.runs.tasks import code_here
 from desk.commands.batch.file import plan_of
 from desk.commands.batch.make import _unchanged, named_runs
 from desk.commands.batch.plan import Job, notebook_named
-from desk.commands.batch.run import found_run, name_of
+from desk.commands.batch.run import found_run, name_of_run
 from desk.commands.batch.workers import make_there, on_cluster
 
 TRADES = notebook_named("rebalance_now")
@@ -257,7 +257,7 @@ def test_a_job_that_kills_each_of_its_workers_fails_alone(
 
     monkeypatch.setattr(workers, "make_there", deadly)
     dies, fails = Job(file, ("policy=never",)), Job(file.with_name("absent.yaml"), ())
-    names = {dies: name_of(dies, TRADES), fails: "absent-2022-12-29-00000000"}
+    names = {dies: name_of_run(dies, TRADES), fails: "absent-2022-12-29-00000000"}
     found = dict(on_cluster(names, TRADES, tmp_path / "reports", False, cluster.scheduler_address))
     assert [row.status for row in found.values()] == ["failed", "failed"]
     assert "the process that ran it died" in found[dies].verdict
@@ -268,7 +268,7 @@ def test_a_job_that_kills_each_of_its_workers_fails_alone(
 def test_what_arrives_is_what_was_asked_for_or_is_refused(file: Path, whole: Path, made: Done, tmp_path: Path) -> None:
     """What a worker sends: its row of the table, and the files of the run that it made."""
     job = Job(file, ("policy=never",))
-    run = whole / name_of(job, TRADES)
+    run = whole / name_of_run(job, TRADES)
     found = found_run(job, run, TRADES)
     assert found is not None
     became = replace(found, status="made")

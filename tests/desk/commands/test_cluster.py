@@ -132,7 +132,7 @@ def test_two_machines_started_by_the_commands_of_the_guide_give_the_bits_of_one(
         one.running(first, "--workers", 1, "--port", port) as scheduler,
         dask.config.set(own),
         other.running(joined, "--workers", 1) as workers,
-        tasks.connected(address, workers=2) as client,
+        tasks.cluster_client(address, workers=2) as client,
     ):
         assert [*client.nthreads().values()] == [1, 1]
         subprocess.run(one.command(swept), cwd=one.folder, env=one.environment, check=True, capture_output=True)
@@ -194,7 +194,7 @@ def test_the_command_listens_on_this_machine_with_its_key_and_shows_no_pages(
                     asked.request("GET", f"/{page}")
                     answers.add(asked.getresponse().status)
         assert answers == {404}
-        with tasks.connected(f"tls://127.0.0.1:{file.stem}") as client:
+        with tasks.cluster_client(f"tls://127.0.0.1:{file.stem}") as client:
             assert client.submit(sum, [1, 2]).result() == 3
 
     monkeypatch.setattr("desk.commands.cluster._wait", use)

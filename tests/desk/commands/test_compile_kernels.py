@@ -92,7 +92,7 @@ def test_what_set_up_compiled_is_all_that_is_needed(tmp_path: Path) -> None:
     together: arrays of one kind, and floats, whatever a user gives.
     """
     assert rebalance("compile").status == 0
-    newest = max(folders()[0][0].glob(made.NOTES.format("*")), key=lambda note: note.stat().st_mtime)
+    newest = max(folders()[0][0].glob(made.NOTES_FILE.format("*")), key=lambda note: note.stat().st_mtime)
     noted = json.loads(newest.read_text(encoding="utf-8"))
     assert two_forms(noted["files"]) == set()
     for kernel in ("risk_inference._draw_twice", "sharpe_inference._draw_studentised"):  # of a report's intervals
@@ -109,7 +109,7 @@ def test_what_set_up_compiled_is_all_that_is_needed(tmp_path: Path) -> None:
 
 
 def test_a_job_that_fails_says_why(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(made, "NOTES", "missing")
+    monkeypatch.setattr(made, "NOTES_FILE", "missing")
     monkeypatch.setattr(made, "JOBS", {"missing": lambda: None})
     with pytest.raises(ConfigError, match=r"(?s)kernels of missing could not be compiled.*KeyError: 'missing'"):
         made.compile_kernels()

@@ -34,7 +34,7 @@ from desk.commands.data import (
     revisions_text,
 )
 from desk.commands.new import NewFile, write_new
-from desk.commands.replay import replay
+from desk.commands.replay import replay_run
 from desk.commands.report import make_backtest
 from desk.feeds.fetching import MIRROR
 from desk.feeds.tables import sources_text, stores_text, tried_sources
@@ -387,7 +387,7 @@ def test_a_run_replayed_after_an_update_and_a_revision_has_the_same_bytes(desk: 
     )
     named_store("yahoo").compact()
     assert load_portfolio(desk.file).market.until(TODAY).fingerprint != before.fingerprint
-    done = replay(run, desk.file)
+    done = replay_run(run, desk.file)
     assert done.same, done.text
 
 
@@ -501,7 +501,7 @@ def test_a_run_on_facts_of_a_store_has_the_same_bytes_after_an_update(
     run = make_backtest(desk.file, "quarterly", desk.folder / "reports").folder
     desk.server.bars["DGS10"] = [bar._replace(close=9.0) for bar in RATES]  # the first one is dated before the run
     desk.next_day()
-    done = replay(run, desk.file)
+    done = replay_run(run, desk.file)
     assert done.same, done.text
 
 

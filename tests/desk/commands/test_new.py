@@ -17,7 +17,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from desk.commands.new import CLASS_COSTS, NewFile, new_text, write_new
-from desk.commands.new_settings import KEYS, PROFILE_KEY, PROFILES, STRATEGIES
+from desk.commands.new_settings import PROFILE_KEY, PROFILES, SETTING_KEYS, STRATEGIES
 from desk.commands.orders.trades import refit
 from foundation.errors import ConfigError, DataError
 from foundation.files import ROOT
@@ -307,7 +307,7 @@ def test_each_key_that_is_taken_is_tested_above() -> None:
     stated = [yaml.safe_load(seed) for seed in SEEDS]
     names = {f"{k}.{inner}" if isinstance(v, dict) else k for tree in stated for k, v in tree.items()
              for inner in (v if isinstance(v, dict) else [""])}  # fmt: skip
-    assert names == {PROFILE_KEY, *(name for name, (_, take) in KEYS.items() if take)}
+    assert names == {PROFILE_KEY, *(name for name, (_, take) in SETTING_KEYS.items() if take)}
 
 
 @pytest.mark.parametrize(
@@ -350,7 +350,7 @@ def test_a_file_of_an_imported_store_tells_the_import_until_there_is_one_and_the
 
 
 def test_the_keys_of_the_issue_are_all_known() -> None:
-    assert {*KEYS} == {
+    assert {*SETTING_KEYS} == {
         "portfolio_type", "risk_profile", "stablecoin_fraction", "rebalancing_frequency", "volatility_target",
         "max_drawdown_limit", "correlation_threshold", "strategy.name", "strategy.lookback_period",
         "strategy.rebalancing_threshold", "trading.execution_style", "trading.max_slippage", "trading.min_trade_value",
@@ -361,7 +361,7 @@ def test_the_keys_of_the_issue_are_all_known() -> None:
 def test_the_guide_lists_the_keys_and_what_they_set() -> None:
     rows = [
         f"| `{name}` | {'sets' if take or name == PROFILE_KEY else 'has no counterpart:'} {what} |"
-        for name, (what, take) in KEYS.items()
+        for name, (what, take) in SETTING_KEYS.items()
     ]
     assert "\n".join(rows) in (ROOT / "docs" / "data.md").read_text()
 

@@ -17,9 +17,9 @@ from backtests.runs.folder import MANIFEST, Run, write_json
 from backtests.runs.manifest import checksum, sign
 from backtests.runs.verify import verify
 from desk.commands.finished_run import note_run, run_notes, show_text
-from desk.commands.past_runs import Wanted, runs_table, runs_text
+from desk.commands.past_runs import WantedRuns, runs_table, runs_text
 from desk.commands.print_page import write_pngs
-from desk.commands.replay import replay
+from desk.commands.replay import replay_run
 from desk.commands.report import make_backtest
 from desk.commands.run_differences import diff_text
 from foundation.errors import ConfigError, DataError
@@ -68,7 +68,7 @@ def made(tmp_path_factory: pytest.TempPathFactory) -> tuple[Path, Path, Path]:
     return file, band, quarterly
 
 
-def column(name: str, reports: Path, wanted: Wanted) -> list[Any]:
+def column(name: str, reports: Path, wanted: WantedRuns) -> list[Any]:
     return [row[name] for row in runs_table(reports, wanted)[0]]
 
 
@@ -77,39 +77,39 @@ def test_runs_are_listed_and_filtered_from_their_manifests(made: tuple[Path, Pat
     whole = runs_text(reports)
     assert [line.split()[0] for line in whole.splitlines()[2:]] == [made[2].name, made[1].name]  # the newest first
     assert "backtest" in whole
-    assert runs_text(reports, Wanted(kind="sweep")) == f"No finished run is in {reports} that fits."
-    assert len(runs_text(reports, Wanted(portfolio="desk", sort="portfolio")).splitlines()) == 4
-    assert runs_text(reports, Wanted(since="2999-01-01")).startswith("No finished run")
+    assert runs_text(reports, WantedRuns(kind="sweep")) == f"No finished run is in {reports} that fits."
+    assert len(runs_text(reports, WantedRuns(portfolio="desk", sort="portfolio")).splitlines()) == 4
+    assert runs_text(reports, WantedRuns(since="2999-01-01")).startswith("No finished run")
     wrong: list[dict[str, Any]] = [{"kind": "reprt"}, {"sort": "size"}, {"since": "yesterday"}]
     for each in (*wrong, {"where": ["size<2"]}, {"where": ["loss<a"]}):
         with pytest.raises(ConfigError):
-            runs_text(reports, Wanted(**each))
+            runs_text(reports, WantedRuns(**each))
 
 
 def test_runs_are_sorted_and_chosen_by_their_figures(made: tuple[Path, Path, Path]) -> None:
     reports = made[1].parent
     figures = {run.name: json.loads((run / "summary.json").read_text())["loss"] for run in made[1:]}
     by_loss = sorted(figures, key=lambda name: figures[name])
-    assert column("run", reports, Wanted(sort="loss")) == by_loss
-    assert column("loss", reports, Wanted(sort="-loss")) == sorted(figures.values(), reverse=True)
+    assert column("run", reports, WantedRuns(sort="loss")) == by_loss
+    assert column("loss", reports, WantedRuns(sort="-loss")) == sorted(figures.values(), reverse=True)
     middle = sum(figures.values()) / 2.0
-    assert column("run", reports, Wanted(where=[f"loss < {middle}"])) == by_loss[:1]
-    assert column("run", reports, Wanted(where=["policy=band", "kind!=report"])) == [made[1].name]
-    assert column("run", reports, Wanted(where=[f"loss J<{middle}"])) == by_loss[:1]
+    assert column("run", reports, WantedRuns(where=[f"loss < {middle}"])) == by_loss[:1]
+    assert column("run", reports, WantedRuns(where=["policy=band", "kind!=report"])) == [made[1].name]
+    assert column("run", reports, WantedRuns(where=[f"loss J<{middle}"])) == by_loss[:1]
     error = {run.name: json.loads((run / "summary.json").read_text())["tracking_error"] for run in made[1:]}
     percent = 50.0 * sum(error.values())
     low = [name for name in error if 100.0 * error[name] < percent]
-    assert column("run", reports, Wanted(where=[f"tracking_error<{percent}"])) == low
+    assert column("run", reports, WantedRuns(where=[f"tracking_error<{percent}"])) == low
     with pytest.raises(ConfigError, match="tracking_error is a number, in % a year, as in the table"):
-        runs_table(reports, Wanted(where=["tracking_error<low"]))
-    (row,) = json.loads(runs_text(reports, Wanted(where=["policy=band"]), as_json=True))
+        runs_table(reports, WantedRuns(where=["tracking_error<low"]))
+    (row,) = json.loads(runs_text(reports, WantedRuns(where=["policy=band"]), as_json=True))
     assert (row["policy"], row["loss"]) == ("band", pytest.approx(figures[made[1].name], rel=1e-9))
 
 
 def test_a_note_stands_beside_a_run_that_stays_as_it_was(made: tuple[Path, Path, Path]) -> None:
     reports = made[1].parent
     assert note_run(made[1], "shown to the committee") == f"{made[1].name}: shown to the committee"
-    assert column("note", reports, Wanted(where=["policy=band"])) == ["shown to the committee"]
+    assert column("note", reports, WantedRuns(where=["policy=band"])) == ["shown to the committee"]
     assert not verify(made[1]).changed
     note_run(made[1], "")
     assert run_notes(reports) == {}
@@ -142,7 +142,7 @@ def test_a_run_shows_again_what_it_printed(made: tuple[Path, Path, Path], tmp_pa
 
 
 def test_a_run_is_made_again_to_the_byte(made: tuple[Path, Path, Path]) -> None:
-    found = replay(made[1])
+    found = replay_run(made[1])
     assert found.same
     assert found.text == f"Made again. Same bytes in all 5 files: {made[1].name}."
 
@@ -151,7 +151,7 @@ def test_one_changed_price_is_named_by_fingerprint_and_by_the_first_day(
     made: tuple[Path, Path, Path], tmp_path: Path
 ) -> None:
     other = desk(tmp_path / "files", change=0.01)
-    found = replay(made[1], file=other)
+    found = replay_run(made[1], file=other)
     assert not found.same
     before, after = (
         json.loads((run / MANIFEST).read_text()) for run in (made[1], make_backtest(other, "band", tmp_path).folder)
@@ -227,7 +227,7 @@ def test_a_run_with_the_same_bytes_by_other_code_is_the_same(
     made: tuple[Path, Path, Path], monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(folder, "code_version", lambda: "0123456789ab")
-    found = replay(made[1])
+    found = replay_run(made[1])
     assert found.same
     assert found.text.startswith("Made again: same bytes in all 5 files, although not all is as it was.")
     assert 'and is "0123456789ab".' in found.text
@@ -236,17 +236,17 @@ def test_a_run_with_the_same_bytes_by_other_code_is_the_same(
 def test_what_cannot_be_made_again_is_refused(made: tuple[Path, Path, Path], tmp_path: Path) -> None:
     other = desk(tmp_path / "files", tracking_penalty=3.0)
     with pytest.raises(ConfigError, match=r"tracking_penalty \(5.0 in the run, 3.0 in the file\).*Restore the file"):
-        replay(made[1], file=other)
+        replay_run(made[1], file=other)
     touched = Path(shutil.copytree(made[1], tmp_path / made[1].name))
     (touched / "booked.csv").write_text("")
     with pytest.raises(DataError, match=r"booked.csv has another content.*\n?.*Only an unchanged run"):
-        replay(touched)
+        replay_run(touched)
     lost = Path(shutil.copytree(made[1], tmp_path / "lost" / made[1].name))
     manifest = json.loads((lost / MANIFEST).read_text()) | {"file": "nowhere.yaml"}
     write_json(lost / MANIFEST, manifest | {"sha256": checksum(manifest)})
     with pytest.raises(ConfigError, match=r"was made from nowhere\.yaml, which is not there. Give the file"):
-        replay(lost)
+        replay_run(lost)
     with pytest.raises(
         ConfigError, match="is a laboratory: report, backtest, risk, plan, allocate and forecast are the kinds"
     ):
-        replay(signed(Run("laboratory", "laboratory", "seed-1", {}, "f" * 64), tmp_path))
+        replay_run(signed(Run("laboratory", "laboratory", "seed-1", {}, "f" * 64), tmp_path))

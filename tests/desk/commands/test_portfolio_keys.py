@@ -8,19 +8,19 @@ import numpy as np
 import pytest
 
 from backtests.comparison.comparison import compare
-from backtests.comparison.fitting.candidates import backtest_candidate, benchmark_of, fit, training_days
+from backtests.comparison.fitting.candidates import backtest_candidate, benchmark_of, fit, market_before_test
 from backtests.engine import backtest
 from backtests.engine.result import Backtest
 from backtests.evaluation.benchmark import losses
 from backtests.runs.folder import Run
 from backtests.sheets.pages.tearsheet import sheet_numbers
 from backtests.sweeps import Axes, Choices, Setup, Strategic, sweep, threshold
-from desk.commands.report import fits
+from desk.commands.report import fit_records
 from foundation.errors import ConfigError, DataError
 from research.accounting import Costs, Flows, Impact
 from research.allocation import FixedWeights
 from research.market import Market, load_market
-from research.market.liquidity import dollar_volume, half_spread, volatility
+from research.market.liquidity import dollar_volume, half_spread, trailing_volatility
 from research.orders import trade_list
 from research.portfolio import Portfolio, load_portfolio
 from research.rules import Threshold
@@ -130,7 +130,7 @@ def test_a_threshold_is_tuned_from_where_the_costs_by_the_day_are_known(
     load: Load, keys: dict[str, Any], session: int
 ) -> None:
     portfolio = load(keys)
-    before, spec = training_days(portfolio), portfolio.policies["tuned"]
+    before, spec = market_before_test(portfolio), portfolio.policies["tuned"]
     costs, benchmark = portfolio.costs.until(len(before.dates)), benchmark_of(portfolio, before)
     listed = int(before.listed[:, int("costs.bonds.impact" in keys)].argmax())
     assert costs.known_from(before) == listed + session
@@ -161,11 +161,11 @@ def test_training_days_that_costs_by_the_day_leave_out_are_a_warning_and_on_reco
         "on were not used."
     )
     assert said in late.warnings
-    assert fits(late.fitted)["fitted"]["tuned"]["from"] == known
+    assert fit_records(late.fitted)["fitted"]["tuned"]["from"] == known
     assert sheet_numbers(late, None, Run("test", "", "", {}, ""), [])["tuned"]["tuned"]["first"] == known
     plain = compare(load({}), only=["quarterly", "tuned"], draws=1000)
     assert not [warning for warning in plain.warnings if "was tuned from" in warning]
-    assert fits(plain.fitted)["fitted"]["tuned"]["from"] == "1993-02-01"
+    assert fit_records(plain.fitted)["fitted"]["tuned"]["from"] == "1993-02-01"
 
 
 def test_what_fitting_goes_without_is_a_warning(load: Load) -> None:
@@ -192,7 +192,7 @@ def test_a_trade_list_charges_the_spread_and_impact_of_its_day(load: Load) -> No
     listed = trade_list(by_day, by_day.policies["quarterly"])
     spy = listed.orders.set_index("asset").loc["SPY"]
     assert spy["half_spread"] == pytest.approx(by_day.costs.half_spread[-1, 0] * spy["notional"], abs=0.006)
-    volume, sigma = dollar_volume(by_day.market, 5)[-1, 0], volatility(by_day.market, 42)[-1, 0]
+    volume, sigma = dollar_volume(by_day.market, 5)[-1, 0], trailing_volatility(by_day.market, 42)[-1, 0]
     charged = 0.7 * sigma * spy["notional"] * (spy["notional"] / volume) ** 0.6
     assert spy["impact"] == pytest.approx(charged, abs=0.006)
     assert charged > 0.1

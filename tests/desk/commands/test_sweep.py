@@ -177,7 +177,7 @@ def test_a_page_that_cannot_be_drawn_costs_nothing_of_the_run(tmp_path: Path) ->
     parts = run_parts(made, made.plan.parts(), run_part, 1, "", progress=False)
     table = pd.concat([rows(made, part, figures).to_pandas() for part, figures in parts])
     table.assign(loss=table["loss"].where(table["configuration"] != 3)).to_parquet(tmp_path / make.RESULTS_FILE)
-    said = make.publish(made, asked.keep, Run("sweep", "bands", "", {}, "0" * 64), tmp_path)
+    said = make.publish_sweep(made, asked.keep, Run("sweep", "bands", "", {}, "0" * 64), tmp_path)
     assert "This sweep has no page: it could not be drawn (ConfigError: loss of configuration 3 is nan" in said
     assert {p.name for p in tmp_path.iterdir()} >= {"results.parquet", "summary.txt", "manifest.json"}
     assert not (tmp_path / "sweep.html").exists()

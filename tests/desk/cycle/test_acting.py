@@ -36,7 +36,7 @@ from desk.exchange.paper import PaperVenue
 from desk.exchange.ticket_orders import part_of, ticket_orders
 from desk.journal import Journal, verify
 from desk.journal.journal import utc_now
-from desk.tickets.formats.ticket_json import read_document
+from desk.tickets.formats.ticket_json import read_ticket_file
 from desk.tickets.order_ids import list_id
 from foundation.errors import ConfigError, DataError
 from research.portfolio import load_portfolio
@@ -62,7 +62,7 @@ def file(tmp_path: Path, home: Path) -> Path:
 def by_hand(home: Path, units: float | None) -> None:
     """Sell units of A at the paper venue, all for None, as a person would."""
     (path,) = (home / "cycles" / "Steady").glob("*-list-*.json")
-    document = read_document(path)
+    document = read_ticket_file(path)
     with PaperVenue.for_ticket(document) as venue:
         (sell,) = (each.order for each in ticket_orders(document, venue.capabilities) if each.order.side == "sell")
         sold = part_of(sell, float(venue.units("")["A"]) if units is None else units)
@@ -96,7 +96,7 @@ def test_a_drift_is_executed_journalled_and_booked(tmp_path: Path, home: Path) -
     assert kinds[:2] == ["cycle", "list"]  # before anything is sent
     assert Counter(kinds)["order"] == Counter(kinds)["fill"] == 2
     (path,) = (home / "cycles" / "Steady").glob("*-list-*.json")
-    assert read_document(path)["hash"] == cycle.ticket == ran.document["steps"][5]["output"]["ticket"]
+    assert read_ticket_file(path)["hash"] == cycle.ticket == ran.document["steps"][5]["output"]["ticket"]
     assert not read_book("steady").blotter.open
     assert re.match(rf"{FIRST}  run .* UTC  \w{{8}}  Steady  executed, policy: Sell A; buy B", history_text(1))
     later = make_cycle(tmp_path / "steady.yaml", NEXT)
@@ -200,7 +200,7 @@ def test_a_file_that_is_edited_during_a_cycle_sends_nothing(file: Path, monkeypa
 def test_open_orders_are_completed_or_waited_for(tmp_path: Path, open_orders: str, status: str) -> None:
     file = desk(tmp_path, open_orders=open_orders)
     assert rebalance("trades", file, "--as-of", FIRST, "--out", tmp_path / "hand.json").status == 0
-    book.send("steady", read_document(tmp_path / "hand.json"))
+    book.book_sent("steady", read_ticket_file(tmp_path / "hand.json"))
     ran = make_cycle(file, NEXT)
     assert ran.status == status
     assert "its fills are not fetched" in said(ran)
@@ -271,7 +271,7 @@ def booked_by_hand(folder: Path) -> None:
 def test_a_booking_between_the_start_of_a_cycle_and_its_comparison_stays_whole(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    file, compared, cash = desk(tmp_path), acting.compared, list[Decimal]()
+    file, compared, cash = desk(tmp_path), acting.compared_with_venue, list[Decimal]()
     make_cycle(file, FIRST)
 
     def late(*given: Any) -> Any:
@@ -279,7 +279,7 @@ def test_a_booking_between_the_start_of_a_cycle_and_its_comparison_stays_whole(
         cash.append(read_book("steady").holders[0].cash["USD"])
         return compared(*given)
 
-    monkeypatch.setattr(acting, "compared", late)
+    monkeypatch.setattr(acting, "compared_with_venue", late)
     ran = make_cycle(file, NEXT)
     assert [entry.entry_id for entry in read_book("steady").entries] == [":d1"]
     assert cash == [read_book("steady").holders[0].cash["USD"]]
@@ -328,7 +328,7 @@ def test_a_list_that_was_begun_waits_for_the_end_of_a_pause(file: Path, home: Pa
     listed = make_cycle(file, FIRST, act=False).cycle.decision.to_send
     begun = home / "cycles" / "Steady" / "begun.json"
     save_trades(listed, [str(begun)])
-    book.send("steady", read_document(begun))  # and killed before its first order
+    book.book_sent("steady", read_ticket_file(begun))  # and killed before its first order
     (home / "PAUSE").touch()
     assert f"is not sent: {home / 'PAUSE'} is there" in said(make_cycle(file, FIRST))
     assert orders_sent() == 0
@@ -391,7 +391,7 @@ def test_an_approved_list_whose_cycle_sent_another_since_is_refused_with_that_re
     assert make_cycle(file, FIRST).status == "executed"
     (path,) = tmp_path.glob("home/cycles/Steady/*-list-*.json")
     refused = rebalance("desk", "execute", out, "--exchange", "paper", "--portfolio", file, "--dry-run")
-    sent = list_id(read_document(path)["hash"])
+    sent = list_id(read_ticket_file(path)["hash"])
     assert f"List {sent} was sent since this one was made. Make the list anew" in " ".join(refused.out.split())
     assert "Correct the holdings" not in refused.out
 

@@ -15,7 +15,7 @@ from by_hand import Desk
 from backtests.today.from_today import Simulated
 from desk.cycle.alternatives import CYCLE_LIST, Listed
 from desk.cycle.analysis import Analysed, Analysis
-from desk.cycle.decision import JOURNAL_CONTROL, OPEN_ORDERS, Control, Decision, control, decided
+from desk.cycle.decision import JOURNAL_CONTROL, OPEN_ORDERS, Control, CycleDecision, control, decided
 from desk.cycle.monitor import monitored
 from desk.cycle.reality import REALITY
 from desk.cycle.timing import WITHOUT_IMPACT
@@ -71,11 +71,11 @@ def analysis(trades: TradeList, waiting: Mapping[int, Simulated] | None = None, 
 
 def decision(
     trades: TradeList, weighed: Analysis | None = None, *given: Control, ended: tuple[str, ...] = ()
-) -> Decision:
+) -> CycleDecision:
     return decided(trades, monitored(trades), weighed, given, ended)
 
 
-def effect(made: Decision, name: str) -> str | None:
+def effect(made: CycleDecision, name: str) -> str | None:
     return next((each.effect for each in made.controls if each.name == name), None)
 
 

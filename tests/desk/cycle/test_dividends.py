@@ -10,7 +10,7 @@ from commanded import rebalance
 from watched import DAYS, ON_PAPER, banded, from_store, steady, with_book
 
 from desk.commands.cycle.cycle import make_cycle
-from desk.cycle.live import CAUSES, beside
+from desk.cycle.live import CAUSES, beside_backtest
 from desk.exchange.paper import PaperVenue
 from research.orders import Request, trade_list
 from research.portfolio import load_portfolio
@@ -101,7 +101,8 @@ def test_live_is_the_backtest_with_its_dividends(tmp_path: Path) -> None:
         make_cycle(file, days[row])
     portfolio, book = load_portfolio(file), read_book("steady")
     paid, owed = (
-        beside(portfolio, portfolio.policies["band"], "band", each) for each in (book, replace(book, entries=()))
+        beside_backtest(portfolio, portfolio.policies["band"], "band", each)
+        for each in (book, replace(book, entries=()))
     )
     units_apart = 0.02  # whole lots, which the backtest does not have
     assert paid.causes.sum(axis=0)[CAUSES.index("dividends")] == pytest.approx(0.0, abs=PAID * units_apart)

@@ -19,7 +19,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from desk.commands.orders import book as books
-from desk.cycle.live import CAUSES, HELD, Parting, beside
+from desk.cycle.live import CAUSES, HELD, Parting, beside_backtest
 from desk.cycle.live_report import live_report
 from desk.tickets.ticket import make_ticket
 from foundation.errors import ConfigError, DataError
@@ -68,7 +68,7 @@ class Desk:
     def parting(self, book: Book | None, portfolio: Portfolio | None = None) -> Parting:
         """Live beside the backtest; in each the causes add up to the difference."""
         of = portfolio or self.portfolio
-        found = beside(of, of.policies["band"], "band", book)
+        found = beside_backtest(of, of.policies["band"], "band", book)
         assert np.allclose(found.causes.sum(axis=1).cumsum(), found.live.nav - found.test.nav, rtol=0.0, atol=1e-4)
         return found
 
@@ -112,7 +112,7 @@ def desk(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Desk]:
             portfolio = load_portfolio(file, as_of=f"{market.dates[row]:%Y-%m-%d}")
             ticket = make_ticket(trade_list(portfolio, portfolio.policies["band"], "band"))
             if ticket.orders:
-                books.send("live", {"hash": ticket.hash, **ticket.document})
+                books.book_sent("live", {"hash": ticket.hash, **ticket.document})
                 closes = pd.Series(market.prices[row + 1], list(market.assets))
                 books.book_fills("live", [filled(order, closes, market.dates[row + 1]) for order in ticket.orders])
         yield Desk(file, load_portfolio(file), read_book("live"))
@@ -377,7 +377,7 @@ def test_a_record_of_years_that_falls_behind_contradicts_the_backtest_first_and_
     market, band = portfolio.market, portfolio.policies["threshold"]
     row = market.row("2018-12-31")
     blank = NavHistory(row, np.ones(len(market.dates) - 1 - row), np.zeros(len(market.dates) - row))
-    test = beside(replace(portfolio, nav_history=blank), band, "threshold", None).test.nav
+    test = beside_backtest(replace(portfolio, nav_history=blank), band, "threshold", None).test.nav
     noise = 1e-5 * np.random.default_rng(0).standard_normal(len(test))
     nav = test * np.cumprod(1.0 - 0.005 / 252.0 + noise)
     stated = replace(portfolio, nav_history=replace(blank, nav=nav[:-1] * portfolio.nav / nav[-1]))

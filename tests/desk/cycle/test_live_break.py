@@ -12,7 +12,7 @@ from commanded import FILE, rebalance
 
 from desk.commands.cycle.cycle import make_cycle
 from desk.cycle.alerts import alerts_of
-from desk.cycle.live import CAUSES, Parting, beside
+from desk.cycle.live import CAUSES, Parting, beside_backtest
 from desk.cycle.live_break import live_break
 from desk.cycle.live_report import live_report
 from desk.cycle.monitor import LIVE_BREAK
@@ -33,7 +33,7 @@ def stated(portfolio: Portfolio, apart: Array) -> Portfolio:
 
 
 def recorded(portfolio: Portfolio) -> Parting:
-    return beside(portfolio, portfolio.policies["threshold"], "threshold", None)
+    return beside_backtest(portfolio, portfolio.policies["threshold"], "threshold", None)
 
 
 @pytest.fixture(scope="module")

@@ -12,7 +12,7 @@ from desk.tca.orders import read_orders
 from desk.tca.report import Report
 from desk.tickets import make_ticket
 from research.orders import trade_list
-from research.orders.shortfall import PARTS
+from research.orders.shortfall import SHORTFALL_PARTS
 from research.portfolio import load_portfolio
 
 SESSIONS = 4
@@ -31,7 +31,7 @@ def test_lists_of_past_closes_are_filled_on_paper_and_journalled(tmp_path: Path)
     assert [made.last_close for made in lists] == days[:-1]
     assert (faults, set(table["day"]) - set(days[1:])) == ((), set())
     assert set(table["state"]) == {"filled"}
-    assert np.allclose(table[list(PARTS)].sum(axis=1, skipna=False), table["total"], rtol=0.0, atol=1e-10)
+    assert np.allclose(table[list(SHORTFALL_PARTS)].sum(axis=1, skipna=False), table["total"], rtol=0.0, atol=1e-10)
     next_list = make_ticket(trade_list(after, rule))
     with PaperVenue.for_ticket(next_list.document, portfolio=portfolio, folder=tmp_path) as venue:
         assert [venue.units("")[asset] for asset in portfolio.market.assets] == after.shares.tolist()

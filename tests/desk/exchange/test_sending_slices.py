@@ -9,7 +9,7 @@ import pytest
 from executed import BadLine, Case, Cases, Killed, counted, document_of, replayed
 
 from desk.exchange.checks import checked
-from desk.exchange.execute import Execution, Sent
+from desk.exchange.execute import Execution, SentResult
 from desk.journal import Journal, verify
 from desk.journal.records import Quote
 from foundation.errors import ConfigError
@@ -27,7 +27,7 @@ def document(desk: Any) -> dict[str, Any]:
     return document_of(desk(PRICES, UNITS, 1_000.0, (0.5, 0.5)), TicketTerms(slicing=HALF_HOURLY, sending=limits))
 
 
-def sent(case: Case, **how: Any) -> list[Sent]:
+def sent(case: Case, **how: Any) -> list[SentResult]:
     moment = case.moment()
     return list(
         Execution(case.journal, case.venue, case.document, moment.slices, moment.quotes, look=case.moment, **how).run()

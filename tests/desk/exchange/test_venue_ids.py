@@ -6,7 +6,7 @@ import string
 
 import pytest
 
-from desk.exchange.venue_ids import LENGTHS, venue_id
+from desk.exchange.venue_ids import ID_LENGTHS, venue_id
 from foundation.errors import ConfigError
 
 ORDER = "20221229-11b278dee0abbddffd07"
@@ -19,9 +19,9 @@ FORMS = {  # by the venues' references
 }
 
 
-@pytest.mark.parametrize("venue", LENGTHS)
+@pytest.mark.parametrize("venue", ID_LENGTHS)
 def test_an_id_has_the_form_that_the_venue_takes(venue: str) -> None:
-    assert re.fullmatch(FORMS[venue], venue_id(ORDER, 3, 1, LENGTHS[venue]))
+    assert re.fullmatch(FORMS[venue], venue_id(ORDER, 3, 1, ID_LENGTHS[venue]))
 
 
 def test_the_id_of_a_slice_never_changes() -> None:

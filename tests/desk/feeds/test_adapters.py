@@ -14,12 +14,12 @@ import pandas as pd
 import pytest
 from provider_bodies import COINS, Bar, body
 
-from desk.feeds.adapter import BEGINS, FeedError, Reply, Request, Wanted
+from desk.feeds.adapter import BEGINS, FeedError, GetRequest, Reply, Wanted
 from desk.feeds.adapters import ADAPTERS
 from research.market.indicators import RSI
 from research.market.reading.embedded import load_market
 from research.market.reading.known_instruments import SOURCES
-from research.market.rows import BARS, growth
+from research.market.rows import BARS, bar_growth
 
 KEY = "K3Y0F7HE7ESTER42"
 NOW = np.datetime64("2022-12-30T12:00:00", "us")  # before New York opens
@@ -47,7 +47,7 @@ def bars(count: int = 40, **events: tuple[float, float]) -> list[Bar]:
 EVENTFUL = {"d30": (1.0, 0.75), "d20": (4.0, 0.0), "d10": (1.0, 0.25), "d5": (0.5, 0.5), "d0": (1.0, 0.125)}
 
 
-def answers(name: str, requests: Sequence[Request], of: dict[str, Sequence[Bar]]) -> list[Reply]:
+def answers(name: str, requests: Sequence[GetRequest], of: dict[str, Sequence[Bar]]) -> list[Reply]:
     """What the provider answers to requests."""
     replies = []
     for request in requests:
@@ -200,7 +200,7 @@ def test_total_returns_are_those_of_the_embedded_dividends() -> None:
         expected = (close[there][1:] + paid[there][1:]) * 1.0 / close[there][:-1] - 1.0
         for name in ("yahoo", "tiingo", "nasdaq_data_link"):
             rows = fetched(name, {symbol: of}, Wanted(symbol, symbol, None, LAST))
-            got = growth(*(rows[column].to_numpy() for column in ("close", "split", "dividend")))[1:] - 1.0
+            got = bar_growth(*(rows[column].to_numpy() for column in ("close", "split", "dividend")))[1:] - 1.0
             np.testing.assert_allclose(got, expected, atol=2e-6)
 
 
@@ -362,7 +362,9 @@ def test_rows_of_stooq_say_that_their_closes_are_adjusted() -> None:
     assert set(rows["source"]) == {"stooq (adjusted closes)"}
     closes, split, paid = (np.array([getattr(bar, n) for bar in of]) for n in ("close", "split", "dividend"))
     ones, none = np.ones(len(of)), np.zeros(len(of))
-    np.testing.assert_allclose(growth(rows["close"].to_numpy(), ones, none), growth(closes, split, paid), rtol=1e-12)
+    np.testing.assert_allclose(
+        bar_growth(rows["close"].to_numpy(), ones, none), bar_growth(closes, split, paid), rtol=1e-12
+    )
 
 
 # -- exchanges of coins, through ccxt --------------------------------------------------------------------------------

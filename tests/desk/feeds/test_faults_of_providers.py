@@ -34,7 +34,7 @@ NAMELESS = {"tiingo", "stooq", "fred", "coinbase", "binance"}  # answers that do
 @pytest.fixture(autouse=True)
 def _settings(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
     monkeypatch.setattr(transport, "CONNECT", 0.5)
-    monkeypatch.setattr(fetching, "WAITS", (1.0,))
+    monkeypatch.setattr(fetching, "RETRY_WAITS", (1.0,))
     monkeypatch.setenv("SSL_CERT_FILE", str(own_certificate(tmp_path / "own.pem")))
     for adapter in ADAPTERS.values():
         if adapter.key_variable:

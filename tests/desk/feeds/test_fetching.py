@@ -14,8 +14,8 @@ import pytest
 from provider_server import NONE, RETRY_AFTER, Server, Source, Time, made_bars, own_certificate, serving
 
 from desk.feeds import transport
-from desk.feeds.adapter import FeedError, Limits, Reply, Request, Wanted
-from desk.feeds.fetching import JITTER, MIRROR, WAITS, Fetcher, masked, mirror
+from desk.feeds.adapter import FeedError, GetRequest, RateLimits, Reply, Wanted
+from desk.feeds.fetching import JITTER, MIRROR, RETRY_WAITS, Fetcher, masked, mirror
 from foundation.errors import ConfigError
 
 KEY = "s3cret+key/of=mine"
@@ -47,7 +47,7 @@ def attempt(served: Server, monkeypatch: pytest.MonkeyPatch, folder: Path, sourc
 def tried(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> Iterator[Any]:
     """Rows or the error of a source whose first requests have a fault, seconds waited, and requests made."""
 
-    def run(fault: str, times: int = 1_000_000, browser: bool = False, limits: Limits = NONE) -> Any:
+    def run(fault: str, times: int = 1_000_000, browser: bool = False, limits: RateLimits = NONE) -> Any:
         with serving(BARS, {"SPY": fault}, times=times) as served:
             time = Time()
             began = time.seconds
@@ -65,7 +65,7 @@ def test_rows_are_those_of_the_server(tried: Any, browser: bool) -> None:
     assert asked[0].path == "/tiingo/daily/SPY/prices"
     assert asked[0].params == {"startDate": "1900-01-01", "endDate": "2022-12-29", "apikey": KEY}
     assert asked[0].headers["Authorization"] == f"Token {KEY}"
-    assert ("Chrome" if browser else transport.AGENT) in asked[0].headers["User-Agent"]
+    assert ("Chrome" if browser else transport.USER_AGENT) in asked[0].headers["User-Agent"]
 
 
 @BOTH
@@ -73,7 +73,7 @@ def test_rows_are_those_of_the_server(tried: Any, browser: bool) -> None:
 def test_a_fault_that_passes_is_waited_out(tried: Any, fault: str, browser: bool) -> None:
     rows, waited, asked = tried(fault, 2, browser=browser)
     assert rows["close"].tolist() == [bar.close for bar in BARS["SPY"]]
-    assert sum(WAITS[:2]) <= waited <= sum(WAITS[:2]) * (1 + JITTER)
+    assert sum(RETRY_WAITS[:2]) <= waited <= sum(RETRY_WAITS[:2]) * (1 + JITTER)
     assert len(asked) == 3
 
 
@@ -88,8 +88,8 @@ def test_a_fault_that_stays_is_told_after_the_last_repetition(tried: Any) -> Non
     place = r"tiingo \(http://127\.0\.0\.1:\d+/tiingo/tiingo/daily/SPY/prices\)"
     assert re.fullmatch(rf"{place} answers 500 \(Internal Server Error\)\. Try again later\.", str(error))
     assert error.kind == "later"
-    assert sum(WAITS) <= waited <= sum(WAITS) * (1 + JITTER)
-    assert len(asked) == 1 + len(WAITS)
+    assert sum(RETRY_WAITS) <= waited <= sum(RETRY_WAITS) * (1 + JITTER)
+    assert len(asked) == 1 + len(RETRY_WAITS)
 
 
 @BOTH
@@ -100,10 +100,10 @@ def test_a_source_that_names_a_time_is_asked_after_it(tried: Any, browser: bool)
 
 
 def test_a_limit_without_a_time_is_waited_for_by_the_pace_of_the_source(tried: Any) -> None:
-    rows, waited, _ = tried("notice", 1, limits=Limits(1, 20.0))
+    rows, waited, _ = tried("notice", 1, limits=RateLimits(1, 20.0))
     assert len(rows) == 3
     assert 20.0 <= waited <= 20.0 * (1 + JITTER)
-    error, waited, asked = tried("notice", 1, limits=Limits(50, 3_600.0))  # longer than a person waits
+    error, waited, asked = tried("notice", 1, limits=RateLimits(50, 3_600.0))  # longer than a person waits
     assert (error.wait, waited, len(asked)) == (3_600.0, 0.0, 1)
     assert '\'{"detail": "Error: You have run over your hourly request allocation."}\'' in str(error)
     assert "It can be asked again in 3,600 s." in str(error)
@@ -164,7 +164,7 @@ def test_nobody_sees_the_key(
     capfd: pytest.CaptureFixture[str],
 ) -> None:
     caplog.set_level(logging.DEBUG)
-    found, _, _ = tried(fault, 5, browser, Limits(1, 0.0, a_day=1_000))
+    found, _, _ = tried(fault, 5, browser, RateLimits(1, 0.0, a_day=1_000))
     seen = [str(found), repr(found), caplog.text, *capfd.readouterr()]
     while isinstance(found, BaseException):
         seen += [str(found), repr(found.__dict__)]
@@ -228,7 +228,7 @@ def test_a_key_that_is_cut_in_its_middle_is_not_shown(tmp_path: Path, monkeypatc
             answer = Reply(503, b"x" * letters + b" your API key as ABCDEFGHIJKLMNOP is over")
             fetcher._transport = Repeating(answer)
             with pytest.raises(FeedError) as found:
-                fetcher.reply(Request("https://source.example", key="ABCDEFGHIJKLMNOP"))
+                fetcher.reply(GetRequest("https://source.example", key="ABCDEFGHIJKLMNOP"))
             assert "ABCD" not in str(found.value)
 
 
@@ -236,7 +236,7 @@ def test_a_key_that_is_cut_in_its_middle_is_not_shown(tmp_path: Path, monkeypatc
 class Paged(Source):
     """A source whose answer has a second page, named by the first."""
 
-    def more(self, wanted: Wanted, replies: Sequence[Reply], key: str) -> Request | None:
+    def more(self, wanted: Wanted, replies: Sequence[Reply], key: str) -> GetRequest | None:
         if replies[0].content != b"[]":
             raise FeedError("the answer is a page (HTML) in place of JSON.", "later")
         return self.requests(wanted, key)[0] if len(replies) < 2 else None

@@ -11,7 +11,7 @@ import pytest
 from provider_bodies import Bar
 from provider_server import NONE, Source, Time, made_bars, serving
 
-from desk.feeds.adapter import BEGINS, Adapter, Request, Wanted
+from desk.feeds.adapter import BEGINS, Adapter, GetRequest, Wanted
 from desk.feeds.adapters.yahoo import Yahoo
 from desk.feeds.fetching import MIRROR
 from desk.feeds.refresh import WHOLE_ON, fetch, late_starts
@@ -85,7 +85,7 @@ def test_every_drawn_damage_is_healed_within_30_updates(tmp_path: Path, monkeypa
 class Cut(Yahoo):
     """A source whose answers begin late."""
 
-    def requests(self, wanted: Wanted, key: str) -> Sequence[Request]:
+    def requests(self, wanted: Wanted, key: str) -> Sequence[GetRequest]:
         return super().requests(replace(wanted, first=DAYS[-30]), key)
 
 

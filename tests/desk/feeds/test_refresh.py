@@ -17,13 +17,13 @@ from provider_bodies import Bar
 from provider_server import NONE, Server, Source, Time, made_bars, serving
 
 from desk.feeds import refresh
-from desk.feeds.adapter import FeedError, Limits, Reply, Wanted
+from desk.feeds.adapter import FeedError, RateLimits, Reply, Wanted
 from desk.feeds.adapters import ADAPTERS
 from desk.feeds.adapters.fred import Fred
 from desk.feeds.fetching import MIRROR
 from desk.feeds.pace import Clock
 from desk.feeds.refresh import AGAIN, GIVE_UP, Fetched, fetch
-from desk.feeds.transport import TOGETHER
+from desk.feeds.transport import REQUESTS_TOGETHER
 from foundation.errors import ConfigError
 from foundation.progress import bar
 from research.market.calendars import sessions
@@ -54,7 +54,7 @@ def wanted(symbols: list[str], last: date = DAYS[-1], first: date | None = None)
     return [Wanted(symbol, symbol, first, last) for symbol in symbols]
 
 
-def fetched(store: PriceStore, asks: list[Wanted], limits: Limits = NONE, time: Time | None = None) -> Fetched:
+def fetched(store: PriceStore, asks: list[Wanted], limits: RateLimits = NONE, time: Time | None = None) -> Fetched:
     return fetch(store, Source(limits), asks, clock=(time or Time()).clock)
 
 
@@ -84,7 +84,7 @@ def test_a_dry_run_sends_nothing_writes_nothing_and_needs_no_key(
     store: PriceStore, served: Server, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.delenv("SOURCE_API_KEY")
-    done = fetch(store, Source(Limits(1, 1.0, 10)), wanted(SYMBOLS), clock=Time().clock, dry_run=True)
+    done = fetch(store, Source(RateLimits(1, 1.0, 10)), wanted(SYMBOLS), clock=Time().clock, dry_run=True)
     assert done.plan.text() == (
         "tiingo: 24 symbols, 24 requests at 10 a day: 3 days. Call once a day; each call goes on."
     )
@@ -97,13 +97,13 @@ def test_a_dry_run_sends_nothing_writes_nothing_and_needs_no_key(
 @pytest.mark.parametrize(
     ("limits", "sentence"),
     [
-        (Limits(1, 1.0, 25), "500 symbols, 500 requests at 25 a day: 20 days. Call once a day; each call goes on."),
-        (Limits(120, 60.0), "500 symbols, 500 requests: about 4 minutes."),
-        (Limits(50, 3600.0), "500 symbols, 500 requests: about 9 hours."),
-        (Limits(1, 0.0), "500 symbols, 500 requests."),
+        (RateLimits(1, 1.0, 25), "500 symbols, 500 requests at 25 a day: 20 days. Call once a day; each call goes on."),
+        (RateLimits(120, 60.0), "500 symbols, 500 requests: about 4 minutes."),
+        (RateLimits(50, 3600.0), "500 symbols, 500 requests: about 9 hours."),
+        (RateLimits(1, 0.0), "500 symbols, 500 requests."),
     ],
 )
-def test_a_plan_says_how_long_the_list_takes(store: PriceStore, limits: Limits, sentence: str) -> None:
+def test_a_plan_says_how_long_the_list_takes(store: PriceStore, limits: RateLimits, sentence: str) -> None:
     asks = wanted([f"A{i}" for i in range(500)])
     planned = fetch(store, Source(limits), asks, clock=Time().clock, dry_run=True).plan
     assert planned.text() == f"tiingo: {sentence}"
@@ -273,7 +273,7 @@ def test_a_source_that_is_down_is_not_asked_to_the_end(store: PriceStore, served
 
 def test_a_refused_request_ends_the_list_with_its_sentence(store: PriceStore, served: Server) -> None:
     served.faults = dict.fromkeys(SYMBOLS[3:], "redirect")
-    done = fetched(store, wanted(SYMBOLS), Limits(1, 1.0))
+    done = fetched(store, wanted(SYMBOLS), RateLimits(1, 1.0))
     assert "redirects to 'elsewhere.invalid'" in done.why
     assert (dict(done.failed), len(done.left)) == ({}, 21)
     assert store.assets() == SYMBOLS[:3]
@@ -282,11 +282,11 @@ def test_a_refused_request_ends_the_list_with_its_sentence(store: PriceStore, se
 def test_a_list_goes_on_where_the_limit_of_a_day_ended_it(store: PriceStore, served: Server) -> None:
     calls = []
     for day in ("2022-12-30", "2022-12-31", "2023-01-01"):
-        calls.append(fetched(store, wanted(SYMBOLS), Limits(1, 1.0, 10), Time(f"{day}T06:00:00")))
+        calls.append(fetched(store, wanted(SYMBOLS), RateLimits(1, 1.0, 10), Time(f"{day}T06:00:00")))
     assert ([call.requests for call in calls], [len(call.left) for call in calls]) == ([10, 10, 4], [14, 4, 0])
     assert calls[0].why.startswith("tiingo allows 10 requests a day, and those of 2022-12-30 are used up")
     assert sorted(served.symbols()) == SYMBOLS
-    again = fetched(store, wanted(SYMBOLS, date(2022, 12, 30)), Limits(1, 1.0, 10), Time("2023-01-01T09:00:00"))
+    again = fetched(store, wanted(SYMBOLS, date(2022, 12, 30)), RateLimits(1, 1.0, 10), Time("2023-01-01T09:00:00"))
     assert (again.requests, len(again.left)) == (6, 18)
 
 
@@ -300,7 +300,7 @@ def test_the_oldest_are_updated_first(store: PriceStore, served: Server) -> None
 def test_the_list_takes_the_time_that_the_rate_allows(store: PriceStore, served: Server) -> None:
     time = Time()
     began = time.seconds
-    fetched(store, wanted(SYMBOLS), Limits(5, 10.0), time)
+    fetched(store, wanted(SYMBOLS), RateLimits(5, 10.0), time)
     assert time.seconds - began == pytest.approx(40.0, rel=0.02)  # 5 windows, of which the last needs no time
 
 
@@ -325,7 +325,7 @@ def test_an_interrupt_keeps_what_came(store: PriceStore, served: Server, monkeyp
 
     monkeypatch.setattr(bar, "update", update)
     with pytest.raises(KeyboardInterrupt):
-        fetched(store, wanted(SYMBOLS), Limits(1, 1.0))
+        fetched(store, wanted(SYMBOLS), RateLimits(1, 1.0))
     assert len(store.assets()) == 3
     assert store.about["adjustment"] == "raw"  # else what came would be taken for total-return closes
 
@@ -431,7 +431,7 @@ def job(store: PriceStore, symbols: list[str], pace: float = 0.0) -> int:
     if process == 0:
         with suppress(BaseException):
             refresh.BATCH = SMALL_BATCH
-            done = fetch(store, Source(Limits(1, pace)), wanted(symbols))
+            done = fetch(store, Source(RateLimits(1, pace)), wanted(symbols))
             os._exit(len(done.failed) + len(done.left))
         os._exit(255)
     return process
@@ -450,7 +450,7 @@ def test_after_a_kill_the_next_call_ends_with_the_rows_of_an_undisturbed_one(
     served.asked.clear()
     fetched(store, wanted(SYMBOLS))
     assert len(served.asked) == len(SYMBOLS) - there
-    assert asked - there <= SMALL_BATCH + 2 * TOGETHER
+    assert asked - there <= SMALL_BATCH + 2 * REQUESTS_TOGETHER
     undisturbed = PriceStore(tmp_path / "undisturbed", "store")
     fetched(undisturbed, wanted(SYMBOLS))
     pd.testing.assert_frame_equal(content(store), content(undisturbed))
@@ -467,7 +467,7 @@ def test_two_processes_at_once_lose_nothing(store: PriceStore, tmp_path: Path, s
 
 def test_no_file_of_the_store_holds_the_key(store: PriceStore, served: Server, capfd: Any) -> None:
     served.faults = {"S000": "notice", "S001": "429"}
-    done = fetched(store, wanted(SYMBOLS[:4]), Limits(1, 1.0, a_day=1_000))
+    done = fetched(store, wanted(SYMBOLS[:4]), RateLimits(1, 1.0, a_day=1_000))
     texts = [done.text(), repr(done), *capfd.readouterr()]
     texts += [path.read_bytes().decode(errors="replace") for path in store.folder.rglob("*") if path.is_file()]
     assert len(texts) > 6

@@ -11,7 +11,7 @@ import pytest
 from provider_server import Time
 
 from desk.commands.data import fetch_data
-from desk.feeds.adapter import FeedError, Limits, Wanted
+from desk.feeds.adapter import FeedError, RateLimits, Wanted
 from desk.feeds.adapters import tool
 from desk.feeds.adapters.tool import ToolAdapter
 from desk.feeds.fetching import Fetcher
@@ -45,7 +45,7 @@ def wanted(symbol: str) -> Wanted:
 
 @pytest.fixture(scope="module")
 def fetcher(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Fetcher]:
-    adapter = ToolAdapter(name=SOURCE.store, source=SOURCE, trusted=True, limits=Limits(1, 0.0))
+    adapter = ToolAdapter(name=SOURCE.store, source=SOURCE, trusted=True, limits=RateLimits(1, 0.0))
     with Fetcher(adapter, tmp_path_factory.mktemp("store"), Time().clock) as opened:
         yield opened
 

@@ -13,7 +13,7 @@ from desk.journal.records import Corrected
 from desk.journal.tickets import execution_status, filled_units
 from foundation.errors import ConfigError, DataError
 from foundation.home import HOME, home_folder
-from foundation.sqlite_tables import SHARED
+from foundation.sqlite_tables import SHARED_VARIABLE
 
 
 def test_kills_of_two_appending_processes_lose_nothing_that_was_kept_and_double_nothing(tmp_path: Path) -> None:
@@ -38,7 +38,7 @@ def test_machines_that_share_a_journal_share_no_memory(tmp_path: Path, monkeypat
     """A log that is written ahead is of one machine: SQLite maps its index, the file -shm, into memory."""
     with Journal(tmp_path) as journal:
         journal.append([order(1)])
-    monkeypatch.setenv(SHARED, "1")
+    monkeypatch.setenv(SHARED_VARIABLE, "1")
     with Journal(tmp_path) as one, Journal(tmp_path) as other, one.snapshot():
         assert {path.name for path in tmp_path.iterdir()} <= {JOURNAL, f"{JOURNAL}-journal", HEAD}
         assert len(list(other.entries())) == 1

@@ -14,7 +14,7 @@ from journals import IN_MEMORY, fill, order
 
 from desk.journal.chain import ENTRY_FIELDS, START, Entry, Head
 from desk.journal.journal import COLUMNS, HEAD, JOURNAL, Journal
-from desk.journal.verify import NEAR, Verified, verify
+from desk.journal.verify import PLACES_NEAR, VerifiedChain, verify
 from foundation.errors import DataError
 from foundation.sqlite_tables import digest
 
@@ -40,7 +40,7 @@ def folder(sound: Path) -> Iterator[Path]:
     shutil.rmtree(copy)
 
 
-def checked(folder: Path) -> Verified:
+def checked(folder: Path) -> VerifiedChain:
     with Journal(folder, read_only=True) as journal:
         return verify(journal)
 
@@ -71,7 +71,7 @@ def hashed(entry: Entry) -> Entry:
 def test_a_journal_that_nobody_touched_has_no_fault(folder: Path) -> None:
     with Journal(folder, read_only=True) as journal:
         checked = verify(journal)
-        assert checked == Verified(journal.head, 0, ())
+        assert checked == VerifiedChain(journal.head, 0, ())
         assert checked.text.startswith(f"{COUNT} entries, none changed, removed or added.")
 
 
@@ -137,7 +137,7 @@ def test_each_of_20_swaps_is_found_at_its_entries(folder: Path) -> None:
         )
         faults = checked(folder).faults
         assert {fault.sequence for fault in faults} in ({a}, {a, b})
-        assert b - a > NEAR or f"what was written as entry {b} stands at {a}" in faults[0].text
+        assert b - a > PLACES_NEAR or f"what was written as entry {b} stands at {a}" in faults[0].text
 
 
 def test_each_of_10_cut_ends_is_found_at_the_first_entry_that_is_gone(folder: Path) -> None:
@@ -206,7 +206,7 @@ def test_a_head_that_a_killed_process_left_behind_is_no_fault_and_is_mended_at_t
     assert before is not None
     (folder / HEAD).write_text(f"{before.count:020d} {before.sha256}\n")
     with Journal(folder, read_only=True) as journal:
-        assert verify(journal) == Verified(head, 2, ())
+        assert verify(journal) == VerifiedChain(head, 2, ())
     Journal(folder).close()
     assert (folder / HEAD).read_text().split() == [f"{head.count:020d}", head.sha256]
 

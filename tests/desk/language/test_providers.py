@@ -8,10 +8,10 @@ import pytest
 from model_server import CUT, KEY, SILENT, Answer, ModelServer, anthropic, models, openai
 
 from desk.language import providers
-from desk.language.providers import HttpModel, Message, ModelError, configured_model
+from desk.language.providers import HttpModel, ModelError, ModelMessage, configured_model
 from foundation.errors import ConfigError
 
-ASKED = (Message("system", "Answer in one word."), Message("user", '{"data": 1}'))
+ASKED = (ModelMessage("system", "Answer in one word."), ModelMessage("user", '{"data": 1}'))
 BUSY: Answer = (429, {"Retry-After": "7"}, b"{}")
 DOWN: Answer = (503, {}, b"<html>")
 
@@ -107,7 +107,7 @@ def test_a_server_that_gives_no_answer_in_time_is_left(monkeypatch: pytest.Monke
 
 def test_more_than_a_model_reads_is_not_sent() -> None:
     with models(openai("yes")) as server, pytest.raises(ModelError, match="more than 200,000 characters"):
-        asyncio.run(HttpModel("m", "openai", server.address).complete([Message("user", "x" * 200_001)]))
+        asyncio.run(HttpModel("m", "openai", server.address).complete([ModelMessage("user", "x" * 200_001)]))
     assert server.asked == []
 
 

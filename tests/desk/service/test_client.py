@@ -142,7 +142,7 @@ def test_a_job_that_fails_says_why(app: FastAPI, url: str, token: str, tmp_path:
     def fail() -> None:
         while (job := queue.claim(sessions, "a worker")) is None:
             time.sleep(0.05)
-        queue.finish(sessions, job, "failed", {"messages": "No price is of that day."})
+        queue.finish_job(sessions, job, "failed", {"messages": "No price is of that day."})
 
     sessions, portfolio = app.state.service.sessions, client.stored(file)
     with ThreadPoolExecutor(1) as pool:

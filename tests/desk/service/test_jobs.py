@@ -215,7 +215,7 @@ def test_events_end_when_the_server_stops(app: FastAPI, signed_in: SignedIn) -> 
 def test_a_user_follows_few_jobs_at_a_time(app: FastAPI, signed_in: SignedIn, monkeypatch: pytest.MonkeyPatch) -> None:
     client = signed_in()
     job = queued(app, client)
-    assert queue.cancel(app.state.service.sessions, job)
+    assert queue.cancel_job(app.state.service.sessions, job)
     for _ in range(2 * jobs.MOST_STREAMS):  # one that has ended counts no more
         assert client.get(f"/api/jobs/{job}/events").status_code == 200
     monkeypatch.setattr(jobs, "MOST_STREAMS", 0)

@@ -11,7 +11,7 @@ from hypothesis import strategies as drawn
 
 from desk.service.caller import opened_service
 from desk.service.settings import ServiceSettings
-from desk.service.store.keys import KINDS, SEALING, SIGNING, Keys, opened_keys
+from desk.service.store.keys import KEY_KINDS, SEALING, SIGNING, Keys, opened_keys
 from foundation.errors import ConfigError, DataError
 
 
@@ -22,7 +22,9 @@ def keys(tmp_path_factory: pytest.TempPathFactory) -> Keys:
 
 def test_a_first_start_makes_keys_that_its_user_alone_may_read(app: FastAPI) -> None:
     folder = app.state.service.keys.folder
-    assert {path.name: stat.S_IMODE(path.stat().st_mode) for path in folder.iterdir()} == dict.fromkeys(KINDS, 0o600)
+    assert {path.name: stat.S_IMODE(path.stat().st_mode) for path in folder.iterdir()} == dict.fromkeys(
+        KEY_KINDS, 0o600
+    )
     assert stat.S_IMODE(folder.stat().st_mode) == 0o700
 
 
@@ -74,7 +76,7 @@ def test_after_a_rotation_the_new_key_seals_and_the_old_one_opens(tmp_path: Path
 
 
 @pytest.mark.parametrize("mode", [0o640, 0o604, 0o620])
-@pytest.mark.parametrize("kind", KINDS)
+@pytest.mark.parametrize("kind", KEY_KINDS)
 def test_a_file_that_others_may_read_is_refused(tmp_path: Path, kind: str, mode: int) -> None:
     (opened_keys(tmp_path).folder / kind).chmod(mode)
     with pytest.raises(ConfigError, match=rf"{kind} has the mode {mode:04o}.*rotate-keys"):

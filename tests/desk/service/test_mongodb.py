@@ -141,7 +141,7 @@ def test_a_missing_document_and_a_missing_server_are_told(
         read_mongodb(tree, "house", tmp_path)
     assert "10.0.0.7" not in str(error.value)
     server.mockup.stop()
-    monkeypatch.setattr(mongodb, "WAIT", 200)
+    monkeypatch.setattr(mongodb, "SERVER_WAIT", 200)
     with pytest.raises(DataError, match="ServerSelectionTimeoutError"):
         read_mongodb(tree, "house", tmp_path)
     monkeypatch.delenv("MONGODB_HOUSE")

@@ -22,7 +22,7 @@ from desk.service.app import create_app
 from desk.service.caller import Service
 from desk.service.jobs import queue
 from desk.service.notify import SENDERS, Message, notify, notify_of_job, notify_of_ticket
-from desk.service.settings import ServiceSettings, settings_of
+from desk.service.settings import ServiceSettings, settings_of_service
 from desk.service.store.keys import reseal
 from desk.service.store.tables import PushSubscription, Share, StoredPortfolio, Tenant, User
 from desk.service.users.tokens import begin_session, end_all_sessions
@@ -146,7 +146,7 @@ def test_a_silent_push_service_holds_up_nobody_else(
     monkeypatch: pytest.MonkeyPatch,
     caplog: pytest.LogCaptureFixture,
 ) -> None:
-    monkeypatch.setattr(web_push, "SECONDS", 0.3)
+    monkeypatch.setattr(web_push, "PUSH_SECONDS", 0.3)
     pushes.answers = [None]
     for _ in range(2):
         notify(service, User.id == ann.user, HELLO)
@@ -293,7 +293,7 @@ def test_the_end_of_a_job_is_told_to_its_user_and_a_question_to_approvers_too(
         assert claimed is not None
         notify_of_job(service, job)  # while it runs: of that nobody is told
         settle()
-        queue.finish(service.sessions, claimed, state, {"asks": asks})
+        queue.finish_job(service.sessions, claimed, state, {"asks": asks})
         notify_of_job(service, job)
         settle()
 
@@ -344,5 +344,5 @@ def test_who_wants_e_mail_gets_it_and_who_does_not_any_more_gets_none(
 )
 def test_a_mail_server_that_is_stated_wrongly_is_refused_at_the_start(stated: dict[str, str], told: str) -> None:
     with pytest.raises(ConfigError, match=re.escape(told)):
-        settings_of(stated)
-    assert settings_of({}).email is None
+        settings_of_service(stated)
+    assert settings_of_service({}).email is None

@@ -16,7 +16,7 @@ from push_service import PushService, subscribed
 from desk.commands.orders.trades import save_trades, trades_now
 from desk.exchange.stops import PAUSE
 from desk.journal import Journal
-from desk.journal.why import why
+from desk.journal.why import why_ordered
 from desk.service import orders
 from desk.service.caller import SESSION_COOKIE
 from desk.service.orders import TradesAsked, listed, signature
@@ -25,7 +25,7 @@ from desk.service.store.tables import OneTimeSecret, QueuedJob, User, now
 from desk.service.users.passkeys import registered, registration_options
 from desk.service.users.tokens import begin_browser_session, begin_session
 from desk.tickets.formats import FORMATS
-from desk.tickets.formats.ticket_json import BESIDE, read_document
+from desk.tickets.formats.ticket_json import NOT_HASHED, read_ticket_file
 from desk.tickets.order_ids import list_id
 from desk.tickets.request import request_of
 from foundation.errors import ConfigError, DataError
@@ -87,8 +87,10 @@ def test_a_ticket_is_byte_for_byte_that_of_the_command_line(
     for form, out in outs.items():
         answer = client.get(f"/api/tickets/{ticket['id']}", params={"format": form})
         assert answer.content == out.read_bytes(), form
-    made = read_document(outs["json"])
-    assert predicted.json() == {key: value for key, value in made.items() if key not in BESIDE}  # it is no ticket yet
+    made = read_ticket_file(outs["json"])
+    assert predicted.json() == {
+        key: value for key, value in made.items() if key not in NOT_HASHED
+    }  # it is no ticket yet
     sentences = client.get(f"/api/orders/{made['orders'][0]['client_order_id']}/why").json()["sentences"]
     assert [each for each in sentences if "ticket" in each] == [f"Its ticket is tickets/{ticket['id']}.json."]
     for form in ("oms.csv", "../journal.sqlite", "exe"):
@@ -128,7 +130,7 @@ def test_own_orders_are_issued_in_the_name_of_who_gives_them(home: Path, monkeyp
             ("sell", "SPY", 100.0),
             ("buy", "AGG", 500.0),
         ]
-        sentences = why(journal, made.record.orders[0].order)
+        sentences = why_ordered(journal, made.record.orders[0].order)
     assert any(each.endswith("points over target: ordered by Ann: less risk.") for each in sentences)
 
 

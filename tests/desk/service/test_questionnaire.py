@@ -10,7 +10,7 @@ from hypothesis import strategies as st
 from people import SIXTY_FORTY, SignedIn, stored
 
 from desk.commands.apply_profile import changes_by, with_profile
-from desk.service.questionnaire import ALIKE, assessed, questions
+from desk.service.questionnaire import ALIKE_QUESTIONS, assessed, questions
 from research.portfolio.file.strict_yaml import read_yaml
 
 # Points of the choices a, b, c and d, as Rutgers Cooperative Extension prints them with the scale.
@@ -66,7 +66,7 @@ def test_every_end_of_a_band_is_told() -> None:
 
 def test_answers_at_opposite_ends_about_one_thing_are_named() -> None:
     assert assessed(BOLD).contradictions == assessed(CAUTIOUS).contradictions == ()
-    for first, second in ALIKE:
+    for first, second in ALIKE_QUESTIONS:
         told = assessed({**CAUTIOUS, first: BOLD[first]}).contradictions
         numbers = {questions()[key].number for key in (first, second)}
         assert any(all(f"question {number} (" in each for number in numbers) for each in told)

@@ -93,7 +93,7 @@ def test_two_jobs_of_a_kind_and_a_portfolio_do_not_run_at_a_time(service: Servic
     one = queue.claim(service.sessions, "one")
     assert one is not None
     assert (one.id, queue.claim(service.sessions, "two")) == (first, None)
-    queue.finish(service.sessions, one, "done")
+    queue.finish_job(service.sessions, one, "done")
     two = queue.claim(service.sessions, "two")
     assert two is not None
     assert two.id == second
@@ -109,9 +109,9 @@ def test_a_worker_that_lost_its_claim_writes_nothing(service: Service) -> None:
     assert new is not None
     assert new.attempts == 2
     assert queue.beat(service.sessions, old, "") is None
-    assert not queue.finish(service.sessions, old, "done", {"text": "old"})
-    assert queue.finish(service.sessions, new, "done", {"text": "new"})
-    assert not queue.finish(service.sessions, new, "done", {"text": "again"})
+    assert not queue.finish_job(service.sessions, old, "done", {"text": "old"})
+    assert queue.finish_job(service.sessions, new, "done", {"text": "new"})
+    assert not queue.finish_job(service.sessions, new, "done", {"text": "again"})
     assert job_of(service, job).result == {"text": "new"}
 
 
@@ -122,9 +122,9 @@ def test_a_job_whose_worker_dies_three_times_fails(service: Service) -> None:
         later(service, job, heartbeat=now() - 2 * queue.LOST)
         queue.take_back_lost(service.sessions)
     assert (job_of(service, job).state, job_of(service, job).progress) == ("failed", queue.ATTEMPTED)
-    assert queue.retry(service.sessions, job)
+    assert queue.retry_job(service.sessions, job)
     assert (job_of(service, job).state, job_of(service, job).attempts) == ("queued", 0)
-    assert not queue.retry(service.sessions, job)
+    assert not queue.retry_job(service.sessions, job)
 
 
 def test_a_heartbeat_keeps_a_job(service: Service) -> None:
@@ -149,10 +149,10 @@ def test_workers_leave_jobs_of_other_code_until_a_server_adopts_them(service: Se
 
 def test_a_job_that_waits_is_cancelled_at_once_and_one_that_ended_is_not(service: Service, worked: Worked) -> None:
     (job,) = add_jobs(service, add_portfolios(service.sessions, 1), 1)
-    assert queue.cancel(service.sessions, job)
+    assert queue.cancel_job(service.sessions, job)
     worked()
     assert (job_of(service, job).state, job_of(service, job).attempts) == ("cancelled", 0)
-    assert not queue.cancel(service.sessions, job)
+    assert not queue.cancel_job(service.sessions, job)
 
 
 @in_sqlite
@@ -169,7 +169,7 @@ def test_no_job_is_begun_on_a_full_disk(
 @in_sqlite
 def test_a_job_that_takes_too_long_is_ended(service: Service, worked: Worked, monkeypatch: pytest.MonkeyPatch) -> None:
     (job,) = add_jobs(service, add_portfolios(service.sessions, 1), 1, "seconds=60")
-    monkeypatch.setitem(worker.SECONDS, "backtest", 0.0)
+    monkeypatch.setitem(worker.JOB_SECONDS, "backtest", 0.0)
     worked()
     assert job_of(service, job).state == "failed"
     assert not (reports(service) / "made").exists()
@@ -196,7 +196,7 @@ def test_progress_is_that_of_the_command_and_a_job_that_runs_is_killed_where_it_
     process = start_worker(service.settings, PROGRAM, once=True)
     while job_of(service, job).progress != "sleeping (25 %)":
         time.sleep(0.02)
-    assert queue.cancel(service.sessions, job)
+    assert queue.cancel_job(service.sessions, job)
     assert os.waitstatus_to_exitcode(os.waitpid(process, 0)[1]) == 0
     assert job_of(service, job).state == "cancelled"
     assert not (reports(service) / "made").exists()

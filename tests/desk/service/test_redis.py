@@ -7,14 +7,14 @@ import pytest
 from database_servers import installed, redis_server
 from redis import Redis
 
-from desk.service.store.redis import MOST_COUNTERS, InProcess, InRedis, Shared, opened_shared
+from desk.service.store.redis import MOST_COUNTERS, InProcess, InRedis, SharedCounters, opened_shared
 from foundation.errors import ConfigError
 
 SERVERS = installed("Redis") or {"none": None}  # of which the test says that it is missing
 
 
 @pytest.fixture(scope="module", params=["process", *SERVERS])
-def pair(request: pytest.FixtureRequest) -> Iterator[tuple[Shared, Shared]]:
+def pair(request: pytest.FixtureRequest) -> Iterator[tuple[SharedCounters, SharedCounters]]:
     """What two threads, or two processes, hold."""
     if request.param == "process":
         one = InProcess()
@@ -24,7 +24,7 @@ def pair(request: pytest.FixtureRequest) -> Iterator[tuple[Shared, Shared]]:
         yield opened_shared(url), opened_shared(url)
 
 
-def test_a_counter_counts_for_all_and_has_an_end(pair: tuple[Shared, Shared]) -> None:
+def test_a_counter_counts_for_all_and_has_an_end(pair: tuple[SharedCounters, SharedCounters]) -> None:
     key = token_hex(8)
     counted = [shared.count(key, 3600) for shared in (*pair, *pair)]
     assert [events for events, _ in counted] == [1, 2, 3, 4]

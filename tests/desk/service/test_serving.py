@@ -21,7 +21,7 @@ from desk.service.caller import opened_service
 from desk.service.guards import bodies
 from desk.service.payload.readiness import READINESS
 from desk.service.serving import check_start, reasons_against
-from desk.service.settings import ServiceSettings, settings_of
+from desk.service.settings import ServiceSettings, settings_of_service
 from desk.service.users.accounts import disable, invite
 from foundation.errors import ConfigError
 
@@ -88,12 +88,12 @@ def test_a_server_starts_with_an_admin_who_is_not_disabled(tmp_path: Path) -> No
 )
 def test_a_variable_that_is_none_is_refused(name: str, value: str) -> None:
     with pytest.raises(ConfigError, match=name):
-        settings_of({name: value})
+        settings_of_service({name: value})
 
 
 @pytest.mark.parametrize("url", [PUBLIC, f"{PUBLIC}/", "https://[2001:db8::1]:8443", "http://localhost:5000"])
 def test_a_public_url_is_a_scheme_and_a_host(url: str) -> None:
-    assert settings_of({"PUBLIC_URL": url}).address == url.rstrip("/")
+    assert settings_of_service({"PUBLIC_URL": url}).address == url.rstrip("/")
 
 
 def test_the_command_refuses_a_network_without_users_and_a_port_that_is_taken(

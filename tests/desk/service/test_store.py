@@ -30,8 +30,8 @@ from desk.service.app import create_app
 from desk.service.caller import KEYS, Service, opened_service
 from desk.service.settings import ServiceSettings
 from desk.service.store import operation, schema
-from desk.service.store.backup import checked, tables_of
-from desk.service.store.engine import connected
+from desk.service.store.backup import checked_backup, tables_of
+from desk.service.store.engine import connected_engine
 from desk.service.store.keys import opened_keys
 from desk.service.store.schema import changed_alone, newest_revision, opened, revision_of
 from desk.service.store.tables import (
@@ -99,7 +99,7 @@ def filled(tables_url: str, tmp_path: Path) -> ServiceSettings:
 
 def contents(url: str) -> dict[str, list[Any]]:
     """All rows as the program reads them, whatever the database."""
-    engine = connected(url)
+    engine = connected_engine(url)
     with engine.begin() as connection:
         found = {
             table.name: sorted(map(repr, connection.execute(select(table)).all()))
@@ -200,7 +200,7 @@ def test_an_older_schema_is_migrated_after_a_backup(
         assert session.scalars(text("SELECT language FROM users")).all() == ["en"]
     assert contents(tables_url) == before  # what refers to users is still there
     [written] = (tmp_path / "backups").iterdir()
-    assert checked(written)[0] == older
+    assert checked_backup(written)[0] == older
     opened(tables_url, tmp_path / "backups")
     assert len([*(tmp_path / "backups").iterdir()]) == 1
 
@@ -212,7 +212,7 @@ def test_a_backup_of_an_older_schema_is_restored_into_a_newer_program(
     fill(old)
     operation.backup(old, tmp_path / "backup")
     monkeypatch.setattr(schema, "MIGRATIONS", next_program(tmp_path / "migrations", WIDER))
-    operation.restore(new, tmp_path / "backup")
+    operation.restore_backup(new, tmp_path / "backup")
     assert contents(new.database) == contents(old.database)
     with opened(database_url)() as session:
         assert session.scalars(text("SELECT language FROM users")).all() == ["en"]
@@ -326,9 +326,9 @@ def test_the_drill(tables_url: str, tmp_path: Path) -> None:
     before, backup = contents(tables_url), tmp_path / "backup"
     assert operation.backup(settings, backup) == f"{backup}: schema 0002, 17 rows."
     destroy(tables_url)
-    operation.restore(settings, backup)
+    operation.restore_backup(settings, backup)
     assert contents(tables_url) == before
-    assert operation.check(settings) == (
+    assert operation.check_database(settings) == (
         f"{tables_url.partition(':')[0]}, schema 0002, 7 sealed fields, signing keys: 1.",
         False,
     )
@@ -361,7 +361,7 @@ def test_a_backup_is_of_one_moment(filled: ServiceSettings, tables_url: str, tmp
         event.remove(Engine, "before_cursor_execute", write)
     assert not late
     restored = f"sqlite:///{tmp_path / 'restored.sqlite'}"
-    operation.restore(served(restored, tmp_path), tmp_path / "backup")
+    operation.restore_backup(served(restored, tmp_path), tmp_path / "backup")
     assert contents(restored) == before
 
 
@@ -370,11 +370,11 @@ def test_rows_move_to_another_database_and_back(
 ) -> None:
     sqlite, backup = backed_up
     moved, back = served(every_empty(), tmp_path), served(f"sqlite:///{tmp_path / 'back.sqlite'}", tmp_path)
-    operation.restore(moved, backup)
+    operation.restore_backup(moved, backup)
     assert contents(moved.database) == contents(sqlite.database)
     operation.backup(moved, tmp_path / "moved")
     assert (tmp_path / "moved").read_bytes() == backup.read_bytes()  # whichever database wrote it
-    operation.restore(back, tmp_path / "moved")
+    operation.restore_backup(back, tmp_path / "moved")
     assert contents(back.database) == contents(sqlite.database)
 
 
@@ -388,7 +388,7 @@ def test_a_changed_byte_of_a_backup_is_refused(backed_up: BackedUp, tmp_path: Pa
     content[at] ^= data.draw(drawn.integers(1, 255))
     (tmp_path / "backup").write_bytes(content)
     with pytest.raises(DataError, match="was changed or cut"):
-        operation.restore(served(f"sqlite:///{tmp_path / 'test.sqlite'}", tmp_path), tmp_path / "backup")
+        operation.restore_backup(served(f"sqlite:///{tmp_path / 'test.sqlite'}", tmp_path), tmp_path / "backup")
     assert not (tmp_path / "test.sqlite").exists()
 
 
@@ -396,7 +396,7 @@ def test_a_changed_byte_of_a_backup_is_refused(backed_up: BackedUp, tmp_path: Pa
 def test_a_backup_that_was_cut_is_refused(backed_up: BackedUp, tmp_path: Path, lines: int) -> None:
     (tmp_path / "backup").write_bytes(b"".join(backed_up[1].read_bytes().splitlines(keepends=True)[:lines]))
     with pytest.raises(DataError, match="was changed or cut"):
-        checked(tmp_path / "backup")
+        checked_backup(tmp_path / "backup")
 
 
 def test_rows_that_a_database_gives_otherwise_than_it_was_given_are_not_kept(
@@ -406,7 +406,7 @@ def test_rows_that_a_database_gives_otherwise_than_it_was_given_are_not_kept(
     end = f'{{"sha256":"{hashlib.sha256(b"".join(lines)).hexdigest()}"}}\n'
     (tmp_path / "backup").write_bytes(b"".join(lines) + end.encode())
     with pytest.raises(DataError, match="the database gives other rows"):
-        operation.restore(served(database_url, tmp_path), tmp_path / "backup")
+        operation.restore_backup(served(database_url, tmp_path), tmp_path / "backup")
     with changed_alone(database_url) as connection:
         assert inspect(connection).get_table_names() == []
 
@@ -416,7 +416,7 @@ def test_a_database_with_rows_is_not_restored_into(backed_up: BackedUp, tables_u
     fill(settings, rows=1)
     before = contents(tables_url)
     with pytest.raises(ConfigError, match="has rows: restore into an empty one"):
-        operation.restore(settings, backed_up[1])
+        operation.restore_backup(settings, backed_up[1])
     assert contents(tables_url) == before
 
 
@@ -442,7 +442,7 @@ def killed_at(number: int, work: Callable[[], object]) -> bool:
 def test_a_restore_that_is_killed_leaves_nothing(backed_up: BackedUp, database_url: str, tmp_path: Path) -> None:
     settings, backup = served(database_url, tmp_path), backed_up[1]
     killed = 0
-    while killed_at(60 * killed, lambda: operation.restore(settings, backup)):
+    while killed_at(60 * killed, lambda: operation.restore_backup(settings, backup)):
         with changed_alone(database_url) as connection:
             assert inspect(connection).get_table_names() == []
         killed += 1
@@ -478,7 +478,7 @@ def test_a_field_that_does_not_open_stops_a_rotation_and_is_told(
     with pytest.raises(DataError, match="a sealed field was changed"):
         operation.rotate_keys(filled, drop_old=True)
     assert len(opened_keys(tmp_path / KEYS).signing) == 2  # the old ones are kept
-    told, is_wrong = operation.check(filled)
+    told, is_wrong = operation.check_database(filled)
     assert is_wrong
     assert "1 of 7 sealed fields do not open" in told
 
@@ -497,7 +497,7 @@ def test_little_space_is_told_before_the_night(tmp_path: Path, monkeypatch: pyte
     assert client.get("/api/health").json()["disk"] == "ok"
     monkeypatch.setattr(operation, "LEAST_FREE", 1e9)  # more than any disk has
     assert client.get("/api/health").json()["disk"] == "low"
-    told, is_wrong = operation.check(settings)
+    told, is_wrong = operation.check_database(settings)
     assert is_wrong
     assert f"GB are free in {tmp_path}, less than 1e+09 GB: delete old reports, or enlarge its disk." in told
 

@@ -6,7 +6,7 @@ import pytest
 
 from backtests.inference.cluster_ratio import cluster_ratio
 from desk.tca.groups import GROUPINGS, SHOWN_PARTS, groups, part_sums
-from research.orders.shortfall import PARTS
+from research.orders.shortfall import SHORTFALL_PARTS
 
 ORDERS = 60
 
@@ -15,10 +15,10 @@ ORDERS = 60
 def table() -> pd.DataFrame:
     """Orders with parts, some of them not known, in two currencies."""
     rng = np.random.default_rng(3)
-    made = pd.DataFrame({part: rng.normal(2.0, 5.0, ORDERS) for part in PARTS})
-    made["total"] = made[list(PARTS)].sum(axis=1)
+    made = pd.DataFrame({part: rng.normal(2.0, 5.0, ORDERS) for part in SHORTFALL_PARTS})
+    made["total"] = made[list(SHORTFALL_PARTS)].sum(axis=1)
     made.loc[::4, ["spread", "impact"]] = np.nan
-    made["unknown"] = made["total"] - made[list(PARTS)].sum(axis=1)
+    made["unknown"] = made["total"] - made[list(SHORTFALL_PARTS)].sum(axis=1)
     made.loc[[5, 7], ["total", "unknown"]] = np.nan
     made["notional"] = rng.lognormal(10.0, 1.0, ORDERS)
     made["currency"] = np.where(np.arange(ORDERS) % 5, "USD", "EUR")
@@ -36,7 +36,9 @@ def test_known_parts_and_the_unknown_one_of_a_group_add_up_to_its_total(table: p
     found = groups(table, by)
     for group in found:
         whole = group.parts["total"]
-        assert np.nansum([group.parts[part] for part in (*PARTS, "unknown")]) == pytest.approx(whole, abs=1e-10)
+        assert np.nansum([group.parts[part] for part in (*SHORTFALL_PARTS, "unknown")]) == pytest.approx(
+            whole, abs=1e-10
+        )
         assert group.total.value == pytest.approx(1e4 * whole / group.notional)
     assert sum(group.orders for group in found) == ORDERS - 2  # of two the total is not known
     assert sum(group.fills for group in found) == 2 * (ORDERS - 2)

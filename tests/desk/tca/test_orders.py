@@ -19,10 +19,10 @@ from desk.journal.journal import Journal
 from desk.journal.records import Corrected, OrderSent, Quote, Refused
 from desk.journal.tickets import list_event
 from desk.tca.groups import groups
-from desk.tca.orders import COLUMNS, half_spread, mid, read_orders
+from desk.tca.orders import ORDER_TABLE, mid, quoted_half_spread, read_orders
 from foundation.errors import DataError
 from research.accounting.impact import Impact
-from research.orders.shortfall import PARTS
+from research.orders.shortfall import SHORTFALL_PARTS
 from research.portfolio import TicketTerms
 
 TICKET, OTHER = "ab" * 32, "cd" * 32
@@ -40,7 +40,7 @@ def test_kissells_order_through_the_journal_costs_3080(journal: Journal) -> None
     journal.append([made(TICKET, KISSELL), *TRADED])
     table, faults = read_orders(journal, end_price=lambda symbol, currency, day: 11.00)
     found = row(table, "kissell")
-    assert tuple(table.columns) == COLUMNS
+    assert tuple(table.columns) == ORDER_TABLE
     assert faults == ()
     assert (found["total"], found["delay"], found["trading"], found["fees"]) == (3_080.0, 1_250.0, 1_000.0, 80.0)
     assert (found["opportunity"], found["unknown"]) == (750.0, 1_000.0)  # no quote at the fill: trading is not split
@@ -92,8 +92,8 @@ def test_all_parts_of_a_list_on_paper_are_known_and_add_up(
         sent(document, journal, venue)
     ((_, found),) = read_orders(journal).table.iterrows()
     assert (found["wanted"], found["filled"], found["quotes"]) == (10.0, 10.0, f"{PAPER_MODEL}: bars by hand")
-    expected = dict.fromkeys(PARTS, 0.0) | parts
-    assert [found[part] for part in PARTS] == pytest.approx(list(expected.values()), abs=1e-10)
+    expected = dict.fromkeys(SHORTFALL_PARTS, 0.0) | parts
+    assert [found[part] for part in SHORTFALL_PARTS] == pytest.approx(list(expected.values()), abs=1e-10)
     assert found["total"] == pytest.approx(sum(expected.values()), abs=1e-10)
     assert found["unknown"] == 0.0
 
@@ -271,4 +271,4 @@ def test_an_order_in_an_amount_of_which_nothing_was_filled_is_left_out_by_name(j
 def test_the_middle_of_a_quote_needs_both_sides_that_do_not_cross(
     found: Quote | None, middle: float | None, half: float | None
 ) -> None:
-    assert (mid(found), half_spread(found)) == (middle, half)
+    assert (mid(found), quoted_half_spread(found)) == (middle, half)

@@ -7,7 +7,7 @@ from desk.exchange.paper.fill_model import PAPER_MODEL
 from desk.journal.journal import Journal
 from desk.tca.orders import read_orders
 from desk.tca.page import main_picture, report_html
-from desk.tca.report import Report, Table
+from desk.tca.report import Report, WordsTable
 from desk.tca.text import report_text
 
 
@@ -25,7 +25,7 @@ def report(tmp_path_factory: pytest.TempPathFactory) -> Report:
         return Report(read_orders(journal).table)
 
 
-def tables(report: Report) -> dict[str, Table]:
+def tables(report: Report) -> dict[str, WordsTable]:
     return {table.key: table for table in report.tables()}
 
 

@@ -18,7 +18,7 @@ from jsonschema import Draft202012Validator
 from desk.tickets.accounts import Model
 from desk.tickets.formats import alpaca, fix, ib_basket, oms, printed, ticket_json, workbook
 from desk.tickets.house import HouseAccount, crossed_assets, house_ticket
-from desk.tickets.ticket import SCHEMA, Order, Ticket
+from desk.tickets.ticket import TICKET_SCHEMA, Order, Ticket
 from foundation.errors import ConfigError
 from research.portfolio import load_portfolio
 from research.portfolio.keys.sending import SendingLimits
@@ -130,7 +130,7 @@ def test_the_ticket_states_what_was_crossed_and_spared(ticket: Ticket, models: d
     assert ticket.totals["nav_before"] == pytest.approx(
         cash + sum(spy * PRICES["SPY"] + agg * PRICES["AGG"] for _, spy, agg in HELD), abs=0.01
     )
-    schema = json.loads((ROOT / f"docs/schemas/ticket-{SCHEMA}.json").read_text())
+    schema = json.loads((ROOT / f"docs/schemas/ticket-{TICKET_SCHEMA}.json").read_text())
     Draft202012Validator(schema).validate(
         json.loads(ticket_json.write(replace(ticket, models={"growth.yaml": "a" * 64})))
     )

@@ -5,7 +5,7 @@ from typing import Any
 
 import pytest
 
-from desk.tickets.order_ids import ID_DIGITS, client_order_id_of, list_id, number, plain, sent_of
+from desk.tickets.order_ids import ID_DIGITS, client_order_id_of, list_id, plain_value, rounded_number, sent_of
 from research.portfolio import TicketTerms
 
 TERMS = TicketTerms("limit", collar_bps=100.0, account="U1", symbols={"A": "AAA"})
@@ -60,6 +60,6 @@ def test_an_amount_has_no_limit_and_its_value_is_sent() -> None:
 
 
 def test_numbers_are_those_of_a_file() -> None:
-    assert plain({"a": [1.0, (2.5, True)], "b": "x"}) == {"a": [1, [2.5, True]], "b": "x"}
-    assert isinstance(plain(3.0), int)
-    assert (number(math.nan), number(0.1 + 0.2), list_id("ab" * 32)) == (None, 0.3, "ab" * 8)
+    assert plain_value({"a": [1.0, (2.5, True)], "b": "x"}) == {"a": [1, [2.5, True]], "b": "x"}
+    assert isinstance(plain_value(3.0), int)
+    assert (rounded_number(math.nan), rounded_number(0.1 + 0.2), list_id("ab" * 32)) == (None, 0.3, "ab" * 8)

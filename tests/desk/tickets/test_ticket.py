@@ -11,7 +11,7 @@ import pytest
 from drawn_lists import drawn_lists, drawn_tickets
 from line_groups import members
 
-from desk.tickets.sending import Sending
+from desk.tickets.sending import SendingTerms
 from desk.tickets.ticket import HeldLine, Order, Ticket, _weight, make_ticket
 from foundation.errors import ConfigError
 from research.accounting.costs import CHARGED
@@ -190,7 +190,11 @@ def test_a_change_of_anything_that_a_ticket_says_changes_its_hash(two: Portfolio
 
 @pytest.mark.parametrize(
     ("part", "name"),
-    [(part, f.name) for part, of in (("sending", Sending), ("orders", Order), ("held", HeldLine)) for f in fields(of)],
+    [
+        (part, f.name)
+        for part, of in (("sending", SendingTerms), ("orders", Order), ("held", HeldLine))
+        for f in fields(of)
+    ],
 )
 def test_a_change_of_a_part_changes_the_hash(two: Portfolio, part: str, name: str) -> None:
     """Of the terms of sending, and of the first order or held line."""

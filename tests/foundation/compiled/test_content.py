@@ -210,7 +210,7 @@ def test_whatever_makes_the_code_of_a_call_on_demand_counts_for_its_callers(
     assert tree.content() != before
     monkeypatch.undo()
     file_hash.cache_clear()
-    monkeypatch.setitem(described.OWN, Path(str(module.__file__)), 0)
+    monkeypatch.setitem(described.OWN_FILES, Path(str(module.__file__)), 0)
     with pytest.raises(EditedSince):
         tree.content()
 

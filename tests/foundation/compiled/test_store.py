@@ -13,7 +13,7 @@ import pytest
 from foundation import private_store
 from foundation.compiled import store
 from foundation.compiled.store import folders
-from foundation.private_store import KEY, SIZE, UNUSED, keep, opened, prune
+from foundation.private_store import KEY, SIZE, UNUSED, keep, prune, unsealed
 
 ROOT = Path(store.__file__).parents[2]
 CALLEE = "from foundation.compiled import compiled\n\n@compiled\ndef twice(x):\n    return 2.0 * x\n"
@@ -257,12 +257,12 @@ def test_of_too_much_code_the_longest_unused_is_deleted(tmp_path: Path) -> None:
 def test_every_flipped_bit_makes_code_that_is_not_read(tmp_path: Path) -> None:
     keep([tmp_path], "kernel", b"machine code")
     kept = (tmp_path / "kernel").read_bytes()
-    assert opened(kept, tmp_path, "kernel") == b"machine code"
+    assert unsealed(kept, tmp_path, "kernel") == b"machine code"
     for bit in range(8 * len(kept)):
         flipped = bytearray(kept)
         flipped[bit // 8] ^= 1 << bit % 8
-        assert opened(bytes(flipped), tmp_path, "kernel") is None
-    assert opened(kept, tmp_path, "another") is None
+        assert unsealed(bytes(flipped), tmp_path, "kernel") is None
+    assert unsealed(kept, tmp_path, "another") is None
     (tmp_path / "kernel").write_bytes(kept[:-1])
     keep([tmp_path], "kernel", b"machine code")
     assert (tmp_path / "kernel").read_bytes() == kept
@@ -272,11 +272,11 @@ def test_every_flipped_bit_makes_code_that_is_not_read(tmp_path: Path) -> None:
 def test_code_is_not_read_where_others_may_write_or_know_the_key(where: str, mode: int, tmp_path: Path) -> None:
     keep([tmp_path], "kernel", b"code")
     (tmp_path / where).chmod(mode)
-    assert opened((tmp_path / "kernel").read_bytes(), tmp_path, "kernel") is None
+    assert unsealed((tmp_path / "kernel").read_bytes(), tmp_path, "kernel") is None
     keep([tmp_path], "kernel", b"anew")
-    assert opened((tmp_path / "kernel").read_bytes(), tmp_path, "kernel") is not None
+    assert unsealed((tmp_path / "kernel").read_bytes(), tmp_path, "kernel") is not None
 
 
 def test_code_of_another_folder_is_not_read(tmp_path: Path) -> None:
     keep([tmp_path / "one", tmp_path / "two"], "kernel", b"code")
-    assert opened((tmp_path / "one" / "kernel").read_bytes(), tmp_path / "two", "kernel") is None
+    assert unsealed((tmp_path / "one" / "kernel").read_bytes(), tmp_path / "two", "kernel") is None

@@ -10,7 +10,7 @@ import pandas as pd
 import pytest
 from browser import browse
 
-from backtests.runs.notebook import execute
+from backtests.runs.notebook import execute_notebook
 from backtests.sheets.notebook.interactive import dress, probability_plot
 from backtests.sheets.notebook.interactive_learning import gap_plot, replay_plot
 from foundation.paper.plotly_figure import ShownFigure
@@ -98,7 +98,7 @@ def test_a_converted_notebook_shows_every_picture_without_network(tmp_path: Path
     story["cells"] = [nbformat.v4.new_code_cell(source) for source in CELLS]
     story["cells"].insert(0, nbformat.v4.new_code_cell("size: int = 1  # nothing", metadata={"tags": ["parameters"]}))
     nbformat.write(story, tmp_path / "story.ipynb")
-    execute(tmp_path / "story.ipynb", tmp_path / "executed.ipynb", {})
+    execute_notebook(tmp_path / "story.ipynb", tmp_path / "executed.ipynb", {})
     cells = json.loads((tmp_path / "executed.ipynb").read_text(encoding="utf-8"))["cells"]
     figures = "application/vnd.plotly.v1+json"
     shown = [out["data"] for cell in cells for out in cell.get("outputs", []) if figures in out.get("data", {})]

@@ -9,7 +9,7 @@ from hypothesis import strategies as st
 from foundation.arrays import Array
 from foundation.errors import ConfigError
 from research.accounting import Costs
-from research.accounting.cost_parameters import COST_COLUMNS, FIRST_IN, HIGHEST, METHODS, CostParameters, Lots
+from research.accounting.cost_parameters import COST_COLUMNS, FIRST_IN, HIGHEST, LOT_METHODS, CostParameters, Lots
 from research.accounting.sale_tax import MOST_RATES, Deferral, SaleTax
 from research.accounting.tax_lots import buy_lot, capital_gains_tax, gain
 
@@ -38,7 +38,7 @@ def at(sizes: Array, rates: Array, sold: float) -> float:
     return float(rates @ np.clip(sold - begin, 0.0, sizes))
 
 
-@pytest.mark.parametrize("method", METHODS.values(), ids=METHODS)
+@pytest.mark.parametrize("method", LOT_METHODS.values(), ids=LOT_METHODS)
 @given(bought=PURCHASES, price=st.integers(1, 9), share=st.floats(0.0, 1.0))
 def test_the_tax_by_lot_is_what_the_accounting_charges_for_a_sale(
     method: int, bought: list[tuple[int, int]], price: int, share: float

@@ -8,7 +8,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from research.accounting import Costs, Tax
-from research.accounting.cost_parameters import FIRST_IN, HIGHEST, METHODS, Lots
+from research.accounting.cost_parameters import FIRST_IN, HIGHEST, LOT_METHODS, Lots
 from research.accounting.tax_lots import buy_lot, cheapest_lot, gain, sell_lots
 
 ORDERS = st.lists(st.tuples(st.booleans(), st.integers(1, 6), st.integers(1, 6)), max_size=40)
@@ -31,7 +31,7 @@ def sale(bought, method, units, price):
 @given(orders=ORDERS)
 def test_lots_are_sold_as_from_a_list_of_purchases(method, orders):
     lots, bought = Lots.empty(2, len(orders)), []
-    word = next(name for name, number in METHODS.items() if number == method)
+    word = next(name for name, number in LOT_METHODS.items() if number == method)
     charged = replace(Costs.bps(2), tax=Tax(0.25, word)).cost_parameters()
     for buys, units, price in orders:
         if buys:

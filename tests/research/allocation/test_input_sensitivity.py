@@ -13,7 +13,7 @@ from research.allocation.constraints import Bounds, Constraints, Most
 from research.allocation.input_sensitivity import (
     InputErrors,
     InputSensitivity,
-    changed,
+    changed_sample,
     input_errors,
     input_sensitivity,
     sensitivity,
@@ -88,7 +88,7 @@ def test_an_allocation_without_limits_that_bind_moves_by_the_closed_form():
 @cases("kind, of, by", ("mean", (1,), 2e-4), ("volatility", (2,), -1e-3), ("correlation", (0, 3), 0.07))
 def test_one_sample_moment_is_another_and_the_others_are_as_they_were(kind, of, by):
     returns = drawn()
-    new = changed(returns, kind, of, by)
+    new = changed_sample(returns, kind, of, by)
     before, after = (
         {"mean": one.mean(axis=0), "volatility": one.std(axis=0, ddof=1), "correlation": np.corrcoef(one, rowvar=False)}
         for one in (returns, new)
@@ -113,8 +113,8 @@ def test_bootstrapped_errors_are_those_of_normal_returns():
 
 def test_weights_do_not_depend_on_the_order_of_the_lines_where_a_correlation_moves():
     returns, order = drawn(), np.array([2, 0, 3, 1])
-    new = changed(returns, "correlation", (0, 2), 0.05)
-    turned = changed(returns[:, order], "correlation", (1, 0), 0.05)
+    new = changed_sample(returns, "correlation", (0, 2), 0.05)
+    turned = changed_sample(returns[:, order], "correlation", (1, 0), 0.05)
     assert turned == pytest.approx(new[:, order], abs=1e-12)
 
 

@@ -7,7 +7,7 @@ import numpy as np
 import pytest
 
 from research.allocation import NotSolvedError
-from research.allocation.solve import ATTEMPTS, NAMES, NamedConstraint, solve
+from research.allocation.solve import ATTEMPTS, SOLVER_NAMES, NamedConstraint, solve
 
 chain = importlib.import_module("research.allocation.solve")
 COVARIANCE = np.array([[1.0, 0.2, 0.1], [0.2, 4.0, 0.3], [0.1, 0.3, 2.0]])
@@ -31,7 +31,7 @@ def test_every_solver_of_the_chain_finds_the_same_weights_and_prices(step, monke
     wanted, found = solve(problem, limits), weights.value
     monkeypatch.setattr(chain, "ATTEMPTS", ATTEMPTS[step : step + 1])
     other = solve(problem, limits)
-    assert (other.solver, other.status) == (NAMES[ATTEMPTS[step][0]], "optimal")
+    assert (other.solver, other.status) == (SOLVER_NAMES[ATTEMPTS[step][0]], "optimal")
     assert weights.value == pytest.approx(found, abs=1e-6)
     assert [one.limit for one in other.binding] == [one.limit for one in wanted.binding] == ["A at most 0.5"]
     assert other.binding[0].price == pytest.approx(wanted.binding[0].price, rel=1e-4)

@@ -10,7 +10,7 @@ from statsmodels.api import GLS
 
 from benchmarks.tilts_by_chance import DRIFT, NOISE, WINDOW, first_tilt, forecast_of, world
 from research.forecast import Estimated, EWMAVolatility, Forecast, HARVolatility, Moments, Refitted
-from research.forecast.earned import BET, Earned, e_value, e_values, earned, record, tilt_returns, view_of
+from research.forecast.earned import BET, Earned, e_value, e_values, earned, earned_of, tilt_returns, view_of
 from research.forecast.estimated import means_so_far
 from research.market import Market, Past, load_market
 
@@ -86,7 +86,7 @@ def test_a_forecast_whose_mean_is_the_mean_so_far_earns_exactly_nothing(assets: 
 
 def test_the_ratio_has_the_error_of_lo_and_its_lower_bound_over_a_half_is_earned() -> None:
     x = np.tile([1.2, -0.8], 120)  # mean 0.2, in 20 years of months
-    found = record(np.column_stack([x, x]), 12.0)
+    found = earned_of(np.column_stack([x, x]), 12.0)
     ratio = 0.2 / x.std(ddof=1)
     reach = 1.2815515655446004 * np.sqrt((1.0 + ratio**2 / 2.0) / 240.0)
     expected = pytest.approx([each * 12.0**0.5 for each in (ratio, ratio - reach, ratio + reach)], rel=1e-12)
@@ -100,11 +100,11 @@ def test_the_ratio_has_the_error_of_lo_and_its_lower_bound_over_a_half_is_earned
 
 def test_tilts_that_never_vary_measure_nothing() -> None:
     for alike in (0.0, 0.3):
-        found = record(np.full((24, 2), alike), 12.0)
+        found = earned_of(np.full((24, 2), alike), 12.0)
         assert np.isnan(found.ratio)
         assert found.confidence == 0.0
         assert str(found) == "Its tilts returned the same in all of 24 months: it has earned no tilt."
-    assert "Too few months are known (5)" in str(record(np.full((5, 2), 0.3), 12.0))
+    assert "Too few months are known (5)" in str(earned_of(np.full((5, 2), 0.3), 12.0))
 
 
 def test_the_drift_of_one_of_two_assets_is_no_evidence() -> None:

@@ -6,13 +6,13 @@ import numpy as np
 
 from research.learning.card import importance
 from research.learning.worlds.rollouts import action_function
-from research.rules.networks.names import SHARED
+from research.rules.networks.names import SHARED_FEATURES
 from research.rules.networks.policy_network import network
 
 
 def waits_for(feature, lines):
     """A network that reads one feature: below a standard deviation above its mean it waits, past it it trades."""
-    sizes = [len(SHARED) + lines, 2, 2, lines]
+    sizes = [len(SHARED_FEATURES) + lines, 2, 2, lines]
     weights = [np.zeros(shape) for shape in pairwise(sizes)]
     biases = [np.zeros(size) for size in sizes[1:]]
     weights[0][feature, 0], biases[0][0] = 20.0, -20.0
@@ -23,7 +23,7 @@ def waits_for(feature, lines):
 
 def test_only_what_a_network_reads_is_worth_something_to_it(days, standard):
     lines = len(days.market.assets)
-    count, tracking = len(SHARED) + lines, SHARED.index("tracking error")
+    count, tracking = len(SHARED_FEATURES) + lines, SHARED_FEATURES.index("tracking error")
     found = importance(days, action_function(waits_for(tracking, lines), standard), count, worlds=32)
     assert found.rise[tracking] > 5.0 * found.error[tracking] > 0.0
     others = np.delete(np.arange(count), tracking)

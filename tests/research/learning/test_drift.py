@@ -7,11 +7,11 @@ import pytest
 from scipy.stats import ks_2samp
 
 from foundation.arrays import frozen
-from research.learning.drift import Observed, _observed, lengths, observation_drift, observed
+from research.learning.drift import Observed, _observed, lengths, observation_drift, observed_features
 from research.learning.worlds.rollouts import closed_form
-from research.learning.worlds.training_days import History
+from research.learning.worlds.training_days import TrainingHistory
 from research.learning.worlds.worlds import Worlds
-from research.rules.networks.names import SHARED
+from research.rules.networks.names import SHARED_FEATURES
 
 
 def known(values, shares, farthest, lengths):
@@ -64,8 +64,8 @@ def test_a_card_without_distributions_says_nothing():
 
 
 def card_of(days, answer):
-    seen, decisions = observed(days, answer, worlds=200)
-    names = [*SHARED, *days.market.assets]
+    seen, decisions = observed_features(days, answer, worlds=200)
+    names = [*SHARED_FEATURES, *days.market.assets]
     features = [
         {"name": name, "values": one.values, "shares": one.shares, "farthest": one.farthest}
         for name, one in zip(names, seen, strict=True)
@@ -93,7 +93,7 @@ def test_another_world_of_the_same_days_has_not_drifted(days):
 def test_a_market_twice_as_volatile_has_drifted_and_the_regime_says_so(days):
     answer = closed_form(days)
     card = card_of(days, answer)
-    history = History(frozen(2.0 * days.history.returns), days.history.cash, days.history.tradable)
+    history = TrainingHistory(frozen(2.0 * days.history.returns), days.history.cash, days.history.tradable)
     wilder = replace(days, history=history)
     drifted = {drift.feature for drift in observation_drift(card, met(wilder, answer, 1)) if drift.drifted}
     assert "volatility regime" in drifted

@@ -5,7 +5,7 @@ import pytest
 from learned import any_network
 
 from research.rules.networks.equivariant import _layer
-from research.rules.networks.names import SHARED
+from research.rules.networks.names import SHARED_FEATURES
 from research.rules.networks.policy_network import forward, layer, squash
 
 
@@ -18,13 +18,13 @@ def acted(net, seen):
 def test_it_is_the_network_that_was_trained(days, spec, standard):
     import torch
 
-    from research.learning.learners.reinforcement import actor, model_of
+    from research.learning.learners.reinforcement import actor, model_in_paths
 
-    model, _ = model_of(days, spec, seed=3)
+    model, _ = model_in_paths(days, spec, seed=3)
     with torch.no_grad():
         for parameter in model.policy.parameters():
             parameter.copy_(torch.randn(parameter.shape, generator=torch.Generator().manual_seed(parameter.numel())))
-    seen = np.random.default_rng(0).normal(size=(64, len(SHARED) + 8)).astype(np.float32)
+    seen = np.random.default_rng(0).normal(size=(64, len(SHARED_FEATURES) + 8)).astype(np.float32)
     with torch.no_grad():
         mean = model.policy.get_distribution(torch.from_numpy(seen)).distribution.mean.numpy()
     np.testing.assert_allclose(acted(actor(model), seen), mean, rtol=3e-5, atol=3e-5)  # sums of single precision
@@ -32,7 +32,7 @@ def test_it_is_the_network_that_was_trained(days, spec, standard):
 
 def test_a_row_alone_gives_the_same_bits():
     net = any_network(8)
-    seen = np.random.default_rng(1).normal(size=(33, len(SHARED) + 8)).astype(np.float32)
+    seen = np.random.default_rng(1).normal(size=(33, len(SHARED_FEATURES) + 8)).astype(np.float32)
     together = acted(net, seen)
     assert all(np.array_equal(acted(net, seen[i : i + 1])[0], together[i]) for i in range(33))
 

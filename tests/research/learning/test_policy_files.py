@@ -12,7 +12,7 @@ from learned import untrained
 from foundation.errors import ConfigError, DataError
 from research.allocation import EqualWeights
 from research.learning import LearnedPolicy
-from research.learning.checksummed import CARD, arrays_of
+from research.learning.checksummed import CARD, arrays_file
 from research.learning.policy_folder import read_card
 
 
@@ -42,7 +42,7 @@ def test_saving_again_gives_the_same_bytes(policy, saved, tmp_path):
     again = LearnedPolicy.load(saved).save(tmp_path / "again")
     one, two = ({path.name: path.read_bytes() for path in folder.iterdir()} for folder in (saved, again))
     assert one == two
-    assert sorted(one) == [CARD, arrays_of(saved).name]
+    assert sorted(one) == [CARD, arrays_file(saved).name]
 
 
 def test_equal_weights_can_be_kept_too(policy, tmp_path):
@@ -60,22 +60,22 @@ def test_an_allocation_of_unknown_code_cannot_be_kept(policy, tmp_path):
 
 
 def test_the_files_hold_no_pickle(saved):
-    assert sorted(path.name for path in saved.iterdir()) == [CARD, arrays_of(saved).name]
+    assert sorted(path.name for path in saved.iterdir()) == [CARD, arrays_file(saved).name]
     with pytest.raises(ValueError, match=r"."):
-        list(pickletools.genops(arrays_of(saved).read_bytes()))
+        list(pickletools.genops(arrays_file(saved).read_bytes()))
 
 
 def test_a_missing_file_is_named(saved, tmp_path):
     with pytest.raises(DataError, match=r"card\.json cannot be read"):
         LearnedPolicy.load(tmp_path / "nowhere")
-    arrays_of(saved).unlink()
+    arrays_file(saved).unlink()
     with pytest.raises(DataError, match=r"policy-\w{8}\.safetensors cannot be read"):
         LearnedPolicy.load(saved)
 
 
 @pytest.mark.parametrize("spoil", ["flip", "cut", "empty"])
 def test_numbers_that_were_changed_are_refused(saved, spoil):
-    path = arrays_of(saved)
+    path = arrays_file(saved)
     content = bytearray(path.read_bytes())
     content[-5] ^= 1
     path.write_bytes({"flip": bytes(content), "cut": bytes(content[:-40]), "empty": b""}[spoil])
@@ -95,7 +95,7 @@ def test_a_card_that_was_changed_is_refused(saved):
 
 def test_the_files_of_two_policies_cannot_be_mixed(saved, spec, days, standard, tmp_path):
     other = untrained(spec.allocation, days, standard, seed=1).save(tmp_path / "other")
-    arrays_of(saved).write_bytes(arrays_of(other).read_bytes())
+    arrays_file(saved).write_bytes(arrays_file(other).read_bytes())
     with pytest.raises(DataError, match="was changed after it was saved"):
         LearnedPolicy.load(saved)
 
@@ -144,4 +144,4 @@ def test_what_else_lies_in_the_folder_stays(saved):
     (saved / "notes.txt").write_text("mine")
     LearnedPolicy.load(saved).save(saved)
     assert (saved / "notes.txt").read_text() == "mine"
-    assert sorted(path.name for path in saved.iterdir()) == [CARD, "notes.txt", arrays_of(saved).name]
+    assert sorted(path.name for path in saved.iterdir()) == [CARD, "notes.txt", arrays_file(saved).name]

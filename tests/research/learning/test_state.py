@@ -8,7 +8,7 @@ from hypothesis import strategies as st
 from research.learning.worlds.training_days import scales
 from research.rules.networks.actions import decode_actions
 from research.rules.networks.features import FARTHEST, LOOKBACK, FeatureScaling, observe, standardise, strategic_returns
-from research.rules.networks.names import SHARED
+from research.rules.networks.names import SHARED_FEATURES
 
 TWO = scales(
     target=np.array([[0.5, 0.3], [0.8, 0.0]]),
@@ -19,9 +19,9 @@ TWO = scales(
 
 
 def seen(weights, recent=(0.01, -0.01), age=7, kind=0):
-    out = np.empty(len(SHARED) + 2)
+    out = np.empty(len(SHARED_FEATURES) + 2)
     observe(np.array(weights), np.array(recent), age, TWO, kind, out)
-    return dict(zip([*SHARED, "one", "two"], out, strict=True))
+    return dict(zip([*SHARED_FEATURES, "one", "two"], out, strict=True))
 
 
 def box(actions, kind=0, measured=TWO):
@@ -48,7 +48,7 @@ def test_the_features_by_hand():
 
 def test_at_target_nothing_has_drifted():
     facts = seen([0.5, 0.3], age=0)
-    assert [facts[name] for name in SHARED[:5]] == [0.0] * 5
+    assert [facts[name] for name in SHARED_FEATURES[:5]] == [0.0] * 5
 
 
 def test_a_line_that_is_not_held_has_no_drift():

@@ -12,7 +12,7 @@ from cases import cases
 
 from foundation.errors import ConfigError, DataError
 from research.market import Market, delist
-from research.market.liquidity import abdi_ranaldo, corwin_schultz, dollar_volume, half_spread, volatility
+from research.market.liquidity import abdi_ranaldo, corwin_schultz, dollar_volume, half_spread, trailing_volatility
 
 NONE = float("nan")
 
@@ -41,7 +41,7 @@ def test_missing_quote_or_volume_makes_the_mean_unknown(small: Market) -> None:
 
 
 def test_volatility_by_hand(small: Market) -> None:
-    found = volatility(small, window=2)
+    found = trailing_volatility(small, window=2)
     # the standard deviation of two numbers is their distance over the root of two
     assert found[:, 0].tolist() == pytest.approx([NONE, NONE, *(np.array([0.03, 0.05, 0.03]) / 2**0.5)], nan_ok=True)
     assert found[:, 1].tolist() == pytest.approx([NONE, NONE, NONE, 0.05 / 2**0.5, 0.1 / 2**0.5], nan_ok=True)
@@ -50,7 +50,7 @@ def test_volatility_by_hand(small: Market) -> None:
 def test_volatility_of_funds_is_that_of_pandas(etfs: Market) -> None:
     known = etfs.listed & np.vstack([np.zeros((1, 21), bool), etfs.listed[:-1]])
     theirs = pd.DataFrame(np.where(known, etfs.returns, np.nan)).rolling(63).std().to_numpy()
-    assert volatility(etfs) == pytest.approx(theirs, rel=1e-9, nan_ok=True)
+    assert trailing_volatility(etfs) == pytest.approx(theirs, rel=1e-9, nan_ok=True)
 
 
 def test_trailing_mean_of_funds_is_that_of_pandas(etfs: Market) -> None:
@@ -192,7 +192,7 @@ def test_split_makes_no_spread(payers: Market, method: Any) -> None:
 
 MEASURES: dict[str, Callable[[Market], np.ndarray]] = {
     "dollar volume": dollar_volume,
-    "volatility": volatility,
+    "volatility": trailing_volatility,
     "corwin_schultz": lambda market: half_spread(market, "corwin_schultz"),
     "abdi_ranaldo": lambda market: half_spread(market, "abdi_ranaldo"),
 }
@@ -249,10 +249,10 @@ def test_unknown_method_and_window_are_refused(small: Market) -> None:
         with pytest.raises(ConfigError, match=r"window of dollar_volume is .* 1 or more"):
             dollar_volume(small, window)  # type: ignore[arg-type]
     with pytest.raises(ConfigError, match=r"window of volatility is 1. Give a whole number of sessions, 2 or more"):
-        volatility(small, 1)
+        trailing_volatility(small, 1)
 
 
 def test_window_longer_than_the_market_knows_nothing(small: Market) -> None:
     assert np.isnan(dollar_volume(small, 9)).all()
-    assert np.isnan(volatility(small, 9)).all()
+    assert np.isnan(trailing_volatility(small, 9)).all()
     assert np.isnan(half_spread(small, window=9)).all()

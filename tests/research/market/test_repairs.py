@@ -10,7 +10,7 @@ from cases import cases
 
 from foundation.errors import ConfigError, DataError
 from research.market.repairs import read_repairs, repair
-from research.market.rows import growth, price_rows
+from research.market.rows import bar_growth, price_rows
 
 KNOWN = np.datetime64("2020-02-01T12:00:00", "us")
 SESSIONS = ["2020-01-02", "2020-01-03", "2020-01-06", "2020-01-07", "2020-01-08"]
@@ -47,7 +47,7 @@ def test_a_fill_forward_keeps_the_split_and_the_dividend_of_its_days() -> None:
     rows = rows_of("SPY", [100.0, 7.0, 7.0, 50.5, 50.0], split=[1, 1, 2, 1, 1], dividend=[0, 0, 0.5, 0, 0])
     new, _ = repaired(rows, "forward_fill")
     assert new["close"].tolist() == [100.0, 100.0, 50.0, 50.5, 50.0]
-    grown = growth(*(new[name].to_numpy() for name in ("close", "split", "dividend")))
+    grown = bar_growth(*(new[name].to_numpy() for name in ("close", "split", "dividend")))
     assert grown.tolist() == pytest.approx([1.0, 1.0, 1.01, 1.01, 50.0 / 50.5])
 
 

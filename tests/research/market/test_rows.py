@@ -10,7 +10,7 @@ from hypothesis import strategies as st
 from foundation.errors import DataError
 from research.market import load_market
 from research.market.corporate_actions import as_traded
-from research.market.rows import checked_rows, growth, price_rows
+from research.market.rows import bar_growth, checked_rows, price_rows
 
 MOMENT = np.datetime64("2026-11-25T12:00:00")
 DAYS = np.array(["2020-08-28", "2020-08-31", "2020-09-01"], dtype="datetime64[D]")
@@ -30,14 +30,14 @@ def test_quotes_in_hundredths_become_units():
 
 
 def test_growth_over_a_split_is_that_of_the_adjusted_quotes():
-    grown = growth(np.array([499.23, 129.04, 134.18]), np.array([1.0, 4.0, 1.0]), np.zeros(3))
+    grown = bar_growth(np.array([499.23, 129.04, 134.18]), np.array([1.0, 4.0, 1.0]), np.zeros(3))
     assert grown.tolist() == pytest.approx([1.0, 129.04 / 124.8075, 134.18 / 129.04])
 
 
 def test_growth_is_the_total_return_of_the_embedded_dividends():
     market = load_market("etf_dividends")
     i = market.assets.index("SPY")
-    grown = growth(market.prices[:, i], market.splits[:, i], market.dividends[:, i])
+    grown = bar_growth(market.prices[:, i], market.splits[:, i], market.dividends[:, i])
     assert np.abs(grown[1:] - 1.0 - market.returns[1:, i]).max() < 1e-12
 
 
@@ -45,7 +45,7 @@ def test_growth_is_the_total_return_of_the_embedded_dividends():
 def test_a_split_alone_earns_nothing(splits: list[float], data: st.DataObject):
     split = np.array(splits)
     close = 100.0 * as_traded(split)  # one worth throughout, in units of each day
-    assert np.allclose(growth(close, split, np.zeros(len(split))), 1.0, rtol=1e-12)
+    assert np.allclose(bar_growth(close, split, np.zeros(len(split))), 1.0, rtol=1e-12)
 
 
 @cases(

@@ -14,7 +14,7 @@ from hypothesis import strategies as st
 import research.market.store as store_module
 from foundation.errors import ConfigError, DataError
 from research.market.rows import NUMBERS, price_rows
-from research.market.store import ABOUT, PriceStore, named_store, store_names
+from research.market.store import ABOUT_FILE, PriceStore, named_store, store_names
 
 DAYS = np.arange("2020-01-01", "2020-02-10", dtype="datetime64[D]")
 MOMENTS = [np.datetime64(f"2026-11-{day:02d}T20:00:00", "us") for day in range(1, 29)]
@@ -119,7 +119,7 @@ def test_a_row_in_two_parts_counts_once(store: PriceStore):
 
 
 def test_many_small_parts_are_joined(store: PriceStore, monkeypatch: pytest.MonkeyPatch):
-    monkeypatch.setattr(store_module, "PARTS", 4)
+    monkeypatch.setattr(store_module, "SMALL_PARTS", 4)
     for day in range(7):
         store.add(rows_of("AB"[day % 2], [100.0], days=DAYS[day : day + 1]))
     assert len(store.parts) == 3
@@ -127,7 +127,7 @@ def test_many_small_parts_are_joined(store: PriceStore, monkeypatch: pytest.Monk
 
 
 def test_parts_stay_few_however_many_days_are_added(store: PriceStore, monkeypatch: pytest.MonkeyPatch):
-    monkeypatch.setattr(store_module, "PARTS", 2)
+    monkeypatch.setattr(store_module, "SMALL_PARTS", 2)
     counts = []
     for day in range(20):
         store.add(pd.concat([rows_of(asset, [100.0 + day], days=DAYS[day : day + 1]) for asset in "AB"]))
@@ -223,7 +223,7 @@ def test_a_vintage_that_was_known_before_the_rows_in_force_is_kept(store: PriceS
 @pytest.mark.parametrize("content", ["[]", "null", '"raw"', '{"adjustment": "ra', "[" * 100_000])
 def test_facts_of_a_store_that_are_no_object_are_refused_with_their_place(store: PriceStore, content: str):
     store.add(rows_of("SPY", np.full(40, 100.0)))
-    (store.folder / ABOUT).write_text(content)
+    (store.folder / ABOUT_FILE).write_text(content)
     with pytest.raises(DataError, match=r"store\.json is .*no JSON.*\. Restore it"):
         store.describe(adjustment="raw")
-    assert (store.folder / ABOUT).read_text() == content
+    assert (store.folder / ABOUT_FILE).read_text() == content

@@ -9,7 +9,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from foundation.errors import ConfigError, DataError
-from research.orders.shortfall import PARTS, ObservedFill, ObservedOrder, shortfall
+from research.orders.shortfall import SHORTFALL_PARTS, ObservedFill, ObservedOrder, shortfall
 
 KISSELL = ObservedOrder("kissell", "buy", 5_000, (ObservedFill(4_000, 10.50),), 10.00, 10.25, end=11.00, fees=80.0)
 CFA = ObservedOrder(
@@ -89,11 +89,11 @@ def test_known_parts_and_the_unknown_one_add_up_to_the_total_of_both_conventions
     wagner, filled = shortfall(order), shortfall(order, "filled")
     assert wagner.total == filled.total
     for found in (wagner, filled):
-        known = [part for part in map(vars(found).get, PARTS) if part is not None]
+        known = [part for part in map(vars(found).get, SHORTFALL_PARTS) if part is not None]
         assert (found.total is None) == (found.unknown is None)
         if found.total is not None and found.unknown is not None:
             assert sum(known) + found.unknown == pytest.approx(found.total, abs=1e-10 * order.wanted * 500.0)
-            assert found.unknown == 0.0 or len(known) < len(PARTS)
+            assert found.unknown == 0.0 or len(known) < len(SHORTFALL_PARTS)
 
 
 @given(orders())

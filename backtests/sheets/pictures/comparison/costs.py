@@ -15,7 +15,7 @@ from foundation.paper.charts.panel import Axis, Panel, Side, beside, heading, pl
 from foundation.paper.charts.plane import BP, equal_loss, tracking_loss
 from foundation.paper.layout import NAMES, NUMBERS_HEIGHT, ROW_HEIGHT, ticks
 from foundation.paper.picture import HALF, Format, Picture, picture
-from foundation.paper.styles import LETTER, LineStyle, near
+from foundation.paper.styles import LETTER, LineStyle, near_sizes
 from foundation.paper.svg import SMALL, Canvas
 from foundation.paper.wording import cells_told, listed, number, percent, told
 from research.accounting.cost_parameters import COST_COLUMNS, HOLDING_COSTS
@@ -76,7 +76,7 @@ def costs_picture(
 
 def _near(table: pd.DataFrame, styles: Mapping[str, LineStyle]) -> list[str]:
     """The policies whose tracking error is on the scale of the plane."""
-    return near(styles, table.set_index("policy")["tracking_error"].to_dict())
+    return near_sizes(styles, table.set_index("policy")["tracking_error"].to_dict())
 
 
 def _caption(table: pd.DataFrame, styles: Mapping[str, LineStyle], tracking_penalty: float) -> str:
@@ -191,7 +191,7 @@ def cost_levels_picture(found: CostLevels, styles: Mapping[str, LineStyle], show
 def _away(losses: pd.DataFrame, styles: Mapping[str, LineStyle]) -> dict[str, str]:
     """The policies that the scale does not hold, each with its largest loss in words."""
     most = losses.max(axis=1, skipna=True)
-    held = near(styles, most.fillna(np.inf).to_dict())
+    held = near_sizes(styles, most.fillna(np.inf).to_dict())
     return {
         str(name): f"{name} (up to {number(value, 0)})"
         for name, value in most.items()

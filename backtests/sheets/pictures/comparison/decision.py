@@ -15,7 +15,7 @@ from foundation.paper.wording import listed, number, told
 from research.portfolio import Portfolio
 
 HEIGHT = 238.0  # px: of the panel
-MARK = 5.0  # px: diameter of a point
+POINT_SIZE = 5.0  # px: diameter of a point
 
 
 def decision_picture(made: Recommendation, styles: Mapping[str, LineStyle], desk: Portfolio) -> Picture | None:
@@ -47,7 +47,7 @@ def decision_picture(made: Recommendation, styles: Mapping[str, LineStyle], desk
         places = [(panel.x_at(drawn["days"][name]), panel.y_at(drawn["loss"][name])) for name in names]
         for name in map(str, drawn.index):
             with panel.canvas.owned_by(name):
-                panel.canvas.point(*places[names.index(name)], colour=styles[name].colour, size=MARK)
+                panel.canvas.point(*places[names.index(name)], colour=styles[name].colour, size=POINT_SIZE)
         known = {made.base: now_word(made)} | ({} if made.is_kept else {made.policy: "use"})
         words = [f"{name} ({known[name]})" if name in known else name for name in names]
         name_points(panel, places, words, ["ink"] * len(names), marks=places)

@@ -11,7 +11,7 @@ from foundation.paper.charts.interval_rows import Row, axis_of_rows, interval_ro
 from foundation.paper.charts.panel import Side, beside, evenly
 from foundation.paper.layout import NAMES, NUMBERS_HEIGHT, ROW_HEIGHT
 from foundation.paper.picture import Format, Picture, picture
-from foundation.paper.styles import LineStyle, near
+from foundation.paper.styles import LineStyle, near_sizes
 from foundation.paper.svg import Canvas
 from foundation.paper.wording import listed, number, percent
 
@@ -81,7 +81,7 @@ def _rows(metric: str, found: Mapping[str, Difference], styles: Mapping[str, Lin
     found = {name: replace(d, lower=d.value, upper=d.value) if math.isnan(d.lower) else d for name, d in found.items()}
     ends = {name: [v for v in (d.lower, d.value, d.upper) if math.isfinite(v)] for name, d in found.items()}
     sizes = {name: max(map(abs, each)) for name, each in ends.items() if found[name].verdict != "another target"}
-    held = [v for name in near(styles, sizes) for v in (*ends[name], 0.0)] or [0.0]
+    held = [v for name in near_sizes(styles, sizes) for v in (*ends[name], 0.0)] or [0.0]
     rows = []
     for name, d in found.items():
         out = not min(held) <= d.value <= max(held)

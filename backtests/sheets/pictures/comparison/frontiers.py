@@ -15,9 +15,11 @@ from foundation.paper.wording import listed, percent
 from research.allocation.optimised.frontier_pair import FrontierPair
 
 HEIGHT = 300.0  # px: of the panel
-REACH = 1.25  # times the largest volatility under limits and of the weights beside: what is drawn without limits
+FRONTIER_REACH = (
+    1.25  # times the largest volatility under limits and of the weights beside: what is drawn without limits
+)
 CURVES = {"without limits": LineStyle("soft", width=1.5), "under limits": LineStyle("sky", width=2.0)}
-TARGET = "target"
+TARGET_POINT = "target"
 
 
 def frontiers_picture(pair: FrontierPair, beside: Mapping[str, Array], name: str, policy: str) -> Picture:
@@ -28,7 +30,9 @@ def frontiers_picture(pair: FrontierPair, beside: Mapping[str, Array], name: str
     name   : name of its file.
     policy : policy that holds the target.
     """
-    points = {TARGET: pair.place(pair.weights)} | {other: pair.place(weights) for other, weights in beside.items()}
+    points = {TARGET_POINT: pair.place(pair.weights)} | {
+        other: pair.place(weights) for other, weights in beside.items()
+    }
     table = frontiers_table(pair, points)
     higher = "" if np.isnan(pair.given_up) else (
         f" At the volatility of the target, the mean is {percent(pair.given_up)} a year higher without limits."
@@ -58,7 +62,7 @@ def frontiers_picture(pair: FrontierPair, beside: Mapping[str, Array], name: str
         rows = shown[~shown["of"].isin(CURVES)]
         spots: list[Place] = list(zip(panel.across(rows["volatility"]), panel.up(rows["mean"]), strict=True))
         for which, spot in zip(rows["of"], spots, strict=True):
-            panel.canvas.point(*spot, colour="orange" if which == TARGET else "ink", size=8.0)
+            panel.canvas.point(*spot, colour="orange" if which == TARGET_POINT else "ink", size=8.0)
         end_labels(panel, ends)
         words = rows["of"].tolist()
         name_points(panel, spots, words, ["ink"] * len(words), marks=spots, paths=paths)
@@ -73,7 +77,7 @@ def frontiers_table(pair: FrontierPair, points: Mapping[str, tuple[float, float]
     pair   : frontiers of one day.
     points : volatility and mean of weights, by name.
     """
-    reach = REACH * max(*pair.limited.risk, *(volatility for volatility, _ in points.values()))
+    reach = FRONTIER_REACH * max(*pair.limited.risk, *(volatility for volatility, _ in points.values()))
     frontiers = {"without limits": pair.unlimited, "under limits": pair.limited}
     rows = [pd.DataFrame({"of": of, "volatility": one.risk, "mean": one.mean}) for of, one in frontiers.items()]
     rows += [pd.DataFrame({"of": [name], "volatility": [at[0]], "mean": [at[1]]}) for name, at in points.items()]

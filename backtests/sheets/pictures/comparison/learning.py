@@ -20,7 +20,7 @@ from research.learning import Training
 HEIGHT = 190.0  # px
 
 
-def seeds_picture(
+def candidate_seeds_picture(
     name: str,
     key: str,
     table: pd.DataFrame,
@@ -92,7 +92,7 @@ def _within(level: float, values: pd.Series) -> bool:
 # -- learning --------------------------------------------------------------------------------------------------------
 
 
-def learning_picture(name: str, key: str, training: Training, style: LineStyle) -> Picture | None:
+def candidate_learning_picture(name: str, key: str, training: Training, style: LineStyle) -> Picture | None:
     """J along the training of each seed, by their cards; None where they have no curve.
 
     name     : name of the learned policy.

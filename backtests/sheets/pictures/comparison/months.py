@@ -10,7 +10,7 @@ from backtests.evaluation.holding_windows import HoldingWindows
 from backtests.evaluation.policy_risk import PolicyRisk
 from foundation.arrays import Array
 from foundation.paper.charts.heat_map import HeatMap, colour_scale, heat_map
-from foundation.paper.layout import AXIS, MONTHS, TITLE
+from foundation.paper.layout import AXIS, MONTH_LABELS, TITLE
 from foundation.paper.picture import HALF, Format, Picture, picture
 from foundation.paper.svg import SMALL, Canvas
 from foundation.paper.wording import counted, number, percent, told
@@ -21,7 +21,7 @@ STRONGEST = 0.8  # of a shade, so that words on it keep a contrast of 4.5:1 in b
 HALF_YEARS = (slice(0, 6), slice(6, 13))  # columns of the two maps of a narrow page: there twelve months do not fit
 MARK = "*"  # of a period that may be incomplete
 NARROWEST = 4.0  # px: of a column; with less, only each third or each twelfth month is drawn
-SCALE = 17  # steps of the scale of colours
+COLOUR_SCALE_STEPS = 17  # steps of the scale of colours
 
 
 def months_picture(name: str, risk: PolicyRisk) -> Picture:
@@ -49,13 +49,13 @@ def months_picture(name: str, risk: PolicyRisk) -> Picture:
 
 def _grid(risk: PolicyRisk) -> tuple[pd.DataFrame, pd.DataFrame]:
     """Returns (NaN: no such month), and whether each may be incomplete: a row a year, 12 months and the year."""
-    years, columns = risk.years["period"].tolist(), [*MONTHS, "Year"]
+    years, columns = risk.years["period"].tolist(), [*MONTH_LABELS, "Year"]
     cells = pd.DataFrame(np.nan, index=years, columns=columns)
     partial = pd.DataFrame(False, index=years, columns=columns)
     for period, value, incomplete in risk.months.itertuples(index=False):
         year, month = period.split("-")
-        cells.loc[year, MONTHS[int(month) - 1]] = value
-        partial.loc[year, MONTHS[int(month) - 1]] = incomplete
+        cells.loc[year, MONTH_LABELS[int(month) - 1]] = value
+        partial.loc[year, MONTH_LABELS[int(month) - 1]] = incomplete
     cells["Year"], partial["Year"] = risk.years["return"].to_numpy(), risk.years["incomplete"].to_numpy()
     return cells, partial
 
@@ -158,7 +158,7 @@ def holding_windows_picture(windows: HoldingWindows) -> Picture | None:
         canvas = f.canvas(shown.height + (0.0 if shown.numbers else SMALL))
         heat_map(canvas, shown)
         if not shown.numbers:
-            scale = np.linspace(-1.0, 1.0, SCALE)
+            scale = np.linspace(-1.0, 1.0, COLOUR_SCALE_STEPS)
             ends = (f"{number(-BPS * most, 0)} bp a year", f"+{number(BPS * most, 0)}")
             colour_scale(canvas, shown, STRONGEST * np.abs(scale), ends, [LOSS if v < 0.0 else GAIN for v in scale])
         return canvas

@@ -14,7 +14,7 @@ from foundation.paper.charts.interval_rows import Row, interval_rows
 from foundation.paper.charts.panel import Axis, Panel, Side, beside, evenly, one_panel
 from foundation.paper.layout import AXIS, NAMES, ROW_HEIGHT, SCALE_STEPS, limits
 from foundation.paper.picture import Format, Picture, by_day, picture
-from foundation.paper.styles import LETTER, LineStyle, eligible
+from foundation.paper.styles import LETTER, LineStyle, eligible_styles
 from foundation.paper.svg import SMALL, Canvas
 from foundation.paper.wording import counted, number, percent
 from research.risk.distribution import TAIL_LEVELS
@@ -22,10 +22,10 @@ from research.risk.distribution import TAIL_LEVELS
 BETWEEN = 34.0  # px between the panels of a wide page
 QUARTERS = (0.25, 0.5, 0.75)
 HEIGHT, ROW = 170.0, 16.0  # px: of the bars, and of a marked loss above them
-BARS = 60  # at most; fewer where there are few days
+MOST_BARS = 60  # at most; fewer where there are few days
 SHADE = 0.45  # strength of the bars' colour
-MARKS = (("VaR", "var", (0, (4.0, 2.0))), ("CVaR", "cvar", "-"))  # words, field, dash
-TINY = 1e-9  # of a bar: how far beyond its end a return may lie by rounding
+RISK_MARKS = (("VaR", "var", (0, (4.0, 2.0))), ("CVaR", "cvar", "-"))  # words, field, dash
+BAR_ROUNDING = 1e-9  # of a bar: how far beyond its end a return may lie by rounding
 
 
 def rolling_returns_picture(
@@ -72,7 +72,7 @@ def spreads_picture(found: Mapping[str, Mapping[str, Array]], styles: Mapping[st
         spans = evenly(f, len(found), NAMES, BETWEEN, 8.0)
         panels = beside(f, [ROW_HEIGHT * len(styles)] * len(found), spans, AXIS)
         for at, (length, by_policy) in zip(panels, found.items(), strict=True):
-            held = np.concatenate([by_policy[name] for name in eligible(styles, by_policy)])
+            held = np.concatenate([by_policy[name] for name in eligible_styles(styles, by_policy)])
             x = Side(Axis.over(100.0 * held, 0.03), f"return of whole {length}, %, net of costs", most=6, zero="ink")
             panel = at.scaled(x, Side(words=f"Calendar {length}"))
             rows = [_row(panel, name, 100.0 * values, styles[name]) for name, values in by_policy.items()]
@@ -168,7 +168,7 @@ def daily_returns_picture(risk: Mapping[str, PolicyRisk], styles: Mapping[str, L
 
 
 def _edges(returns: Array, days: int) -> Array | None:
-    """(B + 1,) ends of at most `BARS` bars of a round width, one of them zero; None where all returns are equal.
+    """(B + 1,) ends of at most `MOST_BARS` bars of a round width, one of them zero; None where all returns are equal.
 
     returns : (k,) returns of all policies, fraction.
     days    : number of days of one policy; they fill at most twice its root, and a few more bars.
@@ -176,10 +176,10 @@ def _edges(returns: Array, days: int) -> Array | None:
     low, high = float(returns.min()), float(returns.max())
     if not high > low:
         return None
-    most = min(BARS, int(2.0 * np.sqrt(days)) + 4)
+    most = min(MOST_BARS, int(2.0 * np.sqrt(days)) + 4)
     power = 10.0 ** np.floor(np.log10((high - low) / most))
     for step in (s * power * k for k in (1.0, 10.0, 100.0) for s in SCALE_STEPS):
-        first, last = np.floor(low / step + TINY), np.ceil(high / step - TINY)
+        first, last = np.floor(low / step + BAR_ROUNDING), np.ceil(high / step - BAR_ROUNDING)
         if last - first <= most:
             break
     edges: Array = step * np.arange(first, last + 1.0)
@@ -192,7 +192,7 @@ def _losses(risk: PolicyRisk) -> list[tuple[str, float, object]]:
     found = [
         (f"{words} {percent(level, 0)}", float(getattr(tail, field)), dash)
         for level, tail in risk.tails.items()
-        for words, field, dash in MARKS
+        for words, field, dash in RISK_MARKS
     ]
     return sorted(found, key=lambda one: -one[1])
 

@@ -20,13 +20,13 @@ WIDE_NAMES = 250.0  # px: room for the names of rows on a wide page
 BETWEEN_ROWS = 8.0  # px between two rows
 BESIDE_BAR = 44.0  # px: room for a figure beside a bar
 FIGURES = ("total_return", "max_drawdown", "turnover", "orders", "cost")
-SLOT = 30.0  # px: height of an episode's row
+BAR_SLOT = 30.0  # px: height of an episode's row
 MOST = 15  # episodes that are drawn: the table and the CSV have all
-LABELS = 178.0  # px: room for the names of episodes on a wide page
+LABEL_ROOM = 178.0  # px: room for the names of episodes on a wide page
 BETWEEN = 30.0  # px between the two panels of a wide page
-KEYS = {True: 5, False: 2}  # names in a row of the key, on a wide page and a narrow one
+KEY_COLUMNS = {True: 5, False: 2}  # names in a row of the key, on a wide page and a narrow one
 DIGITS = 40.0  # px: room for a figure beside a bar
-ENDS = 92.0  # px: room for the least and the largest difference of a row
+ENDS_ROOM = 92.0  # px: room for the least and the largest difference of a row
 
 
 def downside_picture(losses: pd.DataFrame, styles: Mapping[str, LineStyle]) -> Picture:
@@ -139,13 +139,13 @@ def episodes_picture(
     def draw(f: Format) -> Canvas:
         """Draw the two panels beside one another, or one below the other on a narrow page."""
         others = [str(name) for name in gaps]
-        key = KEY_ROW * -(-len(others) // KEYS[f.is_wide]) if others else 0.0
-        high = SLOT * len(base)
-        left = LABELS if f.is_wide else NAMES
-        spans = [(left, f.width - left - 12.0), (left, f.width - left - ENDS)]
+        key = KEY_ROW * -(-len(others) // KEY_COLUMNS[f.is_wide]) if others else 0.0
+        high = BAR_SLOT * len(base)
+        left = LABEL_ROOM if f.is_wide else NAMES
+        spans = [(left, f.width - left - 12.0), (left, f.width - left - ENDS_ROOM)]
         if f.is_wide:
             room = f.width - left - BETWEEN - 12.0
-            spans = [(left, 0.42 * room if others else room), (left + 0.42 * room + BETWEEN, 0.58 * room - ENDS)]
+            spans = [(left, 0.42 * room if others else room), (left + 0.42 * room + BETWEEN, 0.58 * room - ENDS_ROOM)]
         count = 2 if others else 1
         panel, *rest = beside(f, [high] * count, spans[:count], AXIS, key)
         canvas = panel.canvas
@@ -195,7 +195,7 @@ def _bars(panel: Panel, names: Sequence[str], returns: pd.Series, style: LineSty
         if value != value:
             panel.canvas.text(panel.x_at(0.0) - 6.0, y, "no backtest", align="right", colour="soft")
         else:
-            _bar(panel, y, 100.0 * float(value), style.colour, BAR * SLOT)
+            _bar(panel, y, 100.0 * float(value), style.colour, BAR * BAR_SLOT)
     panel.x_line(0.0, "ink", 0.8)
     panel.x_title("return, %, not annualised")
 
@@ -206,7 +206,7 @@ def _points(panel: Panel, gaps: pd.DataFrame, styles: Mapping[str, LineStyle]) -
     middles = heights(panel, len(gaps))
     panel.x_grid(panel.x.ticks(3 if panel.width < 200.0 else 5), zero="ink")
     for column, name in enumerate(gaps):
-        style, aside = styles[str(name)], 0.8 * SLOT * ((column + 0.5) / gaps.shape[1] - 0.5)
+        style, aside = styles[str(name)], 0.8 * BAR_SLOT * ((column + 0.5) / gaps.shape[1] - 0.5)
         for middle, value in zip(middles, gaps[name], strict=True):
             if value == value:
                 mark, inward = (
@@ -234,7 +234,7 @@ def _ends(panel: Panel, held: pd.DataFrame) -> None:
 
 def _key(canvas: Canvas, f: Format, names: Sequence[str], styles: Mapping[str, LineStyle], top: float) -> None:
     """The mark of each policy with its name, below the panels."""
-    across = KEYS[f.is_wide]
+    across = KEY_COLUMNS[f.is_wide]
     slot = f.width / across
     for k, name in enumerate(names):
         style, x, y = styles[name], 8.0 + slot * (k % across), top + KEY_ROW * (k // across + 0.5) - 4.0

@@ -12,13 +12,13 @@ from foundation.paper.charts.curves import LOWEST_PANEL, Series, series_panel, s
 from foundation.paper.charts.panel import Axis, Panel, day_numbers
 from foundation.paper.layout import Array
 from foundation.paper.picture import WIDE, Format, Picture, by_day, picture
-from foundation.paper.styles import DASHED, LABEL_GAP, LEAD, LETTER, LineStyle, eligible, fitted_name, near
+from foundation.paper.styles import DASHED, LABEL_GAP, LEAD, LETTER, LineStyle, eligible_styles, fitted_name, near_sizes
 from foundation.paper.svg import SMALL, Canvas
 from foundation.paper.wording import listed, number, percent
 from research.risk import drawdown
 
 BENCHMARK = LineStyle("soft", DASHED[0], 1.3)
-CLOSE = 0.06  # of wealth: curves that end nearer than this look like one on the growth panel
+CLOSE_ENDS = 0.06  # of wealth: curves that end nearer than this look like one on the growth panel
 
 
 @dataclass(frozen=True, eq=False)
@@ -166,7 +166,7 @@ def _ends_words(paths: Mapping[str, Paths], styles: Mapping[str, LineStyle], ref
     count = f"All {len(within)}" if len(within) == len(others) else f"{len(within)} of {len(others)}"
     sentences = [
         f"{count} end between {_beside(within[low], digits)} ({low}) and {_beside(within[high], digits)} ({high}) "
-        f"{reference}'s final wealth{'' if max(map(abs, within.values())) > CLOSE else '; see the second panel'}."
+        f"{reference}'s final wealth{'' if max(map(abs, within.values())) > CLOSE_ENDS else '; see the second panel'}."
     ]
     if len(within) == 1:
         sentences = [f"{low} ends {_beside(within[low], digits)} {reference}'s final wealth."]
@@ -213,7 +213,7 @@ def _digits(relative: Iterable[float]) -> int:
 
 def axis_of(curves: Mapping[str, Array], styles: Mapping[str, LineStyle], kind: str = "linear") -> Axis:
     """An axis for the eligible policies."""
-    return Axis.over(np.concatenate([curves[name] for name in eligible(styles, curves)]), kind=kind)
+    return Axis.over(np.concatenate([curves[name] for name in eligible_styles(styles, curves)]), kind=kind)
 
 
 def _series(paths: Mapping[str, Paths], styles: Mapping[str, LineStyle], reference: str) -> list[Series]:
@@ -239,7 +239,7 @@ def _paid(paths: Mapping[str, Paths], styles: Mapping[str, LineStyle]) -> Series
 def _relative(paths: Mapping[str, Paths], styles: Mapping[str, LineStyle], reference: str) -> Series:
     """Growth over the reference's, less 1."""
     values = {name: 100.0 * p.relative for name, p in paths.items()}
-    held = near(styles, {name: float(np.abs(v).max()) for name, v in values.items()})
+    held = near_sizes(styles, {name: float(np.abs(v).max()) for name, v in values.items()})
     axis = Axis.over(np.concatenate([values[name] for name in held]))
     gone = {name: bool(axis.arrow(float(v[-1]))) for name, v in values.items()}
     digits = _digits([float(p.relative[-1]) for name, p in paths.items() if not gone[name]])

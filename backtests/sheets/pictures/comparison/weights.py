@@ -20,7 +20,7 @@ STROKE = 6.0  # px: a purchase rises from the line below a panel, a sale hangs f
 
 
 @dataclass(frozen=True, eq=False)
-class Line:
+class WeightLine:
     """One asset of a portfolio through the D days of the test.
 
     name   : name of the asset.
@@ -89,7 +89,7 @@ def weights_picture(
     return picture("weights", title, caption, alt, _table(lines, played.dates), draw)
 
 
-def _lines(played: Backtest, lower: Array | None, upper: Array | None) -> list[Line]:
+def _lines(played: Backtest, lower: Array | None, upper: Array | None) -> list[WeightLine]:
     book, rows = played.ledger, np.arange(played.first, len(played.market.dates))
     weight = 100.0 * played.weights.to_numpy()
     before, moved = weight.copy(), played.booked
@@ -100,7 +100,7 @@ def _lines(played: Backtest, lower: Array | None, upper: Array | None) -> list[L
     target = 100.0 * played.targets.rows[played.targets.row[rows]]
     band = tuple(100.0 * ends for ends in bands_in_force(played, rows))
     return [
-        Line(
+        WeightLine(
             name=name,
             weight=weight[:, i],
             before=before[:, i],
@@ -115,7 +115,7 @@ def _lines(played: Backtest, lower: Array | None, upper: Array | None) -> list[L
     ]
 
 
-def _table(lines: list[Line], dates: pd.DatetimeIndex) -> pd.DataFrame:
+def _table(lines: list[WeightLine], dates: pd.DatetimeIndex) -> pd.DataFrame:
     """A row an asset and day; weights in fractions."""
     columns = {}
     for line in lines:
@@ -130,7 +130,7 @@ def _table(lines: list[Line], dates: pd.DatetimeIndex) -> pd.DataFrame:
 # -- words -----------------------------------------------------------------------------------------------------------
 
 
-def _caption(lines: list[Line], played: Backtest) -> str:
+def _caption(lines: list[WeightLine], played: Backtest) -> str:
     gaps = [float(np.nanmax(np.abs(line.before - line.target))) for line in lines]
     widest = lines[int(np.argmax(gaps))]
     row = int(np.nanargmax(np.abs(widest.before - widest.target)))
@@ -149,12 +149,12 @@ def _caption(lines: list[Line], played: Backtest) -> str:
     return " ".join(filter(None, [deviation, traded, left]))
 
 
-def _outside(line: Line) -> bool:
+def _outside(line: WeightLine) -> bool:
     low, high = line.ranged or (-np.inf, np.inf)
     return bool(((line.weight < low - 1e-4) | (line.weight > high + 1e-4))[1:].any())
 
 
-def _alt(lines: list[Line]) -> str:
+def _alt(lines: list[WeightLine]) -> str:
     each = []
     for x in lines:
         held = f"between {number(x.weight.min(), 1)} and {number(x.weight.max(), 1)} %"
@@ -167,7 +167,7 @@ def _alt(lines: list[Line]) -> str:
 # -- drawing ---------------------------------------------------------------------------------------------------------
 
 
-def _ends(line: Line) -> tuple[float, float]:
+def _ends(line: WeightLine) -> tuple[float, float]:
     """Lowest and highest that a panel shows, points."""
     band = [v for v in (line.lower, line.upper) if not np.isnan(v).any()]
     every = [line.weight, line.before, line.target, *band]
@@ -175,7 +175,7 @@ def _ends(line: Line) -> tuple[float, float]:
     return limits([float(y(v)) for v in every for y in (np.min, np.max)] + list(ranged), margin=0.03)
 
 
-def _marks(line: Line, up: Axis) -> list[float]:
+def _marks(line: WeightLine, up: Axis) -> list[float]:
     """The marks of the scale: a steady target, and those ends of its range, or else band, not too near to it."""
     if not line.steady:
         return up.ticks(4)
@@ -184,7 +184,7 @@ def _marks(line: Line, up: Axis) -> list[float]:
     return [target, *(end for end in ends if abs(end - target) > least)]
 
 
-def _curves(panel: Panel, days: Array, line: Line, style: LineStyle) -> None:
+def _curves(panel: Panel, days: Array, line: WeightLine, style: LineStyle) -> None:
     """The target and the band, and the weight, upright where it was traded."""
     panel.curve(*_steps(days, line.target), "soft", 0.9)
     if not np.isnan(line.lower).any():
@@ -205,7 +205,7 @@ def _steps(days: Array, level: Array) -> tuple[Array, Array]:
     return days[rows], level[rows]
 
 
-def _trades(panel: Panel, days: Array, line: Line, style: LineStyle) -> None:
+def _trades(panel: Panel, days: Array, line: WeightLine, style: LineStyle) -> None:
     """Strokes below the panel: a purchase up from a line, a sale down."""
     base = panel.bottom + BELOW / 2.0
     panel.canvas.line([panel.left, panel.right], [base, base], colour="rule", width=0.7)

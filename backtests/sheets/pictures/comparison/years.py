@@ -14,7 +14,7 @@ from foundation.paper.charts.interval_rows import bars, heights, row_names
 from foundation.paper.charts.panel import THIN, Axis, Panel, Side, beside, heading
 from foundation.paper.layout import NAMES, NUMBERS_HEIGHT, ROW_HEIGHT, TITLE
 from foundation.paper.picture import Format, Picture, picture
-from foundation.paper.styles import LABEL_GAP, LineStyle, near
+from foundation.paper.styles import LABEL_GAP, LineStyle, near_sizes
 from foundation.paper.svg import Canvas
 from foundation.paper.wording import cells_told, number, percent
 from research.risk import calendar_years
@@ -22,7 +22,7 @@ from research.risk.measures import BPS
 
 HEIGHT = 110.0  # px: of a panel
 NAME = "attribution"
-TOTAL = "gap"
+YEAR_GAP = "gap"
 HIGH_OF_GAP = 150.0  # px: of the panel of years, at least
 BELOW = NUMBERS_HEIGHT + 20.0  # px: for the numbers of an axis and its title
 
@@ -86,7 +86,7 @@ def _caption(table: pd.DataFrame, styles: Mapping[str, LineStyle], reference: st
 
 def gaps_held(gaps: pd.DataFrame, styles: Mapping[str, LineStyle]) -> pd.DataFrame:
     """The differences to the reference that a scale must hold: a row a period, a column a policy."""
-    return gaps[near(styles, gaps.abs().max().to_dict())]
+    return gaps[near_sizes(styles, gaps.abs().max().to_dict())]
 
 
 def largest_gap(held: pd.DataFrame) -> str:
@@ -166,7 +166,7 @@ def attribution_picture(gap: Attribution, styles: Mapping[str, LineStyle]) -> Pi
     styles : line style of each policy.
     """
     a_year = gap.by_component * (BPS / gap.span)
-    rows = pd.concat([a_year, pd.Series({TOTAL: gap.gap * BPS / gap.span})])
+    rows = pd.concat([a_year, pd.Series({YEAR_GAP: gap.gap * BPS / gap.span})])
     years = BPS * gap.by_year["total"]
     style = styles[gap.name]
 
@@ -212,10 +212,10 @@ def _components(panel: Panel, rows: pd.Series, style: LineStyle) -> None:
     heading(panel.canvas, 0.0, panel.top - 12.0, "By component", "bp a year")
     shades = [0.45] * (len(rows) - 1) + [1.0]
     bars(panel, [[(0.0, float(v), style.colour, shade)] for v, shade in zip(rows, shades, strict=True)])
-    row_names(panel, [str(name).replace("_", " ") for name in rows.index], bold=[TOTAL])
+    row_names(panel, [str(name).replace("_", " ") for name in rows.index], bold=[YEAR_GAP])
     for (name, value), y in zip(rows.items(), heights(panel, len(rows)), strict=True):
         x = panel.x_at(max(float(value), 0.0)) + 6.0
-        panel.canvas.text(x, y, number(float(value), signed=True), bold=name == TOTAL)
+        panel.canvas.text(x, y, number(float(value), signed=True), bold=name == YEAR_GAP)
     panel.x_grid(panel.x.ticks(4), lines=False)
     panel.x_title("bp of log growth a year")
     panel.x_line(0.0, "ink", 0.8)

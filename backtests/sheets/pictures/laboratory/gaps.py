@@ -15,7 +15,7 @@ from foundation.paper.wording import listed, number, told
 LEAST_LOSS = 0.5  # per cent: the foot of the scale goes no lower, and a rule below it stands there
 LANE, AIR = 8.0, 16.0  # px: of a rule within a market's row, and between rows
 HEIGHT, GAP = 240.0, 60.0  # px: of a panel, and between two
-PANELS = (
+GAP_PANELS = (
     ("half_width", "closed_width", "Half-width", "% of NAV", 100.0, "⅓"),
     ("loss", "closed_loss", "Loss", "bp a year", 1.0, "⅔"),
 )
@@ -136,9 +136,9 @@ def laws_picture(table: pd.DataFrame, width: float, loss: float) -> Picture:
     exponents = {"half_width": width, "loss": loss}
 
     def draw(f: Format) -> Canvas:
-        spans = evenly(f, len(PANELS), f.left, GAP, f.left if f.is_wide else 12.0)
-        panels = beside(f, [HEIGHT] * len(PANELS), spans, AXIS)
-        for panel, law in zip(panels, PANELS, strict=True):
+        spans = evenly(f, len(GAP_PANELS), f.left, GAP, f.left if f.is_wide else 12.0)
+        panels = beside(f, [HEIGHT] * len(GAP_PANELS), spans, AXIS)
+        for panel, law in zip(panels, GAP_PANELS, strict=True):
             _law(panel, table, law, exponents[law[0]])
         return panels[0].canvas
 

@@ -19,7 +19,7 @@ MOVED = 1e-5  # of NAV: less is what the cost of the other line moves a weight b
 PERCENT_POINTS = 100.0
 
 
-def region_picture(region: Region, sample: pd.DataFrame, lines: Sequence[str], name: str = "region") -> Picture:
+def optimal_region_picture(region: Region, sample: pd.DataFrame, lines: Sequence[str], name: str = "region") -> Picture:
     """The region of no trade, and a path of weekly gaps in it.
 
     region : region of two lines, or of three fully invested ones, of which the first two are drawn.

@@ -12,8 +12,8 @@ from foundation.paper.picture import HALF, Picture, picture
 from foundation.paper.styles import LineStyle
 from foundation.paper.wording import listed, number, told
 
-FEATURES = 164.0  # px, for the names of features
-FEATURES_SHOWN = 15  # features at most
+FEATURES_WIDTH = 164.0  # px, for the names of features
+MOST_FEATURES = 15  # features at most
 SURE = 2.0  # standard errors
 
 
@@ -29,14 +29,12 @@ def importance_picture(features: Sequence[dict[str, Any]], seed: int, worlds: in
         if len(sure)
         else "No feature is significant by itself."
     )
-    left_out = (
-        f" Not shown: {len(data) - FEATURES_SHOWN} less important features." if len(data) > FEATURES_SHOWN else ""
-    )
+    left_out = f" Not shown: {len(data) - MOST_FEATURES} less important features." if len(data) > MOST_FEATURES else ""
     caption = (
         f"{text} Error bars: ±{SURE:g} s.e. over {worlds} simulated paths, seed {seed}. Correlated features can "
         f"replace one another, so that each appears less important than it is.{left_out}"
     )
-    shown = data.head(FEATURES_SHOWN)
+    shown = data.head(MOST_FEATURES)
     worth, error = shown["importance"], SURE * shown["importance_error"]
     across = Axis.over([0.0, *(worth - error), *(worth + error)], margin=0.02)
     digits, style = 3 if across.high < 1.0 else 2, LineStyle("ink", width=1.2)
@@ -48,6 +46,6 @@ def importance_picture(features: Sequence[dict[str, Any]], seed: int, worlds: in
         interval_rows(panel, drawn, marks=False)
 
     x, y = Side(across, most=4, zero="soft"), Side(words="Rise of J", unit="bp a year, permuted")
-    draw = plotted(x, y, marks, ROW_HEIGHT * len(drawn), **ROW_ROOM | {"left": FEATURES})
+    draw = plotted(x, y, marks, ROW_HEIGHT * len(drawn), **ROW_ROOM | {"left": FEATURES_WIDTH})
     alt = f"Increase of loss J when permuted, bp a year: {told(data, '{name} {importance:3}')}."
     return picture("importance", "Feature importance", caption, alt, data, draw, HALF)

@@ -11,12 +11,12 @@ from foundation.paper.picture import HALF, Format, Picture, picture
 from foundation.paper.svg import Canvas
 from foundation.paper.wording import number, told
 from research.learning import LearnedPolicy
-from research.rules.networks.features import REACH
-from research.rules.networks.names import SHARED
+from research.rules.networks.features import ACTION_REACH
+from research.rules.networks.names import SHARED_FEATURES
 
 DRIFTS = np.array([-3.0, -2.0, -1.0, 0.0, 1.0, 2.0, 3.0])  # half-widths
 REGIMES = np.array([0.5, 0.71, 1.0, 1.41, 2.0])  # times the volatility in the long run, where training's are unknown
-PARTS = (0.05, 0.25, 0.50, 0.75, 0.95)  # of what training saw
+SEEN_QUANTILES = (0.05, 0.25, 0.50, 0.75, 0.95)  # of what training saw
 
 
 def regimes_picture(policy: LearnedPolicy) -> Picture:
@@ -39,7 +39,7 @@ def regimes_picture(policy: LearnedPolicy) -> Picture:
         """Draw wider boxes than the closed form's orange and narrower ones blue, with the wildest market on top."""
         shown = HeatMap(
             words=[[number(value) for value in row] for row in cells[::-1]],
-            shades=np.minimum(np.abs(np.log(cells[::-1])) / np.log(REACH), 1.0),
+            shades=np.minimum(np.abs(np.log(cells[::-1])) / np.log(ACTION_REACH), 1.0),
             across=[number(drift, 0) for drift in DRIFTS],
             down=[f"× {number(regime)}" for regime in regimes[::-1]],
             axes=("drift, half-widths", "volatility"),
@@ -56,7 +56,7 @@ def regimes_picture(policy: LearnedPolicy) -> Picture:
 
 def _regimes(policy: LearnedPolicy) -> Array:
     """Volatilities to show, over that of the long run: as training saw them, by the policy's card."""
-    known = policy.card.get("features", [{}] * len(SHARED))[SHARED.index("volatility regime")]
+    known = policy.card.get("features", [{}] * len(SHARED_FEATURES))[SHARED_FEATURES.index("volatility regime")]
     if "values" not in known:
         return REGIMES
-    return np.exp([known["values"][int(np.searchsorted(known["shares"], part))] for part in PARTS])
+    return np.exp([known["values"][int(np.searchsorted(known["shares"], part))] for part in SEEN_QUANTILES])

@@ -13,7 +13,7 @@ from foundation.paper.wording import percent
 from research.rules.optimum.region import Region
 
 GAPS_PER_LINE, AIR = 161, 1.25  # gaps an asset; the picture's reach over the optimal region's
-KEY = {"learned": ("wine", 2.2), "optimal": ("sky", 1.6), "closed form": ("soft", 1.0)}
+EDGE_KEY = {"learned": ("wine", 2.2), "optimal": ("sky", 1.6), "closed form": ("soft", 1.0)}
 
 
 def region_picture(
@@ -45,13 +45,13 @@ def region_picture(
     def draw(f: Format) -> Canvas:
         from matplotlib.figure import Figure
 
-        panel = gap_panel(f, PERCENT_POINTS * float(gaps[-1]), 460.0, lines, KEY)
+        panel = gap_panel(f, PERCENT_POINTS * float(gaps[-1]), 460.0, lines, EDGE_KEY)
         draw_region(panel, PERCENT_POINTS * around)
         a, b = PERCENT_POINTS * half_width
-        panel.curve([-a, a, a, -a, -a], [-b, -b, b, b, -b], *KEY["closed form"])
+        panel.curve([-a, a, a, -a, -a], [-b, -b, b, b, -b], *EDGE_KEY["closed form"])
         ground = PERCENT_POINTS * gaps
         for edge in Figure().subplots().contour(ground, ground, past, levels=[0.0]).allsegs[0]:
-            panel.curve(edge[:, 0], edge[:, 1], *KEY["learned"])
+            panel.curve(edge[:, 0], edge[:, 1], *EDGE_KEY["learned"])
         draw_target(panel)
         return panel.canvas
 

@@ -5,7 +5,7 @@ from collections.abc import Mapping, Sequence
 import numpy as np
 import pandas as pd
 
-from backtests.sweeps.labels import DRAWN, METRICS
+from backtests.sweeps.labels import DRAWN_END, METRICS
 from foundation.paper.charts.panel import Axis, Panel, Side
 from foundation.paper.charts.plane import TINY, Place, equal_loss, name_points, tracking_at, tracking_loss
 from foundation.paper.layout import AXIS, KEY_ROW, TITLE, Array, Box, log_ticks, spread
@@ -129,7 +129,7 @@ def _families(
     for family, rows in drawn.groupby("family", sort=False):
         x, y = panel.across(rows["cost"]), panel.up(100.0 * rows["gap"])
         style = styles[str(family)] if family in names else LineStyle("soft")
-        if not str(family).endswith(DRAWN):
+        if not str(family).endswith(DRAWN_END):
             panel.curve(rows["cost"], 100.0 * rows["gap"], style.colour, CURVE, style.dash)
             paths.append((x, y))
         for at_x, at_y, sharp in zip(x, y, rows["efficient"], strict=True):
@@ -187,7 +187,7 @@ def _names(panel: Panel, styles: Mapping[str, LineStyle], ends: Mapping[str, Pla
 
 def _key(canvas: Canvas, style: LineStyle, family: str, left: float, right: float, y: float) -> None:
     """A family's line and mark, as they are drawn."""
-    if not family.endswith(DRAWN):
+    if not family.endswith(DRAWN_END):
         canvas.line([left, right], [y, y], colour=style.colour, width=CURVE, dash=style.dash)
     canvas.point((left + right) / 2.0, y, colour=style.colour, size=MARK, face="", ring=1.3)
 

@@ -20,7 +20,7 @@ from foundation.paper.svg import Canvas
 from foundation.paper.wording import counted, listed
 
 TOLD = 200  # cells at most in the words of a map
-STEPS = 24  # of the scale of colours
+MAP_STEPS = 24  # of the scale of colours
 WIDE_RATIO = 5.0  # of the largest to the smallest: past it, strength goes by ratio
 PLURAL = {
     "start": "starts",
@@ -188,7 +188,7 @@ def _shades(found: Grid) -> Array:
 def _scale(found: Grid) -> tuple[Array, tuple[str, str]]:
     """Strengths of colour from the least to the most, and the texts of the two ends."""
     (least, most), lower = _ends(found.means.to_numpy()), lower_is_better(found.metric)
-    values = (np.geomspace if _by_ratio(least, most) else np.linspace)(least, most, STEPS)
+    values = (np.geomspace if _by_ratio(least, most) else np.linspace)(least, most, MAP_STEPS)
     ends = (METRICS[found.metric].text(least), METRICS[found.metric].text(most))
     if found.y in CONDITIONS:  # each row has a scale of its own
         ends = ("best", "worst") if lower else ("worst", "best")

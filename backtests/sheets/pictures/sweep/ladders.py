@@ -18,8 +18,8 @@ from foundation.paper.svg import Canvas
 from foundation.paper.wording import cells_told, listed, number
 
 HEIGHT = 190.0  # px: of the curves
-AIR = 0.02  # of the levels' span, at either end
-ZERO = 0.94  # of a panel's height, from above: where nothing stands behind the best
+LEVEL_AIR = 0.02  # of the levels' span, at either end
+ZERO_HEIGHT = 0.94  # of a panel's height, from above: where nothing stands behind the best
 POINT, RANKED = 4.5, 6.0  # px: size of a level's mark on a curve, and on a line of ranks
 
 
@@ -56,7 +56,7 @@ def cost_ladder_picture(
         canvas = f.canvas(second + ROW_HEIGHT * count + AXIS)
         near = behind.loc[:, ~far(behind.max())]
         most = float(near.to_numpy().max()) or 1.0
-        across, up = _levels(ladder), Axis(-most * (1.0 / ZERO - 1.0) ** 2, most, "root")
+        across, up = _levels(ladder), Axis(-most * (1.0 / ZERO_HEIGHT - 1.0) ** 2, most, "root")
         worse = "above the lowest" if lower_is_better(metric) else "below the highest"
         head, marks = f"{row.label.partition(',')[0]} {worse}", [0.0, *log_ticks(most / 40.0, most, most=4)]
         side = Side(up, head, f"{row.unit} (square-root scale)", at=marks)
@@ -146,7 +146,7 @@ def _behind_curves(panel: Panel, behind: pd.DataFrame, styles: Mapping[str, Line
 def _levels(ladder: pd.DataFrame) -> Axis:
     """An axis of evenly spaced levels, 0, 1, …, one a row, with some air."""
     most = max(len(ladder) - 1.0, 1.0)
-    return Axis(-most * AIR, most * (1.0 + AIR))
+    return Axis(-most * LEVEL_AIR, most * (1.0 + LEVEL_AIR))
 
 
 def _name_levels(panel: Panel, words: Sequence[str], name: str) -> None:

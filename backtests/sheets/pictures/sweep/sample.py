@@ -14,9 +14,9 @@ from foundation.paper.styles import LETTER
 from foundation.paper.svg import HUES, SMALL, Canvas
 from foundation.paper.wording import counted, listed
 
-BINS = 4  # of costs, and of bands
+SAMPLE_BINS = 4  # of costs, and of bands
 HEIGHT = 320.0  # px: of the panel
-WIDE_RATIO = 5.0  # of the largest to the smallest: past it, the scale goes by ratio
+RANK_RATIO = 5.0  # of the largest to the smallest: past it, the scale goes by ratio
 AIR = 0.03  # of a scale, at either end
 
 
@@ -29,10 +29,10 @@ def bins(values: pd.Series, axis: str) -> pd.Series:
               no band) has no bin.
     """
     found = np.unique(values.dropna())
-    if len(found) <= BINS:
+    if len(found) <= SAMPLE_BINS:
         named = {v: axis_value(axis, v) for v in found}
         return values.map(named).astype(pd.CategoricalDtype(list(named.values())))
-    edges = np.unique(np.quantile(values.dropna(), np.linspace(0.0, 1.0, BINS + 1)))
+    edges = np.unique(np.quantile(values.dropna(), np.linspace(0.0, 1.0, SAMPLE_BINS + 1)))
     words = [axis_value(axis, float(f"{edge:.3g}")) for edge in edges]
     names = [f"{low} to {high}" for low, high in pairwise(words)]
     places = np.searchsorted(edges[1:-1], values.to_numpy(dtype=float), side="left")
@@ -84,7 +84,7 @@ def sample_picture(table: pd.DataFrame, metric: str = "loss", name: str = "sampl
         canvas = f.canvas(TITLE + KEY_ROW + HEIGHT + AXIS)
         x = drawn[axis].to_numpy(dtype=float) * (100.0 if axis == "band" else 1.0)
         y = METRICS[metric].factor * drawn[metric].to_numpy(dtype=float)
-        kind = "log" if y.min() > 0.0 and y.max() > WIDE_RATIO * y.min() else "linear"
+        kind = "log" if y.min() > 0.0 and y.max() > RANK_RATIO * y.min() else "linear"
         across, up = Axis.over(x, AIR), Axis.over(y, AIR, kind)
         panel = Panel(canvas, f.left, TITLE + KEY_ROW, room, HEIGHT, across, up)
         heading(canvas, f.left, TITLE - 12.0, METRICS[metric].name, METRICS[metric].unit)

@@ -9,7 +9,7 @@ from pathlib import Path
 from foundation.arguments import LARGEST_NUMBER, did_you_mean
 from foundation.dataclasses import dataclass
 from foundation.errors import DataError, InputFault, all_mistakes
-from foundation.table_files import Number, Row, fault, may_be_thousands, number, quoted
+from foundation.table_files import Number, Row, fault, may_be_thousands, number_of_cell, quoted
 from research.market.currency import CURRENCIES, SIGNS, may_be
 from research.portfolio.holdings.brokers.columns import label_of, money_of
 from research.portfolio.holdings.brokers.statement_day import days_in
@@ -20,15 +20,15 @@ from research.portfolio.holdings.held_rows import ROW_ROUNDING, CashLine, HeldRo
 DECLARED = (*POSITION_TABLES.required, *POSITION_TABLES.others[:-1])  # fields whose column can be declared
 NUMBERS = ("units", "value", "price")  # in the units or the currency of their row
 CASH_WORD, IGNORE_WORD = "cash", "ignore"  # what `symbols` may say besides an asset
-PENDING = "pending activity"  # of Fidelity
+PENDING_ACTIVITY = "pending activity"  # of Fidelity
 CASH_NAMES = frozenset((
     "cash", "cash & cash investments", "cash and cash investments", "cash balance", "settlement fund", "core",
-    "fcash", "spaxx", "fdrxx", "fzfxx", "vmfxx", "qacds", "qderq", "us dollar", PENDING,
+    "fcash", "spaxx", "fdrxx", "fzfxx", "vmfxx", "qacds", "qderq", "us dollar", PENDING_ACTIVITY,
 ))  # fmt: skip
 CASH_FUND = "cash & cash fund"  # with which the cash of DEGIRO begins
 CORE = "**"  # with which Fidelity marks the fund that holds an account's cash
 US_DOLLAR = {"US DOLLAR": "USD"}  # of J.P. Morgan
-TOTAL = re.compile(
+TOTAL_ROW = re.compile(
     r"\W*(?:(?:grand|sub|account|positions?|portfolio)[ -]?)?totals?(?: (?:account |market )?value)?\W*"
     r"|(?:zwischen)?summe|gesamt(?:wert|summe)?|depot(?:-?gesamt)?wert|totaal|all (?:accounts|portfolios)|combined"
 )
@@ -36,8 +36,8 @@ OTHER_TABLES = re.compile(r"\b(?:orders|closed|realized|watch ?list)\b", re.IGNO
 OF_ORDERS = frozenset(("limitprice", "stopprice", "ordertype", "orderstatus", "timeinforce", "tif"))
 SHORT = frozenset(("short", "short position", "sold short"))  # a cell of a row that is one
 SIDES, SOLD = frozenset(("side", "direction", "l/s", "long/short", "b/s")), frozenset(("s", "sell", "sold"))
-TERMS = re.compile("term|holding", re.IGNORECASE)  # of a lot: how long it is held
-PART = re.compile(r"[0-9]{1,2}/[0-9]{1,2}/[0-9]{4}")  # the day of a lot, which E*TRADE has for its symbol
+HOLDING_TERM = re.compile("term|holding", re.IGNORECASE)  # of a lot: how long it is held
+LOT_DAY = re.compile(r"[0-9]{1,2}/[0-9]{1,2}/[0-9]{4}")  # the day of a lot, which E*TRADE has for its symbol
 AGREE = 0.02  # by which a value may differ from units times price before a note says so
 
 
@@ -215,13 +215,13 @@ class _Reader:
         if self.symbols.get(symbol) == IGNORE_WORD:
             worth = row.cell("value")
             return f"{symbol} is left aside, as `symbols` says{f', worth {worth}' if worth else ''}"
-        if TOTAL.fullmatch(row.account.casefold()):
+        if TOTAL_ROW.fullmatch(row.account.casefold()):
             return f"a total, {quoted(row.account)}"
         if symbol in self.symbols or self._target(row) in self.assets:
             return ""
-        if any(TOTAL.fullmatch(word.casefold()) for word in (texts[0], symbol)):
+        if any(TOTAL_ROW.fullmatch(word.casefold()) for word in (texts[0], symbol)):
             return f"a total, {quoted(texts[0])}"
-        if PART.fullmatch(symbol):
+        if LOT_DAY.fullmatch(symbol):
             return "a part of the row above"
         if len(texts) == 1 and not any(map(row.cell, NUMBERS)):
             return f"text, {quoted(texts[0])}"
@@ -291,7 +291,9 @@ class _Reader:
         units, value, price = row.numbers
         if units is None:
             raise _Mistake("units", f"no units of {row.symbol}", "Give its units, 0 where none is held.", "")
-        stated = ((name, cell.casefold()) for name, cell in row.table.unread(row.row[1]) if not TERMS.search(name))
+        stated = (
+            (name, cell.casefold()) for name, cell in row.table.unread(row.row[1]) if not HOLDING_TERM.search(name)
+        )
         if units < 0.0 or any(cell in SHORT or (label_of(name) in SIDES and cell in SOLD) for name, cell in stated):
             fix = "A portfolio holds no short positions: correct the row, or leave it aside, "
             fix += f"symbols: {{…: {IGNORE_WORD}}}."
@@ -315,7 +317,7 @@ class _Reader:
                 "they are taken."
             )
         self.cash.append(CashLine(row.symbol, row.account, worth, currency, row.row[0]))
-        later = ", which settles later," if row.symbol.casefold() == PENDING else ""
+        later = ", which settles later," if row.symbol.casefold() == PENDING_ACTIVITY else ""
         self.notes.append(f"{row.place}: {row.symbol} of {money}{later} is taken for cash.")
 
     def _money(self, row: _Row, currency: str) -> float:
@@ -375,7 +377,7 @@ class _Reader:
     def _amount(self, cell: str) -> float | None:
         """The number in a cell, None where there is none."""
         with suppress(ValueError):
-            return None if (found := number(cell, self.decimal)) is None else found.value
+            return None if (found := number_of_cell(cell, self.decimal)) is None else found.value
         return None
 
     def _check_unread(self, row: _Row) -> None:

@@ -18,12 +18,12 @@ from foundation.table_files import (
     Number,
     Row,
     TableText,
-    cell_text,
     decimal_sign,
     fault,
-    number,
+    number_of_cell,
     quoted,
     read_text,
+    text_of_cell,
 )
 from research.market.currency import CURRENCIES, may_be
 from research.portfolio.holdings.brokers.columns import COLUMN_NAMES, NEXT, TRADED, label_of, money_of
@@ -43,7 +43,7 @@ HEADER_NAMES = 3  # names of positions by which a row is their header
 TOTAL_CASH = "total cash:"  # above the table of Hargreaves Lansdown
 
 
-class Column(NamedTuple):
+class HeaderColumn(NamedTuple):
     """A column of a header: its number, from 0, its name as written, and the currency that the name states or ""."""
 
     number: int
@@ -51,7 +51,7 @@ class Column(NamedTuple):
     currency: str
 
 
-Columns = dict[str, Column]  # by field
+Columns = dict[str, HeaderColumn]  # by field
 
 
 @dataclass(frozen=True)
@@ -93,18 +93,18 @@ class TableKind:
             if of not in self.declared:
                 found |= {label_of(name): (of, 0) for name in self.names.get(of, ())}
                 found |= {label_of(name): (of, rank) for rank, name in enumerate(self.ranked.get(of, ()), 1)}
-        return found | {label_of(cell_text(name)): (of, 0) for of, name in self.declared.items()}
+        return found | {label_of(text_of_cell(name)): (of, 0) for of, name in self.declared.items()}
 
-    def column(self, number: int, name: str) -> tuple[str, int, Column] | None:
+    def column(self, number: int, name: str) -> tuple[str, int, HeaderColumn] | None:
         """The field and the rank of a column with this name, None where it is no field."""
         if (label := label_of(name)) in self.known:
-            return *self.known[label], Column(number, name, "")
+            return *self.known[label], HeaderColumn(number, name, "")
         label, unit = stated.groups() if (stated := STATED.fullmatch(name.casefold())) else ("", "")
         field, rank = self.known.get(label_of(label), ("", 0))
         currency, is_small = money_of(self.basis if unit == "base" else unit)
         if field not in self.money or currency not in {"$", self.basis, *CURRENCIES}:
             return None
-        return field, rank + len(COLUMN_NAMES), Column(number, name, unit.upper() if is_small else currency)
+        return field, rank + len(COLUMN_NAMES), HeaderColumn(number, name, unit.upper() if is_small else currency)
 
 
 POSITION_TABLES = TableKind(
@@ -188,7 +188,7 @@ class BrokerTable:
         Raises : ValueError, with the text, for what is no number.
         """
         text = self.cell(cells, field)
-        read = number(AT_CLOSE.sub("", text) if field == "price" else text, decimal)
+        read = number_of_cell(AT_CLOSE.sub("", text) if field == "price" else text, decimal)
         if read is None or not (stated := read.unit or self.columns[field].currency):
             return read
         code, is_small = money_of(stated)
@@ -248,7 +248,7 @@ def read_broker_file(
     for delimiter in DELIMITERS:
         try:
             listed = _json_rows(text) if text.text.lstrip().startswith("[") else text.rows(delimiter)
-            rows = rows_by[delimiter] = [(line, list(map(cell_text, cells))) for line, cells in listed]
+            rows = rows_by[delimiter] = [(line, list(map(text_of_cell, cells))) for line, cells in listed]
         except DataError as error:
             broken = broken or error
         else:
@@ -373,7 +373,7 @@ def _fields(source: str, line: int, columns: list[list[str]], kind: TableKind) -
     columns : names that each column may go by, the best first.
     Raises  : DataError where two columns may be the same field.
     """
-    hits: dict[str, list[tuple[int, Column]]] = {}
+    hits: dict[str, list[tuple[int, HeaderColumn]]] = {}
     for j, names in enumerate(columns):
         if (hit := next(filter(None, (kind.column(j, name) for name in names)), None)) is not None:
             hits.setdefault(hit[0], []).append(hit[1:])
@@ -429,7 +429,7 @@ def _refuse(path: Path, rows_by: Mapping[str, list[Row]], kind: TableKind, broke
     fields_in = partial(kind.column, 0)
     line, cells = max(rows, key=lambda row: (sum(map(bool, map(fields_in, row[1]))), len(_texts(row[1]))))
     labels = [label_of(cell) for cell in cells]
-    lacking = [name for name in kind.declared.values() if label_of(cell_text(name)) not in labels]
+    lacking = [name for name in kind.declared.values() if label_of(text_of_cell(name)) not in labels]
     if lacking:
         what = f"no row has the declared {'column' if len(lacking) == 1 else 'columns'} {', '.join(map(repr, lacking))}"
     else:

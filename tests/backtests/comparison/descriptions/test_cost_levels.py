@@ -11,7 +11,7 @@ from backtests.comparison.descriptions.cost_levels import (
     FEWER,
     CostLevels,
     at_level,
-    break_evens,
+    break_even_levels,
     cost_levels,
 )
 from backtests.comparison.descriptions.replays import Replays
@@ -77,19 +77,19 @@ def test_a_break_even_is_found_between_levels_and_a_jump_is_said(comparison) -> 
     def line(bps: float) -> float:
         return 0.2 * bps - 1.3
 
-    (root,) = break_evens("one", "two", COST_LEVELS, [line(bps) for bps in COST_LEVELS], line)
+    (root,) = break_even_levels("one", "two", COST_LEVELS, [line(bps) for bps in COST_LEVELS], line)
     assert (root.cost, root.below, root.jumps) == (pytest.approx(6.5, abs=1e-3), "one", False)
 
     def step(bps: float) -> float:
         return 1.0 if bps < 7.0 else -1.0
 
-    (root,) = break_evens("one", "two", COST_LEVELS, [step(bps) for bps in COST_LEVELS], step)
+    (root,) = break_even_levels("one", "two", COST_LEVELS, [step(bps) for bps in COST_LEVELS], step)
     assert (root.cost, root.below, root.jumps) == (pytest.approx(7.0, abs=1e-3), "two", True)
 
 
 def test_what_cannot_be_paid_has_no_break_even() -> None:
-    assert break_evens("one", "two", COST_LEVELS[:3], [1.0, np.nan, -1.0], lambda bps: np.nan) == []
-    assert break_evens("one", "two", COST_LEVELS[:3], [0.0, 0.0, 0.0], lambda bps: 0.0) == []
+    assert break_even_levels("one", "two", COST_LEVELS[:3], [1.0, np.nan, -1.0], lambda bps: np.nan) == []
+    assert break_even_levels("one", "two", COST_LEVELS[:3], [0.0, 0.0, 0.0], lambda bps: 0.0) == []
 
 
 def test_other_costs_stay() -> None:

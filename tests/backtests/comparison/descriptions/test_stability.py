@@ -12,7 +12,7 @@ import pytest
 from backtests.comparison import Comparison, compare
 from backtests.comparison.descriptions.stability import (
     GREW_MOST,
-    MULTIPLES,
+    PRICE_MULTIPLES,
     Change,
     Stability,
     Turn,
@@ -72,7 +72,7 @@ def test_later_first_days_leave_two_years_at_least() -> None:
 
 
 def test_prices_are_moved_by_steps_of_a_root_of_two_up_to_eight_times() -> None:
-    assert [round(m**2) for m in MULTIPLES] == [2, 4, 8, 16, 32, 64]
+    assert [round(m**2) for m in PRICE_MULTIPLES] == [2, 4, 8, 16, 32, 64]
 
 
 def test_where_a_penalty_turns_the_answer_a_comparison_on_either_side_has_two(turned: Comparison) -> None:
@@ -181,7 +181,7 @@ def test_cases_of_another_answer_are_named_where_they_are_few_and_counted_else()
 
 def test_an_answer_that_comes_back_is_said_with_both_its_ends() -> None:
     """Of a price from 1.2 to 3.3 it is b: the first multiples are 1, 1.41, 2, 2.83 and 4."""
-    multiples = [1.0, *MULTIPLES]
+    multiples = [1.0, *PRICE_MULTIPLES]
     left, to, back = _turn(lambda k: "b" if 1.2 < k < 3.3 else "a", "a", multiples)
     assert (to, (left, back)) == ("b", pytest.approx((1.2, 3.3), abs=0.02))
     assert Turn("an order", False, "1.2", "1", to, "3.3").words == "an order from 1.2 to 3.3 (now 1; then b)"

@@ -9,7 +9,7 @@ import pandas as pd
 import pytest
 
 from backtests.comparison import compare
-from backtests.comparison.fitting.candidates import Fitted, benchmark_of, fit, training_days, tuning_setup
+from backtests.comparison.fitting.candidates import Fitted, benchmark_of, fit, market_before_test, tuning_setup
 from backtests.engine import backtest
 from backtests.evaluation.benchmark import losses
 from backtests.runs.trial_words import seed_in_words
@@ -45,7 +45,7 @@ def learned(portfolio: Portfolio) -> Fitted:
 
 def with_work(portfolio: Portfolio, policy: Policy, first: pd.Timestamp) -> float:
     """J of a policy on the training days from `first` on with its work, bp a year, by the engine and by counting."""
-    past = training_days(portfolio)
+    past = market_before_test(portfolio)
     costs = portfolio.costs.until(len(past.dates))
     b = backtest(past, policy, costs, start=first, lag=portfolio.lag, nav=portfolio.nav)
     moved, years = b.counted[b.booked], len(b.net_returns) / b.periods_per_year
@@ -95,7 +95,7 @@ def test_a_network_is_asked_on_other_days_and_stays_as_it_was_trained(portfolio:
     expected = [with_work(portfolio, replace(early, schedule=one), card.first) for one in SCHEDULES]
     assert card.minimised.tolist() == pytest.approx(expected, rel=1e-9)
     assert (card.settings["schedule"], learned.tried) == (SCHEDULES[int(np.argmin(expected))], 2 + 3)
-    assert learned.policy.fitted_until == card.seen == training_days(portfolio).dates[-1]  # type: ignore[attr-defined]
+    assert learned.policy.fitted_until == card.seen == market_before_test(portfolio).dates[-1]  # type: ignore[attr-defined]
 
 
 def test_a_trial_of_a_network_on_other_days_says_so(portfolio: Portfolio, learned: Fitted) -> None:

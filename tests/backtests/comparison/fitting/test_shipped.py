@@ -9,7 +9,7 @@ import numpy as np
 import pytest
 
 from backtests.comparison.fitting import candidates
-from backtests.comparison.fitting.candidates import Fitted, fit, training_costs, training_days
+from backtests.comparison.fitting.candidates import Fitted, fit, market_before_test, training_costs
 from backtests.runs.manifest import read_manifest
 from desk.commands.report import make_backtest
 from foundation.errors import DataError
@@ -101,7 +101,7 @@ def test_a_damaged_training_is_made_anew_and_so_is_one_on_demand(shipped: Path) 
 
 def test_a_card_that_lacks_what_it_was_trained_from_is_refused(trained: Fitted, tmp_path: Path) -> None:
     portfolio = desk()
-    before, spec = training_days(portfolio), portfolio.policies["rl"]
+    before, spec = market_before_test(portfolio), portfolio.policies["rl"]
     assert isinstance(spec, Learned)
     for seed, policy in trained.seeds.items():
         replace(policy, card={}).save(tmp_path / f"seed-{seed}")

@@ -10,7 +10,7 @@ from typing import Any
 import pytest
 from learned import carded, two_lines
 
-from backtests.laboratory.learned.saved import read_policies
+from backtests.laboratory.learned.saved import read_saved_policies
 from backtests.sheets.pages.policy_catalog import policies_text
 from foundation.errors import DataError
 from foundation.printable import has_unseen
@@ -73,7 +73,7 @@ def test_values_of_other_types_are_refused_in_a_sentence(saved: Path, tmp_path: 
 def all_read(folder: Path) -> bool:
     """Whether the readers of a policy refuse it; each does in a sentence, or reads it."""
     refused = False
-    for read in (LearnedPolicy.load, read_card, lambda path: read_policies(path.parent)):
+    for read in (LearnedPolicy.load, read_card, lambda path: read_saved_policies(path.parent)):
         try:
             repr(read(folder))
         except DataError as error:
@@ -107,6 +107,6 @@ def test_results_with_values_of_other_types_are_refused(saved: Path, tmp_path: P
     seal = json.loads((sealed(saved, read_card(saved), tmp_path / "seed-0") / "card.json").read_text())["seal"]
     (tmp_path / "results.json").write_text(results.replace("SEALS", json.dumps({"seed-0": seal})))
     with pytest.raises(DataError) as caught:
-        read_policies(tmp_path)
+        read_saved_policies(tmp_path)
     assert said in str(caught.value)
     assert str(caught.value).isprintable()

@@ -11,7 +11,7 @@ from backtests.engine import backtest
 from backtests.laboratory.learned.replay import replay
 from foundation.errors import ConfigError
 from research.rules import Never
-from research.rules.networks.names import SHARED
+from research.rules.networks.names import SHARED_FEATURES
 from research.rules.networks.policy_network import network
 
 SEEN = 600
@@ -19,8 +19,8 @@ SEEN = 600
 
 def policy_of(market, weight, bias):
     """A policy that asks one number: of the time since the last trade alone, by `weight`, and `bias`."""
-    policy, first = carded(market.until(market.dates[SEEN])), np.zeros((len(SHARED) + 2, 1), np.float32)
-    first[SHARED.index("age")] = weight
+    policy, first = carded(market.until(market.dates[SEEN])), np.zeros((len(SHARED_FEATURES) + 2, 1), np.float32)
+    first[SHARED_FEATURES.index("age")] = weight
     net = network([first, np.array([bias], np.float32), np.ones((1, 1)), np.zeros(1), np.ones((1, 1)), np.zeros(1)])
     return replace(policy, net=net, action="hold_or_trade")
 

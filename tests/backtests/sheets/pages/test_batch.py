@@ -11,7 +11,7 @@ from browser import browse, check_page
 from backtests.runs.batch_changes import Changes
 from backtests.sheets.pages.batch import HEIGHT, STEP, _trades, batch_html, curve, verdict_words
 from benchmarks.batch import BYTES, page, runs
-from desk.commands.batch.run import Outcome, table_of
+from desk.commands.batch.run import Outcome, table_of_outcomes
 
 
 @pytest.fixture(scope="module")
@@ -20,7 +20,9 @@ def built() -> str:
     failed = Outcome(
         "absent", ("draws=1000", "rl_steps=0", "reference=9"), "absent-1", "failed", verdict="no file absent.yaml"
     )
-    return batch_html("nightly", "compare_policies", table_of([*runs(12, 1), failed]), Changes(new=[("absent", ())]))
+    return batch_html(
+        "nightly", "compare_policies", table_of_outcomes([*runs(12, 1), failed]), Changes(new=[("absent", ())])
+    )
 
 
 def rows(dom: str) -> list[tuple[str, list[str]]]:
@@ -115,10 +117,10 @@ def test_a_picture_goes_through_the_drawdowns_on_the_scale_of_all_runs() -> None
 def test_the_trades_of_a_model_are_marked_as_its_own() -> None:
     model, *clients = runs(3, 1)
     made = batch_html(
-        "nightly", "compare_policies", table_of([model, *(replace(c, report=model.run) for c in clients)])
+        "nightly", "compare_policies", table_of_outcomes([model, *(replace(c, report=model.run) for c in clients)])
     )
     assert re.findall(r"<td>([^<]*) <small>of the model</small>", made) == [_trades(model.orders, model.turnover)]
     shared = batch_html(
-        "nightly", "compare_policies", table_of([replace(c, report=model.run) for c in (model, *clients)])
+        "nightly", "compare_policies", table_of_outcomes([replace(c, report=model.run) for c in (model, *clients)])
     )
     assert "of the model" not in shared

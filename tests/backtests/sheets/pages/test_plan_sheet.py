@@ -14,7 +14,7 @@ import pytest
 from jsonschema import Draft202012Validator
 
 from backtests.sheets.pages.plan_sheet import (
-    SCHEMA,
+    PLAN_SCHEMA,
     answer_words,
     doubt_words,
     plan_text,
@@ -52,7 +52,7 @@ def shares(life: LifeOfPlan) -> LifeOfPlan:
 
 def numbers_of(folder: Path) -> dict[str, Any]:
     """The JSON beside a page, which obeys its schema."""
-    schema = json.loads((ROOT / f"docs/schemas/plan-{SCHEMA}.json").read_text(encoding="utf-8"))
+    schema = json.loads((ROOT / f"docs/schemas/plan-{PLAN_SCHEMA}.json").read_text(encoding="utf-8"))
     numbers: dict[str, Any] = json.loads((folder / "plan.json").read_text(encoding="utf-8"))
     assert [error.message for error in Draft202012Validator(schema).iter_errors(numbers)] == []
     assert set(numbers) == set(schema["properties"]) == set(schema["required"])

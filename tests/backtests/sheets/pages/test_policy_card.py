@@ -19,14 +19,14 @@ from backtests.evaluation.benchmark import Benchmark
 from backtests.evaluation.scores import score
 from backtests.laboratory.learned.partial_dependence import distance_outside, trade_sizes, width_multiples
 from backtests.laboratory.learned.results import results_of
-from backtests.laboratory.learned.saved import CARD_RESULTS, read_policies, write_results
+from backtests.laboratory.learned.saved import CARD_RESULTS, read_saved_policies, write_results
 from backtests.sheets.pages.policy_card import policy_pictures, write_card
 from backtests.sheets.pages.policy_catalog import policies_text, policy_folders
 from foundation.errors import DataError
 from research.allocation import FixedWeights, target_path
 from research.learning import LearnedPolicy, Training
 from research.learning.checksummed import CARD
-from research.rules.networks.features import REACH
+from research.rules.networks.features import ACTION_REACH
 from research.rules.networks.policy_network import network
 
 SEEDS, SEEN, SESSIONS = (1, 2, 3), 1_500, 2_500
@@ -79,7 +79,7 @@ def test_boxes_of_known_width_trade_what_is_past_their_edge(alone: LearnedPolicy
     """A network of zeros but for its last bias: boxes of 8^0.5 half-widths, whatever is seen."""
     arrays = [np.zeros_like(array) for array in alone.net[:6]]
     arrays[-1][:] = 0.5
-    policy, edge = replace(alone, net=network(arrays)), REACH**0.5
+    policy, edge = replace(alone, net=network(arrays)), ACTION_REACH**0.5
     np.testing.assert_allclose(width_multiples(policy, np.array([[0.0, 0.0], [0.1, -0.1]])), edge, rtol=1e-6)
     drifts = np.array([-4.0, -2.0, 0.0, 2.0, 4.0])
     np.testing.assert_allclose(trade_sizes(policy, 0, drifts), [4.0 - edge, 0.0, 0.0, 0.0, edge - 4.0], rtol=1e-6)
@@ -92,7 +92,7 @@ def test_boxes_of_known_width_trade_what_is_past_their_edge(alone: LearnedPolicy
 
 
 def test_the_page_says_what_the_policies_saw_and_what_they_are_worth(run: Path, page: str) -> None:
-    results, card = json.loads((run / CARD_RESULTS).read_text()), read_policies(run).cards[2]
+    results, card = json.loads((run / CARD_RESULTS).read_text()), read_saved_policies(run).cards[2]
     assert f"{card['saw']['first']} to {card['saw']['last']}" in page
     assert card["saw"]["fingerprint"][:16] in page
     one = results["optimum"]["seeds"]["2"]
@@ -114,7 +114,7 @@ def test_the_page_is_one_file_without_script_or_url(page: str) -> None:
 
 
 def test_every_picture_is_there_with_its_numbers(run: Path, page: str) -> None:
-    found = read_policies(run)
+    found = read_saved_policies(run)
     drawn = policy_pictures(found, LearnedPolicy.load(found.folders[2]))
     assert set(drawn) == {"learning", "importance", "trades", "regimes", "region", "seeds"}
     for name in drawn:
@@ -193,9 +193,9 @@ def test_policies_of_two_trainings_and_results_of_others_are_refused(run: Path, 
     shutil.copytree(run, mixed)
     carded(two_lines(SEEN + 50, seed=1), 4).save(mixed / "seed-4")
     with pytest.raises(DataError, match="holds policies of more than one training, or a seed twice: seed-1, seed-2"):
-        read_policies(mixed)
+        read_saved_policies(mixed)
     shutil.rmtree(mixed / "seed-4")
-    assert read_policies(mixed).representative == 2
+    assert read_saved_policies(mixed).representative == 2
     carded(two_lines(SESSIONS, seed=1).until(two_lines(SESSIONS, seed=1).dates[SEEN]), 0).save(mixed / "seed-0")
     with pytest.raises(DataError, match=r"results\.json belongs to other policies than those in its folder"):
-        read_policies(mixed)
+        read_saved_policies(mixed)

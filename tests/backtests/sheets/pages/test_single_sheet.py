@@ -14,11 +14,11 @@ from browser import Elements, check_page, redrawn, without_script
 from jsonschema import Draft202012Validator
 
 from backtests.engine import Backtest, backtest
-from backtests.evaluation.comparator import RELATIVE
+from backtests.evaluation.comparator import RELATIVE_METRICS
 from backtests.runs.verify import verify
-from backtests.sheets.pages.single_sheet import NUMBERS, PAGE, SCHEMA, SingleSheet
+from backtests.sheets.pages.single_sheet import NUMBERS, PAGE, SHEET_SCHEMA, SingleSheet
 from desk.commands.finished_run import show_text
-from desk.commands.replay import replay
+from desk.commands.replay import replay_run
 from desk.commands.report import make_backtest
 from foundation.errors import DataError
 from research.accounting import Costs
@@ -27,7 +27,7 @@ from research.market import load_market
 from research.rules import Calendar, Never
 
 FILE = Path("data/portfolios/sixty_forty.yaml")
-SCHEMA_FILE = Path(__file__).parents[4] / "docs" / "schemas" / f"sheet-{SCHEMA}.json"
+SCHEMA_FILE = Path(__file__).parents[4] / "docs" / "schemas" / f"sheet-{SHEET_SCHEMA}.json"
 SECTIONS = [
     "table", "weights", "risk", "exposure", "years", "costs", "stress", "behaviour", "from_today", "trades",
     "conventions",
@@ -69,7 +69,7 @@ def numbers(folder: Path) -> dict[str, Any]:
 def test_the_run_is_whole_and_made_again_the_same(run) -> None:
     assert not verify(run).changed
     assert {PAGE, NUMBERS, "booked.csv", "results.parquet"} <= {path.name for path in run.iterdir()}
-    assert replay(run).same
+    assert replay_run(run).same
     assert PAGE in show_text(run)
 
 
@@ -230,14 +230,14 @@ def test_a_benchmark_of_ones_own_changes_relative_figures_alone(sheet, played) -
     for other in (each.numbers() for each in found.values()):
         for key in base.keys() - {"figures", "not_available", "risk", "benchmark", "behaviour", "pictures"}:
             assert other[key] == base[key], key
-        for key in base["figures"].keys() - set(RELATIVE):
+        for key in base["figures"].keys() - set(RELATIVE_METRICS):
             assert other["figures"][key] == base["figures"][key], key
     assert found["SPY"].numbers()["benchmark"] == "SPY"
     assert found["SPY"].numbers()["figures"]["beta"] == pytest.approx(
         np.polyfit(spy[played.dates[1:]], played.net_returns, 1)[0], rel=1e-3
     )
     assert found["itself"].numbers()["figures"]["beta"] == pytest.approx(1.0, rel=1e-12)
-    assert all(found["none"].numbers()["figures"][key] is None for key in RELATIVE)
+    assert all(found["none"].numbers()["figures"][key] is None for key in RELATIVE_METRICS)
     assert "captures: none." in found["none"]._repr_html_()
     assert "There is no benchmark of mine: starts and lengths are not compared." in found["none"]._repr_html_()
     assert set(found["none"].content["growth"].data["policy"]) == {"mine"}

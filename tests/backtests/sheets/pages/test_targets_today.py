@@ -11,8 +11,8 @@ import pytest
 
 from backtests.inference.estimates import NotAvailable
 from backtests.inference.evidence import Difference
-from backtests.sheets.pages.targets_today import _terms, reasons, targets_brief, targets_sheet, use_words
-from backtests.sheets.pictures.today import weights_picture
+from backtests.sheets.pages.targets_today import _terms, reasons, target_use_words, targets_brief, targets_sheet
+from backtests.sheets.pictures.today import target_weights_picture
 from backtests.sheets.tilts import tilt_columns, tilt_words
 from backtests.today.targets_today import AgainstControls, TargetsToday, TargetToday, target_today, targets_today
 from research.allocation import HRP, Answer, Binding, ConstantExposure, FixedWeights, MeanVariance, Tilt
@@ -106,16 +106,16 @@ def test_the_sentence_follows_from_the_verdicts_of_the_comparison(found: Targets
         against(a="better", b="better"): "Reconsider your strategic target: a and b are clearly better, before costs",
         NotAvailable("x"): "Whether your strategic target is better than simple targets is not known",
     }.items():
-        assert use_words(judged(found, result)) == f"{said}{trade}"
+        assert target_use_words(judged(found, result)) == f"{said}{trade}"
     for result, said in {
         AGAINST: "Nothing shows that hrp_monthly is better than equal",
         against(a="worse", b="worse"): "Hold hrp_monthly: it is clearly better than a and b, before costs",
         against(a="better", b="worse"): "Reconsider hrp_monthly: a is clearly better, before costs",
     }.items():
-        words = use_words(judged(found, result, targets=tuple(hrp)))
+        words = target_use_words(judged(found, result, targets=tuple(hrp)))
         assert words == f"{said}; reaching the target of hrp_monthly would trade 46.8 % {decides}"
     before = judged(found, AGAINST, date=pd.Timestamp("2022-12-28"))  # holdings are those of another day
-    assert use_words(before) == "Hold your strategic target: none of the controls is clearly better."
+    assert target_use_words(before) == "Hold your strategic target: none of the controls is clearly better."
 
 
 def test_what_binds_is_named_with_its_price_in_words(found: TargetsToday) -> None:
@@ -154,7 +154,7 @@ def test_no_sentence_orders_a_trade(found: TargetsToday) -> None:
     """Nothing is shown, and nothing is known: what it would take is said, and who decides."""
     hrp = [target for target in found.targets if "hrp_monthly" in target.policies]
     for result in (AGAINST, NotAvailable("x"), against(a="better"), against(a="worse")):
-        words = use_words(judged(found, result, targets=tuple(hrp)))
+        words = target_use_words(judged(found, result, targets=tuple(hrp)))
         assert "trade 46.8 % of NAV: `rebalance trades` decides" in words
         assert "reaching the target of hrp_monthly would" in words
 
@@ -186,7 +186,9 @@ def test_a_limit_without_a_price_in_words_has_none(found: TargetsToday) -> None:
 
 def test_where_held_is_target_the_picture_names_no_distance(found: TargetsToday) -> None:
     own = FixedWeights(tuple(found.portfolio.weights.tolist()))
-    picture = weights_picture(targets_today(replace(found.portfolio, policies={"own": Never(own)}, policy="own")))
+    picture = target_weights_picture(
+        targets_today(replace(found.portfolio, policies={"own": Never(own)}, policy="own"))
+    )
     assert picture.caption == "The rings are the weights held, the full points the target; they are the same."
     marks = re.findall(r'fill:var\(--(paper|sky)\)[^>]*x="([^"]+)" y="62" href="([^"]+)"', picture.wide)
     (ring, x, large), (point, same_x, small) = marks

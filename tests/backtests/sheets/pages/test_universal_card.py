@@ -12,10 +12,10 @@ from browser import check_page
 from backtests.laboratory.learned.universal_gap import MARKET_KINDS, median, simulated_markets
 from backtests.laboratory.simulate import play
 from backtests.laboratory.simulated_market import BASE_CASE
-from backtests.laboratory.universal import lines_in, losses
+from backtests.laboratory.universal import lines_in, losses_of_bands
 from backtests.sheets.pages.policy_card import write_card
 from backtests.sheets.pages.policy_catalog import policies_text
-from backtests.sheets.pages.universal_card import judged, universal_html, worked_region
+from backtests.sheets.pages.universal_card import judged_markets, universal_html, worked_region
 from foundation.paper.render import per_cents
 from foundation.paper.wording import number, percent
 from research.learning import Universal
@@ -29,7 +29,7 @@ def judged_over_few_years(markets: int) -> pd.DataFrame:
     with pytest.MonkeyPatch.context() as patch:
         patch.setattr("backtests.laboratory.simulated_market.YEARS", 3)
         patch.setattr("backtests.laboratory.simulated_market.WARM_UP", 1)
-        return judged(trained(), markets, PATHS)
+        return judged_markets(trained(), markets, PATHS)
 
 
 @pytest.fixture(scope="module")
@@ -51,7 +51,7 @@ def test_what_is_judged_is_what_the_rule_does() -> None:
     for k, market in list(enumerate(simulated_markets(MARKETS)))[2:4]:
         laboratory, known = market.laboratory(PATHS, k), tuple(map(tuple, market.covariance.tolist()))
         rule = Universal(market.holding, market.tracking_penalty, schedule=1, periods_per_year=52.0, covariance=known)
-        mine, worlds = play(laboratory, rule).loss, losses(laboratory, lines_in(market), trained())
+        mine, worlds = play(laboratory, rule).loss, losses_of_bands(laboratory, lines_in(market), trained())
         assert np.isclose(mine, worlds, rtol=1e-6).mean() > 0.5
         assert mine.mean() == pytest.approx(worlds.mean(), rel=5e-3)
 
@@ -89,7 +89,7 @@ def test_its_folder_gets_its_page_like_any_other_and_the_list_its_gap(
 ) -> None:
     folder = tmp_path / "universal"
     shutil.copytree(FOLDER, folder)
-    monkeypatch.setattr("backtests.sheets.pages.universal_card.judged", lambda policy: found)
+    monkeypatch.setattr("backtests.sheets.pages.universal_card.judged_markets", lambda policy: found)
     assert write_card(folder).read_text(encoding="utf-8") == page
     row = policies_text([folder]).splitlines()[3].split()
     assert row[-2:] == [number(100.0 * found["universal"].median(), 1, signed=True), "optimum"]

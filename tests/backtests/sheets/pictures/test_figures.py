@@ -16,7 +16,7 @@ from backtests.sheets.pictures.comparison.timeline import growth_picture, tradin
 from backtests.sheets.pictures.comparison.weights import weights_picture
 from foundation.paper.charts.panel import Axis, Panel
 from foundation.paper.layout import far, limits, log_ticks, spread, thinned, ticks, time_ticks
-from foundation.paper.styles import eligible, fitted_name, line_styles, near, policy_colours
+from foundation.paper.styles import eligible_styles, fitted_name, line_styles, near_sizes, policy_colours
 from foundation.paper.svg import DARK, HUES, LIGHT, THEN, Canvas, path
 from foundation.paper.wording import number, percent
 from research.accounting import Costs, Flows
@@ -190,8 +190,8 @@ def test_colours_follow_from_names_and_collide_with_none(numbers: set[int]) -> N
 def test_the_scale_is_that_of_eligible_policies_and_others_are_named_at_its_edge() -> None:
     styles = line_styles(dict.fromkeys(["held", "kept", "out"], False), "held", "kept", broken=["out", "held"])
     assert [name for name, s in styles.items() if not s.eligible] == ["out"]  # the reference is always on the scale
-    assert near(styles, {"held": 1.0, "kept": 2.0, "out": 3.0}) == ["held", "kept"]
-    assert eligible(styles, ["out"]) == ["out"]
+    assert near_sizes(styles, {"held": 1.0, "kept": 2.0, "out": 3.0}) == ["held", "kept"]
+    assert eligible_styles(styles, ["out"]) == ["out"]
 
 
 # the svg

@@ -13,7 +13,7 @@ from written import section_words
 from backtests.attribution.attribution import attribution
 from backtests.attribution.rebalancing_premium import RebalancingPremium
 from backtests.comparison import Comparison, compare
-from backtests.sheets.pages.tearsheet import SCHEMA
+from backtests.sheets.pages.tearsheet import TEARSHEET_SCHEMA
 from backtests.sheets.sections.attribution import _premium_words, attribution_numbers, attribution_parts
 from foundation.paper.picture import Picture
 from foundation.paper.wording import number
@@ -66,7 +66,7 @@ def test_factors_are_shown_where_they_are_given_only(comparison: Comparison, fol
 
 
 def test_the_numbers_obey_their_schema_with_factors_too(comparison: Comparison, folder: Path) -> None:
-    schema = json.loads((SCHEMAS / f"tearsheet-{SCHEMA}.json").read_text(encoding="utf-8"))
+    schema = json.loads((SCHEMAS / f"tearsheet-{TEARSHEET_SCHEMA}.json").read_text(encoding="utf-8"))
     written = json.loads((folder / "tearsheet.json").read_text(encoding="utf-8"))
     assert [e.message for e in Draft202012Validator(schema).iter_errors(written)] == []
     assert comparison.settings["portfolio"]["factors"]["file"] == "factors.csv"

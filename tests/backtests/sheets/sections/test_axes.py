@@ -14,10 +14,10 @@ from written import section_html, words_written
 from backtests.comparison.axes import TwoAxes
 from backtests.comparison.comparison import Comparison, compare
 from backtests.runs.folder import Run
-from backtests.sheets.parts import Filled
+from backtests.sheets.parts import FilledTemplate
 from backtests.sheets.sections.axes import axes_numbers, axes_parts
 from foundation.paper.formats import plain_json
-from foundation.paper.render import fill, per_cents
+from foundation.paper.render import fill_template, per_cents
 from foundation.paper.wording import number
 from research.allocation import EqualWeights
 from research.portfolio import Portfolio
@@ -46,7 +46,7 @@ def page(folder: Path) -> str:
 def shown(comparison: Comparison) -> dict[str, Any]:
     """What the template is filled with."""
     (part,) = axes_parts(comparison)
-    assert isinstance(part, Filled)
+    assert isinstance(part, FilledTemplate)
     return cast(dict[str, Any], part.content)
 
 
@@ -115,7 +115,7 @@ def test_a_cell_that_cannot_be_played_has_its_reason_below_the_table(comparison:
 def test_without_a_rule_for_all_targets_the_sheet_says_so(comparison: Comparison, axes: TwoAxes) -> None:
     lacking = replace(comparison)
     lacking.__dict__["axes"] = replace(axes, compared=None, why_not="no rule of the file can.")
-    said = fill("backtests.sheets", "axes.html.j2", content=shown(lacking))
+    said = fill_template("backtests.sheets", "axes.html.j2", content=shown(lacking))
     assert "Targets are not compared: no rule of the file can." in said
     assert axes_numbers(lacking.axes)["targets"] == []
 

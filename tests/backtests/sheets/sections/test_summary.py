@@ -12,12 +12,12 @@ import pytest
 from written import ORIGIN
 
 from backtests.comparison import compare
-from backtests.comparison.verdict import Told, verdict_of
+from backtests.comparison.verdict import VerdictInputs, verdict_of
 from backtests.runs.folder import MAIL
 from backtests.sheets.pages.tearsheet import whole_sheet
 from backtests.sheets.pictures.comparison.decision import decision_picture
 from backtests.sheets.sections.front import downside
-from backtests.sheets.sections.summary import grid, plain, summary_markdown
+from backtests.sheets.sections.summary import markdown_table, plain, summary_markdown
 from backtests.sheets.tables import looks_of
 from desk.commands.report import trades_of
 from foundation.paper.render import per_cents
@@ -105,7 +105,7 @@ def test_what_gains_are_taken_on_is_named_in_table_and_picture(comparison):
     for now, word in ((made.now, "now"), (None, "next best")):
         asked, head = replace(made, now=now), f"{made.base} ({word})"
         assert head in decision_picture(asked, looks_of(comparison).styles, comparison.portfolio).wide
-        assert head in verdict_of(Told(comparison, asked, comparison.evidence)).figures.heads
+        assert head in verdict_of(VerdictInputs(comparison, asked, comparison.evidence)).figures.heads
 
 
 def test_the_worst_markets_have_the_figures_of_the_appendix(comparison, folder):
@@ -141,7 +141,7 @@ def test_a_name_stays_a_name(name: str) -> None:
     assert text_of(read(f"{plain(name)}\n")) == name
     assert "<script" not in read(plain(name))
     assert "<a " not in read(plain(name))
-    assert tables(read(grid(["policy", "value"], [[name, "1"]])))[0][1] == [name, "1"]
+    assert tables(read(markdown_table(["policy", "value"], [[name, "1"]])))[0][1] == [name, "1"]
 
 
 def test_hostile_names_of_policies_and_lines_stay_names() -> None:

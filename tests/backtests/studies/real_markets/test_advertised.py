@@ -53,7 +53,7 @@ def with_figures(results: Results, name: str, values: list[float], rule: str = "
     return replace(results, markets=Study(table, results.markets.manifest))
 
 
-def only(results: Results, one: AdvertisedClaim) -> advertised.Outcome:
+def only(results: Results, one: AdvertisedClaim) -> advertised.ClaimOutcome:
     return advertised.outcomes(results, [one])[0]
 
 

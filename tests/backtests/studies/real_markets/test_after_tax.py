@@ -15,8 +15,8 @@ from backtests.studies.real_markets.after_tax import (
     AS_COST,
     BY_LOSS,
     BY_WORTH,
-    ENDS,
     FEDERAL_RATES,
+    TAX_ENDS,
     after_tax_rows,
     figures_after_tax,
     in_windows,
@@ -50,7 +50,7 @@ def test_the_cases_are_fully_invested_portfolios_of_few_assets_in_all_windows() 
     }
 
 
-@pytest.mark.parametrize("end", ENDS)
+@pytest.mark.parametrize("end", TAX_ENDS)
 def test_the_worth_of_never_trading_by_hand(end: str) -> None:
     """SPY and AGG from 2016 to 2018, bought at the close before: both rose, and at 23.8 % all gains are long-term."""
     one = case("funds-2-2016")
@@ -97,7 +97,7 @@ def test_the_thresholds_are_the_best_of_those_tried_by_each_figure(monkeypatch: 
     one, few = case("stocks-2-1995"), [Choices(threshold, band=(0.01, 0.05, 0.12), to=1.0, schedule="week")]
     rows, tuned = after_tax_rows(one, {}, few)
     assert [row["rule"] for row in rows] == 2 * [AS_COST, BY_WORTH, BY_LOSS]
-    for end in ENDS:
+    for end in TAX_ENDS:
         setup = taxed(one.setup, end, 1995)
         training, _ = training_setup(setup, every := list(every_candidate(few, setup)), None, 1.0)
         training = replace(training, start=pd.Timestamp(1991, 12, 31))
@@ -110,7 +110,7 @@ def test_gains_after_tax_by_hand() -> None:
     """Worth 1, 2 and 3 above the closed form's in three windows where all is sold, and nothing where it is forgiven."""
     rows = [
         {"case": f"funds-2-{w}", "window": w, "end": end, "rule": rule, "worth": value, "loss": -2.0 * value}
-        for end in ENDS
+        for end in TAX_ENDS
         for k, w in enumerate((2013, 2016, 2019))
         for rule, value in {"closed form": 50.0, AS_COST: 50.0 + (k + 1) * (end == "liquidated")}.items()
     ]
@@ -172,7 +172,7 @@ def test_the_guide_states_the_gains_of_the_record(kept: Study) -> None:
     for rule in set(kept.table["rule"]) - {"closed form"}:
         row = next(line for line in page.splitlines() if line.startswith(f"| {named.get(rule, rule)} |"))
         stated = [float(x.replace("−", "-")) for x in re.findall(r"[+−]?\d+", row)]
-        gains = [table.loc[(rule, end)] for table in tables for end in ENDS]
+        gains = [table.loc[(rule, end)] for table in tables for end in TAX_ENDS]
         assert stated == [round(gain[end]) for gain in gains for end in ("gain", "lower", "upper")]
         assert [word in row for word in ("better", "worse")] == [
             any(gain["verdict"] == word for gain in gains) for word in ("better", "worse")

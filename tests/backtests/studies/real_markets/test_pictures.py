@@ -7,7 +7,7 @@ import numpy as np
 import pandas as pd
 import pytest
 
-from backtests.sheets.pictures.real_markets import frontier, frontier_picture, ratio_picture
+from backtests.sheets.pictures.real_markets import frontier_picture, frontier_rows, ratio_picture
 from backtests.studies import real_markets
 from backtests.studies.real_markets import Study, run_case
 from backtests.studies.real_markets.findings import TUNED
@@ -45,12 +45,12 @@ def test_the_frontier_is_a_geometric_mean_at_one_price(made: Study) -> None:
     costs = np.resize([2.0, 8.0, 4.0], len(made.table))  # 11 rules a case: each has all three
     at = [made.table.assign(cost_multiple=m, cost=m * costs) for m in (0.2, 1.0, 5.0)]
     table = pd.concat(at, ignore_index=True)
-    found = frontier(Study(table, made.manifest)).set_index(["rule", "cost_multiple"])
+    found = frontier_rows(Study(table, made.manifest)).set_index(["rule", "cost_multiple"])
     assert found["paid"]["band to edge"].to_numpy() == pytest.approx([4.0, 4.0, 4.0])
     assert found["strays"].to_numpy() == pytest.approx(1.0)
     assert "never" not in found.index.get_level_values("rule")
     learned_once = table[(table["rule"] != "ppo") | (table["cost_multiple"] == 1.0)]
-    assert "ppo" not in set(frontier(Study(learned_once, made.manifest))["rule"])
+    assert "ppo" not in set(frontier_rows(Study(learned_once, made.manifest))["rule"])
 
 
 def test_the_study_that_is_kept_says_what_it_was_made_from() -> None:

@@ -19,7 +19,7 @@ from backtests.studies.audits.matched_exposure import CONSTANT, VOLATILITY
 from backtests.studies.real_markets import NAMED_CASES, Budget, Study, case, run, study
 from backtests.studies.real_markets.run_case import (
     EXPOSURE,
-    HORIZONS,
+    GAP_HORIZONS,
     LEARNER_STEPS,
     MULTIPLES,
     UPDATE,
@@ -51,7 +51,7 @@ def whole(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """A study of two cases, rules and learners, played in this process."""
     folder = tmp_path_factory.mktemp("whole")
     with pytest.MonkeyPatch.context() as patch:  # how well the loss of a policy is known matters to no test
-        patch.setattr("research.learning.worlds.rollouts.SESSIONS", 65)
+        patch.setattr("research.learning.worlds.rollouts.WORLD_SESSIONS", 65)
         study(FEW, folder, TINY, progress=False)
     return folder
 
@@ -150,7 +150,7 @@ def test_the_table_has_every_rule_at_every_cost_and_one_seed_that_stands(whole: 
     better = table[table["rule"] == "better calendar"].set_index(["case", "cost_multiple"])["loss"]
     calendars = table[table["rule"].isin(("month", "quarter", "year"))].groupby(["case", "cost_multiple"])["loss"]
     assert (better >= calendars.min()[better.index] - 1e-12).all()
-    assert made.trials == len(FEW) * (len(MULTIPLES) * (22 + 22 + 32 + 3 + len(HORIZONS)) + len(TINY.seeds))
+    assert made.trials == len(FEW) * (len(MULTIPLES) * (22 + 22 + 32 + 3 + len(GAP_HORIZONS)) + len(TINY.seeds))
 
 
 def test_in_a_named_case_all_learn_and_two_do_everywhere() -> None:
@@ -176,7 +176,7 @@ def test_in_a_named_case_all_learn_and_two_do_everywhere() -> None:
 
 def test_beside_learned_exposure_stands_what_holds_as_much(monkeypatch: pytest.MonkeyPatch) -> None:
     """Alone: what the rules of the other study are worth is told there."""
-    monkeypatch.setattr("research.learning.worlds.rollouts.SESSIONS", 65)
+    monkeypatch.setattr("research.learning.worlds.rollouts.WORLD_SESSIONS", 65)
     budget = Budget(steps={EXPOSURE: UPDATE}, seeds=(3,), rules=False)
     assert (len(exposure_cases()), budget.learners(case("stocks-2-1998"), 1.0)) == (10 + 3, [])
     made = run_case(case("stocks-10a-1995"), budget)

@@ -13,7 +13,7 @@ from full_runs import full_run
 from desk.commands.cycle.governance import Governed, governed
 from desk.journal import Journal
 from desk.journal.tickets import judge
-from desk.tickets.formats.ticket_json import read_document
+from desk.tickets.formats.ticket_json import read_ticket_file
 from foundation.home import HOME
 from research.portfolio import load_portfolio
 
@@ -95,7 +95,7 @@ def test_approvals_and_refusals_have_persons_and_times(tmp_path: Path) -> None:
     file = desk(tmp_path)
     assert list(found(file, tmp_path).judged()) == []
     rebalance(*TRADES, file, "--out", tmp_path / "t.json")
-    document = read_document(tmp_path / "t.json")
+    document = read_ticket_file(tmp_path / "t.json")
     for user, refusal in (("ada", ""), ("ben", "too large")):
         with Journal(user=user) as journal:
             judge(journal, document, "t.json", refusal)

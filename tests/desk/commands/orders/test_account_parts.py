@@ -10,7 +10,7 @@ from commanded import ROOT
 from distributed import LocalCluster
 from faults import contents, full_at, workers_forked_after
 
-from backtests.runs.chunks import Part, write_chunk
+from backtests.runs.chunks import WorkPart, write_chunk
 from desk.commands.orders import account_parts
 from desk.commands.orders.account_parts import AccountLists, AccountSolver
 from desk.commands.orders.accounts import list_accounts
@@ -45,7 +45,7 @@ def stopped(file: Path, folder: Path, after: int = 2, error: type[BaseException]
     """End a run after some parts; gives the names of their files."""
     left = iter(range(after))
 
-    def interrupted(where: Path, part: Part, content: bytes) -> None:
+    def interrupted(where: Path, part: WorkPart, content: bytes) -> None:
         if next(left, None) is None:
             raise error
         write_chunk(where, part, content)
@@ -187,7 +187,7 @@ def test_tasks_are_sized_by_measured_work(file: Path) -> None:
 
 
 def test_two_runs_do_not_write_into_one_folder(file: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    def again(where: Path, part: Part, content: bytes) -> None:
+    def again(where: Path, part: WorkPart, content: bytes) -> None:
         list_accounts(file, tmp_path / "o.csv", as_of=TODAY)
 
     monkeypatch.setattr(account_parts, "write_chunk", again)

@@ -73,7 +73,7 @@ def test_a_book_without_fills_has_settled_at_its_opening(file: Path) -> None:
 def test_a_list_from_the_book_is_sent_half_filled_completed_and_then_empty(file: Path, ticket: Ticket) -> None:
     assert [(o.side, o.asset, o.quantity) for o in ticket.orders] == [("sell", "SPY", 133), ("buy", "AGG", 721)]
     before = file.read_text()
-    books.send("desk", document(ticket))
+    books.book_sent("desk", document(ticket))
     half = filled(ticket, 0.5)
     books.book_fills("desk", half)
     again = rebalance(*TRADES, file)
@@ -89,7 +89,7 @@ def test_a_list_from_the_book_is_sent_half_filled_completed_and_then_empty(file:
 
 
 def test_the_book_shows_holdings_cash_on_settlement_and_what_is_open(file: Path, ticket: Ticket) -> None:
-    books.send("desk", document(ticket))
+    books.book_sent("desk", document(ticket))
     books.book_fills("desk", filled(ticket, 0.5)[:1])
     shown = rebalance("desk", "book", "show", "desk").out
     assert re.search(r"^SPY +3,194$", shown, re.MULTILINE)
@@ -105,7 +105,7 @@ def test_a_list_is_made_again_from_the_book_as_it_was_known_then(
     for name in (KNOWN_ON, BOOKS_KNOWN_ON):
         monkeypatch.setenv(name, "")
     moment, before = f"{utc_now():%Y-%m-%dT%H:%M:%S.%f}", rebalance(*TRADES, file).out
-    books.send("desk", document(ticket))
+    books.book_sent("desk", document(ticket))
     books.book_fills("desk", filled(ticket, 0.5))
     assert rebalance(*TRADES, file).out != before
     assert rebalance(*TRADES, file, "--as-known-on", moment).out == before
@@ -115,26 +115,26 @@ def test_a_list_is_made_again_from_the_book_as_it_was_known_then(
 
 
 def test_an_open_order_is_dropped_by_its_id(file: Path, ticket: Ticket) -> None:
-    books.send("desk", document(ticket))
+    books.book_sent("desk", document(ticket))
     ids = [order.client_order_id for order in ticket.orders]
     assert "No order is open." in rebalance("desk", "book", "resolve", "desk", *ids).out
 
 
 def test_a_ticket_that_was_sent_is_not_sent_again(file: Path, ticket: Ticket) -> None:
-    books.send("desk", document(ticket))
+    books.book_sent("desk", document(ticket))
     booked = books.book_fills("desk", filled(ticket, 0.5))
-    assert books.send("desk", document(ticket)) == booked
+    assert books.book_sent("desk", document(ticket)) == booked
 
 
 def test_a_ticket_of_an_earlier_close_does_not_replace_the_orders_of_a_newer_one(
     file: Path, ticket: Ticket, tmp_path: Path
 ) -> None:
     earlier = replace(ticket, last_close="2022-12-28")
-    books.send("desk", document(earlier))
-    newer = books.send("desk", document(ticket))  # as it may: nothing of the first is filled
+    books.book_sent("desk", document(earlier))
+    newer = books.book_sent("desk", document(ticket))  # as it may: nothing of the first is filled
     assert (newer.blotter.ticket, str(newer.blotter.asked)) == (ticket.hash, "2022-12-29")
     with pytest.raises(DataError, match=r"is of the close of 2022-12-28, and one of 2022-12-29 was sent since"):
-        books.send("desk", document(earlier))
+        books.book_sent("desk", document(earlier))
     written, fills = tmp_path / "earlier.json", tmp_path / "fills.csv"
     written.write_bytes(ticket_json.write(earlier))
     fills.write_text(FILLS)
@@ -144,20 +144,20 @@ def test_a_ticket_of_an_earlier_close_does_not_replace_the_orders_of_a_newer_one
 
 
 def test_a_ticket_with_booked_fills_is_not_sent_after_another_one_of_the_same_close(file: Path, ticket: Ticket) -> None:
-    books.send("desk", document(ticket))
+    books.book_sent("desk", document(ticket))
     books.book_fills("desk", filled(ticket, 0.5))
     portfolio = load_portfolio(file)
     second = make_ticket(trade_list(portfolio, portfolio.policies["threshold"]))
     assert [order.quantity for order in second.orders] == [67, 361]
-    newer = books.send("desk", document(second))
+    newer = books.book_sent("desk", document(second))
     ids = sorted(order.client_order_id for order in ticket.orders)
     with pytest.raises(DataError, match=f"fills of {', '.join(ids)} are booked, and another list was sent since"):
-        books.send("desk", document(ticket))
+        books.book_sent("desk", document(ticket))
     assert books.read_book("desk") == newer
 
 
 def test_fills_of_another_order_are_refused_and_the_book_stays(file: Path, ticket: Ticket) -> None:
-    before = books.send("desk", document(ticket))
+    before = books.book_sent("desk", document(ticket))
     wrong = Fill("SPY", "sell", 10, 383.44, "USD", FRIDAY, "1", order_id="20221229-00000000000000000000")  # type: ignore[arg-type]
     with pytest.raises(DataError, match="Nobody sent the order to sell SPY"):
         books.book_fills("desk", [wrong])
@@ -212,7 +212,7 @@ def test_fills_of_a_written_list_are_booked_from_a_table_once(file: Path, tmp_pa
 def test_mistakes_of_a_table_of_fills_are_told_with_their_rows_and_nothing_is_booked(
     file: Path, ticket: Ticket, tmp_path: Path
 ) -> None:
-    before, fills = books.send("desk", document(ticket)), tmp_path / "fills.csv"
+    before, fills = books.book_sent("desk", document(ticket)), tmp_path / "fills.csv"
     rows = [
         "1,2022-12-30 15:00,SPY,sell,1,383.5,USD,,",
         "2,2022-12-30T15:00Z,AGG,buy,-4,97.4,USD,,",
@@ -251,7 +251,7 @@ def test_fills_with_the_ticket_of_an_earlier_list_are_refused_and_the_open_order
 def test_fills_of_a_day_before_their_book_or_their_order_are_not_booked(
     file: Path, ticket: Ticket, tmp_path: Path
 ) -> None:
-    books.send("desk", document(ticket))
+    books.book_sent("desk", document(ticket))
     before, order, fills = books.read_book("desk"), ticket.orders[0].client_order_id, tmp_path / "fills.csv"
     fills.write_text(f"{HEADER}1,2022-12-28T16:00:00Z,SPY,sell,21,383.40,USD,{order},\n")
     done = rebalance("desk", "book", "fill", "desk", fills)
@@ -321,7 +321,7 @@ def test_the_lots_that_a_sent_list_names_are_sold_at_whatever_price_it_is_filled
     ticket = make_ticket(trade_list(portfolio, portfolio.policies["quarterly"]))
     named = next(row for row in ticket.tax_lots if row["asset"] == "SPY")
     assert (named["bought"], named["cost_price"]) == ("2022-06-15", 379.2)
-    books.send("lots", document(ticket))
+    books.book_sent("lots", document(ticket))
     (order,) = [order for order in ticket.orders if order.asset == "SPY"]
     for part, price in enumerate((500.0, 501.0)):
         books.book_fills("lots", [Fill("SPY", "sell", round(order.quantity * 0.4), price, "USD", FRIDAY, f"{part}", "v",

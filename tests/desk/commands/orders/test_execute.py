@@ -295,7 +295,7 @@ def test_a_ticket_whose_file_reads_the_book_of_another_portfolio_is_refused(tick
 def test_a_list_is_not_sent_before_the_fills_of_the_last_one_are_booked(ticket: Path, home: Path) -> None:
     """The first was killed after its fills were journalled, and the next made from a book that lacks them."""
     with ready(Asked(ticket, ["paper"])) as ((prepared,), *_):
-        books.send("desk", prepared.moment.document)
+        books.book_sent("desk", prepared.moment.document)
         list(prepared.execution.run())
     other = ticket.with_name("other.json")
     assert rebalance(*TRADES, ticket.with_name("desk.yaml"), "--to-target", "--out", other).status == 0

@@ -13,7 +13,7 @@ from desk.commands.orders.fills import fill_from
 from desk.journal import Event, Journal
 from desk.journal.journal import utc_now
 from desk.journal.records import Acknowledged, OrderSent
-from desk.tickets.formats.ticket_json import read_document
+from desk.tickets.formats.ticket_json import read_ticket_file
 from foundation.errors import DataError
 from research.orders.booking import portfolio_of
 from research.orders.bookkeeping.activity import read_activity
@@ -79,7 +79,7 @@ def test_a_file_is_booked_and_journalled_once_with_its_corrections(ticket: Path)
 def test_a_file_that_was_booked_and_not_journalled_is_journalled_by_the_same_call(ticket: Path) -> None:
     """As where a process is killed between the two."""
     path = broker_file(ticket, SOLD, RIGHT)
-    books.send("desk", read_document(ticket))
+    books.book_sent("desk", read_ticket_file(ticket))
     portfolio, book = portfolio_of(read_book("desk")), read_book("desk")
     write_book(with_activity(book, portfolio, read_activity(path, portfolio), {}).book, utc_now())
     assert (len(read_book("desk").blotter.fills), kinds()) == (3, [])

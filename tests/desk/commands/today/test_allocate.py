@@ -10,7 +10,7 @@ from commanded import FILE, rebalance
 
 from backtests.runs.verify import verify
 from desk.commands.finished_run import show_text
-from desk.commands.replay import replay
+from desk.commands.replay import replay_run
 
 MANY = FILE.with_name("global_multi_asset.yaml")
 EARLY = ("--as-of", "2014-03-20")  # few days are compared, which is fast
@@ -51,7 +51,7 @@ def test_a_run_is_made_again_to_the_byte_and_full_prints_all(tmp_path: Path) -> 
     assert "\n\nWhat Sixty-forty should hold at the close of 2014-03-20\n" in done.out
     assert "Controls: Targets that need no opinion: equal weights (1/N), minimum variance and" in done.out
     assert "What moves these weights" not in done.out
-    assert replay(Path(done.out.splitlines()[-1]).parent, FILE).same
+    assert replay_run(Path(done.out.splitlines()[-1]).parent, FILE).same
 
 
 def test_what_moves_the_weights_is_shown_where_it_is_asked_for(tmp_path: Path) -> None:

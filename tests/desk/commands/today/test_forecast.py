@@ -11,7 +11,7 @@ from commanded import FILE, rebalance
 from backtests.sheets.pages.forecast_worth import worth_words
 from backtests.studies.forecasts.today import forecasts_today
 from backtests.studies.forecasts.worth import worth
-from desk.commands.replay import replay
+from desk.commands.replay import replay_run
 from desk.commands.today.forecast import make_forecast
 from foundation.errors import ConfigError
 from foundation.home import FORECAST_BOOK
@@ -71,7 +71,7 @@ def test_a_sentence_of_use_stands_first_and_numbers_are_kept(
     assert html.index(per_cents(numbers["use"])) < html.index("<svg")
     assert numbers["models"][0]["lines"][0]["expected"] == pytest.approx(found.mean[0], rel=1e-12)
     assert numbers["worth"]["plain"]["means"]["not_known"].startswith("Placebos cannot judge its tilt")
-    assert replay(page.parent, stated).same
+    assert replay_run(page.parent, stated).same
 
 
 def test_a_card_is_a_page_beside_its_numbers(made: tuple[Path, str]) -> None:

@@ -8,8 +8,8 @@ from commanded import rebalance
 
 from backtests.runs.verify import verify
 from desk.commands.finished_run import show_text
-from desk.commands.past_runs import Wanted, runs_text
-from desk.commands.replay import replay
+from desk.commands.past_runs import WantedRuns, runs_text
+from desk.commands.replay import replay_run
 from desk.commands.today import plan as command
 from desk.commands.today.plan import make_plan
 from desk.commands.today.risk import fitted_policies
@@ -42,7 +42,7 @@ def test_the_run_is_whole_and_listed(made):
     pictures = {f"figures/{name}.{form}" for name in ("plan", "amounts") for form in ("csv", "svg")}
     assert names == {"plan.html", "plan.json", "summary.txt", "manifest.json"} | pictures
     assert not verify(made.folder).changed
-    assert "plan" in runs_text(made.folder.parent, Wanted("plan"))
+    assert "plan" in runs_text(made.folder.parent, WantedRuns("plan"))
     assert "plan.html" in show_text(made.folder)
 
 
@@ -76,7 +76,7 @@ def test_the_page_is_one_file_without_an_address(made):
 
 
 def test_a_run_is_made_again_to_the_byte(made):
-    found = replay(made.folder)
+    found = replay_run(made.folder)
     assert found.same
     assert "same bytes" in found.text.lower()
 

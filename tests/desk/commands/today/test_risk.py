@@ -13,11 +13,11 @@ from jsonschema import Draft202012Validator
 from matplotlib.image import imread
 
 from backtests.runs.verify import verify
-from backtests.sheets.pages.risk_sheet import SCHEMA
+from backtests.sheets.pages.risk_sheet import RISK_SCHEMA
 from desk.commands.finished_run import show_text
-from desk.commands.past_runs import Wanted, runs_text
+from desk.commands.past_runs import WantedRuns, runs_text
 from desk.commands.print_page import write_pngs
-from desk.commands.replay import replay
+from desk.commands.replay import replay_run
 from desk.commands.today import risk as command
 from desk.commands.today.risk import make_risk
 from foundation.errors import ConfigError, DataError
@@ -36,7 +36,7 @@ def test_the_run_is_whole_and_listed(made):
     pictures = {f"figures/{name}.{form}" for name in ("contributions", "fan") for form in ("csv", "svg")}
     assert names == {"risk.html", "risk.json", "drift.csv", "summary.txt", "manifest.json"} | pictures
     assert not verify(made.folder).changed
-    assert "risk" in runs_text(made.folder.parent, Wanted("risk"))
+    assert "risk" in runs_text(made.folder.parent, WantedRuns("risk"))
     assert "risk.html" in show_text(made.folder)
 
 
@@ -75,7 +75,7 @@ def test_the_text_says_loss_drift_source_and_future(made):
 
 
 def test_the_numbers_obey_their_schema(made):
-    schema = json.loads((ROOT / f"docs/schemas/risk-{SCHEMA}.json").read_text(encoding="utf-8"))
+    schema = json.loads((ROOT / f"docs/schemas/risk-{RISK_SCHEMA}.json").read_text(encoding="utf-8"))
     numbers = json.loads((made.folder / "risk.json").read_text(encoding="utf-8"))
     Draft202012Validator.check_schema(schema)
     assert [error.message for error in Draft202012Validator(schema).iter_errors(numbers)] == []
@@ -100,7 +100,7 @@ def test_the_page_is_one_file_without_an_address(made):
 
 
 def test_a_run_is_made_again_to_the_byte(made):
-    found = replay(made.folder)
+    found = replay_run(made.folder)
     assert found.same
     assert "same bytes" in found.text.lower()
 

@@ -23,7 +23,7 @@ from desk.exchange.paper.account import (
     paper_events,
     reservation,
 )
-from desk.exchange.paper.fill_model import FillModel, Part
+from desk.exchange.paper.fill_model import FillModel, PartialFill
 from desk.exchange.paper.orders import paper_order
 from desk.exchange.paper.prices import Bar
 from desk.journal.records import Quote
@@ -36,8 +36,8 @@ FIRST, NEXT = "2023-01-03", "2023-01-04"
 NOW = datetime(2022, 12, 30, 21, tzinfo=UTC)
 
 
-def part(units: Decimal, price: str = "100") -> Part:
-    return Part(units, Decimal(price), NOW, Quote())
+def part(units: Decimal, price: str = "100") -> PartialFill:
+    return PartialFill(units, Decimal(price), NOW, Quote())
 
 
 @pytest.mark.parametrize(

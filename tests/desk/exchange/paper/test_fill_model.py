@@ -11,7 +11,7 @@ from hypothesis import strategies as st
 from paper_desk import BARS, bar, order, session
 
 from desk.exchange.paper.account import bookings
-from desk.exchange.paper.fill_model import PAPER_MODEL, FillModel, Part, parts_of
+from desk.exchange.paper.fill_model import PAPER_MODEL, FillModel, PartialFill, parts_of
 from desk.exchange.paper.orders import paper_order
 from desk.journal.records import Quote
 from foundation.errors import ConfigError, DataError
@@ -24,7 +24,9 @@ IMPACT = Impact(coefficient=1.0, exponent=1.5)
 QUOTED = {"bid": Decimal(101), "ask": Decimal(103)}
 
 
-def parts(model: FillModel, *about: Any, now: datetime = OPEN, of: Any = PLAYED, **others: Any) -> tuple[Part, ...]:
+def parts(
+    model: FillModel, *about: Any, now: datetime = OPEN, of: Any = PLAYED, **others: Any
+) -> tuple[PartialFill, ...]:
     return parts_of(paper_order(order(*about, **others), "id"), of, model, now)
 
 
@@ -49,7 +51,7 @@ def test_a_market_order_fills_at_the_price_of_the_model(
     model: FillModel, now: datetime, expected: str, moment: datetime
 ) -> None:
     stated = Quote(float(expected), float(expected), float(expected), SOURCE, moment.isoformat())
-    assert parts(model, now=now) == (Part(Decimal(10), Decimal(expected), moment, stated),)
+    assert parts(model, now=now) == (PartialFill(Decimal(10), Decimal(expected), moment, stated),)
 
 
 def test_an_order_at_the_close_fills_there_whatever_the_model_says() -> None:
@@ -57,7 +59,7 @@ def test_an_order_at_the_close_fills_there_whatever_the_model_says() -> None:
         FillModel("open", half_spread_bps=100.0, latency=60.0),
         Quote(102, 102, 102, SOURCE, CLOSE.isoformat()),
     )
-    assert parts(model, order_type="market_on_close") == (Part(Decimal(10), Decimal(102), CLOSE, stated),)
+    assert parts(model, order_type="market_on_close") == (PartialFill(Decimal(10), Decimal(102), CLOSE, stated),)
 
 
 def test_a_spread_is_paid_by_buys_and_sells() -> None:

@@ -11,7 +11,7 @@ from paper_desk import DAY, SETTLES, session
 
 from desk.exchange.paper.prices import bars_of_market, expected_day, read_quotes
 from foundation.errors import DataError
-from research.market.liquidity import dollar_volume, volatility
+from research.market.liquidity import dollar_volume, trailing_volatility
 from research.portfolio import Portfolio, TicketTerms, load_portfolio
 
 
@@ -53,7 +53,7 @@ def test_bars_are_those_of_the_market_on_the_session() -> None:
             market.volumes[t, 0],
         ]
         assert bar.day_value == dollar_volume(market, 21)[t - 1, 0]  # known before the session
-    assert bar.volatility == volatility(market, 63)[t - 1, 0]
+    assert bar.volatility == trailing_volatility(market, 63)[t - 1, 0]
 
 
 def test_a_line_that_is_not_tradable_on_the_session_is_halted(desk: Callable[..., Portfolio]) -> None:

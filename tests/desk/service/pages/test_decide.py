@@ -17,7 +17,7 @@ from desk.service.folders import JOBS
 from desk.service.jobs import queue
 from desk.service.jobs.worker import RECORD
 from desk.service.pages import decide
-from desk.service.pages.decide import ROLES, WANTED, cycle_content
+from desk.service.pages.decide import AGENT_ROLES, WANTED, cycle_content
 from desk.service.payload.scenarios import scenarios
 from desk.service.store.tables import QueuedJob, User
 from foundation.paper.wording import number
@@ -26,7 +26,7 @@ DRILLDOWN = next(each for each in scenarios() if each.name == "drilldown")
 
 
 def test_each_agent_of_the_blueprint_has_a_role_and_each_status_that_waits_says_for_what() -> None:
-    assert [each.agent for each in blueprint().agents[1:]] == list(ROLES)
+    assert [each.agent for each in blueprint().agents[1:]] == list(AGENT_ROLES)
     assert {each.status for each in blueprint().escalation} <= set(WANTED)
 
 
@@ -59,7 +59,7 @@ def test_a_scenario_in_one_click_and_a_cycle_that_fails_and_is_tried_again(serve
         page.get_by_text("The record, as JSON").click()
         page.get_by_role("link", name="Download it").click()
     document = json.loads(download.value.path().read_bytes())
-    assert [card.split("\n")[0].lower() for card in cards.all_inner_texts()] == list(ROLES)
+    assert [card.split("\n")[0].lower() for card in cards.all_inner_texts()] == list(AGENT_ROLES)
     alternatives = document["steps"][4]["output"]["alternatives"]
     for each, card in zip(alternatives, page.locator(".alternatives > li").all_inner_texts(), strict=True):
         today, later, tracking = (each[part] for part in ("today", "later", "tracking"))
@@ -87,7 +87,7 @@ def test_a_scenario_in_one_click_and_a_cycle_that_fails_and_is_tried_again(serve
     assert claimed is not None
     queue.beat(service.sessions, claimed, "running the cycle")
     expect(page.locator("[data-follow]")).to_have_text("Runs: running the cycle.")
-    queue.finish(service.sessions, claimed, "failed", {"messages": "No policy is in force. <b>Name one."})
+    queue.finish_job(service.sessions, claimed, "failed", {"messages": "No policy is in force. <b>Name one."})
     expect(page.locator("#cycle .failed")).to_contain_text("Failed. No policy is in force. <b>Name one.")
     expect(page.locator("#message")).to_have_text("The cycle failed.")
     page.get_by_role("button", name="Try again").press("Enter")
@@ -98,7 +98,7 @@ def test_a_scenario_in_one_click_and_a_cycle_that_fails_and_is_tried_again(serve
     folder = root / JOBS / job.id
     folder.mkdir(parents=True)
     (folder / RECORD).write_text(json.dumps(document))
-    queue.finish(service.sessions, claimed, "done", {"status": 0})
+    queue.finish_job(service.sessions, claimed, "done", {"status": 0})
     expect(page.locator("#cycle .lead")).to_contain_text("is finalised, with 2 orders: check the orders")
     expect(page.get_by_role("link", name="Go to the recommended list")).to_be_visible()
     expect(cards).to_have_count(6)

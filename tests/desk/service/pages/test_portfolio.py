@@ -18,7 +18,7 @@ from backtests.studies.forecasts.walk_forward import interval
 from desk.service import orders
 from desk.service.orders import TicketHead, TradesAsked, signature
 from desk.service.pages.portfolio import next_step
-from desk.service.portfolios.panels import Expected, expected_returns
+from desk.service.portfolios.panels import Expected, todays_forecast
 from desk.service.portfolios.stored import Content, created, written_out
 from foundation.home import HOME
 from foundation.paper.wording import amount, number
@@ -283,10 +283,10 @@ def test_a_class_is_expected_to_return_what_its_assets_do_together() -> None:
 
 def test_a_line_is_expected_to_return_what_the_champion_of_the_file_says() -> None:
     portfolio = load_portfolio(SHIPPED / "forecasts.yaml")
-    expected, (name, model) = expected_returns(portfolio), next(iter(portfolio.forecasts.models.items()))
+    expected, (name, model) = todays_forecast(portfolio), next(iter(portfolio.forecasts.models.items()))
     mean, deviation = entry_of(model, portfolio.market, 21).lines["AGG"]
     lower, upper = interval(np.array(mean), np.array(deviation), 0.9)
     assert expected.of({"AGG": 1.0}) == pytest.approx({"mean": mean, "lower": lower, "upper": upper}, rel=1e-9)
     assert f"next 21 sessions by {name}" in expected.sentence
-    without = expected_returns(load_portfolio(SHIPPED / "sixty_forty.yaml"))
+    without = todays_forecast(load_portfolio(SHIPPED / "sixty_forty.yaml"))
     assert (without.of({"AGG": 1.0}), without.sentence) == (None, "No forecast: the file names none.")

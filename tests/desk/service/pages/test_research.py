@@ -69,7 +69,7 @@ def test_forms_jobs_and_runs_in_a_browser(served: Any, signed_in: Opened, monkey
     )]  # fmt: skip
     queue.beat(service.sessions, claimed, "comparing (40 %)")
     expect(following).to_have_text("Runs: comparing (40 %).")
-    queue.finish(service.sessions, claimed, "failed", {"messages": "price missing for SPY on 2020-03-02."})
+    queue.finish_job(service.sessions, claimed, "failed", {"messages": "price missing for SPY on 2020-03-02."})
     expect(page.locator("#work .failed")).to_contain_text("Failed. price missing for SPY on 2020-03-02.")
     page.get_by_role("button", name="Try again").press("Enter")
     expect(following).to_have_text("Waits for its turn.")
@@ -84,7 +84,7 @@ def test_forms_jobs_and_runs_in_a_browser(served: Any, signed_in: Opened, monkey
         batch = session.scalars(select(QueuedJob).where(QueuedJob.state == "queued")).all()
     assert {(each.kind, each.portfolio) for each in batch} == {("report", portfolio), ("report", other)}
     for each in batch:
-        queue.cancel(service.sessions, each.id)
+        queue.cancel_job(service.sessions, each.id)
     expect(following).to_have_count(0)
     page.get_by_text("Sweep: many bands").click()
     page.get_by_label("bands").fill("0.01, 0.05")
@@ -95,7 +95,7 @@ def test_forms_jobs_and_runs_in_a_browser(served: Any, signed_in: Opened, monkey
     described = read_sweep(root / swept.arguments["file"])
     assert described.settings["rules"]["threshold"]["band"] == [0.01, 0.05]
     assert len(described.plan) == (1 + 4 + 2 * 3) * 5 * 4  # never, calendars, bands by destinations; costs; lags
-    queue.finish(service.sessions, swept, "cancelled")
+    queue.finish_job(service.sessions, swept, "cancelled")
 
     page.get_by_text("Backtest: one policy").click()
     page.get_by_label("Policy", exact=True).select_option("quarterly")

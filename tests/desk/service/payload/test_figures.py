@@ -9,7 +9,7 @@ from scipy import stats
 from statsmodels.api import OLS
 
 from desk.service.payload.answer import Figure, Metrics
-from desk.service.payload.figures import HISTORICAL, NORMAL, PATHS, metrics, simulated_rows
+from desk.service.payload.figures import HISTORICAL, NORMAL, PATHS, payload_metrics, simulated_rows
 from research.risk.simulation.resampling import StationaryBootstrap
 from tests.simulated import market_of
 
@@ -21,7 +21,9 @@ def series(count: int, seed: int = 5) -> np.ndarray:
 
 
 def measured(returns: np.ndarray, active: np.ndarray | None = None) -> Metrics:
-    return metrics(returns, 0.1 * returns if active is None else active, YEAR, simulated_rows(len(returns), YEAR))
+    return payload_metrics(
+        returns, 0.1 * returns if active is None else active, YEAR, simulated_rows(len(returns), YEAR)
+    )
 
 
 def ends(figure: Figure) -> tuple[float | None, float | None]:

@@ -11,7 +11,7 @@ import pytest
 from pydantic import ValidationError
 
 from desk.service.payload.model import RebalanceRequest
-from desk.service.payload.portfolio import portfolio_of, request_of
+from desk.service.payload.portfolio import portfolio_of_payload, request_of_payload
 from desk.service.payload.rebalance import answer_to
 from research.orders import trade_list
 from research.portfolio import load_portfolio
@@ -36,9 +36,9 @@ def asked(**keys: Any) -> RebalanceRequest:
 @pytest.mark.parametrize("greedy", [True, False])
 def test_the_orders_are_those_of_a_file_that_says_the_same(keys: dict[str, Any], greedy: bool, tmp_path: Path) -> None:
     request = asked(**keys)
-    own, of_file = portfolio_of(request), load_portfolio(as_file(request, tmp_path))
+    own, of_file = portfolio_of_payload(request), load_portfolio(as_file(request, tmp_path))
     one, other = (
-        trade_list(each, each.policies["threshold"], request=request_of(request), greedy=greedy)
+        trade_list(each, each.policies["threshold"], request=request_of_payload(request), greedy=greedy)
         for each in (own, of_file)
     )
     assert (one.holds, one.reason, one.binding) == (other.holds, other.reason, other.binding)
@@ -70,7 +70,7 @@ def test_shorter_histories_end_with_the_others() -> None:
     given = payload(3, returns=5)
     given["assets"][1]["historical_returns"] = [0.01, -0.02]
     given["assets"][2]["historical_returns"] = []
-    market = portfolio_of(RebalanceRequest.model_validate(given)).market
+    market = portfolio_of_payload(RebalanceRequest.model_validate(given)).market
     assert market.returns[:, 1].tolist() == [0.0, 0.0, 0.0, 0.0, 0.01, -0.02]
     assert market.listed.sum(axis=0).tolist() == [6, 3, 1]
 
@@ -81,7 +81,7 @@ def test_a_market_return_is_the_last_of_its_history(history: list[float], last: 
     given["assets"][0] |= {"historical_returns": history, "market_return": last}
     request = RebalanceRequest.model_validate(given)
     assert (request.assets[0].returns[-1], len(request.assets[0].returns)) == (last, expected)
-    assert bool(portfolio_of(request).notes) == (expected > len(history))
+    assert bool(portfolio_of_payload(request).notes) == (expected > len(history))
 
 
 def change(key: str, value: Any) -> dict[str, Any]:
@@ -132,6 +132,6 @@ def test_weights_within_the_tolerance_above_one_are_accepted() -> None:
     given = payload(2, returns=3)
     for each, weight in zip(given["assets"], (0.4, 0.6 + 5e-10), strict=True):
         each |= {"target_weight": weight, "current_weight": weight}
-    portfolio = portfolio_of(RebalanceRequest.model_validate(given))
+    portfolio = portfolio_of_payload(RebalanceRequest.model_validate(given))
     assert portfolio.nav == pytest.approx(250_000.0, rel=1e-12)
     assert trade_list(portfolio, portfolio.policies["threshold"]).holds

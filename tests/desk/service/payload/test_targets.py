@@ -9,15 +9,15 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from desk.service.payload.model import RebalanceRequest
-from desk.service.payload.portfolio import market_of
-from desk.service.payload.targets import HORIZON, SIGNALS, TILT, Predictions, moved, predictions, scores
-from research.forecast.signals.expected import history
+from desk.service.payload.portfolio import market_of_payload
+from desk.service.payload.targets import HORIZON, SIGNALS, SURE_TILT, Predictions, moved, predictions, scores
+from research.forecast.signals.expected import signal_history
 from research.market import Market
 from tests.payloads import payload
 
 
 def market(**keys: object) -> Market:
-    return market_of(RebalanceRequest.model_validate(payload(**keys)))
+    return market_of_payload(RebalanceRequest.model_validate(payload(**keys)))
 
 
 def test_with_few_returns_the_ensemble_is_the_mean_so_far() -> None:
@@ -31,15 +31,15 @@ def test_with_few_returns_the_ensemble_is_the_mean_so_far() -> None:
 def test_a_shorter_history_counts_from_its_own_first_return() -> None:
     given = payload(2, returns=10)
     given["assets"][1]["historical_returns"] = [0.01, 0.03]
-    found = predictions(market_of(RebalanceRequest.model_validate(given)))
+    found = predictions(market_of_payload(RebalanceRequest.model_validate(given)))
     assert (found.mean[1], found.error[1]) == (pytest.approx(0.02), pytest.approx(0.01))
     given["assets"][1]["historical_returns"] = [0.01]
-    assert np.isnan(predictions(market_of(RebalanceRequest.model_validate(given))).mean[1])
+    assert np.isnan(predictions(market_of_payload(RebalanceRequest.model_validate(given))).mean[1])
 
 
 def test_the_error_is_that_of_a_mixture_of_the_members() -> None:
     year = market(n=3, returns=252)
-    found, past = predictions(year), history(year.past(252), HORIZON)
+    found, past = predictions(year), signal_history(year.past(252), HORIZON)
     parts = [signal.expected(past) for signal in SIGNALS]
     assert found.members == ("mean so far", "momentum", "reversion", "average")
     returns = year.returns[1:]
@@ -57,7 +57,7 @@ def test_a_target_moves_by_the_confidence_that_its_asset_beats_the_others() -> N
     target = np.array([0.5, 0.5])
     sure = [2.0 * NormalDist().cdf(z) - 1.0 for z in (0.005 / 0.005, -0.005 / 0.01)]
     assert scores(found, target) == pytest.approx(sure)
-    tilted = [0.5 * (1.0 + TILT * s) for s in sure]
+    tilted = [0.5 * (1.0 + SURE_TILT * s) for s in sure]
     assert moved(target, scores(found, target)) == pytest.approx([each / sum(tilted) for each in tilted])
 
 
@@ -76,8 +76,8 @@ def test_moved_targets_keep_their_sum_and_stay_within_the_stated_bounds(pairs: l
     target, score = np.array(pairs).T
     found = moved(target, score)
     assert found.sum() == pytest.approx(target.sum())
-    assert (found <= target * (1.0 + TILT) / (1.0 - TILT) + 1e-12).all()
-    assert (found >= target * (1.0 - TILT) / (1.0 + TILT) - 1e-12).all()
+    assert (found <= target * (1.0 + SURE_TILT) / (1.0 - SURE_TILT) + 1e-12).all()
+    assert (found >= target * (1.0 - SURE_TILT) / (1.0 + SURE_TILT) - 1e-12).all()
 
 
 def test_noise_is_seldom_believed() -> None:

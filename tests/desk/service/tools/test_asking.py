@@ -18,7 +18,7 @@ from desk.service.routes import orders as routes
 from desk.service.store.tables import OneTimeSecret, Passkey, now
 from desk.service.tools.elicited import ELICITATION
 from desk.service.tools.tool import NO_TOKEN_OF_PERSONS, assistant_of
-from desk.service.users.one_time import issue, sha256_of
+from desk.service.users.one_time import issue_secret, sha256_of
 from foundation.home import HOME
 
 YES = ElicitResult(action="accept", content={"approve": True})
@@ -164,7 +164,7 @@ def test_an_answer_that_comes_late_or_twice_approves_nothing(bench: Bench, state
     made = placed(bench, elicits=False, idempotency_key="order-4-of-ann")
     key = f"{bench.caller.user} {made['hash']}"
     with bench.service.sessions.begin() as session:
-        issue(session, ELICITATION, timedelta(minutes=5), bench.caller.user, secret=key)
+        issue_secret(session, ELICITATION, timedelta(minutes=5), bench.caller.user, secret=key)
         values = {"expires": now() - timedelta(seconds=1)} if state == "expired" else {"used": now()}
         session.execute(update(OneTimeSecret).where(OneTimeSecret.sha256 == sha256_of(key)).values(**values))
 

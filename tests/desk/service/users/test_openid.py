@@ -15,7 +15,7 @@ from people import SignedIn, bearer, update_all
 
 from desk.service.app import create_app
 from desk.service.caller import Service
-from desk.service.settings import OpenIdProvider, ServiceSettings, settings_of
+from desk.service.settings import OpenIdProvider, ServiceSettings, settings_of_service
 from desk.service.store.tables import Identity, OneTimeSecret, User, now
 from desk.service.users import openid
 from desk.service.users.openid import CALLBACK
@@ -151,8 +151,8 @@ def test_a_provider_that_does_not_answer_as_it_should_is_said(
     for fault in ("another issuer", "no TLS", "busy", "no JSON"):
         provider.fault = fault
         assert browser.get("/api/users/login/openid").status_code == 502, fault
-    monkeypatch.setattr(openid, "WAITING", BoundedSemaphore(1))
-    with openid.WAITING:  # as one that waits for the provider holds it
+    monkeypatch.setattr(openid, "SIGN_IN_SLOTS", BoundedSemaphore(1))
+    with openid.SIGN_IN_SLOTS:  # as one that waits for the provider holds it
         assert browser.get("/api/users/login/openid").status_code == 503
     assert browser.get("/api/users/login/openid").status_code == 502
 
@@ -207,11 +207,11 @@ def test_a_server_without_provider_says_so(tmp_path: Path) -> None:
 
 def test_the_settings_of_a_provider_come_whole_from_the_environment_and_its_secret_is_not_printed() -> None:
     whole = {"OIDC_ISSUER": "https://id.example", "OIDC_CLIENT_ID": "desk", "OIDC_CLIENT_SECRET": "s3cret"}
-    found = settings_of(whole)
+    found = settings_of_service(whole)
     assert found.openid == OpenIdProvider("https://id.example", "desk", "s3cret")
     assert "s3cret" not in repr(found)
-    assert settings_of({}).openid is None
+    assert settings_of_service({}).openid is None
     with pytest.raises(ValueError, match="set all of OIDC_ISSUER, OIDC_CLIENT_ID and OIDC_CLIENT_SECRET, or none"):
-        settings_of({"OIDC_ISSUER": "https://id.example"})
+        settings_of_service({"OIDC_ISSUER": "https://id.example"})
     with pytest.raises(ValueError, match="begins with https"):
-        settings_of(whole | {"OIDC_ISSUER": "http://id.example"})
+        settings_of_service(whole | {"OIDC_ISSUER": "http://id.example"})

@@ -12,7 +12,7 @@ from hypothesis import strategies as st
 from people import SignedIn, bearer, posted, update_all
 
 from desk.service.caller import Service
-from desk.service.routes.users import RECENT
+from desk.service.routes.users import RECENT_SIGN_IN
 from desk.service.store.tables import OneTimeSecret, Passkey, RefreshToken, User, now
 from desk.service.users.tokens import SESSION_LIFE
 
@@ -135,7 +135,7 @@ def test_broken_authentication_an_old_session_makes_no_other_way_in(
     ann = person("ann", "approver")
     _, made = register(ann, device)
     _, tokens = sign_in(client, device)
-    update_all(service, RefreshToken, expires=now() + SESSION_LIFE - RECENT)
+    update_all(service, RefreshToken, expires=now() + SESSION_LIFE - RECENT_SIGN_IN)
     token = {"name": "mine", "scopes": ["approvals"], "days": 1}
     changes = (
         ("POST", "passkeys/options", None),

@@ -66,7 +66,7 @@ def test_a_file_of_somebody_else_is_not_replaced(tmp_path: Path, ending: str, co
 
 def test_a_basket_of_somebody_else_is_not_replaced(tmp_path: Path) -> None:
     path = tmp_path / "a.ib.csv"
-    path.write_bytes(ib_basket.HEADER + b"BUY,100,IBM,STK,SMART,USD,DAY,MKT,,Basket,DU1\n")
+    path.write_bytes(ib_basket.BASKET_HEADER + b"BUY,100,IBM,STK,SMART,USD,DAY,MKT,,Basket,DU1\n")
     with pytest.raises(ConfigError, match="holds something else than a trade list"):
         check_destination("out", path)
 

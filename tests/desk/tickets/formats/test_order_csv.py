@@ -11,7 +11,7 @@ import pytest
 
 from desk.tickets.formats import order_csv
 from desk.tickets.ticket import Ticket
-from foundation.paper.cells import FORMULA, no_formula
+from foundation.paper.cells import FORMULA_SIGNS, no_formula
 
 
 def check(ticket: Ticket) -> None:
@@ -22,7 +22,7 @@ def check(ticket: Ticket) -> None:
         facts = asdict(order)
         assert list(row) == list(facts)
         for name, cell in row.items():
-            assert not cell.startswith(FORMULA) or isinstance(facts[name], float)
+            assert not cell.startswith(FORMULA_SIGNS) or isinstance(facts[name], float)
             assert read(cell, facts[name]) == facts[name]
 
 
@@ -32,7 +32,7 @@ def read(cell: str, as_in: Any) -> Any:
         return None if cell == "" else cell
     if not isinstance(as_in, str):
         return type(as_in)(cell)
-    return cell[1:] if cell.startswith("'") and cell.lstrip("'").startswith(FORMULA) else cell
+    return cell[1:] if cell.startswith("'") and cell.lstrip("'").startswith(FORMULA_SIGNS) else cell
 
 
 def test_a_list_is_read_back(lists: Sequence[Ticket]) -> None:
@@ -44,6 +44,6 @@ def test_no_row_repeats_a_long_hash(limited: Ticket) -> None:
     assert not re.search("[0-9a-f]{32}", order_csv.write(limited).decode())
 
 
-@pytest.mark.parametrize("start", FORMULA)
+@pytest.mark.parametrize("start", FORMULA_SIGNS)
 def test_every_start_of_a_formula_is_quoted(start: str) -> None:
     assert no_formula(f"{start}1+1") == f"'{start}1+1"

@@ -16,7 +16,7 @@ def check(ticket: Ticket) -> None:
     table = pq.read_table(io.BytesIO(order_parquet.write(ticket)))
     assert table.to_pylist() == [asdict(order) for order in ticket.orders]
     whole = json.loads(ticket_json.write(ticket))
-    assert json.loads(table.schema.metadata[order_parquet.KEY]) | {"orders": whole["orders"]} == whole
+    assert json.loads(table.schema.metadata[order_parquet.METADATA_KEY]) | {"orders": whole["orders"]} == whole
 
 
 def test_a_list_is_read_back(lists: Sequence[Ticket]) -> None:

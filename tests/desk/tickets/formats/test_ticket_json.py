@@ -11,11 +11,11 @@ import pytest
 from jsonschema import Draft202012Validator
 
 from desk.tickets.formats import ticket_json
-from desk.tickets.ticket import SCHEMA, Ticket
+from desk.tickets.ticket import TICKET_SCHEMA, Ticket
 from foundation.canonical import content_hash
 from foundation.errors import DataError
 
-FILE = Path(__file__).parents[4] / "docs" / "schemas" / f"ticket-{SCHEMA}.json"
+FILE = Path(__file__).parents[4] / "docs" / "schemas" / f"ticket-{TICKET_SCHEMA}.json"
 VALIDATOR = Draft202012Validator(json.loads(FILE.read_text(encoding="utf-8")))
 
 
@@ -45,10 +45,10 @@ def test_a_ticket_of_version_1_is_read_and_a_changed_one_is_refused(tmp_path: Pa
     stated = content_hash(document)
     path = tmp_path / "trades.json"
     path.write_text(json.dumps({"schema": 1, "hash": stated, **document}, indent=2))
-    assert ticket_json.read_document(path) == {"hash": stated, **document}
+    assert ticket_json.read_ticket_file(path) == {"hash": stated, **document}
     path.write_text(path.read_text().replace('"policy": "', '"policy": "x'))
     with pytest.raises(DataError, match="was changed: it states the hash"):
-        ticket_json.read_document(path)
+        ticket_json.read_ticket_file(path)
 
 
 @pytest.mark.parametrize(
@@ -64,13 +64,13 @@ def test_a_ticket_of_version_1_is_read_and_a_changed_one_is_refused(tmp_path: Pa
 def test_a_ticket_that_was_reformatted_is_told_from_what_is_none(tmp_path: Path, content: str, said: str) -> None:
     (path := tmp_path / "trades.json").write_text(content)
     with pytest.raises(DataError, match=f"trades.json {said}"):
-        ticket_json.read_document(path)
+        ticket_json.read_ticket_file(path)
 
 
 @pytest.mark.parametrize(
     "spoil",
     [
-        pytest.param(lambda found: found.update(schema=SCHEMA - 1), id="older"),
+        pytest.param(lambda found: found.update(schema=TICKET_SCHEMA - 1), id="older"),
         pytest.param(lambda found: found["orders"][0].update(quantity="133"), id="worded"),
         pytest.param(lambda found: found["orders"][0].update(units=found["orders"][0].pop("quantity")), id="renamed"),
         pytest.param(lambda found: found["orders"][0].update(quantity=0), id="empty"),

@@ -26,7 +26,7 @@ from research.allocation.constraints.records import (
 from research.allocation.constraints.roots import root_of
 from research.allocation.risk_based.parity import parity
 from research.allocation.risk_based.risk_parity import shares
-from research.allocation.risk_based.risks import volatility
+from research.allocation.risk_based.risks import volatility_risk
 
 NAMES = ("A", "B", "C", "D")
 RNG = np.random.default_rng(21)
@@ -122,14 +122,14 @@ def test_an_excluded_line_is_not_sold_short_where_others_are(more):
     assert optimum(without, aim).weights[1] == 0.0
     if not without.whole.any():
         budgets, limits = shares({}, without, ())
-        assert parity(limits, budgets, volatility(root), "ratio").weights[1] == 0.0
+        assert parity(limits, budgets, volatility_risk(root), "ratio").weights[1] == 0.0
 
 
 def test_a_line_that_may_be_short_only_has_no_budget_of_risk_and_is_not_held():
     asked = Constraints(gross=Most(most=1.5), lines={"B": Bounds(most=0.0)})
     budgets, limits = shares({}, build(asked, KNOWN), ())
     assert budgets.tolist() == pytest.approx([1 / 3, 0.0, 1 / 3, 1 / 3])
-    assert parity(limits, budgets, volatility(root_of(KNOWN.covariance, NAMES)), "ratio").weights[1] == 0.0
+    assert parity(limits, budgets, volatility_risk(root_of(KNOWN.covariance, NAMES)), "ratio").weights[1] == 0.0
 
 
 @pytest.mark.parametrize("side", ["least", "most"])

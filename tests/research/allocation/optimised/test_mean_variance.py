@@ -29,7 +29,7 @@ from research.allocation.optimised.aims import (
     volatility_limit,
 )
 from research.allocation.optimised.frontier import frontier
-from research.allocation.risk_based.risks import volatility
+from research.allocation.risk_based.risks import volatility_risk
 from research.forecast import Estimated, Moments
 from research.market import Past
 
@@ -243,7 +243,7 @@ def test_weights_of_random_feasible_sets_keep_every_limit_in_any_order_of_column
 
 def test_the_frontier_is_convex_and_each_point_is_the_target_return_s_portfolio(twenty):
     limits = twenty.limits(LIMITED)
-    found = frontier(limits, twenty.mean, volatility(twenty.root), 12)
+    found = frontier(limits, twenty.mean, volatility_risk(twenty.root), 12)
     assert (np.diff(found.mean) > 0.0).all()
     assert (np.diff(found.risk) >= -1e-9).all()
     assert (np.diff(np.diff(found.risk) / np.diff(found.mean)) > -1e-4).all()
@@ -284,7 +284,7 @@ def test_no_room_of_a_line_that_is_left_out_by_the_number_of_lines_brings_anythi
     left_out = {name for name, weight in zip(known.assets, found.weights, strict=True) if weight == 0.0}
     assert len(left_out) == 5
     assert not left_out & {one.limit.split()[0] for one in found.binding}
-    for one in frontier(build(asked, known), twenty.mean[:8], volatility(root), 4).binding:
+    for one in frontier(build(asked, known), twenty.mean[:8], volatility_risk(root), 4).binding:
         assert not any("assets are held" in bound.limit for bound in one)
 
 

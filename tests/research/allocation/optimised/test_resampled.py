@@ -8,7 +8,7 @@ import pytest
 from research.allocation import MeanVariance, Resampled
 from research.allocation.constraints import conic, optimum
 from research.allocation.constraints.records import Bounds, Constraints, Group
-from research.allocation.optimised.resampled import samples
+from research.allocation.optimised.resampled import sampled_moments
 from research.forecast import Estimated, Moments
 
 
@@ -16,13 +16,13 @@ def test_samples_have_the_moments_of_the_forecast_and_do_not_depend_on_the_order
     names = ("C", "A", "B")
     covariance = np.array([[0.04, 0.01, 0.0], [0.01, 0.09, 0.02], [0.0, 0.02, 0.01]])
     moments = Moments(names, np.array([0.05, 0.1, 0.02]), covariance, 252.0, None)
-    drawn = samples(moments, 60, 252.0, 400, 3)
+    drawn = sampled_moments(moments, 60, 252.0, 400, 3)
     spread = 4.0 * np.sqrt(np.diag(covariance) * 252.0 / 60.0 / 400.0)
     assert (np.abs(np.mean([one.mean for one in drawn], axis=0) - moments.mean) < spread).all()
     assert np.mean([one.covariance for one in drawn], axis=0) == pytest.approx(covariance, abs=2e-3)
     order = [2, 0, 1]
     turned = Moments(tuple(names[i] for i in order), moments.mean[order], covariance[np.ix_(order, order)], 252.0, None)
-    for one, other in zip(drawn[:3], samples(turned, 60, 252.0, 3, 3), strict=True):
+    for one, other in zip(drawn[:3], sampled_moments(turned, 60, 252.0, 3, 3), strict=True):
         assert other.mean == pytest.approx(one.mean[order], abs=1e-15)
 
 
@@ -42,7 +42,7 @@ def test_mean_weights_keep_the_limits_and_spread_more_than_those_of_one_sample(n
 def test_a_long_window_leaves_the_best_weights_themselves():
     covariance = np.array([[0.04, 0.01], [0.01, 0.02]])
     moments = Moments(("A", "B"), np.array([0.05, 0.04]), covariance, 252.0, None)
-    sample = samples(moments, 200_000, 252.0, 3, 0)
+    sample = sampled_moments(moments, 200_000, 252.0, 3, 0)
     least = np.linalg.solve(covariance, np.ones(2))
     for one in sample:
         mine = np.linalg.solve(one.covariance, np.ones(2))

@@ -57,7 +57,7 @@ def test_a_search_that_ends_early_says_by_how_much_the_ratio_may_be_higher(stock
     few = MaximumDiversification(constraints=Constraints(cardinality=Cardinality(most=5)))
     proven = few.answer(past)
     assert proven.notes == ()
-    monkeypatch.setattr(branch, "NODES", 4)
+    monkeypatch.setattr(branch, "MOST_RELAXATIONS", 4)
     monkeypatch.setattr(branch, "EXCHANGES", 0)
     early = few.answer(past)
     said = re.fullmatch(

@@ -11,7 +11,7 @@ from research.allocation.constraints.programme import Objective
 from research.allocation.constraints.roots import root_of
 from research.allocation.risk_based.parity import largest_smallest, parity
 from research.allocation.risk_based.risk_parity import relaxed_risk_parity, shares
-from research.allocation.risk_based.risks import MINIMISED_RISKS, risk_of, volatility
+from research.allocation.risk_based.risks import MINIMISED_RISKS, risk_of, volatility_risk
 
 MODELS = (
     "risk_parity",
@@ -38,7 +38,7 @@ def best(model, asked, known, mean):
     root = root_of(known.covariance, known.assets)
     budgets, limits = limits_of(asked, known, mean)
     if model == "risk_parity":
-        return limits, parity(limits, budgets, volatility(root), "weight to volatility ratio")
+        return limits, parity(limits, budgets, volatility_risk(root), "weight to volatility ratio")
     if model == "relaxed_risk_parity":
         return limits, relaxed_risk_parity(limits, known.covariance, root, budgets, 1.0)
     if model == "maximum_diversification":

@@ -12,7 +12,7 @@ from research.allocation.constraints.records import Bounds, Constraints, Exclusi
 from research.allocation.constraints.roots import root_of
 from research.allocation.risk_based.parity import parity
 from research.allocation.risk_based.risk_parity import shares
-from research.allocation.risk_based.risks import volatility
+from research.allocation.risk_based.risks import volatility_risk
 from research.forecast import Estimated
 
 UNIT = "weight to volatility ratio"
@@ -23,7 +23,7 @@ def solved(covariance, budgets=None, asked=None, names=None):
     known = Known(tuple(names or (f"L{i}" for i in range(n))), covariance=np.asarray(covariance))
     given = dict(zip(known.assets, budgets, strict=True)) if budgets is not None else {}
     shared, limits = shares(given, build(asked or Constraints(), known), ())
-    return parity(limits, shared, volatility(root_of(known.covariance, known.assets)), UNIT)
+    return parity(limits, shared, volatility_risk(root_of(known.covariance, known.assets)), UNIT)
 
 
 def contributions(weights, covariance):
@@ -134,14 +134,14 @@ def test_what_is_left_of_the_budgets_is_shared_equally_and_excluded_lines_leave_
 def test_a_line_without_a_budget_is_not_held():
     known = Known(("A", "B", "C", "D"), covariance=FOUR)
     budgets, limits = shares({"A": 0.4, "C": 0.6}, build(Constraints(), known), ())
-    found = parity(limits, budgets, volatility(root_of(FOUR, known.assets)), UNIT)
+    found = parity(limits, budgets, volatility_risk(root_of(FOUR, known.assets)), UNIT)
     assert found.weights[[1, 3]].tolist() == [0.0, 0.0]
     assert contributions(found.weights, FOUR) == pytest.approx([0.4, 0.0, 0.6, 0.0], abs=1e-8)
     tight = build(Constraints(lines={"A": Bounds(most=0.2), "C": Bounds(most=0.3)}), known)
     _, limits = shares({"A": 0.4, "C": 0.6}, tight, ())
     said = r"C is at most 30\.00 % of NAV; an asset without a budget of risk is not held"
     with pytest.raises(NotSolvedError, match=said):
-        parity(limits, budgets, volatility(root_of(FOUR, known.assets)), UNIT)
+        parity(limits, budgets, volatility_risk(root_of(FOUR, known.assets)), UNIT)
 
 
 def test_limits_that_leave_no_room_to_a_line_are_told_with_it():

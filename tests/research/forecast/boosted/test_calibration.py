@@ -5,12 +5,12 @@ import pytest
 from scipy.stats import spearmanr
 from scipy.stats import t as student
 
-from research.forecast.boosted.calibration import folds, less_day_means, measured
+from research.forecast.boosted.calibration import folds, less_day_means, measured_skill
 
 
 def test_two_lines_on_four_days_by_hand() -> None:
     rows, forecast = np.repeat(np.arange(0, 12, 3), 2), np.tile([0.5, -0.5], 4)
-    found = measured(rows, forecast, np.array([1.0, -1.0, 2.0, -2.0, 3.0, -3.0, 2.0, -2.0]), 1)
+    found = measured_skill(rows, forecast, np.array([1.0, -1.0, 2.0, -2.0, 3.0, -3.0, 2.0, -2.0]), 1)
     sums = np.array([1.0, 2.0, 3.0, 2.0])
     t = sums.mean() / (np.sqrt(2.0) * sums.std(ddof=1) / 2.0)
     assert found.blocks == 4
@@ -31,7 +31,7 @@ def days_of(seed: int, skill: float, horizon: int = 5, days: int = 200, lines: i
 
 
 def test_a_good_forecast_is_trusted() -> None:
-    found = measured(*days_of(0, 1.0), 5)
+    found = measured_skill(*days_of(0, 1.0), 5)
     assert 0.8 < found.trust <= 1.0
     assert found.rank_ic > 0.5
 
@@ -49,17 +49,17 @@ def test_folds_of_noise_are_trusted_in_one_of_twenty() -> None:
             forecast[out] = x[out] @ np.linalg.solve(
                 x[train].T @ x[train] + 1e3 * np.eye(12), x[train].T @ excess[train]
             )
-        found.append(measured(rows, less_day_means(rows, forecast), excess, 5))
+        found.append(measured_skill(rows, less_day_means(rows, forecast), excess, 5))
     assert 8 <= sum(skill.trust > 0.0 for skill in found) <= 33
     assert 0.9 < np.std([skill.t for skill in found]) < 1.1
 
 
 def test_a_forecast_against_the_outcomes_and_one_that_says_nothing_are_not_trusted() -> None:
     rows, forecast, excess = days_of(3, 1.0)
-    against = measured(rows, -forecast, excess, 5)
+    against = measured_skill(rows, -forecast, excess, 5)
     assert against.slope < 0.0
     assert against.trust == 0.0
-    silent = measured(rows, np.zeros(len(rows)), excess, 5)
+    silent = measured_skill(rows, np.zeros(len(rows)), excess, 5)
     assert (silent.slope, silent.t, silent.trust, silent.rank_ic) == (0.0, 0.0, 0.0, 0.0)
 
 
@@ -73,4 +73,4 @@ def test_of_one_sample_a_day_the_rank_correlation_is_over_days() -> None:
     rows, tilt, outcome = np.arange(0, 900, 3), *rng.normal(size=(2, 300))
     outcome += tilt
     assert less_day_means(rows, tilt) is tilt
-    assert measured(rows, tilt, outcome, 3).rank_ic == pytest.approx(spearmanr(tilt, outcome).statistic)
+    assert measured_skill(rows, tilt, outcome, 3).rank_ic == pytest.approx(spearmanr(tilt, outcome).statistic)

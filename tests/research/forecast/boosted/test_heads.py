@@ -7,7 +7,7 @@ from sklearn.linear_model import Ridge
 from sklearn.preprocessing import StandardScaler
 
 from research.forecast.boosted.features import Samples
-from research.forecast.boosted.heads import RIDGE, _ridge, _weights, differences_of, level_of
+from research.forecast.boosted.heads import SLOPE_RIDGE, _ridge, _weights, differences_of, level_of
 
 
 def test_the_level_and_the_differences_of_two_days_by_hand() -> None:
@@ -31,7 +31,7 @@ def test_the_regression_is_that_of_scikit_learn_on_the_features_that_it_reads() 
     y = x @ [0.5, 0.01, 3.0, 9.0] + rng.normal(size=300)
     centre, slopes = _ridge(x, y, np.array([True, True, True, False]))
     scaler = StandardScaler().fit(x[:, :3])
-    peer = Ridge(alpha=RIDGE * 300).fit(scaler.transform(x[:, :3]), y)
+    peer = Ridge(alpha=SLOPE_RIDGE * 300).fit(scaler.transform(x[:, :3]), y)
     np.testing.assert_allclose(slopes, [*peer.coef_ / scaler.scale_, 0.0], rtol=1e-10)
     np.testing.assert_allclose(centre, x.mean(axis=0), rtol=1e-12)
 

@@ -30,7 +30,7 @@ FOLDS = [(np.arange(400, 800), np.arange(400)), (np.arange(400), np.arange(400, 
 
 
 def test_trees_are_those_of_lightgbm_itself() -> None:
-    text = libraries.train("lightgbm", GROWTH, *FIT)
+    text = libraries.train_trees("lightgbm", GROWTH, *FIT)
     native = lightgbm.LGBMRegressor(
         n_estimators=60, learning_rate=0.1, num_leaves=6, min_child_samples=20, reg_lambda=1.0, colsample_bytree=0.7,
         random_state=3, max_bin=63, bin_construct_sample_cnt=5000, deterministic=True, force_col_wise=True, n_jobs=1,
@@ -41,7 +41,7 @@ def test_trees_are_those_of_lightgbm_itself() -> None:
 
 
 def test_trees_are_those_of_xgboost_itself() -> None:
-    text = libraries.train("xgboost", GROWTH, *FIT)
+    text = libraries.train_trees("xgboost", GROWTH, *FIT)
     native = xgboost.XGBRegressor(
         n_estimators=60, learning_rate=0.1, grow_policy="lossguide", max_leaves=6, max_depth=0, min_child_weight=20,
         reg_lambda=1.0, colsample_bytree=0.7, random_state=3, max_bin=63, tree_method="hist", n_jobs=1, base_score=0.0,
@@ -60,7 +60,7 @@ def test_a_fold_is_forecast_by_trees_of_the_others_and_their_number_has_the_leas
     for count in range(1, rounds + 20):
         apart = np.empty(len(y))
         for train, out in FOLDS:
-            text = libraries.train(library, replace(growth, rounds=count), x[train], y[train])
+            text = libraries.train_trees(library, replace(growth, rounds=count), x[train], y[train])
             apart[out] = libraries.predicted(library, text, x[out])
         errors.append(np.square(apart - y).mean())
         if count == rounds:
@@ -77,9 +77,9 @@ def test_a_fold_is_forecast_by_trees_of_the_others_and_their_number_has_the_leas
 
 @pytest.mark.parametrize("library", BOOSTING_LIBRARIES)
 def test_the_same_seed_gives_the_same_text_and_another_one_another(library: Library) -> None:
-    text = libraries.train(library, GROWTH, *FIT)
-    assert libraries.train(library, GROWTH, *FIT) == text
-    assert libraries.train(library, Growth(60, 0.1, 6, 20, 1.0, 0.7, 4, (0, 0, 0, 0)), *FIT) != text
+    text = libraries.train_trees(library, GROWTH, *FIT)
+    assert libraries.train_trees(library, GROWTH, *FIT) == text
+    assert libraries.train_trees(library, Growth(60, 0.1, 6, 20, 1.0, 0.7, 4, (0, 0, 0, 0)), *FIT) != text
 
 
 @pytest.mark.parametrize("library", BOOSTING_LIBRARIES)
@@ -87,20 +87,20 @@ def test_a_monotone_feature_never_turns(library: Library) -> None:
     grid = np.zeros((400, 4))
     grid[:, 1] = np.linspace(-3.0, 3.0, 400)
     for sign in (-1, 1):
-        text = libraries.train(library, Growth(60, 0.3, 16, 5, 0.0, 1.0, 0, (0, sign, 0, 0)), *FIT)
+        text = libraries.train_trees(library, Growth(60, 0.3, 16, 5, 0.0, 1.0, 0, (0, sign, 0, 0)), *FIT)
         for first in (-1.0, 0.0, 1.0):
             grid[:, 0] = first
             assert (sign * np.diff(libraries.predicted(library, text, grid)) >= 0.0).all()
     free = libraries.predicted(
-        library, libraries.train(library, Growth(60, 0.3, 16, 5, 0.0, 1.0, 0, (0,) * 4), *FIT), grid
+        library, libraries.train_trees(library, Growth(60, 0.3, 16, 5, 0.0, 1.0, 0, (0,) * 4), *FIT), grid
     )
     assert np.diff(free).max() > 0.0 > np.diff(free).min()
 
 
 @pytest.mark.parametrize("library", BOOSTING_LIBRARIES)
 def test_contributions_and_their_mean_sum_to_the_forecast(library: Library) -> None:
-    text = libraries.train(library, GROWTH, *FIT)
-    shares, forecast = libraries.contributions(library, text, LATER[0]), libraries.predicted(library, text, LATER[0])
+    text = libraries.train_trees(library, GROWTH, *FIT)
+    shares, forecast = libraries.feature_shares(library, text, LATER[0]), libraries.predicted(library, text, LATER[0])
     assert shares.shape == (800, 5)
     assert np.ptp(shares[:, 4]) == 0.0
     np.testing.assert_allclose(shares.sum(axis=1), forecast, atol=1e-12 if library == "lightgbm" else 3e-6)
@@ -145,9 +145,9 @@ def test_contributions_are_shapley_values_by_brute_force(library: Library) -> No
     """Shapley (1953), over all coalitions of three features, of the trees' conditional means."""
     x, y = (part[:300] for part in sets(5))
     x = np.nan_to_num(x[:, :3])
-    text = libraries.train(library, Growth(4, 0.5, 5, 10, 0.0, 1.0, 0, (0, 0, 0)), x, y)
+    text = libraries.train_trees(library, Growth(4, 0.5, 5, 10, 0.0, 1.0, 0, (0, 0, 0)), x, y)
     trees, value = trees_of(library, text)
-    found = libraries.contributions(library, text, x[:20])
+    found = libraries.feature_shares(library, text, x[:20])
     for row in range(20):
         worth = {
             some: sum(value(tree, x[row], some) for tree in trees)

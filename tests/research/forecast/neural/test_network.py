@@ -163,7 +163,7 @@ def test_training_that_was_interrupted_ends_at_the_same_bits(
     settings = replace(BRIEF, architecture="tft", epochs=3, patience=3, dropout=0.1)
     past, told = market.past(400), []
     whole = settings.fit(past)
-    judged = fitted.loss_of
+    judged = fitted.pinball_loss
 
     def interrupted(*of: object) -> float:
         told.append(1)
@@ -171,7 +171,7 @@ def test_training_that_was_interrupted_ends_at_the_same_bits(
             raise KeyboardInterrupt
         return judged(*of)  # type: ignore[arg-type]
 
-    monkeypatch.setattr(fitted, "loss_of", interrupted)
+    monkeypatch.setattr(fitted, "pinball_loss", interrupted)
     with pytest.raises(KeyboardInterrupt):
         settings.fit(past, tmp_path)
     assert len(list(tmp_path.iterdir())) == 1
@@ -197,7 +197,7 @@ def test_what_is_saved_comes_back_to_the_bit_and_only_for_its_data_and_versions(
         load_network(path, every_day(420, 3, seed=1).past(410))
     with pytest.raises(DataError, match="is no session up to 2020-12-31"):
         load_network(path, market.past(365))
-    arrays, said = read_stored(path, "network", fitted.FORM, "")
+    arrays, said = read_stored(path, "network", fitted.NETWORK_FORM, "")
     write_stored(path, arrays, said | {"versions": {"torch": "1.0"}})
     with pytest.raises(DataError, match=r"was trained with torch 1\.0, and this is"):
         load_network(path, market.past(410))

@@ -10,7 +10,7 @@ from simulated import every_day
 from foundation.errors import DataError
 from research.forecast import Estimated, Moments
 from research.forecast.signals.blend import SignalBlend, blend
-from research.forecast.signals.expected import Expected, history
+from research.forecast.signals.expected import ExpectedBySignal, signal_history
 from research.market import Market, delist, market_from_frame
 
 SHORT = SignalBlend(horizon=5, momentum=(21, 63), reversion=((5, 63),), averages=(10.0,), estimate=100)
@@ -22,14 +22,14 @@ class Said:
     name, window = "said", 1
 
     def __init__(self, mean: float, error: float) -> None:
-        self.said = Expected("said", np.zeros(2), np.full(2, mean), np.full(2, error), 0.0, 0.0)
+        self.said = ExpectedBySignal("said", np.zeros(2), np.full(2, mean), np.full(2, error), 0.0, 0.0)
 
-    def expected(self, past: object) -> Expected:
+    def expected(self, past: object) -> ExpectedBySignal:
         return self.said
 
 
 def test_parts_are_weighted_by_one_over_their_squared_errors() -> None:
-    found = blend((Said(0.01, 0.02), Said(0.04, 0.04)), history(every_day(n=2).past(299), 5), ("A", "B"))
+    found = blend((Said(0.01, 0.02), Said(0.04, 0.04)), signal_history(every_day(n=2).past(299), 5), ("A", "B"))
     np.testing.assert_allclose(found.weights, [[0.8, 0.8], [0.2, 0.2]])
     np.testing.assert_allclose(found.mean, 0.016)
     np.testing.assert_allclose(found.error, 0.024)
@@ -102,6 +102,6 @@ def test_an_exit_counts_among_the_outcomes() -> None:
     prices[201:, 2] = np.nan
     frame = pd.DataFrame(prices, index=pd.date_range("2020-01-01", periods=300), columns=list("ABC"))
     market = delist(market_from_frame(frame, calendar="24/7", missing="halt"), "C", frame.index[205], -0.3)
-    found = history(market.past(299), 5)
+    found = signal_history(market.past(299), 5)
     assert found.total[209, 2] - found.total[204, 2] == pytest.approx(-0.3)  # the five days after row 203
     assert (found.excess[206:, 2] == 0.0).all()

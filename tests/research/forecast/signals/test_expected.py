@@ -10,7 +10,7 @@ from simulated import world
 
 from foundation.errors import DataError
 from research.forecast.signals.blend import MomentumSignal, ReversionSignal
-from research.forecast.signals.expected import HORIZONS, PRIOR, bartlett, coefficients, expected, history
+from research.forecast.signals.expected import ERROR_HORIZONS, PRIOR, bartlett, coefficients, expected, signal_history
 from research.market import Market, market_from_frame
 
 
@@ -42,7 +42,7 @@ def test_coefficients_without_prior_are_those_of_statsmodels_with_errors_of_dris
     days = np.repeat(np.arange(300), 4)
     fit = model.fit(
         cov_type="hac-groupsum",
-        cov_kwds={"time": days, "maxlags": HORIZONS * 3, "use_correction": False, "df_correction": False},
+        cov_kwds={"time": days, "maxlags": ERROR_HORIZONS * 3, "use_correction": False, "df_correction": False},
     )
     its = fit.cov_params()
     kept = PRIOR**2 / (PRIOR**2 + its[1, 1])  # what the normal prior leaves of a coefficient
@@ -54,7 +54,7 @@ def test_coefficients_without_prior_are_those_of_statsmodels_with_errors_of_dris
 
 
 def test_momentum_that_was_planted_is_found_and_reversion_has_the_other_sign() -> None:
-    past = history(trending(2_000, 8, 0.15, 2).past(1_999), 21)
+    past = signal_history(trending(2_000, 8, 0.15, 2).past(1_999), 21)
     momentum, reversion = MomentumSignal((63, 126)).expected(past), ReversionSignal(((5, 63),)).expected(past)
     assert momentum.coefficient > 3.0 * momentum.coefficient_error
     assert reversion.coefficient < 0.0
@@ -63,13 +63,13 @@ def test_momentum_that_was_planted_is_found_and_reversion_has_the_other_sign() -
 def test_of_independent_returns_a_coefficient_is_within_its_error() -> None:
     ratios = []
     for seed in range(20):
-        found = MomentumSignal((21, 63)).expected(history(trending(1_000, 4, 0.0, seed).past(999), 10))
+        found = MomentumSignal((21, 63)).expected(signal_history(trending(1_000, 4, 0.0, seed).past(999), 10))
         ratios.append(found.coefficient / found.coefficient_error)
     assert np.mean(np.abs(ratios) > 2.0) <= 0.15
 
 
 def test_where_a_signal_says_nothing_all_lines_earn_cash_and_one_premium_a_unit_of_volatility() -> None:
-    past = history(world(days=1_000, n=3, seed=3).past(999), 21)
+    past = signal_history(world(days=1_000, n=3, seed=3).past(999), 21)
     none = expected(
         "none", np.zeros_like(past.precision) + np.sin(np.arange(1_000))[:, None], np.zeros((1, 3)), 63, past
     )
@@ -78,7 +78,7 @@ def test_where_a_signal_says_nothing_all_lines_earn_cash_and_one_premium_a_unit_
 
 
 def test_windows_that_disagree_make_the_expected_return_less_certain() -> None:
-    past = history(world(days=1_000, n=3, seed=3).past(999), 21)
+    past = signal_history(world(days=1_000, n=3, seed=3).past(999), 21)
     score = np.random.default_rng(5).normal(size=past.precision.shape)
     one = expected("x", score, np.tile(score[-1], (2, 1)), 63, past)
     other = expected("x", score, score[-1] + np.array([[2.0], [-2.0]]), 63, past)
@@ -87,12 +87,12 @@ def test_windows_that_disagree_make_the_expected_return_less_certain() -> None:
 
 
 def test_too_few_outcomes_and_scores_that_do_not_vary_are_refused() -> None:
-    past = history(world(days=400, n=2).past(399), 30)
+    past = signal_history(world(days=400, n=2).past(399), 30)
     with pytest.raises(DataError, match=r"\d+ days with a score of momentum .* over 30 periods are too few: 360 are"):
         MomentumSignal((21,)).expected(past)
     flat = np.ones_like(past.precision)
     with pytest.raises(DataError, match="scores of flat do not vary"):
-        expected("flat", flat, flat[-1:], 63, history(world(days=400, n=2).past(399), 5))
+        expected("flat", flat, flat[-1:], 63, signal_history(world(days=400, n=2).past(399), 5))
 
 
 def test_a_halt_teaches_no_momentum() -> None:
@@ -100,7 +100,7 @@ def test_a_halt_teaches_no_momentum() -> None:
     market = world(days=900, n=3, seed=4)
     returns = market.returns.copy()
     returns[500:700, 2] = 0.0
-    found = history(replace(market, returns=returns).past(899), 5)
+    found = signal_history(replace(market, returns=returns).past(899), 5)
     assert (found.precision[562:700, 2] == 0.0).all()
     assert (found.precision[[561, 700], 2] > 0.0).all()
     assert (found.outcome[562:700, 2] == 0.0).all()

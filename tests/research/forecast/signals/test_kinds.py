@@ -7,11 +7,11 @@ from hypothesis import strategies as st
 from simulated import world
 
 from research.forecast.signals.blend import AverageSignal, MomentumSignal, ReversionSignal, gap_weights
-from research.forecast.signals.expected import DEVIATION, history
+from research.forecast.signals.expected import DEVIATION, signal_history
 
 MARKET = world(days=900, n=3, seed=4)
 EXCESS = MARKET.returns - MARKET.cash[:, None]
-PAST = history(MARKET.past(899), 5)
+PAST = signal_history(MARKET.past(899), 5)
 
 
 def deviation() -> np.ndarray:
@@ -51,5 +51,5 @@ def test_weights_of_a_gap_are_those_of_the_two_averages(short: int, more: int) -
 
 @pytest.mark.parametrize("signal", [MomentumSignal((63,)), ReversionSignal(((5, 63),)), AverageSignal((21.0,))])
 def test_a_score_of_independent_returns_has_unit_variance(signal: MomentumSignal) -> None:
-    scores = [signal.expected(history(world(days=320, n=7, seed=seed).past(319), 5)).score for seed in range(60)]
+    scores = [signal.expected(signal_history(world(days=320, n=7, seed=seed).past(319), 5)).score for seed in range(60)]
     assert np.std(scores) == pytest.approx(1.0, abs=0.12)

@@ -12,7 +12,7 @@ from foundation.errors import ConfigError, DataError
 from research.forecast import EWMAVolatility, HARVolatility, Refitted
 from research.forecast.predicted import variances_after
 from research.forecast.skill import qlike
-from research.forecast.volatility.har import APART, NAMES, RIDGE, FittedHAR, features
+from research.forecast.volatility.har import FEATURE_NAMES, HAR_RIDGE, ROWS_APART, FittedHAR, har_features
 from research.market import Market, load_market
 
 SMALL = HARVolatility(horizon=5, window=400)
@@ -41,23 +41,23 @@ def test_it_explains_a_fifth_of_what_the_trailing_variance_leaves(name: str) -> 
 
 def test_the_fit_is_that_of_scikit_learn() -> None:
     past = world(days=700, n=3, seed=8).past(699)
-    rows = np.arange(past.t - 5, 0, -APART)[::-1]
-    found, came = features(past, rows, "return"), variances_after(past, rows, 5)
+    rows = np.arange(past.t - 5, 0, -ROWS_APART)[::-1]
+    found, came = har_features(past, rows, "return"), variances_after(past, rows, 5)
     known = found.known & np.isfinite(came)
     x, y = found.numbers[known], np.log(came[known])
     z = (x - x.mean(axis=0)) / x.std(axis=0)
-    peer = Ridge(alpha=RIDGE * len(z)).fit(z, y)
+    peer = Ridge(alpha=HAR_RIDGE * len(z)).fit(z, y)
     ours = SMALL.fit(past)
     np.testing.assert_allclose(ours.coefficients, peer.coef_, rtol=1e-8)
     np.testing.assert_allclose(ours.level, peer.intercept_, rtol=1e-10)
     np.testing.assert_allclose(ours.ratio, np.exp(y - peer.predict(z)).mean(), rtol=1e-8)
-    assert list(ours.summary().index) == list(NAMES)
+    assert list(ours.summary().index) == list(FEATURE_NAMES)
 
 
 def test_features_are_those_of_a_slow_loop() -> None:
     market = world(days=500, n=2, seed=9)
     r, t = market.returns, 480
-    found = features(market.past(499), np.array([t]), "return").numbers[0]
+    found = har_features(market.past(499), np.array([t]), "return").numbers[0]
     mean = [
         np.mean([r[s, i] / np.sqrt(np.mean(r[s - 251 : s + 1, i] ** 2)) for i in range(2)])
         for s in range(t - 62, t + 1)

@@ -17,12 +17,20 @@ from desk.cli import main
 from foundation.errors import ConfigError, DataError
 from research.allocation import HRP, FixedWeights
 from research.learning import Universal
-from research.learning.checksummed import CARD, arrays_of, read_checksummed, write_checksummed
+from research.learning.checksummed import CARD, arrays_file, read_checksummed, write_checksummed
 from research.learning.universal import checkpointed_training
 from research.learning.universal.checkpointed_training import SEED, UPDATES, train_universal
 from research.learning.universal.checkpointed_training import settings as course_settings
 from research.learning.universal.rule import UNIVERSAL_FORMAT, Trained, load, trained
-from research.learning.universal.training import TrainableNetwork, batch_of, begin, draw, loss, network_of, see
+from research.learning.universal.training import (
+    TrainableNetwork,
+    batch_of,
+    begin,
+    draw,
+    mean_loss,
+    network_of,
+    seen_features,
+)
 from research.rules.networks.equivariant import MOVING, STANDING, answers, forward
 from research.rules.networks.equivariant import see as see_compiled
 from research.rules.networks.features import FeatureScaling
@@ -93,7 +101,7 @@ def test_torch_sees_and_answers_what_the_kernel_does(n):
     net = TrainableNetwork(FeatureScaling(np.linspace(-1.0, 1.0, SEEN), np.linspace(0.5, 2.0, SEEN)))
     torch.nn.init.normal_(net.layer_3.weight, std=0.3)
     weights, standard = one.markets.opening, FeatureScaling(*(x.numpy() for x in net.standard))
-    seen = see(one, torch.from_numpy(weights))
+    seen = seen_features(one, torch.from_numpy(weights))
     with torch.no_grad():
         expected = net(seen).clamp(-1.0, 1.0).numpy()
     for w in range(len(weights)):
@@ -113,13 +121,13 @@ def test_its_slope_is_that_of_finite_differences():
     torch.manual_seed(2)
     net = TrainableNetwork(FeatureScaling(np.zeros(SEEN), np.ones(SEEN)))
     torch.nn.init.normal_(net.layer_3.weight, std=0.3)
-    loss(net, one).backward()
+    mean_loss(net, one).backward()
     for weight in (net.layer_0.weight, net.own.weight, net.most.weight, net.layer_3.weight):
         slope, ends = float(weight.grad[0, 1]), []
         for way in (1e-7, -2e-7):
             with torch.no_grad():
                 weight[0, 1] += way
-                ends.append(loss(net, one).item())
+                ends.append(mean_loss(net, one).item())
         with torch.no_grad():
             weight[0, 1] += 1e-7
         assert slope == pytest.approx((ends[0] - ends[1]) / 2e-7, rel=2e-3, abs=1e-6)
@@ -178,17 +186,17 @@ def copied(tmp_path):
 def test_what_is_loaded_is_what_was_written_and_no_code(copied):
     for one, other in zip((*load(copied)[0], *load(copied)[1]), (*trained()[0], *trained()[1]), strict=True):
         np.testing.assert_array_equal(one, other)
-    assert sorted(path.name for path in copied.iterdir()) == [CARD, arrays_of(copied).name]
+    assert sorted(path.name for path in copied.iterdir()) == [CARD, arrays_file(copied).name]
     with pytest.raises(ValueError, match=r"."):
-        list(pickletools.genops(arrays_of(copied).read_bytes()))
+        list(pickletools.genops(arrays_file(copied).read_bytes()))
     assert trained().card["saw"]["last"] is None
 
 
 @pytest.mark.parametrize("spoil", ["flip", "cut", "empty"])
 def test_numbers_that_were_changed_are_refused(copied, spoil):
-    content = bytearray(arrays_of(copied).read_bytes())
+    content = bytearray(arrays_file(copied).read_bytes())
     content[-5] ^= 1
-    arrays_of(copied).write_bytes({"flip": bytes(content), "cut": bytes(content[:-40]), "empty": b""}[spoil])
+    arrays_file(copied).write_bytes({"flip": bytes(content), "cut": bytes(content[:-40]), "empty": b""}[spoil])
     with pytest.raises(DataError, match="was changed after it was saved"):
         load(copied)
 

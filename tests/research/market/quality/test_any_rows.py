@@ -7,7 +7,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from research.market.quality import check
-from research.market.store import Known
+from research.market.store import KnownBars
 
 VALUES = (0.0, -1.0, 1e-30, 0.01, 1.0, 99.5, 100.0, 1e15, np.nan)
 
@@ -27,7 +27,7 @@ def test_whatever_the_numbers_are_a_score_is_found(seed: int, rows: int, columns
     with warnings.catch_warnings():
         warnings.simplefilter("error")
         quality = check(
-            Known(("A", "B", "C"), np.repeat(np.arange(3), rows), np.concatenate(np.split(days, 3)), numbers)
+            KnownBars(("A", "B", "C"), np.repeat(np.arange(3), rows), np.concatenate(np.split(days, 3)), numbers)
         )
         text = quality.text()
     assert all(0.0 <= score <= 100.0 for score in quality.scores.values())

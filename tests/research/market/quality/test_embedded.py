@@ -8,7 +8,7 @@ from foundation.files import DATA
 from research.market import Market, delist, load_market
 from research.market.quality import Quality, check, check_market, differences, known_of
 from research.market.quality.report import AGREEMENT
-from research.market.store import Known
+from research.market.store import KnownBars
 
 
 @pytest.fixture(scope="module")
@@ -66,7 +66,7 @@ def test_a_dividend_taken_out_is_missed_in_nine_cases_of_ten() -> None:
         growth[row] -= dividend[row] / known.numbers["close"][row - 1]
         dividend[row] = 0.0
         numbers = {**known.numbers, "dividend": dividend, "growth": growth}
-        missing = check(Known(known.assets, known.asset, known.days, numbers)).findings
+        missing = check(KnownBars(known.assets, known.asset, known.days, numbers)).findings
         found += [each.asset for each in missing if each.kind == "no_dividend"] == ["SPY"]
     assert found >= 0.9 * len(rows[5:-5:6])
 
@@ -76,7 +76,7 @@ def test_dividends_beside_closes_that_are_adjusted_for_them_are_found() -> None:
     parts = zip(known.bounds[:-1], known.bounds[1:], strict=True)
     adjusted = np.concatenate([100.0 * np.cumprod(known.numbers["growth"][a:b]) for a, b in parts])
     dividend = known.numbers["dividend"] / known.numbers["close"] * adjusted
-    quality = check(Known(known.assets, known.asset, known.days, {"close": adjusted, "dividend": dividend}))
+    quality = check(KnownBars(known.assets, known.asset, known.days, {"close": adjusted, "dividend": dividend}))
     (found,) = (each for each in quality.findings if each.kind == "no_drop")
     assert (found.asset, found.events) == ("HDV", 38)  # whose dividends are large beside its moves net of the others
     assert found.value == pytest.approx(0.1, abs=0.1)

@@ -7,15 +7,15 @@ from hypothesis import strategies as st
 from hypothesis.extra.numpy import arrays
 
 from research.market.quality.peers import FEWEST_PEERS, log_growth, median_of_others, net_of_peers
-from research.market.store import Known
+from research.market.store import KnownBars
 
 
-def known_of(closes: dict[str, list[float]], start: str = "2020-01-06") -> Known:
+def known_of(closes: dict[str, list[float]], start: str = "2020-01-06") -> KnownBars:
     """Closes by asset on days in a row; NaN where there is no bar."""
     days = np.datetime64(start, "D") + np.arange(max(map(len, closes.values())))
     table = np.array(list(closes.values()), dtype=float)
     asset, day = np.nonzero(~np.isnan(table))
-    return Known(tuple(closes), asset, days[day], {"close": table[asset, day]})
+    return KnownBars(tuple(closes), asset, days[day], {"close": table[asset, day]})
 
 
 numbers = st.one_of(st.just(np.nan), st.integers(-3, 3).map(float))
@@ -34,7 +34,7 @@ def test_the_median_of_others_is_that_of_the_row_without_the_value(values: np.nd
 def test_growth_has_the_split_and_dividend_of_the_later_row() -> None:
     close, split, dividend = np.array([100.0, 24.0, 25.0]), np.array([1.0, 4.0, 1.0]), np.array([0.0, 1.0, 0.0])
     days = np.arange("2020-01-06", "2020-01-09", dtype="datetime64[D]")
-    known = Known(("A",), np.zeros(3, int), days, {"close": close, "split": split, "dividend": dividend})
+    known = KnownBars(("A",), np.zeros(3, int), days, {"close": close, "split": split, "dividend": dividend})
     assert log_growth(known) == pytest.approx([0.0, np.log(4.0 * 25.0 / 100.0), np.log(25.0 / 24.0)])
 
 

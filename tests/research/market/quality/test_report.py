@@ -9,27 +9,27 @@ from clean_rows import clean_rows
 
 from foundation.errors import ConfigError, DataError
 from research.market.calendars import sessions
-from research.market.quality import KINDS, check
-from research.market.quality.findings import finding, score
-from research.market.store import Known, known_of_rows
+from research.market.quality import FINDING_KINDS, check
+from research.market.quality.findings import finding, quality_score
+from research.market.store import KnownBars, known_of_rows
 
 DAYS = np.arange("2020-01-06", "2020-01-11", dtype="datetime64[D]")
 
 
-def few(closes: list[float], **numbers: list[float]) -> Known:
+def few(closes: list[float], **numbers: list[float]) -> KnownBars:
     """Five sessions of one asset, Monday to Friday."""
     columns = {name: np.array(values, dtype=float) for name, values in {"close": closes, **numbers}.items()}
-    return Known(("A",), np.zeros(len(closes), int), DAYS[: len(closes)], columns)
+    return KnownBars(("A",), np.zeros(len(closes), int), DAYS[: len(closes)], columns)
 
 
 def test_a_kind_costs_points_for_each_day_up_to_its_most() -> None:
     gap, volume = finding("gap", "A", DAYS[:3], 3, ""), finding("volume", "A", DAYS[:1], 1, "")
-    assert score([gap, volume]) == 100.0 - 3.0 - 0.25
-    assert score([finding("gap", "A", DAYS, 5, "", events=1000), gap]) == 100.0 - KINDS["gap"].most
+    assert quality_score([gap, volume]) == 100.0 - 3.0 - 0.25
+    assert quality_score([finding("gap", "A", DAYS, 5, "", events=1000), gap]) == 100.0 - FINDING_KINDS["gap"].most
 
 
 def test_a_score_is_never_below_zero() -> None:
-    assert score([finding(kind, "A", DAYS, 5, "", events=1000) for kind in KINDS]) == 0.0
+    assert quality_score([finding(kind, "A", DAYS, 5, "", events=1000) for kind in FINDING_KINDS]) == 0.0
 
 
 def test_one_finding_that_makes_returns_wrong_must_be_looked_at() -> None:
@@ -66,7 +66,7 @@ def test_a_price_that_never_changes_is_stuck_unless_it_is_cash(
 ) -> None:
     """Chance says nothing of it: no move shows how large moves are."""
     days = sessions(np.datetime64("2020-01-02"), np.datetime64("2021-12-31"), "XNYS")
-    known = Known(("A",), np.zeros(len(days), int), days, {"close": np.full(len(days), first)})
+    known = KnownBars(("A",), np.zeros(len(days), int), days, {"close": np.full(len(days), first)})
     quality = check(known, classes=classes)
     assert quality.scores == {"A": points}
     said = "A keeps the close 120 for 505 sessions, from 2020-01-03 to 2021-12-31."
@@ -107,9 +107,9 @@ def test_suspicious_days_are_shown_with_two_bars_on_each_side() -> None:
 
 def test_nothing_to_check_is_said() -> None:
     with pytest.raises(DataError, match="no rows of assets to check"):
-        check(Known((), np.zeros(0, int), DAYS[:0], {"close": np.zeros(0)}))
+        check(KnownBars((), np.zeros(0, int), DAYS[:0], {"close": np.zeros(0)}))
     with pytest.raises(DataError, match="no rows of B to check"):
-        check(Known(("A", "B"), np.zeros(1, int), DAYS[:1], {"close": np.ones(1)}))
+        check(KnownBars(("A", "B"), np.zeros(1, int), DAYS[:1], {"close": np.ones(1)}))
 
 
 def test_an_asset_without_a_calendar_is_named() -> None:
@@ -120,7 +120,7 @@ def test_an_asset_without_a_calendar_is_named() -> None:
 def test_rows_that_are_rarer_than_sessions_have_no_gaps() -> None:
     days = np.arange("2015-01", "2020-01", dtype="datetime64[M]").astype("datetime64[D]")
     close = 100.0 * np.exp(np.cumsum(np.random.default_rng(0).normal(0.0, 0.04, len(days))))
-    quality = check(Known(("A",), np.zeros(len(days), int), days, {"close": close}))
+    quality = check(KnownBars(("A",), np.zeros(len(days), int), days, {"close": close}))
     assert quality.findings == ()
     assert "Gaps are not checked where rows are rarer than sessions: A." in quality.unchecked
 
@@ -128,5 +128,5 @@ def test_rows_that_are_rarer_than_sessions_have_no_gaps() -> None:
 def test_a_last_bar_on_a_day_without_a_session_is_found() -> None:
     days = np.append(DAYS, np.datetime64("2020-01-11"))  # a Saturday
     close = np.array([10.0, 11.0, 10.0, 11.0, 10.0, 11.0])
-    (found,) = check(Known(("A",), np.zeros(6, int), days, {"close": close})).findings
+    (found,) = check(KnownBars(("A",), np.zeros(6, int), days, {"close": close})).findings
     assert (found.kind, found.events, found.first) == ("closed", 1, np.datetime64("2020-01-11"))

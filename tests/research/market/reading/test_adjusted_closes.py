@@ -10,7 +10,7 @@ from hypothesis import strategies as st
 from foundation.errors import ConfigError, DataError
 from research.market.corporate_actions import as_traded
 from research.market.reading.adjusted_closes import TableBars, as_quoted
-from research.market.rows import growth
+from research.market.rows import bar_growth
 
 
 def bars(**numbers: Sequence[float]) -> TableBars:
@@ -124,7 +124,7 @@ def test_quotes_as_traded_are_found_again_from_quotes_adjusted_for_splits(
     split[0], share[0] = 1.0, 0.0
     close = 100.0 * np.cumprod(moves / split)
     dividend = share * close
-    total = np.cumprod(growth(close, split, dividend))
+    total = np.cumprod(bar_growth(close, split, dividend))
     factor = as_traded(split)
     yahoo = bars(close=close / factor, total=total, split=split, dividend=dividend / factor)
     raw = bars(close=close, total=total, split=split, dividend=dividend)

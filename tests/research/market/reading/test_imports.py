@@ -10,7 +10,7 @@ import pytest
 
 from foundation.errors import ConfigError, DataError
 from research.market.reading.imports import IMPORTED, import_tables, origin_of, update_tables
-from research.market.store import ABOUT, PriceStore
+from research.market.store import ABOUT_FILE, PriceStore
 
 NOW = np.datetime64("2022-12-30T12:00:00", "us")
 HOUR = np.timedelta64(1, "h")
@@ -174,7 +174,7 @@ def test_an_import_that_was_killed_is_continued_by_an_update(folder: Folder, mon
 
 @pytest.mark.parametrize("fact", [[], {"path": 3}, {"path": "a", "options": 1, "read": {}}, "x"])
 def test_a_damaged_origin_is_refused(folder: Folder, fact: object) -> None:
-    (folder.store.folder / ABOUT).write_text(json.dumps(folder.store.about | {IMPORTED: fact}))
+    (folder.store.folder / ABOUT_FILE).write_text(json.dumps(folder.store.about | {IMPORTED: fact}))
     with pytest.raises(DataError, match=r"store\.json: `imported` is .*, no origin\. Import the tables anew"):
         folder.update()
 

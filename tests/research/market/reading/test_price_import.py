@@ -20,7 +20,7 @@ from mutated_tables import Sheet
 from foundation.errors import ConfigError, DataError
 from research.market import load_market
 from research.market.reading.price_import import Understood, understand
-from research.market.rows import growth
+from research.market.rows import bar_growth
 from research.market.store import PriceStore
 
 DAYS = pd.DatetimeIndex(["2019-12-30", "2020-01-02", "2020-01-13", "2020-02-03"], name="Date")
@@ -256,7 +256,7 @@ def test_adjusted_closes_give_quotes_and_dividends_that_return_what_they_do(tmp_
     for i, asset in enumerate(payers.assets):
         close, split, dividend = (rows.loc[asset, name].to_numpy() for name in ("close", "split", "dividend"))
         np.testing.assert_allclose(
-            growth(close, split, dividend)[1:] - 1.0, payers.returns[span][1:, i], rtol=0, atol=2e-6
+            bar_growth(close, split, dividend)[1:] - 1.0, payers.returns[span][1:, i], rtol=0, atol=2e-6
         )
         np.testing.assert_allclose(dividend[1:], payers.dividends[span][1:, i], rtol=1e-6, atol=1e-9)
     assert "Dividends of yf.csv are those that Close and Adj Close imply" in understood.notes[0]

@@ -10,13 +10,13 @@ import pytest
 from cases import cases
 
 from foundation.errors import DataError
-from research.market.reading.tables import Table, read_table, table_of
+from research.market.reading.tables import WideTable, read_table, table_of
 
 GOOD = ("date,SPY,QQQ", "2022-12-28,376.66,260.1", "2022-12-29,383.44,266.44", "2022-12-30,382.43,266.28")
 WriteText = Callable[..., Path]
 
 
-def assert_is_the_good_one(table: Table) -> None:
+def assert_is_the_good_one(table: WideTable) -> None:
     assert table.days.astype(str).tolist() == ["2022-12-28", "2022-12-29", "2022-12-30"]
     assert table.names == ("SPY", "QQQ")
     assert table.cells.tolist() == [[376.66, 260.1], [383.44, 266.44], [382.43, 266.28]]

@@ -12,10 +12,10 @@ from foundation.errors import DataError
 from research.orders import trade_list
 from research.orders.after_fills import match_fills
 from research.orders.bookkeeping.activity import Activity, read_activity
-from research.orders.bookkeeping.transaction import Reading
+from research.orders.bookkeeping.transaction import FileStatements
 from research.portfolio import Portfolio, load_portfolio
 
-NEW_YORK = Reading(zone="America/New_York")
+NEW_YORK = FileStatements(zone="America/New_York")
 FILES = Path(__file__).parent / "activity"
 IB_STATEMENT = (FILES / "ib_statement.csv").read_text(encoding="utf-8")
 IB_FLEX = (FILES / "ib_flex.csv").read_text(encoding="utf-8")
@@ -50,7 +50,7 @@ def coins() -> Portfolio:
     return load_portfolio("data/portfolios/global_multi_asset.yaml")
 
 
-def read(tmp_path: Path, text: str, portfolio: Portfolio, reading: Reading = NEW_YORK) -> Activity:
+def read(tmp_path: Path, text: str, portfolio: Portfolio, reading: FileStatements = NEW_YORK) -> Activity:
     path = tmp_path / ("file.json" if text.startswith("[") else "file.csv")
     path.write_text(text)
     return read_activity(path, portfolio, reading)
@@ -139,7 +139,7 @@ def test_positions_in_the_same_file_are_no_transactions(tmp_path: Path, portfoli
 
 def test_transactions_of_schwab(tmp_path: Path, portfolio: Portfolio) -> None:
     """Equal rows of a day are told apart by their number; a cancelled trade has no id of its own."""
-    got = read(tmp_path, SCHWAB, portfolio, Reading())
+    got = read(tmp_path, SCHWAB, portfolio, FileStatements())
     bought = ("AGG", "buy", 400, Decimal("97.4"), "USD", {"fees": "3.9"})
     assert trades(got) == [bought, bought, (*SOLD, {"fees": "5.1"})]
     assert len({fill.key for fill in got.fills}) == 3
@@ -153,14 +153,14 @@ def test_transactions_of_schwab(tmp_path: Path, portfolio: Portfolio) -> None:
 
 
 def test_history_of_fidelity(tmp_path: Path, portfolio: Portfolio) -> None:
-    got = read(tmp_path, FIDELITY, portfolio, Reading())
+    got = read(tmp_path, FIDELITY, portfolio, FileStatements())
     assert trades(got) == [(*SOLD, {"commission": "4.95", "fees": "0.65"})]
     assert amounts(got.proposals) == [("dividend", 31, "SPY", "5806.46", "USD"), ("deposit", 3, "", "1000", "USD")]
     assert len(got.notes) == 2
 
 
 def test_activities_of_alpaca(tmp_path: Path, portfolio: Portfolio) -> None:
-    got = read(tmp_path, ALPACA, portfolio, Reading())
+    got = read(tmp_path, ALPACA, portfolio, FileStatements())
     (fill,) = got.fills
     assert (fill.key, fill.order_id, fill.quantity, fill.side) == ("alpaca:20221230::f", "o-1", 100, "sell")
     assert fill.moment == at(15, 15, 32, 709_802)
@@ -177,7 +177,7 @@ def test_activities_of_alpaca(tmp_path: Path, portfolio: Portfolio) -> None:
 @cases("text, quantity, moment", (DEGIRO, 133, at(15, 15)), (GERMAN, 1_133, at(15, 15, 32)))
 def test_local_formats(tmp_path: Path, portfolio: Portfolio, text: str, quantity: int, moment: datetime) -> None:
     """Commas before decimals, the day first, and a time zone that the user states."""
-    got = read(tmp_path, text, portfolio, Reading(zone="Europe/Amsterdam"))
+    got = read(tmp_path, text, portfolio, FileStatements(zone="Europe/Amsterdam"))
     (fill,) = got.fills
     assert (fill.asset, fill.side, fill.quantity, fill.price) == ("SPY", "sell", quantity, Decimal("383.5"))
     assert (fill.currency, fill.moment) == ("USD", moment)
@@ -187,7 +187,7 @@ def test_local_formats(tmp_path: Path, portfolio: Portfolio, text: str, quantity
 
 def test_trades_of_binance_and_kraken_are_in_utc_and_pay_fees_in_coins(tmp_path: Path, coins: Portfolio) -> None:
     assert "BTC" in coins.market.assets
-    got = read(tmp_path, BINANCE, coins, Reading({"BTCUSDT": "BTC"}))
+    got = read(tmp_path, BINANCE, coins, FileStatements({"BTCUSDT": "BTC"}))
     assert [row[:5] for row in trades(got)] == [
         ("BTC", "buy", Decimal("0.5"), Decimal("16500.1"), "USD"),
         ("BTC", "sell", Decimal("0.25"), Decimal("16500.1"), "USD"),
@@ -196,13 +196,13 @@ def test_trades_of_binance_and_kraken_are_in_utc_and_pay_fees_in_coins(tmp_path:
         (Decimal("-0.0005"), "BTC", True),
         (Decimal("-0.0123"), "BNB", True),
     ]
-    (fill,) = read(tmp_path, KRAKEN, coins, Reading()).fills
+    (fill,) = read(tmp_path, KRAKEN, coins, FileStatements()).fills
     assert (fill.key, fill.asset, fill.order_id, fill.currency) == ("kraken:TX1", "BTC", "OABC12", "USD")
     assert (fill.moment, fill.fees) == (at(15, 0, 0, 123_400), {"fees": Decimal("13.2")})
 
 
 def test_a_table_of_ones_own_states_corrections_busts_and_cash(tmp_path: Path, portfolio: Portfolio) -> None:
-    got = read(tmp_path, OWN, portfolio, Reading())
+    got = read(tmp_path, OWN, portfolio, FileStatements())
     assert [fill.key for fill in got.fills] == [":1"]
     expected = [(":2", ":1", 12), (":3", ":2", None)]
     assert [(c.key, c.corrects, c.fill and c.fill.quantity) for c in got.corrections] == expected
@@ -216,12 +216,13 @@ def test_a_time_without_a_zone_and_days_that_can_be_read_two_ways_are_asked_for(
     tmp_path: Path, portfolio: Portfolio
 ) -> None:
     with pytest.raises(DataError, match=r"row 5: '2022-12-30, 10:15:32' states no time zone\. Say that of the file"):
-        read(tmp_path, IB_STATEMENT, portfolio, Reading())
+        read(tmp_path, IB_STATEMENT, portfolio, FileStatements())
     either = "Date,Action,Symbol,Quantity,Price\n02/01/2023,Buy,AGG,1,97.4\n"
     with pytest.raises(DataError, match=r"the day or the month may stand first: found '02/01/2023'\. Say so: --day-fi"):
         read(tmp_path, either, portfolio)
     days = [
-        read(tmp_path, either, portfolio, Reading(day_first=first)).fills[0].moment.date() for first in (True, False)
+        read(tmp_path, either, portfolio, FileStatements(day_first=first)).fills[0].moment.date()
+        for first in (True, False)
     ]
     assert days == [date(2023, 1, 2), date(2023, 2, 1)]
     with pytest.raises(DataError, match=r"numbers may have a decimal point or a decimal comma: found '97,400'"):
@@ -272,7 +273,7 @@ def test_a_row_whose_numbers_do_not_fit_is_listed_with_the_column_that_may_be_a_
         in why
     )
     assert why.endswith("where 'Handling' is a fee, say so: --columns fees='Handling'")
-    said = Reading(columns={"fees": "Handling"})
+    said = FileStatements(columns={"fees": "Handling"})
     assert trades(read(tmp_path, head.format("Handling") + row, portfolio, said))[0][-1] == {"fees": "4.95"}
 
 

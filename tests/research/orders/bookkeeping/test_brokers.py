@@ -12,7 +12,7 @@ import pytest
 
 from foundation.errors import DataError
 from research.orders.bookkeeping.activity import read_activity
-from research.orders.bookkeeping.transaction import Reading
+from research.orders.bookkeeping.transaction import FileStatements
 from research.portfolio import Portfolio, load_portfolio
 from research.portfolio.holdings.brokers.positions import read_positions
 
@@ -50,7 +50,7 @@ def test_a_broker_s_sale_is_read_with_at_most_one_declaration_and_is_no_list_of_
     portfolio: Portfolio, broker: str
 ) -> None:
     path, (declared, fees) = BROKERS / f"{broker}.csv", FILES[broker]
-    got = read_activity(path, portfolio, Reading(**declared))
+    got = read_activity(path, portfolio, FileStatements(**declared))
     (fill,) = got.fills
     assert (fill.asset, fill.side, fill.quantity, fill.price) == ("SPY", "sell", 133, Decimal("383.5"))
     assert (sum(fill.fees.values()), f"{fill.moment:%Y-%m-%d}", got.doubts) == (Decimal(fees), "2022-12-30", {})

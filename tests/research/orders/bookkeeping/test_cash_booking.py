@@ -12,7 +12,7 @@ from cases import cases
 from foundation.errors import DataError
 from research.orders.booking import events_since, open_book, with_event, without_event
 from research.orders.bookkeeping.activity import Activity
-from research.orders.bookkeeping.cash_booking import with_entry, with_flow
+from research.orders.bookkeeping.cash_booking import book_with_flow, with_entry
 from research.orders.bookkeeping.importing import with_activity, with_clear_items, with_waiting_flows
 from research.portfolio import Portfolio
 from research.portfolio.holdings.book import Book, BookItem, Holder, Opening
@@ -143,7 +143,7 @@ STATED = replace(LISTED, entry_id="ib:9", day=date(2023, 1, 4), event="")
 
 
 def listed(book: Book, of: Portfolio, flow: CashEntry = LISTED) -> Book:
-    return with_waiting_flows(with_flow(book, flow), of)
+    return with_waiting_flows(book_with_flow(book, flow), of)
 
 
 def stated(book: Book, of: Portfolio, *entries: CashEntry) -> Book:

@@ -7,11 +7,11 @@ import pytest
 from research.orders import trade_list
 from research.orders.booking import open_book
 from research.orders.bookkeeping.activity import read_activity
-from research.orders.bookkeeping.importing import seen_by, with_activity
-from research.orders.bookkeeping.transaction import Reading
+from research.orders.bookkeeping.importing import seen_by_book, with_activity
+from research.orders.bookkeeping.transaction import FileStatements
 from research.portfolio import Portfolio, load_portfolio
 
-NEW_YORK = Reading(zone="America/New_York")
+NEW_YORK = FileStatements(zone="America/New_York")
 STATEMENT = "Trades,Header,DataDiscriminator,Currency,Symbol,Date/Time,Quantity,T. Price,Proceeds,Comm/Fee,Code\n"
 FLEX = (
     '"CurrencyPrimary","Symbol","TradeID","IBOrderID","DateTime","Buy/Sell","Quantity","TradePrice","IBCommission",'
@@ -91,7 +91,7 @@ def bought(sent: Portfolio, tmp_path: Path, *texts: str) -> tuple[float, list[st
     for k, text in enumerate(texts):
         path = tmp_path / f"{k}.csv"
         path.write_text(text)
-        portfolio = seen_by(book, sent)
+        portfolio = seen_by_book(book, sent)
         book = with_activity(book, portfolio, read_activity(path, portfolio, NEW_YORK), {}).book
     return float(book.holders[0].units["AGG"]) - 7_460.0, [item.name for item in book.open_items]
 

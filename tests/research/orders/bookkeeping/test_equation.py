@@ -14,10 +14,10 @@ from cases import cases
 from foundation.errors import DataError
 from research.orders.booking import open_book
 from research.orders.bookkeeping.activity import Activity, read_activity
-from research.orders.bookkeeping.equation import Terms, rate_error, solved
+from research.orders.bookkeeping.equation import RowTerms, rate_error, solved
 from research.orders.bookkeeping.importing import with_activity, with_clear_items, with_item
 from research.orders.bookkeeping.preview import previewed
-from research.orders.bookkeeping.transaction import Reading
+from research.orders.bookkeeping.transaction import FileStatements
 from research.portfolio import Portfolio, load_portfolio
 from research.portfolio.holdings.blotter import Blotter, SentOrder
 
@@ -40,7 +40,7 @@ def read(tmp_path: Path, row: dict[str, str], portfolio: Portfolio, door: str = 
     path = tmp_path / f"row.{door}"
     table = ",".join(row) + "\n" + ",".join(f'"{cell}"' for cell in row.values()) + "\n"
     path.write_text(json.dumps([row]) if door == "json" else table)
-    return read_activity(path, portfolio, Reading())
+    return read_activity(path, portfolio, FileStatements())
 
 
 class Row:
@@ -261,7 +261,7 @@ def test_rows_that_may_be_no_fill_are_listed_beside_those_that_are_booked(
     text, cash, whys = FILES[name]
     path, book = tmp_path / "file.csv", open_book(sent, "desk")
     path.write_text(text)
-    after = with_activity(book, sent, read_activity(path, sent, Reading(zone="Europe/Berlin")), {})
+    after = with_activity(book, sent, read_activity(path, sent, FileStatements(zone="Europe/Berlin")), {})
     listed = [*(item.why for item in after.book.open_items), *after.notes]
     assert after.book.holders[0].cash["USD"] - book.holders[0].cash["USD"] == Decimal(cash), listed
     assert [why for why in whys if not any(why in each for each in listed)] == [], listed
@@ -281,7 +281,7 @@ def test_an_amount_within_the_rounding_of_its_price_is_not_taken_for_net_or_gros
 
     def found(**more: Any) -> Any:
         terms = {"buys": True, "units": Decimal(10_000), "price": Decimal("1.49"), "amount": Decimal(14_920)}
-        return solved([Terms(**terms | more)])  # type: ignore[arg-type]
+        return solved([RowTerms(**terms | more)])  # type: ignore[arg-type]
 
     assert found(fees=(Decimal("4.95"),)) is None
     assert found(fees=(Decimal("4.95"),), is_net=True).worth == Decimal("14915.05")

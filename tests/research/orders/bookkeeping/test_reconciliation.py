@@ -10,7 +10,7 @@ from booked import later, of_book
 from research.orders.booking import open_book
 from research.orders.bookkeeping.activity import Activity
 from research.orders.bookkeeping.importing import with_activity
-from research.orders.bookkeeping.reconciliation import ReconciledLine, reconcile
+from research.orders.bookkeeping.reconciliation import ReconciledLine, reconcile_positions
 from research.orders.fills import Fill
 from research.portfolio import Portfolio, load_portfolio
 from research.portfolio.holdings.blotter import Blotter, SentOrder
@@ -36,7 +36,7 @@ def book(two: Portfolio) -> Book:
 def compared(book: Book, portfolio: Portfolio, a: float, b: float, cash: float) -> dict[str, ReconciledLine]:
     rows = (HeldRow("A", "", a, None, None, 2), HeldRow("B", "", b, None, None, 3))
     positions = Positions("broker.csv", rows, (CashLine("USD", "", cash, "USD", 4),), ())
-    lines = reconcile(book, of_book(portfolio, book), positions, open_book(portfolio, "file"))
+    lines = reconcile_positions(book, of_book(portfolio, book), positions, open_book(portfolio, "file"))
     return {line.of: line for line in lines}
 
 
@@ -67,7 +67,7 @@ def test_splits_and_dividends_that_are_not_booked_are_causes(two: Portfolio) -> 
     book = open_book(two, "desk")
     rows = (HeldRow("A", "", 1_200, None, None, 2),)
     positions = Positions("broker.csv", rows, (CashLine("USD", "", 5_606.0, "USD", 4),), ())
-    lines = {line.of: line for line in reconcile(book, later(two), positions, None)}
+    lines = {line.of: line for line in reconcile_positions(book, later(two), positions, None)}
     assert lines["A"].causes == ("split-A-2022-12-30, which is not booked",)
     assert lines["USD"].causes == ("dividend-A-2023-01-03, which is not booked",)
     assert lines["B"].causes == ("nothing that the book knows explains it", "the broker's file has no row of it")
@@ -84,11 +84,13 @@ def test_accounts_are_compared_by_their_numbers_and_summed_where_the_file_names_
                  for a, x in zip(assets, units.tolist(), strict=True))  # fmt: skip
     cash = tuple(CashLine("USD", number, amount, "USD", 3) for number, _, amount in of_accounts)
     one_less = (replace(held[0], units=held[0].units - 1), *held[1:])
-    (differs,) = (line for line in reconcile(book, portfolio, Positions("", one_less, cash, ()), book) if line.causes)
+    (differs,) = (
+        line for line in reconcile_positions(book, portfolio, Positions("", one_less, cash, ()), book) if line.causes
+    )
     assert (differs.account, differs.of, differs.difference) == (portfolio.accounts[0].name, assets[0], -1)
     assert differs.causes == ("v:1, which is not booked",)
     bare = Positions(
         "", tuple(replace(r, account="") for r in one_less), tuple(replace(r, account="") for r in cash), ()
     )
-    (differs,) = (line for line in reconcile(book, portfolio, bare, book) if line.causes)
+    (differs,) = (line for line in reconcile_positions(book, portfolio, bare, book) if line.causes)
     assert (differs.account, differs.of, differs.difference) == ("all accounts", assets[0], -1)

@@ -11,13 +11,13 @@ from cases import cases
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from research.accounting.lots.selection import in_order, sell
+from research.accounting.lots.selection import in_sale_order, sell
 from research.accounting.lots.wash_sales import wash
 from research.orders import trade_list
 from research.orders.tax.tax_lots import (
     AccountOrders,
     after_sales,
-    harvestable,
+    harvestable_sales,
     sale_tax,
     trade_lots,
     wash_sale_locks,
@@ -193,17 +193,17 @@ def test_losses_and_purchases_are_matched_in_the_order_of_purchase() -> None:
 
 def test_losses_worth_realising_are_named_without_those_a_wash_sale_disallows() -> None:
     lots = [lot("2021-01-04", 100, 20), lot("2022-12-20", 40, 9)]
-    found = harvestable(lots, 10.0, DAY, rules("highest", wash_sale_days=30, harvest=600.0))
+    found = harvestable_sales(lots, 10.0, DAY, rules("highest", wash_sale_days=30, harvest=600.0))
     assert [(sale.units, sale.gain, sale.disallowed) for sale in found] == [(100.0, -1_000.0, 400.0)]
-    assert not harvestable(lots, 10.0, DAY, rules("highest", wash_sale_days=30, harvest=601.0))
-    assert not harvestable(lots, 10.0, DAY, rules("highest"))
+    assert not harvestable_sales(lots, 10.0, DAY, rules("highest", wash_sale_days=30, harvest=601.0))
+    assert not harvestable_sales(lots, 10.0, DAY, rules("highest"))
 
 
 def test_lots_that_have_lost_too_little_are_not_named() -> None:
     lots = [lot("2021-01-04", 100, 20), lot("2021-02-04", 40, 11)]
 
     def found(**more: float) -> list[float]:
-        return [sale.units for sale in harvestable(lots, 10.0, DAY, rules("highest", **more))]
+        return [sale.units for sale in harvestable_sales(lots, 10.0, DAY, rules("highest", **more))]
 
     assert found(harvest_above=0.05) == [100.0, 40.0]
     assert found(harvest_above=0.10) == found(harvest_above=0.10, harvest=1_000.0) == [100.0]
@@ -273,7 +273,7 @@ def test_sale_is_made_up_of_lots_and_the_rest_remains(
     sales, kept = after_wash(lots, units, price, DAY, how)
     assert sum(sale.units for sale in sales) == pytest.approx(units, abs=1e-9)
     assert sum(one.units for one in kept) == pytest.approx(held - units, abs=1e-6)
-    order = in_order(lots, price, DAY, how)
+    order = in_sale_order(lots, price, DAY, how)
     assert [sale.lot for sale in sales] == list(order[: len(sales)])
     assert all(sale.units <= sale.lot.units for sale in sales)
     assert all(0.0 <= sale.disallowed <= max(-sale.gain, 0.0) + 1e-9 for sale in sales)

@@ -29,7 +29,7 @@ from research.portfolio.holdings.book import (
     book_adapter,
     book_schema,
 )
-from research.portfolio.holdings.book_file import MEMBERS, ROWS, Row, book_path, has_book, read_book, write_book
+from research.portfolio.holdings.book_file import MEMBERS, ROWS, BookRow, book_path, has_book, read_book, write_book
 from research.portfolio.holdings.cash_entries import CashEntry
 
 FIRST, DAY = datetime(2022, 12, 29, 21, tzinfo=UTC), date(2022, 12, 30)
@@ -74,10 +74,10 @@ def known(day: int) -> np.datetime64:
     return np.datetime64(at(day).replace(tzinfo=None), "us")
 
 
-def rows_of(path: Path) -> list[Row]:
+def rows_of(path: Path) -> list[BookRow]:
     """The rows of a file."""
     with sqlite3.connect(path) as rows:
-        return [Row(*row) for row in rows.execute("SELECT * FROM rows ORDER BY sequence")]
+        return [BookRow(*row) for row in rows.execute("SELECT * FROM rows ORDER BY sequence")]
 
 
 def test_a_book_is_read_as_it_was_written_and_as_it_was_known_before(book: Book, whole: Book) -> None:

@@ -33,7 +33,7 @@ RATES = {"then": 1.05}  # of the euro on each day
 def _small_states(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("REBALANCE_HOME", str(tmp_path))
     monkeypatch.setattr(book_file, "STEP", 20)
-    monkeypatch.setattr(book_ledger, "STEP", 10)
+    monkeypatch.setattr(book_ledger, "EVENTS_A_STATE", 10)
 
 
 def opened() -> Book:

@@ -10,14 +10,14 @@ from cases import cases
 from foundation.errors import ConfigError
 from research.portfolio import load_portfolio
 from research.portfolio.file.document import read_document
-from research.portfolio.keys.stress import HOUSE
+from research.portfolio.keys.stress import HOUSE_FILE
 
 BEFORE = "test_start"
 TAPER = "Taper: {first: 2013-05-22, last: 2013-06-24, source: closes of TLT}"
 
 
 def test_a_file_without_stress_has_the_house_ones(write: Any) -> None:
-    got, house = load_portfolio(write()), read_document(HOUSE)
+    got, house = load_portfolio(write()), read_document(HOUSE_FILE)
     assert {one.name for one in got.stress.episodes} == set(house.mapping("episodes"))
     assert [one.name for one in got.stress.shocks] == list(house.mapping("shocks"))
     assert "stress" not in got.settings

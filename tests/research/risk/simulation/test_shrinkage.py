@@ -7,7 +7,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from foundation.errors import DataError
-from research.risk.simulation.shrinkage import ledoit_wolf, oas, shrinkage_intensity, shrunk_covariance
+from research.risk.simulation.shrinkage import ledoit_wolf_covariance, oas, shrinkage_intensity, shrunk_covariance
 
 
 def simulated(seed: int, days: int, lines: int) -> np.ndarray:
@@ -19,7 +19,7 @@ def simulated(seed: int, days: int, lines: int) -> np.ndarray:
 @given(st.integers(0, 10_000), st.integers(5, 300), st.integers(2, 12))
 def test_the_estimate_is_that_of_scikit_learn(seed: int, days: int, lines: int) -> None:
     returns = simulated(seed, days, lines)
-    for ours, theirs in ((ledoit_wolf, sklearn.covariance.ledoit_wolf), (oas, sklearn.covariance.oas)):
+    for ours, theirs in ((ledoit_wolf_covariance, sklearn.covariance.ledoit_wolf), (oas, sklearn.covariance.oas)):
         covariance, _ = theirs(returns)
         np.testing.assert_allclose(ours(returns), covariance, rtol=0.0, atol=1e-12 * covariance.max())
     intensity = sklearn.covariance.ledoit_wolf(returns)[1]
@@ -29,7 +29,7 @@ def test_the_estimate_is_that_of_scikit_learn(seed: int, days: int, lines: int) 
 @pytest.mark.parametrize("returns", [np.full((10, 3), 0.01), np.eye(4) * 0.01])
 def test_without_a_distance_to_the_target_the_covariance_is_the_target(returns: np.ndarray) -> None:
     variance = np.trace(np.cov(returns, rowvar=False, ddof=0)) / 4 if len(returns) == 4 else 0.0
-    for estimate in (ledoit_wolf, oas):
+    for estimate in (ledoit_wolf_covariance, oas):
         np.testing.assert_allclose(estimate(returns), variance * np.eye(returns.shape[1]), atol=1e-18)
 
 
