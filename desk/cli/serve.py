@@ -120,7 +120,7 @@ def back_up_store(file: Backup) -> None:
 
 def restore_store(file: Backup) -> None:
     """Write the rows of FILE into an empty database, all or none."""
-    print_text(_done("restore", file))
+    print_text(_done("restore_backup", file))
 
 
 def migrate_store() -> None:
@@ -133,7 +133,7 @@ def migrate_store() -> None:
 
 def check_store() -> None:
     """Check schema, sealed fields, keys and free space. Exit status 1 where something is wrong."""
-    tell(*_done("check"))
+    tell(*_done("check_database"))
 
 
 def rotate_store_keys(drop_old: bool = option("Delete the old keys: all users sign in again.")) -> None:
