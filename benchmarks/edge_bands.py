@@ -11,7 +11,7 @@ import numpy as np
 from foundation.arrays import Array
 from foundation.compiled import compiled
 from foundation.tolerances import COUNTED, TRIGGER, WEIGHT_SUM
-from research.rules.optimum.best_point import SearchScratch, best_point
+from research.rules.optimum.best_point import Scratch, best_point
 
 NEAREST, TOWARD, BY_TRACKING, PROGRAMME = range(4)  # ways to place the other side
 HALVINGS, STEPS, PAYMENTS = 60, 100, 8  # of the bounds of a level, of an amount, of the search for a cost
@@ -77,7 +77,7 @@ def by_tracking(out: Array, side: float, amount: float, box: Box) -> None:
 
 
 @compiled
-def destination(weights: Array, box: Box, scratch: SearchScratch) -> Array:
+def destination(weights: Array, box: Box, scratch: Scratch) -> Array:
     """(n,) the weights that a portfolio as drifted, `weights` (n,), is traded to, fraction of NAV."""
     out = np.minimum(np.maximum(weights, box.lower), box.upper)
     excess = 1.0 - out.sum()
@@ -100,7 +100,7 @@ def destination(weights: Array, box: Box, scratch: SearchScratch) -> Array:
 
 
 @compiled
-def play(returns: Array, box: Box, tracking_penalty: float, scratch: SearchScratch) -> tuple[float, float]:
+def play(returns: Array, box: Box, tracking_penalty: float, scratch: Scratch) -> tuple[float, float]:
     """(mean of the daily cost + g/2 active^2, asset trades a day), opened at target, with a lag of one close.
 
     returns : (T, n) simple, fraction.  tracking_penalty : g.

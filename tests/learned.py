@@ -18,12 +18,12 @@ from research.learning.worlds.worlds import Worlds
 from research.market import Market, instruments_table
 from research.rules.networks.features import FeatureScaling
 from research.rules.networks.names import SHARED_FEATURES
-from research.rules.networks.policy_network import PolicyNetwork, network
+from research.rules.networks.policy_network import Network, network
 
 TARGET, COSTS, PENALTY, YEAR = FixedWeights((0.4, 0.3)), Costs.bps(2, commission=5, half_spread=5), 5.0, 252
 
 
-def any_network(lines: int, seed: int = 0, hidden: int = 32, answers: int = 0) -> PolicyNetwork:
+def any_network(lines: int, seed: int = 0, hidden: int = 32, answers: int = 0) -> Network:
     """A random network for so many assets, which answers a number for each, or so many; they fill [-1, 1]."""
     rng = np.random.default_rng(seed)
     sizes = [len(SHARED_FEATURES) + lines, hidden, hidden, answers or lines]

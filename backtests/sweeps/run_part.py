@@ -121,7 +121,7 @@ def _by_itself(prepared: PreparedSweep, c: Configuration, number: int) -> Array:
 def _in_batch(prepared: PreparedSweep, setup: Setup, places: Rows, numbers: Rows) -> Array:
     """The metrics of configurations on one setup whose rules have plain bands; what they share is made once.
 
-    places  : (k, 5) their positions on `AXES`.
+    places  : (k, 5) their positions on the axes of the plan.
     numbers : (k,) theirs in the plan.
     """
     plan = prepared.plan

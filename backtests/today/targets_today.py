@@ -37,7 +37,7 @@ from research.allocation import (
 )
 from research.allocation.allocation import allocation_name, carried
 from research.allocation.answer import UNANSWERED, Following
-from research.allocation.hierarchical.model import HierarchicalModel, Hierarchy
+from research.allocation.hierarchical.model import Hierarchy, Model
 from research.allocation.input_sensitivity import InputSensitivity, input_sensitivity
 from research.allocation.tilted import Tilt, tilts_of
 from research.allocation.wrapper import each_of
@@ -361,7 +361,7 @@ def target_today(
     path: TargetPath = target_path(allocation, market, start=last)
     answer = path.answer_at(last)
     risk = None if moments is None else target_risk(answer.weights, market.assets, moments)
-    models = () if answer.fallback else (one for one in each_of(allocation) if isinstance(one, HierarchicalModel))
+    models = () if answer.fallback else (one for one in each_of(allocation) if isinstance(one, Model))
     row = market.row(answer.seen)
     trees = {allocation_name(one): one.hierarchy(market.past(row), _before(one, market, row)) for one in models}
     tilts = () if answer.fallback else tilts_of(allocation, market.past(row))

@@ -113,10 +113,10 @@ COMMANDS: Table = {
     "desk": Group("Decide, approve, execute and book; say why.", DESK),
     "serve": Group("", SERVE, serve.serve),
 }
-HIDDEN_COMMANDS: Table = {
+HIDDEN_COMMANDS: Table = {  # the second is what set-up calls
     "tour": (reports.tour, ""),
     "compile": (studies.compile_now, ""),
-}  # the second is what set-up calls
+}
 MOVED_COMMANDS = {  # group of what was called by its last word alone, and can be until version 0.6
     name: group
     for group, table in {"research": RESEARCH, "runs": RUN_COMMANDS, "desk": DESK, "serve": SERVE}.items()

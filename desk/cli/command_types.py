@@ -18,13 +18,13 @@ from foundation.paper.text_tables import text_table
 from foundation.printable import printable
 
 KIND_OF_COMMAND = {"report": "report", "research backtest": "backtest", "desk run": "cycle"}  # of jobs, by command
-OPTION_TYPES = {
+SERVER_OPTIONS = {
     "report": {"parameter", "retrain"},
     "research backtest": {"policy", "sheet", "retrain"},
     "desk run": {"as_of"},
     "runs": set(),
 }
-MOST_LISTED = 100  # listed
+MOST_LISTED = 100
 RUN_COLUMNS = ("run", "kind", "portfolio", "made", "policy")  # of the list of runs
 Table = dict[
     str, Union[tuple[Callable[..., None], str], "Group"]
@@ -70,7 +70,7 @@ def is_done_here(context: typer.Context) -> bool:
 
 
 def is_alone(context: typer.Context) -> bool:
-    """True if a group is called without one of its commands, and is to be done here. Raises as `is_here` does."""
+    """True if a group is called without one of its commands, and is to be done here. Raises as `is_done_here` does."""
     if context.invoked_subcommand is None:
         return is_done_here(context)
     if stated := _stated(context):
@@ -94,13 +94,13 @@ def _option(context: typer.Context, key: str) -> str:
 
 def _done(context: typer.Context) -> None:
     """Do a command on its server, and print what it gives. Raises ConfigError for what no server takes."""
-    if (name := _path(context)) not in OPTION_TYPES:
-        raise ConfigError(f"{name} is done here alone: leave --server out, or take {', '.join(OPTION_TYPES)}.")
+    if (name := _path(context)) not in SERVER_OPTIONS:
+        raise ConfigError(f"{name} is done here alone: leave --server out, or take {', '.join(SERVER_OPTIONS)}.")
     with starting():
         from desk.service.client import TOKEN, Client
 
     client, stated = Client(context.obj, os.environ.get(TOKEN, "")), _stated(context)
-    if others := [key for key in stated if key not in ("file", *OPTION_TYPES[name])]:
+    if others := [key for key in stated if key not in ("file", *SERVER_OPTIONS[name])]:
         raise ConfigError(f"{_option(context, others[0])} is for this machine alone: leave it, or --server, out.")
     if name == "runs":
         found = client.get("/api/runs", limit=MOST_LISTED)["runs"]

@@ -37,7 +37,10 @@ def argument(help: str = "", default: Any = ..., **more: Any) -> Any:
 
 
 def as_command(command: Callable[..., None]) -> Callable[..., None]:
-    """A command as typer reads it, with names and values of options by their types; Python calls it as any function."""
+    """A command as typer reads it, with names and values of options by their types.
+
+    Python may call it, too, with all that has no default.
+    """
     signature = inspect.signature(command)
     for name, each in signature.parameters.items():
         if isinstance(each.default, OptionInfo) and each.default.default is None:

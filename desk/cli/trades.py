@@ -51,9 +51,10 @@ def trades(
     if accounts is not None:
         if asked := [name for name, value in of_one.items() if value]:
             raise ConfigError(f"--accounts excludes {', '.join(asked)}: a row names its portfolio file.")
-        how: dict[str, Any] = {"exact": exact, "workers": 1 if workers is None else workers, "cluster": cluster or ""}
-        how |= {"lots": lots, "reports": reports, "as_of": as_of, "stale_ok": stale_ok, "fx": fx}
-        _trades_of_accounts(accounts, out or (), trust_code=trust_code, **how)
+        _trades_of_accounts(
+            accounts, out or (), exact=exact, workers=1 if workers is None else workers, cluster=cluster or "",
+            lots=lots, reports=reports, as_of=as_of, stale_ok=stale_ok, fx=fx, trust_code=trust_code,
+        )  # fmt: skip
         return
     if file is None or exact or workers is not None or cluster or lots:
         raise ConfigError(

@@ -230,7 +230,7 @@ def sequence_picture(report: LiveReport) -> Picture:
     def draw(f: Format) -> Canvas:
         days = day_numbers(dates)
         axis = Axis.over([*data["lower"], *data["upper"], 0.0])
-        panel = one_panel(f, "live_sequence", PANEL_HEIGHT, Axis(days[0] - 1.0, days[-1]), axis, below=AXIS)
+        panel = one_panel(f, PANEL_HEIGHT, Axis(days[0] - 1.0, days[-1]), axis, below=AXIS)
         panel.title("Live less the backtest", "% a year")
         panel.y_grid(panel.y.ticks())
         panel.years(dates)

@@ -30,7 +30,7 @@ from foundation.files import write_whole
 from foundation.paper.wording import percent
 from foundation.printable import has_unseen
 from foundation.table_files import read_bytes, read_text
-from research.forecast.news import SCORE_COLUMNS, NewsScore, score_rows
+from research.forecast.news import SCORE_COLUMNS, Score, score_rows
 
 FEEDS = (".xml", ".rss", ".atom")
 WEST = timezone(timedelta(hours=-12))  # of a moment without a time zone: it was published by then, wherever
@@ -168,7 +168,7 @@ def _clean(text: str, letters: int) -> str:
     return plain.lstrip("=+-@ ")[:letters]
 
 
-def by_lexicon(items: Sequence[NewsItem]) -> list[NewsScore]:
+def by_lexicon(items: Sequence[NewsItem]) -> list[Score]:
     """Scores by the words of the text: the compound score of VADER; its confidence is the share of words with a mood.
 
     Source : Hutto and Gilbert (2014), VADER: A Parsimonious Rule-based Model for Sentiment Analysis, ICWSM.
@@ -179,7 +179,7 @@ def by_lexicon(items: Sequence[NewsItem]) -> list[NewsScore]:
         said = f"{percent(of['pos'], 0)} of the text is positive, {percent(of['neg'], 0)} negative"
         mood = round(1.0 - of["neu"], 4)
         source = (LEXICON, LEXICON_DAY, each.id, each.known_at)
-        scores.append(NewsScore(each.published, each.asset, of["compound"], mood, said, *source))
+        scores.append(Score(each.published, each.asset, of["compound"], mood, said, *source))
     return scores
 
 
@@ -190,7 +190,7 @@ def _analyser() -> Any:
     return SentimentIntensityAnalyzer()
 
 
-async def by_model(model: LanguageModel, items: Sequence[NewsItem], portfolio: Sequence[str] = ()) -> list[NewsScore]:
+async def by_model(model: LanguageModel, items: Sequence[NewsItem], portfolio: Sequence[str] = ()) -> list[Score]:
     """Scores by a language model.
 
     portfolio : sentences on the risk of what is held, which the model is told.
@@ -215,7 +215,7 @@ async def by_model(model: LanguageModel, items: Sequence[NewsItem], portfolio: S
         if number := invented_number(each.explanation, "\n".join([of.asset, of.text, *portfolio])):
             raise ModelError(f"{model.name} explains a score by {number}, which it was not told. Run it again.")
     return [
-        NewsScore(of.published, of.asset, each.score, each.confidence, _clean(each.explanation, EXPLAINED), model.name,
+        Score(of.published, of.asset, each.score, each.confidence, _clean(each.explanation, EXPLAINED), model.name,
               model.cutoff, of.id, of.known_at)
         for each in answers for of in [items[each.id]]
     ]  # fmt: skip
@@ -242,7 +242,7 @@ def score_news(
     return len(new)
 
 
-def _table(rows: Sequence[NewsScore]) -> str:
+def _table(rows: Sequence[Score]) -> str:
     """The text of a file of scores, by moment and asset."""
     table = io.StringIO()
     writer = csv.DictWriter(table, SCORE_COLUMNS, lineterminator="\n")

@@ -33,9 +33,8 @@ from foundation.compiled.forms import rebuilt
 from foundation.private_store import UNREADABLE, folders_of, keep, note_use, unsealed
 from foundation.progress import bar
 
-COMPILE_PATIENCE = (
-    900.0  # seconds, after which a kernel is compiled all the same: the other process may have been suspended
-)
+# seconds, after which a kernel is compiled all the same: the other process may have been suspended
+COMPILE_PATIENCE = 900.0
 LOOK_SECONDS = 0.05  # seconds between two looks
 
 

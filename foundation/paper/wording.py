@@ -101,7 +101,8 @@ class _Told(Formatter):
     """Fields of a text: a number in its own words, with digits, and a sign or as a percentage where that is asked."""
 
     def format_field(self, value: Any, format_spec: str) -> str:
-        if (not isinstance(value, float) and value is not None) or format_spec.endswith("g"):
+        is_plain = isinstance(value, str | bool) or (isinstance(value, int) and not format_spec)
+        if is_plain or format_spec.endswith("g"):
             return str(super().format_field(value, format_spec))
         digits, signed = format_spec.lstrip("+%"), "+" in format_spec
         if "%" in format_spec:
@@ -113,10 +114,11 @@ def told(rows: "pd.DataFrame | Iterable[Mapping[str, Any]]", words: str) -> str:
     """A text for each row of a table, with the row's columns in braces.
 
     rows  : the table, or its rows.
-    words : the text; `{loss}` has two decimals, `{loss:1}` one, `{gap:+}` a sign, and `{cost:%1}` is in per cent.
+    words : the text; `{loss}` has two decimals, `{loss:1}` one, `{gap:+}` a sign, and `{cost:%1}` is in per cent; a
+            whole number, and one with `g`, is written as Python does.
 
-    >>> told([{"name": "a", "gap": -0.5}, {"name": "b", "gap": 0.25}], "{name} {gap:+1} or {gap:%0}")
-    'a −0.5 or −50 %; b +0.2 or 25 %'
+    >>> told([{"name": "a", "gap": -0.5}, {"name": "b", "gap": 2}], "{name} {gap:+1} or {gap:%0}, {gap}")
+    'a −0.5 or −50 %, −0.50; b +2.0 or 200 %, 2'
     """
     records: Any = rows.to_dict("records") if hasattr(rows, "to_dict") else rows
     write = _Told()

@@ -12,7 +12,7 @@ import numpy as np
 from foundation.arrays import Array
 from foundation.dataclasses import dataclass
 
-INFEASIBLE = "infeasible"
+INFEASIBLE = ("PrimalInfeasible", "infeasible")  # statuses of Clarabel and SCS with a proof that there is no point
 SOLVED = ("Solved", "AlmostSolved")  # statuses of Clarabel with a point
 MOST_STEPS = 100_000  # of SCS
 
@@ -36,7 +36,7 @@ class Ended:
     slack  : b - A v.
     value  : value of the objective.
     solver : its name.
-    status : status in the solver's words; "infeasible" where it has proven that there is no point.
+    status : status in the solver's words.
     """
 
     v: Array
@@ -98,8 +98,8 @@ def _clarabel(quadratic: Any, cost: Array, matrix: Any, b: Array, cones: Cones, 
 
 def ended_of(found: Any) -> Ended:
     """The result of `clarabel_of`'s `solve()`."""
-    status = INFEASIBLE if str(found.status) == "PrimalInfeasible" else str(found.status)
-    return Ended(np.array(found.x), np.array(found.z), np.array(found.s), float(found.obj_val), "Clarabel", status)
+    duals, slack = np.array(found.z), np.array(found.s)
+    return Ended(np.array(found.x), duals, slack, float(found.obj_val), "Clarabel", str(found.status))
 
 
 def by_scs(quadratic: Any, cost: Array, matrix: Any, b: Array, cones: Cones) -> Ended:

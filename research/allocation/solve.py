@@ -45,7 +45,7 @@ class NamedConstraint:
 
 
 @dataclass(frozen=True)
-class SolverResult:
+class Solution:
     """The result of a solver; the variables of the programme hold the solution.
 
     solver  : name of the solver.
@@ -60,7 +60,7 @@ class SolverResult:
     failed: str
 
 
-def solve(problem: "cp.Problem", limits: Sequence[NamedConstraint]) -> SolverResult:
+def solve(problem: "cp.Problem", limits: Sequence[NamedConstraint]) -> Solution:
     """Solve a programme by the first solver of `ATTEMPTS` that can.
 
     problem : programme of cvxpy, with the constraints of `limits`; one with parameters may be solved again and again.
@@ -76,14 +76,14 @@ def solve(problem: "cp.Problem", limits: Sequence[NamedConstraint]) -> SolverRes
             raise NotSolvedError(f"{NO_SOLUTION[said]} ({SOLVER_NAMES[solver]}: {said})")
         excess = _excess(limits) if said.startswith("optimal") else np.inf
         if said == "optimal" and excess <= ACCURATE:
-            return SolverResult(SOLVER_NAMES[solver], "optimal", _binding(limits), _others(failed, solver))
+            return Solution(SOLVER_NAMES[solver], "optimal", _binding(limits), _others(failed, solver))
         if excess <= TOLERATED and (best is None or excess < best[0]):
             best = excess, solver, options
         failed.append(f"{SOLVER_NAMES[solver]}: {said}")
     if best is None:
         raise NotSolvedError(f"no solver found weights ({'; '.join(failed)})")
     _tried(problem, best[1], best[2])
-    return SolverResult(SOLVER_NAMES[best[1]], "optimal_inaccurate", _binding(limits), _others(failed, best[1]))
+    return Solution(SOLVER_NAMES[best[1]], "optimal_inaccurate", _binding(limits), _others(failed, best[1]))
 
 
 def _others(failed: list[str], solver: str) -> str:

@@ -28,7 +28,7 @@ from research.allocation.constraints.risk_limits import risk_limit
 from research.allocation.constraints.roots import root_of
 from research.allocation.in_turn import part_answer
 from research.allocation.wrapper import each_of
-from research.forecast.earned import Earned, EarnedView, earned, view_of
+from research.forecast.earned import Earned, View, earned, view_of
 from research.forecast.moments import Forecast
 from research.market import Past
 
@@ -173,7 +173,7 @@ class Tilted(Constrained):
         return base, replace(tilt, weights=weights, tracking_error=risk, binding=binding), notes
 
     def _moved(
-        self, past: Past, base: Array, view: EarnedView, used: float
+        self, past: Past, base: Array, view: View, used: float
     ) -> tuple[Array, tuple[Binding, ...], tuple[str, ...]]:
         """The tilted weights (n,), the limits that bind, and notes."""
         year, lines = self.periods_per_year, np.flatnonzero(past.listed[-1])
@@ -220,7 +220,7 @@ class Tilted(Constrained):
         return with_bounds(self.constraints, lower, upper)
 
 
-def _in_columns(values: Array, view: EarnedView, past: Past) -> Array:
+def _in_columns(values: Array, view: View, past: Past) -> Array:
     """(n,) values (k,) of the assets of a view among all assets; NaN for the others."""
     found = np.full(len(past.assets), np.nan)
     found[view.lines] = values

@@ -87,7 +87,7 @@ class Earned:
 
 
 @dataclass(frozen=True, eq=False)
-class EarnedView:
+class View:
     """The view of a forecast on a day, beyond the mean so far, of k assets.
 
     lines      : (k,) columns of the market.
@@ -109,7 +109,7 @@ class EarnedView:
     notes: tuple[str, ...] = ()
 
 
-def view_of(forecast: Forecast, past: Past) -> EarnedView:
+def view_of(forecast: Forecast, past: Past) -> View:
     """The view of a forecast at the close of `past`, beyond the mean so far.
 
     Of two assets the one difference is that of the mean so far too: there the view is what the forecast says less the
@@ -132,7 +132,7 @@ def view_of(forecast: Forecast, past: Past) -> EarnedView:
     length = float(np.linalg.norm(left))
     says = length > SILENT * max(float(np.linalg.norm(of_said)), float(np.linalg.norm(of_mean)))
     tilt = root.T @ left / length if says else np.zeros(len(lines))
-    return EarnedView(lines, said, baseline, covariance @ tilt * length, tilt, covariance, moments.notes)
+    return View(lines, said, baseline, covariance @ tilt * length, tilt, covariance, moments.notes)
 
 
 def earned(forecast: Forecast, past: Past) -> Earned:

@@ -28,7 +28,7 @@ SCORE_COLUMNS = ("published", "asset", "score", "confidence", "explanation", "mo
 
 
 @dataclass(frozen=True)
-class NewsScore:
+class Score:
     """A score of an item of news for an asset.
 
     published   : moment of publication, in UTC.
@@ -70,7 +70,7 @@ class Scores:
 
     file: str
     sha256: str
-    rows: tuple[NewsScore, ...] = field(compare=False, repr=False)
+    rows: tuple[Score, ...] = field(compare=False, repr=False)
     feeds: tuple[str, ...] = field(default=(), compare=False, repr=False)
 
     def __post_init__(self) -> None:
@@ -85,7 +85,7 @@ class Scores:
         return max((row.cutoff for row in self.rows), default=date.min)
 
     @cached_property
-    def after_cutoff(self) -> tuple[NewsScore, ...]:
+    def after_cutoff(self) -> tuple[Score, ...]:
         """The rows that count."""
         return tuple(row for row in self.rows if row.counts)
 
@@ -173,12 +173,12 @@ def read_scores(path: Path, name: str = "", feeds: tuple[str, ...] = ()) -> Scor
 
 
 @cache
-def _form() -> TypeAdapter[NewsScore]:
+def _form() -> TypeAdapter[Score]:
     """The reader of scores, which takes long to make."""
-    return TypeAdapter(NewsScore)
+    return TypeAdapter(Score)
 
 
-def score_rows(path: Path) -> list[NewsScore]:
+def score_rows(path: Path) -> list[Score]:
     """The rows of a file of scores, which may be none. Raises as `read_scores`."""
     (_, head), *rows = read_text(path).rows()
     if sorted(head) not in (sorted(SCORE_COLUMNS), sorted(SCORE_COLUMNS[:-1])):

@@ -12,7 +12,7 @@ from research.learning.worlds.rollouts import ActionFunction, action_function, e
 from research.learning.worlds.training_days import TrainingDays
 from research.rules.networks.features import FeatureScaling
 from research.rules.networks.names import SHARED_FEATURES
-from research.rules.networks.policy_network import PolicyNetwork
+from research.rules.networks.policy_network import Network
 
 if TYPE_CHECKING:
     from research.learning.learners.learning_curve import SeedResult
@@ -76,7 +76,7 @@ def versions() -> dict[str, str]:
     return installed_versions(LEARNING_LIBRARIES)
 
 
-def features_of(days: TrainingDays, net: PolicyNetwork, standard: FeatureScaling) -> dict[str, Any]:
+def features_of(days: TrainingDays, net: Network, standard: FeatureScaling) -> dict[str, Any]:
     """Each feature's scaling, its distribution in simulated paths, and its importance, as plain JSON values.
 
     days     : the training days.

@@ -39,7 +39,7 @@ class Observed(NamedTuple):
         return float(np.abs(below - self.shares).max())
 
 
-class FeatureDrift(NamedTuple):
+class Drift(NamedTuple):
     """The distance of one feature from its training, 0 to 1, and the limit beyond which it has drifted."""
 
     feature: str
@@ -94,7 +94,7 @@ def lengths(decisions: int) -> list[int]:
     return [decisions // 2**k for k in range(decisions.bit_length()) if k == 0 or decisions // 2**k >= FEWEST_DECISIONS]
 
 
-def observation_drift(card: Mapping[str, Any], features: Array) -> list[FeatureDrift]:
+def observation_drift(card: Mapping[str, Any], features: Array) -> list[Drift]:
     """The drift of each feature of a policy since its training.
 
     card     : the policy's model card.
@@ -108,7 +108,7 @@ def observation_drift(card: Mapping[str, Any], features: Array) -> list[FeatureD
         return []
     place = next(k for k, length in enumerate(lengths) if length <= len(features))
     return [
-        FeatureDrift(
+        Drift(
             feature["name"],
             Observed(np.array(feature["values"]), np.array(feature["shares"]), ()).distance(features[:, j]),
             max(feature["farthest"][place], NEGLIGIBLE),

@@ -25,7 +25,7 @@ from research.rules.networks.actions import LEARNED_WORDS, action_size
 from research.rules.networks.arrays import POLICY_NETWORK, NetworkBoxes
 from research.rules.networks.features import LOOKBACK, FeatureScaling, Scales, observe, standardise, strategic_returns
 from research.rules.networks.names import ACTIONS, SHARED_FEATURES, Action
-from research.rules.networks.policy_network import PolicyNetwork, forward, network
+from research.rules.networks.policy_network import Network, forward, network
 from research.rules.no_trade_bands import NoTradeBands, restricted
 from research.rules.protocol import CompiledRule, FittedRule, Schedule
 from research.rules.risk_rules import without_bands
@@ -55,7 +55,7 @@ class LearnedPolicy(MadeAnew, FittedRule, CompiledRule):
     seen: pd.Timestamp
     scales: Scales
     standard: FeatureScaling
-    net: PolicyNetwork
+    net: Network
     card: Mapping[str, Any]
     action: Action = "bands"
     family: ClassVar[str] = "learned"  # type: ignore[misc]
@@ -235,7 +235,7 @@ def _policy(card: dict[str, Any], arrays: Mapping[str, np.ndarray]) -> LearnedPo
         if array.dtype not in (np.float32, np.float64):
             raise ValueError(f"{name} holds numbers of type {array.dtype}, expected float32 or float64")
     assets, every = tuple(card["assets"]), card["schedule"]
-    *layers, bounded = (arrays[name] for name in PolicyNetwork._fields)
+    *layers, bounded = (arrays[name] for name in Network._fields)
     net = network(layers, bool(bounded[0]))
     n, seen = len(assets), len(SHARED_FEATURES) + len(assets)
     m = action_size(card["action"], n)
@@ -244,7 +244,7 @@ def _policy(card: dict[str, Any], arrays: Mapping[str, np.ndarray]) -> LearnedPo
     standard = FeatureScaling(frozen(arrays["mean"]), frozen(arrays["deviation"]))
     units = net.weight_1.shape
     kinds, own = len(measured.target), ((seen, units[0]), units[:1], units, units[1:], (units[1], m), (m,), (1,))
-    shapes = dict(zip(PolicyNetwork._fields, own, strict=True)) | {"mean": (seen,), "deviation": (seen,)}
+    shapes = dict(zip(Network._fields, own, strict=True)) | {"mean": (seen,), "deviation": (seen,)}
     shapes |= {"target": (kinds, n), "half_width": (kinds, n), "covariance": (kinds, n, n)}
     for name, shape in shapes.items():
         if arrays[name].shape != shape or not np.isfinite(arrays[name]).all():

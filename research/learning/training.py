@@ -31,7 +31,7 @@ from research.market import Market
 from research.rules.networks.actions import action_size
 from research.rules.networks.features import FeatureScaling
 from research.rules.networks.names import SHARED_FEATURES
-from research.rules.networks.policy_network import PolicyNetwork, network
+from research.rules.networks.policy_network import Network, network
 
 SCALAR = "J on validation paths, bp a year"  # as TensorBoard calls it
 Folder = str | Path
@@ -268,7 +268,7 @@ def untrained(
 
 
 def _policy(
-    spec: Learned, days: TrainingDays, standard: FeatureScaling, net: PolicyNetwork, card: Mapping[str, Any]
+    spec: Learned, days: TrainingDays, standard: FeatureScaling, net: Network, card: Mapping[str, Any]
 ) -> LearnedPolicy:
     return LearnedPolicy(
         allocation=spec.allocation,
@@ -345,7 +345,7 @@ def _finished(folder: Folder, spec: Learned, days: TrainingDays, keep: bool) -> 
         if loaded is not None:
             Checkpoint(folder, seed, _depends_on(spec, days)).delete()  # a kill just after `done.save` leaves it
             arrays, record = loaded
-            net = PolicyNetwork(*(frozen(arrays[name]) for name in PolicyNetwork._fields))
+            net = Network(*(frozen(arrays[name]) for name in Network._fields))
             curve = [tuple(point) for point in record["curve"]]
             found[seed] = SeedResult(net, record["steps"], record["losses"], curve, record["features"])
     return found

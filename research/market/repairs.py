@@ -19,9 +19,8 @@ from research.market.notes import Note, counted
 from research.market.rows import ROW_COLUMNS, checked_rows, sessions_of
 
 How = Literal["forward_fill", "second_source", "drop"]
-SOURCES_AGREE = (
-    0.05  # by which closes of two sources of one session differ at most, relative: adjusted closes are further off
-)
+# by which closes of two sources of one session differ at most, relative: adjusted closes are further off
+SOURCES_AGREE = 0.05
 KEYS = ("asset", "days", "how", "most")
 
 

@@ -10,7 +10,6 @@ import numpy as np
 import pandas as pd
 
 from foundation.arguments import day as given_day
-from foundation.errors import DataError
 from foundation.files import from_workbench
 from foundation.paper.wording import grouped
 from research.accounting.costs import BASIS_POINT
@@ -18,7 +17,7 @@ from research.market import Market
 from research.market.calendars import has_rows_a_year, rows_a_year
 from research.market.frequency import sample_rows
 from research.portfolio.file.document import Document, read_document
-from research.portfolio.file.faults import Faults, Mistake, Mistakes, Parts
+from research.portfolio.file.faults import Faults, Parts
 from research.portfolio.file.lengths import in_rows
 from research.portfolio.file.policy_keys import MAY_CHANGE, usual_reference
 from research.portfolio.file.portfolio_settings import settings_of_portfolio
@@ -85,13 +84,7 @@ def load_portfolio(
         keys = read(document.knowing(faults), (), PortfolioKeys)
     find_mistakes(document, faults)
     faults.any = bool(faults.found)  # what could not be judged without prices now is
-    with faults:
-        try:
-            parts = _read_parts(document.knowing(faults), document.without(faults), as_of)
-        except DataError as error:
-            if not faults.found:
-                raise
-            raise Mistakes(Mistake(str(error))) from error
+    parts = _read_parts(document.knowing(faults), document.without(faults), as_of, faults)
     faults.end()
     portfolio = _portfolio(document, keys, parts)
     settings = settings_of_portfolio(document, portfolio, parts.lines)
@@ -115,14 +108,16 @@ def assumed_day_cost(portfolio: Portfolio) -> float:
     return min(ASSUMED_DAY, margin) if portfolio.basis in ASSUMED_IN else 0.0
 
 
-def _read_parts(told: Document, document: Document, as_of: str | pd.Timestamp | None) -> Parts:
+def _read_parts(told: Document, document: Document, as_of: str | pd.Timestamp | None, faults: Faults) -> Parts:
     """The parts of a portfolio by name, each read from its keys and from the parts before it.
 
     told     : the whole file, for the names in it.
     document : the file without the values that are wrong: nothing is judged by one of these.
+    faults   : mistakes that are found already; takes the others.
     """
     of, stated = Parts(), partial(read_key, document, PortfolioKeys)
     of.read(
+        faults,
         names=lambda: tuple(told.mapping("policies")),
         known=lambda: read_market(document),
         quoted=lambda: _until(of.known, as_of),

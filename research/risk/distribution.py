@@ -20,9 +20,8 @@ from research.risk.measures import cvar, nav_path, var
 from research.risk.series import check_level, check_rising, excess_returns, one_series
 
 TAIL_LEVELS = (0.95, 0.99)
-FARTHEST_QUANTILE = (
-    -3.72
-)  # standard normal quantile of one in 10,000: from there on a Cornish–Fisher quantile has to rise
+# standard normal quantile of one in 10,000: from there on a Cornish–Fisher quantile has to rise
+FARTHEST_QUANTILE = -3.72
 
 
 def skewness(returns: ArrayLike) -> float:

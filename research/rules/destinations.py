@@ -14,7 +14,7 @@ from foundation.tolerances import TRIGGER, WEIGHT, WEIGHT_SUM
 from research.accounting.box import Lines, into_box, place, rest_of
 from research.rules.bands import past_trigger
 from research.rules.group_box import into_groups
-from research.rules.optimum.best_orders import JudgingProgramme, best_orders, curve_with_tickets
+from research.rules.optimum.best_orders import Programme, best_orders, curve_with_tickets
 from research.rules.optimum.best_point import best_point, scratch_of
 from research.rules.optimum.region import destination
 from research.rules.optimum.region import wants as region_wants
@@ -211,7 +211,7 @@ def _to_best_point(at: RuleInput, rule: RuleRow, cost: Array) -> bool:
     if len(options.alone) > 0:  # money that is not worth a ticket waits, and what is owed is paid back with a trade
         cash = rest_of(weights)
         curve_with_tickets(options.alone[k], workspace.fees, options.covariance[k], workspace.curvature)
-        given = JudgingProgramme(
+        given = Programme(
             weights, bands.target[k], workspace.curvature, cost, workspace.fees, lower, upper, min(low, cash),
             max(high, cash),
         )  # fmt: skip

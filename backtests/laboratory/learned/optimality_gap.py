@@ -18,7 +18,7 @@ from research.allocation import FixedWeights
 from research.learning import Learned, LearnedPolicy
 from research.learning.settings import SESSIONS_A_DECISION
 from research.learning.worlds.rollouts import ActionFunction, action_function, closed_form, with_band_actions
-from research.learning.worlds.training_days import TrainingDays, TrainingHistory, training_days
+from research.learning.worlds.training_days import History, TrainingDays, training_days
 from research.learning.worlds.worlds import Worlds
 from research.risk import GBM
 from research.rules import OptimalRegion
@@ -120,7 +120,7 @@ def losses(laboratory: Laboratory, days: TrainingDays, answer: ActionFunction) -
     drawn = np.empty((laboratory.paths, LOOKBACK + laboratory.days), dtype=np.int64)
     drawn[:, :LOOKBACK] = np.arange(LOOKBACK)
     drawn[:, LOOKBACK:] = LOOKBACK + np.arange(returns.shape[0] * returns.shape[1]).reshape(returns.shape[:2])
-    history = frozen_record(TrainingHistory(rows, np.zeros(len(rows)), np.ones(rows.shape, dtype=bool)))
+    history = frozen_record(History(rows, np.zeros(len(rows)), np.ones(rows.shape, dtype=bool)))
     theirs = replace(days.without_variation, history=history)
     decisions = laboratory.days // days.sessions
     last = np.full(laboratory.paths, len(days.share) - 1)

@@ -13,7 +13,7 @@ from foundation.arrays import Array, Rows
 from foundation.paper.wording import counted, listed, number
 from research.accounting import View
 from research.learning import LearnedPolicy
-from research.learning.drift import FeatureDrift, observation_drift
+from research.learning.drift import Drift, observation_drift
 from research.learning.universal.rule import Universal, met_properties, trained
 from research.market import Market
 from research.market.calendars import last_of
@@ -54,7 +54,7 @@ def _views(played: Backtest, rows: Rows) -> Iterator[View]:
         )
 
 
-def drift_in(played: Backtest, days: slice = ALL_DAYS) -> list[FeatureDrift]:
+def drift_in(played: Backtest, days: slice = ALL_DAYS) -> list[Drift]:
     """The drift of each feature of a learned policy since its training; empty where its card has no limits.
 
     days : days of the test on which it is measured.
@@ -63,7 +63,7 @@ def drift_in(played: Backtest, days: slice = ALL_DAYS) -> list[FeatureDrift]:
     return _drift(policy, played, days) if isinstance(policy, LearnedPolicy) else []
 
 
-def _drift(policy: LearnedPolicy, played: Backtest, days: slice) -> list[FeatureDrift]:
+def _drift(policy: LearnedPolicy, played: Backtest, days: slice) -> list[Drift]:
     if "observed" not in policy.card:
         return []
     seen = observations(policy, played, days)
@@ -170,7 +170,7 @@ def _other_past(first: pd.Timestamp, last: pd.Timestamp, fingerprint: str, marke
     )
 
 
-def drift_words(name: str, drifts: list[FeatureDrift]) -> str:
+def drift_words(name: str, drifts: list[Drift]) -> str:
     """A warning that names the features that drifted most; "" where none did."""
     past = sorted((d for d in drifts if d.drifted), key=lambda d: d.limit - d.distance)
     if not past:

@@ -32,7 +32,7 @@ from foundation.paper.picture import Picture
 from foundation.paper.wording import MINUS, counted, listed, number, percent
 from research.learning import LearnedPolicy
 from research.learning.checksummed import CARD
-from research.learning.drift import FeatureDrift
+from research.learning.drift import Drift
 from research.learning.policy_folder import read_card
 from research.learning.universal.rule import UNIVERSAL_FORMAT
 
@@ -238,7 +238,7 @@ def _seen(card: Mapping[str, Any], results: Mapping[str, Any]) -> Block | None:
     """The features that the policy saw in training, and the distance of the test from them; None if not recorded."""
     if "lengths" not in card.get("observed", {}):
         return None
-    drifts = {d["feature"]: FeatureDrift(**d) for d in results.get("drift", ())}
+    drifts = {d["feature"]: Drift(**d) for d in results.get("drift", ())}
 
     def quantile(part: float) -> Callable[[Mapping[str, Any]], str]:
         return lambda f: f"{f['values'][int(np.searchsorted(f['shares'], part))]:.3g}".replace("-", MINUS)
@@ -250,7 +250,7 @@ def _seen(card: Mapping[str, Any], results: Mapping[str, Any]) -> Block | None:
         Shown("farthest", "largest on training paths", form=lambda farthest: number(farthest[0])),
     ]
 
-    def met(form: Callable[[FeatureDrift], str]) -> Callable[[str], str]:
+    def met(form: Callable[[Drift], str]) -> Callable[[str], str]:
         return lambda name: form(drifts[name]) if name in drifts else ""
 
     if drifts:

@@ -107,7 +107,7 @@ def frontier_picture(study: Study) -> Picture:
             Axis(low * float(data[c].min()), high * float(data[c].max()), "log")
             for c, low, high in (("paid", 0.8, 1.2), ("strays", 0.85, 1.15))
         )
-        panel = one_panel(f, "frontier", HEIGHT, across, up, below=AXIS)
+        panel = one_panel(f, HEIGHT, across, up, below=AXIS)
         panel.title("Tracking error", "% a year (log scale)")
         panel.x_grid(across.ticks())
         panel.y_grid(up.ticks())

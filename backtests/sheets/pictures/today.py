@@ -9,6 +9,7 @@ from backtests.inference.estimates import Estimate
 from backtests.studies.forecasts.skill import COVERAGE
 from backtests.studies.forecasts.walk_forward import ForecastPath
 from backtests.today.targets_today import TargetsToday
+from foundation.dataclasses import replace
 from foundation.paper.charts.curves import Curve, curves
 from foundation.paper.charts.interval_rows import Row, axis_of_rows, heights, interval_rows, row_names
 from foundation.paper.charts.panel import Axis, Panel, Side, day_numbers, one_panel, plotted
@@ -123,7 +124,7 @@ def history_picture(path: ForecastPath, line: str, name: str) -> Picture:
 
     def draw(f: Format) -> Canvas:
         days, x, y = day_numbers(dates), Axis.over_days(dates), Axis.over(data)
-        panel = one_panel(f, f"history-{i}", HEIGHT, x, y, right=8.0, below=AXIS)
+        panel = one_panel(replace(f, name=f"history-{i}"), HEIGHT, x, y, right=8.0, below=AXIS)
         panel.title("Return over the horizon", "%")
         panel.y_grid(panel.y.ticks())
         panel.x_title("day of the forecast")

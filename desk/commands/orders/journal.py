@@ -96,7 +96,7 @@ def judge_ticket(path: Path, refusal: str = "", user: str | None = None) -> str:
 
     refusal : why it is refused; "" approves it.
     user    : None takes the user of the system.
-    Raises  : as `read_document` and `judge` do.
+    Raises  : as `read_ticket_file` and `judge` do.
     """
     from desk.tickets.formats.ticket_json import read_ticket_file
 

@@ -17,7 +17,7 @@ from desk.service.orders import MOST_ASSETS, TicketHead, tickets_of
 from desk.service.pages.page import PageRoute, shown
 from desk.service.portfolios import panels
 from desk.service.portfolios.figures import figures_of
-from desk.service.portfolios.stored import found_content, found_portfolio, seen_by
+from desk.service.portfolios.stored import content_of, found_content, found_portfolio, seen, seen_by
 from desk.service.portfolios.validation import SHIPPED_FILES
 from desk.service.routes.orders import why
 from desk.service.routes.orders import worksheet as recomputed
@@ -93,8 +93,10 @@ def journal_page(request: Request, portfolio: Id, service: InService, caller: Re
 def edit(request: Request, portfolio: Id, service: InService, caller: Reader) -> Response:
     """Show the file of a portfolio in a form, for who may change it."""
     record = record_of(service, caller, portfolio)
-    text = found_content(service, caller, portfolio).text
-    is_own = found_portfolio(service, caller, portfolio).owner == caller.user
+    with service.sessions() as session:
+        stored = seen(session, caller, portfolio)
+        text = content_of(service, session, stored)[1].text
+    is_own = stored.owner == caller.user
     return shown(request, "portfolio_edit.html.j2", caller, portfolio=record, text=text, is_own=is_own)
 
 

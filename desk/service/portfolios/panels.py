@@ -70,7 +70,7 @@ def risk_panel(portfolio: Portfolio, reports: Path) -> str:
 
 
 def performance_panel(portfolio: Portfolio, reports: Path) -> dict[str, Any]:
-    """The backtest of the active policy as `figures.performance` gives it.
+    """The backtest of the active policy as `figures.performance_figures` gives it.
 
     sheet : a block of HTML: its figures with intervals, and its growth.
     """

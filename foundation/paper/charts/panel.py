@@ -375,7 +375,6 @@ def evenly(f: Format, count: int, left: float, gap: float, right: float) -> list
 
 def one_panel(
     f: Format,
-    name: str,
     height: float,
     x: Axis,
     y: Axis = EMPTY_AXIS,
@@ -386,14 +385,13 @@ def one_panel(
     """A picture of one panel without anything around it.
 
     f      : the page's format.
-    name   : name of the picture.
     height : height of the panel, px.
     x      : horizontal axis.
     y      : vertical axis.
     right  : room at its right, px; by default that for the labels of curves.
     below  : room below it, px.
     """
-    canvas = replace(f, name=name).canvas(TITLE + height + below)
+    canvas = f.canvas(TITLE + height + below)
     return Panel(canvas, f.left, TITLE, f.width - f.left - (f.right if right is None else right), height, x, y)
 
 

@@ -272,7 +272,7 @@ class ConeProgramme:
         best: tuple[float, Ended] | None = None
         for solver in CONE_SOLVERS:
             ended = self._tried(solver, b)
-            if ended.status == INFEASIBLE:
+            if ended.status in INFEASIBLE:
                 return None
             missed = self._missed(ended, b)
             if missed <= ACCURATE:

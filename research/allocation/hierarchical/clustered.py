@@ -28,7 +28,7 @@ from foundation.dataclasses import dataclass
 from foundation.solvers.cone_programme import SOLVED, by_clarabel
 from research.allocation.answer import NotSolvedError
 from research.allocation.hierarchical.clusters import Clusters, check_clusters, clusters_of
-from research.allocation.hierarchical.model import HierarchicalEstimate, HierarchicalModel, check_inverse
+from research.allocation.hierarchical.model import Estimate, Model, check_inverse
 from research.allocation.hierarchical.risks import parities
 from research.allocation.hierarchical.settings import HIERARCHICAL_RISKS, Linkage, Risk
 
@@ -37,7 +37,7 @@ CLUSTER_OBJECTIVES: tuple[Objective, ...] = ("minimum_variance", "inverse_varian
 
 
 @dataclass(frozen=True, repr=False)
-class NCO(HierarchicalModel):
+class NCO(Model):
     """Nested clustered optimisation, long only.
 
     inner    : portfolio of each cluster: "minimum_variance", "inverse_variance" or "equal".
@@ -62,7 +62,7 @@ class NCO(HierarchicalModel):
         one_of("outer of NCO is", self.outer, CLUSTER_OBJECTIVES)
         check_clusters("NCO", self.clusters)
 
-    def weights(self, estimate: HierarchicalEstimate) -> Array:
+    def weights(self, estimate: Estimate) -> Array:
         """(k,) weights of an estimate, not negative, with sum one, before constraints."""
         if "minimum_variance" in (self.inner, self.outer):
             check_inverse("NCO", estimate)
@@ -120,7 +120,7 @@ def _solved(cov: Array) -> Array:
 
 
 @dataclass(frozen=True, repr=False)
-class HERC(HierarchicalModel):
+class HERC(Model):
     """Hierarchical equal risk contribution.
 
     risk     : measure that clusters and assets divide weight by, one of `HIERARCHICAL_RISKS`.
@@ -141,7 +141,7 @@ class HERC(HierarchicalModel):
         one_of("risk of HERC is", self.risk, HIERARCHICAL_RISKS)
         check_clusters("HERC", self.clusters)
 
-    def weights(self, estimate: HierarchicalEstimate) -> Array:
+    def weights(self, estimate: Estimate) -> Array:
         """(k,) positive weights of an estimate, with sum one, before constraints."""
         tree = estimate.tree
         k, nodes = len(tree.columns), clusters_of(tree, self.clusters)

@@ -35,7 +35,7 @@ from foundation.arrays import Array, Rows
 from foundation.dataclasses import dataclass
 from foundation.errors import DataError
 from foundation.tolerances import COVARIANCE
-from research.allocation.hierarchical.model import HierarchicalEstimate, HierarchicalModel, check_inverse
+from research.allocation.hierarchical.model import Estimate, Model, check_inverse
 from research.allocation.hierarchical.risks import parities
 from research.allocation.hierarchical.settings import HIERARCHICAL_RISKS, Distance, Linkage, Order, Risk, check_tree
 from research.allocation.hierarchical.tree import tree_of
@@ -44,7 +44,7 @@ OF_COVARIANCE = ("correlation", "columns", "absolute_correlation")  # distances 
 
 
 @dataclass(frozen=True, repr=False)
-class HRP(HierarchicalModel):
+class HRP(Model):
     """Hierarchical risk parity: weights by recursive bisection of assets in quasi-diagonal order.
 
     risk   : measure by which halves take weight, one of `HIERARCHICAL_RISKS`.
@@ -60,7 +60,7 @@ class HRP(HierarchicalModel):
         super().__post_init__()
         one_of("risk of HRP is", self.risk, HIERARCHICAL_RISKS)
 
-    def weights(self, estimate: HierarchicalEstimate) -> Array:
+    def weights(self, estimate: Estimate) -> Array:
         """(k,) positive weights of an estimate, with sum one, before constraints."""
         order = estimate.tree.order
         if self.risk == "variance":
@@ -129,7 +129,7 @@ GAMMA_TOLERANCE = 1e-3  # of the gamma at which the variance is least
 
 
 @dataclass(frozen=True, repr=False)
-class Schur(HierarchicalModel):
+class Schur(Model):
     """Schur complementary allocation.
 
     gamma  : fraction of the covariance between halves that counts, 0 (HRP) to 1; less is taken where more would add
@@ -150,7 +150,7 @@ class Schur(HierarchicalModel):
         if not is_number(self.gamma) or not 0.0 <= self.gamma <= 1.0:
             refuse("gamma of Schur is", self.gamma, "give a share from 0 to 1, such as 0.5.")
 
-    def weights(self, estimate: HierarchicalEstimate) -> Array:
+    def weights(self, estimate: Estimate) -> Array:
         """(k,) positive weights of an estimate, with sum one, before constraints."""
         if self.gamma > 0.0:
             check_inverse("Schur", estimate)

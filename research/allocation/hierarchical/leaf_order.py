@@ -12,9 +12,8 @@ import numpy as np
 from foundation.arrays import Array, Floats, Mask, Rows
 from foundation.compiled import compiled, linked
 
-LENGTH_RATIO = (
-    1.0 + 2.0**-20
-)  # lengths whose ratio is larger keep their order when they are rounded to single precision
+# lengths whose ratio is larger keep their order when they are rounded to single precision
+LENGTH_RATIO = 1.0 + 2.0**-20
 
 
 @linked

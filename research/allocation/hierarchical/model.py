@@ -59,7 +59,7 @@ NONE = Constraints()
 
 
 @dataclass(frozen=True, eq=False)
-class HierarchicalEstimate:
+class Estimate:
     """Returns, covariance and tree of the k assets with a complete window.
 
     past    : all that is known.
@@ -83,7 +83,7 @@ class HierarchicalEstimate:
         return tuple(self.past.assets[line] for line in self.lines)
 
 
-def estimated(settings: Hierarchical, past: Past) -> HierarchicalEstimate:
+def estimated(settings: Hierarchical, past: Past) -> Estimate:
     """The estimate of an allocation with these settings on the last day of the past."""
     returns, lines = complete_returns(past, settings.window)
     cov = covariance(settings.covariance, returns, settings.half_life)
@@ -92,11 +92,11 @@ def estimated(settings: Hierarchical, past: Past) -> HierarchicalEstimate:
     columns = np.argsort(_ranks(past.assets)[lines]) if optimal else np.arange(len(lines))
     if settings.recluster is None and settings.memory == 0.0:
         tree = tree_of(returns, cov, columns, settings.distance, settings.linkage, optimal)
-        return HierarchicalEstimate(past, lines, returns, cov, tree, past.t)
-    return HierarchicalEstimate(past, lines, returns, cov, *remembered_tree(settings, past, lines, columns))
+        return Estimate(past, lines, returns, cov, tree, past.t)
+    return Estimate(past, lines, returns, cov, *remembered_tree(settings, past, lines, columns))
 
 
-def check_inverse(owner: str, estimate: HierarchicalEstimate) -> None:
+def check_inverse(owner: str, estimate: Estimate) -> None:
     """Raise DataError for a covariance without an inverse, naming the assets and how to mend it."""
     from research.risk.simulation.covariances import least_eigenvalue
 
@@ -237,11 +237,11 @@ class Hierarchy:
 
 
 @dataclass(frozen=True, repr=False)
-class HierarchicalModel(Hierarchical):
+class Model(Hierarchical):
     """A hierarchical allocation: (k,) weights before they were brought within the constraints."""
 
     @abstractmethod
-    def weights(self, estimate: HierarchicalEstimate) -> Array:
+    def weights(self, estimate: Estimate) -> Array:
         """(k,) weights of an estimate before constraints: not negative, with sum one."""
 
     def answer(self, past: Past, previous: Array | None = None) -> Answer:
@@ -252,7 +252,7 @@ class HierarchicalModel(Hierarchical):
         estimate = estimated(self, past)
         return self._within(self.weights(estimate), estimate, previous)
 
-    def _within(self, weights: Array, estimate: HierarchicalEstimate, previous: Array | None) -> Answer:
+    def _within(self, weights: Array, estimate: Estimate, previous: Array | None) -> Answer:
         """The answer with the nearest weights that keep the constraints, of weights (k,) of the tree."""
         past, lines, asked = estimate.past, estimate.lines, self.asked
         if asked == NONE:

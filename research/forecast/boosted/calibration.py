@@ -20,7 +20,7 @@ FEWEST_BLOCKS = 4  # blocks of days by which forecasts are judged
 
 
 @dataclass(frozen=True)
-class MeasuredSkill:
+class Skill:
     """Skill of forecasts, on days that they were not trained on.
 
     rank_ic : mean over days of the rank correlation of forecasts and outcomes, or that over days where each has one
@@ -38,7 +38,7 @@ class MeasuredSkill:
     trust: float
 
 
-def measured_skill(rows: Rows, tilt: Array, excess: Array, horizon: int) -> MeasuredSkill:
+def measured_skill(rows: Rows, tilt: Array, excess: Array, horizon: int) -> Skill:
     """The skill of forecasts, each made from the outcomes of other days, and the trust in them.
 
     The products of forecast and outcome are added up in blocks of days; a block leaves out its last days, whose
@@ -67,7 +67,7 @@ def measured_skill(rows: Rows, tilt: Array, excess: Array, horizon: int) -> Meas
     slope = float(tilt @ excess) / square if square > 0.0 else 0.0
     critical = float(stdtrit(blocks - 1, TRUST_LEVEL))
     trust = min(max(slope, 0.0), 1.0) * (1.0 - (critical / t) ** 2) if t > critical else 0.0
-    return MeasuredSkill(_rank_ic(rows, tilt, excess), slope, t, blocks, trust)
+    return Skill(_rank_ic(rows, tilt, excess), slope, t, blocks, trust)
 
 
 def less_day_means(rows: Rows, values: Array) -> Array:

@@ -9,7 +9,7 @@ import numpy as np
 from foundation.arrays import Array, Mask, Rows
 from foundation.dataclasses import dataclass, field, replace
 from research.forecast.boosted import libraries
-from research.forecast.boosted.calibration import MeasuredSkill, less_day_means, measured_skill
+from research.forecast.boosted.calibration import Skill, less_day_means, measured_skill
 from research.forecast.boosted.features import Samples, day_means
 from research.forecast.boosted.libraries import Folds, Growth, Library
 
@@ -31,7 +31,7 @@ class Head:
     """
 
     features: tuple[str, ...]
-    skill: MeasuredSkill
+    skill: Skill
     text: str = field(repr=False)
     weight: float = 1.0
     centre: tuple[float, ...] = field(default=(), repr=False)
@@ -53,7 +53,7 @@ class Head:
 
 
 @dataclass(frozen=True, eq=False)
-class OutcomePart:
+class Part:
     """The samples of one part of the outcomes.
 
     names    : f names of features.
@@ -73,16 +73,16 @@ class OutcomePart:
         return np.array([name.startswith(RANK) for name in self.names])
 
 
-def differences_of(known: Samples) -> OutcomePart:
+def differences_of(known: Samples) -> Part:
     """The excess of each asset, from all features."""
-    return _used(OutcomePart(known.names, known.rows, known.features, known.excess))
+    return _used(Part(known.names, known.rows, known.features, known.excess))
 
 
-def level_of(known: Samples) -> OutcomePart:
+def level_of(known: Samples) -> Part:
     """The mean outcome of each day, less that of all days, from the mean of each feature over assets."""
     names, numbers = level_features(known.names, known.rows, known.features)
     means = day_means(known.rows, known.outcomes[:, None])[:, 0]
-    return _used(OutcomePart(names, np.unique(known.rows), numbers, means - means.mean()))
+    return _used(Part(names, np.unique(known.rows), numbers, means - means.mean()))
 
 
 def level_features(names: tuple[str, ...], rows: Rows, numbers: Array) -> tuple[tuple[str, ...], Array]:
@@ -94,14 +94,14 @@ def level_features(names: tuple[str, ...], rows: Rows, numbers: Array) -> tuple[
     return tuple(MEAN + names[k] for k in own), day_means(rows, numbers[:, own])
 
 
-def _used(part: OutcomePart) -> OutcomePart:
+def _used(part: Part) -> Part:
     """The features that are known of a sample."""
     used = np.flatnonzero(np.isfinite(part.numbers).any(axis=0))
     names = tuple(part.names[k] for k in used)
     return replace(part, names=names, numbers=part.numbers[:, used])
 
 
-def fitted_head(part: OutcomePart, library: Library, growth: Growth, folds: Folds, horizon: int, stacked: bool) -> Head:
+def fitted_head(part: Part, library: Library, growth: Growth, folds: Folds, horizon: int, stacked: bool) -> Head:
     """A head: the number of trees and its skill from the folds, and its trees from all samples.
 
     With stacking, trees and a ridge regression have the weights, none below 0, with the least squared error of their
@@ -124,7 +124,7 @@ def fitted_head(part: OutcomePart, library: Library, growth: Growth, folds: Fold
     return Head(part.names, skill, text, float(weights[0]), tuple(centre.tolist()), own)
 
 
-def _tilt(part: OutcomePart, forecast: Array) -> Array:
+def _tilt(part: Part, forecast: Array) -> Array:
     return np.round(less_day_means(part.rows, forecast), FORECAST_DECIMALS)
 
 
@@ -135,7 +135,7 @@ def _weights(forecasts: Array, outcomes: Array) -> Array:
     return np.asarray(nnls(forecasts, outcomes)[0], dtype=float)
 
 
-def _ridge_of_folds(part: OutcomePart, folds: Folds) -> Array:
+def _ridge_of_folds(part: Part, folds: Folds) -> Array:
     """(N,) forecasts of each fold by a regression on the samples beside it, less their mean forecast of those."""
     found = np.empty(len(part.outcomes))
     for train, out in folds:

@@ -21,9 +21,9 @@ from foundation.errors import ConfigError, DataError
 from foundation.files import write_whole
 from foundation.paper.wording import percent
 from research.forecast.boosted import libraries
-from research.forecast.boosted.calibration import MeasuredSkill, fewest_days, folds
+from research.forecast.boosted.calibration import Skill, fewest_days, folds
 from research.forecast.boosted.features import YEAR, Samples, deviations, features, samples
-from research.forecast.boosted.heads import Head, OutcomePart, differences_of, fitted_head, level_features, level_of
+from research.forecast.boosted.heads import Head, Part, differences_of, fitted_head, level_features, level_of
 from research.forecast.boosted.libraries import BOOSTING_LIBRARIES, Growth, Library
 from research.forecast.covariances import covariance
 from research.forecast.estimated import means_so_far
@@ -128,7 +128,7 @@ class Boosted:
         level = self._head(level_of(known), stacked=False) if self.level else None
         return FittedBoosted(self, past.date, differences, level, known.fingerprint)
 
-    def _head(self, part: OutcomePart, stacked: bool) -> Head:
+    def _head(self, part: Part, stacked: bool) -> Head:
         """The head of a part of the outcomes."""
         parts, growth = folds(part.rows, self.horizon, self.embargo), self.growth(part.names)
         return fitted_head(part, self.library, growth, parts, self.horizon, stacked)
@@ -179,7 +179,7 @@ class FittedBoosted:
         return self.differences.features
 
     @property
-    def skill(self) -> MeasuredSkill:
+    def skill(self) -> Skill:
         """The skill of the forecasts of differences, of each fold."""
         return self.differences.skill
 
@@ -393,7 +393,7 @@ def load_boosted(path: str | Path, past: Past) -> FittedBoosted:
 def _head(record: dict[str, Any]) -> Head:
     """A head from its record."""
     tuples = {name: tuple(value) for name, value in record.items() if isinstance(value, list)}
-    return Head(**record | tuples | {"skill": MeasuredSkill(**record["skill"])})
+    return Head(**record | tuples | {"skill": Skill(**record["skill"])})
 
 
 def _read(path: Path) -> dict[str, Any]:

@@ -26,7 +26,7 @@ from research.forecast.covariances import covariance
 from research.forecast.model import refuse_earlier
 from research.forecast.moments import Moments
 from research.forecast.neural import library
-from research.forecast.neural.library import NetworkSamples, quantiles, quiet_library
+from research.forecast.neural.library import Samples, quantiles, quiet_library
 from research.forecast.neural.series import LINE_COLUMN, MOMENTUM, STEP_COLUMN, VALIDATION_SHARE, Series, series
 from research.forecast.neural.settings import NetworkSettings
 from research.forecast.returns import complete_returns
@@ -255,7 +255,7 @@ STATE = ("exp_avg", "exp_avg_sq", "step")  # of Adam, for each weight
 
 
 @dataclass(frozen=True)
-class LearnedNetwork:
+class Learned:
     """The result of training.
 
     weights    : weights by name, of the epoch with the least loss of validation.
@@ -277,8 +277,8 @@ class Epochs(Stored):
 
 
 def _train(
-    network: nn.Module, learn: NetworkSamples, judge: NetworkSamples, settings: NetworkSettings, kept: Epochs | None
-) -> LearnedNetwork:
+    network: nn.Module, learn: Samples, judge: Samples, settings: NetworkSettings, kept: Epochs | None
+) -> Learned:
     """Train until the epochs are over, or `patience` of them were none the better.
 
     network : as drawn; it is changed.
@@ -299,7 +299,7 @@ def _train(
             losses.append(_finite(pinball_loss(network, judge, settings), settings))
             best = _weights(network) if losses[-1] == min(losses) else best
             _keep(network, optimiser, best, losses, kept)
-    return LearnedNetwork(best, tuple(losses), sum(p.numel() for p in network.parameters()))
+    return Learned(best, tuple(losses), sum(p.numel() for p in network.parameters()))
 
 
 def _finite(loss: float, settings: NetworkSettings) -> float:
@@ -323,7 +323,7 @@ def device_of(settings: NetworkSettings) -> torch.device:
     return torch.device("cuda" if settings.device == "auto" and torch.cuda.is_available() else "cpu")
 
 
-def pinball_loss(network: nn.Module, samples: NetworkSamples, settings: NetworkSettings) -> float:
+def pinball_loss(network: nn.Module, samples: Samples, settings: NetworkSettings) -> float:
     """Mean pinball loss, over the deviation of each asset's history."""
     network.eval()
     device, total = device_of(settings), 0.0
@@ -336,7 +336,7 @@ def pinball_loss(network: nn.Module, samples: NetworkSamples, settings: NetworkS
 def _epoch(
     network: nn.Module,
     optimiser: torch.optim.Optimizer,
-    learn: NetworkSamples,
+    learn: Samples,
     settings: NetworkSettings,
     epoch: int,
     told: bar,
@@ -353,7 +353,7 @@ def _epoch(
         told.update()
 
 
-def _loss(network: nn.Module, samples: NetworkSamples, settings: NetworkSettings) -> torch.Tensor:
+def _loss(network: nn.Module, samples: Samples, settings: NetworkSettings) -> torch.Tensor:
     """Mean pinball loss of the quantiles (Koenker and Bassett 1978), in units of the deviation of each history."""
     levels = torch.tensor(settings.levels, device=samples.outcome.device)
     deviation = samples.inputs["target_scale"][:, 1:, None]

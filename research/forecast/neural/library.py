@@ -23,17 +23,15 @@ Inputs = dict[str, torch.Tensor]
 PACKAGES = ("torch", "pytorch-forecasting")
 
 
-class NetworkSamples(NamedTuple):
+class Samples(NamedTuple):
     """N samples in memory: a network's inputs, by the library's names, and the realised log returns (N, steps)."""
 
     inputs: Inputs
     outcome: torch.Tensor
 
-    def take(self, picked: torch.Tensor, device: torch.device) -> "NetworkSamples":
+    def take(self, picked: torch.Tensor, device: torch.device) -> "Samples":
         """The picked samples, on a device."""
-        return NetworkSamples(
-            {k: v[picked].to(device) for k, v in self.inputs.items()}, self.outcome[picked].to(device)
-        )
+        return Samples({k: v[picked].to(device) for k, v in self.inputs.items()}, self.outcome[picked].to(device))
 
 
 def network_versions() -> dict[str, str]:
@@ -86,11 +84,11 @@ def data_set(frame: pd.DataFrame, lines: tuple[str, ...], settings: NetworkSetti
         )
 
 
-def samples(data: Any) -> NetworkSamples:
+def samples(data: Any) -> Samples:
     """Every sample of a TimeSeriesDataSet, in its order."""
     with quiet_library():
         inputs, (outcome, _) = next(iter(data.to_dataloader(train=False, batch_size=len(data), num_workers=0)))
-    return NetworkSamples({name: value for name, value in inputs.items() if name in READ}, outcome)
+    return Samples({name: value for name, value in inputs.items() if name in READ}, outcome)
 
 
 READ = (

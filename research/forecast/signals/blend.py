@@ -17,14 +17,7 @@ from foundation.errors import ConfigError, DataError
 from research.forecast.covariances import covariance
 from research.forecast.moments import Moments
 from research.forecast.returns import check_window, complete_returns, left_out
-from research.forecast.signals.expected import (
-    DEVIATION,
-    FEWEST_HORIZONS,
-    ExpectedBySignal,
-    SignalHistory,
-    expected,
-    signal_history,
-)
+from research.forecast.signals.expected import DEVIATION, FEWEST_HORIZONS, Expected, History, expected, signal_history
 from research.market import Past
 
 FORGOTTEN = 4  # half-lives of returns that an average needs: 6 % of its weights lie before them
@@ -41,7 +34,7 @@ class Signal(Protocol):
     def window(self) -> int:
         """Number of returns that a score needs."""
 
-    def expected(self, past: SignalHistory) -> ExpectedBySignal:
+    def expected(self, past: History) -> Expected:
         """Expected return (n,) and standard error (n,) of each asset; NaN where it knows too little of one."""
 
 
@@ -61,7 +54,7 @@ class MomentumSignal:
         """Number of returns that a score needs."""
         return max(*self.windows, DEVIATION)
 
-    def expected(self, past: SignalHistory) -> ExpectedBySignal:
+    def expected(self, past: History) -> Expected:
         """The expected returns of today, see `Signal`."""
         return scored(self, past.total, [{0: w**-0.5, w: -(w**-0.5)} for w in self.windows], past)
 
@@ -85,7 +78,7 @@ class ReversionSignal:
         """Number of returns that a score needs."""
         return max(*(long for _, long in self.pairs), DEVIATION)
 
-    def expected(self, past: SignalHistory) -> ExpectedBySignal:
+    def expected(self, past: History) -> Expected:
         """The expected returns of today, see `Signal`."""
         forms = []
         for short, long in self.pairs:
@@ -112,7 +105,7 @@ class AverageSignal:
         """Number of returns that a score needs."""
         return max(round(FORGOTTEN * max(self.half_lives)), DEVIATION)
 
-    def expected(self, past: SignalHistory) -> ExpectedBySignal:
+    def expected(self, past: History) -> Expected:
         """The expected returns of today, see `Signal`."""
         from research.forecast.signals.pooled import exponential_means
 
@@ -127,7 +120,7 @@ class AverageSignal:
         return expected(self.name, found, np.array(today), self.window, past)
 
 
-def scored(signal: Signal, sums: Array, forms: list[dict[int, float]], past: SignalHistory) -> ExpectedBySignal:
+def scored(signal: Signal, sums: Array, forms: list[dict[int, float]], past: History) -> Expected:
     """Expected returns of a signal with the scores Σ weight × sums of `lag` days before, over the deviation of a day.
 
     sums  : (T + 1, n) running sums; before the first day they are taken for 0.
@@ -165,7 +158,7 @@ class Blend:
     """
 
     assets: tuple[str, ...]
-    parts: tuple[ExpectedBySignal, ...]
+    parts: tuple[Expected, ...]
     weights: Array
     mean: Array
     error: Array
@@ -191,7 +184,7 @@ class Blend:
         return repr(self.summary())
 
 
-def blend(signals: tuple[Signal, ...], past: SignalHistory, assets: tuple[str, ...]) -> Blend:
+def blend(signals: tuple[Signal, ...], past: History, assets: tuple[str, ...]) -> Blend:
     """The inverse-variance blend of the expectations of signals for the n assets of a past.
 
     Raises : DataError as the signals do.

@@ -18,7 +18,7 @@ DEVIATION = 63  # returns of the deviation that scores and outcomes are measured
 
 
 @dataclass(frozen=True, eq=False)
-class SignalHistory:
+class History:
     """T days of n assets up to today, and the outcome of each within the horizon.
 
     excess    : (T, n) simple return over cash, that of an exit too; 0 where an asset was not listed the day before.
@@ -41,7 +41,7 @@ class SignalHistory:
     horizon: int
 
 
-def signal_history(past: Past, horizon: int) -> SignalHistory:
+def signal_history(past: Past, horizon: int) -> History:
     """The inputs of signals in a past, over a horizon, a whole number of periods."""
     from research.forecast.signals.pooled import precisions
 
@@ -54,18 +54,17 @@ def signal_history(past: Past, horizon: int) -> SignalHistory:
     outcome = total[horizon + 1 :] - total[1:-horizon]
     outcome *= precision[:-horizon]
     outcome /= horizon**0.5
-    return SignalHistory(excess, total, first, precision, outcome, float(past.cash[-1]) * horizon, horizon)
+    return History(excess, total, first, precision, outcome, float(past.cash[-1]) * horizon, horizon)
 
 
 PRIOR = 0.05  # deviation of the information coefficient before any data: Grinold and Kahn (1999) call 0.05 good
-ERROR_HORIZONS = (
-    4  # of the weights of an error, as in `backtests.inference.forecast_skill`: over fewer, outcomes overlap
-)
+# of the weights of an error, as in `backtests.inference.forecast_skill`: over fewer, outcomes overlap
+ERROR_HORIZONS = 4
 FEWEST_HORIZONS = 12  # horizons with an outcome, below which a coefficient is not estimated
 
 
 @dataclass(frozen=True, eq=False)
-class ExpectedBySignal:
+class Expected:
     """Expected returns of n assets over the horizon by one signal; NaN for an asset whose score is not known.
 
     name        : name of the signal.
@@ -88,7 +87,7 @@ class ExpectedBySignal:
         freeze_fields(self, "score", "mean", "error")
 
 
-def expected(name: str, score: Array, today: Array, needed: int, past: SignalHistory) -> ExpectedBySignal:
+def expected(name: str, score: Array, today: Array, needed: int, past: History) -> Expected:
     """The expected return of each asset over the horizon, and its standard error, from scores of several windows.
 
     The error has two sources: the coefficients, and the score, whose own error is that of the mean of its windows. The
@@ -109,7 +108,7 @@ def expected(name: str, score: Array, today: Array, needed: int, past: SignalHis
     variance = cov[0, 0] + 2.0 * z * cov[0, 1] + z * z * cov[1, 1] + (b * b + cov[1, 1]) * spread
     scale = past.horizon**0.5 / np.where(known, past.precision[-1], np.nan)
     mean, error = past.cash + scale * (a + b * z), scale * np.sqrt(variance)
-    return ExpectedBySignal(name, z, mean, error, float(b), float(cov[1, 1] ** 0.5))
+    return Expected(name, z, mean, error, float(b), float(cov[1, 1] ** 0.5))
 
 
 def coefficients(name: str, sums: Array, horizon: int) -> tuple[Array, Array]:

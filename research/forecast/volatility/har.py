@@ -39,7 +39,7 @@ FEWEST_BEFORE = max(OWN_WINDOWS) + max(ALL)  # returns before the first day that
 
 
 @dataclass(frozen=True, eq=False)
-class HarFeatures:
+class Features:
     """Features of D days and n assets.
 
     numbers : (D, n, q) see `FEATURE_NAMES`: twice the logarithm of deviations, and returns over their own deviation.
@@ -52,7 +52,7 @@ class HarFeatures:
     longest: Array
 
 
-def har_features(past: Past, rows: Rows, measure: Measure) -> HarFeatures:
+def har_features(past: Past, rows: Rows, measure: Measure) -> Features:
     """The features of the assets on some days.
 
     past    : market up to today.
@@ -76,7 +76,7 @@ def har_features(past: Past, rows: Rows, measure: Measure) -> HarFeatures:
     columns = [2.0 * np.log(np.maximum(move, least)) for move in (*own, longest)]
     columns += [np.log(np.maximum(_over(squares, rows, w) / w, FLOOR**2)) + 0.0 * least for w in ALL]
     columns += [_over(returns, rows, w) / w**0.5 + 0.0 * least for w in ALL]
-    return HarFeatures(np.stack(columns, axis=-1), known, longest)
+    return Features(np.stack(columns, axis=-1), known, longest)
 
 
 def mean_line(past: Past, since: Rows) -> Array:

@@ -22,7 +22,7 @@ from research.learning.worlds.worlds import RewardedWorlds, Worlds
 from research.rules.networks.actions import action_size
 from research.rules.networks.features import FeatureScaling
 from research.rules.networks.names import SHARED_FEATURES
-from research.rules.networks.policy_network import PolicyNetwork, network
+from research.rules.networks.policy_network import Network, network
 
 FIRST_SPREAD = 0.5  # standard deviation of each parameter in the first generation
 NOISE = 0.1  # added to it in the first, falling to nothing at the end: else all are alike too soon
@@ -103,7 +103,7 @@ class Shape(NamedTuple):
             values[bent + 3], values[bent + 3 + groups] = 2.0, -1.0
         return values
 
-    def network(self, values: Array) -> PolicyNetwork:
+    def network(self, values: Array) -> Network:
         """The network, with one unit a layer, of parameters (p,), dimensionless."""
         first, bent, answer = np.split(values, [len(SHARED_FEATURES), len(SHARED_FEATURES) + 3])
         own = np.zeros((len(SHARED_FEATURES) + self.lines, 1))
@@ -114,7 +114,7 @@ class Shape(NamedTuple):
 
 
 def _earned(
-    days: TrainingDays, spec: Learned, nets: list[PolicyNetwork], gauged: tuple[FeatureScaling, float], seed: list[int]
+    days: TrainingDays, spec: Learned, nets: list[Network], gauged: tuple[FeatureScaling, float], seed: list[int]
 ) -> Array:
     """(P,) mean reward a decision of each network, all in the same paths."""
     own, (standard, scale), count = spec.cross_entropy, gauged, len(nets)

@@ -21,7 +21,7 @@ from research.learning.settings import Learned
 from research.learning.worlds.rollouts import GRADIENT_LEARNS, action_function, evaluate_targets, measure_scaling
 from research.learning.worlds.training_days import TrainingDays
 from research.rules.networks.features import CALMEST, LOOKBACK
-from research.rules.networks.policy_network import PolicyNetwork, network
+from research.rules.networks.policy_network import Network, network
 
 
 def learn(
@@ -83,7 +83,7 @@ def _perceptron(inputs: int, hidden: int, outputs: int) -> torch.nn.Sequential:
     return torch.nn.Sequential(layers[0], torch.nn.Tanh(), layers[1], torch.nn.Tanh(), layers[2]).double()
 
 
-def _arrays(net: torch.nn.Sequential) -> PolicyNetwork:
+def _arrays(net: torch.nn.Sequential) -> Network:
     """The network as a saved policy uses it."""
     layers = (net[0], net[2], net[4])
     return network([a.detach().numpy() for layer in layers for a in (layer.weight.T, layer.bias)])  # type: ignore[union-attr]

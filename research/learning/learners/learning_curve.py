@@ -13,7 +13,7 @@ from research.learning.settings import Learned
 from research.learning.worlds.rollouts import VALIDATION, action_function, evaluate
 from research.learning.worlds.training_days import TrainingDays
 from research.rules.networks.features import FeatureScaling
-from research.rules.networks.policy_network import PolicyNetwork
+from research.rules.networks.policy_network import Network
 
 PointLogger = Callable[[int, float], None]  # told steps and J of a point of a learning curve
 POINTS, WORLDS = 12, 128  # of a learning curve, and the worlds of each of its points
@@ -29,7 +29,7 @@ class SeedResult(NamedTuple):
     features : scaling, distribution and importance of each feature, as the model card has them; measured at the end.
     """
 
-    net: PolicyNetwork
+    net: Network
     steps: int
     losses: list[float]
     curve: list[tuple[int, float]]
@@ -50,17 +50,17 @@ class LearningCurve:
         log      : receives each point (steps, J).
         """
         self.points: list[tuple[int, float]] = []
-        self.best: PolicyNetwork | None = None
+        self.best: Network | None = None
         self._days, self._standard, self._spec, self._log = days, standard, spec, log
 
-    def evaluate_when_due(self, steps: int, net: PolicyNetwork) -> bool:
+    def evaluate_when_due(self, steps: int, net: Network) -> bool:
         """Add a point to the curve if one is due at these steps; gives whether training goes on."""
         whole = self._spec.whole_steps
         if steps >= whole or steps * (POINTS - 1) >= whole * len(self.points):
             self._evaluate(steps, net)
         return steps < whole and not self._has_stopped
 
-    def final_network(self, net: PolicyNetwork) -> PolicyNetwork:
+    def final_network(self, net: Network) -> Network:
         """The network that a seed keeps at its end: with early stopping the best one, else `net`."""
         return self.best if self._spec.patience and self.best is not None else net
 
@@ -72,15 +72,15 @@ class LearningCurve:
     def restore(self, arrays: Mapping[str, Any], curve: Sequence[Sequence[float]]) -> None:
         """Restore the curve, and the best network if the arrays hold one, from a checkpoint."""
         self.points = [(int(steps), float(loss)) for steps, loss in curve]
-        if f"best/{PolicyNetwork._fields[0]}" in arrays:
-            self.best = PolicyNetwork(*(arrays[f"best/{name}"] for name in PolicyNetwork._fields))
+        if f"best/{Network._fields[0]}" in arrays:
+            self.best = Network(*(arrays[f"best/{name}"] for name in Network._fields))
 
     @property
     def _has_stopped(self) -> bool:
         patience, losses = self._spec.patience, [loss for _, loss in self.points]
         return patience > 0 and len(losses) > patience and min(losses[-patience:]) > min(losses[:-patience])
 
-    def _evaluate(self, steps: int, net: PolicyNetwork) -> None:
+    def _evaluate(self, steps: int, net: Network) -> None:
         kind = len(self._days.share) - 1
         loss = evaluate(self._days, kind, action_function(net, self._standard), WORLDS, VALIDATION)
         if loss <= min((j for _, j in self.points), default=loss):

@@ -60,7 +60,7 @@ class Drawn(NamedTuple):
     trend: Array
 
 
-class LossTerms(NamedTuple):
+class Terms(NamedTuple):
     """The terms that J counts.
 
     decisions    : number of decisions of each path.
@@ -117,7 +117,7 @@ class Tape(NamedTuple):
     binding: NDArray[np.int64]
 
     @classmethod
-    def of(cls, terms: LossTerms, inputs: int, units: int, n: int) -> "Tape":
+    def of(cls, terms: Terms, inputs: int, units: int, n: int) -> "Tape":
         """A tape for a network with so many inputs and units, and n assets."""
         count = terms.decisions
         return cls(
@@ -142,7 +142,7 @@ class Given(NamedTuple):
     scales: Scales
     standard: FeatureScaling
     costs: CostParameters
-    terms: LossTerms
+    terms: Terms
 
 
 def annual_loss(
@@ -160,7 +160,7 @@ def annual_loss(
     across = Layers(*map(np.ascontiguousarray, parameters))
     net = Layers(*(np.ascontiguousarray(array.T) for array in across))
     gradient, n = Layers(*map(np.zeros_like, net)), len(net.bias_2)
-    costs, terms = days.cost_parameters, LossTerms(decisions, days.sessions, days.lag, days.tracking_penalty / 2.0)
+    costs, terms = days.cost_parameters, Terms(decisions, days.sessions, days.lag, days.tracking_penalty / 2.0)
     costs = frozen_record(costs._replace(rates=costs.rates[drawn.variant], total=costs.total[drawn.variant]))
     tape = Tape.of(terms, len(standard.mean), len(net.bias_0), n)
     sides = Sides(np.zeros(n, np.int64), np.zeros(n), np.zeros(1, np.int64), np.zeros(n))

@@ -36,7 +36,7 @@ from research.learning.worlds.rollouts import (
 )
 from research.learning.worlds.training_days import TrainingDays
 from research.rules.networks.features import FeatureScaling
-from research.rules.networks.policy_network import PolicyNetwork, network
+from research.rules.networks.policy_network import Network, network
 
 PIECES = 64  # of a training, in whole updates: after each it may be gone on with
 LEARNER_COUNTS = ("num_timesteps", "_n_updates", "_n_calls", "exploration_rate")
@@ -235,7 +235,7 @@ def untrained_model(worlds: VecEnv, spec: Learned, seed: int) -> BaseAlgorithm:
     return model
 
 
-def actor(model: BaseAlgorithm) -> PolicyNetwork:
+def actor(model: BaseAlgorithm) -> Network:
     """The network that gives the mean action of a model; for a choice, the preference of trading over holding."""
     state = {name: values.detach().cpu().numpy() for name, values in model.policy.state_dict().items()}
     layers = [state[f"{layer}.{kind}"].T for layer in LAYERS[type(model)] for kind in ("weight", "bias")]

@@ -285,7 +285,7 @@ def _copied(tensors: Iterable[tuple[str, Tensor]]) -> dict[str, Array]:
     return {name: value.detach().numpy().copy() for name, value in tensors}
 
 
-class PathBatch(NamedTuple):
+class Batch(NamedTuple):
     """The paths of one update in torch: `Lines` as tensors, and the closed form's expected loss.
 
     markets    : the paths, W portfolios of n assets.
@@ -306,7 +306,7 @@ class PathBatch(NamedTuple):
     expected: Tensor
 
 
-def drawn_batch(seed: list[int]) -> PathBatch:
+def drawn_batch(seed: list[int]) -> Batch:
     """Random paths; the same seed gives the same bits."""
     rng = np.random.default_rng(seed)
     n, drift = int(rng.choice(ASSET_COUNTS)), float(np.exp(rng.uniform(*np.log(DRIFT))))
@@ -314,17 +314,17 @@ def drawn_batch(seed: list[int]) -> PathBatch:
     return batch_of(draw(rng, n, int(np.clip(LINES_AT_ONCE // n, FEWEST_WORLDS, MOST_WORLDS)), decisions, drift))
 
 
-def batch_of(markets: RandomMarkets) -> PathBatch:
+def batch_of(markets: RandomMarkets) -> Batch:
     """These paths as tensors."""
     lines = [torch.from_numpy(x) for x in markets.lines]
     variance = torch.diagonal(lines[2], dim1=1, dim2=2)
     together = torch.exp(lines[4][:, 0, STANDING.index("drifts together")])
     half_penalty = torch.from_numpy(markets.tracking_penalty) / 2.0
     expected = half_penalty * (variance * lines[1] ** 2).sum(dim=1) * (1.0 + together) / 2.0
-    return PathBatch(markets, lines[0], lines[1], lines[2], lines[3], lines[4], expected)
+    return Batch(markets, lines[0], lines[1], lines[2], lines[3], lines[4], expected)
 
 
-def seen_features(one: PathBatch, weights: Tensor) -> Tensor:
+def seen_features(one: Batch, weights: Tensor) -> Tensor:
     """(W, n, features) features of weights (W, n), fraction of NAV, as in `equivariant.see`."""
     gap, variance = weights - one.target, torch.diagonal(one.covariance, dim1=1, dim2=2)
     toward = torch.einsum("wij,wj->wi", one.covariance, gap)
@@ -337,7 +337,7 @@ def seen_features(one: PathBatch, weights: Tensor) -> Tensor:
     return torch.cat([moving, one.standing], dim=2)
 
 
-def mean_loss(net: TrainableNetwork, one: PathBatch) -> Tensor:
+def mean_loss(net: TrainableNetwork, one: Batch) -> Tensor:
     """The mean loss a decision over the closed form's expected loss, a scalar of shape (), with its gradient."""
     markets = one.markets
     worlds = TorchWorlds(
@@ -364,7 +364,7 @@ def _cost_parameters(cost: Array) -> CostParameters:
     return frozen_record(plain._replace(rates=np.stack([cost, np.zeros_like(cost)], axis=1), total=cost))
 
 
-def _still_to_pay(one: PathBatch, weights: Tensor) -> Tensor:
+def _still_to_pay(one: Batch, weights: Tensor) -> Tensor:
     """(W,) future cost of the gaps, fraction of NAV: of each asset by itself, or of all together where that is less."""
     gap, cost = weights - one.target, torch.from_numpy(one.markets.cost)
     inside = torch.minimum(torch.maximum(gap, -one.half), one.half)

@@ -64,7 +64,7 @@ REWARD_TERMS = ("objective", "log_growth", "utility", "differential_sharpe", "di
 MINUS_LOSS = Reward()
 
 
-class RewardMoments(NamedTuple):
+class Moments(NamedTuple):
     """Moments of a decision's return over cash: its mean, its mean square, and the mean square of its negative part."""
 
     mean: float
@@ -72,7 +72,7 @@ class RewardMoments(NamedTuple):
     downside: float
 
     @classmethod
-    def of(cls, excess: Array) -> "RewardMoments":
+    def of(cls, excess: Array) -> "Moments":
         """The moments of returns over cash (D,), fraction."""
         return cls(float(excess.mean()), float((excess**2).mean()), float((np.minimum(excess, 0.0) ** 2).mean()))
 
@@ -96,7 +96,7 @@ class Memory(NamedTuple):
     downside: Array
 
     @classmethod
-    def of(cls, nav: Array, cash: Array, start: RewardMoments) -> "Memory":
+    def of(cls, nav: Array, cash: Array, start: Moments) -> "Memory":
         """The memory of W paths at their start.
 
         nav   : (W,) currency.
@@ -105,7 +105,7 @@ class Memory(NamedTuple):
         """
         return cls(nav.copy(), nav.copy(), cash.copy(), *(np.full(len(nav), value) for value in start))
 
-    def reopen(self, which: Rows, nav: Array, cash: Array, start: RewardMoments) -> None:
+    def reopen(self, which: Rows, nav: Array, cash: Array, start: Moments) -> None:
         """Forget the past of some paths, which start anew, in place.
 
         which : (m,) numbers of the paths.

@@ -13,7 +13,7 @@ from research.learning.worlds.training_days import TrainingDays
 from research.learning.worlds.worlds import Worlds
 from research.rules.networks.features import FeatureScaling, standardise
 from research.rules.networks.names import SHARED_FEATURES
-from research.rules.networks.policy_network import PolicyNetwork, forward
+from research.rules.networks.policy_network import Network, forward
 
 ActionFunction = Callable[[Array], Floats]  # features (W, k) -> numbers of the action (W, m)
 
@@ -62,7 +62,7 @@ def closed_form(days: TrainingDays) -> ActionFunction:
     return lambda features: np.zeros((len(features), days.scales.target.shape[1]), np.float32)
 
 
-def action_function(net: PolicyNetwork, standard: FeatureScaling) -> ActionFunction:
+def action_function(net: Network, standard: FeatureScaling) -> ActionFunction:
     """The function from features (W, k) to the numbers of the action (W, m) of a network."""
 
     def answer(features: Array) -> Floats:

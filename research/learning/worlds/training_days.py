@@ -14,7 +14,7 @@ from research.accounting import Costs
 from research.accounting.cost_parameters import CostParameters
 from research.allocation import TargetPath, target_path
 from research.learning.settings import SESSIONS_A_DECISION, Learned
-from research.learning.worlds.rewards import RewardMoments
+from research.learning.worlds.rewards import Moments
 from research.learning.worlds.variation import varied
 from research.market import Market
 from research.risk.simulation.resampling import common_rows, resampled
@@ -26,7 +26,7 @@ LEAST_DAYS = 252  # on which all assets were listed: fewer say too little of a c
 GOLDEN = 0.6180339887498949  # its multiples, modulo 1, fill the unit interval evenly however many are taken
 
 
-class TrainingHistory(NamedTuple):
+class History(NamedTuple):
     """The training days for kernels: returns and tradable (T, n), cash (T,); returns as fractions.
 
     With variation, T counts the rows of all variants of all targets, one after the other; `TrainingDays.draw` gives
@@ -61,7 +61,7 @@ class TrainingDays:
     """
 
     market: Market
-    history: TrainingHistory
+    history: History
     scales: Scales
     first_row: Rows
     stop_row: Rows
@@ -101,14 +101,14 @@ class TrainingDays:
         return rows // len(self.market.dates) % self.variants
 
     @cached_property
-    def moments(self) -> RewardMoments:
+    def moments(self) -> Moments:
         """Moments a decision of the last target's return over cash, on days on which all its assets were listed."""
         target, span = self.scales.target[-1], slice(self.first_row[-1], self.stop_row[-1])
         cash = self.market.cash[span]
         strategic = self.market.returns[span] @ target + (1.0 - target.sum()) * cash
         whole = len(cash) // self.sessions * self.sessions
         ends = [(1.0 + x[:whole]).reshape(-1, self.sessions).prod(axis=1) for x in (strategic, cash)]
-        return RewardMoments.of(ends[0] - ends[1])
+        return Moments.of(ends[0] - ends[1])
 
     def kinds(self, worlds: int) -> Rows:
         """(worlds,) index of the target of each path, evenly interleaved, in the shares of `share` to a whole path."""
@@ -175,11 +175,11 @@ def training_days(
     )
 
 
-def _history(market: Market) -> TrainingHistory:
-    return TrainingHistory(market.returns, market.cash, market.tradable)
+def _history(market: Market) -> History:
+    return History(market.returns, market.cash, market.tradable)
 
 
-def _varied(market: Market, held: Mask, spans: list[slice], points: Array) -> TrainingHistory:
+def _varied(market: Market, held: Mask, spans: list[slice], points: Array) -> History:
     """The training days for each target and variant, one after the other.
 
     market : T days of n assets.
@@ -194,7 +194,7 @@ def _varied(market: Market, held: Mask, spans: list[slice], points: Array) -> Tr
     ]
     again = len(returns)
     return frozen_record(
-        TrainingHistory(np.concatenate(returns), np.tile(market.cash, again), np.tile(market.tradable, (again, 1)))
+        History(np.concatenate(returns), np.tile(market.cash, again), np.tile(market.tradable, (again, 1)))
     )
 
 

@@ -13,7 +13,7 @@ from foundation.errors import PolicyError
 from research.accounting.cost_parameters import COST_COLUMNS, CostParameters, Lots, Scratch
 from research.accounting.kernel import BOOKED, REFUSED, Box, Pace, Quotes, Record, book, wealth, weigh
 from research.learning.worlds.rewards import Memory, Reward, compute_rewards
-from research.learning.worlds.training_days import TrainingDays, TrainingHistory
+from research.learning.worlds.training_days import History, TrainingDays
 from research.rules.bands import Triggers, ask
 from research.rules.networks.actions import DecodedActions, action_size, decode_actions
 from research.rules.networks.features import LOOKBACK, FeatureScaling, Scales, observe, standardise, strategic_return
@@ -22,7 +22,7 @@ from research.rules.networks.names import SHARED_FEATURES
 book_here = inlined_copy(book)
 
 
-class WorldsState(NamedTuple):
+class State(NamedTuple):
     """W worlds at the close of a day. Where a kernel asks for the row of a market or a box, a world gives its number.
 
     kind       : (W,) row of `Scales`.
@@ -55,7 +55,7 @@ class WorldsState(NamedTuple):
     age: Rows
 
     @classmethod
-    def empty(cls, kind: Rows, target: Array, days: int) -> "WorldsState":
+    def empty(cls, kind: Rows, target: Array, days: int) -> "State":
         """Uninitialised state of W paths.
 
         kind   : (W,) row of `Scales` of each path.
@@ -97,7 +97,7 @@ class Worlds:
         self.days = days
         self.everyone = np.arange(len(kinds))
         target = np.ascontiguousarray(days.scales.target[kinds])
-        self.state = WorldsState.empty(kinds, target, LOOKBACK + decisions * days.sessions)
+        self.state = State.empty(kinds, target, LOOKBACK + decisions * days.sessions)
         n = target.shape[1]
         self._scratch = Scratch.of(n)
         record = Record(np.empty((1, n)), np.empty((1, len(COST_COLUMNS), n)), 0)
@@ -202,7 +202,7 @@ def no_root(world: int) -> PolicyError:
 
 
 @compiled
-def _open(state: WorldsState, which: Rows, drawn: Rows, history: TrainingHistory) -> None:
+def _open(state: State, which: Rows, drawn: Rows, history: History) -> None:
     """Give the worlds `which` the training days drawn (·, D), and invest a wealth of one in their targets."""
     for j in range(len(which)):
         w = which[j]
@@ -220,7 +220,7 @@ def _open(state: WorldsState, which: Rows, drawn: Rows, history: TrainingHistory
 
 
 @linked
-def _look(state: WorldsState, which: Rows, scales: Scales, weights: Array, out: Array) -> None:
+def _look(state: State, which: Rows, scales: Scales, weights: Array, out: Array) -> None:
     """Write the observations of the paths `which`, one a row of `out`; their weights pass through `weights` (n,)."""
     for j in range(len(which)):
         w = which[j]
@@ -250,7 +250,7 @@ class _Period(NamedTuple):
 
 @linked
 def _play(
-    state: WorldsState, history: TrainingHistory, made: DecodedActions, booking: _Booking, period: _Period, terms: Array
+    state: State, history: History, made: DecodedActions, booking: _Booking, period: _Period, terms: Array
 ) -> int:
     """Ask every path at this close, go on for `sessions` days, and book the decisions on day `lag` of them.
 
@@ -290,7 +290,7 @@ def _play(
 
 
 @inlined
-def _see_halts(state: WorldsState, w: int, history: TrainingHistory) -> None:
+def _see_halts(state: State, w: int, history: History) -> None:
     """Record which assets can trade at this close."""
     t = state.drawn[w, state.today[w]]
     for i in range(state.units.shape[1]):
@@ -298,7 +298,7 @@ def _see_halts(state: WorldsState, w: int, history: TrainingHistory) -> None:
 
 
 @inlined
-def _earn(state: WorldsState, w: int, history: TrainingHistory) -> float:
+def _earn(state: State, w: int, history: History) -> float:
     """Let a day pass in world w; gives the wealth at its close."""
     state.today[w] += 1
     state.age[w] += 1

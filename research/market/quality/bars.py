@@ -21,9 +21,8 @@ STILL_CHANCE = 1e-3  # probability of so many still days by rounding to the tick
 PEAKED = 2.0  # density of returns at zero over a normal one's of the same scale, at most: it is 1.0 to 2.0 on funds
 STUCK_CHANCE = 1e-4  # expected number of runs so long, below which a run is a finding
 IDLE = 0.5  # share of still days round a run that is taken for the asset's own, at most
-LONGEST_STILL_RUN = (
-    126  # bars, half a year, in which any fund is valued: a run as long is a finding, whatever chance says
-)
+# bars, half a year, in which any fund is valued: a run as long is a finding, whatever chance says
+LONGEST_STILL_RUN = 126
 CONSTANT = {"cash", "money_market", "fx"}  # asset classes whose price may stay by design, as one of 1 a unit does
 YEAR = 252  # bars before and after a run in which still days are counted
 DAILY_ROWS = 200.0  # rows a year from which each session should have one

@@ -5,7 +5,7 @@ from math import inf
 from typing import Any
 
 from foundation.dataclasses import dataclass, field
-from foundation.errors import ConfigError, InputFault
+from foundation.errors import ConfigError, InputError, InputFault
 
 
 @dataclass(frozen=True)
@@ -58,8 +58,8 @@ class Faults:
         """Begin a check."""
 
     def __exit__(self, kind: Any, error: BaseException | None, trace: Any) -> bool:
-        """Take its mistake, if it has one."""
-        if not isinstance(error, ConfigError):
+        """Take its mistake, if it has one; an input that cannot be read only beside other mistakes."""
+        if not (isinstance(error, ConfigError) or (self.found and isinstance(error, InputError))):
             return False
         self.found += error.each if isinstance(error, Mistakes) else [Mistake(str(error))]
         self.any = True
@@ -81,10 +81,8 @@ class Parts:
         """No part."""
         raise Mistakes
 
-    def read(self, **readers: Callable[[], Any]) -> None:
-        """Take the results of these functions in turn. Raises ConfigError for the mistakes of all of them."""
-        faults = Faults()
+    def read(self, faults: Faults, **readers: Callable[[], Any]) -> None:
+        """Take the results of these functions in turn, and their mistakes into `faults`."""
         for name, read in readers.items():
             with faults:
                 setattr(self, name, read())
-        faults.end()

@@ -26,7 +26,7 @@ from research.portfolio.file.lengths import check_in_rows
 from research.portfolio.file.strict_yaml import KeyPath
 
 Record = TypeVar("Record")
-NESTED_FIX = (
+NESTED_TYPES = (
     Allocation,
     tuple[Allocation, ...],
     Forecast,
@@ -112,7 +112,7 @@ def read_key(document: Document, cls: type, key: str) -> Any:
     """One key at the top of the file, its default where the file has none, though other keys be wrong.
 
     cls    : frozen dataclass that declares it.
-    Raises : ConfigError with all that is wrong in it, without a message where that is told.
+    Raises : ConfigError with all that is wrong in it, without a message where that is told, as for a missing key it is.
     """
     value = document.value(key, default=None)
     if value is None:
@@ -196,5 +196,5 @@ def held_by_kind(cls: type) -> dict[str, Any]:
 def nested(cls: type) -> dict[str, Any]:
     """Field name -> type of the settings that hold an allocation, several, a forecast, a model, or regimes."""
     hints = {name: Forecast if hint == Forecast | None else hint for name, hint in get_type_hints(cls).items()}
-    names = [f.name for f in fields(cls) if f.init and (f.name == "allocation" or hints[f.name] in NESTED_FIX)]
+    names = [f.name for f in fields(cls) if f.init and (f.name == "allocation" or hints[f.name] in NESTED_TYPES)]
     return {name: hints[name] for name in names}

@@ -8,7 +8,7 @@ from foundation.arrays import Array, Floats, Rows, frozen
 from research.rules.networks.actions import DecodedActions
 from research.rules.networks.equivariant import Equivariant, Lines
 from research.rules.networks.features import FeatureScaling, Scales
-from research.rules.networks.policy_network import PolicyNetwork
+from research.rules.networks.policy_network import Network
 
 NO_NETWORK, POLICY_NETWORK, UNIVERSAL_NETWORK = range(3)  # whose network it is
 NETWORK_ROWS = 8  # of scratch beside a row an asset: more than either network needs
@@ -41,9 +41,7 @@ class NetworkBoxes(NamedTuple):
     whose: int = NO_NETWORK
     width: int = 0
     standard: FeatureScaling = FeatureScaling(_none(0), _none(0))
-    policy: PolicyNetwork = PolicyNetwork(
-        *(_none(0, 0, kind=np.float32), _none(0, kind=np.float32)) * 3, _none(0, kind=np.float32)
-    )
+    policy: Network = Network(*(_none(0, 0, kind=np.float32), _none(0, kind=np.float32)) * 3, _none(0, kind=np.float32))
     scales: Scales = Scales(_none(0, 0), _none(0, 0), _none(0, 0, 0), 1.0)
     action: int = 0
     recent: Array = _none(0, 0)

@@ -9,7 +9,7 @@ from foundation.arrays import Floats, Numbers, frozen
 from foundation.compiled import compiled, linked
 
 
-class PolicyNetwork(NamedTuple):
+class Network(NamedTuple):
     """The arrays of three layers, float32, without a unit. The last layer gives the mean action.
 
     weight_0 : (k, units) weights of the first layer, from k features.
@@ -30,17 +30,17 @@ class PolicyNetwork(NamedTuple):
     bounded: Floats
 
 
-def network(arrays: Sequence[Floats], bounded: bool = False) -> PolicyNetwork:
+def network(arrays: Sequence[Floats], bounded: bool = False) -> Network:
     """A network with these arrays, made read-only float32.
 
     arrays  : weights (inputs, units) and biases (units,) of the three layers in turn, dimensionless.
     bounded : true if the hyperbolic tangent is applied to the last layer too.
     """
-    return PolicyNetwork(*(frozen(np.asarray(array, dtype=np.float32)) for array in (*arrays, [float(bounded)])))
+    return Network(*(frozen(np.asarray(array, dtype=np.float32)) for array in (*arrays, [float(bounded)])))
 
 
 @compiled
-def forward(net: PolicyNetwork, seen: Floats, out: Floats) -> None:
+def forward(net: Network, seen: Floats, out: Floats) -> None:
     """Write the actions for W rows of features. A row gives the same bits alone as among others.
 
     net  : the network.
@@ -54,7 +54,7 @@ def forward(net: PolicyNetwork, seen: Floats, out: Floats) -> None:
 
 
 @linked
-def forward_row(net: PolicyNetwork, seen: Floats, first: Floats, second: Floats, out: Floats) -> None:
+def forward_row(net: Network, seen: Floats, first: Floats, second: Floats, out: Floats) -> None:
     """Write the action for one row of features.
 
     net    : the network.

@@ -19,7 +19,7 @@ import numpy as np
 from foundation.arrays import Array, Mask
 from foundation.compiled import inlined, linked, on_demand
 from foundation.tolerances import CURVATURE, WEIGHT
-from research.rules.optimum.best_point import NOT_FOUND, SearchScratch, best_point
+from research.rules.optimum.best_point import NOT_FOUND, Scratch, best_point
 
 LOWEST, HIGHEST, FOUND = range(3)  # rows of what a search writes
 WORTH = 1e-14  # fraction of NAV: a change that saves less is rounding
@@ -52,7 +52,7 @@ def curve_with_tickets(alone: Array, fees: Array, curvature: Array, out: Array) 
         out[i, i] *= out[i, i] * curvature[i, i]
 
 
-class JudgingProgramme(NamedTuple):
+class Programme(NamedTuple):
     """The programme by which a set of orders is judged.
 
     weights    : (n,) w, as drifted, fraction of NAV.
@@ -78,7 +78,7 @@ class JudgingProgramme(NamedTuple):
 
 
 @linked
-def _value(given: JudgingProgramme, sent: Mask, low: Array, high: Array, s: SearchScratch, out: Array) -> float:
+def _value(given: Programme, sent: Mask, low: Array, high: Array, s: Scratch, out: Array) -> float:
     """The objective at the best point of the assets that are sent, written to `out`; infinity where there is none."""
     n, value = len(sent) - 1, 0.0
     for i in range(n):
@@ -98,7 +98,7 @@ def _value(given: JudgingProgramme, sent: Mask, low: Array, high: Array, s: Sear
 
 
 @inlined
-def _margin(given: JudgingProgramme, s: SearchScratch, i: int, buys: bool) -> tuple[float, float]:
+def _margin(given: Programme, s: Scratch, i: int, buys: bool) -> tuple[float, float]:
     """(marginal cost besides the gradient, space to the bound) of buying, or selling, asset i; the last is cash."""
     n = len(given.fees)
     if i == n:
@@ -112,7 +112,7 @@ def _margin(given: JudgingProgramme, s: SearchScratch, i: int, buys: bool) -> tu
 
 
 @linked
-def _next_orders(given: JudgingProgramme, sent: Mask, s: SearchScratch) -> tuple[float, int, int]:
+def _next_orders(given: Programme, sent: Mask, s: Scratch) -> tuple[float, int, int]:
     """(saving less tickets, asset to buy, asset to sell) of the best pair at this point in which an asset is new."""
     n, best, buy, sell = len(given.fees), -np.inf, -1, -1
     for i in range(n + 1):
@@ -135,7 +135,7 @@ def _next_orders(given: JudgingProgramme, sent: Mask, s: SearchScratch) -> tuple
 
 
 @linked
-def _grow(given: JudgingProgramme, sent: Mask, value: float, rows: Array, s: SearchScratch) -> float:
+def _grow(given: Programme, sent: Mask, value: float, rows: Array, s: Scratch) -> float:
     """Send the best pair besides, if the objective is then below `value`; gives the objective."""
     worth, buy, sell = _next_orders(given, sent, s)
     if worth <= WORTH:
@@ -150,7 +150,7 @@ def _grow(given: JudgingProgramme, sent: Mask, value: float, rows: Array, s: Sea
 
 
 @linked
-def _without(given: JudgingProgramme, sent: Mask, value: float, rows: Array, s: SearchScratch) -> float:
+def _without(given: Programme, sent: Mask, value: float, rows: Array, s: Scratch) -> float:
     """Drop the order without which the objective is least, if that is below `value`; gives the objective."""
     least, which = value - WORTH, -1
     for i in range(len(given.fees)):
@@ -167,7 +167,7 @@ def _without(given: JudgingProgramme, sent: Mask, value: float, rows: Array, s: 
 
 
 @on_demand
-def best_orders(given: JudgingProgramme, sent: Mask, rows: Array, s: SearchScratch, out: Array) -> int:
+def best_orders(given: Programme, sent: Mask, rows: Array, s: Scratch, out: Array) -> int:
     """Set `out` to the weights after the orders worth sending, and give their number, or NOT_FOUND.
 
     given : the programme.

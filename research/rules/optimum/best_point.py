@@ -36,7 +36,7 @@ SEARCH_ROUNDS = 40
 TOO_HIGH, TOO_LOW, NOT_FOUND = -1, -2, -3  # bounds that sum to too much, to too little; no convergence
 
 
-class SearchScratch(NamedTuple):
+class Scratch(NamedTuple):
     """Room to work in: (n + 1,) arrays, cash last.
 
     rows     : (n + 1,) the assets that take part in a product.
@@ -75,18 +75,18 @@ class SearchScratch(NamedTuple):
     inverse: Array
 
 
-SCRATCH = len(SearchScratch._fields) - 1  # arrays of floats
+SCRATCH = len(Scratch._fields) - 1  # arrays of floats
 
 
-def scratch_for(n: int) -> SearchScratch:
+def scratch_for(n: int) -> Scratch:
     """Scratch for n assets; it holds nothing between calls."""
-    return SearchScratch(np.zeros(n + 1, dtype=np.int64), *np.zeros((SCRATCH, n + 1)))
+    return Scratch(np.zeros(n + 1, dtype=np.int64), *np.zeros((SCRATCH, n + 1)))
 
 
 @linked
-def scratch_of(rows: NDArray[np.int64], a: Array) -> SearchScratch:
+def scratch_of(rows: NDArray[np.int64], a: Array) -> Scratch:
     """Scratch that lies in rows (n + 1,) and a (SCRATCH, n + 1). For kernels only: it counts no references."""
-    return SearchScratch(
+    return Scratch(
         rows, a[0], a[1], a[2], a[3], a[4], a[5], a[6], a[7], a[8], a[9], a[10], a[11], a[12], a[13], a[14]
     )  # fmt: skip
 
@@ -95,7 +95,7 @@ def scratch_of(rows: NDArray[np.int64], a: Array) -> SearchScratch:
 
 
 @inlined
-def _slopes(k: int, s: SearchScratch) -> None:
+def _slopes(k: int, s: Scratch) -> None:
     """Set the cost of buying asset k and the saving of selling it at the margin, besides its gradient."""
     y, w = s.point[k], s.start[k]
     s.up[k] = np.inf if y >= s.high[k] else s.cost[k] if y >= w else -s.cost[k]
@@ -126,7 +126,7 @@ def _times(covariance: Array, x: Array, rows: NDArray[np.int64], out: Array) -> 
 
 
 @linked
-def _set_gradient(covariance: Array, target: Array, s: SearchScratch) -> None:
+def _set_gradient(covariance: Array, target: Array, s: Scratch) -> None:
     """Set gradient = S (y - target); that of cash is zero."""
     for k in range(len(target)):
         s.ahead[k] = s.point[k] - target[k]
@@ -138,7 +138,7 @@ def _set_gradient(covariance: Array, target: Array, s: SearchScratch) -> None:
 
 
 @inlined
-def _stop_of_pair(i: int, j: int, s: SearchScratch) -> tuple[float, float, float]:
+def _stop_of_pair(i: int, j: int, s: Scratch) -> tuple[float, float, float]:
     """(distance, where i would be, where j would be) at the first kink or bound, buying i and selling j."""
     to_i = s.start[i] if s.point[i] < s.start[i] < s.high[i] else s.high[i]
     to_j = s.start[j] if s.point[j] > s.start[j] > s.low[j] else s.low[j]
@@ -146,7 +146,7 @@ def _stop_of_pair(i: int, j: int, s: SearchScratch) -> tuple[float, float, float
 
 
 @linked
-def _trade(i: int, j: int, curvature: float, s: SearchScratch) -> float:
+def _trade(i: int, j: int, curvature: float, s: Scratch) -> float:
     """Buy i and sell j as far as it pays; gives the size of the trade. The gradient stays as it was."""
     moved = 0.0
     while True:
@@ -165,7 +165,7 @@ def _trade(i: int, j: int, curvature: float, s: SearchScratch) -> float:
 
 
 @inlined
-def _margins(s: SearchScratch) -> tuple[float, float]:
+def _margins(s: Scratch) -> tuple[float, float]:
     """(least outlay of a purchase, largest saving of a sale), at the margin."""
     least, most = np.inf, -np.inf
     for k in range(len(s.point)):
@@ -175,7 +175,7 @@ def _margins(s: SearchScratch) -> tuple[float, float]:
 
 
 @inlined
-def _buyer(least: float, s: SearchScratch) -> int:
+def _buyer(least: float, s: Scratch) -> int:
     """The first asset that is bought at the least outlay."""
     i = 0
     while s.gradient[i] + s.up[i] != least:
@@ -184,7 +184,7 @@ def _buyer(least: float, s: SearchScratch) -> int:
 
 
 @inlined
-def _seller(covariance: Array, row: Array, own: float, least: float, s: SearchScratch) -> int:
+def _seller(covariance: Array, row: Array, own: float, least: float, s: Scratch) -> int:
     """The asset whose sale saves most, slope squared over curvature, with the purchase of the asset of this row."""
     n = len(covariance)
     best = 0.0
@@ -203,7 +203,7 @@ def _seller(covariance: Array, row: Array, own: float, least: float, s: SearchSc
 
 
 @linked
-def _trade_pairs(covariance: Array, tolerance: float, patience: int, s: SearchScratch) -> tuple[int, bool]:
+def _trade_pairs(covariance: Array, tolerance: float, patience: int, s: Scratch) -> tuple[int, bool]:
     """(pairs traded, is nothing left to save?): ends as well when the assets that trade have long been the same."""
     n = len(covariance)
     quiet = 0
@@ -231,7 +231,7 @@ def _trade_pairs(covariance: Array, tolerance: float, patience: int, s: SearchSc
 
 
 @inlined
-def _take_free(covariance: Array, widest: float, s: SearchScratch) -> None:
+def _take_free(covariance: Array, widest: float, s: Scratch) -> None:
     """Set the preconditioner and the residual of the assets off their kinks and bounds; zeros for the others."""
     for k in range(len(covariance)):
         free = s.low[k] < s.point[k] < s.high[k] and s.up[k] == s.down[k]
@@ -241,7 +241,7 @@ def _take_free(covariance: Array, widest: float, s: SearchScratch) -> None:
 
 
 @linked
-def _within_budget(held: bool, s: SearchScratch) -> float:
+def _within_budget(held: bool, s: Scratch) -> float:
     """Take the budget's price out of the residual, where cash is held fast; gives residual^2 over S_ii, in all."""
     n = len(s.point) - 1
     weight = total = 0.0
@@ -258,7 +258,7 @@ def _within_budget(held: bool, s: SearchScratch) -> float:
 
 
 @linked
-def _set_step(covariance: Array, widest: float, tolerance: float, s: SearchScratch) -> bool:
+def _set_step(covariance: Array, widest: float, tolerance: float, s: Scratch) -> bool:
     """Set step to the way from y to the best point of the free assets, the signs of their trades unchanged.
 
     Returns : true if the step is a direction without curvature. Then S is singular, and only a kink or a bound ends it.
@@ -292,7 +292,7 @@ def _set_step(covariance: Array, widest: float, tolerance: float, s: SearchScrat
 
 
 @inlined
-def _stops_of_line(k: int, s: SearchScratch) -> tuple[float, float]:
+def _stops_of_line(k: int, s: Scratch) -> tuple[float, float]:
     """(kink, bound): multiples of the step at which asset k comes to its w, if ever, and to its bound."""
     if s.step[k] == 0.0:
         return np.inf, np.inf
@@ -302,7 +302,7 @@ def _stops_of_line(k: int, s: SearchScratch) -> tuple[float, float]:
 
 
 @linked
-def _next_stop(done: float, s: SearchScratch) -> tuple[float, float]:
+def _next_stop(done: float, s: Scratch) -> tuple[float, float]:
     """(multiple of the step, rise of the slope) at the first kink beyond `done`, or bound (rise infinite)."""
     stop, rise = np.inf, 0.0
     for k in range(len(s.point)):
@@ -318,7 +318,7 @@ def _next_stop(done: float, s: SearchScratch) -> tuple[float, float]:
 
 
 @linked
-def _how_far(slope: float, bend: float, s: SearchScratch) -> float:
+def _how_far(slope: float, bend: float, s: Scratch) -> float:
     """The multiple of the step at which the objective is least; `slope` and `bend` are those at its beginning.
 
     Where nothing more ends a flat direction, its slope is rounding, and the way ends there.
@@ -335,7 +335,7 @@ def _how_far(slope: float, bend: float, s: SearchScratch) -> float:
 
 
 @linked
-def _follow_step(flat: bool, s: SearchScratch) -> bool:
+def _follow_step(flat: bool, s: Scratch) -> bool:
     """Go along the step as far as it pays; gives whether a kink or a bound ended it, to the bit."""
     n = len(s.point) - 1
     sold = slope = 0.0
@@ -363,7 +363,7 @@ def _follow_step(flat: bool, s: SearchScratch) -> bool:
 
 
 @inlined
-def _capacity(k: int, excess: float, s: SearchScratch) -> float:
+def _capacity(k: int, excess: float, s: Scratch) -> float:
     """The capacity of asset k for the excess, with the sign of the excess and no larger than it."""
     if excess > 0.0:
         return min(s.high[k] - s.point[k], excess)
@@ -371,7 +371,7 @@ def _capacity(k: int, excess: float, s: SearchScratch) -> float:
 
 
 @linked
-def _begin(weights: Array, cash_lower: float, cash_upper: float, s: SearchScratch) -> None:
+def _begin(weights: Array, cash_lower: float, cash_upper: float, s: Scratch) -> None:
     """Begin at w, if it is inside its bounds; the moves that they force are spread over the assets by capacity."""
     n = len(weights)
     total = 0.0
@@ -407,7 +407,7 @@ def best_point(
     upper: Array,
     cash_lower: float,
     cash_upper: float,
-    scratch: SearchScratch,
+    scratch: Scratch,
     out: Array,
 ) -> int:
     """Set `out` to the best point; gives the number of rounds that it took, or TOO_HIGH, TOO_LOW or NOT_FOUND.

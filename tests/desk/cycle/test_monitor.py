@@ -13,7 +13,7 @@ from watched import OUTSIDE, holding, steady
 
 from desk.cycle.monitor import Monitored, Reading, feature_drift, monitored, news, risk_words
 from research.allocation import NewsTilt, Smoothed
-from research.forecast.news import NewsScore, Scores
+from research.forecast.news import Score, Scores
 from research.orders import trade_list
 from research.portfolio import load_portfolio
 from research.rules import Never
@@ -172,7 +172,7 @@ def test_bad_news_is_a_flag_and_good_news_takes_none_away(tmp_path: Path) -> Non
     of = replace(still, market=replace(still.market, returns=moves))
     moment = datetime(2022, 8, 1, 12, tzinfo=UTC)
     given = (("A", -0.8, 0.3), ("A", 0.0, 0.1), ("B", 1.0, 0.8), ("B", -1.0, 0.0))  # A: -0.24 / 0.4
-    rows = [NewsScore(moment, asset, x, sure, "", "m", date(2020, 1, 1), "", moment) for asset, x, sure in given]
+    rows = [Score(moment, asset, x, sure, "", "m", date(2020, 1, 1), "", moment) for asset, x, sure in given]
     tilt = NewsTilt(of.strategic, scores=Scores("scores.csv", "1", tuple(rows)), estimate=20)
     plain, raised = (monitored(trade_list(of, Never(each))) for each in (of.strategic, Smoothed(tilt)))
     said = "mean score of news is at most -0.50: A -0.60"

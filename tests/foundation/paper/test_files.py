@@ -38,7 +38,7 @@ def drawn(title: str = "Two curves") -> Picture:
     data = pd.DataFrame({"x": x, LOW: 0.0, HIGH: x})
 
     def draw(f: Format) -> Canvas:
-        panel = one_panel(f, "two", 200.0, Axis(0.0, 49.0), Axis(0.0, 50.0))
+        panel = one_panel(f, 200.0, Axis(0.0, 49.0), Axis(0.0, 50.0))
         panel.title("Value", "in units")
         panel.x_grid([0.0, 20.0, 40.0])
         panel.y_grid([0.0, 25.0, 50.0])
@@ -98,7 +98,7 @@ def test_a_curve_in_a_png_is_where_it_is_on_the_page() -> None:
 
 def test_what_leaves_a_panel_is_cut_in_a_png_too() -> None:
     def draw(f: Format) -> Canvas:
-        panel = one_panel(f, "cut", 100.0, Axis(0.0, 1.0), Axis(0.0, 1.0))
+        panel = one_panel(f, 100.0, Axis(0.0, 1.0), Axis(0.0, 1.0))
         panel.curve([0.5, 0.5], [-9.0, 9.0], "green", 4.0)
         return panel.canvas
 

@@ -17,7 +17,7 @@ from foundation.errors import ConfigError, DataError, PolicyError
 from research import allocation as room
 from research.allocation.constraints import Bounds, Cardinality, Constraints, Group, Most
 from research.forecast import Estimated, EWMAVolatility, MarkovRegimes
-from research.forecast.news import NewsScore, Scores
+from research.forecast.news import Score, Scores
 from research.market import SHUMWAY, delist
 
 
@@ -37,7 +37,7 @@ class Steadiest(BaseEstimator):
 
 REGIMES = MarkovRegimes("A00", (0.0, 0.0), (0.005, 0.02), ((0.95, 0.05), (0.1, 0.9)), pd.Timestamp("2000-01-03"))
 NEWS = Scores("news", "", tuple(
-    NewsScore(moment, "A02", (-1.0) ** k, 1.0, "", "", date(2017, 1, 1), "", moment)
+    Score(moment, "A02", (-1.0) ** k, 1.0, "", "", date(2017, 1, 1), "", moment)
     for k in range(36) for moment in [datetime(2018 + k // 12, k % 12 + 1, 20, tzinfo=UTC)]
 ))  # fmt: skip
 SCORES = pd.DataFrame(

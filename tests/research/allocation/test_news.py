@@ -15,7 +15,7 @@ from research.accounting import Costs
 from research.allocation import FixedWeights, NewsTilt, Shrunk, target_path
 from research.allocation.tilted import tilts_of
 from research.forecast import EWMAVolatility
-from research.forecast.news import SCORE_COLUMNS, NewsScore, Scores, read_scores
+from research.forecast.news import SCORE_COLUMNS, Score, Scores, read_scores
 from research.market import Market
 from research.market.calendars import last_of
 from research.rules import Calendar
@@ -39,7 +39,7 @@ def scores_of(market: Market, skill: float, seed: int = 1, cutoff: date = CUTOFF
         drawn = np.tanh(skill * (came - came.mean()) + (1.0 - skill) * rng.normal(size=3))
         moment = datetime.combine(market.days[end - 1].item(), time(18), UTC)
         source = ("", "m", cutoff, f"{end}", moment)
-        rows += [NewsScore(moment, a, float(x), 1.0, *source) for a, x in zip("ABC", drawn, strict=True)]
+        rows += [Score(moment, a, float(x), 1.0, *source) for a, x in zip("ABC", drawn, strict=True)]
     return Scores("scores.csv", f"{skill} {seed} {cutoff}", tuple(rows))
 
 
@@ -113,7 +113,7 @@ def test_a_backtest_from_before_the_training_cutoff_is_refused(market: Market) -
 @pytest.mark.parametrize("published", [time(0), time(23, 59)])
 def test_news_of_a_day_is_unknown_at_its_close_and_known_at_the_next(market: Market, published: time) -> None:
     moment = datetime.combine(market.days[900].item(), published, UTC)
-    scores = Scores("s", "1", (NewsScore(moment, "B", -0.8, 0.5, "", "m", CUTOFF, "x", moment),))
+    scores = Scores("s", "1", (Score(moment, "B", -0.8, 0.5, "", "m", CUTOFF, "x", moment),))
     assert not scores.means(market.past(900), 30).any()
     assert scores.means(market.past(901), 30).tolist() == [0.0, -0.4, 0.0]
     assert scores.means(market.past(930), 30).any()
@@ -123,7 +123,7 @@ def test_news_of_a_day_is_unknown_at_its_close_and_known_at_the_next(market: Mar
 def test_news_that_was_fetched_later_is_unknown_before_the_day_of_its_fetch(market: Market) -> None:
     """A cycle of an earlier session sees none of it, whenever it runs; its age is that since its publication."""
     moment, fetched = (datetime.combine(market.days[row].item(), time(22), UTC) for row in (900, 905))
-    scores = Scores("s", "1", (NewsScore(moment, "B", -0.8, 0.5, "", "m", CUTOFF, "x", fetched),))
+    scores = Scores("s", "1", (Score(moment, "B", -0.8, 0.5, "", "m", CUTOFF, "x", fetched),))
     known = [row for row in range(895, 940) if scores.means(market.past(row), 30).any()]
     assert known == [*range(905, 931)]  # every day is a session of this market
 
@@ -153,7 +153,7 @@ def test_later_scores_change_no_earlier_target(market: Market) -> None:
 def test_a_score_raises_a_flag_and_none_lowers_one(market: Market) -> None:
     moment = datetime.combine(market.days[900].item(), time(9), UTC)
     given = (("A", -0.9), ("B", -0.4), ("C", 0.9))
-    rows = [NewsScore(moment, a, x, 1.0, "", "m", CUTOFF, "x", moment) for a, x in given]
+    rows = [Score(moment, a, x, 1.0, "", "m", CUTOFF, "x", moment) for a, x in given]
     assert tilt_of(market, Scores("s", "1", tuple(rows))).flagged(market.past(901)) == {"A": -0.9}
 
 

@@ -9,7 +9,7 @@ from scipy.stats import ks_2samp
 from foundation.arrays import frozen
 from research.learning.drift import Observed, _observed, lengths, observation_drift, observed_features
 from research.learning.worlds.rollouts import closed_form
-from research.learning.worlds.training_days import TrainingHistory
+from research.learning.worlds.training_days import History
 from research.learning.worlds.worlds import Worlds
 from research.rules.networks.names import SHARED_FEATURES
 
@@ -93,7 +93,7 @@ def test_another_world_of_the_same_days_has_not_drifted(days):
 def test_a_market_twice_as_volatile_has_drifted_and_the_regime_says_so(days):
     answer = closed_form(days)
     card = card_of(days, answer)
-    history = TrainingHistory(frozen(2.0 * days.history.returns), days.history.cash, days.history.tradable)
+    history = History(frozen(2.0 * days.history.returns), days.history.cash, days.history.tradable)
     wilder = replace(days, history=history)
     drifted = {drift.feature for drift in observation_drift(card, met(wilder, answer, 1)) if drift.drifted}
     assert "volatility regime" in drifted

@@ -18,7 +18,7 @@ from research.accounting import Costs
 from research.allocation import FixedWeights, target_path
 from research.learning import LearnedPolicy, Reward
 from research.learning.worlds.environment import RebalancingEnv, RebalancingWorlds
-from research.learning.worlds.rewards import REWARD_TERMS, RewardMoments
+from research.learning.worlds.rewards import REWARD_TERMS, Moments
 from research.learning.worlds.rollouts import action_function
 from research.learning.worlds.training_days import training_days
 from research.learning.worlds.worlds import RewardedWorlds, Worlds
@@ -30,7 +30,7 @@ WEEKS, ALL = 80, Reward(**dict.fromkeys(REWARD_TERMS, 1.0))
 STAYS = {"exposure": 1.0, "weights": 0.0}  # to ask for the target
 
 
-def from_the_record(played: Backtest, spec, start: RewardMoments) -> np.ndarray:
+def from_the_record(played: Backtest, spec, start: Moments) -> np.ndarray:
     """The rewards of each week, from NAV and the daily terms of J of a backtest: written again, a week at a time."""
     strategic = Benchmark(target_path(spec.allocation, played.market), np.zeros(8), np.ones(8), 5.0, 252)
     weekly = (losses(played, strategic) / 252e4).reshape(-1, 5).sum(axis=1)

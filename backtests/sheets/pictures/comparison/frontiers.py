@@ -15,9 +15,8 @@ from foundation.paper.wording import listed, percent
 from research.allocation.optimised.frontier_pair import FrontierPair
 
 HEIGHT = 300.0  # px: of the panel
-FRONTIER_REACH = (
-    1.25  # times the largest volatility under limits and of the weights beside: what is drawn without limits
-)
+# times the largest volatility under limits and of the weights beside: what is drawn without limits
+FRONTIER_REACH = 1.25
 CURVES = {"without limits": LineStyle("soft", width=1.5), "under limits": LineStyle("sky", width=2.0)}
 TARGET_POINT = "target"
 

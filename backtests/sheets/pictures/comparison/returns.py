@@ -146,7 +146,7 @@ def daily_returns_picture(risk: Mapping[str, PolicyRisk], styles: Mapping[str, L
         above = ROW * len(marked)
         most = max(float(c.max()) for c in counts.values())
         across = Axis(*limits([*percents, *(-100.0 * loss for _, loss, _ in marked)], margin=0.01))
-        whole = one_panel(f, "daily_returns", above + HEIGHT, across, right=8.0, below=AXIS)
+        whole = one_panel(f, above + HEIGHT, across, right=8.0, below=AXIS)
         up = Axis(0.0, most * 1.04, "root")
         panel = Panel(whole.canvas, whole.left, whole.top + above, whole.width, HEIGHT, across, up)
         whole.title(f"{one.row.capitalize()}s", "per bar (square-root scale)")

@@ -76,7 +76,7 @@ def test_panels_share_a_wide_page_and_stand_below_one_another_on_a_phone(
 
 
 def test_a_curve_is_cut_at_its_panel_and_named_with_its_value() -> None:
-    panel = one_panel(WIDE, "one", 100.0, Axis(0.0, 2.0), Axis(0.0, 1.0))
+    panel = one_panel(WIDE, 100.0, Axis(0.0, 2.0), Axis(0.0, 1.0))
     near = Curve("near", np.arange(3.0), np.array([0.0, 0.5, 1.0]), BLUE, "1.00")
     away = Curve("away", np.arange(3.0), np.array([0.0, 50.0, 99.0]), BLUE, "99")
     curves(panel, [near, away], WIDE.width, values=True)
@@ -86,13 +86,13 @@ def test_a_curve_is_cut_at_its_panel_and_named_with_its_value() -> None:
 
 
 def test_a_row_off_the_axis_is_written_at_its_edge_and_has_no_interval() -> None:
-    panel = one_panel(WIDE, "rows", 40.0, Axis(-1.0, 1.0))
+    panel = one_panel(WIDE, 40.0, Axis(-1.0, 1.0))
     rows = [Row("one", 0.0, -0.5, 0.5, BLUE, figure="0.00"), Row("two", 9.0, 8.0, 10.0, BLUE, beyond="+9.00")]
     interval_rows(panel, rows)
     svg = panel.canvas.svg("wide", "")
     assert svg.count("stroke-width:1.5") == 1
     assert [word for word in ("one", "two", "0.00", "+9.00", "▸") if f">{word}</text>" not in svg] == []
-    panel = one_panel(WIDE, "rows", 20.0, Axis(-9.0, 0.5))  # words of one in the margin are on its side, too
+    panel = one_panel(WIDE, 20.0, Axis(-9.0, 0.5))  # words of one in the margin are on its side, too
     interval_rows(panel, [Row("two", 0.2, -9.0, 9.0, BLUE, beyond="+0.20")])
     assert ">▸</text>" in panel.canvas.svg("wide", "")
 

@@ -42,7 +42,7 @@ from research import learning, rules
 from research.accounting import Costs, Flows, Hold, Policy, Tax, Trade, View, Why
 from research.allocation.constraints import Constraints, Exposure, Most
 from research.forecast import Estimated, MarkovRegimes, history
-from research.forecast.news import NewsScore, Scores
+from research.forecast.news import Score, Scores
 from research.learning import Learned, LearnedPolicy, PPOSettings, Universal, train
 from research.market import SHUMWAY, Market, delist, instruments_table, load_market
 from research.market.calendars import last_of
@@ -58,7 +58,7 @@ LEFT = START + 45  # the session on which the fourth asset leaves, where one doe
 FIXED = allocated.FixedWeights((0.3, 0.2, 0.2, 0.1, 0.1))
 
 NEWS = Scores("news", "", tuple(  # of what came true so far, whatever the market does later
-    NewsScore(moment, asset, score, 1.0, "", "", date(2018, 1, 1), "", moment)
+    Score(moment, asset, score, 1.0, "", "", date(2018, 1, 1), "", moment)
     for month in range(24) for asset, score in (("A", -((-1.0) ** month)), ("B", -((-1.0) ** (month // 2))))
     for moment in [datetime(2019 + month // 12, month % 12 + 1, 20, tzinfo=UTC)]
 ))  # fmt: skip

@@ -10,7 +10,7 @@ from simulated import every_day
 from foundation.errors import DataError
 from research.forecast import Estimated, Moments
 from research.forecast.signals.blend import SignalBlend, blend
-from research.forecast.signals.expected import ExpectedBySignal, signal_history
+from research.forecast.signals.expected import Expected, signal_history
 from research.market import Market, delist, market_from_frame
 
 SHORT = SignalBlend(horizon=5, momentum=(21, 63), reversion=((5, 63),), averages=(10.0,), estimate=100)
@@ -22,9 +22,9 @@ class Said:
     name, window = "said", 1
 
     def __init__(self, mean: float, error: float) -> None:
-        self.said = ExpectedBySignal("said", np.zeros(2), np.full(2, mean), np.full(2, error), 0.0, 0.0)
+        self.said = Expected("said", np.zeros(2), np.full(2, mean), np.full(2, error), 0.0, 0.0)
 
-    def expected(self, past: object) -> ExpectedBySignal:
+    def expected(self, past: object) -> Expected:
         return self.said
 
 

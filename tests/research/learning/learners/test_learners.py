@@ -24,7 +24,7 @@ from research.learning.settings import Learned
 from research.learning.training import SCALAR
 from research.learning.worlds.rollouts import VALIDATION, action_function, evaluate
 from research.learning.worlds.training_days import training_days
-from research.rules.networks.policy_network import PolicyNetwork
+from research.rules.networks.policy_network import Network
 
 QUICK = Learned(TARGET, learner="ppo", steps=2_048, seeds=(3,), episode=12)
 OWN = {
@@ -102,7 +102,7 @@ def test_what_is_killed_goes_on_and_ends_with_the_same_bits(by, past, whole, tmp
     assert not kept.exists()
     noted = EventAccumulator(str(board / "seed-3"), purge_orphaned_data=False).Reload().Scalars(SCALAR)
     points = sorted({point.step: point.value for point in noted}.items())  # of three files, which began in one second
-    np.testing.assert_allclose(points, whole(by)[len(PolicyNetwork._fields) :], rtol=1e-6)
+    np.testing.assert_allclose(points, whole(by)[len(Network._fields) :], rtol=1e-6)
 
 
 def test_a_seed_that_is_done_waits_for_the_others(past, kept, tmp_path):

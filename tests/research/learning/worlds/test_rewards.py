@@ -8,12 +8,12 @@ from cases import cases
 
 from foundation.errors import ConfigError
 from research.learning import Reward
-from research.learning.worlds.rewards import REWARD_TERMS, Memory, RewardMoments, compute_rewards
+from research.learning.worlds.rewards import REWARD_TERMS, Memory, Moments, compute_rewards
 
 ONLY = {name: Reward(**({"objective": 0.0} | {name: 1.0})) for name in REWARD_TERMS}
 
 
-ONE, NOTHING = np.ones(1), RewardMoments(0.0, 0.0, 0.0)
+ONE, NOTHING = np.ones(1), Moments(0.0, 0.0, 0.0)
 
 
 def along(reward, navs, loss=0.0):
@@ -78,7 +78,7 @@ def test_all_decisions_are_paid_alike_and_none_for_staying_in_cash(name):
     """Of weekly normal returns over cash the first ten are paid as much as the others; in the mean near nothing."""
     rng, worlds = np.random.default_rng(1), 2_000
     excess, cash = rng.normal(0.0015, 0.02, (156, worlds)), 1.0005 ** np.arange(157)
-    memory, paid = Memory.of(np.ones(worlds), np.ones(worlds), RewardMoments.of(rng.normal(0.0015, 0.02, 10_000))), []
+    memory, paid = Memory.of(np.ones(worlds), np.ones(worlds), Moments.of(rng.normal(0.0015, 0.02, 10_000))), []
     for week, over in enumerate(excess):
         nav = memory.nav * (cash[week + 1] / cash[week] + over)
         one, memory = compute_rewards(ONLY[name], memory, np.zeros(worlds), nav, np.full(worlds, cash[week + 1]))

@@ -15,7 +15,7 @@ from research.accounting import Costs, Hold
 from research.allocation import FixedWeights
 from research.rules import PairRegion
 from research.rules.no_trade_region import costs_and_widths, gap_curvature
-from research.rules.optimum.best_orders import JudgingProgramme, best_orders, curve_with_tickets
+from research.rules.optimum.best_orders import Programme, best_orders, curve_with_tickets
 from research.rules.optimum.best_point import scratch_for
 from tests.research.rules.test_pair_region import decided, drawn, goal_of
 
@@ -25,7 +25,7 @@ G = 5.0
 class Market(NamedTuple):
     """A programme without cash, of 3 to 7 assets in two clusters, in which a few orders are worth their tickets."""
 
-    programme: JudgingProgramme
+    programme: Programme
 
     @classmethod
     def drawn(cls, seed: int, ticket: float = 1e-5) -> "Market":
@@ -37,7 +37,7 @@ class Market(NamedTuple):
         curve_with_tickets(
             costs_and_widths(target, cost, G), fees, gap_curvature(target, covariance, cost, G, 0.25), curvature
         )
-        return cls(JudgingProgramme(weights, target, curvature, cost, fees, np.zeros(n), np.ones(n), 0.0, 0.0))
+        return cls(Programme(weights, target, curvature, cost, fees, np.zeros(n), np.ones(n), 0.0, 0.0))
 
     def objective(self, held: Array) -> float:
         """What holding these weights costs, tickets included."""
