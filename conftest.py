@@ -64,20 +64,12 @@ def pytest_runtest_teardown(item: pytest.Item, nextitem: pytest.Item | None) -> 
         nbformat.write(notebook, path)
 
 
-FEWER = {"policy_laboratory": "paths = 4"}  # of what a notebook simulates; the others spend their time on imports
-
-
 @pytest.hookimpl(wrapper=True)
 def pytest_runtest_call(item: pytest.Item) -> Generator[None, Any, Any]:
-    """Give a notebook its fewer paths, and put what a cell has shown into it, after that was compared."""
-    if type(item).__name__ != "IPyNbCell":
-        return (yield)
-    cell = item.cell  # type: ignore[attr-defined]
-    shipped = cell.source
-    if "parameters" in cell.metadata.get("tags", []):
-        cell.source = f"{shipped}\n{FEWER.get(item.path.stem, '')}"
+    """Put what a cell of a notebook has shown into the notebook, after it was compared."""
     result = yield
-    cell.source, cell.outputs = shipped, item.test_outputs  # type: ignore[attr-defined]
+    if type(item).__name__ == "IPyNbCell":
+        item.cell.outputs = item.test_outputs  # type: ignore[attr-defined]
     return result
 
 

@@ -17,7 +17,7 @@ from backtests.runs.folder import code_version
 from backtests.runs.notebook import COMPARING
 from backtests.runs.parameters import declared, parameters_of
 from desk.cli import MOVED_COMMANDS, app
-from desk.cli.command_types import OPTION_TYPES
+from desk.cli.command_types import SERVER_OPTIONS
 from desk.service.routes import jobs
 
 ROOT = Path(__file__).parents[2]
@@ -200,8 +200,8 @@ BODIES = {"report": jobs.ReportBody, "research backtest": jobs.BacktestBody, "de
 @pytest.mark.parametrize("name", BODIES)
 def test_a_server_is_asked_for_what_its_body_has_and_a_command_for_the_same(name: str) -> None:
     own = BODIES[name].model_fields.keys() - jobs.Work.model_fields.keys()
-    assert {"parameters" if each == "parameter" else each for each in OPTION_TYPES[name]} == own
-    assert OPTION_TYPES[name] <= {each.name for each in COMMANDS[name][1].params}
+    assert {"parameters" if each == "parameter" else each for each in SERVER_OPTIONS[name]} == own
+    assert SERVER_OPTIONS[name] <= {each.name for each in COMMANDS[name][1].params}
 
 
 def test_an_option_of_a_group_before_its_command_is_refused() -> None:

@@ -390,7 +390,8 @@ def test_no_currency_is_overdrawn_after_the_exchanges() -> None:
 def test_holdings_and_prices_are_those_of_the_brokers_files() -> None:
     portfolio = example("orders_from_a_broker")
     assert portfolio.shares.tolist() == [1_800.0, 7_000.0, 0.0]
-    assert (portfolio.prices.per_unit.tolist(), portfolio.cash) == ([382.40, 48.51, 169.64], 10_000.50)
+    assert portfolio.prices.per_unit.tolist() == [382.40, 48.51, 169.64]
+    assert portfolio.cash == 10_000.50
 
 
 def test_a_mixed_fund_counts_in_both_of_its_classes() -> None:

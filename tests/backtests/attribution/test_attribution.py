@@ -161,7 +161,7 @@ def test_all_pairs_of_the_main_portfolio_add_up_by_line_and_year(main: Mapping[s
 
 
 @pytest.mark.parametrize("one", ["never", "threshold", "closed_form", "hrp_threshold"])
-def test_each_line_and_year_is_that_of_a_slow_count_of_weights_and_charges(
+def test_each_line_and_year_is_that_of_a_slow_count_from_weights_and_charges(
     main: Mapping[str, Backtest], one: str
 ) -> None:
     found, expected = attribution(main[one], main["quarterly"]), slow_lines(main[one], main["quarterly"])

@@ -46,7 +46,9 @@ def test_each_line_ends_where_its_gains_and_trades_lead(played: Backtest) -> Non
 
 
 @pytest.mark.parametrize("days", [1, 7, 19])
-def test_days_followed_in_parts_give_the_figures(played: Backtest, days: int, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_days_followed_some_at_a_time_give_the_same_figures(
+    played: Backtest, days: int, monkeypatch: pytest.MonkeyPatch
+) -> None:
     whole = played.reconcile()
     monkeypatch.setattr(reconciliation, "AMOUNTS_AT_ONCE", days * len(played.market.assets))
     parts = played.reconcile()

@@ -71,7 +71,8 @@ def test_path_by_hand() -> None:
     own = target_path_returns(target_path(allocation, market), market)
     assert own.tolist() == [0.0, 0.5, -0.25, 0.5]
     found = dict(zip(BATCH_METRICS, batch_metrics(played, own, own, tracking_penalty=2.0), strict=True))
-    assert (found["nav"], found["growth"]) == (pytest.approx(1.5), pytest.approx(1.5 ** (365.25 / 5) - 1))
+    assert found["nav"] == pytest.approx(1.5)
+    assert found["growth"] == pytest.approx(1.5 ** (365.25 / 5) - 1)
     assert found["max_drawdown"] == pytest.approx(-1 / 3)
     assert found["volatility"] == pytest.approx(np.std([0.5, -1 / 3, 0.5], ddof=1) * np.sqrt(3))
     assert found["loss"] == pytest.approx(1e4 * (1 / 3 - 1 / 4) ** 2)  # 3 a year, mean of three days, g/2 = 1

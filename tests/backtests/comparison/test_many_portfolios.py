@@ -73,7 +73,7 @@ def drawn(folder: Path, seed: int) -> Path:
 
 
 @pytest.mark.parametrize("seed", range(6))
-def test_the_answer_is_now_or_its_gain_exceeds_the_margin_and_a_pair_has_one_interval(
+def test_the_answer_is_now_or_its_own_gain_exceeds_the_margin_and_a_pair_has_one_interval(
     seed: int, tmp_path: Path
 ) -> None:
     """Or now is barred, or none is named: then it is the best. All texts have the same gain and the same interval."""

@@ -197,7 +197,8 @@ def test_only_compiled_rules_on_the_strategic_target_are_simulated(market: Marke
     found = simulated_tests(real, Benchmark.of(real["band"], 5.0))
     assert found.names == ("band", "estimates")
     known = elasticities(list(real), found, 5.0)
-    assert (known.value[[1, 2]].tolist(), known.error[[1, 2]].tolist()) == ([1.0, 1.0], [UNTOLD, UNTOLD])
+    assert known.value[[1, 2]].tolist() == [1.0, 1.0]
+    assert known.error[[1, 2]].tolist() == [UNTOLD, UNTOLD]
     assert known.value[[0, 3]].tolist() == found.elasticities(5.0).tolist()
     assert (known.error[[0, 3]] < 0.1).all()
     assert simulated_tests(real, Benchmark.of(real["hrp"], 5.0)) is None
@@ -213,7 +214,9 @@ def test_they_are_the_same_to_the_bit_and_know_nothing_of_the_order_of_returns(m
     np.testing.assert_allclose(other.cost, one.cost, rtol=1e-9)
 
 
-def test_a_monthly_rule_trades_twelve_times_a_year_and_ranges_are_left_as_weights_leave_them(market: Market) -> None:
+def test_a_monthly_rule_trades_twelve_times_a_year_and_ranges_are_left_as_often_as_weights_leave_them(
+    market: Market,
+) -> None:
     real = played(market, lag=0, monthly=Calendar(HELD, "month"), daily=Calendar(HELD, "day"))
     benchmark = Benchmark.of(real["monthly"], 5.0)
     found = simulated_tests(real, replace(benchmark, lower=np.array([0.59, 0.39]), upper=np.array([0.61, 0.41])))
@@ -239,7 +242,9 @@ def test_growth_of_the_real_test_is_in_no_theory(market: Market) -> None:
     assert found[1].squares == pytest.approx(found[0].squares, rel=1e-6)
 
 
-def test_each_grows_by_itself_and_drifts_what_never_trades(market: Market, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_each_test_grows_by_itself_and_drifts_what_never_trades(
+    market: Market, monkeypatch: pytest.MonkeyPatch
+) -> None:
     """Weights drift by w(1 - w) X, and X² has a mean of V T / 2 over a test, with growth s² V T² / 3 more."""
     monkeypatch.setattr("backtests.comparison.simulated_tests.TESTS", 1000)
     real, found = played(market, never=Never(HELD)), {}

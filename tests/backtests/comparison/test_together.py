@@ -63,7 +63,9 @@ def test_all_are_played_from_the_first_day_on_which_each_can_decide(market: Mark
     assert compare([Threshold(FIXED, 0.02), Calendar(FIXED, "month")], market, COSTS, draws=100).note == ""
 
 
-def test_a_frame_a_market_without_costs_and_no_policy_are_refused(market: Market, downloaded: pd.DataFrame) -> None:
+def test_a_frame_a_market_without_costs_and_what_is_no_policy_are_refused(
+    market: Market, downloaded: pd.DataFrame
+) -> None:
     one: Any = Threshold(FIXED, 0.02)
     with pytest.raises(ConfigError, match=r"market is .*`market_from_yfinance\(table\)`"):
         compare([one, Calendar(FIXED, "month")], downloaded, COSTS)  # type: ignore[call-overload]

@@ -15,7 +15,7 @@ def portfolio() -> Portfolio:
 
 
 @pytest.mark.parametrize(("name", "fewest"), [("threshold_within", 6), ("quarterly", 4)])
-def test_nav_is_that_of_the_backtest_at_closes_of_a_fall_and_a_rise(
+def test_nav_is_that_of_the_backtest_at_each_close_of_a_fall_and_a_rise(
     portfolio: Portfolio, name: str, fewest: int
 ) -> None:
     apart, filled, closes = furthest(portfolio, name, portfolio.policies[name], closes=70)

@@ -47,7 +47,9 @@ def desk(allocation: dict[str, Any]) -> Portfolio:
         "of": {"kind": "mean_variance", "objective": "utility", "schedule": "year", "constraints": CONSTRAINTS},
     },
 ], ids=["sharpe", "risk", "cvar", *BY_RISK, "tracking", "resampled"])  # fmt: skip
-def test_every_target_of_a_backtest_keeps_constraints_of_the_file(allocation: dict[str, Any], tmp_path: Path) -> None:
+def test_every_target_of_a_backtest_keeps_the_constraints_of_the_file(
+    allocation: dict[str, Any], tmp_path: Path
+) -> None:
     portfolio = desk(allocation)
     market, policy = portfolio.market, portfolio.policies["mine"]
     played = backtest(market, policy, portfolio.costs, start="2017-01-03", name="mine")

@@ -33,7 +33,7 @@ def drifted(make_market: MakeMarket, days: int = 4) -> Market:
     [(20.0, [60.0, 60.0, 0.0]), (10.0, [60.0, 50.0, 0.0]), (40.0, [70.0, 70.0, 0.0]), (-20.0, [40.0, 40.0, 0.0]),
      (-10.0, [50.0, 40.0, 0.0]), (-60.0, [20.0, 20.0, 0.0])],
 )  # fmt: skip
-def test_flows_go_to_what_is_under_target_and_from_over(
+def test_flows_go_to_what_is_under_target_and_come_from_what_is_over(
     make_market: MakeMarket, amount: float, left: list[float]
 ) -> None:
     market = drifted(make_market)
@@ -77,7 +77,7 @@ def left_by_a_flow(make_market: MakeMarket, seed: int, sign: float, cost: np.nda
 
 @pytest.mark.parametrize("seed", range(8))
 @pytest.mark.parametrize("sign", [1.0, -1.0], ids=["deposit", "withdrawal"])
-def test_a_flow_goes_to_the_largest_gap_until_it_equals_the_next(
+def test_a_flow_goes_to_the_largest_gap_until_it_is_as_large_as_the_next(
     make_market: MakeMarket, seed: int, sign: float
 ) -> None:
     """One cost for all, here none: the level to which gaps are filled, from the sorted gaps."""
@@ -90,7 +90,9 @@ def test_a_flow_goes_to_the_largest_gap_until_it_equals_the_next(
 
 @pytest.mark.parametrize("seed", range(4))
 @pytest.mark.parametrize("sign", [1.0, -1.0], ids=["deposit", "withdrawal"])
-def test_a_flow_leaves_the_least_sum_of_squares_over_costs(make_market: MakeMarket, seed: int, sign: float) -> None:
+def test_a_flow_leaves_the_least_sum_of_squared_gaps_over_costs(
+    make_market: MakeMarket, seed: int, sign: float
+) -> None:
     """The quadratic programme of what a flow may do, by cvxpy. Costs are of ratio 1 to 15, and negligible."""
     cost = np.array([2.0, 2.0, 10.0, 10.0, 30.0, 30.0])
     gaps, after = left_by_a_flow(make_market, seed, sign, 1e-6 * cost)
@@ -105,7 +107,9 @@ def test_a_flow_leaves_the_least_sum_of_squares_over_costs(make_market: MakeMark
 
 
 @pytest.mark.parametrize("use", ["rebalance", "cash"])
-def test_a_withdrawal_sells_what_a_fee_overdrew(make_market: MakeMarket, use: Literal["rebalance", "cash"]) -> None:
+def test_a_withdrawal_sells_what_a_fee_had_overdrawn_besides(
+    make_market: MakeMarket, use: Literal["rebalance", "cash"]
+) -> None:
     """A fee of 2 % a year takes money from cash, which holds none, on three days before 10 go."""
     market = drifted(make_market, 6)
     costs, flows = replace(Costs.bps(2), management_fee=0.02), Flows({market.dates[3]: -10.0}, use)
@@ -138,9 +142,11 @@ def test_flows_that_wait_in_cash_are_spent_by_the_next_trade(make_market: MakeMa
         backtest(market, rule, Costs.bps(2), nav=100.0, flows=Flows({market.dates[2]: 10.0}, use="cash"))
         for rule in (Never(HALVES), Calendar(HALVES, "day"))
     )
-    assert (never.ledger.cash, len(never.ledger.booked)) == (pytest.approx([0.0, 0.0, 10.0, 10.0], abs=1e-12), 0)
+    assert never.ledger.cash == pytest.approx([0.0, 0.0, 10.0, 10.0], abs=1e-12)
+    assert len(never.ledger.booked) == 0
     # Asked on the second session, booked on the third with the ten that came: 110 in halves.
-    assert (daily.ledger.booked.tolist(), daily.ledger.trades[0]) == ([2], pytest.approx([-5.0, 15.0], abs=1e-12))
+    assert daily.ledger.booked.tolist() == [2]
+    assert daily.ledger.trades[0] == pytest.approx([-5.0, 15.0], abs=1e-12)
 
 
 def test_a_flow_on_the_day_of_a_booking_is_used_by_it(make_market: MakeMarket) -> None:
@@ -176,7 +182,9 @@ def test_a_levered_portfolio_that_drifted_can_be_drawn_on(make_market: MakeMarke
 
 @pytest.mark.parametrize("rule", [Never(HALVES), Calendar(HALVES, "day")])
 @pytest.mark.parametrize("amount", [-90.0, 900.0])
-def test_costs_are_on_the_wealth_of_returns(make_market: MakeMarket, rule: Never | Calendar, amount: float) -> None:
+def test_costs_are_on_the_wealth_that_returns_are_on(
+    make_market: MakeMarket, rule: Never | Calendar, amount: float
+) -> None:
     """However much goes or comes: else 0.1 % of 90 on the 10 that are left would be 0.9 % of them."""
     market, costs = drifted(make_market, 5), Costs.bps(2, commission=10.0)
     result = backtest(market, rule, costs, nav=100.0, flows=Flows({market.dates[2]: amount}))
@@ -252,7 +260,8 @@ def test_a_levered_decision_may_go_as_far_as_its_box_on_the_day_of_a_withdrawal(
     for policy in (rule, by_day(rule)):
         flows = Flows({market.dates[2]: -1.0})
         result = backtest(market, policy, Costs.bps(2), nav=100.0, flows=flows, leverage_limit=2.0)
-        assert (result.triggers, result.cash_weight.iloc[2]) == (("band",), pytest.approx(-0.58, abs=1e-12))
+        assert result.triggers == ("band",)
+        assert result.cash_weight.iloc[2] == pytest.approx(-0.58, abs=1e-12)
 
 
 def test_flows_after_the_data_and_amounts_that_are_none_are_refused(make_market: MakeMarket) -> None:

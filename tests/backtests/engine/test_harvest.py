@@ -46,7 +46,9 @@ def test_a_harvest_pays_both_orders_from_cash_and_lets_the_units_stay(make_marke
     assert with_harvest.ledger.cash[-1] == pytest.approx(-paid, rel=1e-10)
     np.testing.assert_array_equal(with_harvest.ledger.units[-1], without.ledger.units[-1])
     assert with_harvest.reconcile().holds
-    assert (without.triggers, with_harvest.trading_days.tolist(), with_harvest.orders) == ((), [2], 2)
+    assert without.triggers == ()
+    assert with_harvest.trading_days.tolist() == [2]
+    assert with_harvest.orders == 2
     assert (without.trading_days.tolist(), without.orders) == ([], 0)
 
 
@@ -192,7 +194,7 @@ class Reckoner:
 @pytest.mark.parametrize("method", ["average", "highest", "first", "tax_minimal"])
 @settings(max_examples=40, deadline=None)
 @given(steps=STEPS, above=st.floats(0.02, 0.5))
-def test_lots_are_those_of_a_list(
+def test_lots_gains_and_basis_are_those_of_a_list_of_lots(
     method: str, terms: bool, steps: list[tuple[str, float, float]], above: float
 ) -> None:
     """And the basis falls by the loss that is harvested: basis = bought - sold + gains, whatever was done."""
@@ -220,7 +222,8 @@ def test_lots_are_those_of_a_list(
         else:
             loss, sold = harvestable(lots, 0, price, above)
             found, told = harvest_lots(lots, costs, 0, price, above, t), by_hand.harvest(price, t, above)
-            assert (sum(found), sold > 0.0) == (pytest.approx(-loss, abs=1e-9), sum(told) < 0.0)
+            assert sum(found) == pytest.approx(-loss, abs=1e-9)
+            assert (sold > 0.0) == sum(told) < 0.0
         gains += sum(found)
         assert found == pytest.approx(told, abs=1e-9)
     n = int(lots.held[0])

@@ -132,7 +132,8 @@ def test_an_allocation_of_ones_own_is_asked_anew(make_market: MakeMarket) -> Non
     first = backtest(market, Calendar(whim, "week"), costs)
     whim.weights = (0.9, 0.1)
     second = backtest(market, Calendar(whim, "week"), costs)
-    assert (first.targets.rows.tolist(), second.targets.rows.tolist()) == ([[0.5, 0.5]], [[0.9, 0.1]])
+    assert first.targets.rows.tolist() == [[0.5, 0.5]]
+    assert second.targets.rows.tolist() == [[0.9, 0.1]]
     one, other = (backtest(market, Calendar(Drawn(), "week"), costs) for _ in range(2))
     assert one.targets.rows.tolist() != other.targets.rows.tolist()
 

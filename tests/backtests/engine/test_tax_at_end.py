@@ -40,7 +40,9 @@ def moved(
     ({"at_end": "keep"}, 0.0),
     ({"loss_limit": 3.0}, 14.8),
 ])  # fmt: skip
-def test_tax_at_the_end_is_that_of_selling_all(make_market: MakeMarket, more: dict[str, object], due: float) -> None:
+def test_the_tax_at_the_end_is_that_of_selling_all(
+    make_market: MakeMarket, more: dict[str, object], due: float
+) -> None:
     result = played(moved(make_market, 5), **more)
     assert result.tax_at_end == pytest.approx(due, abs=1e-12)
     assert result.ledger.nav[-1] == pytest.approx(140.0, abs=1e-12), "it is not taken from the wealth"
@@ -54,11 +56,12 @@ def test_a_loss_at_the_end_saves_what_the_year_may_deduct(make_market: MakeMarke
 
 
 @pytest.mark.parametrize(("sessions", "last", "due"), [(252, "2019-01-02", 14.8), (253, "2019-01-03", 8.0)])
-def test_bought_on_2_january_is_long_term_from_3_on(
+def test_what_was_bought_on_2_january_is_long_term_from_3_january_on(
     make_market: MakeMarket, sessions: int, last: str, due: float
 ) -> None:
     market = moved(make_market, sessions)
-    assert (f"{market.dates[-1]:%Y-%m-%d}", played(market).tax_at_end) == (last, pytest.approx(due, abs=1e-12))
+    assert f"{market.dates[-1]:%Y-%m-%d}" == last
+    assert played(market).tax_at_end == pytest.approx(due, abs=1e-12)
 
 
 def test_the_figures_after_tax_stand_beside_those_before_it(make_market: MakeMarket) -> None:

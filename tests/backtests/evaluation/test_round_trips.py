@@ -20,8 +20,14 @@ def test_sales_take_the_average_cost_the_average_age_and_their_part_of_the_fees(
     assert held.book(30.0, 600.0, 3.0, day=8.0) is None
     assert (held.units, held.price, held.fees, held.day) == (40.0, 17.5, 4.0, 6.0)
     units, invested, pnl, ratio, days = held.book(-10.0, -200.0, 0.5, day=16.0)
-    assert (units, invested, days, pnl) == (10.0, 175.0, 10.0, pytest.approx(200.0 - 175.0 - 1.0 - 0.5))
-    assert (ratio, held.units, held.price, held.fees) == (pytest.approx(pnl / 175.0), 30.0, 17.5, 3.0)
+    assert units == 10.0
+    assert invested == 175.0
+    assert days == 10.0
+    assert pnl == pytest.approx(200.0 - 175.0 - 1.0 - 0.5)
+    assert ratio == pytest.approx(pnl / 175.0)
+    assert held.units == 30.0
+    assert held.price == 17.5
+    assert held.fees == 3.0
 
 
 def test_an_order_past_zero_closes_one_side_and_opens_the_other() -> None:

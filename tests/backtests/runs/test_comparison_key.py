@@ -100,7 +100,7 @@ def test_where_costs_are_proportional_the_nav_makes_no_difference(portfolio: Por
 
 
 @pytest.mark.parametrize("priced", [{"ticket": 5.0}, {"day_cost": 10.0}, {"order_cost": 1.0}, {"minimum_trade": 100.0}])
-def test_where_a_cost_is_an_amount_the_nav_tells_comparisons_apart(
+def test_where_something_costs_an_amount_the_nav_tells_comparisons_apart(
     portfolio: Portfolio, priced: dict[str, float]
 ) -> None:
     if "ticket" in priced:

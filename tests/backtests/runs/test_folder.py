@@ -107,7 +107,7 @@ def test_stress_tests_and_policies_that_come_with_the_workbench_are_code(tmp_pat
     assert len(set(found)) == 4
 
 
-def test_the_code_version_is_the_same_for_all_users_of_a_folder(
+def test_the_code_version_is_the_same_for_every_user_of_a_folder(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """git calls it another user's; and that user has settings of its own, and a hook that is at another index."""
@@ -140,7 +140,8 @@ def test_a_run_that_ends_well_takes_its_name_and_replaces_the_one_before(tmp_pat
         with staged(final) as folder:
             (folder / "file").write_text(text)
             assert folder == partial_of(final)
-        assert ((final / "file").read_text(), sorted(p.name for p in tmp_path.iterdir())) == (text, ["run"])
+        assert (final / "file").read_text() == text
+        assert sorted(p.name for p in tmp_path.iterdir()) == ["run"]
 
 
 def test_a_run_that_fails_leaves_nothing_and_the_one_before_stays(tmp_path: Path) -> None:
@@ -149,7 +150,8 @@ def test_a_run_that_fails_leaves_nothing_and_the_one_before_stays(tmp_path: Path
         (folder / "file").write_text("whole")
     with pytest.raises(ZeroDivisionError), staged(final) as folder:
         (folder / "file").write_text(str(1 / 0))
-    assert ((final / "file").read_text(), sorted(p.name for p in tmp_path.iterdir())) == ("whole", ["run"])
+    assert (final / "file").read_text() == "whole"
+    assert sorted(p.name for p in tmp_path.iterdir()) == ["run"]
 
 
 def _write_and_wait(final: Path) -> None:
@@ -276,7 +278,8 @@ def test_runs_of_other_users_are_passed_over(tmp_path: Path) -> None:
             os.setuid(65534)
         try:
             found = past_runs(tmp_path)
-            assert ([folder.name for folder, _ in found.whole], len(found.broken)) == (["mine"], 1)
+            assert [folder.name for folder, _ in found.whole] == ["mine"]
+            assert len(found.broken) == 1
             assert "theirs/manifest.json cannot be read: Permission denied" in found.broken[0]
             with staged(tmp_path / "new"):
                 pass
@@ -306,7 +309,9 @@ def _remake(final: Path) -> None:
             sign(folder, datetime.now(UTC))
 
 
-def test_a_reader_sees_a_whole_run_while_it_is_made_again(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_reader_sees_a_whole_run_while_it_is_made_again_and_again(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
     monkeypatch.setattr(
         "backtests.runs.manifest.code_on_disk", code_version
     )  # to ask git takes longer than all the rest
@@ -353,7 +358,8 @@ def test_a_run_without_one_of_its_files_is_refused(tmp_path: Path) -> None:
 
 def test_the_manifest_of_a_run_carries_versions_and_no_times() -> None:
     manifest = a_run().manifest(trials=3)
-    assert (manifest["trials"], manifest["versions"]["numpy"]) == (3, sys.modules["numpy"].__version__)
+    assert manifest["trials"] == 3
+    assert manifest["versions"]["numpy"] == sys.modules["numpy"].__version__
     assert "times" not in manifest
 
 
@@ -371,7 +377,8 @@ def test_an_interrupt_between_the_two_renames_loses_nothing(tmp_path: Path, monk
     monkeypatch.setattr(Path, "rename", interrupted)
     with pytest.raises(KeyboardInterrupt), staged(final):
         pass
-    assert ((final / "file").read_text(), sorted(p.name for p in tmp_path.iterdir())) == ("the one before", ["run"])
+    assert (final / "file").read_text() == "the one before"
+    assert sorted(p.name for p in tmp_path.iterdir()) == ["run"]
 
 
 def test_what_a_killed_run_left_is_swept_away_by_the_next_run_of_any_name(tmp_path: Path) -> None:

@@ -62,7 +62,7 @@ def test_parameters_are_read_without_a_kernel(tmp_path: Path) -> None:
     ((("parameters", "x: dict = {}"),), "'x: dict = {}'"),
     ((("parameters", "import os"),), "'import os'"),
 ])  # fmt: skip
-def test_a_notebook_of_unclear_form_is_refused(
+def test_a_notebook_with_unclear_parameters_is_refused(
     tmp_path: Path, cells: tuple[tuple[str, str], ...], message: str
 ) -> None:
     with pytest.raises(ConfigError, match=re.escape(message)):
@@ -81,7 +81,7 @@ def test_a_notebook_of_unclear_form_is_refused(
     ({"lags": []}, "(list), expected list[int]"),
     ({"lags": [10**20]}, "expected a number of at most"),
 ])  # fmt: skip
-def test_an_unknown_parameter_is_refused_before_a_kernel(
+def test_an_unknown_or_mistyped_parameter_is_refused_before_a_kernel_starts(
     tmp_path: Path, given: dict[str, object], message: str
 ) -> None:
     with_lags = (PARAMETERS[0], f"{PARAMETERS[1]}\nlags: list[int] = [0, 1]")
@@ -96,7 +96,8 @@ def test_a_whole_number_serves_where_a_fraction_is_meant(tmp_path: Path) -> None
 
 def test_a_parameter_on_the_command_line_takes_the_type_of_its_default(tmp_path: Path) -> None:
     path = notebook(tmp_path, PARAMETERS)
-    assert (parse_parameter(path, "name=7"), parse_parameter(path, "steps=7")) == (("name", "7"), ("steps", 7))
+    assert parse_parameter(path, "name=7") == ("name", "7")
+    assert parse_parameter(path, "steps=7") == ("steps", 7)
     with pytest.raises(ConfigError, match="write a value such as 10"):
         parse_parameter(path, "steps=many")
     with pytest.raises(ConfigError, match="write name=value"):
@@ -243,7 +244,9 @@ pathlib.Path({!r}).touch()
 time.sleep(300)"""
 
 
-def test_an_interrupted_run_tells_nothing_of_the_cell_it_left(tmp_path: Path, caplog: pytest.LogCaptureFixture) -> None:
+def test_an_interrupted_run_tells_nothing_of_the_cell_that_it_left(
+    tmp_path: Path, caplog: pytest.LogCaptureFixture
+) -> None:
     begun = tmp_path / "begun"
     path = notebook(tmp_path, PARAMETERS, ("", LEFT_ALONE.format(str(begun))))
 

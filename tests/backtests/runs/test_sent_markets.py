@@ -121,7 +121,9 @@ def test_a_market_is_used_where_nothing_can_be_kept(client: Client, kept: Path, 
         assert opened(client, content, key).fingerprint == market.fingerprint
 
 
-def test_the_cache_is_its_user_s_and_refused_where_others_may_write(client: Client, kept: Path, market: Market) -> None:
+def test_the_cache_is_made_for_its_user_alone_and_refused_where_others_may_write(
+    client: Client, kept: Path, market: Market
+) -> None:
     content, markets = packed(market)
     with offered(client, markets) as key:
         opened(client, content, key)

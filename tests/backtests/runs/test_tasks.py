@@ -123,7 +123,9 @@ def test_a_cluster_whose_workers_all_left_ends_with_an_error_and_not_too_early(m
         list(as_they_finish(lambda _: Future(), range(MANY), lambda: 0, lambda: True))
 
 
-def test_a_result_lost_with_the_last_worker_is_not_waited_for_without_end(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_result_that_is_lost_with_the_last_worker_is_not_waited_for_without_end(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
     """All tasks are finished, and one result is read, when the worker that has the others leaves."""
     monkeypatch.setattr(tasks, "PATIENCE", 0.5)
     held: list[Any] = []

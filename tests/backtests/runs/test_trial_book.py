@@ -94,7 +94,9 @@ def test_whatever_makes_it_another_trial_makes_it_count(other: dict[str, object]
     assert len(read_book().trials) == 2
 
 
-def test_another_file_and_other_bytes_are_the_same_trial_and_another_order_of_assets_one_search(book: Path) -> None:
+def test_another_file_and_other_bytes_are_the_same_trial_and_another_order_of_assets_the_same_search(
+    book: Path,
+) -> None:
     """Weights stand in the order of the assets: 60/40 of SPY and IEF is not 60/40 of IEF and SPY."""
     count_trials([batch(["one"]), batch(["one"], portfolio="copy"), replace(batch(["one"]), data="e" * 64)])
     assert len(read_book().trials) == 1
@@ -114,7 +116,8 @@ def test_one_more_day_is_the_same_configuration_of_the_same_search(book: Path) -
 def test_searches_are_joined_by_days_between_them() -> None:
     months = [("2020-01-01", "2020-02-28"), ("2020-04-01", "2020-05-31"), ("2020-02-28", "2020-04-01")]
     batches = [batch([f"rule {k}"], first=first, last=last) for k, (first, last) in enumerate(months)]
-    assert (len(book_of_batches(batches[:2]).searches), len(book_of_batches(batches).searches)) == (2, 1)
+    assert len(book_of_batches(batches[:2]).searches) == 2
+    assert len(book_of_batches(batches).searches) == 1
 
 
 def test_terms_such_as_costs_make_another_trial() -> None:
@@ -136,7 +139,9 @@ def test_figures_of_trials_that_were_counted_without_them_are_kept(book: Path) -
         count_trials([each])
     assert len(list(book.iterdir())) == 2
     found = read_book()
-    assert (found.trials["sharpe"].tolist(), found.clustered, found.effective) == ([0.5, 0.5], 2, 1)
+    assert found.trials["sharpe"].tolist() == [0.5, 0.5]
+    assert found.clustered == 2
+    assert found.effective == 1
 
 
 def test_active_returns_that_do_not_vary_have_no_ratio() -> None:
@@ -218,7 +223,9 @@ def test_the_book_stays_when_caches_are_deleted() -> None:
     assert "data/* " not in said
 
 
-def test_what_is_compiled_ahead_is_not_counted(book: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_what_is_compiled_ahead_of_use_is_not_counted(
+    book: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
     given: list[dict[str, str]] = []
     monkeypatch.setattr(compile_kernels.subprocess, "Popen", lambda *_, env, **__: given.append(env))
     compile_kernels._started("comparison", tmp_path)
@@ -262,18 +269,23 @@ def test_backtests_of_many_targets_and_costs_go_into_one_file(book: Path, market
         for costs in (Costs.bps(2), Costs.bps(2, half_spread=1.0)):
             for own in (market, other):
                 backtest(own, Threshold(FixedWeights((weight, 1.0 - weight)), 0.02), costs)
-    assert ([one.configurations for one in read_book().searches], len(list(book.iterdir()))) == ([12], 1)
+    assert [one.configurations for one in read_book().searches] == [12]
+    assert len(list(book.iterdir())) == 1
 
 
 def test_a_file_has_trials_of_several_searches_and_each_is_read_by_its_assets(book: Path, market: Market) -> None:
     backtest(market, Threshold(FixedWeights((0.5, 0.5)), 0.02), Costs.bps(2))
     backtest(market.select(["SPY"]), Threshold(FixedWeights((0.5,)), 0.02), Costs.bps(1))
-    assert ([one.configurations for one in read_book().searches], len(list(book.iterdir()))) == ([1, 1], 1)
+    assert [one.configurations for one in read_book().searches] == [1, 1]
+    assert len(list(book.iterdir())) == 1
     assert set(read_book(["SPY", "AGG"]).trials["assets"]) == {"AGG, SPY"}
-    assert (set(read_book(["SPY"]).trials["assets"]), len(read_book(["AGG"]).trials)) == ({"SPY"}, 0)
+    assert set(read_book(["SPY"]).trials["assets"]) == {"SPY"}
+    assert len(read_book(["AGG"]).trials) == 0
 
 
-def test_more_than_wait_are_written_in_some_files(book: Path, market: Market, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_more_than_wait_are_written_in_several_files(
+    book: Path, market: Market, monkeypatch: pytest.MonkeyPatch
+) -> None:
     monkeypatch.setattr(trial_book, "MOST_WAITING", 3)
     for band in (0.01, 0.02, 0.03, 0.04):
         backtest(market, Threshold(FixedWeights((0.5, 0.5)), band), Costs.bps(2))
@@ -432,7 +444,8 @@ def test_a_file_of_the_earlier_form_is_read_and_its_trials_count_once(book: Path
     count_trials([batch(["one", "two", "three"], active_return=0.0, active_volatility=0.1, cluster=0.0)])
     assert len(read_book(["AGG"]).trials) == 0
     found = read_book(["SPY", "IEF"])
-    assert (found.trials["policy"].tolist(), found.trials["id"].tolist()[:2]) == (["one", "two", "three"], ids)
+    assert found.trials["policy"].tolist() == ["one", "two", "three"]
+    assert found.trials["id"].tolist()[:2] == ids
     assert found.trials["sharpe"].tolist() == [0.5, 0.5, 0.0]
     assert found.trials["written"].str[:4].tolist()[:2] == ["2020", "2020"]
     assert (found.configurations, found.effective) == (3, 1)

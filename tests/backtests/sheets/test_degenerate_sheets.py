@@ -80,7 +80,7 @@ def two_of_three(portfolio: Portfolio) -> Comparison:
     (two_of_three, ["a true difference between", "again 0.00 [0.00, 0.00] 1.000 not significant"]),
     (few_days, ["not available", "draws have a series or a difference that does not vary"]),
 ], ids=["identical", "two identical of three", "a few days"])  # fmt: skip
-def test_no_nan_is_shown(
+def test_no_sheet_shows_a_nan(
     portfolio: Portfolio, tmp_path: Path, make: Callable[[Portfolio], Comparison], says: list[str]
 ) -> None:
     text = shown(make(portfolio), tmp_path)

@@ -164,7 +164,7 @@ def test_the_harness_sees_a_page_that_escapes_nothing(server: tuple[str, list[st
     assert "/img" in asked
 
 
-def test_sheet_and_lists_inert(
+def test_tearsheet_and_trade_lists_do_nothing(
     comparison: Comparison, folder: Path, server: tuple[str, list[str]], tmp_path: Path
 ) -> None:
     """Their harmless twins are the sheet of the main portfolio and a list of its trades."""

@@ -50,7 +50,9 @@ def test_the_table_shows_the_numbers_of_the_pairs(comparison: Comparison) -> Non
         assert row["chosen"] == (name == comparison.recommendation.policy)
 
 
-def test_what_could_be_found_stands_above_the_differences_everywhere(comparison: Comparison, folder: Path) -> None:
+def test_what_could_be_found_stands_above_the_differences_in_sheet_notebook_and_text(
+    comparison: Comparison, folder: Path
+) -> None:
     said = differences_parts(comparison)[0].text
     for page in ((folder / "tearsheet.html").read_text(encoding="utf-8"), comparison_html(comparison)):
         shown = html.unescape(page)

@@ -126,10 +126,13 @@ def test_a_map_averages_what_is_not_chosen_and_leaves_out_what_has_no_band() -> 
     ]
     found = analysis.grid(table(*rows, row("never", loss=-5.0)), "band", "to")
     assert found.means.to_numpy().tolist() == [[3.0, 4.0], [4.0, 5.0]]
-    assert (found.counts.to_numpy().tolist(), found.averaged, found.best) == ([[2, 2], [2, 2]], {"lag": 2}, (0, 0))
+    assert found.counts.to_numpy().tolist() == [[2, 2], [2, 2]]
+    assert found.averaged == {"lag": 2}
+    assert found.best == (0, 0)
     assert found.near(0.34) == 3
     chosen = analysis.grid(table(*rows), "band", "to", chosen={"lag": 3})
-    assert (chosen.means.to_numpy().tolist(), chosen.averaged) == ([[4.0, 5.0], [5.0, 6.0]], {})
+    assert chosen.means.to_numpy().tolist() == [[4.0, 5.0], [5.0, 6.0]]
+    assert chosen.averaged == {}
 
 
 def test_a_map_knows_which_way_is_better() -> None:
@@ -241,7 +244,8 @@ def test_where_policies_touch_and_part_again_nothing_flips() -> None:
 
 def test_a_third_policy_may_lead_between_two_levels() -> None:
     found = analysis.leaders(crossing(a=[0.0, 10.0], b=[10.0, 0.0], c=[4.0, 4.0]))
-    assert (found["policy"].tolist(), found["first"].tolist()) == (["a", "c", "b"], pytest.approx([1.0, 1.8, 2.2]))
+    assert found["policy"].tolist() == ["a", "c", "b"]
+    assert found["first"].tolist() == pytest.approx([1.0, 1.8, 2.2])
 
 
 @st.composite
@@ -256,7 +260,8 @@ def ladders(draw) -> pd.DataFrame:
 @given(ladders(), st.sampled_from(["loss", "growth"]))
 def test_who_leads_is_lowest_everywhere_in_between(found, metric) -> None:
     spans = analysis.leaders(found, metric)
-    assert (spans["first"].iloc[0], spans["last"].iloc[-1]) == (found.index[0], found.index[-1])
+    assert spans["first"].iloc[0] == found.index[0]
+    assert spans["last"].iloc[-1] == found.index[-1]
     assert spans["first"].iloc[1:].tolist() == spans["last"].iloc[:-1].tolist()
     sign = 1.0 if metric == "loss" else -1.0
     for policy, first, last in spans.itertuples(index=False):
@@ -400,7 +405,8 @@ def test_trials_are_all_configurations_and_the_number_is_said() -> None:
 
 def test_what_was_swept_is_said_by_name() -> None:
     said = facts(table(row(cost_multiple=1.0), row(cost_multiple=2.0), row(cost_multiple=2.0, lag=5)))
-    assert (said["Tried"], said["Costs"]) == ("3 configurations, 1 policy", "×1 and ×2 today's")
+    assert said["Tried"] == "3 configurations, 1 policy"
+    assert said["Costs"] == "×1 and ×2 today's"
     assert said["Lags"] == "1 and 5 sessions"
 
 

@@ -31,7 +31,8 @@ def test_a_grid_holds_every_combination_once_and_cost_changes_fastest() -> None:
     found = [plan[k] for k in range(len(plan))]
     assert (len(set(found)), found) == (len(plan), plan.of(WorkPart(0, len(plan))))
     assert [c.cost_multiple for c in found[:4]] == [1.0, 2.0, 1.0, 2.0]
-    assert ([c.lag for c in found[:5]], [c.portfolio for c in found]) == ([0, 0, 1, 1, 0], ["a"] * 24 + ["b"] * 24)
+    assert [c.lag for c in found[:5]] == [0, 0, 1, 1, 0]
+    assert [c.portfolio for c in found] == ["a"] * 24 + ["b"] * 24
 
 
 def test_neighbours_share_a_policy() -> None:

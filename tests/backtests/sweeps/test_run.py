@@ -137,7 +137,8 @@ def test_a_worker_killed_in_mid_sweep_is_survived_by_the_other_to_the_bit(
     played = run_all(made, PARTS, run_part, cluster=cluster.scheduler_address)
     first, figures = next(played)
     os.kill(killed.pid, signal.SIGKILL)
-    assert ({first: figures.tobytes()} | bits(played), len(cluster.scheduler_info["workers"])) == (alone, 1)
+    assert {first: figures.tobytes()} | bits(played) == alone
+    assert len(cluster.scheduler_info["workers"]) == 1
     monkeypatch.undo()
     cluster.sync(killed.instantiate)
 
@@ -176,7 +177,9 @@ def test_a_cluster_that_goes_away_leaves_a_sweep_that_goes_on_without_it(
     pd.testing.assert_frame_equal(table, sweep(setup, plan, progress=False).table, check_exact=True)
 
 
-def test_workers_that_leave_before_any_work_are_given_up(made: PreparedSweep, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_workers_that_leave_before_they_are_sent_anything_are_given_up(
+    made: PreparedSweep, monkeypatch: pytest.MonkeyPatch
+) -> None:
     monkeypatch.setattr(tasks, "PATIENCE", 0.4)
     with LocalCluster(n_workers=1, threads_per_worker=1, processes=False, **HERE) as leaving:
 

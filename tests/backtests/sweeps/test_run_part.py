@@ -237,7 +237,8 @@ def test_costs_that_depend_on_size_are_played_one_by_one_at_the_wealth_of_the_po
 
 
 def test_only_what_scales_with_wealth_is_played_at_a_wealth_of_one(setup: Setup) -> None:
-    assert (setup.scaled_to(1e5).nav, replace(setup, execution=Execution(days=2)).scaled_to(1e5).nav) == (1.0, 1e5)
+    assert setup.scaled_to(1e5).nav == 1.0
+    assert replace(setup, execution=Execution(days=2)).scaled_to(1e5).nav == 1e5
 
 
 def test_a_market_that_a_line_leaves_is_played_one_by_one(setup: Setup) -> None:
@@ -273,7 +274,9 @@ def score_cvar(losses: Array) -> float:
     (Plan([Never(Strategic())], portfolios=("nowhere",)), ConfigError, "'nowhere' of a plan is not among"),
     (Plan([Never(HRP(100))]), DataError, "is too short for HRP"),
 ])  # fmt: skip
-def test_what_cannot_be_played_is_refused_at_once(setup: Setup, plan: Plan, error: type[Exception], said: str) -> None:
+def test_what_cannot_be_played_is_refused_before_anything_is(
+    setup: Setup, plan: Plan, error: type[Exception], said: str
+) -> None:
     with pytest.raises(error, match=said):
         prepare_sweep(setup, plan)
 

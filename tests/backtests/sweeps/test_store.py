@@ -145,7 +145,7 @@ def begun(folder: Path, settings: dict[str, object], size: int = 3) -> bytes:
 
 
 @pytest.mark.parametrize("settings", [{"a": 1}, {"a": 2}])
-def test_chunks_without_the_file_of_what_they_are_count_for_nothing(
+def test_chunks_without_the_file_that_says_what_they_are_count_for_nothing(
     tmp_path: Path, settings: dict[str, object]
 ) -> None:
     begun(tmp_path, {"a": 1})
@@ -164,7 +164,7 @@ def test_a_chunk_from_elsewhere_counts_for_nothing_and_is_not_read(tmp_path: Pat
 
 
 @pytest.mark.parametrize("delete", [clear, discard])
-def test_chunks_are_deleted_first(
+def test_what_is_deleted_goes_chunks_first(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch, delete: Callable[[Path], None]
 ) -> None:
     """Stopped at whichever file, the folder never holds a chunk without `run.json`."""

@@ -44,7 +44,9 @@ def test_the_active_sharpe_ratio_of_a_row_is_that_of_its_backtest(file: str) -> 
         assert trials.loc[one, "days"] == len(active)
 
 
-def test_every_configuration_of_a_sweep_counts_and_the_same_adds_nothing(setup: Setup, axes: Axes, book: Path) -> None:
+def test_every_configuration_of_a_sweep_counts_and_the_same_sweep_adds_nothing(
+    setup: Setup, axes: Axes, book: Path
+) -> None:
     first = sweep(setup, axes, progress=False)
     assert len(read_book().trials) == first.trials == 144
     sweep(setup, axes, progress=False, workers=2)
@@ -52,7 +54,8 @@ def test_every_configuration_of_a_sweep_counts_and_the_same_adds_nothing(setup: 
     sweep(setup, Plan([Threshold(Strategic(), 0.01), Threshold(Strategic(), 0.03)], lags=(2,)), progress=False)
     found = read_book().trials
     assert len(found) == 145  # the first of the two was in the axes
-    assert (set(found["kind"]), set(found["first"])) == ({"sweep"}, {"2020-03-02", "2020-03-17", "2020-06-01"})
+    assert set(found["kind"]) == {"sweep"}
+    assert set(found["first"]) == {"2020-03-02", "2020-03-17", "2020-06-01"}
     assert found["policy"].str.startswith("Threshold(allocation=Strategic(), band=0.01").any()
 
 

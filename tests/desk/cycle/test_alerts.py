@@ -144,7 +144,8 @@ def test_what_triggers_is_urgent_and_a_flag_is_a_warning() -> None:
 
 def test_no_name_adds_a_line_to_a_message() -> None:
     found = Alert("A\r\nBcc: thief@example.org", "x\x85y\u2028z\x1b[31m", "urgent", "one\ntwo", "")
-    assert (found.portfolio, found.what) == (r"A\r Bcc: thief@example.org", r"x\x85y\u2028z\x1b[31m")
+    assert found.portfolio == r"A\r Bcc: thief@example.org"
+    assert found.what == r"x\x85y\u2028z\x1b[31m"
     assert found.sentence == "one two"
     assert all(len(text.splitlines()) <= 1 for text in vars(found).values())
 
@@ -207,7 +208,8 @@ def test_beyond_so_many_an_hour_others_wait_and_urgent_ones_do_not() -> None:
     pending = [notice(1), notice(2, "urgent"), notice(3)]
     now, terms = moment("2026-01-15T12:00:00"), keys(max_an_hour=2)
     assert messages(pending, terms, now, 0) == [(pending[1],), (pending[0], pending[2])]
-    assert (messages(pending, terms, now, 1), messages(pending, terms, now, 50)) == ([(pending[1],)], [(pending[1],)])
+    assert messages(pending, terms, now, 1) == [(pending[1],)]
+    assert messages(pending, terms, now, 50) == [(pending[1],)]
 
 
 def test_a_daily_digest_comes_once_the_day_is_over_which_ends_with_quiet_hours() -> None:

@@ -68,6 +68,25 @@ def test_a_quiet_day_weighs_nothing_and_waits(tmp_path: Path) -> None:
     assert "it trades above 55.00 %" in made.decision.timing or "it trades below 45.00 %" in made.decision.timing
 
 
+@pytest.mark.parametrize(
+    ("changes", "name", "status"),
+    [
+        ({"cycle.turnover": 0.01}, "turnover", "awaiting approval"),
+        ({"cycle.var": {"warning": 0.001, "critical": 0.002}}, "VaR", "awaiting approval"),
+        (
+            {"cycle.acts": {"venue": "paper", "notional": 1e9, "turnover": 1.0, "orders": 1}},
+            "acts",
+            "awaiting approval",
+        ),
+        ({"orders.max_age": 0}, "prices", "vetoed"),
+    ],
+)
+def test_a_control_of_the_file_escalates_or_vetoes(changes: dict[str, Any], name: str, status: str) -> None:
+    made = cycle(DESK, changes)
+    assert name in {each.name for each in made.decision.controls if each.effect != "passes"}
+    assert made.decision.status == status
+
+
 def test_a_notebook_has_the_same_words_in_narrower_lines() -> None:
     made = cycle(SCENARIOS)
     for text in (lambda width: decision_text(made, width), lambda width: timeline(made.document, width)):

@@ -186,7 +186,7 @@ def test_an_order_that_ended_is_waited_for_no_more_and_without_the_word_none_is(
     trades = listed(desk, **waits(OPEN))
     (found,) = (each for each in decision(trades, ended=("two",)).controls if each.name == OPEN_ORDERS)
     assert found.effect == "vetoes"
-    assert found.sentence.startswith("1 order of the last list are open")
+    assert found.sentence.startswith("1 order of the last list is open, and the file waits for it;")
     assert found.sentence.endswith("of one")
     assert effect(decision(trades, ended=("two", "one")), OPEN_ORDERS) == "passes"
     assert effect(decision(listed(desk, blotter=OPEN)), OPEN_ORDERS) is None
@@ -227,7 +227,9 @@ def test_the_strongest_effect_is_the_status_and_what_is_stopped_has_no_ticket(
     passed = tuple(control(name, fails=False, fault="", passed="") for name in (REALITY, "acts", "prices"))
     made = replace(made, controls=(*passed, *(control(name, fails=True, fault="", passed="") for name in failed)))
     stopped = status in ("vetoed", "unreconciled")
-    assert (made.status, made.is_stopped, made.to_send.portfolio.ticket.approvals) == (status, stopped, asked)
+    assert made.status == status
+    assert made.is_stopped == stopped
+    assert made.to_send.portfolio.ticket.approvals == asked
     assert bool(made.ticket) == (band == TRADES and not stopped)
 
 
@@ -297,13 +299,11 @@ def test_an_order_states_its_units_or_its_amount_alone_and_the_band_of_its_list(
     sold, bought = sorted(
         decision(trade_list(made, Threshold(made.strategic, TRADES))).actions, key=lambda each: each.asset
     )
-    assert (sold.action, sold.units, bought.action, bought.units, bought.value) == (
-        "sell",
-        None,
-        "buy",
-        300.0,
-        15_000.0,
-    )
+    assert sold.action == "sell"
+    assert sold.units is None
+    assert bought.action == "buy"
+    assert bought.units == 300.0
+    assert bought.value == 15_000.0
     to_edge = trade_list(made, Threshold(made.strategic, TRADES, "edge"), f"{CYCLE_LIST}edge")
     assert "outside the 1.5-point band of edge" in decision(to_edge).actions[0].rationale
     assert "outside its band" in decision(replace(to_edge, policy="band")).actions[0].rationale

@@ -48,7 +48,8 @@ def test_a_split_that_reaches_the_venue_causes_no_order(tmp_path: Path, by: floa
     for row in range(SPLIT - 1, SPLIT + 6):
         ran = make_cycle(file, days[row])
         assert (ran.status, ran.asks, ran.cycle.decision.actions) == ("finalised", False, ()), ran.text
-    assert (units(file), load_portfolio(file).nav) == ({"A": held["A"] * by, "B": held["B"]}, pytest.approx(nav))
+    assert units(file) == {"A": held["A"] * by, "B": held["B"]}
+    assert load_portfolio(file).nav == pytest.approx(nav)
     assert [each.name for each in read_book("steady").splits] == [f"split-A-{days[SPLIT]}"]
 
 

@@ -59,7 +59,10 @@ def test_what_is_left_of_a_ticket(
     records = [] if answers is None else [sale(**about), *(type(one)(**vars(one) | about) for one in answers)]
     found = moment(document, tmp_path, [event(record, document, order=first.id) for record in records])
     assert ["".join(each.item for each in some) for some in (found.new, found.left)] == [new, left]
-    assert (found.unsent, found.replaced, found.since, found.sent_before) == (unsent, "", "", {})
+    assert found.unsent == unsent
+    assert found.replaced == ""
+    assert found.since == ""
+    assert found.sent_before == {}
 
 
 def test_a_list_that_another_one_replaced_has_nothing_left(document: dict[str, Any], tmp_path: Path) -> None:

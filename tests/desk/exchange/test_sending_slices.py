@@ -53,7 +53,8 @@ def test_slices_are_sent_at_their_moments_sells_first_and_journalled_before(case
     ]  # fmt: skip
     orders = [entry.record for entry in case.journal.entries(kind="order")]
     assert moments(case) == ["14:30"] * 2 + ["15:00"] * 2 + ["15:30"] * 2
-    assert ([record.slice for record in orders], len({record.venue_id for record in orders})) == ([0, 0, 1, 1, 2, 2], 6)
+    assert [record.slice for record in orders] == [0, 0, 1, 1, 2, 2]
+    assert len({record.venue_id for record in orders}) == 6
     groups = [entry.kind for entry in case.journal.entries()]
     assert groups == ["order", "order", "acknowledgement", "acknowledgement", "fill", "fill"] * 3
     check_whole(case)

@@ -58,7 +58,9 @@ def test_the_cash_that_an_order_moves(made: Order | ExchangeOrder, moved: dict[s
 def test_value_is_in_the_currency_of_the_portfolio_and_money_has_no_price() -> None:
     assert [of(each).value for each in (BUY, RATED, EURO)] == [1_000.0, 1_250.0, 106.0]
     assert [of(each).notional for each in (BUY, RATED, EURO)] == [1_000.0, 1_000.0, 100.0]
-    assert (of(EURO).price, of(EURO).limit_price, of(EURO).order_type) == (None, None, "market")
+    assert of(EURO).price is None
+    assert of(EURO).limit_price is None
+    assert of(EURO).order_type == "market"
     assert of(order(quantity=None, notional=12.5)).text == "order buy-A-None to buy 12.50 A"
     assert replace(of(BUY), slice=0).text == "order buy-A-10.0, slice 1, to buy 10 A"
 

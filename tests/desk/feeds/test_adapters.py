@@ -477,7 +477,8 @@ def test_quotes_of_the_moment() -> None:
         found = adapter.quotes(symbols, replies, NOW)
         assert [quote.asset_id for quote in found] == ["a", "b"]
         for quote in found:
-            assert (quote.price, quote.source) == (pytest.approx(of["SPY"][-1].close, rel=1e-12), name)
+            assert quote.price == pytest.approx(of["SPY"][-1].close, rel=1e-12)
+            assert quote.source == name
             assert str(quote.at)[:10] == "2022-12-29"
     assert found[0].at == np.datetime64("2022-12-29T20:30:00.123456")
 

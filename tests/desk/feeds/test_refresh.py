@@ -283,7 +283,8 @@ def test_a_list_goes_on_where_the_limit_of_a_day_ended_it(store: PriceStore, ser
     calls = []
     for day in ("2022-12-30", "2022-12-31", "2023-01-01"):
         calls.append(fetched(store, wanted(SYMBOLS), RateLimits(1, 1.0, 10), Time(f"{day}T06:00:00")))
-    assert ([call.requests for call in calls], [len(call.left) for call in calls]) == ([10, 10, 4], [14, 4, 0])
+    assert [call.requests for call in calls] == [10, 10, 4]
+    assert [len(call.left) for call in calls] == [14, 4, 0]
     assert calls[0].why.startswith("tiingo allows 10 requests a day, and those of 2022-12-30 are used up")
     assert sorted(served.symbols()) == SYMBOLS
     again = fetched(store, wanted(SYMBOLS, date(2022, 12, 30)), RateLimits(1, 1.0, 10), Time("2023-01-01T09:00:00"))

@@ -53,8 +53,10 @@ def fetcher(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Fetcher]:
 def test_rows_are_what_the_tool_gives(fetcher: Fetcher) -> None:
     """A split of 2 on the second day, and a dividend of 0.50 on the third."""
     rows = fetcher.rows(wanted("SPY"))
-    assert (rows["close"].tolist(), rows["split"].tolist()) == ([381.40, 188.33, 191.72], [1.0, 2.0, 1.0])
-    assert (rows["dividend"].tolist(), set(rows["source"])) == ([0.0, 0.0, 0.5], {SOURCE.store})
+    assert rows["close"].tolist() == [381.40, 188.33, 191.72]
+    assert rows["split"].tolist() == [1.0, 2.0, 1.0]
+    assert rows["dividend"].tolist() == [0.0, 0.0, 0.5]
+    assert set(rows["source"]) == {SOURCE.store}
     assert set(rows["currency"]) == {"USD"}
 
 

@@ -136,7 +136,9 @@ def test_a_model_is_asked_in_batches_once_an_item_and_goes_on_where_it_was_cut_o
         model = HttpModel("m", "openai", server.address, cutoff=date(2021, 12, 31))
         with pytest.raises(ModelError, match=r"m did not answer with scores: .*Run it again"):
             score_news(path, ITEMS, model)
-        assert (len(read_scores(path).rows), score_news(path, ITEMS, model), len(server.asked)) == (20, 8, 3)
+        assert len(read_scores(path).rows) == 20
+        assert score_news(path, ITEMS, model) == 8
+        assert len(server.asked) == 3
         before = path.read_bytes()
         assert (score_news(path, ITEMS, model), path.read_bytes(), len(server.asked)) == (0, before, 3)
         assert server.asked[0][2]["messages"][0] == {"role": "system", "content": INSTRUCTIONS}

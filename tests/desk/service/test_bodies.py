@@ -82,7 +82,8 @@ def mistaken(app: FastAPI, client: TestClient) -> TestClient:
 
 
 def errors(answer: Any) -> list[tuple[str, str, Any, str]]:
-    assert (answer.headers["content-type"], answer.json()["status"]) == (MEDIA_TYPE, answer.status_code)
+    assert answer.headers["content-type"] == MEDIA_TYPE
+    assert answer.json()["status"] == answer.status_code
     return [tuple(each[key] for key in ("field", "detail", "value", "mend")) for each in answer.json()["errors"]]
 
 

@@ -63,7 +63,8 @@ def check_same(sheet: Sheet, units: dict[str, float] | None, trades: TradeList) 
     for each in got.lines:
         if each.units:
             row = rows.loc[each.asset]
-            assert (abs(each.units), abs(each.notional)) == (row["units"], pytest.approx(row["notional"], rel=1e-9))
+            assert abs(each.units) == row["units"]
+            assert abs(each.notional) == pytest.approx(row["notional"], rel=1e-9)
             assert each.cost == pytest.approx(row["cost"], rel=1e-9)
             assert (each.weight_before, each.weight_after) == pytest.approx((row["weight_before"], row["weight_after"]))
 

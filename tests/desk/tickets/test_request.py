@@ -32,7 +32,7 @@ def test_a_deposit_is_above_zero_and_a_withdrawal_below(given: dict[str, Any], r
         pytest.param({"deploy": 1.0, "withdraw": 2.0}, "give the difference as one", id="both"),
         pytest.param({"withdraw": 1.0, "side": "buy"}, "a withdrawal may need sales", id="a withdrawal that only buys"),
         pytest.param({"deploy": 1.0, "side": "sell"}, "a deposit may need purchases", id="a deposit that only sells"),
-        pytest.param({"side": "both"}, "side", id="no side"),
+        pytest.param({"side": "both"}, "side of a trade list is 'both'", id="no side"),
     ],
 )
 def test_what_excludes_each_other_is_refused(given: dict[str, Any], words: str) -> None:

@@ -43,7 +43,8 @@ def test_orders_are_those_of_the_list_with_their_terms(two: Portfolio) -> None:
     assert (sell.shares_before, sell.shares_after) == (600.0, 600.0 - got.orders["units"][0])
     assert sell.notional == 100.0 * got.orders["units"][0]
     assert sell.cost == pytest.approx(sum(getattr(sell, name) for name in CHARGED), abs=0.005)
-    assert (sell.weight_target, sell.weight_before) == (0.5, pytest.approx(60_000 / 100_000, abs=1e-10))
+    assert sell.weight_target == 0.5
+    assert sell.weight_before == pytest.approx(60_000 / 100_000, abs=1e-10)
 
 
 def test_figures_of_any_ticket_agree_with_each_other(desk: Any) -> None:

@@ -5,46 +5,46 @@ from dataclasses import replace
 import numpy as np
 import pytest
 
-from research import forecast as room
+from research import forecast as models
 from research.market import Market
 from research.portfolio.keys.allocations import FORECASTS, MODELS
 
 VIEWS = (
-    room.InvestorView("SPY beats AGG by 4% a year", 0.6),
-    room.InvestorView("cap-weighted equity beats VWO by 1% a year", 1.0),
-    room.InvestorView("TIP returns 1% a year over cash", uncertainty=0.02),
+    models.InvestorView("SPY beats AGG by 4% a year", 0.6),
+    models.InvestorView("cap-weighted equity beats VWO by 1% a year", 1.0),
+    models.InvestorView("TIP returns 1% a year over cash", uncertainty=0.02),
 )
-EXAMPLES: tuple[room.Forecast, ...] = (
-    room.Estimated(),
-    room.MarketCap(),
-    room.Benchmark({"SPY": 0.6, "AGG": 0.4}),
-    room.BlackLitterman(VIEWS),
-    room.EntropyPooling(VIEWS[:2], scenarios=252),
-    room.OpinionPooling((room.Opinion("desk", 0.5, VIEWS[:2]),), scenarios=252),
-    room.SignalBlend(5),
-    room.Refitted(room.Boosted(horizon=5, window=450, rounds=10, min_data_in_leaf=20, calibrated=False)),
-    room.Refitted(
-        room.Boosted(horizon=5, window=450, rounds=5, min_data_in_leaf=20, level=True, stacked=True, calibrated=False)
+EXAMPLES: tuple[models.Forecast, ...] = (
+    models.Estimated(),
+    models.MarketCap(),
+    models.Benchmark({"SPY": 0.6, "AGG": 0.4}),
+    models.BlackLitterman(VIEWS),
+    models.EntropyPooling(VIEWS[:2], scenarios=252),
+    models.OpinionPooling((models.Opinion("desk", 0.5, VIEWS[:2]),), scenarios=252),
+    models.SignalBlend(5),
+    models.Refitted(models.Boosted(horizon=5, window=450, rounds=10, min_data_in_leaf=20, calibrated=False)),
+    models.Refitted(
+        models.Boosted(horizon=5, window=450, rounds=5, min_data_in_leaf=20, level=True, stacked=True, calibrated=False)
     ),
-    room.EWMAVolatility(),
-    room.Refitted(room.GarchVolatility(window=300), "month"),
-    room.Refitted(room.GarchVolatility(leverage=True, window=300)),
-    room.Refitted(room.DynamicCorrelations(window=300), "quarter"),
-    room.Refitted(room.HARVolatility(horizon=5, window=400), "month"),
-    room.Refitted(room.HARVolatility("range", 5, window=400)),
+    models.EWMAVolatility(),
+    models.Refitted(models.GarchVolatility(window=300), "month"),
+    models.Refitted(models.GarchVolatility(leverage=True, window=300)),
+    models.Refitted(models.DynamicCorrelations(window=300), "quarter"),
+    models.Refitted(models.HARVolatility(horizon=5, window=400), "month"),
+    models.Refitted(models.HARVolatility("range", 5, window=400)),
 )
 LAST = 700
 
 
 def test_every_kind_has_an_example() -> None:
     of_file = {type(forecast) for forecast in EXAMPLES}
-    assert {*of_file, room.FactorModel} == set(FORECASTS.values())  # factors are a file's: see test_factor_model.py
-    models = {type(forecast.model) for forecast in EXAMPLES if isinstance(forecast, room.Refitted)}
-    assert {*models, room.Network} == set(MODELS.values())  # networks train for longer: see neural/test_network.py
+    assert {*of_file, models.FactorModel} == set(FORECASTS.values())  # factors are a file's: see test_factor_model.py
+    models = {type(forecast.model) for forecast in EXAMPLES if isinstance(forecast, models.Refitted)}
+    assert {*models, models.Network} == set(MODELS.values())  # networks train for longer: see neural/test_network.py
 
 
 @pytest.mark.parametrize("forecast", EXAMPLES, ids=lambda forecast: type(forecast).__name__)
-def test_no_forecast_changes_when_later_days_do(facts_market: Market, forecast: room.Forecast) -> None:
+def test_no_forecast_changes_when_later_days_do(facts_market: Market, forecast: models.Forecast) -> None:
     later = np.arange(len(facts_market.dates))[:, None] > LAST
     returns = np.where(later, -0.5 * facts_market.returns, facts_market.returns)
     changed = replace(facts_market, returns=returns, cash=np.where(later[:, 0], 0.01, facts_market.cash))

@@ -68,7 +68,8 @@ def test_at_a_break_even_two_policies_are_equal(comparison, found) -> None:
         ).mean()
         for name in ("monthly", "quarterly")
     )
-    assert (one, root.difference) == (pytest.approx(other, abs=1e-3), pytest.approx(one - other, abs=1e-12))
+    assert one == pytest.approx(other, abs=1e-3)
+    assert root.difference == pytest.approx(one - other, abs=1e-12)
     assert found.of("threshold") == []
     assert "hrp_monthly" not in found.searched  # it holds another target
 

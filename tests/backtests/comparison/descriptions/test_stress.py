@@ -82,7 +82,8 @@ def test_an_episode_before_the_test_is_a_backtest_of_its_days_alone(found: Stres
     played = backtest_candidate(alone, desk.policies["threshold"], "threshold")
     assert one.figures["threshold"].total_return == pytest.approx(played.nav.iloc[-1] / played.nav.iloc[0] - 1.0)
     assert one.figures["threshold"].cost == pytest.approx(float(played.cost_rate.sum()), rel=1e-12)
-    assert (one.figures["threshold"].orders, one.unlisted) == (int(played.counted[played.booked].sum()), ("BTC",))
+    assert one.figures["threshold"].orders == int(played.counted[played.booked].sum())
+    assert one.unlisted == ("BTC",)
 
 
 def test_what_was_fitted_on_an_episode_or_lacks_its_window_is_left_out_with_the_reason(found: StressTests) -> None:
@@ -100,7 +101,7 @@ def test_episodes_outside_the_data_are_left_out_and_said(found: StressTests) -> 
     assert not {"Russia and LTCM 1998", "Dot-com bust 2000-02"} & set([one.episode.name for one in found.episodes])
 
 
-def test_an_episode_over_the_start_of_the_test_or_the_end_is_partly_covered(
+def test_an_episode_over_the_start_of_the_test_or_the_end_of_the_data_is_covered_in_part(
     compared: Comparison, desk: Portfolio
 ) -> None:
     over = [("start", "2014-12-01", "2015-02-27"), ("end", "2022-11-01", "2023-03-31")]
@@ -111,7 +112,9 @@ def test_an_episode_over_the_start_of_the_test_or_the_end_is_partly_covered(
     assert (end.whole, end.last, end.when) == (False, days[-1], "test")
 
 
-def test_an_episode_mostly_before_the_test_is_backtested_as_a_whole(compared: Comparison, desk: Portfolio) -> None:
+def test_an_episode_of_which_most_is_before_the_test_is_backtested_as_a_whole(
+    compared: Comparison, desk: Portfolio
+) -> None:
     most = (Episode("most", pd.Timestamp("2014-06-02"), pd.Timestamp("2015-01-09")),)
     (one,) = stressed(compared, replace(desk, stress=replace(desk.stress, episodes=most, shocks=()))).episodes
     assert (one.when, one.whole, f"{one.last:%Y-%m-%d}") == ("before", True, "2015-01-09")
@@ -122,7 +125,7 @@ def test_an_episode_mostly_before_the_test_is_backtested_as_a_whole(compared: Co
 # -- shocks ----------------------------------------------------------------------------------------------------------
 
 
-def test_after_a_shock_is_a_backtest_of_a_market_with_it(
+def test_a_policy_after_a_shock_is_the_backtest_of_a_market_that_has_it(
     found: StressTests, compared: Comparison, desk: Portfolio
 ) -> None:
     """The whole test is played again on the longer market, where the stress test goes on from the last trade."""
@@ -197,7 +200,7 @@ def test_a_rule_that_cannot_decide_after_a_shock_is_left_out_with_its_reason(des
     )
 
 
-def test_lines_that_move_as_one_and_are_shocked_apart_move_others_by_mean(
+def test_lines_that_move_as_one_and_are_shocked_apart_move_the_others_as_their_mean(
     compared: Comparison, desk: Portfolio
 ) -> None:
     """Shrunk correlations are below one, so that no shock divides by a variance of zero."""
@@ -283,10 +286,13 @@ def test_costs_that_cannot_be_charged_are_said(compared: Comparison, desk: Portf
 # -- correlations ----------------------------------------------------------------------------------------------------
 
 
-def test_correlations_are_stressed_at_last_weights(found: StressTests, compared: Comparison, desk: Portfolio) -> None:
+def test_correlations_are_stressed_at_the_last_weights(
+    found: StressTests, compared: Comparison, desk: Portfolio
+) -> None:
     from research.risk.stress.correlation_breakdown import stressed_risk
     from research.risk.stress.shocks import recent_covariance
 
     covariance, _ = recent_covariance(desk.market.past(len(desk.market.dates) - 1), found.window)
     weights = compared.backtests[found.policy].weights.to_numpy()[-1]
-    assert (list(found.breakdown), found.window) == (stressed_risk(weights, covariance, 252), 504)
+    assert list(found.breakdown) == stressed_risk(weights, covariance, 252)
+    assert found.window == 504

@@ -67,7 +67,7 @@ def test_training_days_are_those_that_plain_loops_leave(blocks: int, tested: int
 # -- what is chosen, and what is read --------------------------------------------------------------------------------
 
 
-def test_a_tested_block_is_a_backtest_of_the_choice_from_its_own_start(
+def test_a_tested_block_is_a_backtest_of_the_chosen_setting_from_the_block_s_own_start(
     portfolio: Portfolio, found: Combinatorial
 ) -> None:
     """The last block of the first split that tests it, played by the plain comparison from its first day on."""

@@ -94,7 +94,8 @@ def test_a_network_is_asked_on_other_days_and_stays_as_it_was_trained(portfolio:
     early = replace(learned.policy, seen=portfolio.market.dates[0])  # type: ignore[type-var]
     expected = [with_work(portfolio, replace(early, schedule=one), card.first) for one in SCHEDULES]
     assert card.minimised.tolist() == pytest.approx(expected, rel=1e-9)
-    assert (card.settings["schedule"], learned.tried) == (SCHEDULES[int(np.argmin(expected))], 2 + 3)
+    assert card.settings["schedule"] == SCHEDULES[int(np.argmin(expected))]
+    assert learned.tried == 2 + 3
     assert learned.policy.fitted_until == card.seen == market_before_test(portfolio).dates[-1]  # type: ignore[attr-defined]
 
 

@@ -60,7 +60,8 @@ def test_what_is_loaded_is_what_was_trained(trained: Fitted, shipped: Path) -> N
     assert (found.training.losses, found.training.chosen) == (other.losses, other.chosen)
     assert (found.training.closed_form, found.training.never) == (other.closed_form, other.never)
     for seed, policy in found.seeds.items():
-        assert (policy.schedule, policy.seen) == (other.policies[seed].schedule, other.policies[seed].seen)
+        assert policy.schedule == other.policies[seed].schedule
+        assert policy.seen == other.policies[seed].seen
         for name in ("net", "standard", "scales"):
             for one, two in zip(getattr(policy, name), getattr(other.policies[seed], name), strict=True):
                 np.testing.assert_array_equal(one, two)

@@ -55,9 +55,12 @@ def written(portfolio: Portfolio, tmp_path_factory: pytest.TempPathFactory) -> t
 # -- counted ---------------------------------------------------------------------------------------------------------
 
 
-def test_every_candidate_and_configuration_of_a_tuning_counts_once(written: tuple[Comparison, TrialBook, int]) -> None:
+def test_every_candidate_and_every_configuration_of_a_tuning_counts_once(
+    written: tuple[Comparison, TrialBook, int],
+) -> None:
     _, book, files = written
-    assert (book.trials["kind"].value_counts().to_dict(), files) == ({"tuning": TUNED, "candidate": len(NAMES)}, 2)
+    assert book.trials["kind"].value_counts().to_dict() == {"tuning": TUNED, "candidate": len(NAMES)}
+    assert files == 2
     assert set(book.trials["portfolio"]) == {"sixty_forty"}
     assert set(book.trials["last"]) == {"2011-12-30", "2022-12-29"}  # of the training days, and of the test
 
@@ -72,7 +75,7 @@ def test_ratios_and_moments_are_those_of_the_active_returns(written: tuple[Compa
         assert row["loss"] == comparison.scores[name]["loss"]
 
 
-def test_fewer_candidates_or_days_add_none(
+def test_fewer_candidates_add_none_and_fewer_days_no_configuration(
     portfolio: Portfolio, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setenv(TRIAL_BOOK, str(tmp_path))
@@ -81,7 +84,9 @@ def test_fewer_candidates_or_days_add_none(
     assert len(read_book().trials) == 3
     shorter = replace(portfolio, market=portfolio.market.until("2020-12-31"))  # one search, of the same configurations
     compare(shorter, only=["never", "quarterly"], draws=100)
-    assert (len(read_book().trials), read_book().configurations, len(read_book().searches)) == (5, 3, 1)
+    assert len(read_book().trials) == 5
+    assert read_book().configurations == 3
+    assert len(read_book().searches) == 1
 
 
 def test_a_walk_forward_counts_its_folds_as_one_candidate_and_all_of_its_tunings(
@@ -99,7 +104,9 @@ def test_a_walk_forward_counts_its_folds_as_one_candidate_and_all_of_its_tunings
     )  # each of forty on any days; those that were chosen are one candidate
 
 
-def test_rolling_folds_count_on_all_data(portfolio: Portfolio, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_rolling_folds_count_on_the_whole_data(
+    portfolio: Portfolio, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
     monkeypatch.setenv(TRIAL_BOOK, str(tmp_path))
     walk_forward(portfolio, "tuned", ["2014-01-02", "2018-01-02"], window=756, embargo=5)
     found = read_book().trials
@@ -107,7 +114,9 @@ def test_rolling_folds_count_on_all_data(portfolio: Portfolio, tmp_path: Path, m
     assert found["kind"].value_counts().to_dict() == {"tuning": 2 * TUNED, "fold": 2}
 
 
-def test_each_setting_of_splits_counts(portfolio: Portfolio, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_each_setting_of_combinatorial_splits_counts_once(
+    portfolio: Portfolio, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
     monkeypatch.setenv(TRIAL_BOOK, str(tmp_path))
     settings = [Threshold(portfolio.strategic, band) for band in (0.01, 0.03, 0.1)]
     for _ in range(2):
@@ -184,7 +193,9 @@ def test_the_best_of_many_is_deflated_by_its_own_errors(portfolio: Portfolio) ->
     assert selection.largest_saving(found.evidence.against(one.policy), 9) is None
 
 
-def test_a_cell_says_what_was_tried(portfolio: Portfolio, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_cell_says_how_much_was_tried_and_a_run_does_not(
+    portfolio: Portfolio, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
     monkeypatch.setenv(TRIAL_BOOK, str(tmp_path))
     bands = [0.005 + 0.002 * k for k in range(20)]
     played = [
@@ -219,7 +230,7 @@ def test_nothing_was_selected_among_one_policy_or_its_copies(portfolio: Portfoli
     assert twins.policies["twin"].deflated is None
 
 
-def test_no_active_returns_are_told(
+def test_a_policy_without_active_returns_says_so(
     written: tuple[Comparison, TrialBook, int], monkeypatch: pytest.MonkeyPatch
 ) -> None:
     comparison, names = written[0], {id(b): name for name, b in written[0].backtests.items()}

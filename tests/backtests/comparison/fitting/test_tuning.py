@@ -76,7 +76,8 @@ def test_every_j_is_that_of_the_engine(market: Market, costs: Costs) -> None:
     rules = [Never(HELD), Calendar(EqualWeights(), "week"), Threshold(HRP(window=60, schedule="month"), 0.02)]
     card = tune([GRID, *rules], desk(market, costs)).card
     expected = [by_hand(rule, past, costs, start=61) for rule in [*GRID_RULES, *rules]]
-    assert (card.first, card.tried["loss"].tolist()) == (market.dates[61], pytest.approx(expected, rel=1e-12))
+    assert card.first == market.dates[61]
+    assert card.tried["loss"].tolist() == pytest.approx(expected, rel=1e-12)
     assert card.tried["chosen"].tolist() == [k == int(np.argmin(expected)) for k in range(15)]
 
 
@@ -114,7 +115,8 @@ def test_candidates_that_are_equal_count_once(market: Market) -> None:
 
 
 def test_grid_without_allocation_is_played_on_the_strategic_target(market: Market, tuned: Tuned) -> None:
-    assert (tuned.policy.allocation, tune([Never(Strategic())], desk(market)).policy.allocation) == (HELD, HELD)
+    assert tuned.policy.allocation == HELD
+    assert tune([Never(Strategic())], desk(market)).policy.allocation == HELD
     both = tune(Choices(threshold, allocation=(HELD, EqualWeights()), band=(0.01, 0.02)), desk(market))
     assert both.card.trials == 4
     assert both.policy.allocation == HELD  # against which J is measured
@@ -271,8 +273,10 @@ def test_rule_that_was_tuned_is_of_its_class_and_has_one_field_more() -> None:
     assert isinstance(policy, Threshold)
     assert repr(policy) == f"Fitted{rule!r}"[:-1] + f", fitted_until={seen!r})"
     assert policy != rule
-    assert (policy, hash(policy)) == (with_last_day(rule, seen), hash(with_last_day(rule, seen)))
-    assert (replace(policy, band=0.03).fitted_until, pickle.loads(pickle.dumps(policy))) == (seen, policy)
+    assert policy == with_last_day(rule, seen)
+    assert hash(policy) == hash(with_last_day(rule, seen))
+    assert replace(policy, band=0.03).fitted_until == seen
+    assert pickle.loads(pickle.dumps(policy)) == policy
     assert with_last_day(policy, seen + pd.Timedelta(days=1)).fitted_until == pd.Timestamp("2020-05-02")
     assert with_last_day(policy, seen - pd.Timedelta(days=1)).fitted_until == seen
 
@@ -326,7 +330,7 @@ def test_tried_thresholds_have_band_and_destination(tuned: Tuned) -> None:
     (Choices(Calendar, schedule=("week", "month")), {"schedule": "month"}, ()),  # words have no edge
     ([Threshold(HELD, 0.01), Threshold(HELD, 0.02)], {"band": 0.02}, ()),  # nor has a list
 ])  # fmt: skip
-def test_card_asks_for_wider_grids(
+def test_card_says_when_the_grid_should_be_wider(
     market: Market, choices: Choices, low: dict[str, object], edges: tuple[str, ...]
 ) -> None:
     def measure(setup: Setup, rules: list[Rule]) -> pd.DataFrame:

@@ -200,7 +200,9 @@ def test_a_window_of_an_allocation_lies_within_that_of_the_fold(portfolio: Portf
     spec = TunedThreshold(HRP(window=252), bands=(0.01, 0.02), to=(0.0,))
     [(first, seen, sessions)] = training_days(walk_forward(portfolio, "hrp", STARTS[:1], window=600, spec=spec))
     dates = portfolio.market.dates
-    assert (seen, sessions, first) == (dates[dates < STARTS[0]][-1], 600 - 252, dates[dates <= seen][-sessions])
+    assert seen == dates[dates < STARTS[0]][-1]
+    assert sessions == 600 - 252
+    assert first == dates[dates <= seen][-sessions]
 
 
 def test_a_line_that_left_before_a_window_is_not_in_it(portfolio: Portfolio) -> None:
@@ -231,7 +233,9 @@ def test_a_line_that_left_before_a_window_is_not_in_it(portfolio: Portfolio) -> 
     ({"embargo": -1}, "embargo is -1"),
     ({"embargo": 100_000}, "0 sessions are left before it with an embargo of"),
 ])  # fmt: skip
-def test_windows_and_embargoes_of_no_day_are_refused(portfolio: Portfolio, settings: dict[str, int], said: str) -> None:
+def test_windows_and_embargoes_that_leave_nothing_are_refused(
+    portfolio: Portfolio, settings: dict[str, int], said: str
+) -> None:
     with pytest.raises(ConfigError, match=said):
         walk_forward(portfolio, "tuned", STARTS, **settings)
 
@@ -252,7 +256,8 @@ def test_the_decay_is_the_mean_over_folds_at_each_age(tuned: WalkForward) -> Non
     """Folds of 24, 30 and 30 months: in the first three months 0, 1 and 2, all three about as often."""
     table = aging(tuned, 1.0).decay()
     assert table["months"].tolist() == ["0–3", "3–6", "6–12", "12–24", "24 and more"]
-    assert (table["folds"].tolist(), table["sessions"].sum()) == ([3, 3, 3, 3, 2], len(tuned.score.losses))
+    assert table["folds"].tolist() == [3, 3, 3, 3, 2]
+    assert table["sessions"].sum() == len(tuned.score.losses)
     np.testing.assert_allclose(table["difference"][:4], np.array([1.0, 4.0, 8.5, 17.5]) + 1 / 3, atol=0.15)
     assert table[["lower", "upper"]].isna().any(axis=1).tolist() == [False] * 4 + [True]
     shown = repr(aging(tuned, 1.0))

@@ -57,7 +57,9 @@ def test_a_market_like_its_training_is_passed_over_in_silence(market: Market, po
     assert "Warning" not in repr(found)
 
 
-def test_a_market_unlike_its_training_is_named_with_features_that_tell(market: Market, policy: LearnedPolicy) -> None:
+def test_a_market_unlike_its_training_is_named_with_the_features_that_tell(
+    market: Market, policy: LearnedPolicy
+) -> None:
     """Twice the volatility after the training, and not a bit else before."""
     returns = np.array(market.returns)
     returns[SEEN + 1 :] *= 2.0

@@ -95,7 +95,8 @@ def test_the_table_of_policies_has_the_figures_of_the_numbers(folder: Path) -> N
         assert rest == [*map(amount, one["left"]), *paid]
         apart, least, most = (number(100 * each, 1, signed=True) for each in one["worse"])
         assert worse == (f"{apart} [{least}, {most}]" if any(one["worse"]) else "–")
-    assert ([one["p"] is None for one in found["policies"].values()], found["shown"]) == ([True, False], "yearly")
+    assert [one["p"] is None for one in found["policies"].values()] == [True, False]
+    assert found["shown"] == "yearly"
 
 
 def test_what_the_answer_depends_on_has_the_figures_of_the_numbers(folder: Path) -> None:
@@ -121,7 +122,8 @@ def test_the_pictures_show_the_figures_of_the_numbers(folder: Path) -> None:
     assert fan.to_numpy() == pytest.approx(np.array(found["policies"]["yearly"]["fan"]), rel=1e-9)
     curve = pd.read_csv(folder / "figures" / "amounts.csv").to_numpy()
     rows = [[one["amount"], *(100 * one["failed"][key] for key in ("value", "low", "high"))] for one in found["curve"]]
-    assert (curve, set(found["pictures"])) == (pytest.approx(np.array(rows), rel=1e-9), {"plan", "amounts"})
+    assert curve == pytest.approx(np.array(rows), rel=1e-9)
+    assert set(found["pictures"]) == {"plan", "amounts"}
 
 
 def test_the_picture_of_amounts_says_the_answer_of_the_first_lines(life: LifeOfPlan) -> None:
@@ -229,7 +231,9 @@ def test_it_warns_where_the_answer_may_mislead(life: LifeOfPlan) -> None:
     assert plan_warnings(euros, []) == ["Consumer prices are those of the United States, and the portfolio is in EUR."]
 
 
-def test_what_is_left_out_is_said_on_page_in_the_numbers_and_in_the_terminal(life: LifeOfPlan, folder: Path) -> None:
+def test_what_is_left_out_is_said_on_the_page_in_the_numbers_and_in_the_terminal(
+    life: LifeOfPlan, folder: Path
+) -> None:
     page, found = text_of((folder / "plan.html").read_text(encoding="utf-8")), numbers_of(folder)
     left_out = "thirds is left out: it decides on prices to come, and no plan plays it."
     assert all(words in page for words in (*NOTES, left_out))

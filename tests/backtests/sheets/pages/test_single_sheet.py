@@ -96,7 +96,8 @@ def test_the_numbers_obey_the_schema_and_are_those_of_the_run(run) -> None:
     assert faults(found) == []
     summary = json.loads((run / "summary.json").read_text())
     assert {key: found["figures"][key] for key in summary} == summary
-    assert (found["orders"], found["settings"]["policy"]) == (len(pd.read_csv(run / "booked.csv")), "quarterly")
+    assert found["orders"] == len(pd.read_csv(run / "booked.csv"))
+    assert found["settings"]["policy"] == "quarterly"
     assert found["run"]["name"] == run.name
     for name, picture in found["pictures"].items():
         assert (run / picture["csv"]).is_file(), name
@@ -215,7 +216,8 @@ def test_a_file_adds_shocks_ranges_and_a_year_from_today(run) -> None:
     assert found["stress"]["shocks"][0]["name"] == "US equities fall 20 %"
     assert list(found["stress"]["liquidity"]["policies"]) == ["quarterly"]
     assert found["behaviour"]["ranges"]["quarterly"]["lines"][0]["lower"] == 0.55
-    assert (found["behaviour"]["cost_levels"], found["from_today"]["policies"]) == ([], ["quarterly"])
+    assert found["behaviour"]["cost_levels"] == []
+    assert found["from_today"]["policies"] == ["quarterly"]
     assert len({one["law"] for one in found["from_today"]["futures"]}) == 3
 
 

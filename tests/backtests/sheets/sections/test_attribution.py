@@ -76,7 +76,8 @@ def test_one_policy_has_no_gap_but_a_premium_and_classes_against_the_target() ->
     alone = compare(load_portfolio(FILE), only=["quarterly"], draws=100)
     found = alone.attributions
     assert found.gap is None
-    assert ([one.other for one in found.by_class], set(found.premiums)) == (["the target"], {"quarterly"})
+    assert [one.other for one in found.by_class] == ["the target"]
+    assert set(found.premiums) == {"quarterly"}
     assert attribution_parts(alone)
 
 

@@ -49,7 +49,7 @@ def test_the_page_says_what_was_tested_before_the_test_and_what_is_left_out(fold
     assert "nan" not in text.lower()
 
 
-def test_the_recommended_policy_is_first_and_returns_are_of_the_episodes(
+def test_the_recommended_policy_is_the_first_row_and_returns_are_those_of_the_episodes(
     comparison: Comparison, portfolio: Portfolio
 ) -> None:
     block = next(part for part in stress_parts(comparison) if isinstance(part, dict))

@@ -348,7 +348,9 @@ def days(market: Market) -> list[int]:
 
 
 @pytest.mark.parametrize("name", POLICIES)
-def test_no_decision_depends_on_what_comes_after(market: Market, leaving: Market, days: list[int], name: str) -> None:
+def test_no_decision_depends_on_what_comes_after_it(
+    market: Market, leaving: Market, days: list[int], name: str
+) -> None:
     """Nor on an exit: on the last day of the halt, on the day of it and after it, nobody knew and all follow it.
 
     Blindness is easy for one that never trades: all but `Never` do, before the last day that is looked at.
@@ -361,7 +363,9 @@ def test_no_decision_depends_on_what_comes_after(market: Market, leaving: Market
 
 
 @pytest.mark.parametrize("name", [name for name in POLICIES if name in BOOKED_AT_ONCE or not name.startswith("month")])
-def test_no_decision_booked_at_once_depends_on_what_comes_after_it(market: Market, days: list[int], name: str) -> None:
+def test_no_decision_that_is_booked_at_once_depends_on_what_comes_after_it(
+    market: Market, days: list[int], name: str
+) -> None:
     """Without a lag the engine asks before it books: on the day of a listing and at a month's end.
 
     Targets are made before the engine runs and know no lag: of the calendars by month two are enough.

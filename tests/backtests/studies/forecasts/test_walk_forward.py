@@ -39,7 +39,9 @@ def test_each_forecast_is_that_of_its_own_past(market: Market, path: ForecastPat
         np.testing.assert_array_equal(path.deviation[d], found.volatility)
 
 
-def test_outcomes_and_what_is_expected_without_forecast_are_those_of_pandas(market: Market, path: ForecastPath) -> None:
+def test_outcomes_and_what_is_expected_without_a_forecast_are_those_of_pandas(
+    market: Market, path: ForecastPath
+) -> None:
     returns = pd.DataFrame(market.returns[1:])
     for d in (0, 10):
         row = int(path.rows[d])
@@ -52,7 +54,9 @@ def test_outcomes_and_what_is_expected_without_forecast_are_those_of_pandas(mark
     assert (path.overlap, walk_forward(Estimated(window=WINDOW), market, 40).overlap) == (1, 2)
 
 
-def test_the_portfolio_of_equal_risks_has_the_variance_skfolio_s_loss_takes(market: Market, path: ForecastPath) -> None:
+def test_the_portfolio_of_equal_risks_has_the_variance_that_skfolio_s_loss_takes(
+    market: Market, path: ForecastPath
+) -> None:
     came, before = path.portfolio_realised
     for d in (0, 9):
         row = int(path.rows[d])
@@ -78,7 +82,8 @@ def test_what_was_kept_is_read_and_what_is_damaged_is_computed_anew(market: Mark
     file.write_bytes(written[:-9] + b"wrong!!!!")
     for other in (again, walk_forward(forecast, market, HORIZON, folder=tmp_path)):
         assert other.mean.tobytes() == first.mean.tobytes()
-        assert (other.deviation.tobytes(), other.notes) == (first.deviation.tobytes(), first.notes)
+        assert other.deviation.tobytes() == first.deviation.tobytes()
+        assert other.notes == first.notes
     assert b"wrong" not in file.read_bytes()
     walk_forward(forecast, market, 5, folder=tmp_path)
     assert len(list(tmp_path.iterdir())) == 2

@@ -39,7 +39,10 @@ def test_each_request_is_a_line_that_says_who_asked_what(
     answer = manager.post("/items", json={"a": 1})
     (line,) = lines()
     assert line["request"] == answer.headers["x-request-id"]
-    assert (line["method"], line["route"], line["status"], len(str(line["user"]))) == ("POST", "/items", 201, 32)
+    assert line["method"] == "POST"
+    assert line["route"] == "/items"
+    assert line["status"] == 201
+    assert len(str(line["user"])) == 32
     assert {"moment", "ms", "level"} <= set(line)
 
 

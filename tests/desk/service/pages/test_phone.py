@@ -184,7 +184,8 @@ def test_the_pages_can_be_installed_opened_from_elsewhere_and_touched_and_an_err
     page.evaluate("(url) => location.assign(url)", f"{served.address}/account")
     page.wait_for_url(f"{served.address}/account")
     expect(page.get_by_role("heading", level=1)).to_have_text("eve")
-    assert (page.evaluate(SMALL), page.evaluate("document.documentElement.scrollWidth")) == ([], PHONE["width"])
+    assert page.evaluate(SMALL) == []
+    assert page.evaluate("document.documentElement.scrollWidth") == PHONE["width"]
 
 
 def test_a_message_to_this_device_is_shown_and_opens_its_page(served, signed_in: Opened, pushes: PushService) -> None:

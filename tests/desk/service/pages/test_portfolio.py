@@ -156,7 +156,8 @@ def test_a_portfolio_is_read_opened_mended_and_noted(served, signed_in: Opened) 
     expect(form.locator(".mistake").last).to_contain_text(re.compile(r"/lines/SPY/shares: line \d+: .*at least 0"))
 
     page.set_viewport_size(PHONE)
-    assert (violations(page), page.evaluate("document.documentElement.scrollWidth")) == ([], PHONE["width"])
+    assert violations(page) == []
+    assert page.evaluate("document.documentElement.scrollWidth") == PHONE["width"]
 
 
 # -- without a browser -------------------------------------------------------------------------------------------------

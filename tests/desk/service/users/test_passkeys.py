@@ -114,7 +114,8 @@ def test_broken_authentication_a_passkey_is_registered_by_its_user_alone(
     mixed = for_ann | {"challenge": to_sign_in["challenge"]}
     assert posted(ann, "passkeys", name="phone", credential=device.create(mixed))[0] == 400
     assert register(ann, replace(device, flags=PRESENT))[0] == 400
-    assert (register(ann, replace(device, origin="https://evil.example"))[0], register(ann, device)[0]) == (400, 201)
+    assert register(ann, replace(device, origin="https://evil.example"))[0] == 400
+    assert register(ann, device)[0] == 201
     assert register(bob, device)[0] == 400  # it is known
 
 

@@ -40,7 +40,8 @@ def check(ticket: Ticket) -> None:
         assert (entry["id"], int(entry["place"]), entry["symbol"], entry["currency"]) == (
             order.client_order_id, order.priority, order.symbol, order.currency,
         )  # fmt: skip
-        assert (entry.get("account", ""), entry["side"]) == (order.account, {"buy": "1", "sell": "2"}[order.side])
+        assert entry.get("account", "") == order.account
+        assert entry["side"] == {"buy": "1", "sell": "2"}[order.side]
         assert float(entry["quantity"]) == order.quantity
         assert (entry["type"], entry["force"]) == {
             "market": ("1", "0"), "market_on_close": ("1", "7"), "limit": ("2", "0"),

@@ -11,7 +11,7 @@ import pytest
 from cases import cases
 
 from foundation.errors import ConfigError
-from research import allocation as room
+from research import allocation as allocations
 from research import rules
 from research.allocation.constraints import Cardinality, Constraints, Group, Most
 from research.allocation.signals import read_signals
@@ -34,7 +34,7 @@ from research.portfolio.file.document import read_document
 from research.portfolio.keys.allocations import ALLOCATIONS, FORECASTS, MODELS, NESTED_FIELDS, PEER_NAMES, REGIME_MODELS
 from research.portfolio.keys.policies import RULES, policy_settings, read_policy
 
-STRATEGIC = room.FixedWeights((0.6, 0.4))
+STRATEGIC = allocations.FixedWeights((0.6, 0.4))
 
 SIGNALS = Path(__file__).parents[4] / "data" / "examples" / "signal_scores.csv"
 SCORES = Path(__file__).parents[4] / "data" / "examples" / "news_scores.csv"
@@ -85,21 +85,23 @@ EXAMPLES = {
     "{rule: cppi, floor: 0.9, multiplier: 3, band: 0.01}": rules.CPPI(STRATEGIC, 0.01, floor=0.9, multiplier=3.0),
     "{rule: drawdown_floor, limit: 0.15, schedule: week}": rules.DrawdownFloor(STRATEGIC, schedule="week", limit=0.15),
     "{rule: stop_loss, limit: 0.15, wait: 63}": rules.StopLoss(STRATEGIC, limit=0.15, wait=63),
-    "{rule: never, allocation: {kind: strategic, unlisted: cash}}": rules.Never(room.FixedWeights((0.6, 0.4), "cash")),
-    "{rule: never, allocation: {kind: equal}}": rules.Never(room.EqualWeights()),
-    "{rule: never, allocation: {kind: inverse_volatility, window: 63}}": rules.Never(room.InverseVolatility(63)),
+    "{rule: never, allocation: {kind: strategic, unlisted: cash}}": rules.Never(
+        allocations.FixedWeights((0.6, 0.4), "cash")
+    ),
+    "{rule: never, allocation: {kind: equal}}": rules.Never(allocations.EqualWeights()),
+    "{rule: never, allocation: {kind: inverse_volatility, window: 63}}": rules.Never(allocations.InverseVolatility(63)),
     "{rule: never, allocation: {kind: minimum_variance, schedule: year}}": rules.Never(
-        room.MinimumVariance(schedule="year")
+        allocations.MinimumVariance(schedule="year")
     ),
     "{rule: never, allocation: {kind: hrp, linkage: ward, order: pypfopt}}": rules.Never(
-        room.HRP(linkage="ward", order="pypfopt")
+        allocations.HRP(linkage="ward", order="pypfopt")
     ),
     "{rule: never, allocation: {kind: herc, risk: cvar, clusters: 4, recluster: quarter, memory: 0.5}}": rules.Never(
-        room.HERC(risk="cvar", clusters=4, recluster="quarter", memory=0.5)
+        allocations.HERC(risk="cvar", clusters=4, recluster="quarter", memory=0.5)
     ),
     "{rule: never, allocation: {kind: nco, clusters: silhouette, covariance: oas, lower: 0.02, upper: {SPY: 0.5}, "
     "constraints: {groups: {bonds: {where: {asset_class: bond}, least: 0.1, most: 0.4}}}}}": rules.Never(
-        room.NCO(
+        allocations.NCO(
             clusters="silhouette",
             covariance="oas",
             lower=0.02,
@@ -108,72 +110,78 @@ EXAMPLES = {
         )
     ),
     "{rule: never, allocation: {kind: schur, gamma: 0.3, distance: rank}}": rules.Never(
-        room.Schur(gamma=0.3, distance="rank")
+        allocations.Schur(gamma=0.3, distance="rank")
     ),
-    "{rule: never, allocation: {kind: exposure, exposure: 0.6}}": rules.Never(room.ConstantExposure(STRATEGIC, 0.6)),
+    "{rule: never, allocation: {kind: exposure, exposure: 0.6}}": rules.Never(
+        allocations.ConstantExposure(STRATEGIC, 0.6)
+    ),
     "{rule: never, allocation: {kind: volatility_target, volatility: 0.1, of: {kind: exposure, exposure: 0.9, "
     "of: {kind: hrp, window: 126}}}}": rules.Never(
-        room.VolatilityTarget(room.ConstantExposure(room.HRP(126), 0.9), 0.1)
+        allocations.VolatilityTarget(allocations.ConstantExposure(allocations.HRP(126), 0.9), 0.1)
     ),
     "{rule: never, allocation: {kind: volatility_target, volatility: 0.1, forecast: {kind: har, schedule: month}"
-    "}}": rules.Never(room.VolatilityTarget(STRATEGIC, 0.1, forecast=Refitted(HARVolatility(), "month"))),
-    "{rule: never, allocation: {kind: mean_variance}}": rules.Never(room.MeanVariance()),
+    "}}": rules.Never(allocations.VolatilityTarget(STRATEGIC, 0.1, forecast=Refitted(HARVolatility(), "month"))),
+    "{rule: never, allocation: {kind: mean_variance}}": rules.Never(allocations.MeanVariance()),
     "{rule: never, allocation: {kind: universal_portfolio, points: 100, seed: 7}}": rules.Never(
-        room.UniversalPortfolio(points=100, seed=7)
+        allocations.UniversalPortfolio(points=100, seed=7)
     ),
-    "{rule: never, allocation: {kind: exponential_gradient, rate: 0.5}}": rules.Never(room.ExponentialGradient(0.5)),
+    "{rule: never, allocation: {kind: exponential_gradient, rate: 0.5}}": rules.Never(
+        allocations.ExponentialGradient(0.5)
+    ),
     "{rule: never, allocation: {kind: anticor, lookback: 15, schedule: week}}": rules.Never(
-        room.Anticor(15, schedule="week")
+        allocations.Anticor(15, schedule="week")
     ),
-    "{rule: never, allocation: {kind: market_cap, fact: cap}}": rules.Never(room.MarketCapWeights("cap")),
+    "{rule: never, allocation: {kind: market_cap, fact: cap}}": rules.Never(allocations.MarketCapWeights("cap")),
     "{rule: never, allocation: {kind: momentum, skip: 21, weights: inverse_volatility}}": rules.Never(
-        room.Momentum(skip=21, weights="inverse_volatility")
+        allocations.Momentum(skip=21, weights="inverse_volatility")
     ),
     "{rule: never, allocation: {kind: average, weights: [0.3, 0.7], of: [{kind: hrp, window: 126}, {kind: shrunk, "
     "share: 0.4, of: {kind: minimum_variance}}]}}": rules.Never(
-        room.Average((room.HRP(126), room.Shrunk(room.MinimumVariance(), 0.4)), (0.3, 0.7))
+        allocations.Average((allocations.HRP(126), allocations.Shrunk(allocations.MinimumVariance(), 0.4)), (0.3, 0.7))
     ),
     "{rule: never, allocation: {kind: regime_exposure, schedule: month, regimes: {line: SPY, means: [0.001, -0.001], "
     "deviations: [0.007, 0.02], transition: [[0.99, 0.01], [0.05, 0.95]], seen: 2012-12-31}, "
     "of: {kind: equal}}}": rules.Never(
-        room.RegimeExposure(
-            room.EqualWeights(),
+        allocations.RegimeExposure(
+            allocations.EqualWeights(),
             MarkovRegimes("SPY", (0.001, -0.001), (0.007, 0.02), ((0.99, 0.01), (0.05, 0.95)), date(2012, 12, 31)),
             "month",
         )
     ),
     "{rule: never, allocation: {kind: regime_exposure, exposures: [1, 0.5, 0.2], regimes: {kind: markov, states: 3, "
     "line: SPY, schedule: quarter}}}": rules.Never(
-        room.RegimeExposure(STRATEGIC, MarkovSwitching("SPY", 3, "quarter"), exposures=(1.0, 0.5, 0.2))
+        allocations.RegimeExposure(STRATEGIC, MarkovSwitching("SPY", 3, "quarter"), exposures=(1.0, 0.5, 0.2))
     ),
     "{rule: never, allocation: {kind: regime_exposure, regimes: {kind: jump, line: SPY, penalty: 30}}}": rules.Never(
-        room.RegimeExposure(STRATEGIC, JumpModel("SPY", penalty=30.0))
+        allocations.RegimeExposure(STRATEGIC, JumpModel("SPY", penalty=30.0))
     ),
     "{rule: never, allocation: {kind: regime_exposure, exposures: [1, 1, 0.5, 0], regimes: {kind: volatility, "
     "line: SPY, half_life: 10, levels: [0.4, 0.7, 0.9]}}}": rules.Never(
-        room.RegimeExposure(
+        allocations.RegimeExposure(
             STRATEGIC, VolatilityPercentiles("SPY", 10.0, (0.4, 0.7, 0.9)), exposures=(1.0, 1.0, 0.5, 0.0)
         )
     ),
-    "{rule: never, allocation: {kind: shrunk}}": rules.Never(room.Shrunk(STRATEGIC)),
+    "{rule: never, allocation: {kind: shrunk}}": rules.Never(allocations.Shrunk(STRATEGIC)),
     "{rule: never, allocation: {kind: reserve, line: USDC, fraction: 0.1, of: {kind: equal}}}": rules.Never(
-        room.Reserve(room.EqualWeights(), "USDC", 0.1)
+        allocations.Reserve(allocations.EqualWeights(), "USDC", 0.1)
     ),
     "{rule: never, allocation: {kind: smoothed, half_life: 6, of: {kind: hrp, window: 126}}}": rules.Never(
-        room.Smoothed(room.HRP(126), 6.0)
+        allocations.Smoothed(allocations.HRP(126), 6.0)
     ),
     "{rule: never, allocation: {kind: capped_turnover, most: 0.05, of: {kind: smoothed, of: {kind: equal}}}}": (
-        rules.Never(room.CappedTurnover(room.Smoothed(room.EqualWeights()), 0.05))
+        rules.Never(allocations.CappedTurnover(allocations.Smoothed(allocations.EqualWeights()), 0.05))
     ),
     "{rule: never, allocation: {kind: mean_variance, lower: 0.05, upper: {SPY: 0.5, AGG: 1}, "
     "forecast: {covariance: oas, window: 126}}}": rules.Never(
-        room.MeanVariance(forecast=Estimated(covariance="oas", window=126), lower=0.05, upper={"SPY": 0.5, "AGG": 1.0})
+        allocations.MeanVariance(
+            forecast=Estimated(covariance="oas", window=126), lower=0.05, upper={"SPY": 0.5, "AGG": 1.0}
+        )
     ),
     "{rule: never, allocation: {kind: resampled, draws: 20, of: {kind: mean_variance, objective: target_return, "
     "goal: 0.05, constraints: {turnover: {most: 0.1, gives_way: 1}, groups: {us: {where: {region: us}, "
     "most: 0.4}}}}}}": rules.Never(
-        room.Resampled(
-            room.MeanVariance(
+        allocations.Resampled(
+            allocations.MeanVariance(
                 "target_return",
                 goal=0.05,
                 constraints=Constraints(
@@ -184,35 +192,39 @@ EXAMPLES = {
         )
     ),
     "{rule: never, allocation: {kind: robust_cvar, radius: 0.001, level: 0.9}}": rules.Never(
-        room.RobustCVaR(radius=0.001, level=0.9)
+        allocations.RobustCVaR(radius=0.001, level=0.9)
     ),
     "{rule: never, allocation: {kind: maximum_ratio, risk: evar, level: 0.9}}": rules.Never(
-        room.MaximumRatio(risk="evar", level=0.9)
+        allocations.MaximumRatio(risk="evar", level=0.9)
     ),
-    "{rule: never, allocation: {kind: kelly, window: 500, upper: 0.5}}": rules.Never(room.Kelly(window=500, upper=0.5)),
+    "{rule: never, allocation: {kind: kelly, window: 500, upper: 0.5}}": rules.Never(
+        allocations.Kelly(window=500, upper=0.5)
+    ),
     "{rule: never, allocation: {kind: minimum_risk, risk: cdar, level: 0.9, upper: {SPY: 0.5}}}": rules.Never(
-        room.MinimumRisk("cdar", level=0.9, upper={"SPY": 0.5})
+        allocations.MinimumRisk("cdar", level=0.9, upper={"SPY": 0.5})
     ),
     "{rule: never, allocation: {kind: risk_parity, budgets: {SPY: 0.4, AGG: 0.6}, forecast: {covariance: oas}}}": (
-        rules.Never(room.RiskParity(forecast=Estimated(covariance="oas"), budgets={"SPY": 0.4, "AGG": 0.6}))
+        rules.Never(allocations.RiskParity(forecast=Estimated(covariance="oas"), budgets={"SPY": 0.4, "AGG": 0.6}))
     ),
     "{rule: never, allocation: {kind: relaxed_risk_parity, goal: 0.06, penalty: 5}}": rules.Never(
-        room.RelaxedRiskParity(0.06, 5.0)
+        allocations.RelaxedRiskParity(0.06, 5.0)
     ),
     "{rule: never, allocation: {kind: tail_parity, budgets: {SPY: 0.5}, window: 504, level: 0.9}}": rules.Never(
-        room.TailParity(window=504, level=0.9, budgets={"SPY": 0.5})
+        allocations.TailParity(window=504, level=0.9, budgets={"SPY": 0.5})
     ),
     "{rule: never, allocation: {kind: maximum_diversification, upper: 0.4}}": rules.Never(
-        room.MaximumDiversification(upper=0.4)
+        allocations.MaximumDiversification(upper=0.4)
     ),
     "{rule: never, allocation: {kind: benchmark_tracking, benchmark: {SPY: 0.6, AGG: 0.4}, constraints: {cardinality: "
     "{most: 3}}}}": rules.Never(
-        room.BenchmarkTracking({"SPY": 0.6, "AGG": 0.4}, constraints=Constraints(cardinality=Cardinality(most=3)))
+        allocations.BenchmarkTracking(
+            {"SPY": 0.6, "AGG": 0.4}, constraints=Constraints(cardinality=Cardinality(most=3))
+        )
     ),
     f"{{rule: never, allocation: {{kind: news, scores: {SCORES}, ranges: [[SPY, 0.2, 0.4]], placebo: 3, flag: -0.3, "
     "of: {kind: equal}}}": rules.Never(
-        room.NewsTilt(
-            room.EqualWeights(),
+        allocations.NewsTilt(
+            allocations.EqualWeights(),
             scores=read_scores(SCORES, str(SCORES)),
             flag=-0.3,
             ranges=(("SPY", 0.2, 0.4),),
@@ -220,12 +232,14 @@ EXAMPLES = {
         )
     ),
     f"{{rule: never, allocation: {{kind: signals, table: {SIGNALS}, mapping: rank, max_age: 45}}}}": rules.Never(
-        room.Signals(read_signals(SIGNALS, str(SIGNALS)), "rank", max_age=45)
+        allocations.Signals(read_signals(SIGNALS, str(SIGNALS)), "rank", max_age=45)
     ),
     "{rule: never, allocation: {kind: tilted, forecast: signals, tracking_error: 0.03, confidence: 0.5, upper: 0.5, "
-    "of: {kind: equal}}}": rules.Never(room.Tilted(room.EqualWeights(), SignalBlend(), 0.03, 0.5, upper=0.5)),
+    "of: {kind: equal}}}": rules.Never(
+        allocations.Tilted(allocations.EqualWeights(), SignalBlend(), 0.03, 0.5, upper=0.5)
+    ),
     "{rule: never, allocation: {kind: benchmark_tracking, column: cap}}": rules.Never(
-        room.BenchmarkTracking(column="cap")
+        allocations.BenchmarkTracking(column="cap")
     ),
 }
 
@@ -292,7 +306,9 @@ def test_a_setting_that_a_kind_needs_and_that_is_left_out_is_named(read: Any, wr
     """Each kind without settings is either whole, or refused with the keys to add."""
     cls = REGISTRIES[written]
     needed = {f.name for f in fields(cls) if f.init and f.default is MISSING and f.default_factory is MISSING}
-    given = {"allocation", "weights"} if cls in (room.FixedWeights, Benchmark) else {"allocation"}  # of the file itself
+    given = (
+        {"allocation", "weights"} if cls in (allocations.FixedWeights, Benchmark) else {"allocation"}
+    )  # of the file itself
     if not (needed := needed - given):
         with suppress(ConfigError):  # of settings of which one of several is needed
             read(written)
@@ -329,9 +345,9 @@ def test_weights_below_zero_are_refused_where_the_range_is_long_only(tmp_path: P
     said = r"table \(.*weight below 0 for AGG on 2020-02-28 \(w.csv, row 3\): found -0.3"
     with pytest.raises(ConfigError, match=said):
         read(0.0)
-    assert isinstance(read(-0.5).allocation, room.Signals)
+    assert isinstance(read(-0.5).allocation, allocations.Signals)
     path.write_text(path.read_text().replace("w.csv", "w.csv, mapping: rank"))
-    assert isinstance(read(0.0).allocation, room.Signals)
+    assert isinstance(read(0.0).allocation, allocations.Signals)
 
 
 def test_every_name_has_an_example() -> None:

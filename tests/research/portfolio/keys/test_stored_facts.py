@@ -141,7 +141,8 @@ def test_a_fact_of_a_store_joins_a_market_of_files_and_indicators(load: Load, tm
     assert fact_of(found)[3:].tolist() == fact_of(load(TWO))[3:].tolist()
     assert found.market.origin["known_on"] == f"{SERIES['DGS10'][2][-1]}Z"
     second = again(found)
-    assert (second.market.fingerprint, second.market.origin) == (found.market.fingerprint, found.market.origin)
+    assert second.market.fingerprint == found.market.fingerprint
+    assert second.market.origin == found.market.origin
 
 
 # -- dated honestly --------------------------------------------------------------------------------------------------
@@ -200,7 +201,8 @@ def test_settings_give_the_same_facts_after_revisions_and_later_values(load: Loa
     for store, name in (("fred", "DGS2"), ("alpha_vantage", "MSFT:RSI:14")):
         keep(store, name, DAYS[[-2, 40]], np.array([9.0, 8.0]), np.full(2, LATER))
     second = again(found)
-    assert (second.market.fingerprint, second.market.origin) == (found.market.fingerprint, found.market.origin)
+    assert second.market.fingerprint == found.market.fingerprint
+    assert second.market.origin == found.market.origin
 
 
 def test_the_fingerprint_of_rows_is_that_of_facts_too(load: Load) -> None:

@@ -62,7 +62,9 @@ def test_the_symbols_that_are_held_are_known_before_the_lines_are(
 
 def test_schwab(tmp_path: Path) -> None:
     got = reading(tmp_path, SCHWAB)
-    assert (got.units, got.balances, got.accounts) == ({"SPY": 3_260.0, "AGG": 7_460.25}, {"USD": 21_350.40}, ())
+    assert got.units == {"SPY": 3_260.0, "AGG": 7_460.25}
+    assert got.balances == {"USD": 21_350.40}
+    assert got.accounts == ()
     assert got.values == {"SPY": 1_250_014.40, "AGG": 727_001.36}
     assert got.notes == (
         "positions.csv, row 6: Futures Cash has neither units nor value.",
@@ -93,7 +95,9 @@ def test_fidelity(tmp_path: Path) -> None:
 
 def test_vanguard_with_its_transactions_below(tmp_path: Path) -> None:
     got = reading(tmp_path, VANGUARD)
-    assert (got.units, got.balances, got.accounts) == ({"AGG": 100.5}, {"USD": 5_000.25}, ("12345678",))
+    assert got.units == {"AGG": 100.5}
+    assert got.balances == {"USD": 5_000.25}
+    assert got.accounts == ("12345678",)
     assert got.notes[0] == "positions.csv, row 6: a table of transactions begins here and is ignored."
 
 
@@ -125,7 +129,9 @@ def test_interactive_brokers_statement(tmp_path: Path) -> None:
 
 def test_interactive_brokers_flex_query(tmp_path: Path) -> None:
     got = reading(tmp_path, FLEX)
-    assert (got.units, got.balances, got.accounts) == ({"SPY": 100.0, "AGG": 50.5}, None, ("U1234567",))
+    assert got.units == {"SPY": 100.0, "AGG": 50.5}
+    assert got.balances is None
+    assert got.accounts == ("U1234567",)
 
 
 # -- encodings, delimiters, headers, numbers ---------------------------------------------------------------------------
@@ -144,7 +150,9 @@ def test_windows_1252_is_read_and_said(tmp_path: Path) -> None:
 
 def test_semicolons_and_decimal_commas(tmp_path: Path) -> None:
     got = reading(tmp_path, "Symbol;Quantity;Market Value\nSPY;1.234;47.316,50 $\nUSD;;1'000,5\n")
-    assert (got.units, got.values, got.balances) == ({"SPY": 1_234.0}, {"SPY": 47_316.5}, {"USD": 1_000.5})
+    assert got.units == {"SPY": 1_234.0}
+    assert got.values == {"SPY": 47_316.5}
+    assert got.balances == {"USD": 1_000.5}
 
 
 def test_header_over_two_rows(tmp_path: Path) -> None:
