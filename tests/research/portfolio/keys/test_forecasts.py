@@ -8,7 +8,7 @@ import yaml
 from cases import cases
 
 from foundation.errors import ConfigError
-from research import forecast as models
+from research import forecast as forecasting
 from research.allocation import FixedWeights, MeanVariance, target_path
 from research.portfolio import load_portfolio
 from research.portfolio.file.document import read_document
@@ -16,63 +16,63 @@ from research.portfolio.keys.allocations import FORECASTS, MODELS, allocation_se
 
 FILE = Path(__file__).parents[4] / "data" / "portfolios" / "sixty_forty.yaml"
 STRATEGIC = FixedWeights((0.6, 0.4))  # as a file gives it, in the order of its lines
-VIEW = models.InvestorView("SPY beats AGG by 4% a year", 0.6)
+VIEW = forecasting.InvestorView("SPY beats AGG by 4% a year", 0.6)
 WRITTEN = "{view: SPY beats AGG by 4% a year, confidence: 60%}"
-EXAMPLES: dict[str, models.Forecast] = {
-    "{}": models.Estimated(),
-    "estimated": models.Estimated(),
-    "{kind: estimated, covariance: oas}": models.Estimated(covariance="oas"),
-    "market_cap": models.MarketCap(),
-    "{kind: market_cap, risk_aversion: 3, of: {covariance: oas}}": models.MarketCap(
-        models.Estimated(covariance="oas"), 3.0
+EXAMPLES: dict[str, forecasting.Forecast] = {
+    "{}": forecasting.Estimated(),
+    "estimated": forecasting.Estimated(),
+    "{kind: estimated, covariance: oas}": forecasting.Estimated(covariance="oas"),
+    "market_cap": forecasting.MarketCap(),
+    "{kind: market_cap, risk_aversion: 3, of: {covariance: oas}}": forecasting.MarketCap(
+        forecasting.Estimated(covariance="oas"), 3.0
     ),
-    "benchmark": models.Benchmark({"SPY": 0.6, "AGG": 0.4}),
-    "{kind: benchmark, weights: {SPY: 1}, of: {window: 126}}": models.Benchmark(
-        {"SPY": 1.0}, models.Estimated(window=126)
+    "benchmark": forecasting.Benchmark({"SPY": 0.6, "AGG": 0.4}),
+    "{kind: benchmark, weights: {SPY: 1}, of: {window: 126}}": forecasting.Benchmark(
+        {"SPY": 1.0}, forecasting.Estimated(window=126)
     ),
-    f"{{kind: black_litterman, prior: benchmark, tau: 0.02, views: [{WRITTEN}]}}": models.BlackLitterman(
-        (VIEW,), models.Benchmark({"SPY": 0.6, "AGG": 0.4}), 0.02, 252.0
+    f"{{kind: black_litterman, prior: benchmark, tau: 0.02, views: [{WRITTEN}]}}": forecasting.BlackLitterman(
+        (VIEW,), forecasting.Benchmark({"SPY": 0.6, "AGG": 0.4}), 0.02, 252.0
     ),
-    "{kind: black_litterman, views: [{view: SPY returns 7% a year, uncertainty: 3%}]}": models.BlackLitterman(
-        (models.InvestorView("SPY returns 7% a year", uncertainty=0.03),), periods_per_year=252.0
+    "{kind: black_litterman, views: [{view: SPY returns 7% a year, uncertainty: 3%}]}": forecasting.BlackLitterman(
+        (forecasting.InvestorView("SPY returns 7% a year", uncertainty=0.03),), periods_per_year=252.0
     ),
-    f"{{kind: entropy_pooling, prior: {{kind: estimated}}, scenarios: 126, views: [{WRITTEN}]}}": models.EntropyPooling(
-        (VIEW,), models.Estimated(), 126, 252.0
+    f"{{kind: entropy_pooling, prior: {{kind: estimated}}, scenarios: 126, views: [{WRITTEN}]}}": forecasting.EntropyPooling(
+        (VIEW,), forecasting.Estimated(), 126, 252.0
     ),
     "{kind: opinion_pooling, prior: benchmark, method: logarithmic, "
-    f"opinions: [{{name: desk, probability: 0.4, views: [{WRITTEN}]}}]}}": models.OpinionPooling(
-        (models.Opinion("desk", 0.4, (VIEW,)),),
+    f"opinions: [{{name: desk, probability: 0.4, views: [{WRITTEN}]}}]}}": forecasting.OpinionPooling(
+        (forecasting.Opinion("desk", 0.4, (VIEW,)),),
         "logarithmic",
-        models.Benchmark({"SPY": 0.6, "AGG": 0.4}),
+        forecasting.Benchmark({"SPY": 0.6, "AGG": 0.4}),
         periods_per_year=252.0,
     ),
-    "signals": models.SignalBlend(),
-    "{kind: signals, momentum: [63], reversion: [[5, 63]], averages: []}": models.SignalBlend(
+    "signals": forecasting.SignalBlend(),
+    "{kind: signals, momentum: [63], reversion: [[5, 63]], averages: []}": forecasting.SignalBlend(
         momentum=(63,), reversion=((5, 63),), averages=()
     ),
-    "{kind: factor_model, window: 126}": models.FactorModel(window=126),  # of the file's factors
-    "{kind: refitted, model: dcc}": models.Refitted(models.DynamicCorrelations()),
-    "{kind: refitted, schedule: month, model: {kind: garch, leverage: true}}": models.Refitted(
-        models.GarchVolatility(leverage=True), "month"
+    "{kind: factor_model, window: 126}": forecasting.FactorModel(window=126),  # of the file's factors
+    "{kind: refitted, model: dcc}": forecasting.Refitted(forecasting.DynamicCorrelations()),
+    "{kind: refitted, schedule: month, model: {kind: garch, leverage: true}}": forecasting.Refitted(
+        forecasting.GarchVolatility(leverage=True), "month"
     ),
-    "har": models.Refitted(models.HARVolatility()),
-    "{kind: har, horizon: 5, schedule: quarter}": models.Refitted(models.HARVolatility(horizon=5), "quarter"),
-    "{kind: ewma, half_life: 11, correlations: ewma}": models.EWMAVolatility(11.0, correlations="ewma"),
-    "ewma": models.EWMAVolatility(),
-    "network": models.Refitted(models.Network()),
+    "har": forecasting.Refitted(forecasting.HARVolatility()),
+    "{kind: har, horizon: 5, schedule: quarter}": forecasting.Refitted(forecasting.HARVolatility(horizon=5), "quarter"),
+    "{kind: ewma, half_life: 11, correlations: ewma}": forecasting.EWMAVolatility(11.0, correlations="ewma"),
+    "ewma": forecasting.EWMAVolatility(),
+    "network": forecasting.Refitted(forecasting.Network()),
     "{kind: network, architecture: dlinear, every: 1, levels: [0.1, 0.5, 0.9], facts: [carry], schedule: quarter}": (
-        models.Refitted(models.Network("dlinear", 1, levels=(0.1, 0.5, 0.9), facts=("carry",)), "quarter")
+        forecasting.Refitted(forecasting.Network("dlinear", 1, levels=(0.1, 0.5, 0.9), facts=("carry",)), "quarter")
     ),
-    "{kind: refitted, model: boosted}": models.Refitted(models.Boosted()),
+    "{kind: refitted, model: boosted}": forecasting.Refitted(forecasting.Boosted()),
     "{kind: refitted, schedule: quarter, model: {kind: boosted, library: xgboost, monotone: {carry_252: 1}}}": (
-        models.Refitted(models.Boosted("xgboost", monotone={"carry_252": 1}), "quarter")
+        forecasting.Refitted(forecasting.Boosted("xgboost", monotone={"carry_252": 1}), "quarter")
     ),
 }
 
 
 @pytest.fixture
 def read(tmp_path: Path) -> Any:
-    def forecast(written: str) -> models.Forecast:
+    def forecast(written: str) -> forecasting.Forecast:
         path = tmp_path / "file.yaml"
         path.write_text(
             "lines: {SPY: {target: 0.6}, AGG: {target: 0.4}}\n"
@@ -91,14 +91,14 @@ def test_a_written_forecast_is_the_object(read: Any, written: str) -> None:
 
 
 @pytest.mark.parametrize("forecast", EXAMPLES.values(), ids=list(EXAMPLES))
-def test_settings_of_a_forecast_are_read_back(read: Any, forecast: models.Forecast) -> None:
+def test_settings_of_a_forecast_are_read_back(read: Any, forecast: forecasting.Forecast) -> None:
     settings = allocation_settings(MeanVariance(forecast=forecast))["forecast"]
     assert read(yaml.safe_dump(settings, default_flow_style=True, width=10_000).strip()) == forecast
 
 
 def test_every_kind_has_an_example() -> None:
     assert {type(forecast) for forecast in EXAMPLES.values()} == set(FORECASTS.values())
-    models = {type(forecast.model) for forecast in EXAMPLES.values() if isinstance(forecast, models.Refitted)}
+    models = {type(forecast.model) for forecast in EXAMPLES.values() if isinstance(forecast, forecasting.Refitted)}
     assert models == set(MODELS.values())
 
 
@@ -203,12 +203,12 @@ def test_a_forecast_that_states_no_horizon_has_that_of_the_file() -> None:
         "garch": {"kind": "refitted", "model": "garch"},
         "own": {"kind": "har", "horizon": 21},
     }
-    found = load_portfolio(FILE, {"forecasts": {"horizon": 5, "models": models}}).models.models
+    found = load_portfolio(FILE, {"forecasts": {"horizon": 5, "models": models}}).forecasts.models
     assert found == {
-        "har": models.Refitted(models.HARVolatility(horizon=5)),
-        "signals": models.SignalBlend(5),
-        "garch": models.Refitted(models.GarchVolatility(horizon=5)),
-        "own": models.Refitted(models.HARVolatility(horizon=21)),
+        "har": forecasting.Refitted(forecasting.HARVolatility(horizon=5)),
+        "signals": forecasting.SignalBlend(5),
+        "garch": forecasting.Refitted(forecasting.GarchVolatility(horizon=5)),
+        "own": forecasting.Refitted(forecasting.HARVolatility(horizon=21)),
     }
     for boosted in ("boosted", {"kind": "boosted"}):
         said = r"forecasts\.models\.b .*: window of Boosted is 756: a horizon of 126 needs"
