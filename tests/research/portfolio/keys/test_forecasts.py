@@ -36,8 +36,8 @@ EXAMPLES: dict[str, forecasting.Forecast] = {
     "{kind: black_litterman, views: [{view: SPY returns 7% a year, uncertainty: 3%}]}": forecasting.BlackLitterman(
         (forecasting.InvestorView("SPY returns 7% a year", uncertainty=0.03),), periods_per_year=252.0
     ),
-    f"{{kind: entropy_pooling, prior: {{kind: estimated}}, scenarios: 126, views: [{WRITTEN}]}}": forecasting.EntropyPooling(
-        (VIEW,), forecasting.Estimated(), 126, 252.0
+    f"{{kind: entropy_pooling, prior: {{kind: estimated}}, scenarios: 126, views: [{WRITTEN}]}}": (
+        forecasting.EntropyPooling((VIEW,), forecasting.Estimated(), 126, 252.0)
     ),
     "{kind: opinion_pooling, prior: benchmark, method: logarithmic, "
     f"opinions: [{{name: desk, probability: 0.4, views: [{WRITTEN}]}}]}}": forecasting.OpinionPooling(
