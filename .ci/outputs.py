@@ -253,10 +253,10 @@ def refuse_forgotten() -> None:
 
 def _commands() -> set[str]:
     """The words of each command, and of each group that does something alone."""
-    from desk.cli import COMMANDS, HIDDEN_COMMANDS
+    from desk.cli import COMMANDS, HIDDEN
     from desk.cli.command_types import Group
 
-    names, waiting = set(), [("", COMMANDS | HIDDEN_COMMANDS)]
+    names, waiting = set(), [("", COMMANDS | HIDDEN)]
     for path, table in waiting:
         for name, each in table.items():
             if isinstance(each, Group):

@@ -113,7 +113,7 @@ COMMANDS: Table = {
     "desk": Group("Decide, approve, execute and book; say why.", DESK),
     "serve": Group("", SERVE, serve.serve),
 }
-HIDDEN_COMMANDS: Table = {  # the second is what set-up calls
+HIDDEN: Table = {  # the second is what set-up calls
     "tour": (reports.tour, ""),
     "compile": (studies.compile_now, ""),
 }
@@ -130,7 +130,7 @@ class Commands(TyperGroup):
 
     def list_commands(self, ctx: Any) -> list[str]:
         """The names, in the order of the table."""
-        return [*COMMANDS, *HIDDEN_COMMANDS]
+        return [*COMMANDS, *HIDDEN]
 
     def collect_usage_pieces(self, ctx: Any) -> list[str]:
         """The words of the usage: all options, which help does not list again, so that it fits a screen of 24 lines."""
@@ -163,7 +163,7 @@ def _app(group: Group, path: str, **settings: Any) -> typer.Typer:
         else:
             more = reports.parameters_text() if each[0] is reports.report else ""
             epilog = more + _example(words, each)
-            made.command(name, cls=Command, hidden=name in HIDDEN_COMMANDS, epilog=epilog)(as_command(each[0]))
+            made.command(name, cls=Command, hidden=name in HIDDEN, epilog=epilog)(as_command(each[0]))
     return made
 
 
@@ -176,7 +176,7 @@ def _example(path: str, given: tuple[Callable[..., None], str] | Group) -> str:
 
 
 app = _app(
-    Group("Compare rebalancing policies with evidence, and make exact trade lists.", COMMANDS | HIDDEN_COMMANDS),
+    Group("Compare rebalancing policies with evidence, and make exact trade lists.", COMMANDS | HIDDEN),
     "rebalance",
     cls=Commands,
     epilog="\b\n--server URL  a service does report, runs, research backtest or desk run\n"
