@@ -223,7 +223,7 @@ def test_lots_gains_and_basis_are_those_of_a_list_of_lots(
             loss, sold = harvestable(lots, 0, price, above)
             found, told = harvest_lots(lots, costs, 0, price, above, t), by_hand.harvest(price, t, above)
             assert sum(found) == pytest.approx(-loss, abs=1e-9)
-            assert (sold > 0.0) == sum(told) < 0.0
+            assert (sold > 0.0) == (sum(told) < 0.0)
         gains += sum(found)
         assert found == pytest.approx(told, abs=1e-9)
     n = int(lots.held[0])
