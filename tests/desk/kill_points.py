@@ -258,7 +258,7 @@ def test_a_sweep(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     file, bands = tmp_path / "bands.yaml", ", ".join(str(k / 1000) for k in range(1, 17))
     file.write_text(f"portfolio: {FILE}\nrules: {{threshold: {{band: [{bands}]}}}}\ncost_multiples: [1, 2]\n")
     monkeypatch.setattr(plan, "BLOCK_CONFIGURATIONS", 8)  # so that a small sweep has several chunks
-    for name in ("read_sweep", "prepare", "sweep_text", "_sheet", "kept", "paths"):
+    for name in ("read_sweep", "prepare", "sweep_text", "_sheet", "kept_numbers", "paths"):
         monkeypatch.setattr(sweep, name, once(getattr(sweep, name)))
     for name in ("rows", "run_part"):
         monkeypatch.setattr(sweeping, name, once(getattr(sweeping, name), lambda _, part, *__: part))
@@ -278,7 +278,7 @@ def test_a_study(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     )
     monkeypatch.setattr(running, "FAMILY_CHOICES", {})  # the rows of other rules are written as theirs are
     budget, cases = Budget(steps={}), ("funds-2-2013", "stocks-2-1995")
-    for name in ("run_case", "made_from"):
+    for name in ("run_case", "case_origin"):
         monkeypatch.setattr(studying, name, once(getattr(studying, name), lambda one, *_: one.name))
     start, folder = tmp_path / "start", tmp_path / "study"
     studying.run(cases[:1], start, budget)

@@ -72,7 +72,7 @@ def test_the_order_of_the_lines_changes_nothing() -> None:
 
 
 @pytest.mark.parametrize("ticket", [0.0, 1 * BP])
-@cases("name, other", ("POINTS", {1: 641, 2: 121}), ("REACH", 6.0), ("QUADRATURE_NODES", {1: 31, 2: 11}))
+@cases("name, other", ("POINTS", {1: 641, 2: 121}), ("GRID_REACH", 6.0), ("QUADRATURE_NODES", {1: 31, 2: 11}))
 def test_neither_step_nor_width_of_the_grid_moves_the_loss(
     monkeypatch: pytest.MonkeyPatch, name: str, other: object, ticket: float
 ) -> None:

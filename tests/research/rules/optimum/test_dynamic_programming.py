@@ -300,7 +300,7 @@ def test_without_a_ticket_a_trade_ends_at_the_edge_and_with_one_strictly_inside(
 
 
 @pytest.mark.parametrize("ticket", [0.0, 1 * BP])
-@pytest.mark.parametrize(("name", "other"), [("POINTS", {2: 81}), ("REACH", 6.0), ("QUADRATURE_NODES", {2: 11})])
+@pytest.mark.parametrize(("name", "other"), [("POINTS", {2: 81}), ("GRID_REACH", 6.0), ("QUADRATURE_NODES", {2: 11})])
 def test_neither_step_nor_width_of_the_grid_moves_the_loss(
     monkeypatch: pytest.MonkeyPatch, name: str, other: object, ticket: float
 ) -> None:
