@@ -17,9 +17,8 @@ SPARE = re.compile(r";?\s+(?=})|(?<=\n)\s+")  # of a style: what a browser can d
 NO_WORDS = re.compile(r"<style\b.*?</style>|<script\b.*?</script>|<[^>]*>|(?P<sign>(?<=\d) ?%)", re.DOTALL)
 SANS = 'Inter,-apple-system,"Segoe UI",Roboto,"Liberation Sans","Helvetica Neue",Arial,sans-serif'
 NOT_IN_CSS = re.compile(r"[^ \w.,:;()%/+−–-]")  # what a string of CSS holds as it is; the rest by its number
-FIGURE_TAG = re.compile(
-    r'<svg class="wide" (.*?)</svg>\n<svg class="narrow" (.*?)</svg>', re.DOTALL
-)  # drawn for both widths
+# A figure is drawn for both widths.
+FIGURE_TAG = re.compile(r'<svg class="wide" (.*?)</svg>\n<svg class="narrow" (.*?)</svg>', re.DOTALL)
 DRAWING = re.compile(r'viewBox="0 0 (\S+) (\S+)" role="img" aria-label=("[^"]*"|\'[^\']*\')>(.*)', re.DOTALL)
 PHONE = "(max-width: 860px)"  # of a window whose cells are about as wide as a phone
 

@@ -119,7 +119,7 @@ def _read_parts(told: Document, document: Document, as_of: str | pd.Timestamp | 
     of.read(
         faults,
         names=lambda: tuple(told.mapping("policies")),
-        known=lambda: _known(document),
+        known=lambda: read_market(document),
         quoted=lambda: _until(of.known, as_of),
         execution=lambda: read_execution(document),
         book=lambda: _book(document, of.quoted),
@@ -170,12 +170,6 @@ def _owed(book: Book, rates: Rates) -> dict[str, float]:
     """By account, the dividends that are owed to a book, in the basis."""
     by_account = grouped((each.account, rates.value({each.currency: float(each.amount)})) for each in book.owed)
     return {account: decimal_sum(amounts) for account, amounts in by_account.items()}
-
-
-def _known(document: Document) -> Market:
-    """The market of the file. Raises `Mistakes` without one where it is told of it, as what it lacks then follows."""
-    document.check_whole(("market",))
-    return read_market(document)
 
 
 def _until(market: Market, as_of: str | pd.Timestamp | None) -> Market:

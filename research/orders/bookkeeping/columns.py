@@ -100,9 +100,8 @@ EXECUTIONS = frozenset(("execution", "trade"))  # details of a row: one executio
 TOTALS = frozenset(("order", "closedlot", "closed_lot", "symbol_summary", "lot"))  # and what sums or repeats some
 BUY = _any_case(r"(?<![a-z])(?:buy|bought|bot|purchased?|kauf|koop|aankoop)(?![a-z])|^B$")
 SELL = _any_case(r"(?<![a-z])(?:sell|sold|sld|sale|verkauf|verkoop)(?![a-z])|^S$")
-RELATIVE_COST = _any_case(
-    r"\b(?:bps?|basis points|per (?:share|unit|contract))\b|%"
-)  # a cost that is no amount of money
+# A cost that is no amount of money.
+RELATIVE_COST = _any_case(r"\b(?:bps?|basis points|per (?:share|unit|contract))\b|%")
 NO_FEE = _any_case(
     r"id|no\.?|number|#|ref\w*|dates?|time|day|year|month|qty|quantity|shares|units|filled|leaves|cum|balance|price|"
     r"limit|stop|rate|kurs|multiplier|ratio|factor|strike|account|isin|cusip|sedol|wkn|percent|weight|position|p/?l|"
@@ -141,8 +140,7 @@ ENTRY_WORDS: Mapping[EntryKind, str] = {
 }  # of a kind of cash, the first that fits; money that goes is a withdrawal
 CASH_KINDS = {kind: _any_case(words) for kind, words in ENTRY_WORDS.items()}
 OWN_WORDS = {**ENTRY_WORDS, "deposit": "deposit|withdraw|einzahlung|auszahlung|storting"}
-OF_CASH = _any_case(
-    "|".join(OWN_WORDS.values())
-)  # an action that moves cash alone, whatever units and price its row has
+# An action that moves cash alone, whatever units and price its row has.
+OF_CASH = _any_case("|".join(OWN_WORDS.values()))
 OF_UNITS = _any_case(r"reinvest|wiederanlage|transfer|\bstock|\bshares|in kind|drip|scrip")  # one of units
 COSTS: frozenset[EntryKind] = frozenset(("fee", "tax"))

@@ -40,10 +40,8 @@ TRACKING_NODES = 2_000_000  # of the search within a radius: less than a second
 PROVEN = 1e-12  # of NAV: lots that are better by less are as good
 RIDGE = 1e-13  # of the largest variance, added to all, so that assets that move together have a factor
 COSTS_LENGTH = 0.9  # most of the length of the costs' row in the bound; beyond one there would be none
-PROVEN_LINES, NAV_GAP = (
-    12,
-    5e-6,
-)  # up to so many assets, the optimum is proven; beyond, a gap of so much of NAV suffices
+# Up to so many assets, the optimum is proven; beyond, a gap of so much of NAV suffices.
+PROVEN_LINES, NAV_GAP = 12, 5e-6
 PASSES = 20  # of exchanges over all pairs of assets
 GAIN_TOLERANCE = 1e-8  # of NAV: where an asset is divided at will, lots that are better by less are not looked for
 

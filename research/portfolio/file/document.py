@@ -101,6 +101,8 @@ class Document:
 
     def without(self, faults: Faults) -> "Document":
         """The document without the values in which mistakes are told; below two keys, without all of their entry."""
+        if not faults.found:
+            return self
         tree, wrong = deepcopy(self.tree), [mistake.path[:WHOLE] for mistake in faults.found if mistake.path]
         for *above, last in wrong:
             into: Any = tree

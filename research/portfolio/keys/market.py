@@ -24,7 +24,12 @@ def market_keys(document: Document) -> MarketKeys:
 
 
 def read_market(document: Document) -> Market:
-    """An embedded market by name, one from files whose paths are relative to the portfolio's own, or one of a store."""
+    """An embedded market by name, one from files whose paths are relative to the portfolio's own, or one of a store.
+
+    Raises : ConfigError as `market_reader` does, without a message where one of its mistakes is told: what it lacks
+             follows from that.
+    """
+    document.check_whole(("market",))
     return market_reader(document)()
 
 
