@@ -22,7 +22,7 @@ export HYPOTHESIS_STORAGE_DIRECTORY := $(CURDIR)/.cache/hypothesis
 unexport PYTHONPATH PYTHONHOME
 unexport PYTHONDONTWRITEBYTECODE  # images often set it: each process of a batch or a test would parse all modules anew
 
-.PHONY: keep outputs screens suite times advisories arithmetics licences mutants quick help report test coverage check lab setup lock bench docs format clean
+.PHONY: dist keep outputs screens suite times advisories arithmetics licences mutants quick help report test coverage check lab setup lock bench docs format clean
 .DEFAULT_GOAL := help
 
 help:  ## list the commands
@@ -99,6 +99,13 @@ screens:  ## after the tests: pictures of each notebook as a page and in Jupyter
 docs:  ## build the site of the guide and the reference: site/index.html
 	@.ci/setup docs
 	NO_MKDOCS_2_WARNING=1 $(BIN)/mkdocs build --strict
+
+dist:  ## build what is published, from the last commit: dist/, held against the index's rules by twine
+	@.ci/setup
+	.ci/dist
+	$(BIN)/python -m venv --clear .cache/twine
+	.cache/twine/bin/python -m pip install --quiet 'twine>=6.2,<8'
+	.cache/twine/bin/twine check --strict dist/*
 
 lock:  ## resolve pyproject.toml anew into requirements*.lock; with KEEP=1 add to them and change no version
 	@.ci/setup

@@ -22,10 +22,17 @@ from pathlib import Path
 from secrets import token_hex
 from typing import BinaryIO
 
-from foundation.errors import ConfigError
+import platformdirs
 
-ROOT = Path(__file__).parents[1]  # the folder of the workbench
+from foundation.errors import ConfigError
+from foundation.places import INSTALLED, PACKAGES, RESOURCES_OF_WHEEL
+
+ROOT = (
+    RESOURCES_OF_WHEEL if INSTALLED else PACKAGES
+)  # the folder of what comes with the workbench, such as data/ and notebooks/
 DATA = ROOT.resolve() / "data"  # of the markets that come with it
+USER_CACHE = platformdirs.user_cache_path("rebalance-workbench", appauthor=False)
+CACHE = USER_CACHE if INSTALLED else DATA / "cache"  # of what is computed once, and can be again
 DRAFT = re.compile(r"\..+\.[0-9a-f]{16}\.part")  # the name of a file that is being written; its writer holds its lock
 WORK, LOCK = "rebalance-work-", ".lock"  # begin the name of a work folder, and end that of its lock
 SYNCED_LATER: ContextVar[Path | None] = ContextVar("SYNCED_LATER", default=None)  # a folder that is synced as a whole

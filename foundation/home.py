@@ -9,6 +9,7 @@ from pathlib import Path
 import platformdirs
 
 from foundation.files import ROOT, from_workbench
+from foundation.places import INSTALLED
 
 HOME, STORES = "REBALANCE_HOME", "REBALANCE_DATA"  # environment variables that name folders: of the desk; of prices,
 TRIAL_BOOK, FORECAST_BOOK = "REBALANCE_TRIALS", "REBALANCE_FORECASTS"  # of trials; of forecasts
@@ -37,9 +38,12 @@ def folder_for(kind: str, file: str | Path | None = None) -> Path:
 
     kind    : name of the folder, such as "reports".
     file    : portfolio file; None for what is made without one in the current folder.
-    Returns : in `REBALANCE_HOME` where it is stated; else in the workbench for a file inside it; else beside the file.
+    Returns : in `REBALANCE_HOME` where it is stated; else beside the file; for a file that comes with the workbench, in
+              the clone, or in the current folder where the workbench is installed.
     """
     if (home := stated_folder(HOME)) is not None:
         return home / kind
     beside = Path.cwd() if file is None else Path(from_workbench(file)).absolute().parent
-    return (ROOT if beside.resolve().is_relative_to(ROOT.resolve()) else beside) / kind
+    if beside.resolve().is_relative_to(ROOT.resolve()):
+        beside = Path.cwd() if INSTALLED else ROOT
+    return beside / kind

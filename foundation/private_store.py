@@ -16,7 +16,7 @@ from contextlib import suppress
 from pathlib import Path
 from secrets import token_hex
 
-from foundation.files import ROOT, write_private, written_alone
+from foundation.files import CACHE, ROOT, write_private, written_alone
 
 DAY_SECONDS = 86_400.0  # seconds
 UNUSED = 28 * DAY_SECONDS  # after which what is kept is deleted
@@ -32,7 +32,7 @@ def folders_of(kind: str) -> tuple[list[Path], list[Path]]:
     NUMBA_CACHE_DIR says. A cache directory within the checkout, as `make` has one, counts as none stated. A checkout
     may be shipped with code, as in an image, which is looked for, and used alone where there is no home to write to.
     """
-    shipped = [ROOT / "data" / "cache" / kind]
+    shipped = [CACHE / kind]
     if chosen := os.environ.get("NUMBA_CACHE_DIR"):
         return [Path(chosen) / kind], []
     stated, home = Path(os.environ.get("XDG_CACHE_HOME", "")), Path(os.path.expanduser("~/.cache"))

@@ -11,6 +11,7 @@ from importlib.util import find_spec
 from typing import Any
 
 from foundation.errors import ConfigError
+from foundation.places import INSTALLED
 
 SETS = {  # the modules that the workbench imports, by the set that brings them; of two sets the smaller first
     "peers": ("skfolio", "sklearn", "pypfopt", "riskfolio", "vectorbt", "cvxpy", "scs"),
@@ -37,10 +38,12 @@ def missing(module: str) -> MissingSetError:
     """The error that says which set brings a module, and how to install it."""
     first, *more = (name for name, modules in SETS.items() if module in modules)
     also = f" (and with {' and '.join(more)})" if more else ""
+    how = f"`make setup SETS={first}` in the folder of the workbench"
+    how += f", or there by `pip install -e '.[{first}]'` into an environment of your own"
+    if INSTALLED:
+        how = f"`pip install 'rebalance-workbench[{first}]'`, or 'FILE.whl[{first}]' of its file, into the same environment"
     return MissingSetError(
-        f"{module} is not installed: it comes with the set '{first}'{also}. Install that by `make setup SETS={first}` "
-        f"in the folder of the workbench, or there by `pip install -e '.[{first}]'` into an environment of your own.",
-        name=module,
+        f"{module} is not installed: it comes with the set '{first}'{also}. Install that by {how}.", name=module
     )
 
 

@@ -15,7 +15,8 @@ from typing import Any
 import numpy as np
 
 from foundation.errors import DataError
-from foundation.files import ROOT, delete, write_whole
+from foundation.files import delete, write_whole
+from foundation.places import PACKAGES
 
 
 class Stored:
@@ -107,6 +108,6 @@ def _checksum(record: str, arrays: Mapping[str, np.ndarray]) -> str:
 def sources_digest(packages: tuple[str, ...]) -> bytes:
     """sha256 over all code of these packages of the workbench."""
     digest = hashlib.sha256()
-    for path in sorted(path for package in packages for path in (ROOT / package).rglob("*.py")):
+    for path in sorted(path for package in packages for path in (PACKAGES / package).rglob("*.py")):
         digest.update(path.read_bytes())
     return digest.digest()

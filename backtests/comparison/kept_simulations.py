@@ -11,12 +11,12 @@ from contextlib import suppress
 from backtests.runs.content import OUR_CODE, shipped_digest
 from foundation.arrays import Array
 from foundation.errors import DataError
-from foundation.files import DATA
+from foundation.files import CACHE
 from foundation.sets import version_of
 from foundation.stored import Stored, sources_digest
 from research.learning.universal.rule import Universal, trained
 
-SIMULATIONS_FOLDER = DATA / "cache" / "simulations"
+SIMULATIONS_FOLDER = CACHE / "simulations"
 SIMULATION_LIBRARIES = ("clarabel", "exchange_calendars", "numba", "numpy", "pandas", "scipy")
 
 

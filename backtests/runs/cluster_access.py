@@ -13,18 +13,16 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 from urllib.parse import urlsplit
 
-import platformdirs
-
 from foundation.arguments import refuse
 from foundation.errors import ConfigError
-from foundation.files import ROOT, locked, write_private, written_alone
+from foundation.files import CACHE, USER_CACHE, locked, write_private, written_alone
 
 if TYPE_CHECKING:
     from distributed import Security
 
 CLUSTER_ROLES = ("scheduler", "worker", "client")
 # Of this checkout, or of this user where it is another one's. A file is called after the port of the scheduler.
-PLACES = (ROOT / "data" / "cache" / "clusters", platformdirs.user_cache_path("rebalance-workbench") / "clusters")
+PLACES = (CACHE / "clusters", USER_CACHE / "clusters")
 
 
 def access(address: str, role: str) -> "Security":

@@ -21,6 +21,7 @@ from foundation.dataclasses import asdict, dataclass, field
 from foundation.errors import ConfigError, DataError
 from foundation.files import ROOT, locked, sha256_of, sync, sync_names, write_whole
 from foundation.home import folder_for
+from foundation.places import PACKAGES, RESOURCES_OF_WHEEL
 from foundation.sets import installed_versions
 
 REPORTS = "reports"  # name of the folder of runs
@@ -40,8 +41,10 @@ def code_version() -> str:
     return code_on_disk()
 
 
-def code_on_disk(root: Path = ROOT) -> str:
+def code_on_disk(root: Path = PACKAGES) -> str:
     """The commit's first 12 hex, with `+` and 8 hex over what is not committed; without git, a hash over the sources.
+
+    An installed workbench has no git.
 
     Notebooks count as sources, and so do the stress tests and learned policies that come with the workbench; market
     data does not, since it has a fingerprint of its own. The version is the same for every
@@ -65,7 +68,9 @@ def code_on_disk(root: Path = ROOT) -> str:
         return f"{commit}+{_hash_of(changed, root)[:8]}" if changed else commit
     except (FileNotFoundError, subprocess.CalledProcessError):  # there is no git, or no repository
         found = [p for folder in code for p in (root / folder).rglob("*") if p.suffix in (".py", ".ipynb")]
-        found += [p for one in beside for p in (root / one, *(root / one).rglob("*")) if p.is_file()]
+        resources = root / RESOURCES_OF_WHEEL.relative_to(PACKAGES)
+        places = [(resources if resources.is_dir() else root) / one for one in beside]
+        found += [p for place in places for p in (place, *place.rglob("*")) if p.is_file()]
         return f"sources-{_hash_of(sorted(found), root)[:12]}"
 
 

@@ -16,12 +16,13 @@ from backtests.runs.folder import RUN_IN
 from backtests.runs.parameters import Plain, check_parameters
 from foundation import errors
 from foundation.errors import DataError
-from foundation.files import ROOT, work_folder, write_whole
+from foundation.files import ROOT, USER_CACHE, work_folder, write_whole
 from foundation.machine import forks_safely
+from foundation.places import INSTALLED
 from foundation.progress import TOLD_IN, bar
 from foundation.quick_imports import without_grammars_of_addresses
 
-COMPARING = Path(__file__).parents[2] / "notebooks" / "compare_policies.ipynb"  # what a report executes
+COMPARING = ROOT / "notebooks" / "compare_policies.ipynb"  # what a report executes
 AGAIN = {"run": 'run = ""\n', "retrain": "retrain = False\n"}  # in an executed notebook: it writes nothing again
 COLOURS = re.compile(r"\x1b\[[0-9;]*m")  # of a terminal
 # Imports and their end take a third less where few objects are searched for garbage.
@@ -42,8 +43,8 @@ class DeadKernel(DataError):
 
 
 def cache_folder(root: Path) -> Path:
-    """The folder of caches in the workbench, and not in the user's home, unless this user may not write there."""
-    own = root / ".cache"
+    """The folder of caches in the clone; in the user's home where there is none, or this user may not write there."""
+    own = USER_CACHE if INSTALLED else root / ".cache"
     for folder in (own, platformdirs.user_cache_path("rebalance-workbench")):
         with suppress(OSError):
             folder.mkdir(parents=True, exist_ok=True)

@@ -25,10 +25,10 @@ import cloudpickle
 
 from backtests.runs import tasks
 from foundation.errors import DataError
-from foundation.files import ROOT, locked, write_whole, written_alone
+from foundation.files import CACHE, locked, write_whole, written_alone
 from research.market import Market
 
-MARKETS_FOLDER = ROOT / "data" / "cache" / "markets"
+MARKETS_FOLDER = CACHE / "markets"
 WORK_AT_ONCE, MOST_TOGETHER = 0.5, 64  # seconds of work that a worker is given at a time; tasks at most
 OFFER_NAME = "markets of "  # before the id of the client that offers them
 Record = TypeVar("Record")

@@ -16,7 +16,7 @@ import pandas as pd
 
 from foundation.arguments import is_number, is_whole
 from foundation.errors import DataError
-from foundation.files import DATA
+from foundation.files import CACHE
 from foundation.sets import installed_versions
 from foundation.stored import Stored
 from research.allocation.allocation import Allocation, TargetPath, target_path
@@ -25,7 +25,7 @@ from research.allocation.estimators.estimator import EstimatorAllocation
 from research.allocation.estimators.words import says_all
 from research.market import Market
 
-TARGETS_FOLDER = DATA / "cache" / "targets"
+TARGETS_FOLDER = CACHE / "targets"
 ALLOCATION_LIBRARIES = (  # of allocations, and of the forecasts that they hold
     "arch",
     "clarabel",

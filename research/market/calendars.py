@@ -29,12 +29,12 @@ from numpy.typing import NDArray
 from foundation.arguments import is_whole, refuse, shown
 from foundation.dataclasses import dataclass, field
 from foundation.errors import ConfigError
-from foundation.files import write_whole
+from foundation.files import CACHE, write_whole
 from foundation.sets import version_of
 
 FILE_LAYOUT = 2  # of the file and of what it holds: count on when either changes
 ZONE = 64  # bytes of the time zone, before the days
-FOLDER = Path(__file__).parents[2] / "data" / "cache" / "calendars"
+FOLDER = CACHE / "calendars"
 Days = NDArray[np.datetime64]
 REACH = range(1800, 2200)  # years; schedules are counted in nanoseconds, which end in 2262
 EVERY = ("day", "week", "month", "quarter", "year")

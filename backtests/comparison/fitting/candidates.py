@@ -18,7 +18,7 @@ from backtests.runs.tasks import check_worker
 from backtests.sweeps import Setup
 from foundation.dataclasses import dataclass, replace
 from foundation.errors import ConfigError, DataError, PolicyError
-from foundation.files import DATA
+from foundation.files import CACHE, DATA
 from research.accounting import Costs, Execution, Policy
 from research.allocation import Allocation, TargetPath, kept_target_path, target_path
 from research.learning import Learned, LearnedPolicy, Training, train
@@ -33,7 +33,7 @@ from research.rules.protocol import held_by, traits
 
 SCHEDULES = ("week", "month")  # that are tried beside every close where a file leaves a schedule open
 SHIPPED_TRAININGS = DATA / "policies"  # of trainings: a folder a portfolio file, with one of each learned candidate
-TRAININGS = DATA / "cache" / "trainings"  # each finished seed, under a name made from all that it depends on
+TRAININGS = CACHE / "trainings"  # each finished seed, under a name made from all that it depends on
 Progress = Callable[[str, int, int], None]  # what is being done, how much of it is done, and how much there is
 
 

@@ -15,7 +15,7 @@ from foundation.arguments import is_whole, refuse
 from foundation.arrays import Array, Rows, frozen
 from foundation.dataclasses import dataclass, replace
 from foundation.errors import DataError
-from foundation.files import DATA
+from foundation.files import CACHE
 from foundation.progress import bar
 from foundation.sets import installed_versions
 from foundation.stored import Stored
@@ -34,7 +34,7 @@ from research.forecast.predicted import (
 from research.market import Market, Past
 from research.market.calendars import last_of
 
-FORECASTS_FOLDER = DATA / "cache" / "forecasts"
+FORECASTS_FOLDER = CACHE / "forecasts"
 STORED_ARRAYS = ("mean", "deviation", "portfolio")  # arrays of each day
 DAYS_TO_KEEP = 12  # days: fewer are computed as fast as a file is read
 

@@ -1,7 +1,6 @@
 """US stocks, consumer prices and the long rate since 1871, a row a month: for plans of many years."""
 
 from functools import cache
-from pathlib import Path
 
 import numpy as np
 import pandas as pd
@@ -9,8 +8,9 @@ from numpy.typing import NDArray
 
 from foundation.arrays import Array
 from foundation.errors import DataError
+from foundation.files import DATA
 
-FILE = Path(__file__).parents[3] / "data" / "us_long_history" / "monthly.csv"
+FILE = DATA / "us_long_history" / "monthly.csv"
 
 
 @cache
