@@ -41,7 +41,7 @@ def missing(module: str) -> MissingSetError:
     how = f"`make setup SETS={first}` in the folder of the workbench"
     how += f", or there by `pip install -e '.[{first}]'` into an environment of your own"
     if INSTALLED:
-        how = f"`pip install 'rebalance-workbench[{first}]'`, or 'FILE.whl[{first}]' of its file, into the same environment"
+        how = f"`pip install 'rebalance-workbench[{first}]'`, or of its file 'FILE.whl[{first}]', beside the workbench"
     return MissingSetError(
         f"{module} is not installed: it comes with the set '{first}'{also}. Install that by {how}.", name=module
     )
