@@ -1,4 +1,4 @@
-"""The venue of docs/exchanges.md does what a venue must do, in some forty assets."""
+"""The venue of docs/execution.md does what a venue must do, in some forty assets."""
 
 import re
 from datetime import UTC, datetime
@@ -12,7 +12,7 @@ from venue_conformance import VenueConformance
 
 from desk.exchange.venue import Venue
 
-PAGE = Path(__file__).parents[3] / "docs" / "exchanges.md"
+PAGE = Path(__file__).parents[3] / "docs" / "execution.md"
 
 
 @cache

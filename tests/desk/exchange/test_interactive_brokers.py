@@ -23,7 +23,7 @@ from desk.tickets.exchange_orders import ExchangeOrder
 from foundation.errors import ConfigError, DataError
 from research.orders.fills import Fill
 
-GUIDE = Path(__file__).parents[3] / "docs" / "exchanges.md"
+GUIDE = Path(__file__).parents[3] / "docs" / "execution.md"
 QUOTES = {"SPY": ("383.40", "383.50"), "AGG": ("97.40", "97.44"), "ODD": ("10", "11"), "SAP": ("96.10", "96.20")}
 TIME = Time("2022-12-30T15:00:00")
 ORDER = market_buy("SPY", 12.0, 4_596.0, "USD", account=PAPER_ACCOUNT, client_order_id="a")
