@@ -266,7 +266,7 @@ def test_settings_at_fault_are_told_and_stop_no_cycle(home: Path, text: str, sai
 
 
 def test_the_settings_of_the_guide_are_read_and_show_each_key(home: Path) -> None:
-    page = (Path(__file__).parents[4] / "docs" / "alerts.md").read_text()
+    page = (Path(__file__).parents[4] / "docs" / "watch.md").read_text()
     (shown,) = re.findall(r"^```yaml\n(.*?)^```$", page, re.MULTILINE | re.DOTALL)
     (home / "alerts.yaml").write_text(shown)
     document = read_document(home / "alerts.yaml")
