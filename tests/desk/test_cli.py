@@ -182,8 +182,6 @@ def test_each_earlier_name_leads_to_the_command_and_says_the_new_name(capsys: py
         assert capsys.readouterr().err == f"`rebalance {name}` is now `rebalance {found} {name}`.\n"
         assert name not in FIRST
     assert set(before) == set(MOVED_COMMANDS)
-    rows = re.findall(r"^\| `rebalance (\w+) …` \| (.+) \|$", (ROOT / "docs" / "moved.md").read_text(), re.MULTILINE)
-    assert {name: group for group, names in rows for name in re.findall(r"`(\w+)`", names)} == MOVED_COMMANDS
     context.resilient_parsing = True
 
 
