@@ -49,7 +49,8 @@ from research.risk import (
 )
 
 PAGE = Path(__file__).parent.parent / "docs" / "metrics.md"
-BEGIN, END = "<!-- begin: python -m benchmarks.metrics --write -->", "<!-- end -->"
+BEGIN = "<!-- Written by `python -m benchmarks.metrics --write`: edit above this line alone. -->"
+END = "<!-- end -->"
 YEAR, SAME = 252, 1e-9
 FFN, QUANTSTATS, EMPYRICAL, SKFOLIO = "ffn", "quantstats", "empyrical", "skfolio"
 LIBRARIES = (FFN, QUANTSTATS, EMPYRICAL, SKFOLIO)
