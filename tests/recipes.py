@@ -1,4 +1,4 @@
-"""The worked examples of CONTRIBUTING.md: which files each adds or changes, and what it then checks."""
+"""The worked examples of docs/extending.md: which files each adds or changes, and what it then checks."""
 
 import re
 import shutil
@@ -6,7 +6,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 
 ROOT = Path(__file__).parents[1]
-PAGE = ROOT / "CONTRIBUTING.md"
+PAGE = ROOT / "docs" / "extending.md"
 HEADING = re.compile(r"^### (?P<title>.+)$", re.MULTILINE)
 FENCE = re.compile(r'^```(?P<form>\w+) title="(?P<title>[^"]+)"\n(?P<text>.*?)^```$', re.MULTILINE | re.DOTALL)
 CODE = ("foundation", "research", "backtests", "desk")

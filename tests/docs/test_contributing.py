@@ -1,4 +1,4 @@
-"""The worked examples of CONTRIBUTING.md, carried out in a copy of the code: they fit the files, and work as said."""
+"""The worked examples of docs/extending.md, carried out in a copy of the code: they fit the files, and work as said."""
 
 import os
 import re
@@ -15,6 +15,7 @@ TOGETHER = [[r for r in RECIPES if r.title != RECOMPILED], [r for r in RECIPES i
 
 
 def test_the_table_says_how_many_files_each_example_touches() -> None:
+    assert RECIPES
     rows = re.findall(r"^\| \[(?P<title>[^\]]+)\]\(#[^)]+\) \| (?P<files>\d) \|", PAGE.read_text(), re.MULTILINE)
     assert {title: int(files) for title, files in rows} == {recipe.title: len(recipe.files) for recipe in RECIPES}
 
