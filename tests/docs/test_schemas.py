@@ -48,3 +48,8 @@ def test_published_schemas_are_up_to_date() -> None:
 def test_the_reference_of_the_api_is_that_of_its_document() -> None:
     api = tool("api")
     assert api.PAGE.read_text(encoding="utf-8") == api.page(), "run `python .ci/api.py`"
+
+
+def test_the_keys_of_the_rules_in_the_guide_are_those_of_their_classes() -> None:
+    rule_keys = tool("rule_keys")
+    assert rule_keys.PAGE.read_text(encoding="utf-8") == rule_keys.page(), "run `python .ci/rule_keys.py`"
