@@ -61,7 +61,7 @@ class Machine(NamedTuple):
     def command(self, line: str, *others: object) -> list[str]:
         """A command of the guide, as it is run here."""
         script, *words = line.split()
-        assert script == ".venv/bin/rebalance"
+        assert script == "rebalance"
         start = "from desk.cli import main; main()"
         return [sys.executable, "-c", start, *words, *map(str, others)]
 
