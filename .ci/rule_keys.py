@@ -23,7 +23,7 @@ PAGE = Path(__file__).parent.parent / "docs" / "rules.md"
 MARKER = "<!-- Written by `python .ci/rule_keys.py`: edit above this line alone. -->\n"
 BASES = {
     StandardRule: "Most rules",
-    RiskRule: "Rules that use a covariance",
+    RiskRule: "All rules that use a covariance",
     WealthRule: "`cppi`, `drawdown_floor` and `stop_loss`",
 }
 # `name : text`, or several names; the text goes on with indented lines, and with others until a sentence ends.
