@@ -21,7 +21,7 @@ from research.portfolio import load_portfolio
 
 ROOT = Path(__file__).parents[2]
 PARTS = {  # pages whose code is a part of a program, or takes long, or needs other machines
-    "deployment", "laboratory", "learning", "real_markets", "rules", "runs", "sweeps", "tearsheet", "trials",
+    "deployment", "learning", "runs", "tearsheet", "trials",
 }  # fmt: skip
 PAGES = ["README.md", *(f"docs/{page.name}" for page in sorted(ROOT.glob("docs/*.md")) if page.stem not in PARTS)]
 FENCE = re.compile(r"^```(?P<form>[^\n]*)\n(?P<text>.*?)^```$", re.MULTILINE | re.DOTALL)
