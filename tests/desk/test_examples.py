@@ -1,6 +1,7 @@
 """Every shipped example does what it is about, and together the shipped files name all that a file can name."""
 
 import re
+import runpy
 import shutil
 from collections.abc import Callable, Collection, Iterator
 from dataclasses import fields
@@ -169,6 +170,9 @@ def test_every_file_is_in_the_gallery_with_its_picture() -> None:
     named = re.findall(r"\]\(\.\./data/examples/(?P<name>\w+)\.yaml\)", page)
     assert sorted(shown) == sorted(named) == NAMES
     assert sorted(path.stem for path in (ROOT / "docs" / "assets" / "examples").glob("*.svg")) == NAMES
+    assert page == runpy.run_path(str(ROOT / ".ci" / "examples_page.py"))["page"](page), (
+        "run `python .ci/examples_page.py`"
+    )
 
 
 # -- what single files are about -------------------------------------------------------------------------------------
