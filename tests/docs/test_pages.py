@@ -20,9 +20,7 @@ from foundation.home import STORES
 from research.portfolio import load_portfolio
 
 ROOT = Path(__file__).parents[2]
-PARTS = {  # pages whose code is a part of a program, or takes long, or needs other machines
-    "deployment", "learning", "runs", "tearsheet", "trials",
-}  # fmt: skip
+PARTS = {"deployment", "learning", "runs"}  # pages whose code is a part of a program, or needs other machines
 PAGES = ["README.md", *(f"docs/{page.name}" for page in sorted(ROOT.glob("docs/*.md")) if page.stem not in PARTS)]
 FENCE = re.compile(r"^```(?P<form>[^\n]*)\n(?P<text>.*?)^```$", re.MULTILINE | re.DOTALL)
 
