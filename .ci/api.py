@@ -17,9 +17,9 @@ HEAD = """\
 
 The routes of [the service](service_operation.md) by subject, made from its OpenAPI document,
 [openapi-1.json](schemas/openapi-1.json), which a server gives as `/api/openapi.json`. Examples that were run
-stand in the pages of each subject: [payloads](service_payload.md), [agents](service_agents.md),
-[users](service_users.md), [portfolios](service_portfolios.md), [jobs](service_jobs.md) and
-[orders](service_orders.md).
+stand in the pages of each subject: [payloads](service.md#orders-without-a-file), [agents](service.md#the-decision-cycle-by-agent),
+[users](service_operation.md#users), [portfolios](service.md#portfolios), [jobs](service.md#jobs) and
+[orders](service.md#orders-and-tickets).
 
 Weights, returns and turnover are fractions (0.05 is 5 %), what ends in `_bps` is basis points, amounts are in the
 currency of the portfolio, and times UTC. Sentences state percent, and points of weight, each 0.01.

@@ -27,7 +27,7 @@ def execute(
     confirm: str = option("With --yes: the first 8 or more digits of its hash.", metavar="HASH"),
     as_of: str = option("Session that paper plays, YYYY-MM-DD. [default: that of the ticket]", metavar="DAY"),
     portfolio: Path | None = option("Portfolio file with whose market paper fills. [default: the ticket's own prices]"),
-    quotes: Path | None = option("A CSV of quotes with which paper fills: docs/exchanges.md has its columns."),
+    quotes: Path | None = option("A CSV of quotes with which paper fills: docs/execution.md#brokers-and-exchanges has its columns."),
 ) -> None:
     """Send the orders of TICKET to a venue, and book their fills.
 

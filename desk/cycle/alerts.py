@@ -85,7 +85,7 @@ class EmailKeys:
 
 @record
 class AlertKeys:
-    """The keys of `alerts.yaml`; docs/alerts.md explains them."""
+    """The keys of `alerts.yaml`; docs/watch.md#alerts explains them."""
 
     file: Text | None = None
     webhook: Url | None = None

@@ -52,7 +52,7 @@ class BatchPlan:
 
 @record
 class BatchKeys:
-    """The keys of the file; `docs/batches.md` explains them."""
+    """The keys of the file; `docs/runs.md#batches-many-runs-at-once` explains them."""
 
     files: Annotated[Sequence[Text], Field(min_length=1)]
     name: Name | None = None

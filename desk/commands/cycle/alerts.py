@@ -30,7 +30,7 @@ LONGEST_SENDING = 120.0  # seconds that another process may take to send alerts
 MOMENT = "%Y-%m-%dT%H:%M:%S.%fZ"  # as entries of the journal have it
 FAULTS = (ValueError, OSError)  # of settings, of a journal, of a channel
 SYSTEM = Clock()
-FILE_EXAMPLE = "Write it, such as `file: alerts.jsonl`; docs/alerts.md has its keys for e-mail and a webhook."
+FILE_EXAMPLE = "Write it, such as `file: alerts.jsonl`; docs/watch.md#alerts has its keys for e-mail and a webhook."
 
 
 def alert_cycle(ran: Ran, clock: Clock = SYSTEM) -> list[str]:

@@ -114,7 +114,7 @@ def _alerted(notify: str, clock: Clock) -> Iterator[str]:
         raise
     yield tested
     if not notify and not before:
-        yield f"Alerts go to {path.parent / ALERTS_FILE} alone, which nobody is sent: see --notify, and docs/alerts.md."
+        yield f"Alerts go to {path.parent / ALERTS_FILE} alone, which nobody is sent: see --notify, and docs/watch.md#alerts."
 
 
 def _keys_of(file: Path, portfolio: Portfolio, now: datetime) -> tuple[str, ...]:

@@ -76,7 +76,7 @@ def _own_class(document: Document, path: KeyPath, kind: str) -> type:
     except (Exception, SystemExit) as error:  # whatever the module raises
         what = f"module {module} cannot be imported ({type(error).__name__}: {error})"
         moved = isinstance(error, ModuleNotFoundError) and str(error.name).startswith(("research.", "backtests."))
-        where = " docs/moved.md says where modules of the workbench went." if moved else ""
+        where = " docs/architecture.md says where modules of the workbench went." if moved else ""
         document.refuse(path, what, named, f"Correct the module, or its name.{where}")
     beside = Path(document.file).resolve().parent.joinpath(*module.split(".")).with_suffix(".py")
     if beside.exists() and beside != Path(found.__file__ or ""):

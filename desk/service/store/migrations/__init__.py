@@ -1,1 +1,1 @@
-"""The steps between schemas; `schema` takes them. docs/service_store.md says how one is added."""
+"""The steps between schemas; `schema` takes them. docs/service_operation.md#the-store says how one is added."""
