@@ -12,6 +12,7 @@ from mkdocs.structure.pages import Page
 ROOT = Path(__file__).parent.parent
 ELSEWHERE = {"CONTRIBUTING.md": "contributing.md", "CHANGELOG.md": "changelog.md", "data/README.md": "embedded_data.md"}
 PACKAGES = ("foundation", "research", "backtests", "desk")
+FOUND_LAST = "---\nsearch: {boost: 0.1}\n---\n\n"  # below pages of the guide, by the search box
 LINK = re.compile(r"(?P<image>!?)\[(?P<text>[^\]]*)\]\((?P<target>[^)\s]+)\)")
 FENCE = re.compile(r"(^```.*?^```$)", re.MULTILINE | re.DOTALL)
 log = logging.getLogger("mkdocs.site")
@@ -34,7 +35,7 @@ def reference(room: str, modules: list[str]) -> str:
     """The page of one room."""
     shown = [f"::: {room}\n    options: {{members: false, heading_level: 1}}"]
     shown += [f"::: {name}\n    options: {{heading_level: 2}}" for name in modules]
-    return "\n\n".join(shown) + "\n"
+    return FOUND_LAST + "\n\n".join(shown) + "\n"
 
 
 def on_config(config: MkDocsConfig) -> MkDocsConfig:
