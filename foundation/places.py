@@ -1,6 +1,5 @@
 """The folder of the workbench, a clone or installed packages; and whether Python imports these and no others."""
 
-import sys
 from importlib.util import find_spec
 from pathlib import Path
 
@@ -20,8 +19,9 @@ def check_packages() -> None:
     for name in ("research", "backtests", "desk"):
         found = find_spec(name)
         file = Path(str(found.origin)) if found is not None and found.origin else None
-        if file is not None and not file.samefile(PACKAGES / name / "__init__.py"):
+        own = PACKAGES / name / "__init__.py"
+        if file is not None and own.exists() and not file.samefile(own):
             raise ShadowedError(
-                f"Python finds {file} by the name of the workbench's package {name!r}, which is "
-                f"{PACKAGES / name}. Rename yours, or start Python in another folder than {sys.path[0] or Path.cwd()}."
+                f"Python finds {file} by the name of the workbench's package {name!r}, which is {own.parent}. "
+                "Rename yours, or start Python in another folder."
             )

@@ -75,9 +75,7 @@ def _own_class(document: Document, path: KeyPath, kind: str) -> type:
                 found, _IMPORTED[module] = importlib.reload(found), now
     except (Exception, SystemExit) as error:  # whatever the module raises
         what = f"module {module} cannot be imported ({type(error).__name__}: {error})"
-        moved = isinstance(error, ModuleNotFoundError) and str(error.name).startswith(("research.", "backtests."))
-        where = " docs/architecture.md says where modules of the workbench went." if moved else ""
-        document.refuse(path, what, named, f"Correct the module, or its name.{where}")
+        document.refuse(path, what, named, "Correct the module, or its name.")
     beside = Path(document.file).resolve().parent.joinpath(*module.split(".")).with_suffix(".py")
     if beside.exists() and beside != Path(found.__file__ or ""):
         what = f"{beside.name} beside the file is not what is imported as {module}, which is {found.__file__}"

@@ -186,6 +186,7 @@ def test_of_processes_that_need_a_kernel_at_once_one_compiles_it(tmp_path: Path)
 def home(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     """A checkout at `tmp_path / "checkout"`, and the home of a user who has set nothing."""
     monkeypatch.setattr(private_store, "ROOT", tmp_path / "checkout")
+    monkeypatch.setattr(private_store, "CACHE", tmp_path / "checkout" / "data" / "cache")
     monkeypatch.setenv("HOME", str(tmp_path / "home"))
     monkeypatch.delenv("NUMBA_CACHE_DIR", raising=False)
     monkeypatch.delenv("XDG_CACHE_HOME", raising=False)
