@@ -49,6 +49,10 @@ PUBLISHED_BY: Mapping[str, timedelta] = {
 } | dict.fromkeys(COIN_EXCHANGES, timedelta(minutes=5))
 NAV_OUT = timedelta(hours=8)  # after a close, until the NAV of a fund of that day is out
 NO_TICKERS = {"coin": "a coin", "fx": "a pair of currencies"}  # kinds whose ids may be tickers of other assets
+US_SESSIONS = "XNYS"
+ELSEWHERE = {
+    "EUR": "XETR", "GBP": "XLON", "CHF": "XSWX", "CAD": "XTSE", "AUD": "XASX", "JPY": "XTKS"
+}  # fmt: skip  # by currency of a quote, the calendar of its largest exchange of funds
 
 
 @dataclass(frozen=True)
@@ -92,6 +96,16 @@ class Instrument:
     former: tuple[str, ...] = ()
     symbols: Mapping[str, str] = field(default_factory=dict)
 
+    @property
+    def is_elsewhere(self) -> bool:
+        """True for a listing outside the United States, whose id is no symbol at sources that name listings."""
+        return self.kind in ("etf", "stock") and self.calendar not in ("", US_SESSIONS)
+
+    @property
+    def sessions(self) -> str:
+        """The calendar of its listing; where the table has none, that of the largest exchange of its currency."""
+        return self.calendar or ELSEWHERE.get(self.currency, US_SESSIONS)
+
     def delay(self, source: str) -> timedelta:
         """The time after a close until a source, or imported tables, have its bar."""
         return NAV_OUT if self.kind == "fund" else PUBLISHED_BY.get(source, PUBLISHED)
@@ -111,16 +125,20 @@ class Instruments:
         return self._by_spelling.get(_spelling(symbol))
 
     def nearest(self, symbol: str) -> str:
-        """A sentence with the instruments whose ids are written most alike, without rates; "" where none is."""
-        near = get_close_matches(symbol.upper(), [a for a, one in self.by_id.items() if one.kind != "fx"], n=3)
+        """A sentence with the instruments whose ids are as long and written most alike, without rates; "" for none.
+
+        Of another length a ticker is another fund, and no slip of the hand: VWCE is not VWELX.
+        """
+        alike = [a for a, one in self.by_id.items() if one.kind != "fx" and len(a) == len(symbol)]
+        near = get_close_matches(symbol.upper(), alike, n=3)
         named = [f"{asset} ({self.by_id[asset].name})" for asset in near]
         return f"Did you mean {' or '.join(named)}? " if near else ""
 
     def symbol_at(self, instrument: Instrument, source: str) -> str:
         """The symbol of an instrument at a source.
 
-        Raises : DataError for a coin or a pair of currencies at a source whose symbols of them are not known, and for
-                 what is no coin at an exchange of coins.
+        Raises : DataError for a coin, a pair of currencies or a listing outside the United States at a source whose
+                 symbols of them are not known, and for what is no coin at an exchange of coins.
 
         >>> known = known_instruments()
         >>> [known.symbol_at(known.find("BTC"), source) for source in ("yahoo", "stooq", "alpha_vantage")]
@@ -134,6 +152,9 @@ class Instruments:
             raise DataError(f"{asset} is {NO_TICKERS[kind]}, which {source} is not asked for. Take one of {giving}.")
         if source in COIN_EXCHANGES and kind not in ("coin", ""):
             raise DataError(f"{asset} is no coin, and {source} has coins alone. Take another source, such as yahoo.")
+        if instrument.is_elsewhere:
+            giving = f"Take {' or '.join(instrument.symbols)}" if instrument.symbols else "Import its prices as a table"
+            raise DataError(f"{asset} is listed at {instrument.calendar}: its symbol at {source} is not known. {giving}.")
         return BY_RULE.get((source, kind), str)(asset)
 
     @cached_property
@@ -144,7 +165,8 @@ class Instruments:
         for one in every:
             found.setdefault(_spelling(one.asset_id), one)
         for one in every:
-            for source in {*one.symbols, *(source for source, kind in BY_RULE if kind == one.kind)}:
+            by_rule = () if one.is_elsewhere else (source for source, kind in BY_RULE if kind == one.kind)
+            for source in {*one.symbols, *by_rule}:
                 found.setdefault(_spelling(self.symbol_at(one, source)), one)
         for one in every:
             for symbol in one.former:

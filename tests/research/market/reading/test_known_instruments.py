@@ -13,7 +13,7 @@ from foundation.errors import DataError
 from foundation.files import DATA
 from research.market.calendars import sessions
 from research.market.reading.embedded import EXIT_SECTORS, MULTI_ASSET_CLASSES, SP500_SECTORS, US_ETF_CLASSES
-from research.market.reading.known_instruments import INSTRUMENT_KINDS, Instrument, isin, known_instruments
+from research.market.reading.known_instruments import INSTRUMENT_KINDS, Instrument, Instruments, isin, known_instruments
 from research.portfolio.holdings.brokers.tables import CURRENCIES
 
 KNOWN = known_instruments()
@@ -55,7 +55,7 @@ def test_each_kind_has_a_currency_and_a_calendar_that_exists() -> None:
         assert one.kind in INSTRUMENT_KINDS
         assert one.currency in CURRENCIES or one.kind in ("series", "index"), one
     for calendar in {one.calendar for one in KNOWN.by_id.values()} - {""}:
-        assert len(sessions(np.datetime64("2022-12-01"), np.datetime64("2022-12-31"), calendar)) > 20
+        assert len(sessions(np.datetime64("2022-11-01"), np.datetime64("2022-11-30"), calendar)) > 20
 
 
 def test_no_two_instruments_have_one_spelling() -> None:
@@ -63,8 +63,32 @@ def test_no_two_instruments_have_one_spelling() -> None:
     for one in KNOWN.by_id.values():
         for former in one.former:
             assert KNOWN.find(former) is one
-        for source in ("yahoo", "stooq", "alpha_vantage"):
+        for source in one.symbols if one.is_elsewhere else ("yahoo", "stooq", "alpha_vantage"):
             assert KNOWN.find(KNOWN.symbol_at(one, source)) is one
+
+
+@cases(
+    "symbol, isin, asset_class, currency, calendar",
+    ("VWCE", "IE00BK5BQT80", "global_equity", "EUR", "XETR"),
+    ("IUSQ", "IE00B6R52259", "global_equity", "EUR", "XETR"),
+    ("EMIM", "IE00BKM4GZ66", "emerging_equity", "EUR", "XAMS"),
+    ("IBTM", "IE00B1FZS798", "bonds", "EUR", "XMIL"),
+    ("XGLD", "GB00B5840F36", "gold", "USD", "XLON"),
+    ("VWCE.DE", "IE00BK5BQT80", "global_equity", "EUR", "XETR"),
+    ("IE00B6R52259", "IE00B6R52259", "global_equity", "EUR", "XETR"),
+)
+def test_european_funds_have_the_isin_the_currency_and_the_calendar_of_their_listing(
+    symbol: str, isin: str, asset_class: str, currency: str, calendar: str
+) -> None:
+    one = KNOWN.find(symbol)
+    assert (one.isin, one.asset_class, one.currency, one.calendar) == (isin, asset_class, currency, calendar)
+
+
+def test_each_listing_outside_the_united_states_has_an_isin_and_a_symbol_at_yahoo() -> None:
+    """Check digits are tested where the table is read (`isin`)."""
+    elsewhere = [one for one in KNOWN.by_id.values() if one.is_elsewhere]
+    assert len(elsewhere) > 30
+    assert all(isin(one.isin) == one.isin and "." in KNOWN.symbol_at(one, "yahoo") for one in elsewhere)
 
 
 # -- symbols ---------------------------------------------------------------------------------------------------------
@@ -124,6 +148,17 @@ def test_an_exchange_of_coins_is_asked_for_coins_alone() -> None:
 @pytest.mark.parametrize("written", ["US78462F1030", "SPDR S&P 500 ETF Trust", "spdr s&p 500 etf trust"])
 def test_an_isin_and_a_name_are_found(written: str) -> None:
     assert KNOWN.find(written) is KNOWN.by_id["SPY"]
+
+
+def test_a_source_is_not_asked_for_a_listing_whose_symbol_there_is_not_known() -> None:
+    with pytest.raises(DataError, match=r"EMIM is listed at XAMS: its symbol at tiingo is not known\. Take yahoo\."):
+        KNOWN.symbol_at(KNOWN.by_id["EMIM"], "tiingo")
+
+
+def test_an_unknown_fund_is_not_taken_for_one_whose_name_is_of_another_length() -> None:
+    """VWELX is no slip for VWCE, nor MU for MEUD."""
+    assert Instruments({"VWELX": Instrument("VWELX"), "MU": Instrument("MU")}).nearest("VWCE") == ""
+    assert KNOWN.nearest("MEUD") == ""
 
 
 def test_an_unknown_symbol_is_not_found_and_has_near_ones() -> None:
