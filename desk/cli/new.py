@@ -27,8 +27,9 @@ def new(
     source: str = option("Source of the prices. [default: yahoo]"),
     store: str = option("Store of imported prices, in place of a source."),
     currency: str = option("Currency of the portfolio. [default: that of all assets, else USD]"),
-    classes: list[str] | None = option(
-        "Asset class of an unknown symbol, XYZ=us_equity or XYZ=us_equity,EUR; may be repeated.", "--class"
+    symbol: list[str] | None = option(
+        'An unknown asset, XYZ=us_equity or IE00BK5BQT80=equity,EUR,XETR, or a broker\'s row, "Cash EUR=cash"; may be '
+        "repeated."
     ),
 ) -> None:
     """Write a portfolio file from weights or a broker's positions.
@@ -40,7 +41,7 @@ def new(
 
     if source and store:
         raise ConfigError("--source and --store exclude each other: give one of them.")
-    stated = dict(_pair(word) for word in classes or ())
+    stated = dict(_pair(word) for word in symbol or ())
     asked = NewFile(file, weights or (), nav, positions, seed, profile, source or "yahoo", store, stated, currency)
     print_text(write_new(_described(asked) if sys.stdin.isatty() else asked))
 
@@ -49,7 +50,7 @@ def _pair(word: str) -> tuple[str, str]:
     """Symbol and class of a word such as XYZ=us_equity. Raises ConfigError for another word."""
     symbol, _, stated = word.rpartition("=")
     if not symbol or not stated:
-        raise ConfigError(f"--class is {word!r}: write symbol=class, such as XYZ=us_equity.")
+        raise ConfigError(f"--symbol is {word!r}: write symbol=class, such as XYZ=us_equity.")
     return symbol, stated
 
 

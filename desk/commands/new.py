@@ -12,6 +12,7 @@ from pathlib import Path
 from textwrap import wrap
 from typing import NamedTuple
 
+import numpy as np
 import yaml
 
 from desk.commands.new_settings import CALENDARS, RANGE_STEP, Settings, estimation_key, range_of, read_settings
@@ -22,16 +23,17 @@ from foundation.files import write_whole
 from foundation.names import check_name
 from foundation.table_files import plain_number
 from research import portfolio
-from research.market.reading.known_instruments import SOURCES, Instrument, known_instruments
+from research.market.calendars import sessions
+from research.market.reading.known_instruments import ISIN, SOURCES, Instrument, isin, known_instruments
 from research.market.store import named_store, store_names
 from research.portfolio.file.faults import Faults
 from research.portfolio.file.kinds import ISO_CODE
-from research.portfolio.holdings.brokers.positions import held_symbols, read_positions
+from research.portfolio.holdings.brokers.positions import CASH_WORD, IGNORE_WORD, held_symbols, read_positions
 from research.portfolio.holdings.held_rows import Positions
 
 CLASS_COSTS = {
     "us_equity": 1, "bonds": 1, "fx": 1, "developed_equity": 1.5, "global_equity": 1.5, "gold": 1.5,
-    "emerging_equity": 2, "real_estate": 2, "commodities": 2, "mixed": 2, "other": 5, "crypto": 10,
+    "equity": 1.5, "emerging_equity": 2, "real_estate": 2, "commodities": 2, "mixed": 2, "other": 5, "crypto": 10,
 }  # fmt: skip  # by class, commission and half-spread, bp of notional a side: those of the example portfolios
 NOBODY_HOLDS = {
     "index": "an index",
@@ -39,11 +41,12 @@ NOBODY_HOLDS = {
     "fx": "an exchange rate",
 }  # kinds that nobody holds
 NO_EXCHANGE = ("24/7", "24/5")  # calendars of no exchange
-US_SESSIONS = "XNYS"
+NO_ASSET = (CASH_WORD, IGNORE_WORD)  # words of a row of positions that is none
 NOT_YET = "It cannot be read yet. "
 NO_CLASS = "is not in the table of instruments, or has no class there."
 OWN_TABLE = "instruments.csv beside the stores of prices (docs/data.md)"
 ONE, HUNDRED = Decimal(1), Decimal(100)
+A_WEEK = np.datetime64("2022-01-03"), np.datetime64("2022-01-07")  # which every calendar has
 WEIGHT_STEP = Decimal("1e-9")  # fraction of NAV
 LEAST_BESIDE_SMALL = 90  # percent that weights add up to, from which one of at most 1 is taken for a percent too
 
@@ -59,7 +62,8 @@ class NewFile:
     seed      : the configuration of another module, or None.
     profile   : name of a profile, "" for that of the seed or the usual one.
     source, store : source of the prices, and name of a store of imported ones, "" for none; one of the two.
-    classes   : class, or class and currency (us_equity,EUR), by symbol, of assets that the table does not have.
+    classes   : by symbol, the class of an asset, with its currency and the calendar of its exchange (equity,EUR,XETR),
+                where the table does not have it or has another listing; or of a row of positions, "cash" or "ignore".
     currency  : currency of the portfolio, "" for that of the seed, else the one of all assets, else USD.
     """
 
@@ -156,7 +160,8 @@ def unknown_symbols(asked: NewFile) -> dict[str, str]:
 def _symbols(asked: NewFile) -> list[str]:
     """The symbols of weights and positions as they are written."""
     held = held_symbols(asked.positions) if asked.positions else ()
-    return list(dict.fromkeys([*_weights(asked.weights), *held]))
+    declared = {symbol for symbol, word in asked.classes.items() if word in NO_ASSET}
+    return [symbol for symbol in dict.fromkeys([*_weights(asked.weights), *held]) if symbol not in declared]
 
 
 def _weights(words: Iterable[str]) -> dict[str, Decimal]:
@@ -188,15 +193,12 @@ def _weights(words: Iterable[str]) -> dict[str, Decimal]:
 
 def _instruments(asked: NewFile) -> dict[str, Instrument]:
     """The instrument of each symbol. Raises ConfigError for one that is unknown, is two, or cannot be held."""
-    known, faults = known_instruments(), Faults()
+    known = known_instruments()
     if unknown := unknown_symbols(asked):
-        fix = "(or another class, and its currency: us_equity,EUR), or add it to " + OWN_TABLE
-        told = [f"{s} {NO_CLASS} {hint}Say what it is, `--class {s}=us_equity` {fix}." for s, hint in unknown.items()]
+        fix = "(or another class, with currency and exchange: equity,EUR,XETR), or add it to " + OWN_TABLE
+        told = [f"{s} {NO_CLASS} {hint}Say what it is, `--symbol {s}=us_equity` {fix}." for s, hint in unknown.items()]
         raise ConfigError("\n".join([*told, f"The classes are {', '.join(CLASS_COSTS)}."]))
-    for symbol, stated in asked.classes.items():
-        with faults:
-            _classed(Instrument(symbol), stated)
-    faults.end()
+    _check_stated(asked)
     found: dict[str, Instrument] = {}
     stored, of_row = _stored_currencies(asked.store), held_symbols(asked.positions) if asked.positions else {}
     for symbol in _symbols(asked):
@@ -213,10 +215,22 @@ def _instruments(asked: NewFile) -> dict[str, Instrument]:
         if one.delisted:
             raise ConfigError(f"{symbol} ({one.name}) was delisted on {one.delisted} and cannot be held: leave it out.")
         found[symbol] = one
-    for symbol in asked.classes:
-        if symbol not in found:
-            raise ConfigError(f"--class {symbol}: no such asset is asked for. {did_you_mean(symbol, found)}")
+    for symbol, stated in asked.classes.items():
+        if symbol not in found and stated not in NO_ASSET:
+            raise ConfigError(f"--symbol {symbol}: no such asset is asked for. {did_you_mean(symbol, found)}")
     return found
+
+
+def _check_stated(asked: NewFile) -> None:
+    """Raise ConfigError for all that is wrong in what is stated of symbols."""
+    faults = Faults()
+    for symbol, stated in asked.classes.items():
+        with faults:
+            if stated not in NO_ASSET:
+                _classed(Instrument(symbol), stated)
+            elif asked.positions is None:
+                raise ConfigError(f"--symbol {symbol}={stated} says what a row of --positions is: give that file.")
+    faults.end()
 
 
 def _stored_currencies(name: str) -> dict[str, str]:
@@ -237,15 +251,35 @@ def _stored_id(symbol: str, asset: str, stored: Collection[str]) -> str:
 
 
 def _classed(one: Instrument, stated: str) -> Instrument:
-    """The instrument with the class, or class and currency, that the command line states."""
-    asset_class, _, currency = stated.partition(",")
+    """The instrument with class, currency and calendar as the command line states them, each of the last two or not.
+
+    Raises : ConfigError for an unknown class or calendar, for what is no currency, and for an ISIN that is none.
+    """
+    place = f"--symbol {one.asset_id}"
+    asset_class, currency, calendar, *more = [*stated.split(","), "", ""]
+    if any(more):
+        raise ConfigError(
+            f"{place}: found {shown(stated)}. Write class, currency and exchange, such as equity,EUR,XETR."
+        )
     if asset_class not in CLASS_COSTS:
         raise ConfigError(
-            f"--class {one.asset_id}: unknown asset class: found {shown(asset_class)}. "
+            f"{place}: unknown asset class: found {shown(asset_class)}. "
             f"{did_you_mean(asset_class, CLASS_COSTS)} A class of your own stands in {OWN_TABLE}."
         )
     if currency and not ISO_CODE.fullmatch(currency):
-        raise ConfigError(f"--class {one.asset_id}: no currency: found {shown(currency)}. Write its code, such as EUR.")
+        raise ConfigError(f"{place}: no currency: found {shown(currency)}. Write its code, such as EUR.")
+    if ISIN.fullmatch(one.asset_id):
+        try:
+            isin(one.asset_id)
+        except ValueError:
+            fix = "Its last sign is a check digit, which does not fit: copy it again."
+            raise ConfigError(f"{place}: no ISIN. {fix}") from None
+    if calendar and calendar != one.calendar:
+        try:
+            sessions(*A_WEEK, calendar)
+        except ConfigError as error:
+            raise ConfigError(f"{place}: {error}") from error
+        one = replace(one, calendar=calendar, symbols={})  # another listing, whose symbols the table does not have
     return replace(one, asset_class=asset_class, currency=currency or one.currency)
 
 
@@ -291,18 +325,35 @@ def _draft(asked: NewFile) -> _Draft:
         weights[asset] = weight
     found = None
     if asked.positions:
-        holdings, found = _held(asked.positions, asked.file, of_symbol, settings.basis)
+        declared = {symbol: word for symbol, word in asked.classes.items() if word in NO_ASSET}
+        holdings, found = _held(asked.positions, asked.file, of_symbol, settings.basis, declared)
         weights = weights or _present_weights(found, assets, settings.basis)
     else:
         holdings = f"cash: {_plain(Decimal(str(asked.nav)))}    # nothing is held yet: the first trade list buys"
     targets, rest, more = _targets({asset: weights.get(asset, Decimal(0)) for asset in assets}, settings)
     if sold := [asset for asset, target in targets.items() if not target]:
         notes += (f"{', '.join(sold)}: a target of 0, so that what is held is sold.",)
-    if unplaced := [asset for asset, one in assets.items() if not one.calendar]:
-        notes += (f"{', '.join(unplaced)}: taken to trade on the sessions of `calendar`, which may be changed.",)
+    notes += _on_trading(assets)
     return _Draft(
         asked, settings, assets, targets, rest, holdings, (*notes, *_names(of_symbol), *in_basis, *more), found
     )
+
+
+def _exchanges(assets: Iterable[Instrument]) -> list[str]:
+    """The calendars of the listings on exchanges; where none is known, of the largest exchanges of their currencies."""
+    on_exchange = [one for one in assets if one.calendar not in NO_EXCHANGE]
+    return [one.calendar for one in on_exchange if one.calendar] or [one.sessions for one in on_exchange]
+
+
+def _on_trading(assets: Mapping[str, Instrument]) -> tuple[str, ...]:
+    """Sentences on assets whose exchange is not known, and on several exchanges."""
+    said, others = [], dict.fromkeys(_exchanges(assets.values()))
+    if unplaced := [asset for asset, one in assets.items() if not one.calendar]:
+        said.append(f"{', '.join(unplaced)}: taken to trade on the sessions of `calendar`, which may be changed.")
+    if len(others) > 1:
+        rows = "Rows are the sessions of the first, and other assets stand at their last close before its own"
+        said.append(f"Exchanges: {', '.join(others)}. {rows}.")
+    return tuple(said)
 
 
 def _names(of_symbol: Mapping[str, Instrument]) -> tuple[str, ...]:
@@ -314,11 +365,13 @@ def _names(of_symbol: Mapping[str, Instrument]) -> tuple[str, ...]:
 # -- holdings and targets --------------------------------------------------------------------------------------------
 
 
-def _held(path: Path, file: Path, of_symbol: Mapping[str, Instrument], basis: str) -> tuple[str, Positions]:
-    """The keys that state the holdings, and the positions."""
+def _held(
+    path: Path, file: Path, of_symbol: Mapping[str, Instrument], basis: str, declared: dict[str, str]
+) -> tuple[str, Positions]:
+    """The keys that state the holdings, and the positions.  declared : the rows that are cash or none, by symbol."""
     currencies = {one.asset_id: one.currency or basis for one in of_symbol.values()}
     symbols = held_symbols(path)
-    renamed = {s: one.asset_id for s, one in of_symbol.items() if s in symbols and s != one.asset_id}
+    renamed = {s: one.asset_id for s, one in of_symbol.items() if s in symbols and s != one.asset_id} | declared
     found = read_positions(path, list(currencies), basis, currencies=currencies, symbols=renamed)
     where = min(os.path.relpath(path, file.parent), os.path.abspath(path), key=len)
     keys = [f"file: {_word(Path(where).as_posix())}"]
@@ -374,7 +427,7 @@ def _targets(weights: Mapping[str, Decimal], settings: Settings) -> tuple[dict[s
 def _head(draft: _Draft) -> str:
     asked, basis = draft.asked, draft.settings.basis
     origin = f"store: {_word(asked.store)}" if asked.store else f"source: {_word(asked.source)}"
-    exchanges = [one.calendar or US_SESSIONS for one in draft.assets.values() if one.calendar not in NO_EXCHANGE]
+    exchanges = _exchanges(draft.assets.values())
     cash = "cash: bill, " if basis == "USD" else ""
     known_cash = [] if cash else ["# Cash earns nothing: add its yearly rate to `market`, such as `cash: 0.02`."]
     target_cash = [f"target_cash: {_plain(draft.target_cash)}"] if draft.target_cash else []

@@ -29,8 +29,8 @@ PROCESS_WAIT = 240.0  # seconds until the answer of a process that may have to w
 # Once, before the first is forked.
 FORKED_WITH = "desk.service.sending", "desk.service.worksheet", "desk.service.portfolios.prepared"
 IN_REQUESTS = {  # what a message of the command line names, and what a request has in its place
-    "Say what it is, `--class ": "Say what it is in `classes`, `",
-    "--class ": "classes, ",
+    "Say what it is, `--symbol ": "Say what it is in `classes`, `",
+    "--symbol ": "classes, ",
     "--profile: ": "profile: ",
     "Name one, or run: rebalance report ": "Name one, or POST /api/report for ",
     "Run: rebalance report ": "POST /api/report for ",

@@ -48,6 +48,7 @@ PUBLISHED_BY: Mapping[str, timedelta] = {
     "nasdaq_data_link": timedelta(hours=4),
 } | dict.fromkeys(COIN_EXCHANGES, timedelta(minutes=5))
 NAV_OUT = timedelta(hours=8)  # after a close, until the NAV of a fund of that day is out
+ISIN = re.compile("[A-Z]{2}[A-Z0-9]{9}[0-9]")
 NO_TICKERS = {"coin": "a coin", "fx": "a pair of currencies"}  # kinds whose ids may be tickers of other assets
 US_SESSIONS = "XNYS"
 ELSEWHERE = {
@@ -154,7 +155,9 @@ class Instruments:
             raise DataError(f"{asset} is no coin, and {source} has coins alone. Take another source, such as yahoo.")
         if instrument.is_elsewhere:
             giving = f"Take {' or '.join(instrument.symbols)}" if instrument.symbols else "Import its prices as a table"
-            raise DataError(f"{asset} is listed at {instrument.calendar}: its symbol at {source} is not known. {giving}.")
+            raise DataError(
+                f"{asset} is listed at {instrument.calendar}: its symbol at {source} is not known. {giving}."
+            )
         return BY_RULE.get((source, kind), str)(asset)
 
     @cached_property
@@ -276,7 +279,7 @@ def isin(text: str) -> str:
     """
     digits = [int(digit) for digit in "".join(str(int(sign, 36)) for sign in text)][::-1]
     doubled = [sum(divmod(2 * digit, 10)) for digit in digits[1::2]]
-    if not re.fullmatch("[A-Z]{2}[A-Z0-9]{9}[0-9]", text) or (sum(digits[::2]) + sum(doubled)) % 10:
+    if not ISIN.fullmatch(text) or (sum(digits[::2]) + sum(doubled)) % 10:
         raise ValueError(text)
     return text
 

@@ -467,7 +467,7 @@ def test_the_age_and_a_split_of_an_export_are_told_where_its_prices_are_known(
 
 def test_an_unknown_symbol_of_an_export_is_refused_with_its_option(tmp_path: Path) -> None:
     (tmp_path / "held.csv").write_text("Symbol,Quantity,Price\nSPY,10,383.44\nQZX,30,97.45\nSPAXX**,5,1\n")
-    with pytest.raises(ConfigError, match=r"^QZX is not in the table of instruments, .*--class QZX=us_equity"):
+    with pytest.raises(ConfigError, match=r"^QZX is not in the table of instruments, .*--symbol QZX=us_equity"):
         new_text(NewFile(tmp_path / "my.yaml", positions=tmp_path / "held.csv"))
 
 
@@ -475,6 +475,52 @@ def test_the_account_numbers_of_an_export_do_not_go_into_the_file() -> None:
     text, notes, _ = new_text(NewFile(Path("my.yaml"), positions=BROKER))
     assert any("Z10000001" in note for note in notes)
     assert "Z10000001" not in text
+
+
+EUROPEAN = (
+    "Symbol,Quantity,Value,Currency\nVWCE,900,100080,EUR\nIE00B1FZS798,500,85250,EUR\nCash EUR,12345.67,12345.67,EUR\n"
+)
+
+
+def test_european_funds_are_in_the_currency_and_on_the_sessions_of_their_listing(tmp_path: Path) -> None:
+    (tmp_path / "depot.csv").write_text(EUROPEAN)
+    asked = NewFile(tmp_path / "my.yaml", positions=tmp_path / "depot.csv", classes={"Cash EUR": "cash"})
+    tree = yaml.safe_load(new_text(asked).text)
+    assert (tree["basis"], tree["market"]["calendar"]) == ("EUR", "XETR")
+    assert tree["positions"]["symbols"] == {"IE00B1FZS798": "IBTM", "Cash EUR": "cash"}
+    assert {asset: line["symbol"] for asset, line in tree["lines"].items()} == {"VWCE": "VWCE.DE", "IBTM": "IBTM.MI"}
+    assert new_text(asked).positions.balances == {"EUR": 12_345.67}
+
+
+def test_a_row_of_cash_that_is_none_by_its_name_is_told_the_option(tmp_path: Path) -> None:
+    (tmp_path / "value.csv").write_text("Symbol,Quantity,Value\nVWCE,900,100\nCash EUR,,12345.67\n")
+    with pytest.raises(
+        DataError, match=r'not an asset of the portfolio.*with `rebalance new`, --symbol "Cash EUR=cash"'
+    ):
+        new_text(NewFile(tmp_path / "my.yaml", positions=tmp_path / "value.csv"))
+    found = new_text(NewFile(tmp_path / "my.yaml", positions=tmp_path / "value.csv", classes={"Cash EUR": "cash"}))
+    assert found.positions.balances == {"EUR": 12_345.67}
+
+
+@pytest.mark.parametrize(
+    ("weights", "classes", "basis", "calendar"),
+    [
+        (("IE00B0M62Q58=100",), {"IE00B0M62Q58": "equity,EUR,XETR"}, "EUR", "XETR"),
+        (("QZX=100",), {"QZX": "equity,EUR"}, "EUR", "XETR"),
+        (("QZX=100",), {"QZX": "equity,GBP"}, "GBP", "XLON"),
+        (("QZX=100",), {"QZX": "equity"}, "USD", "XNYS"),
+        (("VWCE=100",), {"VWCE": "global_equity,EUR,XAMS"}, "EUR", "XAMS"),
+    ],
+)
+def test_any_fund_has_the_class_the_currency_and_the_exchange_that_are_stated(
+    weights: tuple[str, ...], classes: dict[str, str], basis: str, calendar: str
+) -> None:
+    tree = yaml.safe_load(text_of(*weights, classes=classes, store="mine"))
+    assert (tree["basis"], tree["market"]["calendar"]) == (basis, calendar)
+
+
+def test_assets_of_several_exchanges_are_told_whose_sessions_count() -> None:
+    assert "# Exchanges: XNYS, XETR. Rows are the sessions of the first" in text_of("SPY=50", "VWCE=50")
 
 
 GERMAN = "Symbol;Menge;Kurs;Währung;Kurswert\nMEUD;1.500;383,44;EUR;575.160,00\nCash;12.345,67;1,00;EUR;12.345,67\n"
@@ -516,7 +562,7 @@ def test_a_header_that_is_not_understood_is_told_names_that_are(tmp_path: Path) 
         ({"weights": ("SPY=0",)}, r"all weights are zero"),
         ({"weights": ("SPY=50", "SPY=50")}, r"SPY has two weights"),
         ({"weights": ("BRK.B=50", "brk/b=50")}, r"brk/b is BRK-B, which has a weight already"),
-        ({"weights": ("SPZ=50", "QQX=50")}, r"SPZ is not in .*Did you mean SPY \(SPDR.*--class SPZ=.*\nQQX is not in"),
+        ({"weights": ("SPZ=50", "QQX=50")}, r"SPZ is not in .*Did you mean SPY \(SPDR.*--symbol SPZ=.*\nQQX is not in"),
         ({"weights": ("SPX=100",)}, r"SPX is an index, S&P 500 price index, and cannot be held: name a fund of it"),
         ({"weights": ("TWTR=100",)}, r"TWTR \(Twitter, Inc\.\) was delisted on 2022-10-28"),
         ({"weights": ()}, r"no assets are named"),
@@ -528,18 +574,25 @@ def test_a_header_that_is_not_understood_is_told_names_that_are(tmp_path: Path) 
         ({"source": "yaho"}, r"--source is 'yaho': use one of yahoo, tiingo, "),
         ({"store": "../x"}, r"--store '\.\./x': it has a slash"),
         ({"file": Path(".yaml")}, r"the name of the file is"),
-        ({"classes": {"SPY": "us_equty"}}, r"--class SPY: unknown asset class: found 'us_equty'\. Did you mean 'us_eq"),
+        (
+            {"classes": {"SPY": "us_equty"}},
+            r"--symbol SPY: unknown asset class: found 'us_equty'\. Did you mean 'us_eq",
+        ),
         (
             {"classes": {"SPY": "us_equty", "AGG": "bnds"}},
-            r"--class SPY: .*'us_eq.* us_equity, bonds.*\n--class AGG: .*'bonds'",
+            r"--symbol SPY: .*'us_eq.* us_equity, bonds.*\n--symbol AGG: .*'bonds'",
         ),
         (
             {"weights": ("MEUD=50", "SGLN=50")},
-            r"MEUD is not in .*Did you mean MU \([^?]*\)\? Say.*\nSGLN is .*Did you mean SGOL \([^?]*\)\? Say"
+            r"MEUD is not in [^?]* Say.*\nSGLN is .*Did you mean SGOL \([^?]*\)\? Say"
             r".*\nThe classes are us_equity, bonds, ",
         ),
         ({"classes": {"SPY": "us_equity,euro"}}, r"no currency: found 'euro'"),
-        ({"classes": {"QQQ": "us_equity"}}, r"--class QQQ: no such asset is asked for"),
+        ({"classes": {"SPY": "us_equity,EUR,XFRO"}}, r"--symbol SPY: unknown exchange calendar 'XFRO'"),
+        ({"classes": {"SPY": "us_equity,EUR,XETR,1"}}, r"--symbol SPY: found 'us_.*such as equity,EUR,XETR"),
+        ({"classes": {"IE00BK5BQT81": "equity"}}, r"--symbol IE00BK5BQT81: no ISIN\. Its last sign is a check digit"),
+        ({"classes": {"SPY": "cash"}}, r"--symbol SPY=cash says what a row of --positions is: give that file"),
+        ({"classes": {"QQQ": "us_equity"}}, r"--symbol QQQ: no such asset is asked for"),
         ({"seed": Path("none.yaml")}, r"no file none\.yaml"),
     ],
 )
@@ -605,10 +658,10 @@ def test_class_and_currency_of_an_unknown_asset_are_asked_for_on_a_terminal(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(sys, "stdin", Terminal("developed_equity\nEUR\n"))
-    done = rebalance("new", tmp_path / "my.yaml", "SPY=50", "VWCE.DE=50", "--nav", "1e5")
+    done = rebalance("new", tmp_path / "my.yaml", "SPY=50", "QZXE.DE=50", "--nav", "1e5")
     assert done.status == 0, done.err
-    assert "VWCE.DE is not in the table of instruments" in done.out
-    line = read_yaml(str(tmp_path / "my.yaml"))[0]["lines"]["VWCE.DE"]
+    assert "QZXE.DE is not in the table of instruments" in done.out
+    line = read_yaml(str(tmp_path / "my.yaml"))[0]["lines"]["QZXE.DE"]
     assert (line["asset_class"], line["currency"]) == ("developed_equity", "EUR")
 
 
@@ -616,23 +669,23 @@ def test_a_terminal_that_answers_nothing_ends_the_command_in_a_sentence(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(sys, "stdin", Terminal(""))
-    done = rebalance("new", tmp_path / "my.yaml", "SPY=50", "VWCE.DE=50", "--nav", "1e5")
+    done = rebalance("new", tmp_path / "my.yaml", "SPY=50", "QZXE.DE=50", "--nav", "1e5")
     assert (done.status, list(tmp_path.iterdir())) == (130, [])
     assert done.said.endswith("Interrupted; nothing unfinished was kept.\n")
 
 
 def test_elsewhere_it_is_refused_and_nothing_is_written(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(sys, "stdin", io.StringIO("developed_equity\nEUR\n"))
-    done = rebalance("new", tmp_path / "my.yaml", "SPY=50", "VWCE.DE=50", "--nav", "1e5")
+    done = rebalance("new", tmp_path / "my.yaml", "SPY=50", "QZXE.DE=50", "--nav", "1e5")
     assert (done.status, list(tmp_path.iterdir())) == (2, [])
-    assert "--class VWCE.DE=us_equity" in done.said
+    assert "--symbol QZXE.DE=us_equity" in done.said
 
 
 @pytest.mark.parametrize(
     ("words", "said"),
     [
         (("--source", "yahoo", "--store", "mine"), "--source and --store exclude each other"),
-        (("--class", "XYZ"), "--class is 'XYZ': write symbol=class"),
+        (("--symbol", "XYZ"), "--symbol is 'XYZ': write symbol=class"),
     ],
 )
 def test_options_that_contradict_are_refused(tmp_path: Path, words: tuple[str, ...], said: str) -> None:

@@ -281,7 +281,8 @@ class _Reader:
             self._cash_row(row, currency)
         elif row.symbol:
             words = f"{CASH_WORD} or {IGNORE_WORD}"
-            fix = f"Add it to `lines`, or say what it is, symbols: {{{row.symbol}: …}}: an asset, {words}. "
+            fix = f"Add it to `lines`, or say what it is, symbols: {{{row.symbol}: …}}: an asset, {words} "
+            fix += f'(with `rebalance new`, --symbol "{row.symbol}={CASH_WORD}"). '
             fix += did_you_mean(row.symbol, self.assets)
             raise _Mistake("asset", "not an asset of the portfolio", fix, row.symbol)
         else:
@@ -366,7 +367,7 @@ class _Reader:
     def _currency_of_cash(self, row: _Row) -> str:
         """The currency of its symbol or its column, or the only one of the sign of its value; else the basis."""
         code = row.symbol.upper()
-        code = code[-4:-1] if code.casefold().startswith(CASH_FUND) else US_DOLLAR.get(code, code)
+        code = code[-4:-1] if code.casefold().startswith(CASH_FUND) else US_DOLLAR.get(code, code.split(" ")[-1])
         if code in CURRENCIES:
             return code
         value = row.value or row.units
