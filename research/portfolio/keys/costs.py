@@ -21,6 +21,7 @@ from research.portfolio.file.settings import plain, read
 from research.portfolio.holdings.tax_file import read_tax
 
 SPREADS = ("half_spread_bps", "half_spread")  # one of them: stated, or estimated by the day
+FEES = ("commission_bps", "per_unit", "minimum", "ticket")  # one of them: what is not stated is not paid
 
 
 @record
@@ -111,8 +112,9 @@ def costs_of_lines(document: Document, lines: Sequence[tuple[str, str, dict[str,
         with faults:
             classes[name] = {}
             classes[name] = plain(read(document, ("costs", name), CostKeys))
-            for key in () if _whole(classes[name]) else ("commission_bps", "half_spread_bps"):
-                document.value("costs", name, key)  # refuses the one that is missing
+            for one_of, key in ((FEES, "commission_bps"), (SPREADS, "half_spread_bps")):
+                if not classes[name].keys() & {*one_of}:
+                    document.value("costs", name, key)  # refuses the one that is missing
     given = [_instead(own, classes.get(asset_class, {})) for _, asset_class, own in lines]
     for (asset, asset_class, _), found in zip(lines, given, strict=True):
         if not _whole(found) and asset_class not in (*classes, *unknown):
@@ -140,8 +142,8 @@ def impact_settings(costs: Costs) -> dict[str, Any]:
 
 
 def _whole(found: dict[str, Any]) -> bool:
-    """True if a commission and a spread are given."""
-    return "commission_bps" in found and any(key in found for key in SPREADS)
+    """True if a fee of any kind and a spread are given."""
+    return any(key in found for key in FEES) and any(key in found for key in SPREADS)
 
 
 def _instead(own: dict[str, Any], of_class: dict[str, Any]) -> dict[str, Any]:

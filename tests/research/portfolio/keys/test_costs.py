@@ -61,6 +61,13 @@ def test_impact_has_the_exponent_and_windows_of_the_file_or_those_of_python(writ
     assert one.settings["impact"] == {"exponent": 1.5, "volume_window": 5, "volatility_window": 63}
 
 
+def test_a_fee_for_each_order_is_all_the_commission_there_is(write: Any) -> None:
+    file = write("commission_bps: 1, half_spread_bps: 1.5", "ticket: 5.9, half_spread_bps: 3")
+    found = load_portfolio(file, BARS).costs
+    assert (found.commission[0], found.ticket[0]) == (0.0, 5.9)
+    assert found.half_spread[0] == pytest.approx(3e-4)
+
+
 def test_settings_give_the_same_costs_again(write: Any, again: Any) -> None:
     file = write("half_spread_bps: 1.5", f"{ESTIMATED}, impact: 1.2")
     first = load_portfolio(file, BARS | {"impact": {"exponent": 1.4}})
