@@ -25,6 +25,7 @@ from foundation.dataclasses import dataclass, field
 from foundation.paper.wording import class_words, counted, digits_apart, grouped, listed, number, percent, probability
 from research.orders import TradeList
 from research.portfolio import Portfolio
+from research.portfolio.assumed import assumed_words, own_word
 from research.risk.measures import BPS
 from research.rules import Rule
 from research.rules.protocol import RuleTraits, long_name, traits
@@ -51,7 +52,7 @@ class VerdictTable:
 class Verdict:
     """The statements of a comparison, in this order; "" for what there is nothing to say of.
 
-    heading : the portfolio, the test, and the price of a day where it is assumed.
+    heading : the portfolio, the test, and what is assumed.
     do      : the policy to use, without an amount.
     gain    : its expected gain.
     likely  : how likely that is, and its days.
@@ -125,6 +126,15 @@ class VerdictInputs:
         """The policy over which gains are taken, where one is recommended."""
         assert self.made.base is not None
         return self.made.base
+
+    @property
+    def margin(self) -> str:
+        """The margin in words: yours where the file does not mark it as assumed."""
+        return f"{self.own('materiality_bps')} margin"
+
+    def own(self, *keys: str) -> str:
+        """The word before what keys of the file state: "your", or "the assumed" where one of them is so marked."""
+        return own_word(self.portfolio, *keys)
 
     def money(self, value: float, *, signed: bool = False, other: float | None = None) -> str:
         """An amount a year without its currency; below 10 with two digits, or more, to be told from another one."""
@@ -254,7 +264,9 @@ def _heading(told: VerdictInputs) -> str:
     desk, made = told.portfolio, told.made
     first, last = next(iter(told.backtests.values())).dates[[1, -1]]
     head = f"{desk.name}, {desk.nav:,.0f} {desk.basis}, tested {first:%Y-%m-%d} to {last:%Y-%m-%d}."
-    if desk.day_cost_assumed and desk.day_cost:
+    if said := assumed_words(desk):
+        head += f" {said}"
+    elif desk.day_cost_assumed and desk.day_cost:
         head += f" A trading day is assumed to cost you {told.money(desk.day_cost)} {desk.basis}."
     if desk.policy is None:
         return f"{head} You named no policy of today."
@@ -299,9 +311,9 @@ def _gain(told: VerdictInputs) -> str:
         return "It is the only candidate."
     other = told.base if made.compared == told.policy else made.compared
     gain = candidates[told.policy].loss - candidates[other].loss
-    within = f", within your margin of {told.money(made.margin, other=gain)}" if 0.0 < gain <= made.margin else ""
+    within = f", within {told.margin} of {told.money(made.margin, other=gain)}" if 0.0 < gain <= made.margin else ""
     if made.now is None and -made.margin <= gain <= 0.0:
-        within = f", less than your margin of {told.money(made.margin, other=gain)}: both will do"
+        within = f", less than {told.margin} of {told.money(made.margin, other=gain)}: both will do"
     which = "next best" if made.now is None else "best other"
     return f"The {which}, {other}, is expected to cost {_apart(told, gain, made.margin)}{within}{_priced(told)}."
 
@@ -334,7 +346,7 @@ def _likely(told: VerdictInputs) -> str:
             lazy = min(made.as_good, key=lambda each: made.candidates[each].work, default=name)
             days = made.candidates[lazy].work.days
             said += (
-                [f"{lazy}, on {_days(days)} days, is within your margin of it."] if 2.0 * days < one.work.days else []
+                [f"{lazy}, on {_days(days)} days, is within {told.margin} of it."] if 2.0 * days < one.work.days else []
             )
     else:
         worse = " to ".join(told.money(v) for v in (-one.gain.upper, -one.gain.lower))
@@ -429,7 +441,8 @@ def _figures(told: VerdictInputs) -> VerdictTable:
     )
     caption = (
         "Costs, growth and tracking error, how far returns stray from those of the target, are of this test. Expected "
-        "loss: costs, tracking error at your penalty, days and orders, by this test and theory"
+        f"loss: costs, tracking error at {told.own('tracking_penalty')} penalty, days and orders, by this test and "
+        "theory"
     )
     return VerdictTable(caption, heads, rows)
 
@@ -495,15 +508,14 @@ def _sure(told: VerdictInputs) -> str:
     """The probabilities of the gain, and the margin."""
     made, unit = told.made, told.portfolio.basis
     name = made.compared
-    margin = (
-        f"Your margin is {told.money(made.margin)} {unit} a year ({told.portfolio.materiality:g} bp of the portfolio)."
-    )
+    amount = f"{told.money(made.margin)} {unit} a year ({told.portfolio.materiality:g} bp of the portfolio)"
+    margin = f"{told.margin[0].upper()}{told.margin[1:]} is {amount}."
     if name is None:
         return margin
     one, volatility = made.candidates[name], percent(made.volatility)
     return (
         f"At a volatility of {volatility} the gain of {name} on {told.base} is above zero with a probability of "
-        f"{probability(one.better)}. It is above your margin with {probability(one.pays)}. {margin}"
+        f"{probability(one.better)}. It is above {told.margin} with {probability(one.pays)}. {margin}"
     )
 
 
@@ -582,7 +594,7 @@ def _others(told: VerdictInputs) -> str:
     """The other candidates within the margin of the answer, and the answer at every price of a day."""
     made, said = told.made, []
     if made.as_good:
-        said.append(f"Within your margin of {told.policy}: {listed(made.as_good)}.")
+        said.append(f"Within {told.margin} of {told.policy}: {listed(made.as_good)}.")
     if len(made.menu) > 1:
         said.append(f"If a trading day costs you, in {told.portfolio.basis}, {_offered(made.menu, made.day_cost)}.")
     return " ".join(said)

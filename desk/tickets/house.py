@@ -28,6 +28,7 @@ from research.orders.accounts.crossing import AccountOrder, BlockOrder, Cross, c
 from research.orders.content import STALE
 from research.orders.trade_lists import TradeList
 from research.portfolio import Portfolio
+from research.portfolio.assumed import assumed_words
 from research.portfolio.holdings.blotter import NO_AMOUNT
 from research.portfolio.holdings.household import decimal_sum
 from research.portfolio.holdings.prices import bases, overrides_first
@@ -88,6 +89,7 @@ def house_ticket(
         slices |= order_slices(of, map(asdict, own))
     by_asset: dict[str, Any] = {name: {asset: value for each in sending for asset, value in getattr(each, name).items()}
                 for name in ("decision_prices", "isins", "volatilities")}  # fmt: skip
+    assumed = "".join(f" {said}" for said in dict.fromkeys(map(assumed_words, portfolios.values())) if said)
     notes = dict.fromkeys(note for model in models.values() for note in model.notes)
     return Ticket(
         portfolio=house_name(portfolios),
@@ -105,7 +107,7 @@ def house_ticket(
         sec_types={asset: kind for of in portfolios.values() for asset, kind in of.ticket.sec_types.items()},
         approvals=terms.approvals,
         holds=False,
-        headline=f"{STALE if any(account.is_stale for account in accounts) else ''}{house.headline}",
+        headline=f"{STALE if any(account.is_stale for account in accounts) else ''}{house.headline}{assumed}",
         reason=f"the lists of {counted(len(accounts), 'account')}",
         left_out=left_out,
         totals=house.totals,

@@ -34,6 +34,7 @@ from research.orders.tax.tax_lots import TradedLots, after_sales, trade_lots
 from research.orders.tax.tax_tables import harvest_table, not_known, tax_facts, tax_notes, tax_table
 from research.orders.unfinished import sent_orders
 from research.portfolio import Portfolio
+from research.portfolio.assumed import assumed_words
 from research.portfolio.holdings.blotter import Blotter
 from research.portfolio.holdings.prices import overrides_first
 from research.portfolio.keys.orders import TRACKING_ERROR
@@ -147,8 +148,9 @@ class TradeList:
 
     @property
     def headline(self) -> str:
-        """The list in one line; one with stale prices is marked."""
-        return f"{STALE}{self._headline}" if self.stale else self._headline
+        """The list in one line, with what its file assumes; one with stale prices is marked."""
+        words = f"{self._headline} {assumed_words(self.portfolio)}".rstrip()
+        return f"{STALE}{words}" if self.stale else words
 
     @property
     def _headline(self) -> str:

@@ -95,7 +95,7 @@ def load_portfolio(
     worth = zip(parts.lines, portfolio.holdings.tolist(), strict=True)
     check_restrictions(document, [replace(line, holdings=value) for line, value in worth], portfolio.cash)
     notes = (*portfolio.notes, *filter(None, [portfolio.nav_history.fault(portfolio.nav)]))
-    day_cost = assumed_day_cost(portfolio) if portfolio.day_cost_assumed else portfolio.day_cost
+    day_cost = assumed_day_cost(portfolio) if keys.day_cost is None else keys.day_cost
     return replace(portfolio, notes=notes, settings=settings, day_cost=day_cost)
 
 
@@ -179,7 +179,11 @@ def _until(market: Market, as_of: str | pd.Timestamp | None) -> Market:
 
 
 def _portfolio(document: Document, keys: PortfolioKeys, of: Parts) -> Portfolio:
-    """The portfolio of these parts without its settings, before its assets are held against each other."""
+    """The portfolio of these parts without its settings, before its assets are held against each other.
+
+    What is given beside the file is not assumed.
+    """
+    assumed = tuple(name for name in keys.assumed or () if not document.is_given(name))
     return Portfolio(
         name=keys.name,
         file=document.file,
@@ -197,8 +201,9 @@ def _portfolio(document: Document, keys: PortfolioKeys, of: Parts) -> Portfolio:
         tracking_penalty=keys.penalty,
         materiality=keys.materiality_bps,
         day_cost=keys.day_cost or 0.0,
-        day_cost_assumed=keys.day_cost is None,
+        day_cost_assumed=keys.day_cost is None or "day_cost" in assumed,
         order_cost=keys.order_cost,
+        assumed=assumed,
         periods_per_year=of.periods_per_year,
         lag=keys.lag,
         cycle=keys.cycle or CycleKeys(),

@@ -101,8 +101,9 @@ class Portfolio:
     materiality      : material difference in J: policies that differ by less are equally good to this desk, bp of NAV a
                        year.
     day_cost         : cost to the desk of a day with a trade besides, currency.
-    day_cost_assumed : true if its file states none, and `assumed_day_cost` is taken.
+    day_cost_assumed : true if its file states none, and `assumed_day_cost` is taken, or marks its own as assumed.
     order_cost       : cost to it of an order besides, currency.
+    assumed          : keys whose values nobody stated, as its file marks them (`assumed_words`).
     target_may_change : true if a recommendation may hold another target than the strategic one.
     benchmark        : benchmark of beta and the other relative figures; not of J, which takes the strategic target.
     factors          : factors to which returns are attributed, or None.
@@ -161,6 +162,7 @@ class Portfolio:
     day_cost: float = 0.0
     day_cost_assumed: bool = False
     order_cost: float = 0.0
+    assumed: tuple[str, ...] = ()
     target_may_change: bool = False
     benchmark: NamedBenchmark = field(default_factory=NamedBenchmark)
     factors: FactorReturns | None = None

@@ -33,6 +33,7 @@ from foundation.paper.picture import HALF
 from foundation.paper.styles import line_styles
 from foundation.paper.wording import age_words, amount, counted, dated_words, listed, number, percent, probability
 from research.allocation import Allocation
+from research.portfolio.assumed import COSTED, own_word
 from research.rules.protocol import held_by, long_name
 
 BOLD_RULE = (
@@ -226,7 +227,7 @@ def _eligibility(comparison: Comparison, names: Sequence[str]) -> Block:
     }
     if made.candidates:
         rows |= {
-            ("expected", "Expected loss at your prices", unit): [
+            ("expected", f"Expected loss at {own_word(comparison.portfolio, *COSTED)} prices", unit): [
                 _cell(number(one.loss if one else None, 0)) for one in found
             ],
             ("gain", f"Expected gain on {made.base}", unit): [

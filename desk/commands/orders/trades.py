@@ -181,7 +181,7 @@ def newest_run(portfolio: Portfolio, reports: Path) -> tuple[Path, dict[str, Any
 def _deciding(settings: Mapping[str, Any]) -> dict[str, Any]:
     """The settings of a report without its reference and benchmark, confirmed prices, and what only a desk needs."""
     found = settings.get("portfolio")
-    others = ("reference", "benchmark", "ticket", "cycle", "governance", OK)
+    others = ("reference", "benchmark", "ticket", "cycle", "governance", "assumed", OK)
     portfolio = (
         {name: value for name, value in found.items() if name not in others} if isinstance(found, dict) else found
     )

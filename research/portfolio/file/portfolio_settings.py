@@ -51,6 +51,7 @@ def settings_of_portfolio(document: Document, portfolio: Portfolio, lines: list[
         "materiality_bps": portfolio.materiality,
         "day_cost": portfolio.day_cost if "day_cost" in given else None,
         "order_cost": portfolio.order_cost if "order_cost" in given else None,
+        "assumed": list(portfolio.assumed) or None,
         "test_start": f"{portfolio.test_start:%Y-%m-%d}",
         "policies": {name: policy_settings(policy) for name, policy in portfolio.policies.items()},
         "policy": portfolio.policy,

@@ -13,6 +13,7 @@ from pydantic import Field
 from foundation.arguments import MOST_PENALTY
 from research.accounting import Execution
 from research.accounting.execution import Dividends
+from research.portfolio.assumed import Assumable
 from research.portfolio.file.kinds import Day, Fraction, Name, Penalty, Text, Told, record
 from research.portfolio.holdings.currencies import Cash
 from research.portfolio.holdings.holdings import PositionKeys
@@ -89,6 +90,7 @@ class PortfolioKeys:
     materiality_bps: Bps = MATERIALITY
     day_cost: Work | None = None
     order_cost: Work = 0.0
+    assumed: Annotated[Sequence[Assumable], Field(min_length=1)] | None = None
     test_start: Day | None = None
     policies: Annotated[Mapping[Name, Any], Field(min_length=1)]
     policy: Text | None = None

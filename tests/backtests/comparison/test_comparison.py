@@ -20,6 +20,7 @@ from foundation.errors import ConfigError, PolicyError
 from foundation.paper.wording import number
 from research.learning import GradientSettings
 from research.portfolio import load_portfolio
+from research.portfolio.assumed import assumed_words
 
 pytestmark = pytest.mark.usefixtures("few_simulated_tests", "few_judged_sessions")
 
@@ -219,6 +220,20 @@ def test_an_assumed_price_of_work_stands_in_the_first_line_and_beside_the_gain()
     free = compare(load_portfolio(FILE, {"day_cost": 0}), only=FEW, draws=100).verdict
     assert "assumed" not in free.heading
     assert free.gain.endswith(" a year less.")
+
+
+def test_what_a_file_marks_as_assumed_is_so_called_wherever_it_is_told() -> None:
+    marked = ["costs", "tracking_penalty", "materiality_bps"]
+    desk = load_portfolio(FILE, {"day_cost": None, "assumed": marked})
+    found = compare(desk, only=FEW, draws=100).verdict
+    said = "Assumed: costs, tracking penalty 5, margin 1 bp and a trading day at 25 USD."
+    assert found.heading.endswith(said)
+    assert "tracking error at the assumed penalty" in found.figures.caption
+    assert "The assumed margin is" in str(found)
+    assert "your margin" not in str(found).lower()
+    own = load_portfolio(FILE, {"assumed": marked, "tracking_penalty": 4, "day_cost": 0})
+    assert assumed_words(own) == "Assumed: costs and margin 1 bp."  # what is given beside the file is stated
+    assert assumed_words(load_portfolio(FILE, {"assumed": ["day_cost"], "day_cost": 7})) == ""
 
 
 def test_growth_is_told_as_chance_with_the_premium_that_would_outweigh_the_gain(more: Comparison) -> None:

@@ -158,6 +158,13 @@ def test_trade_to_a_point_says_which(desk: Any) -> None:
     assert set(said(four, Threshold(four.strategic, 0.02, fraction=0.5)).values()) == {"part of the way"}
 
 
+def test_the_first_line_says_what_its_file_assumes(two: Portfolio) -> None:
+    marked = replace(two, assumed=("costs", "half_spread", "cash"), day_cost=20.0, day_cost_assumed=True)
+    said = " Assumed: costs, half-spreads, a trading day at 20 USD and interest on cash."
+    for policy in (Threshold(two.strategic, 0.2), Calendar(two.strategic, 1)):
+        assert trade_list(marked, policy).headline == trade_list(two, policy).headline + said
+
+
 def test_hold_lists_every_line_with_the_reason_and_what_trading_would_be(two: Portfolio) -> None:
     got = trade_list(two, Threshold(two.strategic, 0.2))
     assert got.holds

@@ -13,6 +13,7 @@ from foundation.paper.picture import HALF, Picture, picture
 from foundation.paper.styles import LineStyle
 from foundation.paper.wording import listed, number, told
 from research.portfolio import Portfolio
+from research.portfolio.assumed import COSTED, own_word
 
 HEIGHT = 238.0  # px: of the panel
 POINT_SIZE = 5.0  # px: diameter of a point
@@ -34,7 +35,10 @@ def decision_picture(made: Recommendation, styles: Mapping[str, LineStyle], desk
     away = [f"{name} ({number(float(table['loss'][name]), 0)})" for name in gone]
     best, drawn, currency = float(table["loss"].min()), table.drop(index=gone), desk.basis
     off = f" Off scale: {listed(away)}." if gone else ""
-    caption = f"Expected loss at your prices and days with a trade. Shaded: within your margin of the best.{off}"
+    prices, margin = own_word(desk, *COSTED), own_word(desk, "materiality_bps")
+    caption = (
+        f"Expected loss at {prices} prices and days with a trade. Shaded: within {margin} margin of the best.{off}"
+    )
     rows = table.reset_index().assign(currency=currency)
     alt = told(rows, "{policy}: {days:1} days, {loss:0} {currency}") + "."
     up = Axis(0.0, Axis.over([0.0, *drawn["loss"], best + made.margin], 0.15).high)  # room for names above points
