@@ -22,6 +22,7 @@ def new(
     ),
     nav: float | None = option("Cash to begin with, where nothing is held yet."),
     positions: Path | None = option("A broker's CSV of positions; without weights, targets are those that it holds."),
+    broker: str = option("What it takes: ticket=5.90,half_spread_bps=3,tax=0.26. [default: assumed]", metavar="TERMS"),
     seed: Path | None = option("The YAML configuration of another module: what it says is taken or named.", "--from"),
     profile: str = option("Ranges, limits and the price of tracking error: conservative, moderate or aggressive."),
     source: str = option("Source of the prices. [default: yahoo]"),
@@ -34,7 +35,8 @@ def new(
 ) -> None:
     """Write a portfolio file from weights or a broker's positions.
 
-    Asset classes, costs, ranges, limits and policies suit what is held; what cannot be known is asked for.
+    Asset classes, costs, ranges, limits and policies suit what is held; what cannot be known is asked for on
+    a terminal, or assumed, and marked so.
     """
     with starting():
         from desk.commands.new import NewFile, write_new
@@ -42,7 +44,8 @@ def new(
     if source and store:
         raise ConfigError("--source and --store exclude each other: give one of them.")
     stated = dict(_pair(word) for word in symbol or ())
-    asked = NewFile(file, weights or (), nav, positions, seed, profile, source or "yahoo", store, stated, currency)
+    taken = source or "yahoo"
+    asked = NewFile(file, weights or (), nav, positions, seed, profile, taken, store, stated, currency, broker)
     print_text(write_new(_described(asked) if sys.stdin.isatty() else asked))
 
 
@@ -55,12 +58,29 @@ def _pair(word: str) -> tuple[str, str]:
 
 
 def _described(asked: "NewFile") -> "NewFile":
-    """The file asked for, with class and currency of unknown symbols as answered on the terminal."""
-    from desk.commands.new import CLASS_COSTS, NO_CLASS, unknown_symbols
+    """The file asked for, with unknown symbols and the broker's terms as answered on the terminal."""
+    from desk.commands.broker_terms import CLASS_COSTS, EXAMPLE, TERMS
+    from desk.commands.new import NO_CLASS, unknown_symbols
 
     found = dict(asked.classes)
     for symbol, hint in unknown_symbols(asked).items():
         print_text(f"{symbol} {NO_CLASS} {hint}")
         asset_class = typer.prompt(f"Asset class of {symbol} ({', '.join(CLASS_COSTS)})")
         found[symbol] = f"{asset_class},{typer.prompt(f'Currency of {symbol}', default='USD')}"
-    return replace(asked, classes=found)
+    broker = asked.broker
+    if not broker:
+        print_text("\n".join(["What decides for a small account:", *(f"  {n}: {w[0]}" for n, w in TERMS.items())]))
+        question = f"What your broker takes, such as {EXAMPLE} (empty: assumed)"
+        broker = typer.prompt(question, default="", show_default=False, value_proc=_terms)
+    return replace(asked, classes=found, broker=broker)
+
+
+def _terms(typed: str) -> str:
+    """A broker's terms as typed, or what is wrong with them, so that they are asked for again."""
+    from desk.commands.broker_terms import read_terms
+
+    try:
+        read_terms(typed)
+    except ConfigError as error:
+        raise typer.BadParameter(str(error)) from None
+    return typed

@@ -40,7 +40,7 @@ from research.portfolio.file.document import Document, read_document
 from research.portfolio.file.known_on import known_moment
 from research.portfolio.file.settings import names_of
 from research.portfolio.keys.market import market_keys
-from research.portfolio.keys.market_keys import MarketKeys, SeriesOfCash, ToolSource
+from research.portfolio.keys.market_keys import AfterBill, MarketKeys, SeriesOfCash, ToolSource
 from research.portfolio.keys.portfolio_keys import PortfolioKeys
 from research.portfolio.keys.stored_facts import lines_with_facts, stored_facts
 from research.portfolio.keys.stored_market import BILL, FETCH, cash_source, line_instruments, wanted_lines
@@ -121,7 +121,8 @@ def _series(document: Document, keys: MarketKeys) -> dict[tuple[str, str], str]:
 
     The bill is continued from FRED; a market of files takes the embedded bill.
     """
-    bill = SeriesOfCash(series=BILL) if keys.cash == "bill" and keys.of_store else None
+    is_bill = keys.cash == "bill" or isinstance(keys.cash, AfterBill)
+    bill = SeriesOfCash(series=BILL) if is_bill and keys.of_store else None
     cash = keys.cash if isinstance(keys.cash, SeriesOfCash) else bill
     found = {} if cash is None else {(cash.store, cash.series): cash.series}
     for fact in stored_facts(document, keys).values():

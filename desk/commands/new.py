@@ -15,6 +15,7 @@ from typing import NamedTuple
 import numpy as np
 import yaml
 
+from desk.commands.broker_terms import CLASS_COSTS, BrokerCosts, broker_costs, read_terms
 from desk.commands.new_settings import CALENDARS, RANGE_STEP, Settings, estimation_key, range_of, read_settings
 from foundation.arguments import LARGEST_NUMBER, did_you_mean, is_number, one_of, shown
 from foundation.dataclasses import dataclass, field, replace
@@ -24,17 +25,16 @@ from foundation.names import check_name
 from foundation.table_files import plain_number
 from research import portfolio
 from research.market.calendars import sessions
+from research.market.cash import yearly_of_bill
 from research.market.reading.known_instruments import ISIN, SOURCES, Instrument, isin, known_instruments
 from research.market.store import named_store, store_names
 from research.portfolio.file.faults import Faults
 from research.portfolio.file.kinds import ISO_CODE
 from research.portfolio.holdings.brokers.positions import CASH_WORD, IGNORE_WORD, held_symbols, read_positions
 from research.portfolio.holdings.held_rows import Positions
+from research.portfolio.keys.stored_market import bill_rates
+from research.portfolio.portfolio import MATERIALITY
 
-CLASS_COSTS = {
-    "us_equity": 1, "bonds": 1, "fx": 1, "developed_equity": 1.5, "global_equity": 1.5, "gold": 1.5,
-    "equity": 1.5, "emerging_equity": 2, "real_estate": 2, "commodities": 2, "mixed": 2, "other": 5, "crypto": 10,
-}  # fmt: skip  # by class, commission and half-spread, bp of notional a side: those of the example portfolios
 NOBODY_HOLDS = {
     "index": "an index",
     "series": "an economic series",
@@ -65,6 +65,7 @@ class NewFile:
     classes   : by symbol, the class of an asset, with its currency and the calendar of its exchange (equity,EUR,XETR),
                 where the table does not have it or has another listing; or of a row of positions, "cash" or "ignore".
     currency  : currency of the portfolio, "" for that of the seed, else the one of all assets, else USD.
+    broker    : what the broker takes, such as ticket=5.90,half_spread_bps=3 (`desk.commands.broker_terms.TERMS`).
     """
 
     file: Path
@@ -77,6 +78,7 @@ class NewFile:
     store: str = ""
     classes: Mapping[str, str] = field(default_factory=dict)
     currency: str = ""
+    broker: str = ""
 
 
 class NewText(NamedTuple):
@@ -92,6 +94,10 @@ class _Draft:
     """The content of the file.
 
     settings    : those of the profile and the seed.
+    terms       : those of the broker that are stated.
+    costs       : costs by asset class.
+    cash        : value of the key `cash` of the market, "" for none: cash earns nothing.
+    assumed     : the keys whose values nobody stated.
     assets      : instruments by id, in the order of the file.
     targets     : by id, fraction of NAV; with target_cash they are 1.
     holdings    : the keys that state what is held.
@@ -101,6 +107,10 @@ class _Draft:
 
     asked: NewFile
     settings: Settings
+    terms: Mapping[str, float]
+    costs: BrokerCosts
+    cash: str
+    assumed: Sequence[str]
     assets: Mapping[str, Instrument]
     targets: Mapping[str, Decimal]
     target_cash: Decimal
@@ -313,6 +323,7 @@ def _draft(asked: NewFile) -> _Draft:
         raise ConfigError(f"--nav is {asked.nav!r}: give an amount above zero.")
     if not asked.weights and asked.positions is None:
         raise ConfigError("no assets are named: give each with its weight, such as SPY=60 AGG=40, or --positions.")
+    terms = read_terms(asked.broker)
     settings, notes = read_settings(asked.seed, asked.profile)
     of_symbol = _instruments(asked)
     assets = {one.asset_id: one for one in of_symbol.values()}
@@ -334,9 +345,37 @@ def _draft(asked: NewFile) -> _Draft:
     if sold := [asset for asset, target in targets.items() if not target]:
         notes += (f"{', '.join(sold)}: a target of 0, so that what is held is sold.",)
     notes += _on_trading(assets)
-    return _Draft(
-        asked, settings, assets, targets, rest, holdings, (*notes, *_names(of_symbol), *in_basis, *more), found
-    )
+    worth = asked.nav if found is None else _worth(found)
+    costs = broker_costs([one.asset_class for one in assets.values()], terms, worth, settings.basis)
+    cash, is_assumed = _cash(asked, settings.basis, terms, assets)
+    assumed = [*costs.assumed, *(() if settings.is_stated else ("tracking_penalty",)), "materiality_bps"]
+    assumed += ["cash"] if is_assumed else []
+    said = (*notes, *_names(of_symbol), *in_basis, *more)
+    return _Draft(asked, settings, terms, costs, cash, assumed, assets, targets, rest, holdings, said, found)
+
+
+def _worth(found: Positions) -> float | None:
+    """About what an export is worth, its currencies as if they were one; None where it does not say of each row."""
+    values = [row.value if row.value is not None else row.units * (row.price or np.nan) for row in found.held]
+    worth = sum(values) + sum((found.balances or {}).values())
+    return None if np.isnan(worth) else float(worth)
+
+
+def _cash(asked: NewFile, basis: str, terms: Mapping[str, float], assets: Mapping[str, Instrument]) -> tuple[str, bool]:
+    """The interest on cash as the file states it, and whether it is assumed.
+
+    It is as stated, else in dollars the bill, carried on at its last rate where a store has later prices, else none.
+    """
+    if "cash" in terms:
+        return f"{terms['cash']:g}", False
+    if basis != "USD":
+        return "", True
+    kept = [one.asset_id for one in assets.values()]
+    if asked.store in store_names() and (kept := sorted({*kept} & {*named_store(asked.store).assets()})):
+        rates = bill_rates()
+        if named_store(asked.store).read(kept, ()).days.max() > rates.days[-1]:
+            return f"{{after_bill: {yearly_of_bill(rates.percent[-1]):.4g}}}", True
+    return "bill", False
 
 
 def _exchanges(assets: Iterable[Instrument]) -> list[str]:
@@ -428,8 +467,13 @@ def _head(draft: _Draft) -> str:
     asked, basis = draft.asked, draft.settings.basis
     origin = f"store: {_word(asked.store)}" if asked.store else f"source: {_word(asked.source)}"
     exchanges = _exchanges(draft.assets.values())
-    cash = "cash: bill, " if basis == "USD" else ""
+    cash = f"cash: {draft.cash}, " if draft.cash else ""
     known_cash = [] if cash else ["# Cash earns nothing: add its yearly rate to `market`, such as `cash: 0.02`."]
+    if "after_bill" in cash:
+        known_cash = ["# Assumed: after the last known rate of the US bill cash goes on earning it. State your own."]
+    flows = [f"flows: {{every: month, amount: {draft.terms['saving']:g}}}"] if draft.terms.get("saving") else []
+    rate = draft.terms.get("tax")
+    tax = [] if rate is None else [f"tax: {{rate: {rate:g}}}    # of gains; docs/taxes.md has terms, lots and losses"]
     target_cash = [f"target_cash: {_plain(draft.target_cash)}"] if draft.target_cash else []
     return "\n".join([
         "# Made by `rebalance new`. Every number may be changed; docs/portfolios.md explains each key.",
@@ -441,6 +485,8 @@ def _head(draft: _Draft) -> str:
         f"basis: {basis}",
         draft.holdings,
         *target_cash,
+        *flows,
+        *tax,
         "# last_trade: 2026-01-02    # the day of your last trade: calendars count from it",
     ])  # fmt: skip
 
@@ -459,7 +505,7 @@ def _lines(draft: _Draft) -> str:
             "minimum_purchase": f"{one.minimum_purchase:g}" if one.minimum_purchase else "",
             "cut_off": _word(one.cut_off) if one.cut_off else "",
             "currency": "" if one.currency in ("", draft.settings.basis) else one.currency,
-        } | (dict.fromkeys(("commission_bps", "half_spread_bps"), "0") if one.kind == "fund" else {})
+        } | (dict.fromkeys(_spared(draft, one.asset_class), "0") if one.kind == "fund" else {})
         more = "".join(f", {key}: {value}" for key, value in stated.items() if value)
         end = f"target: {_plain(target)}, range: [{_plain(lower)}, {_plain(upper)}]{more}}}"
         rows.append((f"{_word(asset)}:", f"{{asset_class: {_word(one.asset_class)},", end))
@@ -468,14 +514,20 @@ def _lines(draft: _Draft) -> str:
 
 
 def _costs(draft: _Draft) -> str:
-    classes = dict.fromkeys(one.asset_class for one in draft.assets.values())
-    width = max(len(_word(name)) for name in classes) + 1
-    costs = {name: CLASS_COSTS.get(name, CLASS_COSTS["other"]) for name in classes}
+    costs = draft.costs.by_class
+    width = max(len(_word(name)) for name in costs) + 1
+    rows = {name: ", ".join(f"{key}: {value:g}" for key, value in of.items()) for name, of in costs.items()}
     return "\n".join([
-        "# Assumed: basis points of notional a side. State what your broker charges.",
+        f"# {draft.costs.told}",
         "costs:",
-        *(f"  {f'{_word(c)}:':<{width}} {{commission_bps: {bps}, half_spread_bps: {bps}}}" for c, bps in costs.items()),
+        *(f"  {f'{_word(name)}:':<{width}} {{{stated}}}" for name, stated in rows.items()),
     ])  # fmt: skip
+
+
+def _spared(draft: _Draft, asset_class: str) -> tuple[str, ...]:
+    """The costs of its class that a mutual fund does not pay: it is dealt at its NAV, and its fee is not assumed."""
+    fee = ("ticket",) if "costs" in draft.costs.assumed and "ticket" in draft.costs.by_class[asset_class] else ()
+    return ("commission_bps", "half_spread_bps", *fee)
 
 
 def _judging(draft: _Draft) -> str:
@@ -489,6 +541,9 @@ def _judging(draft: _Draft) -> str:
         f"  max_drawdown: {s.max_drawdown:g}    # futures of a year count how often it is reached",
         *([f"ticket: {{order_type: {s.order_type}{collar}}}"] if s.order_type else []),
         f"tracking_penalty: {s.penalty:g}    # twice the bp a year that avoiding a tracking error of 1 % is worth",
+        f"materiality_bps: {MATERIALITY:g}    # the margin: what is worth a change to you, bp of the portfolio a year",
+        *([f"day_cost: {draft.terms['day_cost']:g}"] if "day_cost" in draft.terms else []),
+        f"assumed: [{', '.join(draft.assumed)}]    # nobody stated these: take out what you have made your own",
         "# test_start: 2015-01-02    # the first day of the test; by default a third of the data come before it",
     ])  # fmt: skip
 

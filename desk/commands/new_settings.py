@@ -56,6 +56,7 @@ class Settings:
     band           : absolute band of thresholds, fraction of NAV, or None for half of each range.
     volatility     : volatility, fraction a year, to which a further policy scales the targets, or None.
     order_type, collar_bps : terms of orders, "" and None for the usual ones.
+    is_stated      : true if somebody chose the profile.
     """
 
     penalty: float
@@ -73,6 +74,7 @@ class Settings:
     volatility: float | None = None
     order_type: str = ""
     collar_bps: float | None = None
+    is_stated: bool = False
 
 
 PROFILES = {
@@ -227,7 +229,7 @@ def read_settings(path: Path | None, profile: str = "") -> tuple[Settings, tuple
     stated = {} if path is None else {dotted(key.path): key for key in _keys(read_document(path))}
     named = stated.pop(PROFILE_KEY, None)
     settings, told = settings_of_profile(profile or (named.word(PROFILES) if named else USUAL_PROFILE))
-    notes = [told]
+    settings, notes = replace(settings, is_stated=bool(profile or named)), [told]
     if named and profile:
         notes.append(f"{PROFILE_KEY} {named.value}: --profile {profile} goes before it.")
     for name, (what, take) in SETTING_KEYS.items():

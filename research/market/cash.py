@@ -44,6 +44,20 @@ def bill_return(discount_rate: float | NDArray[np.float64], days: int | NDArray[
     return np.asarray(np.expm1(-np.asarray(days) / BILL_DAYS * log_price))
 
 
+def yearly_of_bill(discount_rate: float) -> float:
+    """The yearly rate, fraction, simple interest over 365 days, of a three-month bill at a discount rate in percent.
+
+    >>> round(yearly_of_bill(4.0), 6), round(bill_of_yearly(yearly_of_bill(4.0)), 6)
+    (0.04097, 4.0)
+    """
+    return float(bill_return(discount_rate, BILL_DAYS)) * 365.0 / BILL_DAYS
+
+
+def bill_of_yearly(rate: float) -> float:
+    """The discount rate of a three-month bill, percent, at a yearly rate as of `yearly_of_bill`."""
+    return 100.0 * BANK_YEAR / BILL_DAYS * (1.0 - 1.0 / (1.0 + rate * BILL_DAYS / 365.0))
+
+
 @dataclass(frozen=True, eq=False)
 class BillRates:
     """Discount rates of the three-month bill, percent a year, each known at the end of its day.

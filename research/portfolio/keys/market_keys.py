@@ -24,6 +24,13 @@ class SeriesOfCash:
 
 
 @record
+class AfterBill:
+    """The bill as far as its rates are known, and then this yearly rate."""
+
+    after_bill: Rate
+
+
+@record
 class StoredFact:
     """A fact from a store: one series for all assets, or a figure of Alpha Vantage for each asset.
 
@@ -131,7 +138,7 @@ class MarketKeys:
     store: Name | None = None
     quotes: Text | None = None
     volumes: Text | None = None
-    cash: Rate | Text | SeriesOfCash | None = None
+    cash: Rate | Text | SeriesOfCash | AfterBill | None = None
     calendar: Text | None = None
     missing: Text | None = None
     currency: Text | None = None

@@ -9,7 +9,7 @@ import pandas as pd
 from foundation.arguments import did_you_mean
 from foundation.errors import ConfigError, DataError
 from research.market import Market, instruments_table
-from research.market.cash import BillRates, YearlyRates, continued, embedded_rates, yearly_rate
+from research.market.cash import BillRates, YearlyRates, bill_of_yearly, continued, embedded_rates, yearly_rate
 from research.market.reading.from_store import StoredLine, market_from_store
 from research.market.reading.known_instruments import Instrument, known_instruments
 from research.market.reading.sources import CashSource
@@ -19,9 +19,10 @@ from research.market.rows import sessions_of
 from research.market.store import named_store, store_names
 from research.portfolio.file.document import Document
 from research.portfolio.file.known_on import known_moment
-from research.portfolio.keys.market_keys import FRED, MarketKeys
+from research.portfolio.keys.market_keys import FRED, AfterBill, MarketKeys
 
 BILL = "DTB3"  # the series that continues the bill
+LAST_RATE = np.datetime64("2200-01-01")  # before which a rate serves that is to follow the bill's
 LEAST_PERCENT = 0.2  # a year, below which the rates of a file may be fractions
 FETCH = "Run `rebalance data fetch {0}` first."
 
@@ -132,6 +133,10 @@ def cash_source(document: Document, keys: MarketKeys) -> CashSource:
         return cash  # type: ignore[return-value]
     if isinstance(cash, float):
         return yearly_rate(cash)
+    if isinstance(cash, AfterBill):
+        rates = bill_rates(known_on)
+        later = np.arange(rates.days[-1] + 1, LAST_RATE)
+        return continued(rates, later, np.full(len(later), bill_of_yearly(cash.after_bill)))
     try:
         if cash == "bill":
             return bill_rates(known_on)

@@ -1,12 +1,14 @@
 """`rebalance new`: the file that it writes loads on a real store of prices, and what is wrong ends in a sentence."""
 
 import io
+import re
 import shutil
 import sys
 from collections.abc import Callable
 from dataclasses import fields, replace
 from decimal import Decimal
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pandas as pd
@@ -16,7 +18,8 @@ from commanded import rebalance
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from desk.commands.new import CLASS_COSTS, NewFile, new_text, write_new
+from desk.commands.broker_terms import CLASS_COSTS, LARGE, TICKET
+from desk.commands.new import NewFile, new_text, write_new
 from desk.commands.new_settings import PROFILE_KEY, PROFILES, SETTING_KEYS, STRATEGIES
 from desk.commands.orders.trades import refit
 from foundation.errors import ConfigError, DataError
@@ -28,6 +31,7 @@ from research.market.rows import price_rows
 from research.market.store import PriceStore, named_store
 from research.orders import trade_list
 from research.portfolio import Portfolio, load_portfolio
+from research.portfolio.assumed import assumed_words
 from research.portfolio.file.strict_yaml import read_yaml
 from research.portfolio.keys.allocations import ALLOCATIONS
 from research.rules import Calendar, Threshold, TunedThreshold
@@ -86,6 +90,107 @@ def text_of(*weights: str, **asked: object) -> str:
     return new_text(NewFile(Path("my.yaml"), weights, **({"nav": 1e5} | asked)))[0]
 
 
+# -- what decides for a small account --------------------------------------------------------------------------------
+
+RETAIL, IN_BP = {"ticket": 5.9, "half_spread_bps": 3}, {"commission_bps": 1, "half_spread_bps": 1}
+
+
+@pytest.mark.parametrize(
+    ("asked", "costs", "assumed"),
+    [
+        ({"nav": 230_000, "currency": "EUR"}, RETAIL, ["costs", "tracking_penalty", "materiality_bps", "cash"]),
+        ({"nav": 999_999.99}, RETAIL, ["costs", "tracking_penalty", "materiality_bps"]),
+        ({"nav": 1e6}, IN_BP, ["costs", "tracking_penalty", "materiality_bps"]),
+        ({"nav": 1e5, "currency": "JPY"}, IN_BP, ["costs", "tracking_penalty", "materiality_bps", "cash"]),
+        ({"profile": "moderate", "broker": "ticket=5.90,half_spread_bps=3"}, RETAIL, ["materiality_bps"]),
+        ({"profile": "moderate", "broker": "ticket=5.90"}, RETAIL, ["half_spread", "materiality_bps"]),
+        ({"profile": "moderate", "broker": "half_spread_bps=3"}, RETAIL, ["costs", "materiality_bps"]),
+        (
+            {"profile": "moderate", "broker": "commission_bps=5, minimum=4, half_spread_bps=2", "nav": 1e7},
+            {"commission_bps": 5, "minimum": 4, "half_spread_bps": 2},
+            ["materiality_bps"],
+        ),
+        ({"profile": "moderate", "currency": "EUR", "broker": "ticket=1,half_spread_bps=1,cash=0.02"},
+         {"ticket": 1, "half_spread_bps": 1}, ["materiality_bps"]),
+    ],
+)  # fmt: skip
+def test_what_a_broker_takes_is_stated_or_assumed_by_nav_and_marked_so(
+    asked: dict[str, Any], costs: dict[str, float], assumed: list[str]
+) -> None:
+    tree = yaml.safe_load(text_of(*WORDS, **asked))
+    assert (tree["costs"]["us_equity"], tree["assumed"]) == (costs, assumed)
+
+
+def test_a_few_orders_are_dear_for_a_small_account_and_cheap_for_a_large_one() -> None:
+    """At `LARGE` an order of a twentieth of NAV pays about as much in bp as a ticket is."""
+    assert 0.05 * LARGE * np.mean([CLASS_COSTS["us_equity"], CLASS_COSTS["gold"]]) * 1e-4 == pytest.approx(
+        TICKET, rel=0.1
+    )
+
+
+def test_tax_savings_and_a_day_are_taken_as_stated(loaded: Loaded) -> None:
+    found = loaded(broker="ticket=5.90,half_spread_bps=3,tax=0.26375,saving=500,day_cost=10,cash=0.02")
+    assert found.costs.tax.rate == 0.26375
+    assert set(found.flows.amounts.values()) == {500.0}
+    assert (found.day_cost, found.day_cost_assumed) == (10.0, False)
+    assert "Cash earns 2.0000 % a year" in str(found.market.notes)
+    assert assumed_words(found) == "Assumed: tracking penalty 5 and margin 1 bp."
+
+
+@pytest.mark.parametrize(
+    ("stated", "said"),
+    [
+        ("5.90", "--broker: unknown term: found '5.90'. Use ticket"),
+        ("fee=5.90", "--broker: unknown term: found 'fee=5.90'."),
+        ("ticket=5.90,ticket=6", "--broker: ticket is given twice: found 'ticket=6' after the first. Give it once."),
+        ("ticket=-1", "--broker: ticket is no number from 0 to below 1e+09: found '-1'. It is currency an order."),
+        ("ticket=5.90 EUR", "found '5.90 EUR'. It is currency an order."),
+        ("tax=26", "--broker: tax is no number from 0 to below 1: found '26'. It is on gains, a fraction."),
+        ("half_spread_bps=", "found ''. It is half the difference of bid and ask, bp of an order."),
+    ],
+)
+def test_terms_that_are_none_are_refused_with_the_fix(stated: str, said: str) -> None:
+    with pytest.raises(ConfigError, match=re.escape(said)):
+        text_of(*WORDS, broker=stated)
+
+
+@pytest.mark.parametrize(("typed", "ticket"), [("ticket=1\n", 1), ("\n", 5.9), ("fee=1\nticket=2\n", 2)])
+def test_a_terminal_is_asked_what_a_broker_takes_until_it_is_understood(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, typed: str, ticket: float
+) -> None:
+    monkeypatch.setattr(sys, "stdin", Terminal(typed))
+    done = rebalance("new", tmp_path / "my.yaml", *WORDS, "--nav", "1e5")
+    assert done.status == 0, done.err
+    assert ("unknown term: found 'fee=1'" in done.out + done.err) == typed.startswith("fee")
+    assert yaml.safe_load((tmp_path / "my.yaml").read_text())["costs"]["bonds"]["ticket"] == ticket
+
+
+def test_a_terminal_is_not_asked_what_is_stated(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(sys, "stdin", Terminal(""))
+    done = rebalance("new", tmp_path / "my.yaml", *WORDS, "--nav", "1e5", "--broker", "ticket=5.90,half_spread_bps=3")
+    assert done.status == 0, done.err
+
+
+def test_a_store_that_outlasts_the_rates_of_cash_makes_a_file_that_loads(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """After its last rate, 4.25 % bank discount, cash earns it on: by hand, 365 × 0.0425 / (360 − 91 × 0.0425)."""
+    monkeypatch.setenv("REBALANCE_DATA", str(tmp_path / "prices"))
+    days = sessions(np.datetime64("2022-06-01"), np.datetime64("2024-06-28"), "XNYS")
+    facts = {"currency": "USD", "source": "mine", "fetched_at": np.datetime64("2025", "us")}
+    for asset in ("SPY", "AGG"):
+        named_store("mine").add(price_rows(asset, days, np.linspace(100.0, 120.0, len(days)), **facts))
+    said = write_new(NewFile(tmp_path / "my.yaml", ("SPY=60", "AGG=40"), 1e5, store="mine"))
+    assert said.endswith(f"Next: rebalance report {tmp_path / 'my.yaml'}")
+    found, rate = load_portfolio(tmp_path / "my.yaml"), 365 * 0.0425 / (360 - 91 * 0.0425)
+    assert "cash" in found.assumed
+    year = found.market.cash[(found.market.days >= np.datetime64("2023-06-30"))]
+    assert float(np.prod(1.0 + year)) == pytest.approx((1.0 + rate * 91 / 365) ** (365 / 91), rel=1e-3)
+    stated = write_new(NewFile(tmp_path / "b.yaml", ("SPY=60", "AGG=40"), 1e5, store="mine", broker="cash=0.03"))
+    assert stated.endswith(f"Next: rebalance report {tmp_path / 'b.yaml'}")
+    assert "cash" not in load_portfolio(tmp_path / "b.yaml").assumed
+
+
 # -- from weights ----------------------------------------------------------------------------------------------------
 
 
@@ -97,7 +202,10 @@ def test_a_file_from_weights_loads_with_nothing_held_and_all_cash(loaded: Loaded
     assert list(found.market.asset_class) == ["us_equity", "bonds", "gold"]
     assert found.market.calendar == "XNYS"
     assert found.policy == found.reference == "quarterly"
-    assert np.allclose(found.costs.commission, [1e-4, 1e-4, 1.5e-4])
+    assert (found.costs.ticket == 5.9).all()
+    assert found.costs.half_spread == pytest.approx(np.full(3, 3e-4))
+    assert not found.costs.commission.any()
+    assert np.allclose(loaded(nav=1e7).costs.commission, [1e-4, 1e-4, 1.5e-4])
 
 
 def test_the_first_trade_list_buys_the_targets(loaded: Loaded, tmp_path: Path) -> None:
@@ -154,7 +262,8 @@ def test_other_spellings_give_the_id_and_symbols_of_the_source_stand_beside_it(l
     found = loaded(("brk/b=50", "btc-usd=30", "vfiax=15", "ON=5"))
     assert found.market.assets == ("BRK-B", "BTC", "VFIAX", "ON")
     assert found.limits.lots.tolist() == [1.0, 1e-8, 0.001, 1.0]
-    assert found.costs.commission.tolist() == pytest.approx([1e-4, 1e-3, 0.0, 1e-4])
+    assert found.costs.commission.tolist() == pytest.approx([0.0, 1e-3, 0.0, 0.0])  # an exchange of coins takes bp
+    assert found.costs.ticket.tolist() == [5.9, 0.0, 0.0, 5.9]  # and a mutual fund is dealt at its NAV
     assert found.limits.cut_offs == ("", "", "16:00 America/New_York", "")
     lines = yaml.safe_load(text_of("BTC=50", "ON=50"))["lines"]  # by YAML 1.1, which reads a bare ON as true
     assert {asset: line.get("symbol") for asset, line in lines.items()} == {"BTC": "BTC-USD", "ON": None}
@@ -265,7 +374,8 @@ def test_a_profile_sets_penalty_ranges_and_limits_and_says_so(loaded: Loaded, pr
 
 
 def test_without_a_profile_it_is_the_moderate_one() -> None:
-    assert text_of(*WORDS) == text_of(*WORDS, profile="moderate")
+    """Its penalty is assumed, and stated where the profile is."""
+    assert text_of(*WORDS).replace("tracking_penalty, ", "") == text_of(*WORDS, profile="moderate")
 
 
 # -- the configuration of another module -----------------------------------------------------------------------------
@@ -625,7 +735,8 @@ def test_a_row_of_a_users_table_without_a_class_needs_one(tmp_path: Path, monkey
     (tmp_path / "instruments.csv").write_text("asset_id,asset_class\nBARE,\nOWN,private_credit\n")
     with pytest.raises(ConfigError, match=r"^BARE is not in .*, or has no class there\."):
         text_of("BARE=50", "OWN=50")
-    assert "private_credit: {commission_bps: 5, half_spread_bps: 5}" in text_of("OWN=100")
+    assert "private_credit: {commission_bps: 5, half_spread_bps: 5}" in text_of("OWN=100", nav=1e6)
+    assert "private_credit: {ticket: 5.9, half_spread_bps: 5}" in text_of("OWN=100")
 
 
 def test_a_file_that_is_there_stays_as_it_is(tmp_path: Path) -> None:
@@ -657,7 +768,7 @@ def test_the_command_writes_the_file_and_names_the_next_command(tmp_path: Path) 
 def test_class_and_currency_of_an_unknown_asset_are_asked_for_on_a_terminal(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(sys, "stdin", Terminal("developed_equity\nEUR\n"))
+    monkeypatch.setattr(sys, "stdin", Terminal("developed_equity\nEUR\n\n"))
     done = rebalance("new", tmp_path / "my.yaml", "SPY=50", "QZXE.DE=50", "--nav", "1e5")
     assert done.status == 0, done.err
     assert "QZXE.DE is not in the table of instruments" in done.out
