@@ -16,9 +16,9 @@ def trades(
     file: Path | None = argument(hidden=True, default=None),
     out: list[str] | None = option("Path, such as .csv .html .fix; may be repeated."),
     as_of: str = option("Today, YYYY-MM-DD. [default: the exchange's]", metavar="DAY"),
-    deploy: float = option("Money that comes in, besides FILE's cash.", default=0.0, show_default=False),
+    deposit: float = option("Money that comes in, besides FILE's cash.", default=0.0, show_default=False),
     withdraw: float = option("Money that goes out.", default=0.0, show_default=False),
-    account: str = option("Account of FILE that --deploy or --withdraw is for."),
+    account: str = option("Account of FILE that --deposit or --withdraw is for."),
     buy_only: bool = option("Send only the buys of the trade."),
     sell_only: bool = option("Send only the sells of the trade."),
     to_target: bool = option("Trade to target, whatever the policy's rule decides."),
@@ -45,7 +45,7 @@ def trades(
     Its `policy` decides, else its newest run: docs/trade_lists.md.
     """
     of_one = {"FILE": file, "--positions": positions, "--prices": prices, "--quotes": quotes, "--prices-ok": prices_ok,
-              "--not-held": not_held, "--cash": cash is not None, "--deploy": deploy, "--withdraw": withdraw,
+              "--not-held": not_held, "--cash": cash is not None, "--deposit": deposit, "--withdraw": withdraw,
               "--account": account, "--buy-only": buy_only, "--sell-only": sell_only, "--to-target": to_target,
               "--review": review}  # fmt: skip
     if accounts is not None:
@@ -76,7 +76,7 @@ def trades(
         raise ConfigError("--quotes and --prices both give prices: leave one of the two out.")
     if buy_only and sell_only:
         raise ConfigError("--buy-only and --sell-only exclude each other: leave one of the two out.")
-    request = request_of(deploy, withdraw, "buy" if buy_only else "sell" if sell_only else "", to_target, account)
+    request = request_of(deposit, withdraw, "buy" if buy_only else "sell" if sell_only else "", to_target, account)
     check_out(out or (), reports or reports_folder(file))
     if quotes:
         from desk.commands.data import fetch_quotes

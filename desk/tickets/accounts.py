@@ -17,7 +17,7 @@ from desk.tickets.accounts_file import (
     ACCOUNT,
     CASH_COLUMN,
     COLUMNS_READ,
-    DEPLOY,
+    DEPOSIT,
     GAIN_BUDGET,
     LAST_TRADE,
     MODEL,
@@ -234,12 +234,12 @@ def request_in(file: AccountsFile, row: Row) -> Request:
     """
     number, cells = row
     faults, by_column = RowFaults(file.path, number, file), dict(zip(file.columns, cells, strict=True))
-    stated = {name: by_column[name] for name in (DEPLOY, WITHDRAW, SIDE_COLUMN) if by_column.get(name)}
-    deploy, withdraw = (faults.number(name, stated[name]) if name in stated else 0.0 for name in (DEPLOY, WITHDRAW))
+    stated = {name: by_column[name] for name in (DEPOSIT, WITHDRAW, SIDE_COLUMN) if by_column.get(name)}
+    deposit, withdraw = (faults.number(name, stated[name]) if name in stated else 0.0 for name in (DEPOSIT, WITHDRAW))
     found = PLAIN_REQUEST
     if stated and not faults.found:
         try:
-            found = request_of(deploy, withdraw, stated.get(SIDE_COLUMN, ""))
+            found = request_of(deposit, withdraw, stated.get(SIDE_COLUMN, ""))
         except ConfigError as error:
             what, _, fix = str(error).rpartition(": ")
             faults.add(next(iter(stated)), what, ", ".join(stated.values()), f"{fix[:1].upper()}{fix[1:]}")

@@ -1,7 +1,7 @@
 """A CSV file of accounts: its columns, its rows, and all faults of a row, raised together.
 
 A file has the columns `account`, `model` (path of a portfolio file), `cash` in the basis of the model, or one for each
-currency such as `cash_EUR`, or both; perhaps `last_trade`, `deploy` and `withdraw` (money that comes in or goes out),
+currency such as `cash_EUR`, or both; perhaps `last_trade`, `deposit` and `withdraw` (money that comes in or goes out),
 `side` (buy or sell alone), `realised` (gains of this year, of accounts with tax lots), `gain_budget` and limits of the
 orders in place of those of the model (`account_limits`); and one for each asset with the units held. Commas stand
 between its cells, or semicolons, tabs or bars; decimals are after a point, or after a comma where the numbers show it.
@@ -35,8 +35,8 @@ from foundation.table_files import (
 ACCOUNTS = ".csv"  # ends the name of a file of accounts
 YAML = (".yaml", ".yml")  # ends the name of a model
 ACCOUNT, MODEL, CASH_COLUMN, LAST_TRADE = FIRST_COLUMNS = ("account", "model", "cash", "last_trade")
-DEPLOY, WITHDRAW, SIDE_COLUMN, REALISED, GAIN_BUDGET = REQUEST_COLUMNS = (
-    "deploy", "withdraw", "side", "realised", "gain_budget",
+DEPOSIT, WITHDRAW, SIDE_COLUMN, REALISED, GAIN_BUDGET = REQUEST_COLUMNS = (
+    "deposit", "withdraw", "side", "realised", "gain_budget",
 )  # fmt: skip
 ORDER_LIMITS = ("reserve_bps", "most", "turnover", "participation", "minimum_trade")  # in place of those of the model
 COLUMNS_READ = FIRST_COLUMNS + REQUEST_COLUMNS + ORDER_LIMITS
@@ -195,7 +195,7 @@ class RowFaults:
         if value is None:
             self.add(column, "not a number", cell, PLAIN_NUMBER)
         elif value < 0.0 and not signed:
-            what = {CASH_COLUMN: "negative cash", DEPLOY: "negative money", WITHDRAW: "negative money"}.get(
+            what = {CASH_COLUMN: "negative cash", DEPOSIT: "negative money", WITHDRAW: "negative money"}.get(
                 column, "a negative limit" if column in (GAIN_BUDGET, *ORDER_LIMITS)
                 else "negative units: accounts hold nothing short",
             )  # fmt: skip

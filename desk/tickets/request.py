@@ -6,11 +6,11 @@ from research.orders import Request
 
 
 def request_of(
-    deploy: float = 0.0, withdraw: float = 0.0, side: str = "", to_target: bool = False, account: str = ""
+    deposit: float = 0.0, withdraw: float = 0.0, side: str = "", to_target: bool = False, account: str = ""
 ) -> Request:
     """The request for a trade list, from options of a command, parameters of the notebook, or cells of an account.
 
-    deploy    : contribution, currency.
+    deposit   : contribution, currency.
     withdraw  : withdrawal, currency.
     side      : "buy" or "sell" for these orders only, "" for both.
     to_target : true to trade to target whatever the policy's rule decides.
@@ -18,13 +18,13 @@ def request_of(
     Raises    : ConfigError for values that are no amounts or below zero, for another side, and for options that exclude
                 each other.
     """
-    for name, amount in {"deploy": deploy, "withdraw": withdraw}.items():
+    for name, amount in {"deposit": deposit, "withdraw": withdraw}.items():
         if not (is_number(amount) and amount >= 0.0):
             refuse(f"{name} is", amount, "give an amount of money, at least 0.")
-    if deploy and withdraw:
-        raise ConfigError(f"deploy is {deploy:,.2f} and withdraw is {withdraw:,.2f}: give the difference as one.")
+    if deposit and withdraw:
+        raise ConfigError(f"deposit is {deposit:,.2f} and withdraw is {withdraw:,.2f}: give the difference as one.")
     if side == "buy" and withdraw:
         raise ConfigError("a withdrawal may need sales, and only buys are asked for: leave one of the two out.")
-    if side == "sell" and deploy:
+    if side == "sell" and deposit:
         raise ConfigError("a deposit may need purchases, and only sells are asked for: leave one of the two out.")
-    return Request(deploy - withdraw, side, to_target, account)
+    return Request(deposit - withdraw, side, to_target, account)

@@ -25,7 +25,7 @@ from desk.commands.orders.replaced_files import replaced_files
 from desk.commands.orders.trades import as_sent, check_out, write_tickets
 from desk.tickets.account_lots import read_account_lots
 from desk.tickets.account_rows import ACCOUNT_COLUMNS, ACCOUNT_FAILED, ORDER_COLUMNS, account_columns, order_columns
-from desk.tickets.accounts_file import ACCOUNT, DEPLOY, SIDE_COLUMN, WITHDRAW, AccountsFile
+from desk.tickets.accounts_file import ACCOUNT, DEPOSIT, SIDE_COLUMN, WITHDRAW, AccountsFile
 from desk.tickets.attention import Attention
 from desk.tickets.destination import check_destination
 from desk.tickets.house import HouseAccount, house_ticket
@@ -222,7 +222,7 @@ def _check_house(file: AccountsFile, tickets: Iterable[Path]) -> None:
         raise ConfigError(
             f"{file.path} has cash by currency, and the ticket of a house has one currency: write a CSV alone."
         )
-    if flows := [name for name in (DEPLOY, WITHDRAW, SIDE_COLUMN) if name in file.columns]:
+    if flows := [name for name in (DEPOSIT, WITHDRAW, SIDE_COLUMN) if name in file.columns]:
         raise ConfigError(
             f"{file.path} has the column {flows[0]}, and the ticket of a house books no money that comes in or goes "
             "out: write a CSV alone."

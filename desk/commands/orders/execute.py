@@ -230,7 +230,7 @@ def _remake(document: Mapping[str, Any], asked: Asked, file: Path | None, venue:
     if (session := day_at(venue.now(), calendar)) < day_at(utc_now(), calendar):
         words += ["--as-of", str(session_after(session - 1, 0, calendar))]
     for number, _, amount in () if state.sent else flows_of(document):
-        words += ["--deploy" if amount > 0.0 else "--withdraw", f"{abs(amount):.15g}"]
+        words += ["--deposit" if amount > 0.0 else "--withdraw", f"{abs(amount):.15g}"]
         for row in document["accounts"]:
             words += ["--account", row["account"]] if row["number"] == number else []
     return shlex.join([*words, "--out", str(asked.ticket)])

@@ -155,7 +155,7 @@ def commanded(*words: str) -> Result:
     (
         ["polcy", "monthly"],
         "this notebook has no parameter 'polcy'. "
-        "It has portfolio, policy, out, positions, prices, prices_ok, not_held, as_of, stale_ok, deploy, withdraw, "
+        "It has portfolio, policy, out, positions, prices, prices_ok, not_held, as_of, stale_ok, deposit, withdraw, "
         "side, to_target.",
     ),
 ])  # fmt: skip

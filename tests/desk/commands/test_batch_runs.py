@@ -90,7 +90,7 @@ def test_another_notebook_is_a_run_too_and_its_failure_shows_the_cell(whole: Pat
     assert good["run"] in rebalance("runs", "--kind", "notebook", "--reports", whole).out
     said = (whole / "batch" / bad["page"]).read_text()
     assert (
-        "The cell:\n\nrequest = request_of(deploy, withdraw, side, to_target)\npolicy, why = policy_or_first(" in said
+        "The cell:\n\nrequest = request_of(deposit, withdraw, side, to_target)\npolicy, why = policy_or_first(" in said
     )
     assert "ConfigError: policy 'nope' is not in" in said.splitlines()[-1]
     assert "\x1b" not in said

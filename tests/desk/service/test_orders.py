@@ -79,7 +79,7 @@ def test_a_ticket_is_byte_for_byte_that_of_the_command_line(
     assert phone.read()[0]["path"] == f"/tickets/{ticket['id']}"
     monkeypatch.setenv(HOME, str(tmp_path / "home"))
     monkeypatch.chdir(root / "portfolios" / portfolio / "1")
-    request = request_of(deploy=50_000, side="buy")
+    request = request_of(deposit=50_000, side="buy")
     trades = trades_now(load_portfolio(f"{NAME}.yaml", as_of=DAY), request=request, as_of=DAY)
     outs = {form: tmp_path / f"list.{form}" for form in ticket["formats"]}
     save_trades(trades, map(str, outs.values()))

@@ -24,7 +24,7 @@ from research.rules import Threshold
 ROOT = Path(__file__).parents[3]
 BALANCED = ROOT / "data/portfolios/sixty_forty.yaml"
 ASSETS = ("SPY", "AGG")
-HEADER = "account,model,cash,deploy,withdraw,side,realised,SPY,AGG"
+HEADER = "account,model,cash,deposit,withdraw,side,realised,SPY,AGG"
 TAXED = {
     "plain": {"rate": 0.2},
     "by term": {"rate": 0.2, "short_rate": 0.37, "lots": "tax_minimal"},
@@ -118,12 +118,12 @@ def test_an_account_has_the_list_of_a_portfolio_file_with_its_lots_and_flows(
         (
             "a,m,0,5,3,,,10,5",
             [],
-            "a.csv, row 2, column 'deploy': deploy is 5.00 and withdraw is 3.00: found '5, 3'. Gi",
+            "a.csv, row 2, column 'deposit': deposit is 5.00 and withdraw is 3.00: found '5, 3'. Gi",
         ),
-        ("a,m,0,-5,,,,10,5", [], "column 'deploy': negative money: found '-5'"),
+        ("a,m,0,-5,,,,10,5", [], "column 'deposit': negative money: found '-5'"),
         ("a,m,0,,,hold,,10,5", [], "column 'side': side of a trade list is 'hold'"),
         ("a,m,0,5,,sell,,10,5", [], "a deposit may need purchases, and only sells are asked for"),
-        ("a,m,0,1.000,,,,10,5", [], "column 'deploy': a thousand with a point"),
+        ("a,m,0,1.000,,,,10,5", [], "column 'deposit': a thousand with a point"),
     ],
 )
 def test_mistakes_are_told_with_their_row(row: str, lots: list[str], said: str, tmp_path: Path) -> None:

@@ -137,7 +137,7 @@ def test_what_another_list_replaced_is_neither_open_nor_sent(ticket: Path, home:
     assert "2 orders may be open still" in " ".join(rebalance("desk", "tca").out.split())
     later = ticket.with_name("later.json")
     assert (
-        rebalance(*TRADES, ticket.with_name("desk.yaml"), "--to-target", "--deploy", 9_000, "--out", later).status == 0
+        rebalance(*TRADES, ticket.with_name("desk.yaml"), "--to-target", "--deposit", 9_000, "--out", later).status == 0
     )
     assert executed(later).status == 0
     count, book = kinds(home).count("order"), rebalance("desk", "book", "show", "desk").out
@@ -266,11 +266,11 @@ def test_the_command_that_makes_a_list_anew_works_as_it_stands(home: Path, tmp_p
     """With the past day that the user plays, with the money that he stated, and with a path that has a blank."""
     file, made = tmp_path / "plain.yaml", tmp_path / "to night.json"
     file.write_text(FILE.read_text())
-    assert rebalance("trades", "--as-of", "2022-12-28", file, "--deploy", 60_000, "--out", made).status == 0
+    assert rebalance("trades", "--as-of", "2022-12-28", file, "--deposit", 60_000, "--out", made).status == 0
     done = executed(made, "--as-of", "2022-12-30")
     command = shlex.split(" ".join(done.out.split()).partition("Make the list anew: ")[2])
     words = command[1 : command.index("--out") + 2]
-    assert words[2:] == ["--as-of", "2022-12-29", "--deploy", "60000", "--out", str(made)]
+    assert words[2:] == ["--as-of", "2022-12-29", "--deposit", "60000", "--out", str(made)]
     assert rebalance(*words).status == 0
     assert executed(made, "--as-of", "2022-12-30").status == 0
 
@@ -359,12 +359,12 @@ def cash_of_book() -> str:
     return f"{books.read_book('desk').holders[0].cash['USD']:,.2f}"
 
 
-@pytest.mark.parametrize("flow", [("--deploy", 60_000), ("--withdraw", 60_000)])
+@pytest.mark.parametrize("flow", [("--deposit", 60_000), ("--withdraw", 60_000)])
 def test_money_of_a_ticket_reaches_a_known_account_and_the_book_once(ticket: Path, flow: tuple[str, int]) -> None:
     """The orders fill at the prices of the list, so that both are left with the cash that it states."""
     assert executed(ticket).status == 0
     done = with_money(ticket, *flow)
-    name = "deposit" if flow[0] == "--deploy" else "withdrawal"
+    name = "deposit" if flow[0] == "--deposit" else "withdrawal"
     assert f"Account 'Sixty-forty' has the {name} of 60,000 USD of this list with its first order." in done.out
     stated = json.loads(ticket.with_name("money.json").read_text())["totals"]["cash_after"]
     assert re.search(rf"cash +now\nUSD +{stated:,.2f}\n", done.out)

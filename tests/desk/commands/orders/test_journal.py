@@ -38,7 +38,7 @@ def written(tmp_path_factory: pytest.TempPathFactory) -> tuple[Path, Path]:
     (folder / "desk.yaml").write_text(yaml.safe_dump(content))
     with pytest.MonkeyPatch.context() as patch:
         patch.setenv(HOME, str(folder / "home"))
-        words = (*TRADES, folder / "desk.yaml", "--deploy", 5000, "--to-target", "--out", folder / "trades.json")
+        words = (*TRADES, folder / "desk.yaml", "--deposit", 5000, "--to-target", "--out", folder / "trades.json")
         assert rebalance(*words).status == 0
         assert rebalance(*words).status == 0  # again
     return folder / "trades.json", folder / "home"

@@ -176,7 +176,7 @@ def test_tax_lots_and_money_of_accounts_come_with_any_number_of_processes(tmp_pa
     policies = "policies:\n  band: {rule: threshold, band: 0.02}\npolicy: band\n"
     (tmp_path / "m.yaml").write_text(f"{text}tax: {{rate: 0.25}}\n{policies}", encoding="utf-8")
     rows = [f"A{k:02d},m.yaml,{1_000 * k},{500 if k % 3 == 0 else ''},100,10" for k in range(COUNT)]
-    (tmp_path / "a.csv").write_text("\n".join(["account,model,cash,deploy,SPY,AGG", *rows, ""]))
+    (tmp_path / "a.csv").write_text("\n".join(["account,model,cash,deposit,SPY,AGG", *rows, ""]))
     lots = [f"A{k:02d},SPY,2015-01-02,100,191.72" for k in range(0, COUNT, 2)]
     (tmp_path / "lots.csv").write_text("\n".join(["account,asset,date,units,price", *lots[::-1], ""]))
     for workers in (1, 2):
@@ -199,4 +199,4 @@ def test_tax_lots_and_money_of_accounts_come_with_any_number_of_processes(tmp_pa
         )
     house = rebalance(*TRADES, "--accounts", tmp_path / "a.csv", "--out", tmp_path / "o.csv", "--out",
                       tmp_path / "house.json")  # fmt: skip
-    assert (house.status, "has the column deploy, and the ticket of a house books no money" in house.err) == (2, True)
+    assert (house.status, "has the column deposit, and the ticket of a house books no money" in house.err) == (2, True)

@@ -129,8 +129,8 @@ def test_mistakes_of_both_the_file_and_its_rows_reach_the_desk(tmp_path: Path) -
     [
         (("--buy-only", "--sell-only"), "--buy-only and --sell-only exclude each other"),
         (("--buy-only", "--withdraw", 5), "a withdrawal may need sales, and only buys are asked for"),
-        (("--sell-only", "--deploy", 5), "a deposit may need purchases, and only sells are asked for"),
-        (("--deploy", 5, "--withdraw", 4), "deploy is 5.00 and withdraw is 4.00: give the difference as one"),
+        (("--sell-only", "--deposit", 5), "a deposit may need purchases, and only sells are asked for"),
+        (("--deposit", 5, "--withdraw", 4), "deposit is 5.00 and withdraw is 4.00: give the difference as one"),
     ],
 )
 def test_requests_that_exclude_each_other_are_refused(words: tuple[object, ...], said: str) -> None:
