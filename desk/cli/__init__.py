@@ -13,7 +13,7 @@ import typer
 from typer.core import TyperGroup
 
 from backtests.runs.folder import code_version
-from desk.cli import book, cycle, data, execute, journal, new, past_runs, reports, serve, studies, today, trades
+from desk.cli import adopt, book, cycle, data, execute, journal, new, past_runs, reports, serve, studies, today, trades
 from desk.cli.command_types import Command, Group, Table
 from desk.cli.options import as_command, option
 from desk.commands.terminal import print_text, run_app
@@ -102,6 +102,7 @@ COMMANDS: Table = {
     "new": (new.new, "my.yaml SPY=60 AGG=40 --nav 1000000"),
     "data": Group("Fetch, import and check the prices that portfolio files use.", DATA_COMMANDS),
     "report": (reports.report, FILE),
+    "adopt": (adopt.adopt, "my.yaml"),
     "trades": (trades.trades, f"{FILE} --as-of 2022-12-29"),
     "risk": (today.write_risk, FILE),
     "plan": (today.plan, "data/examples/plan_of_a_life.yaml"),
@@ -180,7 +181,7 @@ app = _app(
     "rebalance",
     cls=Commands,
     epilog="\b\n--server URL  a service does report, runs, research backtest or desk run\n"
-    "--home DIR    folder of runs, books and journal, as REBALANCE_HOME\n\n"
+    "--home DIR    folder of runs, books and journal, as REBALANCE_HOME\n"
     "New here? `rebalance tour` does the main job on embedded data in a minute.",
     pretty_exceptions_enable=False,
 )

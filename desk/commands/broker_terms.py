@@ -7,7 +7,7 @@ from foundation.dataclasses import dataclass
 from foundation.errors import ConfigError
 from foundation.table_files import plain_number
 from research.market.cash import HIGHEST_RATE, LOWEST_RATE
-from research.portfolio.load import ASSUMED_IN
+from research.portfolio.assumed import ASSUMED_IN
 
 CLASS_COSTS = {
     "us_equity": 1, "bonds": 1, "fx": 1, "developed_equity": 1.5, "global_equity": 1.5, "gold": 1.5, "equity": 1.5,

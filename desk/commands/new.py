@@ -3,20 +3,18 @@
 The text depends on the arguments and the files that they name, and on no clock: the same ones give the same bytes.
 """
 
-import json
 import os
 from collections.abc import Collection, Iterable, Mapping, Sequence
-from contextlib import suppress
 from decimal import ROUND_FLOOR, Decimal
 from pathlib import Path
 from textwrap import wrap
 from typing import NamedTuple
 
 import numpy as np
-import yaml
 
 from desk.commands.broker_terms import CLASS_COSTS, BrokerCosts, broker_costs, read_terms
 from desk.commands.new_settings import CALENDARS, RANGE_STEP, Settings, estimation_key, range_of, read_settings
+from desk.commands.yaml_text import yaml_word
 from foundation.arguments import LARGEST_NUMBER, did_you_mean, is_number, one_of, shown
 from foundation.dataclasses import dataclass, field, replace
 from foundation.errors import ConfigError
@@ -28,12 +26,11 @@ from research.market.calendars import sessions
 from research.market.cash import yearly_of_bill
 from research.market.reading.known_instruments import ISIN, SOURCES, Instrument, isin, known_instruments
 from research.market.store import named_store, store_names
+from research.portfolio.assumed import MATERIALITY
 from research.portfolio.file.faults import Faults
 from research.portfolio.file.kinds import ISO_CODE
 from research.portfolio.holdings.brokers.positions import CASH_WORD, IGNORE_WORD, held_symbols, read_positions
 from research.portfolio.holdings.held_rows import Positions
-from research.portfolio.keys.stored_market import bill_rates
-from research.portfolio.portfolio import MATERIALITY
 
 NOBODY_HOLDS = {
     "index": "an index",
@@ -370,6 +367,8 @@ def _cash(asked: NewFile, basis: str, terms: Mapping[str, float], assets: Mappin
         return f"{terms['cash']:g}", False
     if basis != "USD":
         return "", True
+    from research.portfolio.keys.stored_market import bill_rates  # with all that reads a market
+
     kept = [one.asset_id for one in assets.values()]
     if asked.store in store_names() and (kept := sorted({*kept} & {*named_store(asked.store).assets()})):
         rates = bill_rates()
@@ -413,11 +412,11 @@ def _held(
     renamed = {s: one.asset_id for s, one in of_symbol.items() if s in symbols and s != one.asset_id} | declared
     found = read_positions(path, list(currencies), basis, currencies=currencies, symbols=renamed)
     where = min(os.path.relpath(path, file.parent), os.path.abspath(path), key=len)
-    keys = [f"file: {_word(Path(where).as_posix())}"]
+    keys = [f"file: {yaml_word(Path(where).as_posix())}"]
     if renamed:
-        keys.append(f"symbols: {{{', '.join(f'{_word(s)}: {_word(asset)}' for s, asset in renamed.items())}}}")
+        keys.append(f"symbols: {{{', '.join(f'{yaml_word(s)}: {yaml_word(asset)}' for s, asset in renamed.items())}}}")
     if lacking := [asset for asset in currencies if asset not in found.units]:
-        keys.append(f"not_held: [{', '.join(map(_word, lacking))}]")
+        keys.append(f"not_held: [{', '.join(map(yaml_word, lacking))}]")
     cash = "" if found.balances else "\ncash: 0    # the export has no row of cash"
     if not found.balances:
         told = f"{found.file} has no row of cash, and 0 is written: state what there is as `cash:`."
@@ -465,7 +464,7 @@ def _targets(weights: Mapping[str, Decimal], settings: Settings) -> tuple[dict[s
 
 def _head(draft: _Draft) -> str:
     asked, basis = draft.asked, draft.settings.basis
-    origin = f"store: {_word(asked.store)}" if asked.store else f"source: {_word(asked.source)}"
+    origin = f"store: {yaml_word(asked.store)}" if asked.store else f"source: {yaml_word(asked.source)}"
     exchanges = _exchanges(draft.assets.values())
     cash = f"cash: {draft.cash}, " if draft.cash else ""
     known_cash = [] if cash else ["# Cash earns nothing: add its yearly rate to `market`, such as `cash: 0.02`."]
@@ -479,7 +478,7 @@ def _head(draft: _Draft) -> str:
         "# Made by `rebalance new`. Every number may be changed; docs/portfolios.md explains each key.",
         *(line for note in draft.notes for line in wrap(note, 118, initial_indent="# ", subsequent_indent="#   ")),
         "",
-        f"name: {_word(asked.file.stem)}",
+        f"name: {yaml_word(asked.file.stem)}",
         *known_cash,
         f"market: {{{origin}, {cash}calendar: {exchanges[0] if exchanges else '24/7'}}}",
         f"basis: {basis}",
@@ -499,28 +498,28 @@ def _lines(draft: _Draft) -> str:
         lower, upper = range_of(target, draft.settings.width)
         symbol = asset if draft.asked.store else known.symbol_at(one, draft.asked.source)
         stated = {
-            "symbol": "" if symbol == asset else _word(symbol),
+            "symbol": "" if symbol == asset else yaml_word(symbol),
             "shares": "" if draft.asked.positions else "0",
             "fractional": "true" if one.lot < 1.0 else "",
             "minimum_purchase": f"{one.minimum_purchase:g}" if one.minimum_purchase else "",
-            "cut_off": _word(one.cut_off) if one.cut_off else "",
+            "cut_off": yaml_word(one.cut_off) if one.cut_off else "",
             "currency": "" if one.currency in ("", draft.settings.basis) else one.currency,
         } | (dict.fromkeys(_spared(draft, one.asset_class), "0") if one.kind == "fund" else {})
         more = "".join(f", {key}: {value}" for key, value in stated.items() if value)
         end = f"target: {_plain(target)}, range: [{_plain(lower)}, {_plain(upper)}]{more}}}"
-        rows.append((f"{_word(asset)}:", f"{{asset_class: {_word(one.asset_class)},", end))
+        rows.append((f"{yaml_word(asset)}:", f"{{asset_class: {yaml_word(one.asset_class)},", end))
     widths = [max(len(row[k]) for row in rows) for k in (0, 1)]
     return "\n".join(["lines:", *(f"  {a:<{widths[0]}} {b:<{widths[1]}} {c}" for a, b, c in rows)])
 
 
 def _costs(draft: _Draft) -> str:
     costs = draft.costs.by_class
-    width = max(len(_word(name)) for name in costs) + 1
+    width = max(len(yaml_word(name)) for name in costs) + 1
     rows = {name: ", ".join(f"{key}: {value:g}" for key, value in of.items()) for name, of in costs.items()}
     return "\n".join([
         f"# {draft.costs.told}",
         "costs:",
-        *(f"  {f'{_word(name)}:':<{width}} {{{stated}}}" for name, stated in rows.items()),
+        *(f"  {f'{yaml_word(name)}:':<{width}} {{{stated}}}" for name, stated in rows.items()),
     ])  # fmt: skip
 
 
@@ -589,11 +588,3 @@ def _percent(fraction: Decimal) -> str:
 def _plain(number: Decimal) -> str:
     """A number without an exponent and without zeros at its end."""
     return f"{number:f}".rstrip("0").rstrip(".") if "." in f"{number:f}" else f"{number:f}"
-
-
-def _word(text: str) -> str:
-    """A text as YAML, in quotes where it would be read as something else."""
-    with suppress(yaml.YAMLError):
-        if yaml.safe_load(f"[{text}]") == [text]:
-            return text
-    return json.dumps(text, ensure_ascii=False)

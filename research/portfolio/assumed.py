@@ -2,7 +2,7 @@
 
 from typing import TYPE_CHECKING, Literal
 
-from foundation.paper.wording import listed
+from foundation.paper.wording import listed, number
 
 if TYPE_CHECKING:
     from research.portfolio.portfolio import Portfolio
@@ -10,6 +10,17 @@ if TYPE_CHECKING:
 Assumable = Literal["costs", "half_spread", "tracking_penalty", "materiality_bps", "day_cost", "cash"]
 
 COSTED = ("costs", "half_spread", "tracking_penalty", "day_cost")  # at which an expected loss is counted
+MATERIALITY = 1.0  # margin where none is stated, bp of NAV a year
+ASSUMED_DAY, ASSUMED_IN = 25.0, ("USD", "EUR", "GBP", "CHF", "CAD", "AUD")  # cost of a trading day where none is stated
+
+
+def assumed_day_cost(portfolio: "Portfolio") -> float:
+    """The cost of a trading day to a desk that states none, in its currency: no more than the margin of a year.
+
+    In a currency of which `ASSUMED_DAY` units are not about an hour of work it is 0.
+    """
+    margin = portfolio.materiality * 1e-4 * portfolio.nav
+    return min(ASSUMED_DAY, margin) if portfolio.basis in ASSUMED_IN else 0.0
 
 
 def own_word(portfolio: "Portfolio", *keys: str) -> str:
@@ -24,12 +35,13 @@ def assumed_words(portfolio: "Portfolio") -> str:
     """
     if not portfolio.assumed:
         return ""
+    day = number(portfolio.day_cost, 0 if portfolio.day_cost >= 10.0 else 2)
     words: dict[str, str] = {
         "costs": "costs",
         "half_spread": "half-spreads",
         "tracking_penalty": f"tracking penalty {portfolio.tracking_penalty:g}",
         "materiality_bps": f"margin {portfolio.materiality:g} bp",
-        "day_cost": f"a trading day at {portfolio.day_cost:g} {portfolio.basis}",
+        "day_cost": f"a trading day at {day} {portfolio.basis}",
         "cash": "interest on cash",
     }
     marked = {*portfolio.assumed, *(("day_cost",) if portfolio.day_cost_assumed and portfolio.day_cost else ())}

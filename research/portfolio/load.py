@@ -12,10 +12,10 @@ import pandas as pd
 from foundation.arguments import day as given_day
 from foundation.files import from_workbench
 from foundation.paper.wording import grouped
-from research.accounting.costs import BASIS_POINT
 from research.market import Market
 from research.market.calendars import has_rows_a_year, rows_a_year
 from research.market.frequency import sample_rows
+from research.portfolio.assumed import assumed_day_cost
 from research.portfolio.file.document import Document, read_document
 from research.portfolio.file.faults import Faults, Parts
 from research.portfolio.file.lengths import in_rows
@@ -50,7 +50,6 @@ from research.portfolio.portfolio import Portfolio
 
 COVARIANCE_LOOKBACK = 252  # days of the covariance of a rule
 LEAST_NAV = 1e-6  # currency
-ASSUMED_DAY, ASSUMED_IN = 25.0, ("USD", "EUR", "GBP", "CHF", "CAD", "AUD")  # cost of a trading day where none is stated
 ESTIMATED = 1 / 3  # part of the data before the test, from which allocations estimate, where a file states none
 
 
@@ -97,15 +96,6 @@ def load_portfolio(
     notes = (*portfolio.notes, *filter(None, [portfolio.nav_history.fault(portfolio.nav)]))
     day_cost = assumed_day_cost(portfolio) if keys.day_cost is None else keys.day_cost
     return replace(portfolio, notes=notes, settings=settings, day_cost=day_cost)
-
-
-def assumed_day_cost(portfolio: Portfolio) -> float:
-    """The cost of a trading day to a desk that states none, in its currency: no more than the margin of a year.
-
-    In a currency of which `ASSUMED_DAY` units are not about an hour of work it is 0.
-    """
-    margin = portfolio.materiality * BASIS_POINT * portfolio.nav
-    return min(ASSUMED_DAY, margin) if portfolio.basis in ASSUMED_IN else 0.0
 
 
 def _read_parts(told: Document, document: Document, as_of: str | pd.Timestamp | None, faults: Faults) -> Parts:

@@ -101,7 +101,7 @@ def test_a_daily_command_imports_nothing_that_it_does_not_use(words: str, heavy:
 
 # -- the table of commands ---------------------------------------------------------------------------------------------
 
-FIRST = ["new", "data", "report", "trades", "risk", "plan", "allocate", "forecast"]
+FIRST = ["new", "data", "report", "adopt", "trades", "risk", "plan", "allocate", "forecast"]
 FIRST += ["research", "runs", "batch", "desk", "serve"]
 TEXT = re.compile(r"[A-Z`].*\.( +\[[^]]+\])*")  # of an option: a sentence, then what it is by default
 Found = tuple[tuple[str, ...], Any, Any]  # words of a command, itself, and its context
@@ -127,7 +127,7 @@ def terminal(monkeypatch: pytest.MonkeyPatch) -> None:
 
 
 @pytest.mark.usefixtures("terminal")
-def test_the_first_screen_names_thirteen_commands_in_a_line_each() -> None:
+def test_the_first_screen_names_fourteen_commands_in_a_line_each() -> None:
     _, root, context = COMMANDS[""]
     lines = root.get_help(context).splitlines()
     first = lines.index("Commands:") + 1

@@ -73,7 +73,7 @@ def _other_advice(portfolio: Portfolio, reports: Path | None) -> tuple[str, ...]
         return ()
     return (
         f"The orders follow {portfolio.policy}, the policy of today in {portfolio.file}. Report {found[1]['run']} "
-        f"recommends {advised}: for its orders, write `policy: {advised}` into the file.",
+        f"recommends {advised}: for its orders, `rebalance adopt {portfolio.file}`.",
     )
 
 
@@ -154,7 +154,8 @@ def newest_run(portfolio: Portfolio, reports: Path) -> tuple[Path, dict[str, Any
     """The newest whole report of the same file and data, with the steps, seeds and draws of a full one.
 
     Its reference, benchmark, ticket, cycle, governance and confirmed prices may differ: the recommendation does not
-    depend on them. The report of another client is taken where both share one comparison (`comparison_key`); the `run`
+    depend on them. A report whose advice the file has taken since, so that its policy is the recommended one, is of the
+    same file. The report of another client is taken where both share one comparison (`comparison_key`); the `run`
     of its facts is then the client's own (`desk.commands.batch.clients`) or the comparison, so that no list names him.
 
     A warning names each run that cannot be read.
@@ -165,7 +166,7 @@ def newest_run(portfolio: Portfolio, reports: Path) -> tuple[Path, dict[str, Any
     clients = (f.name for f, m in runs if m["kind"] == "client" and _deciding(m["settings"]) == deciding)
     for folder, manifest in (pair for pair in runs if pair[1]["kind"] == "report"):
         is_full = all(manifest["settings"].get(name) == value for name, value in FULL_RUN.items())
-        is_own = _deciding(manifest["settings"]) == deciding
+        is_own = deciding in (_deciding(manifest["settings"]), _deciding(_as_advised(manifest)))
         if is_own or (is_full and manifest.get("comparison") == key):
             try:
                 facts = _Facts.model_validate(manifest).model_dump()
@@ -176,6 +177,15 @@ def newest_run(portfolio: Portfolio, reports: Path) -> tuple[Path, dict[str, Any
     for why in broken:
         warnings.warn(f"A run was passed over: {why}", BrokenRun, stacklevel=3)
     return newest
+
+
+def _as_advised(manifest: Mapping[str, Any]) -> dict[str, Any]:
+    """The settings of a report once its file has the policy that it recommends."""
+    settings, advised = manifest["settings"], manifest.get("recommendation")
+    portfolio = settings.get("portfolio")
+    if not (isinstance(portfolio, dict) and isinstance(advised, dict)):
+        return dict(settings)
+    return {**settings, "portfolio": {**portfolio, "policy": advised.get("policy")}}
 
 
 def _deciding(settings: Mapping[str, Any]) -> dict[str, Any]:
