@@ -103,12 +103,14 @@ class Stability:
     turns       : the numbers at which the answer changes.
     changes     : results of changing one thing at a time.
     not_played  : candidates that decide day by day in Python, and are left out where all are backtested again.
+    whose       : the costs in words: yours, or those that the file assumes.
     """
 
     recommended: str
     turns: tuple[Turn, ...]
     changes: tuple[Change, ...]
     not_played: tuple[str, ...]
+    whose: str = "yours"
 
     def table(self) -> pd.DataFrame:
         """A row for each change: number of cases, number in which the answer stays, and the recommendations."""
@@ -121,8 +123,8 @@ class Stability:
         if not self.turns:
             most = number(float(PRICE_MULTIPLES[-1]), 0)
             said = (
-                f"No tracking penalty and no cost up to {most} times yours and down to an {most}th of it, and no "
-                "volatility up to twice this and down to half of it, changes the answer."
+                f"No tracking penalty and no cost up to {most} times {self.whose} and down to an {most}th of it, and "
+                "no volatility up to twice this and down to half of it, changes the answer."
             )
             return f"{said} {self._tried()}".strip()
         said = f"Changes the answer, with the trades as they were: {listed([one.words for one in self.turns], 'or')}."
@@ -191,11 +193,13 @@ def stability(
         Change(YEARS, on(years), made.policy),
         *(_played_again(portfolio, quick, asked.tests) if {made.policy, made.now or made.policy} <= {*quick} else ()),
     )
+    whose = "those assumed" if {"costs", "half_spread"} & {*portfolio.assumed} else "yours"
     return Stability(
         made.policy,
-        turns(asked, made.policy),
+        turns(asked, made.policy, whose),
         tuple(one for one in changes if one.answers),
         tuple(name for name in names if name not in quick),
+        whose,
     )
 
 
@@ -217,7 +221,7 @@ class _Scale:
     tried: Mapping[bool, list[float]]
 
 
-def turns(asked: Question, policy: str) -> tuple[Turn, ...]:
+def turns(asked: Question, policy: str, whose: str = "yours") -> tuple[Turn, ...]:
     """The nearest tracking penalties, costs and volatilities at which another policy is recommended.
 
     Each policy trades as it did: one that follows costs or the tracking penalty would trade otherwise there. The price
@@ -225,9 +229,10 @@ def turns(asked: Question, policy: str) -> tuple[Turn, ...]:
 
     asked  : the question.
     policy : the recommended policy.
+    whose  : the costs in words, as of `Stability`.
     """
     found = []
-    for one in _scales(asked):
+    for one in _scales(asked, whose):
         for below, multiples in one.tried.items():
             if (turn := _turn(one.answer, policy, multiples)) is not None:
                 at, to, back = turn
@@ -238,7 +243,7 @@ def turns(asked: Question, policy: str) -> tuple[Turn, ...]:
     return tuple(found)
 
 
-def _scales(asked: Question) -> Iterator[_Scale]:
+def _scales(asked: Question, whose: str) -> Iterator[_Scale]:
     """The tracking penalty, costs and volatility."""
     penalty, volatility = asked.tracking_penalty, math.sqrt(asked.terms.variance)
 
@@ -249,7 +254,7 @@ def _scales(asked: Question) -> Iterator[_Scale]:
         return f"{k * penalty:.{2 + more}g}"
 
     yield _Scale("a tracking penalty", lambda k: at(penalty=k), words, 1.0, _both(PRICE_MULTIPLES))
-    yield _Scale("costs", lambda k: at(costs=k), lambda k, _: f"{k:.3g} times yours", None, _both(PRICE_MULTIPLES))
+    yield _Scale("costs", lambda k: at(costs=k), lambda k, _: f"{k:.3g} times {whose}", None, _both(PRICE_MULTIPLES))
     if volatility > 0.0:
         moved = (lambda k: at(volatility=k * volatility), lambda k, more: percent(k * volatility, 1 + more))
         yield _Scale("a volatility", *moved, 1.0, _both(VOLATILITY_STEPS))

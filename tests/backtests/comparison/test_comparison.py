@@ -231,6 +231,7 @@ def test_what_a_file_marks_as_assumed_is_so_called_wherever_it_is_told() -> None
     assert "tracking error at the assumed penalty" in found.figures.caption
     assert "The assumed margin is" in str(found)
     assert "your margin" not in str(found).lower()
+    assert "times yours" not in str(found)
     own = load_portfolio(FILE, {"assumed": marked, "tracking_penalty": 4, "day_cost": 0})
     assert assumed_words(own) == "Assumed: costs and margin 1 bp."  # what is given beside the file is stated
     assert assumed_words(load_portfolio(FILE, {"assumed": ["day_cost"], "day_cost": 7})) == ""

@@ -215,6 +215,7 @@ def test_learned_policies_are_asked_again_as_others_are() -> None:
 
 
 def test_an_answer_that_nothing_changes_is_said_in_a_sentence() -> None:
+    assert "up to 8 times those assumed and down" in Stability("quarterly", (), (), (), "those assumed").sentence
     assert Stability("quarterly", (), (), ()).sentence == (
         "No tracking penalty and no cost up to 8 times yours and down to an 8th of it, and no volatility up to twice "
         "this and down to half of it, changes the answer."
