@@ -107,6 +107,7 @@ SESSIONS = {
         data sources
         data revisions my.yaml
         trades my.yaml --as-of 2022-12-29
+        adopt my.yaml
         data news data/examples/allocation_news.yaml news.csv
         """,
     "runs": """
