@@ -45,11 +45,16 @@ def changes_by(profile: str, tree: Mapping[str, Any]) -> tuple[KeyChange, ...]:
 
 
 def with_profile(text: str, tree: Mapping[str, Any], profile: str) -> str:
-    """The text of a portfolio file with the keys of a profile; comments, order and spaces stay as they are."""
+    """The text of a portfolio file with the keys of a profile; comments, order and spaces stay as they are.
+
+    Its tracking penalty is then chosen, and no longer marked as assumed.
+    """
     nested: dict[str, Any] = {}
     for change in changes_by(profile, tree):
         into = nested
         for key in change.key[:-1]:
             into = into.setdefault(key, {})
         into[change.key[-1]] = change.after
+    if "tracking_penalty" in (marked := tree.get("assumed", ())):
+        nested["assumed"] = [name for name in marked if name != "tracking_penalty"]
     return with_values(text, nested)

@@ -14,7 +14,8 @@ Edit = tuple[int, int, str]  # a part of a text, from its first letter to the on
 def with_values(text: str, wanted: Mapping[str, Any]) -> str:
     """The text of a mapping with other values of some of its keys.
 
-    wanted : by key, a number, a word, a list as long as the one that is there, or a mapping of these.
+    wanted : by key, a number, a word, a mapping of these, or a list; a list of another length stays unless it stands in
+             brackets.
 
     >>> with_values("a: 1    # one\\nb: {c: x}\\n", {"a": 2, "b": {"c": "on"}})
     'a: 2    # one\\nb: {c: "on"}\\n'
@@ -45,16 +46,18 @@ def _edits(node: Any, wanted: Mapping[str, Any]) -> Iterator[Edit]:
             yield start, start, f"{key}: {_written(value)}{behind}"
         elif isinstance(value, dict) and isinstance(below, yaml.MappingNode):
             yield from _edits(below, value)
-        elif isinstance(value, list) and isinstance(below, yaml.SequenceNode):
+        elif isinstance(value, list) and isinstance(below, yaml.SequenceNode) and len(value) == len(below.value):
             for each, one in zip(below.value, value, strict=True):
                 yield each.start_mark.index, each.end_mark.index, _written(one)
-        else:
+        elif not isinstance(value, list) or below.flow_style:
             start, end = below.start_mark.index, below.end_mark.index
             yield start, end, f"{' ' if start == end else ''}{_written(value)}"
 
 
 def _written(value: Any) -> str:
-    """A number, a word, or a mapping of these, as YAML."""
+    """A number, a word, or a list or a mapping of these, as YAML."""
+    if isinstance(value, list):
+        return f"[{', '.join(map(_written, value))}]"
     if isinstance(value, dict):
         return f"{{{', '.join(f'{key}: {_written(one)}' for key, one in value.items())}}}"
     return yaml_word(value) if isinstance(value, str) else f"{value:g}"

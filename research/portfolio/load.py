@@ -173,7 +173,7 @@ def _portfolio(document: Document, keys: PortfolioKeys, of: Parts) -> Portfolio:
 
     What is given beside the file is not assumed.
     """
-    assumed = tuple(name for name in keys.assumed or () if not document.is_given(name))
+    assumed = tuple(name for name in keys.assumed if not document.is_given(name))
     return Portfolio(
         name=keys.name,
         file=document.file,

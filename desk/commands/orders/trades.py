@@ -73,7 +73,7 @@ def _other_advice(portfolio: Portfolio, reports: Path | None) -> tuple[str, ...]
         return ()
     return (
         f"The orders follow {portfolio.policy}, the policy of today in {portfolio.file}. Report {found[1]['run']} "
-        f"recommends {advised}: for its orders, `rebalance adopt {portfolio.file}`.",
+        f"recommends {advised}: for its orders, write `policy: {advised}` into the file, as `rebalance adopt` does.",
     )
 
 

@@ -89,7 +89,7 @@ class PortfolioKeys:
     materiality_bps: Bps = MATERIALITY
     day_cost: Work | None = None
     order_cost: Work = 0.0
-    assumed: Annotated[Sequence[Assumable], Field(min_length=1)] | None = None
+    assumed: Sequence[Assumable] = ()
     test_start: Day | None = None
     policies: Annotated[Mapping[Name, Any], Field(min_length=1)]
     policy: Text | None = None

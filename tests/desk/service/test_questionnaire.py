@@ -148,6 +148,13 @@ MODERATE = {  # the text of a file, and what the preset moderate makes of it
 }
 
 
+def test_a_penalty_that_a_preset_sets_is_no_longer_assumed() -> None:
+    text = "tracking_penalty: 5\nassumed: [costs, tracking_penalty]    # nobody stated these\n"
+    tree = {"tracking_penalty": 5, "assumed": ["costs", "tracking_penalty"]}
+    changed = with_profile(text, tree, "aggressive")
+    assert changed.endswith("tracking_penalty: 2\nassumed: [costs]    # nobody stated these\n")
+
+
 @pytest.mark.parametrize("text", MODERATE)
 def test_a_preset_is_written_into_every_form_of_yaml_once_and_nothing_else_changes(text: str, tmp_path: Path) -> None:
     file = tmp_path / "a.yaml"
