@@ -109,7 +109,7 @@ def first_report() -> dict[str, float]:
         for turn in range(2):
             for folder in {SIMULATIONS, *kept.glob("*")} - {kept / "kernels"}:
                 shutil.rmtree(folder, ignore_errors=True)
-            seconds.append(command(*REPORT, "--reports", f"{home}/{turn}", **places)[1])
+            seconds.append(command(*REPORT, "--home", f"{home}/{turn}", **places)[1])
         names = [path.name.rpartition("-")[0] for path in (kept / "kernels").iterdir() if path.name[0] != "."]
     cold, warm = seconds
     return {"nothing compiled": cold, "compiled": warm, "kernels": len({*names}), "forms of kernels": len(names)}

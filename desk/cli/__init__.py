@@ -14,7 +14,7 @@ from typer.core import TyperGroup
 
 from backtests.runs.folder import code_version
 from desk.cli import book, cycle, data, execute, journal, new, past_runs, reports, serve, studies, today, trades
-from desk.cli.command_types import Command, Group, Table
+from desk.cli.command_types import Command, CommandGroup, Group, Table
 from desk.cli.options import as_command, option
 from desk.commands.terminal import print_text, run_app
 from foundation.home import HOME, fix_folders
@@ -133,12 +133,11 @@ class Commands(TyperGroup):
         return [*COMMANDS, *HIDDEN]
 
     def collect_usage_pieces(self, ctx: Any) -> list[str]:
-        """The words of the usage: all options, which help does not list again, so that it fits a screen of 24 lines."""
-        stated = [" ".join(filter(None, (each.opts[0], each.metavar))) for each in self.get_params(ctx)]
-        return [*(f"[{each}]" for each in sorted(stated, key=len, reverse=True)), "COMMAND"]  # no word is broken
+        """The words of the usage: its options stand below the commands."""
+        return ["[OPTIONS]", "COMMAND"]
 
     def format_options(self, ctx: Any, formatter: Any) -> None:
-        """Write the commands alone."""
+        """Write the commands alone: all fits a screen of 24 lines."""
         self.format_commands(ctx, formatter)
 
     def resolve_command(self, ctx: Any, args: list[str]) -> Any:
@@ -152,7 +151,11 @@ class Commands(TyperGroup):
 
 def _app(group: Group, path: str, **settings: Any) -> typer.Typer:
     """The commands of a group, whose path is such as `rebalance desk`."""
-    settings = {"help": group.help or group.alone.__doc__, "epilog": _example(path, group)} | settings
+    settings = {
+        "cls": CommandGroup,
+        "help": group.help or group.alone.__doc__,
+        "epilog": _example(path, group),
+    } | settings
     made = typer.Typer(rich_markup_mode=None, no_args_is_help=group.alone is None, **settings)  # rich is slow to import
     if group.alone is not None:
         made.callback(invoke_without_command=True)(as_command(group.alone))
@@ -176,12 +179,14 @@ def _example(path: str, given: tuple[Callable[..., None], str] | Group) -> str:
 
 
 app = _app(
-    Group("Compare rebalancing policies with evidence, and make exact trade lists.", COMMANDS | HIDDEN),
+    Group("Compare rebalancing policies, list exact trades. New here? `rebalance tour`", COMMANDS | HIDDEN),
     "rebalance",
     cls=Commands,
-    epilog="\b\n--server URL  a service does report, runs, research backtest or desk run\n"
-    "--home DIR    folder of runs, books and journal, as REBALANCE_HOME\n\n"
-    "New here? `rebalance tour` does the main job on embedded data in a minute.",
+    epilog="\b\n--home DIR         folder of runs, books, journal, prices, as REBALANCE_HOME\n"
+    "--trust-code       run the code of rules that FILE names by import path\n"
+    "--as-known-on DAY  read data and books as of a day or UTC time\n"
+    "--server URL       a service does report, runs, research backtest or desk run\n"
+    "--version, --install-completion, --show-completion, --help",
     pretty_exceptions_enable=False,
 )
 
@@ -192,19 +197,41 @@ def _version(asked: bool) -> None:
         raise typer.Exit
 
 
+def _server(context: typer.Context, given: str) -> None:
+    context.obj = given or context.obj
+
+
+def _home(given: Path | None) -> None:
+    if given is not None:
+        os.environ[HOME] = str(given)
+    fix_folders()
+
+
+def _trust(asked: bool) -> None:
+    if asked:
+        from research.portfolio.file.document import TRUST  # slow to import, as the next
+
+        os.environ[TRUST] = "1"
+
+
+def _known_on(given: str | None) -> None:
+    """Read stores and books as of this moment, in this process and those that it starts."""
+    if given is not None:
+        from research.portfolio.file.known_on import BOOKS_KNOWN_ON, KNOWN_ON
+
+        os.environ |= dict.fromkeys((KNOWN_ON, BOOKS_KNOWN_ON), given)
+
+
 @app.callback()
 @as_command
 def options(
-    context: typer.Context,
     version: bool = option("Show version and code, and exit.", callback=_version, is_eager=True),
-    server: str = option("Do report, runs, research backtest or desk run on this service.", metavar="URL"),
-    home: Path | None = option("Folder of runs, books and journal, as REBALANCE_HOME.", metavar="DIR"),
+    server: str = option("Do report, runs, research backtest or desk run there.", metavar="URL", callback=_server),
+    home: Path | None = option("Folder of runs, books, journal and prices.", metavar="DIR", callback=_home),
+    trust_code: bool = option("Let FILE name rules by import path: their code runs.", callback=_trust),
+    as_known_on: str | None = option("Data and book as of a day or UTC time.", metavar="DAY", callback=_known_on),
 ) -> None:
-    """Options of the command line itself."""
-    if home is not None:
-        os.environ[HOME] = str(home)
-    fix_folders()
-    context.obj = server
+    """Options of the command line itself, which may stand anywhere in it: their callbacks do what they ask."""
 
 
 def main() -> None:

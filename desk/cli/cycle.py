@@ -4,7 +4,7 @@ from pathlib import Path
 
 import typer
 
-from desk.cli.options import File, KnownOn, Reports, TrustCode, argument, option, starting
+from desk.cli.options import File, argument, option, starting
 from desk.commands.cycle import PERSON_ASKED
 from desk.commands.cycle.kept_environment import load_environment
 from desk.commands.terminal import print_text, tell
@@ -24,9 +24,6 @@ def run(
     last: str = option("Last day of that history, YYYY-MM-DD.", "--to", metavar="DAY"),
     words: bool = option("Print the briefing in the prose of the language model, checked."),
     with_timeline: bool = option("Print who handed what to whom, and when, in place of the screen.", "--timeline"),
-    as_known_on: KnownOn = None,
-    trust_code: TrustCode = None,
-    reports: Reports = None,
 ) -> None:
     """Decide on FILE today, and journal why: one decision cycle.
 
@@ -43,10 +40,10 @@ def run(
     if first or last:
         if not (first and last) or as_of or out or export or page or with_timeline or words:
             raise ConfigError("--from and --to play the cycle over history: give both, and no other option of a cycle.")
-        print_text(replay_text(file, first, last, reports, trust_code))
+        print_text(replay_text(file, first, last))
         return
     check_cycle_outputs(page, export)
-    made = make_cycle(file, as_of, tuple(out or ()), reports, with_timeline=with_timeline, trust_code=trust_code)
+    made = make_cycle(file, as_of, tuple(out or ()), with_timeline=with_timeline)
     print_text(made.text)  # before a file, which may fail: orders may be sent
     if export is not None:
         write_record(export, made.document)
@@ -74,13 +71,7 @@ def show_history(
     print_text(record_text(show) if show else history_text(limit, portfolio, pages))
 
 
-def live(
-    file: File,
-    out: Path | None = option("Also write it to this file as a page: .html."),
-    as_known_on: KnownOn = None,
-    trust_code: TrustCode = None,
-    reports: Reports = None,
-) -> None:
+def live(file: File, out: Path | None = option("Also write it to this file as a page: .html.")) -> None:
     """Print the live record of FILE beside its backtest.
 
     Both columns, since when and why they differ. The record is that of the book of FILE, or of its `nav_history`.
@@ -89,15 +80,13 @@ def live(
     with starting(file):
         from desk.commands.cycle.live import live_text
 
-    print_text(live_text(file, out, reports, trust_code))
+    print_text(live_text(file, out))
 
 
 def governance(
     files: list[Path] = argument("Portfolio files."),
     as_of: str = option("Day of the page, YYYY-MM-DD. [default: the exchange's]", metavar="DAY"),
     out: Path | None = option("Also write it to this file, .html, as one page."),
-    trust_code: TrustCode = None,
-    reports: Reports = None,
 ) -> None:
     """Print what governs FILES: models, controls and approvals.
 
@@ -110,7 +99,7 @@ def governance(
     if out is not None and out.suffix != ".html":
         raise ConfigError(f"--out is {str(out)!r}: end it with .html.")
     with bar(None, "reading prices, runs and the journal"):
-        found = governed(files, as_of, reports, trust_code)
+        found = governed(files, as_of)
         text = "\n\n".join(each.text for each in found)
         if out is not None:
             with writing(out):
@@ -133,7 +122,6 @@ def watch_sessions(
     files: list[Path] = argument("Portfolio files, or one word: pause, resume, stop, status or check."),
     once: bool = option("Do what is due now, and end."),
     every: str = option("Look at quotes of the moment so often while exchanges are open, such as 5m or 1h."),
-    trust_code: TrustCode = None,
 ) -> None:
     """Run the decision cycle of each session after its close.
 
@@ -186,7 +174,7 @@ def watch_sessions(
         (time.sleep if ended.is_set() else ended.wait)(seconds)
 
     alerts = Alerts(alert_cycle, alert_trouble, alert_resolved, send_waiting)
-    watcher = Watcher(files, Clock(sleep=sleep), alerts, ended.is_set, trust_code=trust_code)
+    watcher = Watcher(files, Clock(sleep=sleep), alerts, ended.is_set)
     raise typer.Exit(watcher.run(once=once, every=spaced))
 
 

@@ -3,7 +3,7 @@
 from pathlib import Path
 from typing import Literal
 
-from desk.cli.options import Reports, TrustCode, argument, option, starting
+from desk.cli.options import argument, option, starting
 from desk.commands.terminal import print_text, tell
 from foundation.progress import bar
 
@@ -57,7 +57,7 @@ def approve_ticket(
     print_text(judge_ticket(ticket, refuse))
 
 
-def explain_order(order: str = argument("Client id of an order."), reports: Reports = None) -> None:
+def explain_order(order: str = argument("Client id of an order.")) -> None:
     """Say why an order was made.
 
     Its fills, its list, the decision, the policy, the run and the data.
@@ -65,7 +65,7 @@ def explain_order(order: str = argument("Client id of an order."), reports: Repo
     with starting():
         from desk.commands.orders.journal import why_text
 
-    print_text(why_text(order, reports))
+    print_text(why_text(order))
 
 
 def tca(
@@ -82,8 +82,6 @@ def tca(
     out: list[str] | None = option(
         "Also write it to this file: .html, a page; .csv, a row an order; .png; may be repeated."
     ),
-    trust_code: TrustCode = None,
-    reports: Reports = None,
 ) -> None:
     """Print what orders cost against their decision prices.
 
@@ -96,8 +94,8 @@ def tca(
 
     paths = check_outputs(out or ())
     with bar(None, "reading the journal") as progress:
-        loaded = () if portfolio is None else portfolios_of(portfolio, trust_code)
-        report = cost_report(ticket, since, loaded, delay, reports)
+        loaded = () if portfolio is None else portfolios_of(portfolio)
+        report = cost_report(ticket, since, loaded, delay)
         progress.stage("writing")
         saved = f"\n\n{save_report(report, paths)}" if paths else ""
     print_text(f"{report_text(report)}{saved}")

@@ -2,7 +2,6 @@
 
 import gc
 import inspect
-import os
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
@@ -60,42 +59,17 @@ def _address(given: str | None) -> str | None:
 
 
 File = Annotated[Path, typer.Argument(help="A portfolio file, such as data/portfolios/global_multi_asset.yaml.")]
-Reports = Annotated[Path | None, typer.Option(help="Folder of runs. [default: reports/ beside FILE, or here]")]
 BROKERS_CSV = "A broker's CSV, in place of FILE's holdings and cash."
 Positions = Annotated[Path | None, typer.Option(help=BROKERS_CSV)]
 Cash = Annotated[float | None, typer.Option(help="Cash in FILE's currency, where the broker's CSV has no row of it.")]
 PolicyName = Annotated[str | None, typer.Option(help="Name of a policy of FILE. [default: all]")]
 Retrain = Annotated[bool, typer.Option("--retrain", help="Train learned policies anew; do not load what is trained.")]
-TrustCode = Annotated[
-    bool | None,  # None: as the environment says
-    typer.Option("--trust-code", help="Let FILE name rules by import path: their code runs."),
-]
 PastDay = Annotated[
     str | None, typer.Option(metavar="DAY", help="A day of the market's history, YYYY-MM-DD. [default: the last close]")
 ]
 
 
-def _known_on(given: str | None) -> str | None:
-    """The moment as of which stores and books are read, for this process and those that it starts."""
-    if given is not None:
-        from research.portfolio.file.known_on import BOOKS_KNOWN_ON, KNOWN_ON
-
-        os.environ |= dict.fromkeys((KNOWN_ON, BOOKS_KNOWN_ON), given)
-    return given
-
-
-KnownOn = Annotated[
-    str | None,
-    typer.Option(
-        "--as-known-on", metavar="DAY", help="Data and book as of a day or UTC time. [default: now]", callback=_known_on
-    ),
-]
 FinishedRun = Annotated[Path, typer.Argument(help="Folder or name of a run, or the beginning of its name.")]
-
-
-def run_in(reports: Path | None, run: Path) -> Path:
-    """A run that is named within a folder of runs; as it is named where no folder is."""
-    return run if reports is None else reports / run
 
 
 Cluster = Annotated[

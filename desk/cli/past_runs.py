@@ -5,24 +5,12 @@ from pathlib import Path
 import typer
 
 from desk.cli.command_types import is_alone
-from desk.cli.options import (
-    FinishedRun,
-    Full,
-    Reports,
-    Retrain,
-    Sections,
-    TrustCode,
-    argument,
-    names_in,
-    option,
-    run_in,
-    starting,
-)
+from desk.cli.options import FinishedRun, Full, Retrain, Sections, argument, names_in, option, starting
 from desk.commands.terminal import print_text, tell
 from foundation.progress import bar
 
 
-def verify_run(run: FinishedRun, reports: Reports = None) -> None:
+def verify_run(run: FinishedRun) -> None:
     """Say whether RUN is what it was when it was made.
 
     Its files and its manifest are checked. Exit status 1 if it is not.
@@ -30,7 +18,7 @@ def verify_run(run: FinishedRun, reports: Reports = None) -> None:
     with starting():
         from backtests.runs.verify import verify as verified
 
-    found = verified(run_in(reports, run))
+    found = verified(run)
     tell(repr(found), found.changed)
 
 
@@ -44,7 +32,6 @@ def list_runs(
         "Only runs of which this holds, such as 'loss<2'; may be repeated.", metavar="TEST"
     ),
     as_json: bool = option("Print JSON, in the units of records.", "--json"),
-    reports: Reports = None,
 ) -> None:
     """List the finished runs, or show, compare or repeat one.
 
@@ -55,17 +42,15 @@ def list_runs(
     with starting():
         from desk.commands.past_runs import WantedRuns, runs_text
 
-    print_text(runs_text(reports, WantedRuns(kind, portfolio, since, sort, where or ()), as_json))
+    print_text(runs_text(wanted=WantedRuns(kind, portfolio, since, sort, where or ()), as_json=as_json))
 
 
-def note(
-    run: FinishedRun, text: str = argument("One line; an empty one takes the note away."), reports: Reports = None
-) -> None:
+def note(run: FinishedRun, text: str = argument("One line; an empty one takes the note away.")) -> None:
     """Note a line on RUN, which the list of runs shows."""
     with starting():
         from desk.commands.finished_run import note_run
 
-    print_text(note_run(run_in(reports, run), text))
+    print_text(note_run(run, text))
 
 
 def trials(
@@ -84,20 +69,18 @@ def trials(
 
 
 def show_run(
-    run: FinishedRun,
-    png: Path | None = option("Also draw each picture of RUN as PNG into this folder."),
-    reports: Reports = None,
+    run: FinishedRun, png: Path | None = option("Also draw each picture of RUN as PNG into this folder.")
 ) -> None:
     """Print again what RUN printed, and where its sheet is."""
     with starting():
         from desk.commands.finished_run import show_text
 
-    print_text(show_text(run_in(reports, run)))
+    print_text(show_text(run))
     if png is not None:
         with starting():
             from desk.commands.print_page import write_pngs
 
-        print_text(write_pngs(run_in(reports, run), png))
+        print_text(write_pngs(run, png))
 
 
 def pdf(
@@ -115,7 +98,7 @@ def pdf(
     print_text(f"{print_page(run, full=full, sections=names_in(sections))}")
 
 
-def diff(run: FinishedRun, other: FinishedRun, reports: Reports = None) -> None:
+def diff(run: FinishedRun, other: FinishedRun) -> None:
     """Say what differs between two runs.
 
     Settings, data, code, packages, figures, and the first day of wealth.
@@ -123,18 +106,17 @@ def diff(run: FinishedRun, other: FinishedRun, reports: Reports = None) -> None:
     with starting():
         from desk.commands.run_differences import diff_text
 
-    print_text(diff_text(run_in(reports, run), run_in(reports, other)))
+    print_text(diff_text(run, other))
 
 
 def repeat_run(
     run: FinishedRun,
     file: Path | None = option("The portfolio file, where it is not where it was."),
     retrain: Retrain = False,
-    trust_code: TrustCode = None,
 ) -> None:
     """Make RUN again and compare all its files. Exit status 1 where a byte differs."""
     with starting():
         from desk.commands.replay import replay_run as made_again
 
-    found = made_again(run, file, retrain, trust_code)
+    found = made_again(run, file, retrain)
     tell(found.text, not found.same)

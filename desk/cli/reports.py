@@ -6,21 +6,7 @@ from textwrap import fill
 
 from backtests.runs.notebook import COMPARING, SET_BY_REPORT
 from backtests.runs.parameters import declared
-from desk.cli.options import (
-    Cluster,
-    File,
-    Full,
-    KnownOn,
-    Reports,
-    Retrain,
-    Sections,
-    TrustCode,
-    argument,
-    kept,
-    names_in,
-    option,
-    starting,
-)
+from desk.cli.options import Cluster, File, Full, Retrain, Sections, argument, kept, names_in, option, starting
 from desk.commands.terminal import print_text, tell
 
 
@@ -44,9 +30,6 @@ def report(
     pdf: bool = option("Also print the tearsheet as PDF, by Chromium: three or four pages."),
     full: Full = False,
     sections: Sections = "",
-    as_known_on: KnownOn = None,
-    trust_code: TrustCode = None,
-    reports: Reports = None,
 ) -> None:
     """Compare all policies of FILE, and recommend one with evidence.
 
@@ -64,9 +47,9 @@ def report(
 
     for name in names_in(sections):
         one_of("section", name, SECTION_NAMES)  # before the work
-    made = make_report(file, parameter or (), reports, retrain, trust_code)
+    made = make_report(file, parameter or (), retrain=retrain)
     print_text(made.text)
-    if made.folder.is_relative_to(ROOT) and not (reports or stated_folder(HOME) or Path.cwd().is_relative_to(ROOT)):
+    if made.folder.is_relative_to(ROOT) and not (stated_folder(HOME) or Path.cwd().is_relative_to(ROOT)):
         print_text("That is the workbench's own folder, as FILE is; `rebalance --home DIR report …` keeps runs in DIR.")
     if pdf or full or sections:
         print_text(f"{print_page(made.folder, full=full, sections=names_in(sections))}")
@@ -104,8 +87,6 @@ def batch(
     cluster: Cluster = None,
     if_changed: bool = option("Leave alone what has the data, settings and code of the last batch."),
     retrain: Retrain = False,
-    trust_code: TrustCode = None,
-    reports: Reports = None,
 ) -> None:
     """Make reports of many files or parameters, and a page of all.
 
@@ -119,7 +100,7 @@ def batch(
         plan = plan_of(
             files, parameter or (), grid or (), notebook=notebook, name=name, workers=workers, cluster=cluster or ""
         )
-        made = make_batch(plan, reports, retrain=retrain, if_changed=if_changed, trust_code=trust_code)
+        made = make_batch(plan, retrain=retrain, if_changed=if_changed)
     tell(made.text, made.failed)
 
 
@@ -129,9 +110,6 @@ def backtest(
     sheet: bool = option("Also write its own tearsheet, sheet.html."),
     retrain: Retrain = False,
     cluster: Cluster = None,
-    as_known_on: KnownOn = None,
-    trust_code: TrustCode = None,
-    reports: Reports = None,
 ) -> None:
     """Backtest one policy of FILE, and write its results.
 
@@ -142,4 +120,4 @@ def backtest(
         from desk.commands.report import make_backtest
 
     fitting = partial(fit, retrain=retrain, cluster=cluster or "")
-    print_text(make_backtest(file, policy, reports, fitting, sheet, trust_code).text)
+    print_text(make_backtest(file, policy, fit=fitting, sheet=sheet).text)

@@ -2,7 +2,7 @@
 
 from pathlib import Path
 
-from desk.cli.options import Cluster, File, PolicyName, Reports, TrustCode, argument, kept, option, starting
+from desk.cli.options import Cluster, File, PolicyName, argument, kept, option, starting
 from desk.commands.terminal import print_text, tell
 from foundation.errors import ConfigError
 from foundation.files import writing
@@ -16,7 +16,6 @@ def audit(
     workers: int = option("Workers on this machine, one policy each.", default=1),
     cluster: Cluster = None,
     controls: bool = option("Also backtest shuffled days, random times and martingales."),
-    trust_code: TrustCode = None,
 ) -> None:
     """Say whether a policy of FILE looks ahead.
 
@@ -25,7 +24,7 @@ def audit(
     with starting(file):
         from desk.commands.audit import make_audit
 
-    made = make_audit(file, policy, days, (workers, cluster or ""), controls, trust_code)
+    made = make_audit(file, policy, days, (workers, cluster or ""), controls)
     tell(made.text, made.found)
 
 
@@ -33,7 +32,6 @@ def sweep(
     file: Path = argument("A sweep file, such as data/sweeps/thresholds.yaml."),
     workers: int = option("Workers on this machine.", default=1),
     cluster: Cluster = None,
-    reports: Reports = None,
     fresh: bool = option("Start over; do not resume an earlier sweep."),
 ) -> None:
     """Backtest every configuration of a sweep file.
@@ -44,7 +42,7 @@ def sweep(
         from desk.commands.sweep import make_sweep
 
     with kept("chunks"):
-        print_text(make_sweep(file, workers=workers, cluster=cluster or "", reports=reports, fresh=fresh).text)
+        print_text(make_sweep(file, workers=workers, cluster=cluster or "", fresh=fresh).text)
 
 
 def laboratory(
@@ -52,7 +50,6 @@ def laboratory(
     seed: int = option("Seed of the paths; rules are tuned on paths of the next seed.", default=1),
     workers: int = option("Threads of this machine.", default=1),
     cluster: Cluster = None,
-    reports: Reports = None,
 ) -> None:
     """Backtest every rule where the optimal policy is known.
 
@@ -61,7 +58,7 @@ def laboratory(
     with starting():
         from desk.commands.laboratory import make_laboratory
 
-    made = make_laboratory(paths=paths, seed=seed, workers=workers, cluster=cluster or "", reports=reports)
+    made = make_laboratory(paths=paths, seed=seed, workers=workers, cluster=cluster or "")
     print_text(made.text)
 
 
@@ -72,7 +69,6 @@ def study(
     rules_only: bool = option("Leave learned policies out."),
     exposure: bool = option("Train policies for exposure instead of rebalancing."),
     after_tax: bool = option("Compare rules after federal taxes."),
-    reports: Reports = None,
     fresh: bool = option("Start over; do not resume an earlier study."),
 ) -> None:
     """Backtest rules and learned policies on many real markets.
@@ -93,7 +89,7 @@ def study(
     seeds, plain = EXPOSURE_SEEDS if exposure else SEEDS, not (exposure or after_tax)
     budget = Budget(steps, seeds, rules=plain, after_tax=after_tax)
     what = "rules-only" if rules_only else "exposure" if exposure else "after-tax" if after_tax else "study"
-    folder = (reports or reports_folder()) / what
+    folder = reports_folder() / what
     with kept("cases"), writing(folder):
         made = run(cases or (), folder, budget, workers=workers, cluster=cluster or "", fresh=fresh)
         if not after_tax:
@@ -106,7 +102,6 @@ def list_policies(
     folder: Path | None = argument(
         "Folder of a policy or of all its seeds: write their card there as a page.", default=None
     ),
-    reports: Reports = None,
 ) -> None:
     """List the learned policies, or write the card of one.
 
@@ -124,7 +119,7 @@ def list_policies(
         from backtests.sheets.pages.policy_catalog import policies_text, policy_folders
 
     with bar(None, "reading policies"):
-        listed = policies_text(policy_folders(reports))
+        listed = policies_text(policy_folders())
     print_text(listed)
 
 

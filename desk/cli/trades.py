@@ -4,7 +4,7 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
-from desk.cli.options import BROKERS_CSV, Cluster, KnownOn, Reports, TrustCode, argument, kept, option, starting
+from desk.cli.options import BROKERS_CSV, Cluster, argument, kept, option, starting
 from desk.commands.terminal import print_text, tell
 from foundation.errors import ConfigError
 from foundation.progress import bar
@@ -36,9 +36,6 @@ def trades(
     exact: bool = option("Prove the lots of each, not by a greedy search.", under=ACCOUNTS),
     workers: int | None = option("Processes that list accounts. [default: 1]", under=ACCOUNTS),
     cluster: Cluster = None,
-    as_known_on: KnownOn = None,
-    trust_code: TrustCode = None,
-    reports: Reports = None,
 ) -> None:
     """Print today's trade list of FILE.
 
@@ -53,7 +50,7 @@ def trades(
             raise ConfigError(f"--accounts excludes {', '.join(asked)}: a row names its portfolio file.")
         _trades_of_accounts(
             accounts, out or (), exact=exact, workers=1 if workers is None else workers, cluster=cluster or "",
-            lots=lots, reports=reports, as_of=as_of, stale_ok=stale_ok, fx=fx, trust_code=trust_code,
+            lots=lots, as_of=as_of, stale_ok=stale_ok, fx=fx,
         )  # fmt: skip
         return
     if file is None or exact or workers is not None or cluster or lots:
@@ -77,17 +74,17 @@ def trades(
     if buy_only and sell_only:
         raise ConfigError("--buy-only and --sell-only exclude each other: leave one of the two out.")
     request = request_of(deploy, withdraw, "buy" if buy_only else "sell" if sell_only else "", to_target, account)
-    check_out(out or (), reports or reports_folder(file))
+    check_out(out or (), reports_folder(file))
     if quotes:
         from desk.commands.data import fetch_quotes
 
         prices = fetch_quotes(file, quotes)
     with bar(None, "reading prices") as progress:
         instead = replaced_files(positions, prices, fx, prices_ok, not_held, cash)
-        portfolio = load_portfolio(file, instead, trust_code=trust_code, as_of=as_of or None)
+        portfolio = load_portfolio(file, instead, as_of=as_of or None)
         progress.stage("making the trade list")
-        listed = trades_now(portfolio, reports=reports, request=request, as_of=as_of, stale_ok=stale_ok)
-    saved = f"\n{save_trades(listed, out, reports)}" if out else ""  # before anybody stops reading
+        listed = trades_now(portfolio, request=request, as_of=as_of, stale_ok=stale_ok)
+    saved = f"\n{save_trades(listed, out)}" if out else ""  # before anybody stops reading
     print_text(repr(Review(listed)) if review else f"{listed!r}{saved}")
 
 

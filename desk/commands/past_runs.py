@@ -69,7 +69,7 @@ def runs_table(reports: Path | None = None, wanted: WantedRuns | None = None) ->
     """
     wanted = wanted or WantedRuns()
     if reports is not None and not reports.is_dir():
-        refuse("--reports is", str(reports), "give the folder that holds the runs.")
+        refuse("reports is", str(reports), "give the folder that holds the runs.")
     rows, broken = dict[str, dict[str, Any]](), list[str]()
     for place in run_places() if reports is None else [reports]:
         found, notes = past_runs(place, wanted.kind or None), run_notes(place)

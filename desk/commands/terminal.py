@@ -17,7 +17,6 @@ from foundation.printable import print_anywhere, printable
 
 INTERRUPTED = 130  # exit status
 OBJECTS = 50_000  # made between searches for garbage: commands make many, and few cycles
-OF_ALL = ("--home", "--server")  # options of the command line itself
 OF_OPTIONS = re.compile("`(as_of|stale_ok)`")  # what messages name as notebooks and the service do
 
 
@@ -76,8 +75,6 @@ def _usage(error: typer.TyperException) -> str:
     said, show = io.StringIO(), getattr(error, "show", None)
     if show is not None:  # with the usage, and where to find help
         show(file=said)
-    if (name := getattr(error, "option_name", "")) in OF_ALL:
-        return f"{said.getvalue()}{name} stands before the command, as in rebalance {name} … report my.yaml."
     return said.getvalue().rstrip("\n") or f"Error: {error.format_message()}"
 
 

@@ -101,7 +101,7 @@ def test_no_escape_of_a_name_reaches_the_terminal_or_the_summary(
     monkeypatch.setattr(sweep, "sweep_text", lambda *given, **named: f"{real(*given, **named)}\n\x1b[31m\u202eevil\x07")
     file = tmp_path / "two.yaml"
     file.write_text(f"portfolio: {FILE}\nrules: {{threshold: {{band: [0.02, 0.03]}}}}\n", encoding="utf-8")
-    done = rebalance("research", "sweep", file, "--reports", tmp_path / "reports")
+    done = rebalance("research", "sweep", file, "--home", tmp_path)
     assert done.status == 0, done.err
     (summary,) = tmp_path.glob("reports/*/summary.txt")
     for text in (done.out, summary.read_text(encoding="utf-8")):

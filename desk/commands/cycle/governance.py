@@ -241,19 +241,18 @@ class Governed:
         return [*(Words(each, "") for each in (*self.head, *self.surveillance)), *tables]
 
 
-def governed(files: Sequence[Path], as_of: str, reports: Path | None, trust_code: bool | None) -> list[Governed]:
+def governed(files: Sequence[Path], as_of: str) -> list[Governed]:
     """The governance of the portfolios of files.
 
     as_of   : day of the page, YYYY-MM-DD; "" takes that of each exchange.
-    reports : folder of the runs, or None for `reports_folder`.
     Raises  : as `load_portfolio` does.
     """
     found = []
     for file in files:
-        portfolio = load_portfolio(file, trust_code=trust_code)
+        portfolio = load_portfolio(file)
         today = today_of(as_of, portfolio.market.calendar)
         assert today is not None
-        found.append(Governed(portfolio, today, reports or reports_folder(portfolio.file)))
+        found.append(Governed(portfolio, today, reports_folder(portfolio.file)))
     return found
 
 

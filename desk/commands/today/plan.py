@@ -7,6 +7,7 @@ from backtests.runs.folder import reports_folder, staged
 from backtests.runs.origin import identity
 from backtests.sheets.pages.plan_sheet import plan_text, write_plan_sheet
 from backtests.today.plan import life_of_plan
+from backtests.today.risk_paths import PLAN_PATHS
 from desk.commands.made import Made, age_text, file_fact, finish_run, run_for
 from desk.commands.today.risk import fitted_policies
 from foundation.errors import ConfigError
@@ -16,7 +17,7 @@ from research.portfolio import load_portfolio
 
 
 def make_plan(
-    file: Path, reports: Path | None, paths: int, fitted_among: Path | None = None, trust_code: bool | None = None
+    file: Path, reports: Path | None = None, paths: int = PLAN_PATHS, fitted_among: Path | None = None
 ) -> Made:
     """Play the policies of a file through its plan, and write the page into a run of its own.
 
@@ -25,7 +26,7 @@ def make_plan(
     """
     started = datetime.now(UTC)
     with bar(None, "reading prices") as progress:
-        portfolio = load_portfolio(file, trust_code=trust_code)
+        portfolio = load_portfolio(file)
         if portfolio.plan is None:
             raise ConfigError(
                 f"{portfolio.file} has no plan: add the key `plan:`, as data/examples/plan_of_a_life.yaml has it."

@@ -50,7 +50,7 @@ def files(book: Path) -> list[Path]:
 
 @pytest.fixture(scope="module")
 def made(book: Path, files: list[Path]) -> Done:
-    return rebalance("batch", *files, "--reports", book / "reports")
+    return rebalance("batch", *files, "--home", book)
 
 
 @pytest.fixture(scope="module")
@@ -143,10 +143,10 @@ def test_the_same_command_finds_what_is_there_and_makes_what_is_not(
     lost = book / "reports" / table.loc["A-3", "run"]
     before = (lost / "trades.csv").read_bytes()
     lost.rename(book / "lost")
-    again = rebalance("batch", *files, "--reports", book / "reports")
+    again = rebalance("batch", *files, "--home", book)
     assert f"{ALL + 2} runs: 1 made, {ALL - 1} found, 2 failed." in again.out
     assert (lost / "trades.csv").read_bytes() == before
-    night = rebalance("batch", *files, "--reports", book / "reports", "--if-changed")
+    night = rebalance("batch", *files, "--home", book, "--if-changed")
     assert f"{ALL + 2} runs: 0 made, 0 found, {ALL} unchanged, 2 failed." in night.out
 
 

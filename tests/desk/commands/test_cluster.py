@@ -142,9 +142,11 @@ def test_two_machines_started_by_the_commands_of_the_guide_give_the_bits_of_one(
         with pytest.raises(ConfigError, match=r"the worker on .* runs code sources-.*, but the work was started with "):
             sweep(portfolio, Plan([Threshold(Strategic(), 0.01)]), cluster=address, progress=False)  # with other code
     assert one.markets == other.markets == [Setup.of(portfolio).market.fingerprint]
-    local = rebalance("research", "sweep", one.folder / "bands.yaml", "--reports", tmp_path / "local")
+    local = rebalance("research", "sweep", one.folder / "bands.yaml", "--home", tmp_path)
     assert local.status == 0, local.err
-    there, here = ([*folder.glob("bands-*/results.parquet")] for folder in (one.folder / "reports", tmp_path / "local"))
+    there, here = (
+        [*folder.glob("bands-*/results.parquet")] for folder in (one.folder / "reports", tmp_path / "reports")
+    )
     assert [path.read_bytes() for path in there] == [path.read_bytes() for path in here] != []
 
 

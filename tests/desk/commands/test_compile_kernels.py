@@ -97,7 +97,7 @@ def test_what_set_up_compiled_is_all_that_is_needed(tmp_path: Path) -> None:
     assert two_forms(noted["files"]) == set()
     for kernel in ("risk_inference._draw_twice", "sharpe_inference._draw_studentised"):  # of a report's intervals
         assert f"backtests.inference.{kernel}" in noted["kernels"]
-    where = ["--reports", str(tmp_path)]
+    where = ["--home", str(tmp_path)]
     commands = [
         ["compile"],
         [*TRADES, str(FILE), *where],

@@ -122,9 +122,9 @@ def test_the_beginning_of_a_name_is_enough(made: tuple[Path, Path, Path]) -> Non
     assert folder.found_at(reports / name[:-3]) == made[1]
     with pytest.raises(DataError, match=rf"no run is called 'disk', or begins so, in {reports}\. `rebalance runs`"):
         folder.found_at(reports / "disk")
-    shown = rebalance("runs", "show", name[:-3], "--reports", reports)
-    assert (shown.status, rebalance("runs", "verify", name, "--reports", reports).status) == (0, 0)
-    assert rebalance("runs", "diff", name, made[2].name, "--reports", reports).status == 0
+    shown = rebalance("runs", "show", name[:-3], "--home", reports.parent)
+    assert (shown.status, rebalance("runs", "verify", name, "--home", reports.parent).status) == (0, 0)
+    assert rebalance("runs", "diff", name, made[2].name, "--home", reports.parent).status == 0
     with pytest.raises(DataError, match=r"'desk' begins the names of 2 runs .* Give more of the name"):
         folder.found_at(reports / "desk")
 

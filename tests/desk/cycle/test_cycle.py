@@ -237,7 +237,7 @@ def test_history_goes_by_session_and_tells_an_altered_journal(home: Path) -> Non
     rows.commit()
     told = "Warning: The journal was altered: Entry 1: it was changed: its hash is not that of its fields."
     assert " ".join(rebalance("desk", "history").out.split()).endswith(told)
-    (of,) = governed([SCENARIOS], DAY, None, None)
+    (of,) = governed([SCENARIOS], DAY)
     assert told.removeprefix("Warning: ") in of.flags
 
 

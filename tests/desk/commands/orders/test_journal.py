@@ -202,9 +202,7 @@ def test_why_says_what_is_not_known(ticket: Path, tmp_path: Path) -> None:
     ran = json.loads(ticket.read_text()) | {"run": "gone", "hash": "ab" * 32}
     with Journal() as journal:
         journal.append([list_event(ran, [str(tmp_path / "gone.json")]), order(7)])
-    said = " ".join(
-        rebalance("desk", "why", document["orders"][0]["client_order_id"], "--reports", tmp_path).out.split()
-    )
+    said = " ".join(rebalance("desk", "why", document["orders"][0]["client_order_id"]).out.split())
     assert "It was not sent: the journal has no order, fill or refusal of it." in said
     assert "This is not known: what its ticket says besides." in said
     assert "This is not known: what run gone says." in said
