@@ -147,7 +147,6 @@ LEFT_OUT = {  # commands, each with the reason
     "data fetch": "asks a source on the web",
     "data update": "asks a source on the web",
     "research study": "takes an hour",
-    "research train universal": "takes minutes, and its tests hold the policy to the bit",
     "research cluster": "runs until it is ended",
     "runs pdf": "is Chromium's print of a page that is kept",
     "desk alerts test": "asks a mail server",
@@ -157,7 +156,6 @@ LEFT_OUT = {  # commands, each with the reason
     "serve worker": "runs until it is ended",
     "serve mcp": "answers an assistant on stdin",
     "serve store restore": "takes an empty database",
-    "compile": "says how long it compiles",
 }
 MASKS = (
     (re.compile(r"\x1b\[[0-9;]*m"), ""),

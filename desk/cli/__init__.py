@@ -4,7 +4,6 @@ Each command is a function in a module of this folder, and imports what is heavy
 """
 
 import os
-import sys
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
@@ -38,7 +37,6 @@ RESEARCH: Table = {
     "laboratory": (studies.laboratory, "--paths 100"),
     "study": (studies.study, "--rules-only"),
     "policies": (studies.list_policies, ""),
-    "train": Group("Train a policy that comes with the workbench.", {"universal": (studies.train_seed, "")}),
     "trials": (past_runs.trials, "sixty_forty"),
     "cluster": (studies.cluster, ""),
 }
@@ -107,26 +105,17 @@ COMMANDS: Table = {
     "plan": (today.plan, "data/examples/plan_of_a_life.yaml"),
     "allocate": (today.allocate, FILE),
     "forecast": (today.forecast, FILE),
-    "research": Group("Test policies beyond one backtest, and train them.", RESEARCH),
+    "research": Group("Test policies beyond one backtest.", RESEARCH),
     "runs": Group("", RUN_COMMANDS, past_runs.list_runs),
     "batch": (reports.batch, f"{FILE} -p draws=1000"),
     "desk": Group("Decide, approve, execute and book; say why.", DESK),
     "serve": Group("", SERVE, serve.serve),
 }
-HIDDEN: Table = {  # the second is what set-up calls
-    "tour": (reports.tour, ""),
-    "compile": (studies.compile_now, ""),
-}
-MOVED_COMMANDS = {  # group of what was called by its last word alone, and can be until version 0.6
-    name: group
-    for group, table in {"research": RESEARCH, "runs": RUN_COMMANDS, "desk": DESK, "serve": SERVE}.items()
-    for name in table
-    if name not in ("install", "uninstall")  # which are newer
-}
+HIDDEN: Table = {"tour": (reports.tour, "")}  # help names it first of all
 
 
 class Commands(TyperGroup):
-    """The first word of a command line, which may be the name that a command had before it had a group."""
+    """The commands as the table has them, and their help."""
 
     def list_commands(self, ctx: Any) -> list[str]:
         """The names, in the order of the table."""
@@ -139,14 +128,6 @@ class Commands(TyperGroup):
     def format_options(self, ctx: Any, formatter: Any) -> None:
         """Write the commands alone: all fits a screen of 24 lines."""
         self.format_commands(ctx, formatter)
-
-    def resolve_command(self, ctx: Any, args: list[str]) -> Any:
-        """The command of the first word, and the words that follow; an earlier name is told its new one."""
-        if group := MOVED_COMMANDS.get(args[0]):
-            if not ctx.resilient_parsing:  # as where a shell completes
-                print(f"`rebalance {args[0]}` is now `rebalance {group} {args[0]}`.", file=sys.stderr)
-            args = [group, *args]
-        return super().resolve_command(ctx, args)
 
 
 def _app(group: Group, path: str, **settings: Any) -> typer.Typer:

@@ -1,4 +1,4 @@
-"""The commands of `rebalance research` beside `backtest` and `trials`, and `compile`: policies tested and trained."""
+"""The commands of `rebalance research` beside `backtest` and `trials`: policies tested in other ways."""
 
 from pathlib import Path
 
@@ -123,31 +123,6 @@ def list_policies(
     print_text(listed)
 
 
-def train_seed(
-    seed: int = option("Seed of all random draws.", default=1),
-    steps: int = option("Updates of the network.", default=1_600),
-    folder: Path | None = option(
-        "Folder of the policy. [default: data/policies/universal, for the seed and steps it has]"
-    ),
-) -> None:
-    """Train the universal policy from its seed.
-
-    It takes about ten minutes of one core. An interrupted training resumes.
-    """
-    with starting():
-        from research.learning.universal.checkpointed_training import SEED, UPDATES, train_universal
-        from research.learning.universal.rule import FOLDER
-
-    if folder is None and (seed, steps) != (SEED, UPDATES):
-        raise ConfigError(
-            f"seed {seed} and {steps:,} steps would overwrite the network that comes with the workbench "
-            f"(seed {SEED}, {UPDATES:,} steps), which `universal` rules use: give --folder."
-        )
-    with kept("updates"), writing(folder or FOLDER), bar(steps, "universal", "updates") as shown:
-        made = train_universal(seed, steps, folder or FOLDER, lambda done: shown.update(done - shown.n))
-    print_text(f"Written to {made}.")
-
-
 def cluster(
     address: str = argument(
         "Address of the scheduler to join, such as tls://10.0.0.1:8786. [default: start one here]", default=""
@@ -168,13 +143,3 @@ def cluster(
     if address:
         join_cluster(address, host, workers)
     serve_cluster(host or LOCAL_HOST, port, workers)
-
-
-def compile_now() -> None:
-    """Compile what report, backtest and trades need on this machine. Existing compiled code is only checked."""
-    with starting():
-        from desk.commands.compile_kernels import compile_kernels
-
-    with kept("kernels"):
-        compiled = compile_kernels()
-    print_text("Compiled for this machine." if compiled else "Compiled code is up to date: nothing to do.")

@@ -89,7 +89,7 @@ def of_files(error: OSError) -> str:
     return f"{error.strerror or error}{where}. {fix}"
 
 
-def run_app(app: typer.Typer) -> NoReturn:
+def run_app(app: typer.Typer, name: str = "rebalance") -> NoReturn:
     """Run a command line. Errors of the input are printed as a sentence, without a traceback."""
     gc.set_threshold(OBJECTS)
     sys.stdout, sys.stderr = (stream or io.StringIO() for stream in (sys.stdout, sys.stderr))  # None: was closed
@@ -97,7 +97,7 @@ def run_app(app: typer.Typer) -> NoReturn:
     print_anywhere(sys.stderr)
     warnings.showwarning = _warn
     try:
-        status = app(prog_name="rebalance", standalone_mode=False)
+        status = app(prog_name=name, standalone_mode=False)
         sys.stdout.flush()
     except typer.TyperException as error:  # a word that is no command, option or value of one
         end(_usage(error), error.exit_code)

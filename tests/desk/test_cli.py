@@ -16,16 +16,12 @@ from typer.main import get_command
 from backtests.runs.folder import code_version
 from backtests.runs.notebook import COMPARING
 from backtests.runs.parameters import declared, parameters_of
-from desk.cli import MOVED_COMMANDS, app
+from desk.cli import app
 from desk.cli.command_types import SERVER_OPTIONS
 from desk.service.routes import jobs
 from research.portfolio.file.document import TRUST
 
 ROOT = Path(__file__).parents[2]
-WERE_FIRST = """
-    backtest tca approve execute why run watch history live governance audit sweep laboratory study cluster worker mcp
-    policies verify note trials show pdf diff replay alerts journal book train store user
-"""  # before commands had groups
 HEAVY = {"numpy", "pandas", "numba", "torch", "scipy", "matplotlib", "vectorbt", "papermill", "distributed", "rich"}
 
 
@@ -171,28 +167,6 @@ def test_help_ends_with_an_example_that_is_parsed(name: str) -> None:
     for path in (word for word in rest if word.startswith("data/")):
         assert (ROOT / path).exists()
     command.make_context(first, rest)
-
-
-def test_each_earlier_name_leads_to_the_command_and_says_the_new_name(capsys: pytest.CaptureFixture[str]) -> None:
-    root, context = COMMANDS[""][1:]
-    context.resilient_parsing = False
-    before = dict.fromkeys(WERE_FIRST.split())
-    for name in before:
-        found, group, rest = root.resolve_command(context, [name, "--help"])
-        assert (name in group.commands, rest) == (True, [name, "--help"])
-        assert capsys.readouterr().err == f"`rebalance {name}` is now `rebalance {found} {name}`.\n"
-        assert name not in FIRST
-    assert set(before) == set(MOVED_COMMANDS)
-    rows = re.findall(r"^\| `rebalance (\w+) …` \| (.+) \|$", (ROOT / "docs" / "moved.md").read_text(), re.MULTILINE)
-    assert {name: group for group, names in rows for name in re.findall(r"`(\w+)`", names)} == MOVED_COMMANDS
-    context.resilient_parsing = True
-
-
-def test_names_of_today_are_told_nothing(capsys: pytest.CaptureFixture[str]) -> None:
-    root, context = COMMANDS[""][1:]
-    for name in (*FIRST, "tour", "compile"):
-        assert root.resolve_command(context, [name])[0] == name
-    assert capsys.readouterr().err == ""
 
 
 BODIES = {"report": jobs.ReportBody, "research backtest": jobs.BacktestBody, "desk run": jobs.CycleBody}

@@ -131,14 +131,6 @@ def test_no_escape_of_a_name_reaches_the_terminal_or_the_summary(
         (["research", "study", "--workers", HUGE], "workers is 99999999999999: give a whole number"),
         (["research", "study", "--workers", "-3"], "workers is -3: give a whole number"),
         (
-            ["research", "train", "universal", "--steps", HUGE, "--folder", "x"],
-            "updates of the universal policy are 9999999999999",
-        ),
-        (
-            ["research", "train", "universal", "--seed", HUGE, "--folder", "x"],
-            "seed of the universal policy is 99999999999999",
-        ),
-        (
             ["report", FILE, "-p", f"draws={HUGE}"],
             "draws of a bootstrap is 99999999999999: give a whole number from 100 to 1,000,000",
         ),
