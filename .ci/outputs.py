@@ -104,8 +104,8 @@ SESSIONS = {
         data check my.yaml
         data check mine
         data list
-        data sources
-        data revisions my.yaml
+        data list sources
+        data check my.yaml --revisions all
         trades my.yaml --as-of 2022-12-29
         data news data/examples/allocation_news.yaml news.csv
         """,
@@ -145,7 +145,6 @@ SESSIONS = {
 }
 LEFT_OUT = {  # commands, each with the reason
     "data fetch": "asks a source on the web",
-    "data update": "asks a source on the web",
     "research study": "takes an hour",
     "research cluster": "runs until it is ended",
     "runs pdf": "is Chromium's print of a page that is kept",

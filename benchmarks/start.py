@@ -26,7 +26,7 @@ AIMS = {
     "rebalance allocate": 1.5,
     "rebalance --help": 0.3,
     "rebalance runs": 0.5,
-    "rebalance data sources": 0.5,
+    "rebalance data list sources": 0.5,
 }  # seconds; of commands but `--help` the processor's
 RATIOS = {
     "rebalance trades": 1.5,
@@ -49,7 +49,7 @@ COMMANDS = {
     "rebalance allocate": ALLOCATE,
     "rebalance --help": ("--help",),
     "rebalance runs": ("runs",),
-    "rebalance data sources": ("data", "sources"),
+    "rebalance data list sources": ("data", "list", "sources"),
     "rebalance risk": ("risk", str(PORTFOLIOS / "sixty_forty.yaml")),
     "rebalance desk book show": ("desk", "book", "show", "mine"),
     "rebalance desk journal show": ("desk", "journal", "show"),

@@ -22,13 +22,10 @@ from foundation.sets import version_of
 FILE, RUN, TICKET = "data/portfolios/sixty_forty.yaml", "sixty_forty", "trades.json"  # of examples
 DATA_COMMANDS: Table = {
     "fetch": (data.fetch_prices, "my.yaml --since 2010-01-01"),
-    "update": (data.update, "my.yaml"),
     "import": (data.import_, "prices.csv --as mine"),
     "check": (data.check_prices, FILE),
     "list": (data.list_, ""),
     "news": (data.score_items, f"{FILE} news.csv"),
-    "revisions": (data.revisions, "my.yaml"),
-    "sources": (data.sources, ""),
 }
 RESEARCH: Table = {
     "sweep": (studies.sweep, "data/sweeps/thresholds.yaml"),

@@ -71,7 +71,7 @@ FILE = "data/portfolios/sixty_forty.yaml"
         ("desk history", TABLES),
         ("desk journal show", TABLES),
         ("desk why none", TABLES),
-        ("data sources", COMPUTED),
+        ("data list sources", COMPUTED),
         ("desk book show mine", {"desk.exchange", "desk.tickets", "research.orders.lots"}),
         ("research policies", {*TABLES, "backtests.engine", "research.learning.settings"}),
         ("serve user list", KERNELS),

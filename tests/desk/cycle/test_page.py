@@ -112,7 +112,7 @@ def test_the_briefing_is_text_with_one_disclaimer(document: dict[str, Any]) -> N
     [
         ("finalised", ["desk run", "desk execute", "desk execute"]),
         ("awaiting approval", ["desk run", "desk approve", "desk execute", "desk execute"]),
-        ("vetoed", ["data update", "desk run"]),
+        ("vetoed", ["data fetch", "desk run"]),
         ("unreconciled", ["desk run"]),
         ("executed", ["desk tca"]),
         ("partly executed", ["desk run"]),

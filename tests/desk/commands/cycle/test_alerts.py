@@ -32,7 +32,7 @@ from research.portfolio.file.settings import names_of, read
 
 DAYS = [f"2022-08-{day:02d}" for day in range(1, 29)]
 NIGHT = {"from": "22:00", "to": "07:00", "zone": "Europe/Zurich"}
-NO_DATA = Alert("Steady", "no data", "urgent", "There are no data.", "rebalance data update")
+NO_DATA = Alert("Steady", "no data", "urgent", "There are no data.", "rebalance data fetch")
 RANGES, SHARPE = "[urgent] Steady: ranges", "[warning] Steady: Sharpe ratio"
 
 
