@@ -52,7 +52,7 @@ allocate {{file}}
 research backtest {{file}} --policy {{policy}} --sheet
 data check {{file}}
 desk run {{file}} --as-of {DAY} --export record.json --page cycle.html
-desk governance {{file}} --as-of {DAY} --out governance.html
+desk history {{file}} --view governance --as-of {DAY} --out governance.html
 """
 OF_A_LIST = f"""
 trades {{file}} --as-of {DAY} --stale-ok --out orders{{ending}}
@@ -82,20 +82,20 @@ SESSIONS = {
         desk book show desk
         trades desk.yaml --as-of 2022-12-28 --out second.json
         desk execute second.json --exchange paper --portfolio desk.yaml
-        desk why ORDER
+        desk history ORDER --view why
         desk tca --portfolio desk.yaml --out costs.html --out costs.csv
-        desk live desk.yaml --out live.html
+        desk history desk.yaml --view live --out live.html
         desk run desk.yaml --as-of {DAY} --export record.json --page cycle.html --timeline
-        desk history --pages pages
-        desk governance desk.yaml --as-of 2022-12-30 --out governance.html
+        desk history --out pages
+        desk history desk.yaml --view governance --as-of 2022-12-30 --out governance.html
         desk watch status
         desk book fill desk fills.csv
         desk book settle desk --dry-run
-        desk book resolve desk 1 --dismiss
-        desk book reconcile desk --positions data/portfolios/positions.csv
-        desk journal show
-        desk journal verify first.json
-        desk journal export --out journal.csv
+        desk book settle desk 1 --dismiss
+        desk book show desk --positions data/portfolios/positions.csv
+        desk journal
+        desk journal first.json
+        desk journal --out journal.csv
         """,
     "data": """
         data import prices.csv --as mine --adjustment total
@@ -148,9 +148,7 @@ LEFT_OUT = {  # commands, each with the reason
     "research study": "takes an hour",
     "research cluster": "runs until it is ended",
     "runs pdf": "is Chromium's print of a page that is kept",
-    "desk alerts test": "asks a mail server",
     "desk install": "changes what starts with the machine",
-    "desk uninstall": "changes what starts with the machine",
     "serve": "runs until it is ended",
     "serve worker": "runs until it is ended",
     "serve mcp": "answers an assistant on stdin",

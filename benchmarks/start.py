@@ -34,7 +34,7 @@ RATIOS = {
     "rebalance allocate": 2.0,
     "rebalance runs": 0.6,
     "rebalance desk book show": 1.2,
-    "rebalance desk journal show": 0.5,
+    "rebalance desk journal": 0.5,
 }  # aims of processor seconds over those of the import of numpy, pandas and numba
 STAGES = ("python and imports", "the market read", "the backtest played")
 REBALANCE = Path(sys.executable).parent / "rebalance"
@@ -52,7 +52,7 @@ COMMANDS = {
     "rebalance data list sources": ("data", "list", "sources"),
     "rebalance risk": ("risk", str(PORTFOLIOS / "sixty_forty.yaml")),
     "rebalance desk book show": ("desk", "book", "show", "mine"),
-    "rebalance desk journal show": ("desk", "journal", "show"),
+    "rebalance desk journal": ("desk", "journal"),
 }
 FIRST = """
 import time

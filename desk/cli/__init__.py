@@ -49,30 +49,18 @@ BOOK: Table = {
     "open": (book.open_, f"{FILE} --as mine"),
     "fill": (book.add_fills, "mine fills.csv"),
     "show": (book.show, "mine"),
-    "resolve": (book.resolve_items, "mine row-1a2b"),
-    "settle": (book.settle_book, "mine"),
-    "reconcile": (book.compare_book, "mine --positions positions.csv"),
-}
-JOURNAL: Table = {
-    "show": (journal.show_entries, ""),
-    "verify": (journal.verify_entries, ""),
-    "export": (journal.export, "--out journal.csv"),
+    "settle": (book.settle_book, "mine row-1a2b"),
 }
 DESK: Table = {
     "run": (cycle.run, f"{FILE} --as-of 2022-12-29"),
     "install": (cycle.install, "my.yaml --paper"),
-    "uninstall": (cycle.uninstall, "my.yaml"),
     "watch": (cycle.watch_sessions, f"{FILE} --once"),
-    "history": (cycle.show_history, ""),
+    "history": (cycle.show_history, f"{FILE} --view governance"),
     "approve": (journal.approve_ticket, TICKET),
     "execute": (execute.execute, f"{TICKET} --exchange paper"),
     "book": Group("Keep what a portfolio holds after its fills.", BOOK),
-    "journal": Group("Show, verify and export the journal of all orders.", JOURNAL),
-    "why": (journal.explain_order, "1a2b3c4d-SPY"),
+    "journal": (journal.show_entries, "--last 5"),
     "tca": (journal.tca, "--out costs.html"),
-    "live": (cycle.live, FILE),
-    "governance": (cycle.governance, FILE),
-    "alerts": Group("Alerts by e-mail, webhook and file.", {"test": (cycle.test_alerts, "")}),
 }
 STORE: Table = {
     "backup": (serve.back_up_store, "backup.jsonl"),

@@ -1,4 +1,4 @@
-"""`rebalance desk book open | fill | show | resolve | settle | reconcile`: what a portfolio holds after fills."""
+"""`rebalance desk book open | fill | show | settle`: what a portfolio holds after fills."""
 
 import re
 from collections.abc import Iterable
@@ -8,7 +8,7 @@ from typing import Annotated
 import typer
 
 from desk.cli.options import Cash, File, PastDay, Positions, argument, option, starting
-from desk.commands.terminal import print_text
+from desk.commands.terminal import print_text, tell
 from foundation.errors import ConfigError
 
 Symbols = Annotated[
@@ -97,59 +97,52 @@ def add_fills(
     raise typer.Exit(int(imported.left > 0))
 
 
-def show(name: BOOK_NAME) -> None:
-    """Print holdings, cash, open orders, and what is to be booked."""
-    with starting():
-        from desk.commands.orders.book_text import book_text
-
-    print_text(book_text(name, whole=True))
-
-
-def resolve_items(
+def show(
     name: BOOK_NAME,
-    items: list[str] = argument("Names that `show` gives rows of brokers' files, splits, dividends, open orders."),
-    order: str = option("Id of the order whose fill it is. [default: a fill of no order]"),
-    dismiss: bool = option("Leave rows of brokers' files out for good."),
+    positions: Path | None = option("A broker's CSV of positions: compare the book and its portfolio file with it."),
+    symbol: Symbols = None,
 ) -> None:
-    """Book or dismiss what `show` lists, by name.
+    """Print holdings, cash, open orders, and what is to be booked.
 
-    Rows of brokers' files, splits, dividends, and open orders, which are dropped.
+    With --positions, print instead what differs; exit status 1 where book and broker differ.
     """
-    with starting():
-        from desk.commands.orders.book import resolve as resolved
-        from desk.commands.orders.book_text import book_text
+    if positions is None:
+        if symbol:
+            raise ConfigError("--symbol is of the rows of --positions: give that file, too.")
+        with starting():
+            from desk.commands.orders.book_text import book_text
 
-    resolved(name, items, order, dismiss=dismiss)
-    print_text(book_text(name))
-
-
-def settle_book(name: BOOK_NAME, dry_run: bool = option("Say what would be booked, and write nothing.")) -> None:
-    """Book all trades by hand.
-
-    Fills of no order that can be nothing else. Exit status 1 where rows are left, each with its reason.
-    """
-    with starting():
-        from desk.commands.orders.book import settle_items as settled
-        from desk.commands.orders.book_text import book_text
-
-    booked, left = settled(name, dry_run=dry_run)
-    parts = {"Would be booked" if dry_run else "Booked": booked, "Left": left}
-    told = ["\n".join([f"{head}:", *(f"  {each}" for each in rows)]) for head, rows in parts.items() if rows]
-    told = told or ["Nothing is to be settled."]
-    print_text("\n\n".join(told if dry_run else [*told, book_text(name)]))
-    raise typer.Exit(int(bool(left)))
-
-
-def compare_book(
-    name: BOOK_NAME, positions: Path = option("A broker's CSV of positions.", default=...), symbol: Symbols = None
-) -> None:
-    """Compare a book with a broker's positions.
-
-    And with the portfolio file. Exit status 1 where book and broker differ.
-    """
+        return print_text(book_text(name, whole=True))
     with starting():
         from desk.commands.orders.reconcile import reconciliation_text
 
     text, same = reconciliation_text(name, positions, symbols_of(symbol or ()))
-    print_text(text)
-    raise typer.Exit(0 if same else 1)
+    tell(text, not same)
+
+
+def settle_book(
+    name: BOOK_NAME,
+    items: list[str] | None = argument("Names that `show` gives what is to be booked. [default: all]", default=None),
+    order: str = option("Id of the order whose fill an item is. [default: a fill of no order]"),
+    dismiss: bool = option("Leave rows of brokers' files out for good."),
+    dry_run: bool = option("Say what would be booked, and write nothing."),
+) -> None:
+    """Book or dismiss what `show` lists.
+
+    Named items: rows of brokers' files, splits, dividends, and open orders, which are dropped. Without a name: all
+    that can be but one thing, such as trades by hand; exit status 1 where rows are left, each with its reason.
+    """
+    if (items and dry_run) or (not items and (order or dismiss)):
+        raise ConfigError("--order and --dismiss are of ITEMS, and --dry-run of all: name items, or none.")
+    with starting():
+        from desk.commands.orders.book import resolve, settle_items
+        from desk.commands.orders.book_text import book_text
+
+    if items:
+        resolve(name, items, order, dismiss=dismiss)
+        return print_text(book_text(name))
+    booked, left = settle_items(name, dry_run=dry_run)
+    parts = {"Would be booked" if dry_run else "Booked": booked, "Left": left}
+    told = ["\n".join([f"{head}:", *(f"  {each}" for each in rows)]) for head, rows in parts.items() if rows]
+    told = told or ["Nothing is to be settled."]
+    tell("\n\n".join(told if dry_run else [*told, book_text(name)]), left)

@@ -69,7 +69,7 @@ FILE = "data/portfolios/sixty_forty.yaml"
         ("runs", {*TABLES, *COMPUTED, "backtests.engine"}),
         ("runs show none", TABLES),
         ("desk history", TABLES),
-        ("desk journal show", TABLES),
+        ("desk journal", TABLES),
         ("desk why none", TABLES),
         ("data list sources", COMPUTED),
         ("desk book show mine", {"desk.exchange", "desk.tickets", "research.orders.lots"}),

@@ -217,11 +217,11 @@ def test_a_cycle_is_journalled_once_and_its_record_kept(tmp_path: Path, home: Pa
     id_ = entry.record.sha256[:8]
     line = rf"2022-12-29  run {entry.moment[:10]} {entry.moment[11:16]} UTC  {id_}  Watched  finalised, "
     assert rebalance("desk", "history").out.startswith(f"{line}{entry.record.chosen}: ")
-    shown = rebalance("desk", "history", "--show", id_).out
+    shown = rebalance("desk", "history", id_, "--view", "record").out
     assert shown == f"{briefing(exported)}\n\n{timeline(exported)}\n"
     assert "Top actions:" in shown
     assert exported["steps"][4]["at"] in shown
-    none = rebalance("desk", "history", "--show", "g")
+    none = rebalance("desk", "history", "g", "--view", "record")
     assert (none.status, "no records begin so" in none.err) == (2, True)
 
 

@@ -355,7 +355,7 @@ def test_what_has_no_record_is_refused(desk: Desk) -> None:
 
 
 def test_the_command_prints_both_columns_and_writes_a_page(desk: Desk, tmp_path: Path) -> None:
-    done = rebalance("desk", "live", desk.file, "--out", tmp_path / "page.html")
+    done = rebalance("desk", "history", desk.file, "--view", "live", "--out", tmp_path / "page.html")
     assert done.status == 0, done.err
     assert "They have not parted by more than 10 bp of NAV." in done.out
     assert re.search(r"^costs of trading +(\d[\d,]+)\.\d\d +\1\.\d\d +[+−]?0\.0\d$", done.out, re.MULTILINE)
@@ -366,8 +366,8 @@ def test_the_command_prints_both_columns_and_writes_a_page(desk: Desk, tmp_path:
     page = (tmp_path / "page.html").read_text()
     assert page.count("<section") >= 5
     assert "http" not in page.replace("http://www.w3.org", "")
-    assert rebalance("desk", "live", desk.file, "--out", "page.pdf").status == 2
-    none = rebalance("desk", "live", FILE)
+    assert rebalance("desk", "history", desk.file, "--view", "live", "--out", "page.pdf").status == 2
+    none = rebalance("desk", "history", FILE, "--view", "live")
     assert (none.status, "has no live record" in " ".join(none.err.split())) == (2, True)
 
 

@@ -141,7 +141,7 @@ def test_the_page_of_a_kept_record_is_that_of_its_cycle(tmp_path: Path, monkeypa
     monkeypatch.chdir(tmp_path)  # the record names the file without its folder
     file = steady(tmp_path, {"cycle": {"worlds": 100}} | OUTSIDE).name
     rebalance("desk", "run", file, "--page", tmp_path / "cycle.html")
-    rebalance("desk", "history", "--pages", tmp_path / "pages")
+    rebalance("desk", "history", "--out", tmp_path / "pages")
     (kept,) = (tmp_path / "pages").iterdir()
     assert kept.read_bytes() == (tmp_path / "cycle.html").read_bytes()
     refused = rebalance("desk", "run", file, "--page", tmp_path / "cycle.pdf")

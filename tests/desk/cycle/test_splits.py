@@ -106,7 +106,7 @@ def test_an_asset_rests_until_the_venue_shows_its_split_and_then_a_person_is_ask
     late = make_cycle(file, days[SPLIT + 3])
     said = " ".join(late.text.split())
     assert (late.asks, late.cycle.decision.is_stopped) == (True, True)
-    assert f"rebalance desk book resolve steady split-A-{days[SPLIT]}" in said
+    assert f"rebalance desk book settle steady split-A-{days[SPLIT]}" in said
     assert "by the market's data it has 2 units for one" in said
 
 
@@ -117,10 +117,10 @@ def test_a_list_and_its_page_count_a_split_that_is_not_booked_and_say_so(tmp_pat
     assert listed.status == 0, listed.err
     said = " ".join((listed.out + listed.err).split())
     assert f"A was split on {days[SPLIT]} by the market's data, 2 units for one" in said
-    assert f"rebalance desk book resolve steady split-A-{days[SPLIT]}" in said
+    assert f"rebalance desk book settle steady split-A-{days[SPLIT]}" in said
     assert "No trade" in said or "no order" in said.lower()
     assert f"split-A-{days[SPLIT]}: 2 units of A for each one held before" in book_text("steady")
-    booked = rebalance("desk", "book", "resolve", "steady", f"split-A-{days[SPLIT]}")
+    booked = rebalance("desk", "book", "settle", "steady", f"split-A-{days[SPLIT]}")
     assert booked.status == 0
     assert "was split on" not in rebalance("trades", file, "--stale-ok").out
 

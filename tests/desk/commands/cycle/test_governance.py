@@ -115,7 +115,7 @@ def test_one_page_has_all_portfolios_and_what_their_orders_cost(tmp_path: Path) 
     sent = rebalance("desk", "execute", tmp_path / "t.json", "--exchange", "paper", "--yes", "--confirm", hash_[:8])
     assert sent.status == 0, sent.err
     scenarios = ROOT / "data" / "examples" / "cycle_of_scenarios.yaml"
-    words = ("desk", "governance", file, scenarios, "--as-of", DAY, "--home", tmp_path)
+    words = ("desk", "history", file, scenarios, "--view", "governance", "--as-of", DAY, "--home", tmp_path)
     done = rebalance(*words, "--out", tmp_path / "page.html")
     assert done.status == 0
     page = (tmp_path / "page.html").read_text()

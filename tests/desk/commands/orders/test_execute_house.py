@@ -107,7 +107,7 @@ def test_accounts_hold_what_their_own_lists_say_and_nothing_is_lost(house: Path)
     assert len(crosses) == 2 * len(document["crosses"]) > 0
     assert dict(moved) == dict.fromkeys(moved, 0)
 
-    told = rebalance("desk", "why", document["crosses"][0]["buy_order"])
+    told = rebalance("desk", "history", document["crosses"][0]["buy_order"], "--view", "why")
     assert told.status == 0
     assert f"part of a block or of crosses of list {stated[:16]} of F100." in " ".join(told.out.split())
     assert "the reasons stand in the CSV of the accounts' orders." in " ".join(told.out.split())
