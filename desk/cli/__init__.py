@@ -14,7 +14,7 @@ from typer.core import TyperGroup
 from backtests.runs.folder import code_version
 from desk.cli import book, cycle, data, execute, journal, new, past_runs, reports, serve, studies, today, trades
 from desk.cli.command_types import Command, CommandGroup, Group, Table
-from desk.cli.options import as_command, option
+from desk.cli.options import TRUSTED, as_command, option
 from desk.commands.terminal import print_text, run_app
 from foundation.home import HOME, fix_folders
 from foundation.sets import version_of
@@ -173,17 +173,15 @@ def _home(given: Path | None) -> None:
     fix_folders()
 
 
-def _trust(asked: bool) -> None:
-    if asked:
-        from research.portfolio.file.document import TRUST  # slow to import, as the next
-
-        os.environ[TRUST] = "1"
+def _trust(context: typer.Context, asked: bool) -> None:
+    if asked or context.parent is None:
+        TRUSTED.set(asked or None)
 
 
 def _known_on(given: str | None) -> None:
     """Read stores and books as of this moment, in this process and those that it starts."""
     if given is not None:
-        from research.portfolio.file.known_on import BOOKS_KNOWN_ON, KNOWN_ON
+        from research.portfolio.file.known_on import BOOKS_KNOWN_ON, KNOWN_ON  # slow to import
 
         os.environ |= dict.fromkeys((KNOWN_ON, BOOKS_KNOWN_ON), given)
 

@@ -5,7 +5,7 @@ from typing import Literal
 
 import typer
 
-from desk.cli.options import File, argument, option, starting
+from desk.cli.options import File, argument, option, starting, trusted
 from desk.commands.cycle import PERSON_ASKED
 from desk.commands.cycle.kept_environment import load_environment
 from desk.commands.terminal import print_text, tell
@@ -40,10 +40,10 @@ def run(
     if first or last:
         if not (first and last) or as_of or out or export or page or with_timeline or words:
             raise ConfigError("--from and --to play the cycle over history: give both, and no other option of a cycle.")
-        print_text(replay_text(file, first, last))
+        print_text(replay_text(file, first, last, trusted()))
         return
     check_cycle_outputs(page, export)
-    made = make_cycle(file, as_of, tuple(out or ()), with_timeline=with_timeline)
+    made = make_cycle(file, as_of, tuple(out or ()), with_timeline=with_timeline, trust_code=trusted())
     print_text(made.text)  # before a file, which may fail: orders may be sent
     if export is not None:
         write_record(export, made.document)
@@ -89,12 +89,12 @@ def show_history(
         with starting(Path(first)):
             from desk.commands.cycle.live import live_text
 
-        return print_text(live_text(Path(first), out))
+        return print_text(live_text(Path(first), out, trusted()))
     if view == "governance":
         with starting():
             from desk.commands.cycle.governance import governance_text
 
-        return print_text(governance_text([*map(Path, given)], as_of, out))
+        return print_text(governance_text([*map(Path, given)], as_of, out, trusted()))
     if view == "why":
         with starting():
             from desk.commands.orders.journal import why_text
@@ -165,7 +165,7 @@ def watch_sessions(
         (time.sleep if ended.is_set() else ended.wait)(seconds)
 
     alerts = Alerts(alert_cycle, alert_trouble, alert_resolved, send_waiting)
-    watcher = Watcher(files, Clock(sleep=sleep), alerts, ended.is_set)
+    watcher = Watcher(files, Clock(sleep=sleep), alerts, ended.is_set, trust_code=trusted())
     raise typer.Exit(watcher.run(once=once, every=spaced))
 
 

@@ -3,7 +3,7 @@
 from pathlib import Path
 from typing import Literal
 
-from desk.cli.options import argument, option, starting
+from desk.cli.options import argument, option, starting, trusted
 from desk.commands.terminal import print_text, tell
 from foundation.errors import ConfigError
 from foundation.progress import bar
@@ -19,7 +19,7 @@ def show_entries(
     verify: bool = option("Check the chain of all entries, and its end, in place of entries."),
     out: Path | None = option("Write all entries to this file: .jsonl, a line an entry, or .csv."),
 ) -> None:
-    """Print the journal, the newest last; verify it, or write it to a file.
+    """Print the journal, verify it, or write it to a file.
 
     With FILES or --verify the exit status is 1 if there is a fault.
     """
@@ -74,7 +74,7 @@ def tca(
 
     paths = check_outputs(out or ())
     with bar(None, "reading the journal") as progress:
-        loaded = () if portfolio is None else portfolios_of(portfolio)
+        loaded = () if portfolio is None else portfolios_of(portfolio, trusted())
         report = cost_report(ticket, since, loaded, delay)
         progress.stage("writing")
         saved = f"\n\n{save_report(report, paths)}" if paths else ""

@@ -4,6 +4,7 @@ import gc
 import inspect
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
+from contextvars import ContextVar
 from pathlib import Path
 from typing import Annotated, Any
 
@@ -49,6 +50,14 @@ def as_command(command: Callable[..., None]) -> Callable[..., None]:
     command.__signature__ = signature  # type: ignore[attr-defined]
     command.__defaults__ = tuple(getattr(each, "default", each) for each in command.__defaults__ or ())
     return command
+
+
+TRUSTED: ContextVar[bool | None] = ContextVar("trusted", default=None)  # by --trust-code; None: as the environment says
+
+
+def trusted() -> bool | None:
+    """The `trust_code` of the files that a command names; no other file that is read is trusted for it."""
+    return TRUSTED.get()
 
 
 def _address(given: str | None) -> str | None:

@@ -5,7 +5,7 @@ from pathlib import Path
 import typer
 
 from desk.cli.command_types import is_alone
-from desk.cli.options import FinishedRun, Full, Retrain, Sections, argument, names_in, option, starting
+from desk.cli.options import FinishedRun, Full, Retrain, Sections, argument, names_in, option, starting, trusted
 from desk.commands.terminal import print_text, tell
 from foundation.progress import bar
 
@@ -118,5 +118,5 @@ def repeat_run(
     with starting():
         from desk.commands.replay import replay_run as made_again
 
-    found = made_again(run, file, retrain)
+    found = made_again(run, file, retrain, trusted())
     tell(found.text, not found.same)

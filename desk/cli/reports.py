@@ -6,7 +6,7 @@ from textwrap import fill
 
 from backtests.runs.notebook import COMPARING, SET_BY_REPORT
 from backtests.runs.parameters import declared
-from desk.cli.options import Cluster, File, Full, Retrain, Sections, argument, kept, names_in, option, starting
+from desk.cli.options import Cluster, File, Full, Retrain, Sections, argument, kept, names_in, option, starting, trusted
 from desk.commands.terminal import print_text, tell
 
 
@@ -47,7 +47,7 @@ def report(
 
     for name in names_in(sections):
         one_of("section", name, SECTION_NAMES)  # before the work
-    made = make_report(file, parameter or (), retrain=retrain)
+    made = make_report(file, parameter or (), retrain=retrain, trust_code=trusted())
     print_text(made.text)
     if made.folder.is_relative_to(ROOT) and not (stated_folder(HOME) or Path.cwd().is_relative_to(ROOT)):
         print_text("That is the workbench's own folder, as FILE is; `rebalance --home DIR report …` keeps runs in DIR.")
@@ -100,7 +100,7 @@ def batch(
         plan = plan_of(
             files, parameter or (), grid or (), notebook=notebook, name=name, workers=workers, cluster=cluster or ""
         )
-        made = make_batch(plan, retrain=retrain, if_changed=if_changed)
+        made = make_batch(plan, retrain=retrain, if_changed=if_changed, trust_code=trusted())
     tell(made.text, made.failed)
 
 
@@ -120,4 +120,4 @@ def backtest(
         from desk.commands.report import make_backtest
 
     fitting = partial(fit, retrain=retrain, cluster=cluster or "")
-    print_text(make_backtest(file, policy, fit=fitting, sheet=sheet).text)
+    print_text(make_backtest(file, policy, fit=fitting, sheet=sheet, trust_code=trusted()).text)

@@ -2,7 +2,7 @@
 
 from pathlib import Path
 
-from desk.cli.options import Cluster, File, PolicyName, argument, kept, option, starting
+from desk.cli.options import Cluster, File, PolicyName, argument, kept, option, starting, trusted
 from desk.commands.terminal import print_text, tell
 from foundation.errors import ConfigError
 from foundation.files import writing
@@ -24,7 +24,7 @@ def audit(
     with starting(file):
         from desk.commands.audit import make_audit
 
-    made = make_audit(file, policy, days, (workers, cluster or ""), controls)
+    made = make_audit(file, policy, days, (workers, cluster or ""), controls, trusted())
     tell(made.text, made.found)
 
 

@@ -5,7 +5,7 @@ from typing import Annotated
 import typer
 
 from backtests.today.risk_paths import PATHS, PLAN_PATHS
-from desk.cli.options import File, PastDay, PolicyName, option, starting
+from desk.cli.options import File, PastDay, PolicyName, option, starting, trusted
 from desk.commands.terminal import print_text
 
 Full = Annotated[bool, typer.Option("--full", help="Print all tables too, not only the first lines.")]
@@ -21,7 +21,7 @@ def write_risk(
     with starting(file):
         from desk.commands.today.risk import make_risk
 
-    print_text(make_risk(file, paths=paths).text)
+    print_text(make_risk(file, paths=paths, trust_code=trusted()).text)
 
 
 def plan(file: File, paths: int = option("Simulated futures of all years.", default=PLAN_PATHS)) -> None:
@@ -32,7 +32,7 @@ def plan(file: File, paths: int = option("Simulated futures of all years.", defa
     with starting(file):
         from desk.commands.today.plan import make_plan
 
-    print_text(make_plan(file, paths=paths).text)
+    print_text(make_plan(file, paths=paths, trust_code=trusted()).text)
 
 
 def allocate(
@@ -49,7 +49,7 @@ def allocate(
     with starting(file):
         from desk.commands.today.allocate import make_allocate
 
-    print_text(make_allocate(file, None, as_of, policy, sensitivity, full).text)
+    print_text(make_allocate(file, None, as_of, policy, sensitivity, trusted(), full).text)
 
 
 def forecast(
@@ -65,4 +65,4 @@ def forecast(
     with starting(file):
         from desk.commands.today.forecast import make_forecast
 
-    print_text(make_forecast(file, None, as_of, worth, full).text)
+    print_text(make_forecast(file, None, as_of, worth, trusted(), full).text)

@@ -4,7 +4,7 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
-from desk.cli.options import BROKERS_CSV, Cluster, argument, kept, option, starting
+from desk.cli.options import BROKERS_CSV, Cluster, argument, kept, option, starting, trusted
 from desk.commands.terminal import print_text, tell
 from foundation.errors import ConfigError
 from foundation.progress import bar
@@ -50,7 +50,7 @@ def trades(
             raise ConfigError(f"--accounts excludes {', '.join(asked)}: a row names its portfolio file.")
         _trades_of_accounts(
             accounts, out or (), exact=exact, workers=1 if workers is None else workers, cluster=cluster or "",
-            lots=lots, as_of=as_of, stale_ok=stale_ok, fx=fx,
+            lots=lots, as_of=as_of, stale_ok=stale_ok, fx=fx, trust_code=trusted(),
         )  # fmt: skip
         return
     if file is None or exact or workers is not None or cluster or lots:
@@ -81,7 +81,7 @@ def trades(
         prices = fetch_quotes(file, quotes)
     with bar(None, "reading prices") as progress:
         instead = replaced_files(positions, prices, fx, prices_ok, not_held, cash)
-        portfolio = load_portfolio(file, instead, as_of=as_of or None)
+        portfolio = load_portfolio(file, instead, trust_code=trusted(), as_of=as_of or None)
         progress.stage("making the trade list")
         listed = trades_now(portfolio, request=request, as_of=as_of, stale_ok=stale_ok)
     saved = f"\n{save_trades(listed, out)}" if out else ""  # before anybody stops reading

@@ -47,6 +47,7 @@ def make_audit(
     days: int = DAYS_CHECKED,
     where: tuple[int, str] = (1, ""),
     with_controls: bool = False,
+    trust_code: bool | None = None,
 ) -> Audited:
     """Audit the policies of a portfolio file; tuned and learned ones are fitted first, on days before the test.
 
@@ -55,6 +56,7 @@ def make_audit(
     days    : largest number of decision days to check for each policy.
     where   : number of processes of this machine, one policy each, and the address of a Dask cluster instead, or "".
     with_controls : true to make the controls of the same policies too.
+    trust_code : true if the file may name rules by import path, as for `load_portfolio`.
     Raises  : ConfigError for a policy that is not in the file, for `days` or workers below 1, and as `run_on_cluster`
               does; ConfigError and DataError as `load_portfolio` and `fit` do; PolicyError for a policy that cannot be
               backtested.
@@ -64,7 +66,7 @@ def make_audit(
     if days < 1:
         raise ConfigError(f"days is {days}: give a whole number of 1 or more.")
     with bar(None, "reading prices"):
-        portfolio = load_portfolio(file)
+        portfolio = load_portfolio(file, trust_code=trust_code)
     if policy is not None:
         portfolio.check_policy(policy)
     names = list(portfolio.policies) if policy is None else [policy]

@@ -42,13 +42,16 @@ class ReplayedRun:
     text: str
 
 
-def replay_run(run: Path, file: Path | None = None, retrain: bool = False) -> ReplayedRun:
+def replay_run(
+    run: Path, file: Path | None = None, retrain: bool = False, trust_code: bool | None = None
+) -> ReplayedRun:
     """Make a run again, from the same file with the same settings, and compare it with what is there.
 
     run        : folder of a run of one of the kinds `REPLAYED`.
     file       : its portfolio file, if it has been moved.
     retrain    : true to train learned policies anew too; else an earlier training with the same settings, data and code
                  is taken.
+    trust_code : true if the file may name rules by import path, as for `load_portfolio`.
     Raises     : DataError where there is no such run or its files were changed; ConfigError for a run of another kind,
                  for a file that is missing, and for one with other settings than the run's.
     """
@@ -59,8 +62,8 @@ def replay_run(run: Path, file: Path | None = None, retrain: bool = False) -> Re
     manifest = found.manifest
     file = file or _file_of(run, manifest)
     with work_folder() as place, _known_as(manifest):
-        _refuse_other_settings(run, manifest, file)
-        made = _made_again(run, manifest, file, place, retrain)
+        _refuse_other_settings(run, manifest, file, trust_code)
+        made = _made_again(run, manifest, file, place, retrain, trust_code)
         differences = run_differences(run, made.folder)
     same, text = not differences.files, differences_text(differences)
     if same and any(differences.made_from.values()):
@@ -73,7 +76,9 @@ def replay_run(run: Path, file: Path | None = None, retrain: bool = False) -> Re
     return ReplayedRun(same, f"{verdict}{text}")
 
 
-def _made_again(run: Path, manifest: Mapping[str, Any], file: Path, reports: Path, retrain: bool) -> Made:
+def _made_again(
+    run: Path, manifest: Mapping[str, Any], file: Path, reports: Path, retrain: bool, trust_code: bool | None
+) -> Made:
     """A run of the same kind with the same settings.
 
     run        : folder of the existing run.
@@ -81,22 +86,23 @@ def _made_again(run: Path, manifest: Mapping[str, Any], file: Path, reports: Pat
     file       : portfolio file.
     reports    : folder of the new run.
     retrain    : true to train learned policies anew; those of a risk sheet are taken from the reports beside it.
+    trust_code : true if the file may name rules by import path.
     """
     settings = manifest["settings"]
     if manifest["kind"] == "risk":
-        return make_risk(file, reports, settings["paths"], run.parent)
+        return make_risk(file, reports, settings["paths"], run.parent, trust_code)
     if manifest["kind"] == "plan":
-        return make_plan(file, reports, settings["paths"], run.parent)
+        return make_plan(file, reports, settings["paths"], run.parent, trust_code)
     if manifest["kind"] == "allocate":
-        return make_allocate(file, reports, settings["as_of"], settings["policy"], settings["sensitivity"])
+        return make_allocate(file, reports, settings["as_of"], settings["policy"], settings["sensitivity"], trust_code)
     if manifest["kind"] == "forecast":
-        return make_forecast(file, reports, settings["as_of"], settings["worth"])
+        return make_forecast(file, reports, settings["as_of"], settings["worth"], trust_code)
     if manifest["kind"] == "backtest":
         anew = partial(fit, retrain=retrain)
-        return make_backtest(file, settings["policy"], reports, anew, settings.get("sheet", False))
+        return make_backtest(file, settings["policy"], reports, anew, settings.get("sheet", False), trust_code)
     parameters = [f"{name}={settings[name]}" for name in (*FULL_RUN, "reference")]
     parameters += [f"{name}={value}" for name, value in _overrides(run, manifest).items()]
-    return make_report(file, parameters, reports, retrain)
+    return make_report(file, parameters, reports, retrain, trust_code)
 
 
 @contextmanager
@@ -134,10 +140,10 @@ def _overrides(run: Path, manifest: Mapping[str, Any]) -> dict[str, Any]:
     return overrides_of(injected(run / COMPARING.name)) if manifest["kind"] == "report" else {}
 
 
-def _refuse_other_settings(run: Path, manifest: Mapping[str, Any], file: Path) -> None:
+def _refuse_other_settings(run: Path, manifest: Mapping[str, Any], file: Path, trust_code: bool | None) -> None:
     """Raise ConfigError where the file has other settings than the run."""
     overrides = _overrides(run, manifest)
-    was, now = manifest["settings"]["portfolio"], load_portfolio(file, overrides).settings
+    was, now = manifest["settings"]["portfolio"], load_portfolio(file, overrides, trust_code=trust_code).settings
     differ = [f"{key} ({before} in the run, {after} in the file)" for key, before, after in differing(was, now)]
     if differ:
         raise ConfigError(

@@ -318,7 +318,13 @@ def ask_report(
     return AskedReport(final, parameters, run, comparison, portfolio.trust_code, is_told)
 
 
-def make_report(file: Path, given: Sequence[str] = (), reports: Path | None = None, retrain: bool = False) -> Made:
+def make_report(
+    file: Path,
+    given: Sequence[str] = (),
+    reports: Path | None = None,
+    retrain: bool = False,
+    trust_code: bool | None = None,
+) -> Made:
     """The report of a portfolio file: papermill executes the comparing notebook, into a run of its own.
 
     A run of the same settings, data and code that is there, with every file as it was made, is not made again, unless
@@ -328,10 +334,11 @@ def make_report(file: Path, given: Sequence[str] = (), reports: Path | None = No
     given      : parameters of the notebook as name=value.
     reports    : folder of the runs, or None for `reports_folder`.
     retrain    : true to make the run again, and train learned policies anew, even if the same training is kept.
+    trust_code : true if the file may name rules by import path, as for `load_portfolio`.
     Raises     : ConfigError for a parameter that the command sets itself, and as `check_parameters` and
                  `check_settings` do; ConfigError and DataError as `load_portfolio` and `execute_notebook` do.
     """
-    return kept_or_made(ask_report(file, given, reports), retrain)
+    return kept_or_made(ask_report(file, given, reports, trust_code), retrain)
 
 
 def kept_or_made(asked: AskedReport, retrain: bool = False) -> Made:
@@ -409,6 +416,7 @@ def make_backtest(
     reports: Path | None = None,
     fit: Callable[[str, Portfolio, Any], Fitted] = fit,
     sheet: bool = False,
+    trust_code: bool | None = None,
 ) -> Made:
     """Play one policy of a portfolio file through its test, into a run of its own.
 
@@ -417,11 +425,12 @@ def make_backtest(
     reports    : folder of the runs, or None for `reports_folder`.
     fit        : fits it: a function of its name, the portfolio and a callback that is told the step.
     sheet      : true to write its own tearsheet too; that run has a name of its own.
+    trust_code : true if the file may name rules by import path, as for `load_portfolio`.
     Raises     : ConfigError for a policy that is not in the file; ConfigError and DataError as `load_portfolio` and
                  `fit` do.
     """
     with bar(None, "reading prices"):
-        portfolio = load_portfolio(file)
+        portfolio = load_portfolio(file, trust_code=trust_code)
     portfolio.check_policy(policy)
     started = datetime.now(UTC)
     settings = {"portfolio": portfolio.settings, "policy": policy, **({"sheet": True} if sheet else {})}

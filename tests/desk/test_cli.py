@@ -18,8 +18,8 @@ from backtests.runs.notebook import COMPARING
 from backtests.runs.parameters import declared, parameters_of
 from desk.cli import app
 from desk.cli.command_types import SERVER_OPTIONS
+from desk.cli.options import trusted
 from desk.service.routes import jobs
-from research.portfolio.file.document import TRUST
 
 ROOT = Path(__file__).parents[2]
 HEAVY = {"numpy", "pandas", "numba", "torch", "scipy", "matplotlib", "vectorbt", "papermill", "distributed", "rich"}
@@ -194,13 +194,14 @@ def test_an_option_of_the_command_line_may_stand_anywhere(place: int, tmp_path: 
     assert done.stderr.startswith("runs show is done here alone: leave --server out")
 
 
-def test_a_value_that_looks_as_an_option_of_the_command_line_is_a_value(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setenv(TRUST, "0")
+def test_a_value_that_looks_as_an_option_of_the_command_line_is_a_value() -> None:
     _, command, context = COMMANDS["research backtest"]
     made = command.make_context("backtest", [FILE, "--policy", "--trust-code"], context.parent)
-    assert (made.params["policy"], os.environ.get(TRUST)) == ("--trust-code", "0")
+    assert (made.params["policy"], trusted()) == ("--trust-code", None)
     command.make_context("backtest", [FILE, "--policy", "yearly", "--trust-code"], context.parent)
-    assert os.environ[TRUST] == "1"
+    assert trusted()
+    get_command(app).make_context("rebalance", ["runs"])  # the next command line
+    assert trusted() is None
 
 
 # -- completion --------------------------------------------------------------------------------------------------------

@@ -56,7 +56,12 @@ LINES_SHOWN = 20  # failures, and changes of each kind, in the terminal
 
 
 def make_batch(
-    plan: BatchPlan, reports: Path | None = None, *, retrain: bool = False, if_changed: bool = False
+    plan: BatchPlan,
+    reports: Path | None = None,
+    *,
+    retrain: bool = False,
+    if_changed: bool = False,
+    trust_code: bool | None = None,
 ) -> Made:
     """Make the runs of a plan, and a page and a table over them, which replace an earlier batch of the name.
 
@@ -65,11 +70,12 @@ def make_batch(
     retrain    : true to train learned policies anew, and to make existing runs again.
     if_changed : true to leave alone, unread, the runs with the data, settings and code of the previous batch; if
                  all runs have them, nothing is written.
+    trust_code : true if the files may name rules by import path, as for `load_portfolio`.
     Raises     : ConfigError, before any run, where no run can start; and as `on_cluster` does.
     """
     if retrain and if_changed:
         raise ConfigError("--retrain and --if-changed exclude each other: give one of them.")
-    trusted = trusts_code()  # by whoever asks, and not by the environment of a worker
+    trusted = trusts_code(trust_code)  # by whoever asks, and not by the environment of a worker
     plan = replace(plan, jobs=[replace(job, trust_code=trusted) for job in plan.jobs])
     reports = reports or reports_folder(plan.file or plan.jobs[0].file)
     home, final = reports.resolve(), reports / plan.name

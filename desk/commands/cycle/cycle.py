@@ -73,6 +73,7 @@ def make_cycle(
     *,
     act: bool = True,
     with_timeline: bool = False,
+    trust_code: bool | None = None,
 ) -> Ran:
     """Run a cycle of a portfolio file, journal it and keep its record; once for the same file, data and day.
 
@@ -91,7 +92,7 @@ def make_cycle(
     with Journal() as journal, bar(None, "reading prices") as progress:
 
         def load() -> Portfolio:
-            return load_portfolio(file, as_of=as_of or None)
+            return load_portfolio(file, trust_code=trust_code, as_of=as_of or None)
 
         portfolio = load()
         today, held = today_of(as_of, portfolio.market.calendar), acting.held_back(act)
@@ -215,7 +216,7 @@ def _journalled(journal: Journal, made: Cycle, run: str) -> tuple[Kept, dict[str
     return entry, document
 
 
-def replay_text(file: Path, first: str, last: str) -> str:
+def replay_text(file: Path, first: str, last: str, trust_code: bool | None = None) -> str:
     """The cycle of a portfolio file over history, beside its plain policy. Nothing is journalled.
 
     first, last : days, YYYY-MM-DD.
@@ -226,7 +227,7 @@ def replay_text(file: Path, first: str, last: str) -> str:
     if last < first:
         raise ConfigError(f"--to is {last}, before --from, {first}: give a later day.")
     with bar(None, "reading prices") as progress:
-        portfolio = load_portfolio(file)
+        portfolio = load_portfolio(file, trust_code=trust_code)
         policy, name, _ = policy_now(portfolio)
         progress.stage("playing the cycle")
         return replayed(portfolio, policy, name, first, last).text

@@ -244,7 +244,7 @@ class Governed:
         return [*(Words(each, "") for each in (*self.head, *self.surveillance)), *tables]
 
 
-def governed(files: Sequence[Path], as_of: str) -> list[Governed]:
+def governed(files: Sequence[Path], as_of: str, trust_code: bool | None = None) -> list[Governed]:
     """The governance of the portfolios of files.
 
     as_of   : day of the page, YYYY-MM-DD; "" takes that of each exchange.
@@ -252,14 +252,14 @@ def governed(files: Sequence[Path], as_of: str) -> list[Governed]:
     """
     found = []
     for file in files:
-        portfolio = load_portfolio(file)
+        portfolio = load_portfolio(file, trust_code=trust_code)
         today = today_of(as_of, portfolio.market.calendar)
         assert today is not None
         found.append(Governed(portfolio, today, reports_folder(portfolio.file)))
     return found
 
 
-def governance_text(files: Sequence[Path], as_of: str, out: Path | None = None) -> str:
+def governance_text(files: Sequence[Path], as_of: str, out: Path | None = None, trust_code: bool | None = None) -> str:
     """The governance of files as text; with `out` also written as a page.
 
     as_of  : as of `governed`.
@@ -268,7 +268,7 @@ def governance_text(files: Sequence[Path], as_of: str, out: Path | None = None) 
     if out is not None and out.suffix != ".html":
         refuse("--out is", str(out), "end it with .html.")
     with bar(None, "reading prices, runs and the journal"):
-        found = governed(files, as_of)
+        found = governed(files, as_of, trust_code)
         if out is not None:
             with writing(out):
                 write_whole(out, governance_html(found))

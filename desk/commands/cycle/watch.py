@@ -101,6 +101,7 @@ class Watcher:
     clock      : its time, and its sleep, which may end early or late.
     alerts     : functions that are told what happened.
     is_ended   : gives whether it is to end after the cycle under way.
+    trust_code : as `load_portfolio` takes it.
     counts     : so far, the numbers of "cycles", those that are "asked" of a person, sessions "without a cycle", and
                  "faults".
     """
@@ -111,12 +112,14 @@ class Watcher:
         clock: Clock | None = None,
         alerts: Alerts | None = None,
         is_ended: Callable[[], bool] = bool,
+        *,
+        trust_code: bool | None = None,
     ) -> None:
         self.counts = Counter[str]()
         self._files = [_Watched(Path(from_workbench(file)).absolute(), file.stem) for file in files]
         self._clock, self._alerts, self._is_ended = clock or Clock(), alerts or Alerts(), is_ended
         self._locks, self._held = ExitStack(), dict[str, Path]()  # of the portfolios of this run, by name
-        self._is_once, self._works = False, True
+        self._trust_code, self._is_once, self._works = trust_code, False, True
 
     def run(self, *, once: bool = False, every: timedelta = FOREVER) -> int:
         """Watch until the end, or do once what is due.
@@ -271,7 +274,7 @@ class Watcher:
             except (ValueError, OSError) as error:
                 why = _sentence(error)
         try:
-            portfolio = load_portfolio(each.file)
+            portfolio = load_portfolio(each.file, trust_code=self._trust_code)
         except ConfigError as error:
             raise ConfigError(f"{error} {why}".rstrip()) from error
         market, is_daily = portfolio.market, row_name(portfolio.periods_per_year) == "day"
@@ -309,7 +312,7 @@ class Watcher:
                 return
             acts = session == due.sessions[-1] and not due.awaited
             try:
-                ran = make_cycle(each.file, session, act=acts)
+                ran = make_cycle(each.file, session, act=acts, trust_code=self._trust_code)
             except Exception as error:
                 if session == due.sessions[-1]:
                     raise
@@ -369,7 +372,7 @@ class Watcher:
             is_closed = bool(calendars) and not any(is_open(now, calendar) for calendar in calendars)
             if is_closed or self._held.get(each.name) != each.file:
                 return
-            found = at_quotes(each.file, self._clock)
+            found = at_quotes(each.file, self._clock, self._trust_code)
         except Exception as error:
             self._say(f"{each.name}: no quotes: {_sentence(error)}.")
             return
@@ -389,7 +392,7 @@ class Watcher:
         self._alert(self._alerts.resolved, str(each.file), WARNING, what)
 
 
-def at_quotes(file: Path, clock: Clock) -> tuple[float, Monitored] | None:
+def at_quotes(file: Path, clock: Clock, trust_code: bool | None = None) -> tuple[float, Monitored] | None:
     """NAV, in currency, and the readings of a portfolio file at quotes of the moment.
 
     None where its market is of no source that gives quotes. Raises FeedError where that does not answer.
@@ -398,7 +401,7 @@ def at_quotes(file: Path, clock: Clock) -> tuple[float, Monitored] | None:
         return None
     quotes = fetch_quotes(file, source, clock)
     try:
-        portfolio = load_portfolio(file, {"prices": str(quotes)})
+        portfolio = load_portfolio(file, {"prices": str(quotes)}, trust_code=trust_code)
     finally:
         quotes.unlink()
     policy, name, run = policy_now(portfolio)

@@ -36,7 +36,6 @@ from foundation.errors import ConfigError
 from foundation.files import replacing_together, sha256_of, writing
 from foundation.paper.wording import counted
 from foundation.progress import bar
-from research.portfolio.file.document import trusts_code
 from research.portfolio.holdings.prices import overrides_first
 
 FAILURES_SHOWN = 5  # failures on the terminal; the file has all of them
@@ -70,6 +69,7 @@ def list_accounts(
     stale_ok: bool = False,
     fx: str | None = None,
     lots: Path | None = None,
+    trust_code: bool | None = None,
 ) -> ListedAccounts:
     """Write the orders of all accounts of a file to `out`, and a row an account beside it (`accounts_path`).
 
@@ -90,6 +90,7 @@ def list_accounts(
     stale_ok   : true to list accounts, marked, whose prices are too old for orders.
     fx         : exchange rates of today for all models (`replaced_files`).
     lots       : file with the tax lots of accounts (`desk.tickets.account_lots`).
+    trust_code : true if the models' files may name rules by import path, as for `load_portfolio`.
     Raises     : ConfigError or DataError for a file that cannot be read, for a day or rates that are none, for a place
                  where the lists cannot be written, and as `house_ticket` does: nothing is written then.
     """
@@ -119,17 +120,7 @@ def list_accounts(
     now = datetime.now(UTC)
     kept = len(asked.models) if cluster else MODELS_KEPT
     solve = AccountSolver(
-        asked,
-        exact,
-        reports,
-        as_of,
-        now,
-        stale_ok,
-        overrides,
-        trusts_code(),
-        bool(paths),
-        bool(pages),
-        models_kept=kept,
+        asked, exact, reports, as_of, now, stale_ok, overrides, trust_code, bool(paths), bool(pages), models_kept=kept
     )
     with bar(None, "reading models"):
         for cell in asked.models:

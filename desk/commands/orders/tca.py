@@ -80,15 +80,15 @@ def cost_report(
     return replace(report, changes=tuple(changes), effect=" ".join(effects))
 
 
-def portfolios_of(file: Path) -> list[Portfolio]:
+def portfolios_of(file: Path, trust_code: bool | None = None) -> list[Portfolio]:
     """The portfolio of a file; of a file of accounts, its models, under the name of their house.
 
     Raises : ConfigError and DataError as `load_portfolio`, `AccountsFile.read` and `house_name` do.
     """
     if file.suffix != ACCOUNTS:
-        return [load_portfolio(file)]
+        return [load_portfolio(file, trust_code=trust_code)]
     names = AccountsFile.read(file).models
-    models = {name: load_portfolio(file.parent / name) for name in names}
+    models = {name: load_portfolio(file.parent / name, trust_code=trust_code) for name in names}
     return [replace(model, name=house_name(models)) for model in models.values()]
 
 

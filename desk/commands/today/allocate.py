@@ -19,6 +19,7 @@ def make_allocate(
     as_of: str | None = None,
     policy: str | None = None,
     sensitivity: bool = False,
+    trust_code: bool | None = None,
     full: bool = False,
 ) -> Made:
     """Compute the targets in force with their reasons, and write them as a page.
@@ -28,12 +29,13 @@ def make_allocate(
     as_of       : a day of the market's history; None for the last close.
     policy      : name of the only policy that is asked, or None for all.
     sensitivity : true to compute what moves the weights too.
+    trust_code  : true if the file may name rules by import path, as for `load_portfolio`.
     full        : true for all tables and reasons in the text.
     Raises      : ConfigError and DataError as `load_portfolio` and `targets_today` do.
     """
     started = datetime.now(UTC)
     with bar(None, "reading prices") as progress:
-        portfolio = load_portfolio(file)
+        portfolio = load_portfolio(file, trust_code=trust_code)
         progress.stage("computing targets")
         found = targets_today(portfolio, as_of, None if policy is None else [policy], sensitivity)
         settings = {"portfolio": portfolio.settings, "as_of": as_of, "policy": policy, "sensitivity": sensitivity}

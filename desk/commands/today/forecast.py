@@ -25,7 +25,12 @@ DISAGREEMENTS_TOLD = 5  # disagreements with the book that are told
 
 
 def make_forecast(
-    file: Path, reports: Path | None = None, as_of: str | None = None, with_worth: bool = False, full: bool = False
+    file: Path,
+    reports: Path | None = None,
+    as_of: str | None = None,
+    with_worth: bool = False,
+    trust_code: bool | None = None,
+    full: bool = False,
 ) -> Made:
     """Expectations of the forecasts of a portfolio file, with their skill; each is entered into the forecast book.
 
@@ -35,12 +40,13 @@ def make_forecast(
     reports    : folder of the runs, or None for `reports_folder`.
     as_of      : a day of the market's history; None for the last close.
     with_worth : true to backtest the portfolio with each forecast, not with the champion alone.
+    trust_code : true if the file may name rules by import path, as for `load_portfolio`.
     full       : true for all numbers in the text.
     Raises     : as `load_portfolio`, `forecasts_today` and `enter` do.
     """
     started = datetime.now(UTC)
     with bar(None, "reading prices") as progress:
-        portfolio = load_portfolio(file)
+        portfolio = load_portfolio(file, trust_code=trust_code)
         progress.stage("forecasting")
         found = forecasts_today(portfolio, as_of)
         known = replace(portfolio, market=found.market)  # nothing after the day that was asked

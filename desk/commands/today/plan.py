@@ -17,7 +17,11 @@ from research.portfolio import load_portfolio
 
 
 def make_plan(
-    file: Path, reports: Path | None = None, paths: int = PLAN_PATHS, fitted_among: Path | None = None
+    file: Path,
+    reports: Path | None = None,
+    paths: int = PLAN_PATHS,
+    fitted_among: Path | None = None,
+    trust_code: bool | None = None,
 ) -> Made:
     """Play the policies of a file through its plan, and write the page into a run of its own.
 
@@ -26,7 +30,7 @@ def make_plan(
     """
     started = datetime.now(UTC)
     with bar(None, "reading prices") as progress:
-        portfolio = load_portfolio(file)
+        portfolio = load_portfolio(file, trust_code=trust_code)
         if portfolio.plan is None:
             raise ConfigError(
                 f"{portfolio.file} has no plan: add the key `plan:`, as data/examples/plan_of_a_life.yaml has it."

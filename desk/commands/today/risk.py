@@ -20,18 +20,25 @@ from research.rules import Never, TunedThreshold
 from research.rules.protocol import traits
 
 
-def make_risk(file: Path, reports: Path | None = None, paths: int = PATHS, fitted_among: Path | None = None) -> Made:
+def make_risk(
+    file: Path,
+    reports: Path | None = None,
+    paths: int = PATHS,
+    fitted_among: Path | None = None,
+    trust_code: bool | None = None,
+) -> Made:
     """Measure the risk of a portfolio's holdings at its last close, and write the sheet into a run of its own.
 
     file         : portfolio file.
     reports      : folder of the runs, or None for `reports_folder`.
     paths        : number of futures of the first law; each other law has a quarter of them.
     fitted_among : folder of runs, one of which fitted the active policy, or None for `reports`.
+    trust_code   : true if the file may name rules by import path, as for `load_portfolio`.
     Raises       : ConfigError and DataError as `load_portfolio` and `holdings_risk` do.
     """
     started = datetime.now(UTC)
     with bar(None, "reading prices") as progress:
-        portfolio = load_portfolio(file)
+        portfolio = load_portfolio(file, trust_code=trust_code)
         reports = reports or reports_folder(portfolio.file)
         policies, notes, fitted = ready_policies(portfolio, fitted_among or reports)
         settings = {"portfolio": portfolio.settings, "paths": paths, "fitted": fitted}

@@ -234,7 +234,7 @@ def read_document(
     return document
 
 
-def trusts_code(asked: bool | None = None) -> bool:
+def trusts_code(asked: bool | None) -> bool:
     """True if a file may name classes by import path: as asked, or, for None, as the environment says."""
     return os.environ.get(TRUST) == "1" if asked is None else asked
 

@@ -410,7 +410,7 @@ def test_what_is_wrong_is_said_in_a_sentence_and_nothing_is_left(tmp_path: Path,
 def test_a_run_that_goes_to_the_workbench_from_elsewhere_says_what_decides(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr("desk.commands.report.make_report", lambda *_: Made(ROOT / "reports" / "x", "Done."))
+    monkeypatch.setattr("desk.commands.report.make_report", lambda *_, **__: Made(ROOT / "reports" / "x", "Done."))
     monkeypatch.chdir(tmp_path)
     assert rebalance("report", FILE).out == "Done.\n"
     monkeypatch.delenv("REBALANCE_HOME")
