@@ -115,9 +115,9 @@ SESSIONS = {
         runs
         runs --json
         runs show home/reports/sixty_forty-*
-        runs diff home/reports/sixty_forty-* home/reports/five_targets-*
-        runs verify home/reports/sixty_forty-*
-        runs note home/reports/five_targets-* "for the committee"
+        runs show home/reports/sixty_forty-* home/reports/five_targets-*
+        runs show home/reports/sixty_forty-* --verify
+        runs show home/reports/five_targets-* --note "for the committee"
         runs replay home/reports/five_targets-*
         runs
         research trials
@@ -133,7 +133,7 @@ SESSIONS = {
     "service": """
         serve store migrate
         serve store check
-        serve user add ann@example.com --name Ann --admin
+        serve user add ann@example.com --name Ann --role admin
         serve user list
         serve user link ann@example.com
         serve user disable ann@example.com
@@ -147,12 +147,10 @@ LEFT_OUT = {  # commands, each with the reason
     "data fetch": "asks a source on the web",
     "research study": "takes an hour",
     "research cluster": "runs until it is ended",
-    "runs pdf": "is Chromium's print of a page that is kept",
     "desk install": "changes what starts with the machine",
     "serve": "runs until it is ended",
     "serve worker": "runs until it is ended",
     "serve mcp": "answers an assistant on stdin",
-    "serve store restore": "takes an empty database",
 }
 MASKS = (
     (re.compile(r"\x1b\[[0-9;]*m"), ""),

@@ -37,14 +37,7 @@ RESEARCH: Table = {
     "trials": (past_runs.trials, "sixty_forty"),
     "cluster": (studies.cluster, ""),
 }
-RUN_COMMANDS: Table = {
-    "show": (past_runs.show_run, RUN),
-    "diff": (past_runs.diff, f"{RUN}-2022-12-29-1 {RUN}-2022-12-29-2"),
-    "verify": (past_runs.verify_run, RUN),
-    "replay": (past_runs.repeat_run, RUN),
-    "pdf": (past_runs.pdf, f"reports/{RUN}-2022-12-29-1"),
-    "note": (past_runs.note, f'{RUN} "for the committee"'),
-}
+RUN_COMMANDS: Table = {"show": (past_runs.show_run, f"{RUN} --pdf page"), "replay": (past_runs.repeat_run, RUN)}
 BOOK: Table = {
     "open": (book.open_, f"{FILE} --as mine"),
     "fill": (book.add_fills, "mine fills.csv"),
@@ -62,24 +55,11 @@ DESK: Table = {
     "journal": (journal.show_entries, "--last 5"),
     "tca": (journal.tca, "--out costs.html"),
 }
-STORE: Table = {
-    "backup": (serve.back_up_store, "backup.jsonl"),
-    "restore": (serve.restore_store, "backup.jsonl"),
-    "migrate": (serve.migrate_store, ""),
-    "check": (serve.check_store, ""),
-    "rotate-keys": (serve.rotate_store_keys, ""),
-}
-USER: Table = {
-    "add": (serve.add, "ann@example.com --admin"),
-    "link": (serve.link_user, "ann@example.com"),
-    "list": (serve.list_users, ""),
-    "disable": (serve.disable_user, "ann@example.com"),
-}
 SERVE: Table = {
     "worker": (serve.worker, ""),
     "mcp": (serve.serve_assistant, ""),
-    "store": Group("Keep the database of the service and its keys.", STORE),
-    "user": Group("Add, list, link and disable users of the service.", USER),
+    "store": (serve.keep_store, "backup backup.jsonl"),
+    "user": (serve.keep_users, "add ann@example.com --role admin"),
 }
 COMMANDS: Table = {
     "new": (new.new, "my.yaml SPY=60 AGG=40 --nav 1000000"),

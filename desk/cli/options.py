@@ -78,9 +78,6 @@ PastDay = Annotated[
 ]
 
 
-FinishedRun = Annotated[Path, typer.Argument(help="Folder or name of a run, or the beginning of its name.")]
-
-
 Cluster = Annotated[
     str | None, typer.Option(help="Address of a Dask scheduler: tls://127.0.0.1:8786.", callback=_address)
 ]
@@ -107,13 +104,21 @@ def starting(file: Path | None = None) -> Iterator[None]:
         gc.enable()
 
 
-Full = Annotated[bool, typer.Option("--full", help="Print all that is folded on the page, too.")]
-Sections = Annotated[str, typer.Option(help="Print only these sections, whole, such as verdict,risk.")]
+PAGE, ALL = "page", "all"  # of a page: as it opens, and with all that is folded
+Print = Annotated[
+    str,
+    typer.Option(
+        "--pdf",
+        metavar="page|all|SECTIONS",
+        help="Print the page as PDF beside it, by Chromium: `page`, as it opens; `all`, with what is folded; or whole "
+        "sections, such as verdict,risk.",
+    ),
+]
 
 
-def names_in(sections: str) -> list[str]:
-    """The names in a list with commas."""
-    return [name.strip() for name in sections.split(",") if name.strip()]
+def sections_of(pdf: str) -> list[str]:
+    """The names of sections that `--pdf` states, between commas; none for the whole page."""
+    return [name.strip() for name in pdf.split(",") if name.strip() not in ("", PAGE, ALL)]
 
 
 @contextmanager

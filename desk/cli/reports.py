@@ -6,7 +6,7 @@ from textwrap import fill
 
 from backtests.runs.notebook import COMPARING, SET_BY_REPORT
 from backtests.runs.parameters import declared
-from desk.cli.options import Cluster, File, Full, Retrain, Sections, argument, kept, names_in, option, starting, trusted
+from desk.cli.options import ALL, Cluster, File, Print, Retrain, argument, kept, option, sections_of, starting, trusted
 from desk.commands.terminal import print_text, tell
 
 
@@ -27,15 +27,12 @@ def report(
         "A parameter of the notebook, as name=value; may be repeated.", "--parameter", "-p"
     ),
     retrain: Retrain = False,
-    pdf: bool = option("Also print the tearsheet as PDF, by Chromium: three or four pages."),
-    full: Full = False,
-    sections: Sections = "",
+    pdf: Print = "",
 ) -> None:
     """Compare all policies of FILE, and recommend one with evidence.
 
-    Tearsheet, trade list and results go into the folder of one run. --full and --sections print it, as --pdf does:
-    the run is the same with them and without. `runs show RUN --png DIR` draws its
-    pictures as PNG.
+    Tearsheet, trade list and results go into the folder of one run, which is the same with --pdf and without.
+    `runs show RUN --png DIR` draws its pictures as PNG.
     """
     with starting(file):
         from backtests.sheets.sections.sections import SECTION_NAMES
@@ -45,14 +42,14 @@ def report(
         from foundation.files import ROOT
         from foundation.home import HOME, stated_folder
 
-    for name in names_in(sections):
+    for name in sections_of(pdf):
         one_of("section", name, SECTION_NAMES)  # before the work
     made = make_report(file, parameter or (), retrain=retrain, trust_code=trusted())
     print_text(made.text)
     if made.folder.is_relative_to(ROOT) and not (stated_folder(HOME) or Path.cwd().is_relative_to(ROOT)):
         print_text("That is the workbench's own folder, as FILE is; `rebalance --home DIR report …` keeps runs in DIR.")
-    if pdf or full or sections:
-        print_text(f"{print_page(made.folder, full=full, sections=names_in(sections))}")
+    if pdf:
+        print_text(f"{print_page(made.folder, full=pdf == ALL, sections=sections_of(pdf))}")
 
 
 def tour() -> None:

@@ -86,8 +86,8 @@ def test_another_notebook_is_a_run_too_and_its_failure_shows_the_cell(whole: Pat
     good, bad = rows_of(whole).to_dict("records")[-2:]
     assert (good["status"], bad["status"]) == ("made", "failed")
     assert good["verdict"].startswith(("Sell", "Buy", "No trade"))
-    assert rebalance("runs", "verify", whole / good["run"]).status == 0
-    assert good["run"] in rebalance("runs", "--kind", "notebook", "--home", whole.parent).out
+    assert rebalance("runs", "show", whole / good["run"], "--verify").status == 0
+    assert good["run"] in rebalance("runs", "--where", "kind=notebook", "--home", whole.parent).out
     said = (whole / "batch" / bad["page"]).read_text()
     assert (
         "The cell:\n\nrequest = request_of(deploy, withdraw, side, to_target)\npolicy, why = policy_or_first(" in said
@@ -241,7 +241,7 @@ def test_a_cluster_makes_the_bytes_of_a_run_once(
     assert "1 run: 1 made, 0 found, 0 failed." in rebalance("batch", file, *words).out
     run = rows_of(tmp_path / "reports")["run"].item()
     assert timeless(tmp_path / "reports") == of_run(whole, run) != {}
-    assert rebalance("runs", "verify", tmp_path / "reports" / run).status == 0
+    assert rebalance("runs", "show", tmp_path / "reports" / run, "--verify").status == 0
     assert "1 run: 0 made, 1 found, 0 failed." in rebalance("batch", file, *words).out
 
 

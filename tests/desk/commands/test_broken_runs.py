@@ -113,13 +113,13 @@ def test_verify_ends_with_one_where_a_run_was_changed(undecided: Path, tmp_path:
     (folder / "trades.csv").write_text("side,asset\n")
     write_json(folder / MANIFEST, run.manifest())
     sign(folder, datetime.now(UTC))
-    done = rebalance("runs", "verify", folder)
+    done = rebalance("runs", "show", folder, "--verify")
     assert done.status == 0
     assert done.out.startswith(f"{run.name}: 1 file unchanged; made on ")
     (folder / "trades.csv").write_text("side,asset\nbuy,SPY\n")
-    done = rebalance("runs", "verify", folder)
+    done = rebalance("runs", "show", folder, "--verify")
     assert done.status == 1
     assert "  trades.csv has another content." in done.out
-    done = rebalance("runs", "verify", tmp_path / "nowhere")
+    done = rebalance("runs", "show", tmp_path / "nowhere", "--verify")
     assert done.status == 2
     assert "no run is called 'nowhere', or begins so, in " in done.err

@@ -124,7 +124,7 @@ def test_commands_on_a_server_print_what_they_print_here(
             "trades is done here alone: leave --server out, or take report, research backtest, desk run, runs.",
         ),
         (("runs", "--json"), "--json is for this machine alone: leave it, or --server, out."),
-        (("report", "desk.yaml", "--pdf"), "--pdf is for this machine alone"),
+        (("report", "desk.yaml", "--pdf", "page"), "--pdf is for this machine alone"),
     ],
 )
 def test_what_a_server_does_not_do_is_refused_before_it_is_asked(words: tuple[str, ...], said: str) -> None:
