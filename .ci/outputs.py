@@ -55,7 +55,7 @@ desk run {{file}} --as-of {DAY} --export record.json --page cycle.html
 desk history {{file}} --view governance --as-of {DAY} --out governance.html
 """
 OF_A_LIST = f"""
-trades {{file}} --as-of {DAY} --stale-ok --out orders{{ending}}
+trades {{file}} --as-of {DAY} --accept stale --out orders{{ending}}
 """
 OF_A_PORTFOLIO = """
 forecast {file}

@@ -2,6 +2,7 @@
 
 import gc
 import inspect
+import re
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from contextvars import ContextVar
@@ -60,13 +61,6 @@ def trusted() -> bool | None:
     return TRUSTED.get()
 
 
-def _address(given: str | None) -> str | None:
-    """The address of a cluster, as given. Raises ConfigError for an empty one, as of a variable that is not set."""
-    if given == "":
-        raise ConfigError("--cluster is empty: give the address of a scheduler, or leave the option out.")
-    return given
-
-
 File = Annotated[Path, typer.Argument(help="A portfolio file, such as data/portfolios/global_multi_asset.yaml.")]
 BROKERS_CSV = "A broker's CSV, in place of FILE's holdings and cash."
 Positions = Annotated[Path | None, typer.Option(help=BROKERS_CSV)]
@@ -78,9 +72,26 @@ PastDay = Annotated[
 ]
 
 
-Cluster = Annotated[
-    str | None, typer.Option(help="Address of a Dask scheduler: tls://127.0.0.1:8786.", callback=_address)
+Workers = Annotated[
+    str | None,
+    typer.Option(
+        metavar="N|ADDRESS",
+        help="Workers on this machine, or the address of a Dask scheduler: tls://127.0.0.1:8786. [default: 1]",
+    ),
 ]
+
+
+def workers_of(given: str | None) -> tuple[int, str]:
+    """The number of workers of this machine, and the address of a scheduler or "", as `--workers` states one of them.
+
+    Raises ConfigError for what is neither, and for an empty one, as of a variable that is not set.
+    """
+    if given is None or re.fullmatch(r"-?\d{1,20}", given):
+        return int(given or 1), ""
+    if ":" not in given:
+        fix = "give a number of workers, or the address of a scheduler such as tls://127.0.0.1:8786."
+        raise ConfigError(f"--workers is {given or 'empty'}: {fix}")
+    return 1, given
 
 
 @contextmanager

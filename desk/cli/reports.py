@@ -6,8 +6,22 @@ from textwrap import fill
 
 from backtests.runs.notebook import COMPARING, SET_BY_REPORT
 from backtests.runs.parameters import declared
-from desk.cli.options import ALL, Cluster, File, Print, Retrain, argument, kept, option, sections_of, starting, trusted
+from desk.cli.options import (
+    ALL,
+    File,
+    Print,
+    Retrain,
+    Workers,
+    argument,
+    kept,
+    option,
+    sections_of,
+    starting,
+    trusted,
+    workers_of,
+)
 from desk.commands.terminal import print_text, tell
+from foundation.errors import ConfigError
 
 
 def parameters_text() -> str:
@@ -80,8 +94,7 @@ def batch(
     grid: list[str] | None = option("A parameter that varies, as name=v1,v2; may be repeated."),
     notebook: str | None = option(f"Name of the notebook that is executed. [default: {COMPARING.stem}]"),
     name: str | None = option("Name of the batch's folder beside its runs. [default: batch]"),
-    workers: int | None = option("Workers on this machine, one notebook each. [default: 1]"),
-    cluster: Cluster = None,
+    workers: Workers = None,
     if_changed: bool = option("Leave alone what has the data, settings and code of the last batch."),
     retrain: Retrain = False,
 ) -> None:
@@ -93,10 +106,9 @@ def batch(
     with starting():
         from desk.commands.batch import make_batch, plan_of
 
+    count, cluster = (None, "") if workers is None else workers_of(workers)
     with kept("runs"):
-        plan = plan_of(
-            files, parameter or (), grid or (), notebook=notebook, name=name, workers=workers, cluster=cluster or ""
-        )
+        plan = plan_of(files, parameter or (), grid or (), notebook=notebook, name=name, workers=count, cluster=cluster)
         made = make_batch(plan, retrain=retrain, if_changed=if_changed, trust_code=trusted())
     tell(made.text, made.failed)
 
@@ -106,7 +118,9 @@ def backtest(
     policy: str = option("Name of a policy of FILE.", default=...),
     sheet: bool = option("Also write its own tearsheet, sheet.html."),
     retrain: Retrain = False,
-    cluster: Cluster = None,
+    workers: str | None = option(
+        "Address of a Dask scheduler, such as tls://127.0.0.1:8786. [default: all of this machine]", metavar="ADDRESS"
+    ),
 ) -> None:
     """Backtest one policy of FILE, and write its results.
 
@@ -116,5 +130,9 @@ def backtest(
         from backtests.comparison.fitting.candidates import fit
         from desk.commands.report import make_backtest
 
-    fitting = partial(fit, retrain=retrain, cluster=cluster or "")
+    if workers is not None and ":" not in workers:
+        raise ConfigError(
+            f"--workers is {workers or 'empty'}: give the address of a scheduler, or leave the option out."
+        )
+    fitting = partial(fit, retrain=retrain, cluster=workers or "")
     print_text(make_backtest(file, policy, fit=fitting, sheet=sheet, trust_code=trusted()).text)

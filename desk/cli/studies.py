@@ -2,7 +2,7 @@
 
 from pathlib import Path
 
-from desk.cli.options import Cluster, File, PolicyName, argument, kept, option, starting, trusted
+from desk.cli.options import File, PolicyName, Workers, argument, kept, option, starting, trusted, workers_of
 from desk.commands.terminal import print_text, tell
 from foundation.errors import ConfigError
 from foundation.files import writing
@@ -13,8 +13,7 @@ def audit(
     file: File,
     policy: PolicyName = None,
     days: int = option("The most decision days of a policy to check.", default=24),
-    workers: int = option("Workers on this machine, one policy each.", default=1),
-    cluster: Cluster = None,
+    workers: Workers = None,
     controls: bool = option("Also backtest shuffled days, random times and martingales."),
 ) -> None:
     """Say whether a policy of FILE looks ahead.
@@ -24,14 +23,13 @@ def audit(
     with starting(file):
         from desk.commands.audit import make_audit
 
-    made = make_audit(file, policy, days, (workers, cluster or ""), controls, trusted())
+    made = make_audit(file, policy, days, workers_of(workers), controls, trusted())
     tell(made.text, made.found)
 
 
 def sweep(
     file: Path = argument("A sweep file, such as data/sweeps/thresholds.yaml."),
-    workers: int = option("Workers on this machine.", default=1),
-    cluster: Cluster = None,
+    workers: Workers = None,
     fresh: bool = option("Start over; do not resume an earlier sweep."),
 ) -> None:
     """Backtest every configuration of a sweep file.
@@ -41,15 +39,15 @@ def sweep(
     with starting():
         from desk.commands.sweep import make_sweep
 
+    count, cluster = workers_of(workers)
     with kept("chunks"):
-        print_text(make_sweep(file, workers=workers, cluster=cluster or "", fresh=fresh).text)
+        print_text(make_sweep(file, workers=count, cluster=cluster, fresh=fresh).text)
 
 
 def laboratory(
     paths: int = option("Simulated paths of ten years.", default=1_000),
     seed: int = option("Seed of the paths; rules are tuned on paths of the next seed.", default=1),
-    workers: int = option("Threads of this machine.", default=1),
-    cluster: Cluster = None,
+    workers: Workers = None,
 ) -> None:
     """Backtest every rule where the optimal policy is known.
 
@@ -58,14 +56,14 @@ def laboratory(
     with starting():
         from desk.commands.laboratory import make_laboratory
 
-    made = make_laboratory(paths=paths, seed=seed, workers=workers, cluster=cluster or "")
+    count, cluster = workers_of(workers)
+    made = make_laboratory(paths=paths, seed=seed, workers=count, cluster=cluster)
     print_text(made.text)
 
 
 def study(
     cases: list[str] | None = argument("Cases, such as funds-2-2016. [default: all]", default=None),
-    workers: int = option("Workers on this machine, one case each.", default=1),
-    cluster: Cluster = None,
+    workers: Workers = None,
     rules_only: bool = option("Leave learned policies out."),
     exposure: bool = option("Train policies for exposure instead of rebalancing."),
     after_tax: bool = option("Compare rules after federal taxes."),
@@ -82,7 +80,8 @@ def study(
         from backtests.studies.real_markets import Budget, run
         from backtests.studies.real_markets.run_case import EXPOSURE_SEEDS, EXPOSURE_STEPS, LEARNER_STEPS, SEEDS
 
-    check_workers(workers)
+    count, address = workers_of(workers)
+    check_workers(count)
     if rules_only + exposure + after_tax > 1:
         raise ConfigError("--rules-only, --exposure and --after-tax exclude each other: give one of them.")
     steps = {} if rules_only or after_tax else EXPOSURE_STEPS if exposure else LEARNER_STEPS
@@ -91,7 +90,7 @@ def study(
     what = "rules-only" if rules_only else "exposure" if exposure else "after-tax" if after_tax else "study"
     folder = reports_folder() / what
     with kept("cases"), writing(folder):
-        made = run(cases or (), folder, budget, workers=workers, cluster=cluster or "", fresh=fresh)
+        made = run(cases or (), folder, budget, workers=count, cluster=address, fresh=fresh)
         if not after_tax:
             with bar(None, "drawing the page"):
                 write_study_sheet(folder, made)
@@ -135,7 +134,7 @@ def cluster(
 ) -> None:
     """Start a Dask cluster, or workers for one that is running.
 
-    It serves `--cluster`. With ADDRESS, its workers join the cluster there.
+    It serves `--workers ADDRESS`. With ADDRESS, its workers join the cluster there.
     """
     with starting():
         from desk.commands.cluster import LOCAL_HOST, join_cluster, serve_cluster

@@ -3,7 +3,6 @@
 import gc
 import io
 import os
-import re
 import sys
 import warnings
 from typing import NoReturn, TextIO
@@ -17,7 +16,7 @@ from foundation.printable import print_anywhere, printable
 
 INTERRUPTED = 130  # exit status
 OBJECTS = 50_000  # made between searches for garbage: commands make many, and few cycles
-OF_OPTIONS = re.compile("`(as_of|stale_ok)`")  # what messages name as notebooks and the service do
+OF_OPTIONS = {"`as_of`": "`--as-of`", "`stale_ok`": "`--accept stale`"}  # by what notebooks and the service name so
 
 
 def print_text(text: str) -> None:
@@ -27,7 +26,9 @@ def print_text(text: str) -> None:
 
 def _spelled(text: str) -> str:
     """The text as a terminal shows it: parameters that messages name are options here."""
-    return printable(OF_OPTIONS.sub(lambda name: f"`--{name[1].replace('_', '-')}`", text))
+    for name, option in OF_OPTIONS.items():
+        text = text.replace(name, option)
+    return printable(text)
 
 
 def tell(text: str, failed: object) -> None:

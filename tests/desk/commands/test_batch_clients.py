@@ -114,7 +114,7 @@ def test_nothing_that_a_client_gets_names_the_client_whose_report_he_shares(book
 def test_an_account_trades_by_the_policy_of_its_models_file_as_in_trades_of_accounts(
     book: Path, table: pd.DataFrame, tmp_path: Path
 ) -> None:
-    done = rebalance("trades", "--accounts", book / "accounts.csv", "--out", tmp_path / "orders.csv")
+    done = rebalance("trades", book / "accounts.csv", "--out", tmp_path / "orders.csv")
     assert done.status == 1, done.err
     listed = pd.read_csv(tmp_path / "orders.csv").query("account == 'A-7'")
     ticket = json.loads((book / "reports" / table.loc["A-7", "run"] / "trades.json").read_text())

@@ -181,7 +181,7 @@ def test_a_run_whose_price_file_has_changed_is_made_again_by_a_cluster(
     else:
         given = (*given, f"prices={quotes}")
     parameters = [word for text in given for word in ("-p", text)]
-    words = (*TODAY, *parameters, "--home", tmp_path, "--cluster", cluster.scheduler_address)
+    words = (*TODAY, *parameters, "--home", tmp_path, "--workers", cluster.scheduler_address)
     orders = list[str]()
     for price, more in ((380, ()), (390, ("--if-changed",))):
         quotes.write_text(f"asset,price,date\nSPY,{price},2022-12-29\n")
@@ -237,7 +237,7 @@ def of_run(reports: Path, name: str) -> dict[str, bytes]:
 def test_a_cluster_makes_the_bytes_of_a_run_once(
     cluster: LocalCluster, file: Path, whole: Path, made: Done, tmp_path: Path
 ) -> None:
-    words = (*TODAY, "-p", "policy=quarterly", "--home", tmp_path, "--cluster", cluster.scheduler_address)
+    words = (*TODAY, "-p", "policy=quarterly", "--home", tmp_path, "--workers", cluster.scheduler_address)
     assert "1 run: 1 made, 0 found, 0 failed." in rebalance("batch", file, *words).out
     run = rows_of(tmp_path / "reports")["run"].item()
     assert timeless(tmp_path / "reports") == of_run(whole, run) != {}

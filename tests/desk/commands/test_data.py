@@ -307,7 +307,7 @@ def test_quotes_of_the_moment_are_the_prices_of_the_list(desk: Desk) -> None:
     desk.fetch()
     desk.serve(TOMORROW)
     desk.time.move(15 * 3600.0 + 600.0)  # ten minutes after the close of the next day
-    done = desk.trades(TOMORROW, "--quotes", "yahoo")
+    done = desk.trades(TOMORROW, "--prices", "yahoo")
     assert done.status == 0, done.err
     assert f"{close('SPY', TOMORROW):,.2f}" in done.out
     quotes = pd.read_csv(fetch_quotes(desk.file, "yahoo", desk.time.clock))

@@ -322,7 +322,7 @@ def test_an_altered_journal_vetoes_or_is_refused(file: Path, home: Path) -> None
     rows.execute("DROP TRIGGER never_changed")
     rows.execute("UPDATE entries SET sha256 = 'a' WHERE sequence = (SELECT max(sequence) FROM entries)")
     rows.commit()
-    with pytest.raises(DataError, match="journal verify"):
+    with pytest.raises(DataError, match="journal --verify"):
         make_cycle(file, FIRST)
 
 

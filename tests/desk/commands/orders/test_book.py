@@ -245,7 +245,7 @@ def test_fills_with_the_ticket_of_an_earlier_list_are_refused_and_the_open_order
     assert re.search(r"buy +AGG +321 +300$", shown, re.MULTILINE)
     done = rebalance("desk", "book", "fill", "desk", fills, "--ticket", earlier)
     assert (done.status, "are booked, and another list was sent since. Leave the ticket out" in done.said) == (2, True)
-    assert f"{rebalance('book', 'show', 'desk').out}\nfills.csv: booked 1 fill.\n" == shown
+    assert f"{rebalance('desk', 'book', 'show', 'desk').out}\nfills.csv: booked 1 fill.\n" == shown
 
 
 def test_fills_of_a_day_before_their_book_or_their_order_are_not_booked(

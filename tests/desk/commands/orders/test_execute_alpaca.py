@@ -237,7 +237,7 @@ def test_accounts_of_a_house_pay_one_price_for_a_block_of_several_venues(
     rows = "A,balanced.yaml,9000,,500,500\nB,balanced.yaml,9000,,300,90\n"
     (tmp_path / "house.csv").write_text(f"account,model,cash,last_trade,SPY,AGG\n{rows}")
     out = ("--out", tmp_path / "orders.csv", "--out", tmp_path / "house.json")
-    assert rebalance(*TRADES, "--accounts", tmp_path / "house.csv", *out).status == 0
+    assert rebalance(*TRADES, tmp_path / "house.csv", *out).status == 0
     served.units, served.cash = {"SPY": Decimal(50), "AGG": Decimal(590)}, Decimal(18_000)
     quotes = {"SPY": ("383.10", "383.20"), "AGG": ("97.45", "97.49")}
     with alpaca_server(quotes, cash=Decimal(0), units={"SPY": Decimal(750)}) as other:

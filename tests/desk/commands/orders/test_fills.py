@@ -269,7 +269,7 @@ def test_lists_say_when_their_book_was_last_reconciled(ticket: Path) -> None:
     file, held_now = ticket.with_name("desk.yaml"), ticket.with_name("held.csv")
     assert "reconciled" not in rebalance(*TRADES, file).out
     fill_from("desk", broker_file(ticket, SOLD), ticket)
-    days = ("trades", file, "--as-of", "2022-12-30", "--stale-ok")
+    days = ("trades", file, "--as-of", "2022-12-30", "--accept", "stale")
     assert "Book desk was never reconciled" in rebalance(*days).out
     held_now.write_text("Symbol,Quantity\nSPY,3127\nAGG,7460\nUSD,72350.80\n")
     assert rebalance("desk", "book", "show", "desk", "--positions", held_now).status == 0
