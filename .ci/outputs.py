@@ -51,7 +51,7 @@ risk {{file}} --paths 500
 allocate {{file}}
 research backtest {{file}} --policy {{policy}} --sheet
 data check {{file}}
-desk run {{file}} --as-of {DAY} --export record.json --page cycle.html
+desk run {{file}} --as-of {DAY} --record record.json --record cycle.html
 desk history {{file}} --view governance --as-of {DAY} --out governance.html
 """
 OF_A_LIST = f"""
@@ -85,7 +85,7 @@ SESSIONS = {
         desk history ORDER --view why
         desk tca --portfolio desk.yaml --out costs.html --out costs.csv
         desk history desk.yaml --view live --out live.html
-        desk run desk.yaml --as-of {DAY} --export record.json --page cycle.html --timeline
+        desk run desk.yaml --as-of {DAY} --record record.json --record cycle.html --view timeline
         desk history --out pages
         desk history desk.yaml --view governance --as-of 2022-12-30 --out governance.html
         desk watch status

@@ -32,7 +32,7 @@ RESEARCH: Table = {
     "backtest": (reports.backtest, f"{FILE} --policy yearly"),
     "audit": (studies.audit, f"{FILE} --policy yearly"),
     "laboratory": (studies.laboratory, "--paths 100"),
-    "study": (studies.study, "--rules-only"),
+    "study": (studies.study, "--kind rules"),
     "policies": (studies.list_policies, ""),
     "trials": (past_runs.trials, "sixty_forty"),
     "cluster": (studies.cluster, ""),

@@ -1,13 +1,12 @@
 """`rebalance desk book open | fill | show | settle`: what a portfolio holds after fills."""
 
-import re
 from collections.abc import Iterable
 from pathlib import Path
 from typing import Annotated
 
 import typer
 
-from desk.cli.options import Cash, File, PastDay, Positions, argument, option, starting
+from desk.cli.options import Cash, File, PastDay, Positions, argument, forms_of, option, starting
 from desk.commands.terminal import print_text, tell
 from foundation.errors import ConfigError
 
@@ -25,16 +24,6 @@ def symbols_of(given: Iterable[str]) -> dict[str, str]:
         if not (symbol and sign and line):
             raise ConfigError(f"--symbol is {symbol + sign + line!r}: write SYMBOL=ASSET, such as BRK/B=BRK.B.")
     return {symbol: line for symbol, _, line in pairs}
-
-
-def columns_of(given: Iterable[str], fields: tuple[str, ...]) -> dict[str, str]:
-    """Names of columns by field, as FIELD=NAME states them, one or several after commas. Raises as `symbols_of`."""
-    pairs = [part.partition("=") for text in given for part in re.split(f",(?=(?:{'|'.join(fields)})=)", text)]
-    for name, sign, column in pairs:
-        if name not in fields or not (sign and column):
-            known = ", ".join(fields)
-            raise ConfigError(f"--columns is {name + sign + column!r}: write FIELD=NAME; the fields are {known}.")
-    return {name: column for name, _, column in pairs}
 
 
 def open_(
@@ -64,11 +53,10 @@ def add_fills(
     file: Path = argument("A table of fills, or a broker's CSV or JSON of transactions."),
     ticket: Path | None = option("JSON of the list whose orders they fill, if it was sent since."),
     symbol: Symbols = None,
-    zone: str = option("Time zone of times that state none, such as America/New_York."),
-    day_first: bool | None = option("Order of day and month in 03/04/2023.", "--day-first/--month-first"),
-    decimal: str = option("Sign before decimals, a point or a comma."),
-    columns: list[str] | None = option(
-        "Name of a field's column, such as units=Filled; may be repeated.", metavar="FIELD=NAME"
+    form: list[str] | None = option(
+        "How FILE is written: a field's column, such as units=Filled; zone=America/New_York of times that state none; "
+        "dates=dmy or mdy; decimal=. or ,; may be repeated.",
+        metavar="NAME=VALUE",
     ),
     account: list[str] | None = option(
         "Account of the file that is the portfolio's, where it has others; may be repeated."
@@ -83,10 +71,15 @@ def add_fills(
     with starting():
         from desk.commands.orders import fills
         from desk.commands.orders.book_text import book_text, preview_text
+        from foundation.arguments import one_of
         from research.orders.bookkeeping.columns import RANKED
         from research.orders.bookkeeping.transaction import FileStatements
 
-    named = columns_of(columns or (), tuple(RANKED))
+    named = forms_of(form or (), (*RANKED, "zone", "dates", "decimal"))
+    zone, dates, decimal = (named.pop(name, "") for name in ("zone", "dates", "decimal"))
+    if dates:
+        one_of("dates of --form is", dates, ("dmy", "mdy"))
+    day_first = dates == "dmy" if dates else None
     reading = FileStatements(symbols_of(symbol or ()), zone, day_first, decimal, named, tuple(account or ()))
     if dry_run:
         imported, rows = fills.preview_of(name, file, ticket, reading)

@@ -18,38 +18,46 @@ def run(
         "Day of the cycle, YYYY-MM-DD: later closes are left out. [default: the exchange's]", metavar="DAY"
     ),
     out: list[str] | None = option("Write the list of the decision to this file, by its ending; may be repeated."),
-    export: Path | None = option("Write the record of the cycle to this file, as JSON."),
-    page: Path | None = option("Write the page of the cycle to this file, .html."),
-    first: str = option("Play the cycle over history from this day, YYYY-MM-DD.", "--from", metavar="DAY"),
-    last: str = option("Last day of that history, YYYY-MM-DD.", "--to", metavar="DAY"),
-    words: bool = option("Print the briefing in the prose of the language model, checked."),
-    with_timeline: bool = option("Print who handed what to whom, and when, in place of the screen.", "--timeline"),
+    record: list[Path] | None = option("Write the record of the cycle to this file: .json, or .html; may be repeated."),
+    view: list[str] | None = option(
+        "Print timeline, who handed what to whom, and when, in place of the screen; words, also the briefing in the "
+        "prose of the language model, checked; may be repeated.",
+        metavar="timeline|words",
+    ),
+    replay: str = option(
+        "Play the cycle over the history of these days, beside the plain policy, and journal nothing.",
+        metavar="FIRST:LAST",
+    ),
 ) -> None:
     """Decide on FILE today, and journal why: one decision cycle.
 
     The file's policy decides, unless it says `cycle: {decides: scenarios}`. Nothing is sent unless it says
     `cycle: {acts: ...}`. Exit status 3 where a person is asked.
-
-    With --from and --to, play the cycle over these days beside the plain policy, and journal nothing.
     """
     with starting(file):
         from desk.commands.cycle.cycle import make_cycle, replay_text
-        from desk.commands.cycle.records import check_cycle_outputs, write_page, write_record
+        from desk.commands.cycle.records import check_records, write_page, write_record
         from desk.cycle.prose import prose_of
+        from foundation.arguments import one_of
 
-    if first or last:
-        if not (first and last) or as_of or out or export or page or with_timeline or words:
-            raise ConfigError("--from and --to play the cycle over history: give both, and no other option of a cycle.")
+    records, views = record or (), view or ()
+    for name in views:
+        one_of("--view is", name, ("timeline", "words"))
+    if replay:
+        first, _, last = replay.partition(":")
+        if not (first and last) or as_of or out or records or views:
+            raise ConfigError(f"--replay is {replay!r}: give it as FIRST:LAST, and no other option of a cycle.")
         print_text(replay_text(file, first, last, trusted()))
         return
-    check_cycle_outputs(page, export)
-    made = make_cycle(file, as_of, tuple(out or ()), with_timeline=with_timeline, trust_code=trusted())
+    check_records(records)
+    made = make_cycle(file, as_of, tuple(out or ()), with_timeline="timeline" in views, trust_code=trusted())
     print_text(made.text)  # before a file, which may fail: orders may be sent
-    if export is not None:
-        write_record(export, made.document)
-    if page is not None:
-        write_page(page, made.document, made.status, made.sending)
-    if words:
+    for path in records:
+        if path.suffix == ".html":
+            write_page(path, made.document, made.status, made.sending)
+        else:
+            write_record(path, made.document)
+    if "words" in views:
         print_text(f"\n{prose_of(made.document, made.status)}")
     if made.asks:
         raise typer.Exit(PERSON_ASKED)

@@ -3,7 +3,7 @@
 from pathlib import Path
 from typing import Literal
 
-from desk.cli.options import File, argument, option, starting
+from desk.cli.options import File, argument, forms_of, option, starting
 from desk.commands.terminal import print_text, tell
 from foundation.errors import ConfigError
 
@@ -34,8 +34,10 @@ def import_(
     name: str = option("Name of the store: `market: {store: NAME}`.", "--as", default=...),
     adjustment: str | None = option("What prices are adjusted for: raw, split or total (and dividends)."),
     currency: str | None = option("Currency of the prices, such as EUR."),
-    dates: str | None = option("Order of day and month where days read two ways, dmy or mdy."),
-    decimal: str | None = option("The decimal sign, where numbers read two ways."),
+    form: list[str] | None = option(
+        "How TABLE is written, where it reads two ways: dates=dmy or mdy; decimal=. or ,; may be repeated.",
+        metavar="NAME=VALUE",
+    ),
 ) -> None:
     """Import a table of prices into a store.
 
@@ -44,6 +46,8 @@ def import_(
     with starting():
         from desk.commands.data import import_table
 
+    stated = forms_of(form or (), ("dates", "decimal"))
+    dates, decimal = stated.get("dates"), stated.get("decimal")
     print_text(import_table(table, name, adjustment=adjustment, currency=currency, dates=dates, decimal=decimal))
 
 

@@ -3,7 +3,7 @@
 import gc
 import inspect
 import re
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Collection, Iterable, Iterator
 from contextlib import contextmanager
 from contextvars import ContextVar
 from pathlib import Path
@@ -113,6 +113,18 @@ def starting(file: Path | None = None) -> Iterator[None]:
     finally:
         gc.freeze()
         gc.enable()
+
+
+def forms_of(given: Iterable[str], names: Collection[str]) -> dict[str, str]:
+    """The values by name that `--form` states as NAME=VALUE, one or several after commas.
+
+    Raises : ConfigError for another form or name.
+    """
+    pairs = [part.partition("=") for text in given for part in re.split(f",(?=(?:{'|'.join(names)})=)", text)]
+    for name, sign, value in pairs:
+        if name not in names or not (sign and value):
+            raise ConfigError(f"--form is {name + sign + value!r}: write NAME=VALUE; the names are {', '.join(names)}.")
+    return {name: value for name, _, value in pairs}
 
 
 PAGE, ALL = "page", "all"  # of a page: as it opens, and with all that is folded

@@ -1,10 +1,10 @@
 """The commands of `rebalance research` beside `backtest` and `trials`: policies tested in other ways."""
 
 from pathlib import Path
+from typing import Literal
 
 from desk.cli.options import File, PolicyName, Workers, argument, kept, option, starting, trusted, workers_of
 from desk.commands.terminal import print_text, tell
-from foundation.errors import ConfigError
 from foundation.files import writing
 from foundation.progress import bar
 
@@ -64,9 +64,11 @@ def laboratory(
 def study(
     cases: list[str] | None = argument("Cases, such as funds-2-2016. [default: all]", default=None),
     workers: Workers = None,
-    rules_only: bool = option("Leave learned policies out."),
-    exposure: bool = option("Train policies for exposure instead of rebalancing."),
-    after_tax: bool = option("Compare rules after federal taxes."),
+    kind: Literal["learned", "rules", "exposure", "after-tax"] = option(
+        "Rules with learned policies; rules alone; policies trained for exposure instead of rebalancing; or rules "
+        "after federal taxes.",
+        default="learned",
+    ),
     fresh: bool = option("Start over; do not resume an earlier study."),
 ) -> None:
     """Backtest rules and learned policies on many real markets.
@@ -82,13 +84,11 @@ def study(
 
     count, address = workers_of(workers)
     check_workers(count)
-    if rules_only + exposure + after_tax > 1:
-        raise ConfigError("--rules-only, --exposure and --after-tax exclude each other: give one of them.")
-    steps = {} if rules_only or after_tax else EXPOSURE_STEPS if exposure else LEARNER_STEPS
+    exposure, after_tax = kind == "exposure", kind == "after-tax"
+    steps = {"learned": LEARNER_STEPS, "exposure": EXPOSURE_STEPS}.get(kind, {})
     seeds, plain = EXPOSURE_SEEDS if exposure else SEEDS, not (exposure or after_tax)
     budget = Budget(steps, seeds, rules=plain, after_tax=after_tax)
-    what = "rules-only" if rules_only else "exposure" if exposure else "after-tax" if after_tax else "study"
-    folder = reports_folder() / what
+    folder = reports_folder() / {"learned": "study", "rules": "rules-only"}.get(kind, kind)
     with kept("cases"), writing(folder):
         made = run(cases or (), folder, budget, workers=count, cluster=address, fresh=fresh)
         if not after_tax:

@@ -402,7 +402,7 @@ def test_a_list_that_is_executed_on_paper_parts_by_its_fees_alone(tmp_path: Path
     """Paper charges the costs that the ticket expects, of the closes at which its orders were sized."""
     file, ticket = opened(tmp_path), tmp_path / "list.json"
     assert rebalance("trades", file, "--as-of", "2021-03-31", "--out", ticket).status == 0
-    sent = ("--yes", "--confirm", json.loads(ticket.read_text())["hash"][:8])
+    sent = ("--confirm", json.loads(ticket.read_text())["hash"][:8])
     assert rebalance("desk", "execute", ticket, "--exchange", "paper", "--portfolio", file, *sent).status == 0
     whole = load_portfolio(file)
     short = replace(whole, market=whole.market.until(whole.market.dates[OPENED + 4]))

@@ -234,7 +234,7 @@ def test_the_command_plays_the_named_cases_and_saves_the_study(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:
     monkeypatch.setattr(
-        sys, "argv", ["rebalance", "research", "study", NAMES[0], "--rules-only", "--home", str(tmp_path)]
+        sys, "argv", ["rebalance", "research", "study", NAMES[0], "--kind", "rules", "--home", str(tmp_path)]
     )
     with pytest.raises(SystemExit) as end:
         main()

@@ -117,7 +117,7 @@ def test_one_page_has_all_portfolios_and_what_their_orders_cost(tmp_path: Path) 
     file = desk(tmp_path)
     rebalance(*TRADES, file, "--out", tmp_path / "t.json")
     hash_ = json.loads((tmp_path / "t.json").read_text())["hash"]
-    sent = rebalance("desk", "execute", tmp_path / "t.json", "--exchange", "paper", "--yes", "--confirm", hash_[:8])
+    sent = rebalance("desk", "execute", tmp_path / "t.json", "--exchange", "paper", "--confirm", hash_[:8])
     assert sent.status == 0, sent.err
     scenarios = ROOT / "data" / "examples" / "cycle_of_scenarios.yaml"
     words = ("desk", "history", file, scenarios, "--view", "governance", "--as-of", DAY)

@@ -45,7 +45,7 @@ def hash_of(ticket: Path) -> str:
 
 def executed(ticket: Path, *words: object) -> Done:
     """The command, without a question."""
-    return rebalance("desk", "execute", ticket, *PAPER, "--yes", "--confirm", hash_of(ticket)[:8], *words)
+    return rebalance("desk", "execute", ticket, *PAPER, "--confirm", hash_of(ticket)[:8], *words)
 
 
 def kinds(home: Path) -> list[str]:
@@ -235,10 +235,10 @@ def test_a_question_that_is_answered_sends(ticket: Path, home: Path, monkeypatch
 
 
 @pytest.mark.parametrize("confirm", ["", "1234567", "0" * 64])
-def test_yes_needs_the_beginning_of_the_hash(ticket: Path, home: Path, confirm: str) -> None:
-    done = rebalance("desk", "execute", ticket, *PAPER, "--yes", *(["--confirm", confirm] if confirm else []))
+def test_confirm_needs_the_beginning_of_the_hash(ticket: Path, home: Path, confirm: str) -> None:
+    done = rebalance("desk", "execute", ticket, *PAPER, "--confirm", confirm)
     assert done.status == 2
-    assert ("--confirm is" if confirm else "--yes and --confirm HASH belong together") in done.err
+    assert "--confirm is" in done.err
     assert kinds(home) == ["list"]
 
 

@@ -57,7 +57,7 @@ def ticket(served: Alpaca, tmp_path: Path) -> Path:
 
 def executed(ticket: Path, *words: object) -> Done:
     confirm = json.loads(ticket.read_text())["hash"][:8]
-    return rebalance("desk", "execute", ticket, "--exchange", "alpaca", "--yes", "--confirm", confirm, *words)
+    return rebalance("desk", "execute", ticket, "--exchange", "alpaca", "--confirm", confirm, *words)
 
 
 def test_a_list_is_sent_once_and_its_fills_are_journalled(ticket: Path, served: Alpaca, tmp_path: Path) -> None:
@@ -223,7 +223,7 @@ def test_a_ticket_that_was_sent_to_several_venues_is_not_gone_on_with_at_one(
         ("alpaca", "was sent to alpaca_live: name it, too."),
         ("alpaca_live", "alpaca_live in part: name"),
     ):
-        done = rebalance("desk", "execute", ticket, "--exchange", name, "--yes", "--confirm", confirm)
+        done = rebalance("desk", "execute", ticket, "--exchange", name, "--confirm", confirm)
         assert (done.status, said in done.said) == (2, True)
     assert (half_sent.posts, served.posts) == (1, 0)
 

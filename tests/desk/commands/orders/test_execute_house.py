@@ -65,9 +65,7 @@ def listed(house: Path, rows: list[str]) -> str:
 
 
 def executed(house: Path, stated: str, *words: object) -> Done:
-    return rebalance(
-        "desk", "execute", house / "house.json", "--exchange", "paper", "--yes", "--confirm", stated[:8], *words
-    )
+    return rebalance("desk", "execute", house / "house.json", "--exchange", "paper", "--confirm", stated[:8], *words)
 
 
 def test_accounts_hold_what_their_own_lists_say_and_nothing_is_lost(house: Path) -> None:

@@ -249,8 +249,8 @@ def test_columns_and_accounts_that_were_named_once_are_kept_with_the_book(ticket
     path, before = ticket.with_name("strange.csv"), read_book("desk")
     path.write_text(header + rows.format("P1", 100) + rows.format("P2", 50))
     words = ("desk", "book", "fill", "desk", path)
-    named = ("--columns", "moment=When,asset=Item,units=Number", "--columns", "action=Way")
-    assert "say what its columns are, such as --columns moment=NAME" in rebalance(*words, "--ticket", ticket).said
+    named = ("--form", "moment=When,asset=Item,units=Number", "--form", "action=Way")
+    assert "say what its columns are, such as --form moment=NAME" in rebalance(*words, "--ticket", ticket).said
     refused = rebalance(*words, "--ticket", ticket, *named)
     assert "strange.csv is of 2 accounts, P1, P2, and the portfolio names none. Name its own, such as --account P1" in (
         refused.said
@@ -262,7 +262,7 @@ def test_columns_and_accounts_that_were_named_once_are_kept_with_the_book(ticket
     assert held(read_book("desk"))["AGG"] == 7_650
     path.write_text(header + rows.format("P2", 60))
     assert "strange.csv is of P2, and not of P1" in rebalance(*words).said
-    assert "--columns is 'size=Number': write FIELD=NAME" in rebalance(*words, "--columns", "size=Number").said
+    assert "--form is 'size=Number': write NAME=VALUE" in rebalance(*words, "--form", "size=Number").said
 
 
 def test_lists_say_when_their_book_was_last_reconciled(ticket: Path) -> None:
