@@ -207,8 +207,8 @@ def test_crosses_far_from_the_market_are_not_made(house: Path, monkeypatch: pyte
     assert done.status == 1
     assert re.search(r"quotes in the collar: Cross of [0-9]+ SPY between accounts: quote\s+is ", done.out)
     command = shlex.split(" ".join(done.out.split()).partition("Make the list anew: ")[2])
-    words = command[1:10]
-    assert words[5:] == ["--as-of", "2022-12-29", "--out", str(house / "house.json")]
+    words = command[1:9]
+    assert words[4:] == ["--as-of", "2022-12-29", "--out", str(house / "house.json")]
     monkeypatch.chdir(house)
     made = rebalance(*words)
     assert (made.status, made.said) == (0, "")
@@ -287,7 +287,7 @@ def test_what_the_list_was_made_from_must_be_as_it_was(name: str, old: str, new:
         text = file.read_text()
         assert old in text
         file.unlink() if new is None else file.write_text(text.replace(old, new, 1))
-        remake = f"--accounts {house / 'house.csv'} --out orders.csv --as-of 2022-12-29 --out {house / 'house.json'}"
+        remake = f"{house / 'house.csv'} --out orders.csv --as-of 2022-12-29 --out {house / 'house.json'}"
         what = "is not there" if new is None else f"has another hash, {sha256_of(file)[:16]}"
         said = f"The file {name} {what}: the list was made from "
         (fault,) = prepared.again().faults

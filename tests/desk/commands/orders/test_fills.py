@@ -1,4 +1,4 @@
-"""`rebalance desk book fill` with a broker's file, and `book reconcile`: booked once, journalled, compared."""
+"""`rebalance desk book fill` with a broker's file, and `book show --positions`: booked once, journalled, compared."""
 
 import json
 import re

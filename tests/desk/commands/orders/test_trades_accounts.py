@@ -1,4 +1,4 @@
-"""`rebalance trades --accounts`: all accounts of a file, the same bytes from any number of processes, or no file."""
+"""`rebalance trades accounts.csv`: all accounts of a file, the same bytes from any number of processes, or no file."""
 
 import csv
 from pathlib import Path

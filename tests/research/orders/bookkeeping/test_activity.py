@@ -218,7 +218,9 @@ def test_a_time_without_a_zone_and_days_that_can_be_read_two_ways_are_asked_for(
     with pytest.raises(DataError, match=r"row 5: '2022-12-30, 10:15:32' states no time zone\. Say that of the file"):
         read(tmp_path, IB_STATEMENT, portfolio, FileStatements())
     either = "Date,Action,Symbol,Quantity,Price\n02/01/2023,Buy,AGG,1,97.4\n"
-    with pytest.raises(DataError, match=r"the day or the month may stand first: found '02/01/2023'\. Say so: --form dates=dmy, or dates=mdy"):
+    with pytest.raises(
+        DataError, match=r"the day or the month may stand first: found '02/01/2023'\. Say so: --form dates=dmy"
+    ):
         read(tmp_path, either, portfolio)
     days = [
         read(tmp_path, either, portfolio, FileStatements(day_first=first)).fills[0].moment.date()
