@@ -51,10 +51,10 @@ def train_seed(
     print_text(f"Written to {made}.")
 
 
-def main() -> None:
+def maintain() -> None:
     """Run one of the two, as `desk.cli.main` runs a command."""
     run_app(app, "python -m desk.cli.maintain")
 
 
 if __name__ == "__main__":
-    main()
+    maintain()

@@ -32,7 +32,7 @@ def plan(file: File, paths: int = option("Simulated futures of all years.", defa
     with starting(file):
         from desk.commands.today.plan import make_plan
 
-    print_text(make_plan(file, paths=paths, trust_code=trusted()).text)
+    print_text(make_plan(file, None, paths, trust_code=trusted()).text)
 
 
 def allocate(

@@ -10,7 +10,7 @@ from foundation.errors import ConfigError
 from foundation.progress import bar
 
 PRICES, ACCOUNTS = "Prices and positions", "Many accounts"  # headings of help
-STALE = "stale"  # of --accept: prices that are too old
+TOO_OLD = "stale"  # of --accept: prices that are too old
 
 
 def trades(
@@ -38,7 +38,7 @@ def trades(
     Its `policy` decides, else its newest run: docs/trade_lists.md.
     """
     words = [word.strip() for word in accept.split(",") if word.strip()]
-    stale_ok, prices_ok = STALE in words, ",".join(word for word in words if word != STALE)
+    stale_ok, prices_ok = TOO_OLD in words, ",".join(word for word in words if word != TOO_OLD)
     if file.suffix == ".csv":
         of_one = {"--positions": positions, "--prices": prices, "--accept ASSETS": prices_ok, "--not-held": not_held,
                   "--cash": cash is not None, "--deploy": deploy, "--withdraw": withdraw, "--account": account,

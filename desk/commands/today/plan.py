@@ -7,7 +7,6 @@ from backtests.runs.folder import reports_folder, staged
 from backtests.runs.origin import identity
 from backtests.sheets.pages.plan_sheet import plan_text, write_plan_sheet
 from backtests.today.plan import life_of_plan
-from backtests.today.risk_paths import PLAN_PATHS
 from desk.commands.made import Made, age_text, file_fact, finish_run, run_for
 from desk.commands.today.risk import fitted_policies
 from foundation.errors import ConfigError
@@ -17,11 +16,7 @@ from research.portfolio import load_portfolio
 
 
 def make_plan(
-    file: Path,
-    reports: Path | None = None,
-    paths: int = PLAN_PATHS,
-    fitted_among: Path | None = None,
-    trust_code: bool | None = None,
+    file: Path, reports: Path | None, paths: int, fitted_among: Path | None = None, trust_code: bool | None = None
 ) -> Made:
     """Play the policies of a file through its plan, and write the page into a run of its own.
 

@@ -13,7 +13,7 @@ from learned import COSTS, two_lines
 
 from backtests.engine import backtest
 from backtests.laboratory.learned import universal_gap as unseen
-from desk.cli.maintain import main
+from desk.cli.maintain import maintain
 from foundation.errors import ConfigError, DataError
 from research.allocation import HRP, FixedWeights
 from research.learning import Universal
@@ -228,7 +228,7 @@ def test_what_comes_with_the_workbench_is_what_the_command_makes():
 def test_another_network_and_an_absurd_count_are_refused(words, said, monkeypatch, capsys):
     monkeypatch.setattr(sys, "argv", ["maintain", "train", *words])
     with pytest.raises(SystemExit, match="2"):
-        main()
+        maintain()
     assert said in capsys.readouterr().err
 
 
