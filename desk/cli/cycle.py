@@ -74,7 +74,7 @@ def show_history(
 
     \b
     --view cycles [NAME]        those of the newest sessions, of all or of one
-                                portfolio, such as sixty_forty
+                                portfolio, by the name that it has
     --view record ID            the kept record of one: briefing, hand-overs
     --view why ORDER            why an order was made, by its client id: its
                                 fills, list, decision, policy, run and data
