@@ -11,7 +11,7 @@ RUN python -m venv .venv && .venv/bin/pip install --no-deps --require-hashes -r 
 COPY . ./
 # Kernels are compiled into data/cache, where any process of the image finds them.
 RUN .venv/bin/uv pip install --no-deps --build-constraints requirements-build.lock --editable . \
-    && NUMBA_CACHE_DIR=/app/data/cache .venv/bin/rebalance compile
+    && NUMBA_CACHE_DIR=/app/data/cache .venv/bin/python -m desk.cli.maintain compile
 
 FROM python:3.11-slim-bookworm
 # No versions: the security updates of Debian 12 are wanted.

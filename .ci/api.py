@@ -17,7 +17,8 @@ HEAD = """\
 
 The routes of [the service](service_operation.md) by subject, made from its OpenAPI document,
 [openapi-1.json](schemas/openapi-1.json), which a server gives as `/api/openapi.json`. Examples that were run
-stand in the pages of each subject: [payloads](service.md#orders-without-a-file), [agents](service.md#the-decision-cycle-by-agent),
+stand in the pages of each subject: [payloads](service.md#orders-without-a-file),
+[agents](service.md#the-decision-cycle-by-agent),
 [users](service_operation.md#users), [portfolios](service.md#portfolios), [jobs](service.md#jobs) and
 [orders](service.md#orders-and-tickets).
 

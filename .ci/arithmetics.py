@@ -231,7 +231,7 @@ def run(name: str, changes: dict[str, str], tests: list[str]) -> tuple[int, dict
     )
     print(f"--- {name}: " + (" ".join(f"{k}={v!r}" for k, v in changes.items()) or "as it is"), flush=True)
     binaries = Path(sys.executable).parent
-    if subprocess.run([binaries / "rebalance", "compile"], env=environment, check=False).returncode:
+    if subprocess.run([sys.executable, "-m", "desk.cli.maintain", "compile"], env=environment, check=False).returncode:
         return 1, {}
     selected = folder.parent / "selected.txt"
     selected.write_text("\n".join(tests))

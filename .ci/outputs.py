@@ -51,11 +51,11 @@ risk {{file}} --paths 500
 allocate {{file}}
 research backtest {{file}} --policy {{policy}} --sheet
 data check {{file}}
-desk run {{file}} --as-of {DAY} --export record.json --page cycle.html
-desk governance {{file}} --as-of {DAY} --out governance.html
+desk run {{file}} --as-of {DAY} --record record.json --record cycle.html
+desk history {{file}} --view governance --as-of {DAY} --out governance.html
 """
 OF_A_LIST = f"""
-trades {{file}} --as-of {DAY} --stale-ok --out orders{{ending}}
+trades {{file}} --as-of {DAY} --accept stale --out orders{{ending}}
 """
 OF_A_PORTFOLIO = """
 forecast {file}
@@ -82,20 +82,20 @@ SESSIONS = {
         desk book show desk
         trades desk.yaml --as-of 2022-12-28 --out second.json
         desk execute second.json --exchange paper --portfolio desk.yaml
-        desk why ORDER
+        desk history ORDER --view why
         desk tca --portfolio desk.yaml --out costs.html --out costs.csv
-        desk live desk.yaml --out live.html
-        desk run desk.yaml --as-of {DAY} --export record.json --page cycle.html --timeline
-        desk history --pages pages
-        desk governance desk.yaml --as-of 2022-12-30 --out governance.html
+        desk history desk.yaml --view live --out live.html
+        desk run desk.yaml --as-of {DAY} --record record.json --record cycle.html --view timeline
+        desk history --out pages
+        desk history desk.yaml --view governance --as-of 2022-12-30 --out governance.html
         desk watch status
         desk book fill desk fills.csv
         desk book settle desk --dry-run
-        desk book resolve desk 1 --dismiss
-        desk book reconcile desk --positions data/portfolios/positions.csv
-        desk journal show
-        desk journal verify first.json
-        desk journal export --out journal.csv
+        desk book settle desk 1 --dismiss
+        desk book show desk --positions data/portfolios/positions.csv
+        desk journal
+        desk journal first.json
+        desk journal --out journal.csv
         """,
     "data": """
         data import prices.csv --as mine --adjustment total
@@ -104,8 +104,8 @@ SESSIONS = {
         data check my.yaml
         data check mine
         data list
-        data sources
-        data revisions my.yaml
+        data list sources
+        data check my.yaml --revisions all
         trades my.yaml --as-of 2022-12-29
         adopt my.yaml
         data news data/examples/allocation_news.yaml news.csv
@@ -116,9 +116,9 @@ SESSIONS = {
         runs
         runs --json
         runs show home/reports/sixty_forty-*
-        runs diff home/reports/sixty_forty-* home/reports/five_targets-*
-        runs verify home/reports/sixty_forty-*
-        runs note home/reports/five_targets-* "for the committee"
+        runs show home/reports/sixty_forty-* home/reports/five_targets-*
+        runs show home/reports/sixty_forty-* --verify
+        runs show home/reports/five_targets-* --note "for the committee"
         runs replay home/reports/five_targets-*
         runs
         research trials
@@ -134,7 +134,7 @@ SESSIONS = {
     "service": """
         serve store migrate
         serve store check
-        serve user add ann@example.com --name Ann --admin
+        serve user add ann@example.com --name Ann --role admin
         serve user list
         serve user link ann@example.com
         serve user disable ann@example.com
@@ -146,19 +146,12 @@ SESSIONS = {
 }
 LEFT_OUT = {  # commands, each with the reason
     "data fetch": "asks a source on the web",
-    "data update": "asks a source on the web",
     "research study": "takes an hour",
-    "research train universal": "takes minutes, and its tests hold the policy to the bit",
     "research cluster": "runs until it is ended",
-    "runs pdf": "is Chromium's print of a page that is kept",
-    "desk alerts test": "asks a mail server",
     "desk install": "changes what starts with the machine",
-    "desk uninstall": "changes what starts with the machine",
     "serve": "runs until it is ended",
     "serve worker": "runs until it is ended",
     "serve mcp": "answers an assistant on stdin",
-    "serve store restore": "takes an empty database",
-    "compile": "says how long it compiles",
 }
 MASKS = (
     (re.compile(r"\x1b\[[0-9;]*m"), ""),

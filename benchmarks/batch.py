@@ -87,10 +87,10 @@ def against_single(count: int) -> dict[str, float]:
     draws = [DRAWS + k for k in range(count)]
     with tempfile.TemporaryDirectory() as folder:
         single = np.array(
-            [command("report", FILE, "-p", f"draws={n}", "--reports", Path(folder) / "a") for n in draws]
+            [command("report", FILE, "-p", f"draws={n}", "--home", Path(folder) / "a") for n in draws]
         ).sum(axis=0)
         grid = ",".join(map(str, draws))
-        both = command("batch", FILE, "--grid", f"draws={grid}", "--workers", 2, "--reports", Path(folder) / "b")
+        both = command("batch", FILE, "--grid", f"draws={grid}", "--workers", 2, "--home", Path(folder) / "b")
     largest = peak_memory_of_children() / 2**20
     return {
         "single": float(single[0]), "single_processor": float(single[1]), "batch": both[0], "batch_processor": both[1],

@@ -42,9 +42,9 @@ def main() -> None:
     """Measure, print, and keep."""
     with tempfile.TemporaryDirectory() as folder:
         files = clients(Path(folder), CLIENTS)
-        reports = Path(folder) / "single"
-        single = [command("report", file, "--reports", reports)[1] for file in files[: len(SHARES_OF_EQUITY)]]
-        _, together = command("batch", *files, "--workers", 2, "--reports", Path(folder) / "batch")
+        home = Path(folder) / "single"
+        single = [command("report", file, "--home", home)[1] for file in files[: len(SHARES_OF_EQUITY)]]
+        _, together = command("batch", *files, "--workers", 2, "--home", Path(folder) / "batch")
     apart = CLIENTS * float(np.mean(single))
     print(f"{machine()}; {versions('pandas', 'papermill')}")
     show(

@@ -32,7 +32,7 @@ def from_the_shell(folder: Path, rounds: int) -> tuple[np.ndarray, int]:
     for seed in range(rounds + 1):
         tickets.append(ticket_to(file, seed))
         confirm = read_ticket_file(tickets[-1])["hash"][:8]
-        seconds.append(command("execute", str(tickets[-1]), "--exchange", "paper", "--yes", "--confirm", confirm))
+        seconds.append(command("desk", "execute", str(tickets[-1]), "--exchange", "paper", "--confirm", confirm))
     check_nothing_lost_or_doubled(folder, units, cash, tickets)
     return np.median(seconds[1:], axis=0), min(len(read_ticket_file(path)["orders"]) for path in tickets)
 

@@ -52,8 +52,8 @@ class Took(NamedTuple):
 
 def run(environment: Mapping[str, str]) -> Took:
     """What one report takes, made into a folder that is thrown away. Raises when the command fails."""
-    with tempfile.TemporaryDirectory() as reports, tempfile.TemporaryFile("w+") as told:
-        command = [str(Path(sys.executable).parent / "rebalance"), "report", str(PORTFOLIO), "--reports", reports]
+    with tempfile.TemporaryDirectory() as home, tempfile.TemporaryFile("w+") as told:
+        command = [str(Path(sys.executable).parent / "rebalance"), "report", str(PORTFOLIO), "--home", home]
         before, used, peak, done = time.perf_counter(), processor_seconds(), 0, threading.Event()
         job = subprocess.Popen(
             command, cwd=ROOT, env={**os.environ, **environment}, stdout=told, stderr=subprocess.STDOUT

@@ -99,7 +99,7 @@ def main() -> None:
     with tempfile.TemporaryDirectory() as place:
 
         def report() -> float:
-            return used(REBALANCE, "report", FILE, "-p", f"draws={next(draws)}", "--reports", place)[0]
+            return used(REBALANCE, "report", FILE, "-p", f"draws={next(draws)}", "--home", place)[0]
 
         def of_python(code: str) -> tuple[float, str]:
             return used(sys.executable, "-c", code, FILE, str(next(draws)), place)
@@ -109,7 +109,7 @@ def main() -> None:
             reports.append(report())
             parts.append({"a start and its portfolio": of_python(START)[0], **json.loads(of_python(REST)[1])})
         grid = "draws=" + ",".join(str(next(draws)) for _ in range(BATCH))
-        batch = used(REBALANCE, "batch", FILE, "--grid", grid, "--workers", "2", "--reports", place)[0] / BATCH
+        batch = used(REBALANCE, "batch", FILE, "--grid", grid, "--workers", "2", "--home", place)[0] / BATCH
     each = {name: float(np.median([one[name] for one in parts])) for name in parts[0]}
     whole, needed = float(np.median(reports)), sum(each.values())
     print(f"{machine()}; {versions('numba', 'pandas', 'papermill')}")

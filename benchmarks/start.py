@@ -26,7 +26,7 @@ AIMS = {
     "rebalance allocate": 1.5,
     "rebalance --help": 0.3,
     "rebalance runs": 0.5,
-    "rebalance data sources": 0.5,
+    "rebalance data list sources": 0.5,
 }  # seconds; of commands but `--help` the processor's
 RATIOS = {
     "rebalance trades": 1.5,
@@ -34,7 +34,7 @@ RATIOS = {
     "rebalance allocate": 2.0,
     "rebalance runs": 0.6,
     "rebalance desk book show": 1.2,
-    "rebalance desk journal show": 0.5,
+    "rebalance desk journal": 0.5,
 }  # aims of processor seconds over those of the import of numpy, pandas and numba
 STAGES = ("python and imports", "the market read", "the backtest played")
 REBALANCE = Path(sys.executable).parent / "rebalance"
@@ -49,10 +49,10 @@ COMMANDS = {
     "rebalance allocate": ALLOCATE,
     "rebalance --help": ("--help",),
     "rebalance runs": ("runs",),
-    "rebalance data sources": ("data", "sources"),
+    "rebalance data list sources": ("data", "list", "sources"),
     "rebalance risk": ("risk", str(PORTFOLIOS / "sixty_forty.yaml")),
     "rebalance desk book show": ("desk", "book", "show", "mine"),
-    "rebalance desk journal show": ("desk", "journal", "show"),
+    "rebalance desk journal": ("desk", "journal"),
 }
 FIRST = """
 import time
@@ -109,7 +109,7 @@ def first_report() -> dict[str, float]:
         for turn in range(2):
             for folder in {SIMULATIONS, *kept.glob("*")} - {kept / "kernels"}:
                 shutil.rmtree(folder, ignore_errors=True)
-            seconds.append(command(*REPORT, "--reports", f"{home}/{turn}", **places)[1])
+            seconds.append(command(*REPORT, "--home", f"{home}/{turn}", **places)[1])
         names = [path.name.rpartition("-")[0] for path in (kept / "kernels").iterdir() if path.name[0] != "."]
     cold, warm = seconds
     return {"nothing compiled": cold, "compiled": warm, "kernels": len({*names}), "forms of kernels": len(names)}

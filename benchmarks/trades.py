@@ -152,7 +152,7 @@ def many(path: Path, count: int, *options: str | Path) -> dict[str, object]:
         rows.writerows([f"A{k:05d}", path.name, cash[k], *units[k].astype(int)] for k in range(count))
     before, used = time.perf_counter(), processor_seconds()
     today = ["--as-of", f"{portfolio.date:%Y-%m-%d}"]
-    asked = ["trades", "--accounts", str(file), "--out", str(out), "--workers", "2", *today, *options]
+    asked = ["trades", str(file), "--out", str(out), "--workers", "2", *today, *options]
     subprocess.run([REBALANCE, *asked], check=True, capture_output=True)
     seconds, processor = time.perf_counter() - before, processor_seconds() - used
     table = pd.read_csv(out.with_suffix(".accounts.csv"))

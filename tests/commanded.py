@@ -1,6 +1,7 @@
 """Commands in this process, which spares the seconds that imports take in one of their own."""
 
 import io
+import os
 import re
 import sys
 import warnings
@@ -34,14 +35,19 @@ def rebalance(*words: object, encoding: str = "utf-8") -> Done:
 
     raw = [io.BytesIO(), io.BytesIO()]
     out, err = (io.TextIOWrapper(stream, encoding=encoding, newline="\n") for stream in raw)
+    before = dict(os.environ)
     with pytest.MonkeyPatch.context() as patch:
         patch.setattr(sys, "argv", ["rebalance", *map(str, words)])
         patch.setattr(sys, "stdout", out)
         patch.setattr(sys, "stderr", err)
         patch.setattr(warnings, "showwarning", warnings.showwarning)  # which the command replaces
         patch.setenv("COLUMNS", "120")
-        with pytest.raises(SystemExit) as ended:
-            main()
+        try:
+            with pytest.raises(SystemExit) as ended:
+                main()
+        finally:  # options such as --home are kept there, for the processes that a command starts
+            os.environ.clear()
+            os.environ.update(before)
         out.flush()
         err.flush()
     shown = [stream.getvalue().decode(encoding) for stream in raw]

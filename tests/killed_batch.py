@@ -40,7 +40,7 @@ def desks(folder: Path, count: int) -> list[Path]:
 
 def start(files: list[Path], reports: Path, workers: int = 2) -> subprocess.Popen[bytes]:
     """The batch of two runs a file."""
-    words = [*map(str, files), *SETTINGS, "--workers", str(workers), "--reports", str(reports)]
+    words = [*map(str, files), *SETTINGS, "--workers", str(workers), "--home", str(reports.parent)]
     return subprocess.Popen([*COMMAND, *words], cwd=ROOT, stdout=subprocess.PIPE, stderr=subprocess.DEVNULL)
 
 

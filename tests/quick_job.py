@@ -1,7 +1,6 @@
-"""A program in place of a command, for the tests of the queue: it writes one file into the folder of runs.
+"""A program in place of a command, for the tests of the queue: it writes one file into `REBALANCE_HOME`/reports.
 
-    quick_job backtest FILE [name=NAME] [seconds=SECONDS] [status=STATUS] --reports FOLDER
-
+    quick_job backtest FILE [name=NAME] [seconds=SECONDS] [status=STATUS]
 A file `twice` beside it says that two processes of one name ran at a time.
 """
 
@@ -14,9 +13,8 @@ from pathlib import Path
 from foundation.files import write_whole
 
 if __name__ == "__main__":
-    *_, folder = sys.argv
     given = dict(word.split("=") for word in sys.argv[1:] if "=" in word)
-    reports, name = Path(folder), given.get("name", given.get("--policy", "made"))
+    reports, name = Path(os.environ["REBALANCE_HOME"]) / "reports", given.get("name", given.get("--policy", "made"))
     write_whole(os.environ["REBALANCE_PROGRESS"], '["sleeping", 1, 4]')
     with open(reports / f".{name}.lock", "w") as lock:
         try:

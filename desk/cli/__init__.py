@@ -4,7 +4,6 @@ Each command is a function in a module of this folder, and imports what is heavy
 """
 
 import os
-import sys
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
@@ -14,8 +13,8 @@ from typer.core import TyperGroup
 
 from backtests.runs.folder import code_version
 from desk.cli import adopt, book, cycle, data, execute, journal, new, past_runs, reports, serve, studies, today, trades
-from desk.cli.command_types import Command, Group, Table
-from desk.cli.options import as_command, option
+from desk.cli.command_types import Command, CommandGroup, Group, Table
+from desk.cli.options import TRUSTED, as_command, option
 from desk.commands.terminal import print_text, run_app
 from foundation.home import HOME, fix_folders
 from foundation.sets import version_of
@@ -23,80 +22,44 @@ from foundation.sets import version_of
 FILE, RUN, TICKET = "data/portfolios/sixty_forty.yaml", "sixty_forty", "trades.json"  # of examples
 DATA_COMMANDS: Table = {
     "fetch": (data.fetch_prices, "my.yaml --since 2010-01-01"),
-    "update": (data.update, "my.yaml"),
     "import": (data.import_, "prices.csv --as mine"),
     "check": (data.check_prices, FILE),
     "list": (data.list_, ""),
     "news": (data.score_items, f"{FILE} news.csv"),
-    "revisions": (data.revisions, "my.yaml"),
-    "sources": (data.sources, ""),
 }
 RESEARCH: Table = {
     "sweep": (studies.sweep, "data/sweeps/thresholds.yaml"),
     "backtest": (reports.backtest, f"{FILE} --policy yearly"),
     "audit": (studies.audit, f"{FILE} --policy yearly"),
     "laboratory": (studies.laboratory, "--paths 100"),
-    "study": (studies.study, "--rules-only"),
+    "study": (studies.study, "--kind rules"),
     "policies": (studies.list_policies, ""),
-    "train": Group("Train a policy that comes with the workbench.", {"universal": (studies.train_seed, "")}),
     "trials": (past_runs.trials, "sixty_forty"),
     "cluster": (studies.cluster, ""),
 }
-RUN_COMMANDS: Table = {
-    "show": (past_runs.show_run, RUN),
-    "diff": (past_runs.diff, f"{RUN}-2022-12-29-1 {RUN}-2022-12-29-2"),
-    "verify": (past_runs.verify_run, RUN),
-    "replay": (past_runs.repeat_run, RUN),
-    "pdf": (past_runs.pdf, f"reports/{RUN}-2022-12-29-1"),
-    "note": (past_runs.note, f'{RUN} "for the committee"'),
-}
+RUN_COMMANDS: Table = {"show": (past_runs.show_run, f"{RUN} --pdf page"), "replay": (past_runs.repeat_run, RUN)}
 BOOK: Table = {
     "open": (book.open_, f"{FILE} --as mine"),
     "fill": (book.add_fills, "mine fills.csv"),
     "show": (book.show, "mine"),
-    "resolve": (book.resolve_items, "mine row-1a2b"),
-    "settle": (book.settle_book, "mine"),
-    "reconcile": (book.compare_book, "mine --positions positions.csv"),
-}
-JOURNAL: Table = {
-    "show": (journal.show_entries, ""),
-    "verify": (journal.verify_entries, ""),
-    "export": (journal.export, "--out journal.csv"),
+    "settle": (book.settle_book, "mine row-1a2b"),
 }
 DESK: Table = {
     "run": (cycle.run, f"{FILE} --as-of 2022-12-29"),
     "install": (cycle.install, "my.yaml --paper"),
-    "uninstall": (cycle.uninstall, "my.yaml"),
     "watch": (cycle.watch_sessions, f"{FILE} --once"),
-    "history": (cycle.show_history, ""),
+    "history": (cycle.show_history, f"{FILE} --view governance"),
     "approve": (journal.approve_ticket, TICKET),
     "execute": (execute.execute, f"{TICKET} --exchange paper"),
     "book": Group("Keep what a portfolio holds after its fills.", BOOK),
-    "journal": Group("Show, verify and export the journal of all orders.", JOURNAL),
-    "why": (journal.explain_order, "1a2b3c4d-SPY"),
+    "journal": (journal.show_entries, "--last 5"),
     "tca": (journal.tca, "--out costs.html"),
-    "live": (cycle.live, FILE),
-    "governance": (cycle.governance, FILE),
-    "alerts": Group("Alerts by e-mail, webhook and file.", {"test": (cycle.test_alerts, "")}),
-}
-STORE: Table = {
-    "backup": (serve.back_up_store, "backup.jsonl"),
-    "restore": (serve.restore_store, "backup.jsonl"),
-    "migrate": (serve.migrate_store, ""),
-    "check": (serve.check_store, ""),
-    "rotate-keys": (serve.rotate_store_keys, ""),
-}
-USER: Table = {
-    "add": (serve.add, "ann@example.com --admin"),
-    "link": (serve.link_user, "ann@example.com"),
-    "list": (serve.list_users, ""),
-    "disable": (serve.disable_user, "ann@example.com"),
 }
 SERVE: Table = {
     "worker": (serve.worker, ""),
     "mcp": (serve.serve_assistant, ""),
-    "store": Group("Keep the database of the service and its keys.", STORE),
-    "user": Group("Add, list, link and disable users of the service.", USER),
+    "store": (serve.keep_store, "backup backup.jsonl"),
+    "user": (serve.keep_users, "add ann@example.com --role admin"),
 }
 COMMANDS: Table = {
     "new": (new.new, "my.yaml SPY=60 AGG=40 --nav 1000000"),
@@ -108,52 +71,38 @@ COMMANDS: Table = {
     "plan": (today.plan, "data/examples/plan_of_a_life.yaml"),
     "allocate": (today.allocate, FILE),
     "forecast": (today.forecast, FILE),
-    "research": Group("Test policies beyond one backtest, and train them.", RESEARCH),
+    "research": Group("Test policies beyond one backtest.", RESEARCH),
     "runs": Group("", RUN_COMMANDS, past_runs.list_runs),
     "batch": (reports.batch, f"{FILE} -p draws=1000"),
     "desk": Group("Decide, approve, execute and book; say why.", DESK),
     "serve": Group("", SERVE, serve.serve),
 }
-HIDDEN: Table = {  # the second is what set-up calls
-    "tour": (reports.tour, ""),
-    "compile": (studies.compile_now, ""),
-}
-MOVED_COMMANDS = {  # group of what was called by its last word alone, and can be until version 0.6
-    name: group
-    for group, table in {"research": RESEARCH, "runs": RUN_COMMANDS, "desk": DESK, "serve": SERVE}.items()
-    for name in table
-    if name not in ("install", "uninstall")  # which are newer
-}
+HIDDEN: Table = {"tour": (reports.tour, "")}  # help names it first of all
 
 
 class Commands(TyperGroup):
-    """The first word of a command line, which may be the name that a command had before it had a group."""
+    """The commands as the table has them, and their help."""
 
     def list_commands(self, ctx: Any) -> list[str]:
         """The names, in the order of the table."""
         return [*COMMANDS, *HIDDEN]
 
     def collect_usage_pieces(self, ctx: Any) -> list[str]:
-        """The words of the usage: all options, which help does not list again, so that it fits a screen of 24 lines."""
-        stated = [" ".join(filter(None, (each.opts[0], each.metavar))) for each in self.get_params(ctx)]
-        return [*(f"[{each}]" for each in sorted(stated, key=len, reverse=True)), "COMMAND"]  # no word is broken
+        """The words of the usage: its options stand below the commands."""
+        return ["[OPTIONS]", "COMMAND"]
 
     def format_options(self, ctx: Any, formatter: Any) -> None:
-        """Write the commands alone."""
+        """Write the commands alone: all fits a screen of 24 lines."""
         self.format_commands(ctx, formatter)
-
-    def resolve_command(self, ctx: Any, args: list[str]) -> Any:
-        """The command of the first word, and the words that follow; an earlier name is told its new one."""
-        if group := MOVED_COMMANDS.get(args[0]):
-            if not ctx.resilient_parsing:  # as where a shell completes
-                print(f"`rebalance {args[0]}` is now `rebalance {group} {args[0]}`.", file=sys.stderr)
-            args = [group, *args]
-        return super().resolve_command(ctx, args)
 
 
 def _app(group: Group, path: str, **settings: Any) -> typer.Typer:
     """The commands of a group, whose path is such as `rebalance desk`."""
-    settings = {"help": group.help or group.alone.__doc__, "epilog": _example(path, group)} | settings
+    settings = {
+        "cls": CommandGroup,
+        "help": group.help or group.alone.__doc__,
+        "epilog": _example(path, group),
+    } | settings
     made = typer.Typer(rich_markup_mode=None, no_args_is_help=group.alone is None, **settings)  # rich is slow to import
     if group.alone is not None:
         made.callback(invoke_without_command=True)(as_command(group.alone))
@@ -177,12 +126,14 @@ def _example(path: str, given: tuple[Callable[..., None], str] | Group) -> str:
 
 
 app = _app(
-    Group("Compare rebalancing policies with evidence, and make exact trade lists.", COMMANDS | HIDDEN),
+    Group("Compare rebalancing policies, list exact trades. New here? `rebalance tour`", COMMANDS | HIDDEN),
     "rebalance",
     cls=Commands,
-    epilog="\b\n--server URL  a service does report, runs, research backtest or desk run\n"
-    "--home DIR    folder of runs, books and journal, as REBALANCE_HOME\n"
-    "New here? `rebalance tour` does the main job on embedded data in a minute.",
+    epilog="\b\n--home DIR         folder of runs, books, journal, prices, as REBALANCE_HOME\n"
+    "--trust-code       run the code of rules that FILE names by import path\n"
+    "--as-known-on DAY  read data and books as of a day or UTC time\n"
+    "--server URL       a service does report, runs, research backtest or desk run\n"
+    "--version, --install-completion, --show-completion, --help",
     pretty_exceptions_enable=False,
 )
 
@@ -193,19 +144,39 @@ def _version(asked: bool) -> None:
         raise typer.Exit
 
 
+def _server(context: typer.Context, given: str) -> None:
+    context.obj = given or context.obj
+
+
+def _home(given: Path | None) -> None:
+    if given is not None:
+        os.environ[HOME] = str(given)
+    fix_folders()
+
+
+def _trust(context: typer.Context, asked: bool) -> None:
+    if asked or context.parent is None:
+        TRUSTED.set(asked or None)
+
+
+def _known_on(given: str | None) -> None:
+    """Read stores and books as of this moment, in this process and those that it starts."""
+    if given is not None:
+        from research.portfolio.file.known_on import BOOKS_KNOWN_ON, KNOWN_ON  # slow to import
+
+        os.environ |= dict.fromkeys((KNOWN_ON, BOOKS_KNOWN_ON), given)
+
+
 @app.callback()
 @as_command
 def options(
-    context: typer.Context,
     version: bool = option("Show version and code, and exit.", callback=_version, is_eager=True),
-    server: str = option("Do report, runs, research backtest or desk run on this service.", metavar="URL"),
-    home: Path | None = option("Folder of runs, books and journal, as REBALANCE_HOME.", metavar="DIR"),
+    server: str = option("Do report, runs, research backtest or desk run there.", metavar="URL", callback=_server),
+    home: Path | None = option("Folder of runs, books, journal and prices.", metavar="DIR", callback=_home),
+    trust_code: bool = option("Let FILE name rules by import path: their code runs.", callback=_trust),
+    as_known_on: str | None = option("Data and book as of a day or UTC time.", metavar="DAY", callback=_known_on),
 ) -> None:
-    """Options of the command line itself."""
-    if home is not None:
-        os.environ[HOME] = str(home)
-    fix_folders()
-    context.obj = server
+    """Options of the command line itself, which may stand anywhere in it: their callbacks do what they ask."""
 
 
 def main() -> None:

@@ -1,10 +1,10 @@
 """`rebalance adopt`: what a report recommends becomes the policy of the file."""
 
-from desk.cli.options import File, TrustCode, starting
+from desk.cli.options import File, starting, trusted
 from desk.commands.terminal import print_text
 
 
-def adopt(file: File, trust_code: TrustCode = None) -> None:
+def adopt(file: File) -> None:
     """Write the policy that the newest report recommends into FILE.
 
     Comments and order stay. Where file or prices changed since the report, or it
@@ -13,4 +13,4 @@ def adopt(file: File, trust_code: TrustCode = None) -> None:
     with starting(file):
         from desk.commands.adopt import adopt as adopted
 
-    print_text(adopted(file, trust_code))
+    print_text(adopted(file, trusted()))

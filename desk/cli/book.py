@@ -1,14 +1,13 @@
-"""`rebalance desk book open | fill | show | resolve | settle | reconcile`: what a portfolio holds after fills."""
+"""`rebalance desk book open | fill | show | settle`: what a portfolio holds after fills."""
 
-import re
 from collections.abc import Iterable
 from pathlib import Path
 from typing import Annotated
 
 import typer
 
-from desk.cli.options import Cash, File, PastDay, Positions, argument, option, starting
-from desk.commands.terminal import print_text
+from desk.cli.options import Cash, File, PastDay, Positions, argument, forms_of, option, starting
+from desk.commands.terminal import print_text, tell
 from foundation.errors import ConfigError
 
 Symbols = Annotated[
@@ -25,16 +24,6 @@ def symbols_of(given: Iterable[str]) -> dict[str, str]:
         if not (symbol and sign and line):
             raise ConfigError(f"--symbol is {symbol + sign + line!r}: write SYMBOL=ASSET, such as BRK/B=BRK.B.")
     return {symbol: line for symbol, _, line in pairs}
-
-
-def columns_of(given: Iterable[str], fields: tuple[str, ...]) -> dict[str, str]:
-    """Names of columns by field, as FIELD=NAME states them, one or several after commas. Raises as `symbols_of`."""
-    pairs = [part.partition("=") for text in given for part in re.split(f",(?=(?:{'|'.join(fields)})=)", text)]
-    for name, sign, column in pairs:
-        if name not in fields or not (sign and column):
-            known = ", ".join(fields)
-            raise ConfigError(f"--columns is {name + sign + column!r}: write FIELD=NAME; the fields are {known}.")
-    return {name: column for name, _, column in pairs}
 
 
 def open_(
@@ -64,11 +53,10 @@ def add_fills(
     file: Path = argument("A table of fills, or a broker's CSV or JSON of transactions."),
     ticket: Path | None = option("JSON of the list whose orders they fill, if it was sent since."),
     symbol: Symbols = None,
-    zone: str = option("Time zone of times that state none, such as America/New_York."),
-    day_first: bool | None = option("Order of day and month in 03/04/2023.", "--day-first/--month-first"),
-    decimal: str = option("Sign before decimals, a point or a comma."),
-    columns: list[str] | None = option(
-        "Name of a field's column, such as units=Filled; may be repeated.", metavar="FIELD=NAME"
+    form: list[str] | None = option(
+        "How FILE is written: a field's column, such as units=Filled; zone=America/New_York of times that state none; "
+        "dates=dmy or mdy; decimal=. or ,; may be repeated.",
+        metavar="NAME=VALUE",
     ),
     account: list[str] | None = option(
         "Account of the file that is the portfolio's, where it has others; may be repeated."
@@ -83,10 +71,15 @@ def add_fills(
     with starting():
         from desk.commands.orders import fills
         from desk.commands.orders.book_text import book_text, preview_text
+        from foundation.arguments import one_of
         from research.orders.bookkeeping.columns import RANKED
         from research.orders.bookkeeping.transaction import FileStatements
 
-    named = columns_of(columns or (), tuple(RANKED))
+    named = forms_of(form or (), (*RANKED, "zone", "dates", "decimal"))
+    zone, dates, decimal = (named.pop(name, "") for name in ("zone", "dates", "decimal"))
+    if dates:
+        one_of("dates of --form is", dates, ("dmy", "mdy"))
+    day_first = dates == "dmy" if dates else None
     reading = FileStatements(symbols_of(symbol or ()), zone, day_first, decimal, named, tuple(account or ()))
     if dry_run:
         imported, rows = fills.preview_of(name, file, ticket, reading)
@@ -97,59 +90,52 @@ def add_fills(
     raise typer.Exit(int(imported.left > 0))
 
 
-def show(name: BOOK_NAME) -> None:
-    """Print holdings, cash, open orders, and what is to be booked."""
-    with starting():
-        from desk.commands.orders.book_text import book_text
-
-    print_text(book_text(name, whole=True))
-
-
-def resolve_items(
+def show(
     name: BOOK_NAME,
-    items: list[str] = argument("Names that `show` gives rows of brokers' files, splits, dividends, open orders."),
-    order: str = option("Id of the order whose fill it is. [default: a fill of no order]"),
-    dismiss: bool = option("Leave rows of brokers' files out for good."),
+    positions: Path | None = option("A broker's CSV of positions: compare the book and its portfolio file with it."),
+    symbol: Symbols = None,
 ) -> None:
-    """Book or dismiss what `show` lists, by name.
+    """Print holdings, cash, open orders, and what is to be booked.
 
-    Rows of brokers' files, splits, dividends, and open orders, which are dropped.
+    With --positions, print instead what differs; exit status 1 where book and broker differ.
     """
-    with starting():
-        from desk.commands.orders.book import resolve as resolved
-        from desk.commands.orders.book_text import book_text
+    if positions is None:
+        if symbol:
+            raise ConfigError("--symbol is of the rows of --positions: give that file, too.")
+        with starting():
+            from desk.commands.orders.book_text import book_text
 
-    resolved(name, items, order, dismiss=dismiss)
-    print_text(book_text(name))
-
-
-def settle_book(name: BOOK_NAME, dry_run: bool = option("Say what would be booked, and write nothing.")) -> None:
-    """Book all trades by hand.
-
-    Fills of no order that can be nothing else. Exit status 1 where rows are left, each with its reason.
-    """
-    with starting():
-        from desk.commands.orders.book import settle_items as settled
-        from desk.commands.orders.book_text import book_text
-
-    booked, left = settled(name, dry_run=dry_run)
-    parts = {"Would be booked" if dry_run else "Booked": booked, "Left": left}
-    told = ["\n".join([f"{head}:", *(f"  {each}" for each in rows)]) for head, rows in parts.items() if rows]
-    told = told or ["Nothing is to be settled."]
-    print_text("\n\n".join(told if dry_run else [*told, book_text(name)]))
-    raise typer.Exit(int(bool(left)))
-
-
-def compare_book(
-    name: BOOK_NAME, positions: Path = option("A broker's CSV of positions.", default=...), symbol: Symbols = None
-) -> None:
-    """Compare a book with a broker's positions.
-
-    And with the portfolio file. Exit status 1 where book and broker differ.
-    """
+        return print_text(book_text(name, whole=True))
     with starting():
         from desk.commands.orders.reconcile import reconciliation_text
 
     text, same = reconciliation_text(name, positions, symbols_of(symbol or ()))
-    print_text(text)
-    raise typer.Exit(0 if same else 1)
+    tell(text, not same)
+
+
+def settle_book(
+    name: BOOK_NAME,
+    items: list[str] | None = argument("Names that `show` gives what is to be booked. [default: all]", default=None),
+    order: str = option("Id of the order whose fill an item is. [default: a fill of no order]"),
+    dismiss: bool = option("Leave rows of brokers' files out for good."),
+    dry_run: bool = option("Say what would be booked, and write nothing."),
+) -> None:
+    """Book or dismiss what `show` lists.
+
+    Named items: rows of brokers' files, splits, dividends, and open orders, which are dropped. Without a name: all
+    that can be but one thing, such as trades by hand; exit status 1 where rows are left, each with its reason.
+    """
+    if (items and dry_run) or (not items and (order or dismiss)):
+        raise ConfigError("--order and --dismiss are of ITEMS, and --dry-run of all: name items, or none.")
+    with starting():
+        from desk.commands.orders.book import resolve, settle_items
+        from desk.commands.orders.book_text import book_text
+
+    if items:
+        resolve(name, items, order, dismiss=dismiss)
+        return print_text(book_text(name))
+    booked, left = settle_items(name, dry_run=dry_run)
+    parts = {"Would be booked" if dry_run else "Booked": booked, "Left": left}
+    told = ["\n".join([f"{head}:", *(f"  {each}" for each in rows)]) for head, rows in parts.items() if rows]
+    told = told or ["Nothing is to be settled."]
+    tell("\n\n".join(told if dry_run else [*told, book_text(name)]), left)

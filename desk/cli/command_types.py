@@ -4,11 +4,12 @@ import os
 import re
 import sys
 from collections.abc import Callable, Sequence
+from copy import copy
 from pathlib import Path
 from typing import Any, NamedTuple, Union
 
 import typer
-from typer.core import TyperCommand
+from typer.core import TyperCommand, TyperGroup
 
 from desk.cli.options import starting
 from desk.commands.cycle import PERSON_ASKED
@@ -39,7 +40,27 @@ class Group(NamedTuple):
     alone: Callable[..., None] | None = None
 
 
-class Command(TyperCommand):
+class _AlsoAfter:
+    """A command, after whose word the options of the command line itself may stand, too."""
+
+    def get_params(self, ctx: Any) -> list[Any]:
+        """Its own arguments and options, and hidden ones: those that `rebalance --help` lists."""
+        of_all = ctx.find_root().command.params if ctx.parent else ()
+        return [*super().get_params(ctx), *(_hidden(each) for each in of_all if not each.is_eager)]  # type: ignore[misc]
+
+
+def _hidden(given: Any) -> Any:
+    """An option that only its callback takes."""
+    made = copy(given)
+    made.hidden, made.expose_value = True, False
+    return made
+
+
+class CommandGroup(_AlsoAfter, TyperGroup):
+    """Commands under one name."""
+
+
+class Command(_AlsoAfter, TyperCommand):
     """A command that is done on the server that `--server` names, where it names one."""
 
     def format_options(self, ctx: Any, formatter: Any) -> None:
@@ -53,6 +74,8 @@ class Command(TyperCommand):
             if records:
                 with formatter.section(heading):
                     formatter.write_dl(records)
+        formatter.write_paragraph()
+        formatter.write_text("Of all commands: --home --trust-code --as-known-on --server: rebalance --help")
 
     def invoke(self, ctx: Any) -> Any:
         """Do it there, or here."""

@@ -1,30 +1,24 @@
 """`rebalance data`: prices fetched, imported, checked and listed."""
 
 from pathlib import Path
-from typing import Annotated
+from typing import Literal
 
-import typer
-
-from desk.cli.options import File, argument, option, starting
+from desk.cli.options import File, argument, forms_of, option, starting
 from desk.commands.terminal import print_text, tell
+from foundation.errors import ConfigError
 
-Since = Annotated[
-    str | None,
-    typer.Option(
-        metavar="DAY", help="First day wanted, YYYY-MM-DD. [default: that of earlier calls, or all that there is]"
+
+def fetch_prices(
+    file: File,
+    since: str | None = option(
+        "First day wanted, YYYY-MM-DD. [default: that of earlier calls, or all that there is]", metavar="DAY"
     ),
-]
-DryRun = Annotated[bool, typer.Option("--dry-run", help="Only say how many requests are needed, and how long.")]
-Again = Annotated[
-    list[str] | None, typer.Option(metavar="ASSET", help="Asset to ask for whole again, or `all`; may be repeated.")
-]
-Named = Annotated[str, typer.Argument(help="A portfolio file, or the name of a store.")]
-
-
-def fetch_prices(file: File, since: Since = None, again: Again = None, dry_run: DryRun = False) -> None:
+    again: list[str] | None = option("Asset to ask for whole again, or `all`; may be repeated.", metavar="ASSET"),
+    dry_run: bool = option("Only say how many requests are needed, and how long."),
+) -> None:
     """Fetch what FILE needs from its source, to the last session.
 
-    Exit status 1 if something failed.
+    What is there is continued, and its last sessions are asked for again. Exit status 1 if something failed.
     """
     with starting(file):
         from desk.commands.data import fetch_data
@@ -35,22 +29,15 @@ def fetch_prices(file: File, since: Since = None, again: Again = None, dry_run: 
     tell(text, not whole)
 
 
-def update(file: File, dry_run: DryRun = False) -> None:
-    """Fetch what is new for FILE, and the last sessions again. Exit status 1 if something failed."""
-    with starting(file):
-        from desk.commands.data import fetch_data
-
-    text, whole = fetch_data(file, dry_run=dry_run)
-    tell(text, not whole)
-
-
 def import_(
     table: Path = argument("A table of prices: CSV, TSV, Excel, Parquet or Feather."),
     name: str = option("Name of the store: `market: {store: NAME}`.", "--as", default=...),
     adjustment: str | None = option("What prices are adjusted for: raw, split or total (and dividends)."),
     currency: str | None = option("Currency of the prices, such as EUR."),
-    dates: str | None = option("Order of day and month where days read two ways, dmy or mdy."),
-    decimal: str | None = option("The decimal sign, where numbers read two ways."),
+    form: list[str] | None = option(
+        "How TABLE is written, where it reads two ways: dates=dmy or mdy; decimal=. or ,; may be repeated.",
+        metavar="NAME=VALUE",
+    ),
 ) -> None:
     """Import a table of prices into a store.
 
@@ -59,16 +46,28 @@ def import_(
     with starting():
         from desk.commands.data import import_table
 
+    stated = forms_of(form or (), ("dates", "decimal"))
+    dates, decimal = stated.get("dates"), stated.get("decimal")
     print_text(import_table(table, name, adjustment=adjustment, currency=currency, dates=dates, decimal=decimal))
 
 
 def check_prices(
-    named: Named, against: str | None = option("A store, such as tiingo, whose closes are compared.")
+    named: str = argument("A portfolio file, or the name of a store."),
+    against: str | None = option("A store, such as tiingo, whose closes are compared."),
+    revisions: str = option(
+        "Instead, the numbers that a source changed, and their effect on the policy of the file: `all`, or those "
+        "since a report or backtest, and on its policy alone.",
+        metavar="all|RUN",
+    ),
 ) -> None:
     """Print what looks wrong in the data of a file or a store. Exit status 1 if something must be looked at."""
     with starting():
-        from desk.commands.data import check_data
+        from desk.commands.data import check_data, revisions_text
 
+    if revisions:
+        if against:
+            raise ConfigError("--revisions excludes --against: leave one of the two out.")
+        return print_text(revisions_text(named, None if revisions == "all" else Path(revisions)))
     found = check_data(named, against)
     tell(found.text(), found.must_be_looked_at)
 
@@ -88,36 +87,21 @@ def score_items(
     tell(*news_text(file, sources_of_news, out, by_model=by_model))
 
 
-def list_() -> None:
-    """Print what the stores hold."""
-    with starting():
-        from desk.feeds.tables import stores_text
-
-    print_text(stores_text())
-
-
-def revisions(
-    named: Named,
-    run: Path | None = option("A report or backtest of the file: what was changed since, and in its policy alone."),
+def list_(
+    what: Literal["stores", "sources"] = argument(
+        "What the stores hold, or the sources with their limits and keys. [default: stores]",
+        default="stores",
+        show_default=False,
+    ),
+    try_them: bool = option("Ask each source for some bars, and say what it answers.", "--try"),
 ) -> None:
-    """Print the numbers that a source changed, and their effect.
+    """Print what the stores hold, or the sources, their limits and keys.
 
-    The effect is on J and NAV of the policy of a file.
+    With --try the exit status is 1 where a source cannot be used.
     """
     with starting():
-        from desk.commands.data import revisions_text
-
-    print_text(revisions_text(named, run))
-
-
-def sources(try_them: bool = option("Ask each of them for some bars, and say what it answers.", "--try")) -> None:
-    """Print the sources, their limits, and how their keys are given.
-
-    With --try the exit status is 1 where one cannot be used.
-    """
-    with starting():
-        from desk.feeds.tables import sources_text, tried_sources
+        from desk.feeds.tables import sources_text, stores_text, tried_sources
 
     if try_them:
         return tell(*tried_sources())
-    print_text(sources_text())
+    print_text(sources_text() if what == "sources" else stores_text())

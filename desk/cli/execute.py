@@ -7,7 +7,6 @@ import typer
 
 from desk.cli.options import argument, kept, option, starting
 from desk.commands.terminal import print_text, tell
-from foundation.errors import ConfigError
 from foundation.paper.wording import counted
 
 if TYPE_CHECKING:
@@ -23,26 +22,23 @@ def execute(
         default=...,
     ),
     dry_run: bool = option("Show what would be done, and send nothing."),
-    yes: bool = option("Do not ask; needs --confirm."),
-    confirm: str = option("With --yes: the first 8 or more digits of its hash.", metavar="HASH"),
+    confirm: str | None = option("Do not ask: the first 8 or more digits of its hash.", metavar="HASH"),
     as_of: str = option("Session that paper plays, YYYY-MM-DD. [default: that of the ticket]", metavar="DAY"),
     portfolio: Path | None = option("Portfolio file with whose market paper fills. [default: the ticket's own prices]"),
-    quotes: Path | None = option("A CSV of quotes with which paper fills: docs/execution.md#brokers-and-exchanges has its columns."),
+    quotes: Path | None = option("A CSV of quotes with which paper fills: docs/execution.md has its columns."),
 ) -> None:
     """Send the orders of TICKET to a venue, and book their fills.
 
     It checks and asks before, and journals. The same command goes on where a killed one stood; nothing is sent
     twice. Exit status 1 if a check failed, or an order was not taken.
     """
-    if yes != bool(confirm):
-        raise ConfigError("--yes and --confirm HASH belong together: give both, or answer the question.")
     with starting():
         from desk.commands.orders.execute import Asked, ready
         from desk.commands.orders.execute_text import after_text, before_text, choices_text, has_failed, silence_text
         from foundation.paper.text_tables import wrapped
 
     with ready(Asked(ticket, exchange, as_of, portfolio, quotes)) as (prepared, choices, silent):
-        if yes:
+        if confirm is not None:
             prepared[0].check_confirmed(confirm)
         refused = any(each.faults if dry_run else each.is_refused for each in prepared)
         unheard = [silence_text(*of) for of in silent]
@@ -52,7 +48,7 @@ def execute(
         is_left = bool(left or prepared[0].moment.crossed)
         if dry_run or not (is_left or any(each.moment.orders or each.moment.state.crossed for each in prepared)):
             raise typer.Exit(int(bool(silent)))
-        if is_left and not yes and not any(each.faults for each in prepared):
+        if is_left and confirm is None and not any(each.faults for each in prepared):
             if not typer.confirm(f"Send {counted(left, 'order')} to {' and '.join(exchange)}?"):
                 tell("Nothing is sent.", failed=True)
             prepared = [each.again() for each in prepared]

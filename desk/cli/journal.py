@@ -1,46 +1,37 @@
-"""`rebalance desk journal`, `approve`, `why` and `tca`: what was listed, approved and filled, why, and at what cost."""
+"""`rebalance desk journal`, `approve` and `tca`: what was listed, approved and filled, and at what cost."""
 
 from pathlib import Path
 from typing import Literal
 
-from desk.cli.options import Reports, TrustCode, argument, option, starting
+from desk.cli.options import argument, option, starting, trusted
 from desk.commands.terminal import print_text, tell
+from foundation.errors import ConfigError
 from foundation.progress import bar
 
 
 def show_entries(
+    files: list[Path] | None = argument(
+        "JSON of tickets or manifests: verify that the journal had the head that each states.", default=None
+    ),
     ticket: str = option("Only entries of this ticket: the beginning of its hash."),
     order: str = option("Only entries of the order with this client id."),
     last: int | None = option("Only so many entries, the newest. [default: 20, or all of one]", min=1),
+    verify: bool = option("Check the chain of all entries, and its end, in place of entries."),
+    out: Path | None = option("Write all entries to this file: .jsonl, a line an entry, or .csv."),
 ) -> None:
-    """Print entries, the newest last."""
-    with starting():
-        from desk.commands.orders.journal import entries_text
+    """Print the journal, verify it, or write it to a file.
 
-    print_text(entries_text(ticket, order, last))
-
-
-def verify_entries(
-    files: list[Path] | None = argument(
-        "JSON of tickets or manifests that state a head which the journal must have had.", default=None
-    ),
-) -> None:
-    """Check the chain of all entries, and its end.
-
-    Its end must be the one that FILES state. Exit status 1 if there is a fault.
+    With FILES or --verify the exit status is 1 if there is a fault.
     """
+    if sum(map(bool, (ticket or order or last, verify or files, out))) > 1:
+        raise ConfigError("entries are printed, verified (FILES, --verify) or written (--out): ask for one of them.")
     with starting():
-        from desk.commands.orders.journal import verified_text
+        from desk.commands.orders.journal import entries_text, export_journal, verified_text
 
-    tell(*verified_text(files or ()))
-
-
-def export(out: Path = option("File to write: .jsonl, a line an entry, or .csv.", default=...)) -> None:
-    """Write all entries to a file."""
-    with starting():
-        from desk.commands.orders.journal import export_journal as write
-
-    print_text(write(out))
+    if verify or files:
+        tell(*verified_text(files or ()))
+    else:
+        print_text(entries_text(ticket, order, last) if out is None else export_journal(out))
 
 
 def approve_ticket(
@@ -57,17 +48,6 @@ def approve_ticket(
     print_text(judge_ticket(ticket, refuse))
 
 
-def explain_order(order: str = argument("Client id of an order."), reports: Reports = None) -> None:
-    """Say why an order was made.
-
-    Its fills, its list, the decision, the policy, the run and the data.
-    """
-    with starting():
-        from desk.commands.orders.journal import why_text
-
-    print_text(why_text(order, reports))
-
-
 def tca(
     ticket: str = option("Only the orders of this list: the beginning of its hash.", metavar="HASH"),
     since: str = option("Only orders that traded on this day, YYYY-MM-DD, or later.", metavar="DAY"),
@@ -82,8 +62,6 @@ def tca(
     out: list[str] | None = option(
         "Also write it to this file: .html, a page; .csv, a row an order; .png; may be repeated."
     ),
-    trust_code: TrustCode = None,
-    reports: Reports = None,
 ) -> None:
     """Print what orders cost against their decision prices.
 
@@ -96,8 +74,8 @@ def tca(
 
     paths = check_outputs(out or ())
     with bar(None, "reading the journal") as progress:
-        loaded = () if portfolio is None else portfolios_of(portfolio, trust_code)
-        report = cost_report(ticket, since, loaded, delay, reports)
+        loaded = () if portfolio is None else portfolios_of(portfolio, trusted())
+        report = cost_report(ticket, since, loaded, delay)
         progress.stage("writing")
         saved = f"\n\n{save_report(report, paths)}" if paths else ""
     print_text(f"{report_text(report)}{saved}")

@@ -2,9 +2,10 @@
 
 import gc
 import inspect
-import os
-from collections.abc import Callable, Iterator
+import re
+from collections.abc import Callable, Collection, Iterable, Iterator
 from contextlib import contextmanager
+from contextvars import ContextVar
 from pathlib import Path
 from typing import Annotated, Any
 
@@ -52,55 +53,45 @@ def as_command(command: Callable[..., None]) -> Callable[..., None]:
     return command
 
 
-def _address(given: str | None) -> str | None:
-    """The address of a cluster, as given. Raises ConfigError for an empty one, as of a variable that is not set."""
-    if given == "":
-        raise ConfigError("--cluster is empty: give the address of a scheduler, or leave the option out.")
-    return given
+TRUSTED: ContextVar[bool | None] = ContextVar("trusted", default=None)  # by --trust-code; None: as the environment says
+
+
+def trusted() -> bool | None:
+    """The `trust_code` of the files that a command names; no other file that is read is trusted for it."""
+    return TRUSTED.get()
 
 
 File = Annotated[Path, typer.Argument(help="A portfolio file, such as data/portfolios/global_multi_asset.yaml.")]
-Reports = Annotated[Path | None, typer.Option(help="Folder of runs. [default: reports/ beside FILE, or here]")]
 BROKERS_CSV = "A broker's CSV, in place of FILE's holdings and cash."
 Positions = Annotated[Path | None, typer.Option(help=BROKERS_CSV)]
 Cash = Annotated[float | None, typer.Option(help="Cash in FILE's currency, where the broker's CSV has no row of it.")]
 PolicyName = Annotated[str | None, typer.Option(help="Name of a policy of FILE. [default: all]")]
 Retrain = Annotated[bool, typer.Option("--retrain", help="Train learned policies anew; do not load what is trained.")]
-TrustCode = Annotated[
-    bool | None,  # None: as the environment says
-    typer.Option("--trust-code", help="Let FILE name rules by import path: their code runs."),
-]
 PastDay = Annotated[
     str | None, typer.Option(metavar="DAY", help="A day of the market's history, YYYY-MM-DD. [default: the last close]")
 ]
 
 
-def _known_on(given: str | None) -> str | None:
-    """The moment as of which stores and books are read, for this process and those that it starts."""
-    if given is not None:
-        from research.portfolio.file.known_on import BOOKS_KNOWN_ON, KNOWN_ON
-
-        os.environ |= dict.fromkeys((KNOWN_ON, BOOKS_KNOWN_ON), given)
-    return given
-
-
-KnownOn = Annotated[
+Workers = Annotated[
     str | None,
     typer.Option(
-        "--as-known-on", metavar="DAY", help="Data and book as of a day or UTC time. [default: now]", callback=_known_on
+        metavar="N|ADDRESS",
+        help="Workers on this machine, or the address of a Dask scheduler: tls://127.0.0.1:8786. [default: 1]",
     ),
 ]
-FinishedRun = Annotated[Path, typer.Argument(help="Folder or name of a run, or the beginning of its name.")]
 
 
-def run_in(reports: Path | None, run: Path) -> Path:
-    """A run that is named within a folder of runs; as it is named where no folder is."""
-    return run if reports is None else reports / run
+def workers_of(given: str | None) -> tuple[int, str]:
+    """The number of workers of this machine, and the address of a scheduler or "", as `--workers` states one of them.
 
-
-Cluster = Annotated[
-    str | None, typer.Option(help="Address of a Dask scheduler: tls://127.0.0.1:8786.", callback=_address)
-]
+    Raises ConfigError for what is neither, and for an empty one, as of a variable that is not set.
+    """
+    if given is None or re.fullmatch(r"-?\d{1,20}", given):
+        return int(given or 1), ""
+    if ":" not in given:
+        fix = "give a number of workers, or the address of a scheduler such as tls://127.0.0.1:8786."
+        raise ConfigError(f"--workers is {given or 'empty'}: {fix}")
+    return 1, given
 
 
 @contextmanager
@@ -124,13 +115,33 @@ def starting(file: Path | None = None) -> Iterator[None]:
         gc.enable()
 
 
-Full = Annotated[bool, typer.Option("--full", help="Print all that is folded on the page, too.")]
-Sections = Annotated[str, typer.Option(help="Print only these sections, whole, such as verdict,risk.")]
+def forms_of(given: Iterable[str], names: Collection[str]) -> dict[str, str]:
+    """The values by name that `--form` states as NAME=VALUE, one or several after commas.
+
+    Raises : ConfigError for another form or name.
+    """
+    pairs = [part.partition("=") for text in given for part in re.split(f",(?=(?:{'|'.join(names)})=)", text)]
+    for name, sign, value in pairs:
+        if name not in names or not (sign and value):
+            raise ConfigError(f"--form is {name + sign + value!r}: write NAME=VALUE; the names are {', '.join(names)}.")
+    return {name: value for name, _, value in pairs}
 
 
-def names_in(sections: str) -> list[str]:
-    """The names in a list with commas."""
-    return [name.strip() for name in sections.split(",") if name.strip()]
+PAGE, ALL = "page", "all"  # of a page: as it opens, and with all that is folded
+Print = Annotated[
+    str,
+    typer.Option(
+        "--pdf",
+        metavar="page|all|SECTIONS",
+        help="Print the page as PDF beside it, by Chromium: `page`, as it opens; `all`, with what is folded; or whole "
+        "sections, such as verdict,risk.",
+    ),
+]
+
+
+def sections_of(pdf: str) -> list[str]:
+    """The names of sections that `--pdf` states, between commas; none for the whole page."""
+    return [name.strip() for name in pdf.split(",") if name.strip() not in ("", PAGE, ALL)]
 
 
 @contextmanager

@@ -1,50 +1,25 @@
-"""`rebalance runs`, alone or with show, diff, verify, replay, pdf, note; `research trials`: what they tried."""
+"""`rebalance runs`, alone or with show or replay; `research trials`: what they tried."""
 
 from pathlib import Path
 
 import typer
 
 from desk.cli.command_types import is_alone
-from desk.cli.options import (
-    FinishedRun,
-    Full,
-    Reports,
-    Retrain,
-    Sections,
-    TrustCode,
-    argument,
-    names_in,
-    option,
-    run_in,
-    starting,
-)
+from desk.cli.options import ALL, Print, Retrain, argument, option, sections_of, starting, trusted
 from desk.commands.terminal import print_text, tell
+from foundation.errors import ConfigError
 from foundation.progress import bar
-
-
-def verify_run(run: FinishedRun, reports: Reports = None) -> None:
-    """Say whether RUN is what it was when it was made.
-
-    Its files and its manifest are checked. Exit status 1 if it is not.
-    """
-    with starting():
-        from backtests.runs.verify import verify as verified
-
-    found = verified(run_in(reports, run))
-    tell(repr(found), found.changed)
 
 
 def list_runs(
     context: typer.Context,
-    kind: str = option("Only runs of this kind, such as report, backtest or sweep."),
-    portfolio: str = option("Only runs of this portfolio, such as sixty_forty."),
-    since: str = option("Only runs made on this day or later, YYYY-MM-DD.", metavar="DAY"),
     sort: str = option("Order by time, or by a column such as loss; -loss has the largest first.", default="time"),
     where: list[str] | None = option(
-        "Only runs of which this holds, such as 'loss<2'; may be repeated.", metavar="TEST"
+        "Only runs of which this holds, such as kind=report, portfolio=sixty_forty, 'made>=2026-01-31' or 'loss<2'; "
+        "may be repeated.",
+        metavar="TEST",
     ),
     as_json: bool = option("Print JSON, in the units of records.", "--json"),
-    reports: Reports = None,
 ) -> None:
     """List the finished runs, or show, compare or repeat one.
 
@@ -55,17 +30,7 @@ def list_runs(
     with starting():
         from desk.commands.past_runs import WantedRuns, runs_text
 
-    print_text(runs_text(reports, WantedRuns(kind, portfolio, since, sort, where or ()), as_json))
-
-
-def note(
-    run: FinishedRun, text: str = argument("One line; an empty one takes the note away."), reports: Reports = None
-) -> None:
-    """Note a line on RUN, which the list of runs shows."""
-    with starting():
-        from desk.commands.finished_run import note_run
-
-    print_text(note_run(run_in(reports, run), text))
+    print_text(runs_text(wanted=WantedRuns(sort, where or ()), as_json=as_json))
 
 
 def trials(
@@ -84,57 +49,58 @@ def trials(
 
 
 def show_run(
-    run: FinishedRun,
+    run: Path = argument("Folder or name of a run, or its beginning; for --pdf also a page such as card.html."),
+    other: Path | None = argument("Another run: say what differs between the two.", default=None),
+    verify: bool = option("Say whether RUN is what it was when it was made; exit status 1 if it is not."),
+    note: str | None = option("Note this line on RUN, which the list of runs shows; an empty one takes it away."),
+    pdf: Print = "",
     png: Path | None = option("Also draw each picture of RUN as PNG into this folder."),
-    reports: Reports = None,
 ) -> None:
-    """Print again what RUN printed, and where its sheet is."""
-    with starting():
-        from desk.commands.finished_run import show_text
+    """Print again what RUN printed, and where its sheet is.
 
-    print_text(show_text(run_in(reports, run)))
+    Or do instead what an option says. Of two runs: settings, data, code, packages, figures, and the first day of
+    wealth that differ. A PDF and a note stand beside a run, which stays what it was.
+    """
+    instead = {"OTHER": other, "--verify": verify, "--note": note is not None, "--pdf": pdf}
+    if len(asked := [name for name, given in (instead | {"--png": png}).items() if given]) > 1:
+        raise ConfigError(f"{' and '.join(asked)} exclude each other: give one of them.")
+    if other is not None:
+        with starting():
+            from desk.commands.run_differences import diff_text
+
+        return print_text(diff_text(run, other))
+    if verify:
+        with starting():
+            from backtests.runs.verify import verify as verified
+
+        found = verified(run)
+        return tell(repr(found), found.changed)
+    if pdf:
+        with starting():
+            from desk.commands.print_page import print_page
+
+        return print_text(f"{print_page(run, full=pdf == ALL, sections=sections_of(pdf))}")
+    with starting():
+        from desk.commands.finished_run import note_run, show_text
+
+    if note is not None:
+        return print_text(note_run(run, note))
+    print_text(show_text(run))
     if png is not None:
         with starting():
             from desk.commands.print_page import write_pngs
 
-        print_text(write_pngs(run_in(reports, run), png))
-
-
-def pdf(
-    run: Path = argument("Folder of a run, or path of a page such as card.html."),
-    full: Full = False,
-    sections: Sections = "",
-) -> None:
-    """Print the page of RUN as PDF beside it, by Chromium.
-
-    A print is no part of a run: `verify` does not see it.
-    """
-    with starting():
-        from desk.commands.print_page import print_page
-
-    print_text(f"{print_page(run, full=full, sections=names_in(sections))}")
-
-
-def diff(run: FinishedRun, other: FinishedRun, reports: Reports = None) -> None:
-    """Say what differs between two runs.
-
-    Settings, data, code, packages, figures, and the first day of wealth.
-    """
-    with starting():
-        from desk.commands.run_differences import diff_text
-
-    print_text(diff_text(run_in(reports, run), run_in(reports, other)))
+        print_text(write_pngs(run, png))
 
 
 def repeat_run(
-    run: FinishedRun,
+    run: Path = argument("Folder or name of a run, or the beginning of its name."),
     file: Path | None = option("The portfolio file, where it is not where it was."),
     retrain: Retrain = False,
-    trust_code: TrustCode = None,
 ) -> None:
     """Make RUN again and compare all its files. Exit status 1 where a byte differs."""
     with starting():
         from desk.commands.replay import replay_run as made_again
 
-    found = made_again(run, file, retrain, trust_code)
+    found = made_again(run, file, retrain, trusted())
     tell(found.text, not found.same)

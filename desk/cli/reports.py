@@ -7,21 +7,21 @@ from textwrap import fill
 from backtests.runs.notebook import COMPARING, SET_BY_REPORT
 from backtests.runs.parameters import declared
 from desk.cli.options import (
-    Cluster,
+    ALL,
     File,
-    Full,
-    KnownOn,
-    Reports,
+    Print,
     Retrain,
-    Sections,
-    TrustCode,
+    Workers,
     argument,
     kept,
-    names_in,
     option,
+    sections_of,
     starting,
+    trusted,
+    workers_of,
 )
 from desk.commands.terminal import print_text, tell
+from foundation.errors import ConfigError
 
 
 def parameters_text() -> str:
@@ -41,18 +41,12 @@ def report(
         "A parameter of the notebook, as name=value; may be repeated.", "--parameter", "-p"
     ),
     retrain: Retrain = False,
-    pdf: bool = option("Also print the tearsheet as PDF, by Chromium: three or four pages."),
-    full: Full = False,
-    sections: Sections = "",
-    as_known_on: KnownOn = None,
-    trust_code: TrustCode = None,
-    reports: Reports = None,
+    pdf: Print = "",
 ) -> None:
     """Compare all policies of FILE, and recommend one with evidence.
 
-    Tearsheet, trade list and results go into the folder of one run. --full and --sections print it, as --pdf does:
-    the run is the same with them and without. `runs show RUN --png DIR` draws its
-    pictures as PNG.
+    Tearsheet, trade list and results go into the folder of one run, which is the same with --pdf and without.
+    `runs show RUN --png DIR` draws its pictures as PNG.
     """
     with starting(file):
         from backtests.sheets.sections.sections import SECTION_NAMES
@@ -62,14 +56,14 @@ def report(
         from foundation.files import ROOT
         from foundation.home import HOME, stated_folder
 
-    for name in names_in(sections):
+    for name in sections_of(pdf):
         one_of("section", name, SECTION_NAMES)  # before the work
-    made = make_report(file, parameter or (), reports, retrain, trust_code)
+    made = make_report(file, parameter or (), retrain=retrain, trust_code=trusted())
     print_text(made.text)
-    if made.folder.is_relative_to(ROOT) and not (reports or stated_folder(HOME) or Path.cwd().is_relative_to(ROOT)):
+    if made.folder.is_relative_to(ROOT) and not (stated_folder(HOME) or Path.cwd().is_relative_to(ROOT)):
         print_text("That is the workbench's own folder, as FILE is; `rebalance --home DIR report …` keeps runs in DIR.")
-    if pdf or full or sections:
-        print_text(f"{print_page(made.folder, full=full, sections=names_in(sections))}")
+    if pdf:
+        print_text(f"{print_page(made.folder, full=pdf == ALL, sections=sections_of(pdf))}")
 
 
 def tour() -> None:
@@ -100,12 +94,9 @@ def batch(
     grid: list[str] | None = option("A parameter that varies, as name=v1,v2; may be repeated."),
     notebook: str | None = option(f"Name of the notebook that is executed. [default: {COMPARING.stem}]"),
     name: str | None = option("Name of the batch's folder beside its runs. [default: batch]"),
-    workers: int | None = option("Workers on this machine, one notebook each. [default: 1]"),
-    cluster: Cluster = None,
+    workers: Workers = None,
     if_changed: bool = option("Leave alone what has the data, settings and code of the last batch."),
     retrain: Retrain = False,
-    trust_code: TrustCode = None,
-    reports: Reports = None,
 ) -> None:
     """Make reports of many files or parameters, and a page of all.
 
@@ -115,11 +106,10 @@ def batch(
     with starting():
         from desk.commands.batch import make_batch, plan_of
 
+    count, cluster = (None, "") if workers is None else workers_of(workers)
     with kept("runs"):
-        plan = plan_of(
-            files, parameter or (), grid or (), notebook=notebook, name=name, workers=workers, cluster=cluster or ""
-        )
-        made = make_batch(plan, reports, retrain=retrain, if_changed=if_changed, trust_code=trust_code)
+        plan = plan_of(files, parameter or (), grid or (), notebook=notebook, name=name, workers=count, cluster=cluster)
+        made = make_batch(plan, retrain=retrain, if_changed=if_changed, trust_code=trusted())
     tell(made.text, made.failed)
 
 
@@ -128,10 +118,9 @@ def backtest(
     policy: str = option("Name of a policy of FILE.", default=...),
     sheet: bool = option("Also write its own tearsheet, sheet.html."),
     retrain: Retrain = False,
-    cluster: Cluster = None,
-    as_known_on: KnownOn = None,
-    trust_code: TrustCode = None,
-    reports: Reports = None,
+    workers: str | None = option(
+        "Address of a Dask scheduler, such as tls://127.0.0.1:8786. [default: all of this machine]", metavar="ADDRESS"
+    ),
 ) -> None:
     """Backtest one policy of FILE, and write its results.
 
@@ -141,5 +130,9 @@ def backtest(
         from backtests.comparison.fitting.candidates import fit
         from desk.commands.report import make_backtest
 
-    fitting = partial(fit, retrain=retrain, cluster=cluster or "")
-    print_text(make_backtest(file, policy, reports, fitting, sheet, trust_code).text)
+    if workers is not None and ":" not in workers:
+        raise ConfigError(
+            f"--workers is {workers or 'empty'}: give the address of a scheduler, or leave the option out."
+        )
+    fitting = partial(fit, retrain=retrain, cluster=workers or "")
+    print_text(make_backtest(file, policy, fit=fitting, sheet=sheet, trust_code=trusted()).text)

@@ -3,29 +3,26 @@
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated, Any
+from typing import TYPE_CHECKING, Any, Literal
 
 import typer
 
 from desk.cli.command_types import is_alone
-from desk.cli.options import option, starting
+from desk.cli.options import argument, option, starting
 from desk.commands.terminal import print_text, tell
+from foundation.errors import ConfigError
 
 if TYPE_CHECKING:
     from sqlalchemy.orm import Session
 
     from desk.service.store.tables import User
 
-Backup = Annotated[Path, typer.Argument(help="The file of a backup.", dir_okay=False)]
-Email = Annotated[str, typer.Argument(help="E-mail address of the user.")]
-
 
 def serve(
     context: typer.Context,
     host: str | None = option("Address to listen on. [default: HOST, else 127.0.0.1]"),
     port: int | None = option("Port; 0 takes a free one. [default: PORT, else 5000]", min=0, max=65535),
-    tls_cert: Path | None = option("Certificate of the service, PEM."),
-    tls_key: Path | None = option("Its private key, PEM."),
+    tls: tuple[Path, Path] | None = option("Certificate of the service and its private key, PEM.", metavar="CERT KEY"),
     behind_proxy: bool = option("A proxy speaks TLS, and states who asks in X-Forwarded-For."),
     open_only: bool = option("Answer the payload endpoints alone, to anyone, and nothing that is stored.", "--open"),
     browser: bool = option("Open its pages in a browser; the first time, to set your password."),
@@ -53,7 +50,7 @@ def serve(
         host=host or stated.host,
         port=stated.port if port is None else port,
         database=database or stated.database,
-        tls=tuple(path for path in (tls_cert, tls_key) if path is not None),
+        tls=tls or (),
         behind_proxy=behind_proxy or stated.behind_proxy,
         open_only=open_only,
     )
@@ -113,35 +110,34 @@ def serve_assistant(
 # -- the database and the keys, backed up, restored, migrated and checked ----------------------------------------------
 
 
-def back_up_store(file: Backup) -> None:
-    """Write all rows of the database, as of one moment, to FILE."""
-    print_text(_done("backup", file))
+def keep_store(
+    action: Literal["backup", "restore", "migrate", "check", "rotate-keys"] = argument("What to do with it."),
+    file: Path | None = argument("Of backup and restore: the file of the backup.", default=None, dir_okay=False),
+    drop_old: bool = option("Of rotate-keys: delete the old keys; all users sign in again."),
+) -> None:
+    """Keep the database of the service and its keys.
 
-
-def restore_store(file: Backup) -> None:
-    """Write the rows of FILE into an empty database, all or none."""
-    print_text(_done("restore_backup", file))
-
-
-def migrate_store() -> None:
-    """Bring the database to the schema of this program.
-
-    A backup is made before, as at a start of the server.
+    \b
+    backup FILE   write all rows, as of one moment, to FILE
+    restore FILE  write the rows of FILE into an empty database, all or none
+    migrate       bring it to the schema of this program; a backup is made
+                  before, as at a start of the server
+    check         check schema, sealed fields, keys and free space; exit
+                  status 1 where something is wrong
+    rotate-keys   make new keys, and seal all fields with them; old keys still
+                  verify and open, unless they are dropped
     """
-    print_text(_done("migrate"))
-
-
-def check_store() -> None:
-    """Check schema, sealed fields, keys and free space. Exit status 1 where something is wrong."""
-    tell(*_done("check_database"))
-
-
-def rotate_store_keys(drop_old: bool = option("Delete the old keys: all users sign in again.")) -> None:
-    """Make new keys, and seal all fields with them.
-
-    Old keys still verify and open, unless they are dropped.
-    """
-    print_text(_done("rotate_keys", drop_old=drop_old))
+    if (file is not None) != (action in ("backup", "restore")):
+        takes = "takes no file" if file else "takes the file of a backup"
+        raise ConfigError(f"{action} {takes}: see rebalance serve store --help.")
+    if drop_old and action != "rotate-keys":
+        raise ConfigError("--drop-old is of rotate-keys: leave it out.")
+    if action == "check":
+        tell(*_done("check_database"))
+    elif action == "rotate-keys":
+        print_text(_done("rotate_keys", drop_old=drop_old))
+    else:
+        print_text(_done("restore_backup" if action == "restore" else action, *([file] if file else [])))
 
 
 def _done(what: str, *given: Path, **options: bool) -> Any:
@@ -168,68 +164,66 @@ def _database() -> Iterator["tuple[Session, str]"]:
         yield session, settings.address
 
 
-def add(
-    email: Email,
-    name: str = option("Name to show. [default: that of the e-mail address]"),
-    role: str = option("Role: viewer, manager, approver or admin.", default="viewer"),
-    is_admin: bool = option("Short for --role admin.", "--admin"),
-    tenant: str = option("Tenant, within which users may share.", default="house"),
+def keep_users(
+    action: Literal["add", "link", "list", "disable", "enable"] = argument("What to do with users."),
+    email: str = argument("E-mail address of the user, of all but list.", default=""),
+    name: str = option("Of add: name to show. [default: that of the e-mail address]"),
+    role: str = option("Of add: viewer, manager, approver or admin. [default: viewer]"),
+    tenant: str = option("Of add: tenant, within which users may share. [default: house]"),
 ) -> None:
-    """Add a user, and print a link by which he sets a password.
+    """Add, list, link, disable and enable users of the service.
 
-    The link works once, within three days.
+    \b
+    add EMAIL      add a user, and print a link by which he sets a password;
+                   it works once, within three days
+    link EMAIL     print a new such link; earlier ones are void
+    list           list the users
+    disable EMAIL  disable a user, his sessions and his access tokens
+    enable EMAIL   enable the user again
     """
+    if bool(email) == (action == "list"):
+        raise ConfigError(f"{action} takes {'no' if email else 'an'} e-mail address: see rebalance serve user --help.")
+    if action != "add" and (name or role or tenant):
+        raise ConfigError("--name, --role and --tenant are of add: leave them out.")
     with _database() as (session, address):
-        from desk.service.store.tables import User
-        from desk.service.users.accounts import invite, link_of
-        from foundation.arguments import refuse
+        from desk.service.users.accounts import disable, invitation_of, known_user, link_of
 
-        role = "admin" if is_admin else role
-        if role != "admin" and session.query(User).first() is None:
-            refuse("the role of the first user is", role, "add an admin first, with --admin.")
-        user, invitation = invite(session, tenant, email, role, name)
-        shown = f"{user.email} is added as {user.role} of {user.tenant}. {link_of(address, invitation)}"
+        if action == "add":
+            shown = _added(session, address, email, name, role or "viewer", tenant or "house")
+        elif action == "list":
+            shown = _users_text(session)
+        elif action == "link":
+            shown = link_of(address, invitation_of(session, known_user(session, email)))
+        else:
+            user = known_user(session, email)
+            disable(session, user, action == "disable")
+            shown = f"{user.email} is {action}d."
     print_text(shown)
 
 
-def link_user(email: Email) -> None:
-    """Print a new link by which a user sets a new password.
+def _added(session: "Session", address: str, email: str, name: str, role: str, tenant: str) -> str:
+    """The sentence on a user who is added, with his link."""
+    from desk.service.store.tables import User
+    from desk.service.users.accounts import invite, link_of
+    from foundation.arguments import refuse
 
-    It works once; earlier links are void.
-    """
-    with _database() as (session, address):
-        from desk.service.users.accounts import invitation_of, known_user, link_of
-
-        shown = link_of(address, invitation_of(session, known_user(session, email)))
-    print_text(shown)
-
-
-def list_users() -> None:
-    """List the users."""
-    with _database() as (session, _):
-        from sqlalchemy import select
-
-        from desk.service.store.tables import User
-        from foundation.paper.text_tables import text_table
-
-        users = session.scalars(select(User).order_by(User.tenant, User.email))
-        rows = [(user.email, user.name, user.role, user.tenant, _state(user)) for user in users]
-    print_text(
-        text_table([("e-mail address", "name", "role", "tenant", "state"), *rows], left=5)
-        if rows
-        else "There are no users."
-    )
+    if role != "admin" and session.query(User).first() is None:
+        refuse("the role of the first user is", role, "add an admin first, with --role admin.")
+    user, invitation = invite(session, tenant, email, role, name)
+    return f"{user.email} is added as {user.role} of {user.tenant}. {link_of(address, invitation)}"
 
 
-def disable_user(email: Email, enable: bool = option("Enable the user again.")) -> None:
-    """Disable a user, his sessions and his access tokens."""
-    with _database() as (session, _):
-        from desk.service.users.accounts import disable, known_user
+def _users_text(session: "Session") -> str:
+    """A table of the users."""
+    from sqlalchemy import select
 
-        user = known_user(session, email)
-        disable(session, user, not enable)
-        shown = f"{user.email} is {'enabled' if enable else 'disabled'}."
-    print_text(shown)
+    from desk.service.store.tables import User
+    from foundation.paper.text_tables import text_table
+
+    users = session.scalars(select(User).order_by(User.tenant, User.email))
+    rows = [(user.email, user.name, user.role, user.tenant, _state(user)) for user in users]
+    heads = ("e-mail address", "name", "role", "tenant", "state")
+    return text_table([heads, *rows], left=5) if rows else "There are no users."
 
 
 def _state(user: "User") -> str:

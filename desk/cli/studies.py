@@ -1,10 +1,10 @@
-"""The commands of `rebalance research` beside `backtest` and `trials`, and `compile`: policies tested and trained."""
+"""The commands of `rebalance research` beside `backtest` and `trials`: policies tested in other ways."""
 
 from pathlib import Path
+from typing import Literal
 
-from desk.cli.options import Cluster, File, PolicyName, Reports, TrustCode, argument, kept, option, starting
+from desk.cli.options import File, PolicyName, Workers, argument, kept, option, starting, trusted, workers_of
 from desk.commands.terminal import print_text, tell
-from foundation.errors import ConfigError
 from foundation.files import writing
 from foundation.progress import bar
 
@@ -13,10 +13,8 @@ def audit(
     file: File,
     policy: PolicyName = None,
     days: int = option("The most decision days of a policy to check.", default=24),
-    workers: int = option("Workers on this machine, one policy each.", default=1),
-    cluster: Cluster = None,
+    workers: Workers = None,
     controls: bool = option("Also backtest shuffled days, random times and martingales."),
-    trust_code: TrustCode = None,
 ) -> None:
     """Say whether a policy of FILE looks ahead.
 
@@ -25,15 +23,13 @@ def audit(
     with starting(file):
         from desk.commands.audit import make_audit
 
-    made = make_audit(file, policy, days, (workers, cluster or ""), controls, trust_code)
+    made = make_audit(file, policy, days, workers_of(workers), controls, trusted())
     tell(made.text, made.found)
 
 
 def sweep(
     file: Path = argument("A sweep file, such as data/sweeps/thresholds.yaml."),
-    workers: int = option("Workers on this machine.", default=1),
-    cluster: Cluster = None,
-    reports: Reports = None,
+    workers: Workers = None,
     fresh: bool = option("Start over; do not resume an earlier sweep."),
 ) -> None:
     """Backtest every configuration of a sweep file.
@@ -43,16 +39,15 @@ def sweep(
     with starting():
         from desk.commands.sweep import make_sweep
 
+    count, cluster = workers_of(workers)
     with kept("chunks"):
-        print_text(make_sweep(file, workers=workers, cluster=cluster or "", reports=reports, fresh=fresh).text)
+        print_text(make_sweep(file, workers=count, cluster=cluster, fresh=fresh).text)
 
 
 def laboratory(
     paths: int = option("Simulated paths of ten years.", default=1_000),
     seed: int = option("Seed of the paths; rules are tuned on paths of the next seed.", default=1),
-    workers: int = option("Threads of this machine.", default=1),
-    cluster: Cluster = None,
-    reports: Reports = None,
+    workers: Workers = None,
 ) -> None:
     """Backtest every rule where the optimal policy is known.
 
@@ -61,18 +56,19 @@ def laboratory(
     with starting():
         from desk.commands.laboratory import make_laboratory
 
-    made = make_laboratory(paths=paths, seed=seed, workers=workers, cluster=cluster or "", reports=reports)
+    count, cluster = workers_of(workers)
+    made = make_laboratory(paths=paths, seed=seed, workers=count, cluster=cluster)
     print_text(made.text)
 
 
 def study(
     cases: list[str] | None = argument("Cases, such as funds-2-2016. [default: all]", default=None),
-    workers: int = option("Workers on this machine, one case each.", default=1),
-    cluster: Cluster = None,
-    rules_only: bool = option("Leave learned policies out."),
-    exposure: bool = option("Train policies for exposure instead of rebalancing."),
-    after_tax: bool = option("Compare rules after federal taxes."),
-    reports: Reports = None,
+    workers: Workers = None,
+    kind: Literal["learned", "rules", "exposure", "after-tax"] = option(
+        "Rules with learned policies; rules alone; policies trained for exposure instead of rebalancing; or rules "
+        "after federal taxes.",
+        default="learned",
+    ),
     fresh: bool = option("Start over; do not resume an earlier study."),
 ) -> None:
     """Backtest rules and learned policies on many real markets.
@@ -86,16 +82,15 @@ def study(
         from backtests.studies.real_markets import Budget, run
         from backtests.studies.real_markets.run_case import EXPOSURE_SEEDS, EXPOSURE_STEPS, LEARNER_STEPS, SEEDS
 
-    check_workers(workers)
-    if rules_only + exposure + after_tax > 1:
-        raise ConfigError("--rules-only, --exposure and --after-tax exclude each other: give one of them.")
-    steps = {} if rules_only or after_tax else EXPOSURE_STEPS if exposure else LEARNER_STEPS
+    count, address = workers_of(workers)
+    check_workers(count)
+    exposure, after_tax = kind == "exposure", kind == "after-tax"
+    steps = {"learned": LEARNER_STEPS, "exposure": EXPOSURE_STEPS}.get(kind, {})
     seeds, plain = EXPOSURE_SEEDS if exposure else SEEDS, not (exposure or after_tax)
     budget = Budget(steps, seeds, rules=plain, after_tax=after_tax)
-    what = "rules-only" if rules_only else "exposure" if exposure else "after-tax" if after_tax else "study"
-    folder = (reports or reports_folder()) / what
+    folder = reports_folder() / {"learned": "study", "rules": "rules-only"}.get(kind, kind)
     with kept("cases"), writing(folder):
-        made = run(cases or (), folder, budget, workers=workers, cluster=cluster or "", fresh=fresh)
+        made = run(cases or (), folder, budget, workers=count, cluster=address, fresh=fresh)
         if not after_tax:
             with bar(None, "drawing the page"):
                 write_study_sheet(folder, made)
@@ -106,7 +101,6 @@ def list_policies(
     folder: Path | None = argument(
         "Folder of a policy or of all its seeds: write their card there as a page.", default=None
     ),
-    reports: Reports = None,
 ) -> None:
     """List the learned policies, or write the card of one.
 
@@ -124,33 +118,8 @@ def list_policies(
         from backtests.sheets.pages.policy_catalog import policies_text, policy_folders
 
     with bar(None, "reading policies"):
-        listed = policies_text(policy_folders(reports))
+        listed = policies_text(policy_folders())
     print_text(listed)
-
-
-def train_seed(
-    seed: int = option("Seed of all random draws.", default=1),
-    steps: int = option("Updates of the network.", default=1_600),
-    folder: Path | None = option(
-        "Folder of the policy. [default: data/policies/universal, for the seed and steps it has]"
-    ),
-) -> None:
-    """Train the universal policy from its seed.
-
-    It takes about ten minutes of one core. An interrupted training resumes.
-    """
-    with starting():
-        from research.learning.universal.checkpointed_training import SEED, UPDATES, train_universal
-        from research.learning.universal.rule import FOLDER
-
-    if folder is None and (seed, steps) != (SEED, UPDATES):
-        raise ConfigError(
-            f"seed {seed} and {steps:,} steps would overwrite the network that comes with the workbench "
-            f"(seed {SEED}, {UPDATES:,} steps), which `universal` rules use: give --folder."
-        )
-    with kept("updates"), writing(folder or FOLDER), bar(steps, "universal", "updates") as shown:
-        made = train_universal(seed, steps, folder or FOLDER, lambda done: shown.update(done - shown.n))
-    print_text(f"Written to {made}.")
 
 
 def cluster(
@@ -165,7 +134,7 @@ def cluster(
 ) -> None:
     """Start a Dask cluster, or workers for one that is running.
 
-    It serves `--cluster`. With ADDRESS, its workers join the cluster there.
+    It serves `--workers ADDRESS`. With ADDRESS, its workers join the cluster there.
     """
     with starting():
         from desk.commands.cluster import LOCAL_HOST, join_cluster, serve_cluster
@@ -173,13 +142,3 @@ def cluster(
     if address:
         join_cluster(address, host, workers)
     serve_cluster(host or LOCAL_HOST, port, workers)
-
-
-def compile_now() -> None:
-    """Compile what report, backtest and trades need on this machine. Existing compiled code is only checked."""
-    with starting():
-        from desk.commands.compile_kernels import compile_kernels
-
-    with kept("kernels"):
-        compiled = compile_kernels()
-    print_text("Compiled for this machine." if compiled else "Compiled code is up to date: nothing to do.")

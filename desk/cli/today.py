@@ -5,18 +5,14 @@ from typing import Annotated
 import typer
 
 from backtests.today.risk_paths import PATHS, PLAN_PATHS
-from desk.cli.options import File, KnownOn, PastDay, PolicyName, Reports, TrustCode, option, starting
+from desk.cli.options import File, PastDay, PolicyName, option, starting, trusted
 from desk.commands.terminal import print_text
 
 Full = Annotated[bool, typer.Option("--full", help="Print all tables too, not only the first lines.")]
 
 
 def write_risk(
-    file: File,
-    paths: int = option("Simulated futures of a year; of each law but the first, a quarter.", default=PATHS),
-    as_known_on: KnownOn = None,
-    trust_code: TrustCode = None,
-    reports: Reports = None,
+    file: File, paths: int = option("Simulated futures of a year; of each law but the first, a quarter.", default=PATHS)
 ) -> None:
     """Write the risk sheet of today's holdings of FILE.
 
@@ -25,15 +21,10 @@ def write_risk(
     with starting(file):
         from desk.commands.today.risk import make_risk
 
-    print_text(make_risk(file, reports, paths, trust_code=trust_code).text)
+    print_text(make_risk(file, paths=paths, trust_code=trusted()).text)
 
 
-def plan(
-    file: File,
-    paths: int = option("Simulated futures of all years.", default=PLAN_PATHS),
-    trust_code: TrustCode = None,
-    reports: Reports = None,
-) -> None:
+def plan(file: File, paths: int = option("Simulated futures of all years.", default=PLAN_PATHS)) -> None:
     """Say how likely the plan of FILE fails, and what may be spent.
 
     Savings, withdrawals, taxes and costs of each policy, over all the years of the key `plan`.
@@ -41,7 +32,7 @@ def plan(
     with starting(file):
         from desk.commands.today.plan import make_plan
 
-    print_text(make_plan(file, reports, paths, trust_code=trust_code).text)
+    print_text(make_plan(file, None, paths, trust_code=trusted()).text)
 
 
 def allocate(
@@ -50,8 +41,6 @@ def allocate(
     policy: PolicyName = None,
     sensitivity: bool = option("Also say which mean, volatility or correlation moves which weight."),
     full: Full = False,
-    trust_code: TrustCode = None,
-    reports: Reports = None,
 ) -> None:
     """Say what FILE should hold today, and why.
 
@@ -60,7 +49,7 @@ def allocate(
     with starting(file):
         from desk.commands.today.allocate import make_allocate
 
-    print_text(make_allocate(file, reports, as_of, policy, sensitivity, trust_code, full).text)
+    print_text(make_allocate(file, None, as_of, policy, sensitivity, trusted(), full).text)
 
 
 def forecast(
@@ -68,8 +57,6 @@ def forecast(
     as_of: PastDay = None,
     worth: bool = option("Backtest the portfolio with and without each forecast, and placebos."),
     full: Full = False,
-    trust_code: TrustCode = None,
-    reports: Reports = None,
 ) -> None:
     """Say whether to use FILE's forecasts, and why.
 
@@ -78,4 +65,4 @@ def forecast(
     with starting(file):
         from desk.commands.today.forecast import make_forecast
 
-    print_text(make_forecast(file, reports, as_of, worth, trust_code, full).text)
+    print_text(make_forecast(file, None, as_of, worth, trusted(), full).text)

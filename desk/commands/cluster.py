@@ -63,7 +63,7 @@ def serve_cluster(host: str, port: int, workers: int | None) -> None:
         assert cluster.scheduler is not None
         cluster.scheduler.allowed_failures = DEATHS
         address = cluster.scheduler_address
-        print(f"{count} workers. In other commands: --cluster {address}", flush=True)
+        print(f"{count} workers. In other commands: --workers {address}", flush=True)
         print(
             f"More workers, on {'this machine' if here else 'any machine'}: rebalance research cluster {address}",
             flush=True,

@@ -208,7 +208,7 @@ def fetch_quotes(file: Path, source: str, clock: Clock | None = None) -> Path:
     clock = clock or Clock()
     giving = [name for name, adapter in ADAPTERS.items() if hasattr(adapter, "quotes")]
     if source not in giving:
-        raise ConfigError(f"--quotes is {source!r}: {did_you_mean(source, giving)}")
+        raise ConfigError(f"--prices is {source!r}: {did_you_mean(source, giving)}")
     document, keys = _market_keys(file)
     known, adapter, store = known_instruments(), ADAPTERS[source], named_store(source)
     of = line_instruments(document)

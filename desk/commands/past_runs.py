@@ -29,34 +29,20 @@ CONDITIONS_ON_RUNS: Mapping[str, Callable[[Any, Any], bool]] = {
 class WantedRuns:
     """The conditions on the runs wanted, and their order.
 
-    kind      : only runs of this kind; "" takes all.
-    portfolio : only runs of this portfolio; "" takes all.
-    since     : only runs made on this day (YYYY-MM-DD) or later; "" takes all.
-    sort      : "time", or a column; with "-" before it the largest first.
-    where     : conditions that all hold, such as "loss<2", "tracking error<1.2" or "policy=threshold", with names and
-                units of the printed table.
-    Raises    : ConfigError for an unknown kind or column, and for what is no day.
+    sort   : "time", or a column; with "-" before it the largest first.
+    where  : conditions that all hold, such as "kind=report", "made>=2026-01-31", "tracking error<1.2" or
+             "policy=threshold", with names and units of the printed table; a run is made on a day.
+    Raises : ConfigError for an unknown column.
     """
 
-    kind: str = ""
-    portfolio: str = ""
-    since: str = ""
     sort: str = "time"
     where: Sequence[str] = ()
 
     def __post_init__(self) -> None:
         """Refuse conditions that do not exist. Raises ConfigError."""
-        if self.kind:
-            one_of("kind is", self.kind, RUN_KINDS)
         column, falls = self.sort.removeprefix("-"), "-" if self.sort.startswith("-") else ""
         one_of("sort is", column, ("time", *_named()))
         object.__setattr__(self, "sort", falls + _named().get(column, "made" if falls and column == "time" else column))
-        object.__setattr__(self, "since", f"{day('since is', self.since):%Y-%m-%d}" if self.since else "")
-
-    @property
-    def all(self) -> bool:
-        """True if no condition leaves out a run."""
-        return not (self.kind or self.portfolio or self.since or self.where)
 
 
 def runs_table(reports: Path | None = None, wanted: WantedRuns | None = None) -> tuple[list[dict[str, Any]], list[str]]:
@@ -69,14 +55,12 @@ def runs_table(reports: Path | None = None, wanted: WantedRuns | None = None) ->
     """
     wanted = wanted or WantedRuns()
     if reports is not None and not reports.is_dir():
-        refuse("--reports is", str(reports), "give the folder that holds the runs.")
+        refuse("reports is", str(reports), "give the folder that holds the runs.")
     rows, broken = dict[str, dict[str, Any]](), list[str]()
     for place in run_places() if reports is None else [reports]:
-        found, notes = past_runs(place, wanted.kind or None), run_notes(place)
+        found, notes = past_runs(place, None), run_notes(place)
         broken += found.broken
         for folder, manifest in found.whole:
-            if wanted.portfolio not in ("", manifest["portfolio"]) or manifest["times"]["ended"][:10] < wanted.since:
-                continue
             row, fault = run_row(folder, manifest, notes.get(folder.name, ""))
             rows.setdefault(folder.name, row)
             broken += [fault] * bool(fault)
@@ -123,6 +107,11 @@ def _condition(condition: str) -> Callable[[Mapping[str, Any]], bool]:
     if found is None or found[1] not in named:
         refuse("where is", condition, f"give a column, <, <=, >, >=, = or !=, and a value: {', '.join(named)}.")
     name, compared, value = named[found[1]], CONDITIONS_ON_RUNS[found[2]], found[3]
+    if name == "kind":
+        one_of("kind is", value, RUN_KINDS)
+    if name == "made":
+        value = f"{day('made is', value):%Y-%m-%d}"
+        return lambda row: compared(row[name][: len(value)], value)
     if name not in (*METRICS_SHOWN, "seconds"):
         return lambda row: compared(row[name], value)
     factor = METRICS[name].factor if name in METRICS_SHOWN else 1.0
@@ -154,7 +143,7 @@ def runs_text(reports: Path | None = None, wanted: WantedRuns | None = None, as_
     said = "".join(f"\n{wrapped(sentence)}" for sentence in broken)
     if not table:
         where = " or ".join(map(str, run_places() if reports is None else [reports]))
-        return f"No finished run is in {where}{'' if wanted is None or wanted.all else ' that fits'}.{said}"
+        return f"No finished run is in {where}{' that fits' if wanted and wanted.where else ''}.{said}"
     shown = [METRICS[name] for name in METRICS_SHOWN]
     head = ["run", "kind", "made (UTC)", "policy", *map(_head, METRICS_SHOWN), "seconds", "note"]
     units = ["", "", "", "", *(m.unit for m in shown), "", ""]

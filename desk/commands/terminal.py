@@ -3,7 +3,6 @@
 import gc
 import io
 import os
-import re
 import sys
 import warnings
 from typing import NoReturn, TextIO
@@ -17,8 +16,7 @@ from foundation.printable import print_anywhere, printable
 
 INTERRUPTED = 130  # exit status
 OBJECTS = 50_000  # made between searches for garbage: commands make many, and few cycles
-OF_ALL = ("--home", "--server")  # options of the command line itself
-OF_OPTIONS = re.compile("`(as_of|stale_ok)`")  # what messages name as notebooks and the service do
+OF_OPTIONS = {"`as_of`": "`--as-of`", "`stale_ok`": "`--accept stale`"}  # by what notebooks and the service name so
 
 
 def print_text(text: str) -> None:
@@ -28,7 +26,9 @@ def print_text(text: str) -> None:
 
 def _spelled(text: str) -> str:
     """The text as a terminal shows it: parameters that messages name are options here."""
-    return printable(OF_OPTIONS.sub(lambda name: f"`--{name[1].replace('_', '-')}`", text))
+    for name, option in OF_OPTIONS.items():
+        text = text.replace(name, option)
+    return printable(text)
 
 
 def tell(text: str, failed: object) -> None:
@@ -76,8 +76,6 @@ def _usage(error: typer.TyperException) -> str:
     said, show = io.StringIO(), getattr(error, "show", None)
     if show is not None:  # with the usage, and where to find help
         show(file=said)
-    if (name := getattr(error, "option_name", "")) in OF_ALL:
-        return f"{said.getvalue()}{name} stands before the command, as in rebalance {name} … report my.yaml."
     return said.getvalue().rstrip("\n") or f"Error: {error.format_message()}"
 
 
@@ -92,7 +90,7 @@ def of_files(error: OSError) -> str:
     return f"{error.strerror or error}{where}. {fix}"
 
 
-def run_app(app: typer.Typer) -> NoReturn:
+def run_app(app: typer.Typer, name: str = "rebalance") -> NoReturn:
     """Run a command line. Errors of the input are printed as a sentence, without a traceback."""
     gc.set_threshold(OBJECTS)
     sys.stdout, sys.stderr = (stream or io.StringIO() for stream in (sys.stdout, sys.stderr))  # None: was closed
@@ -100,7 +98,7 @@ def run_app(app: typer.Typer) -> NoReturn:
     print_anywhere(sys.stderr)
     warnings.showwarning = _warn
     try:
-        status = app(prog_name="rebalance", standalone_mode=False)
+        status = app(prog_name=name, standalone_mode=False)
         sys.stdout.flush()
     except typer.TyperException as error:  # a word that is no command, option or value of one
         end(_usage(error), error.exit_code)

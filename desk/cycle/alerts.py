@@ -166,7 +166,7 @@ def _remedy(reading: str, file: str) -> str:
     if reading == "data":
         return f"rebalance data check {file}"
     if reading == LIVE_BREAK:
-        return f"rebalance desk live {file}"
+        return f"rebalance desk history {file} --view live"
     return f"rebalance {'trades' if reading == 'ranges' or reading.startswith('drift') else 'risk'} {file}"
 
 

@@ -25,7 +25,7 @@ class Sending:
     held  : sentence that the cycle sends nothing, and why, without its period; "" where it may send.
     later : session in which the same cycle sends it, YYYY-MM-DD; "" for none.
     stop  : sentence on the file STOP or PAUSE, with the command that removes it; "" where neither is there.
-    is_fetched : true where `rebalance data update` brings its prices.
+    is_fetched : true where `rebalance data fetch` brings its prices.
     written : file with its ticket, "" for none.
     """
 
@@ -144,7 +144,7 @@ def _fresh_prices(request: Mapping[str, Any], sending: Sending) -> Iterator[str]
     """The step that brings prices up to date."""
     file = shlex.quote(sending.file or request["file"])
     if sending.is_fetched:
-        yield f"Bring the prices up to date: rebalance data update {file}"
+        yield f"Bring the prices up to date: rebalance data fetch {file}"
     else:
         yield f"Bring the prices that {file} reads up to date."
 

@@ -345,7 +345,7 @@ def _acting(trades: TradeList, ended: Collection[str]) -> Iterator[Control]:
         names = [each.order_id for each in open_orders if each.order_id not in ended]
         are, them = ("is", "it") if len(names) == 1 else ("are", "them")
         fault = f"{counted(len(names), 'order')} of the last list {are} open, and the file waits for {them}"
-        fix = f"rebalance desk book resolve NAME ORDER ends one that will not be filled, of {', '.join(names)}"
+        fix = f"rebalance desk book settle NAME ORDER ends one that will not be filled, of {', '.join(names)}"
         passed = "no order of the last list is in the way"
         yield control(OPEN_ORDERS, sends and bool(names), f"{fault}; {fix}", passed)
     if acts is None:

@@ -318,10 +318,10 @@ def reality_of(
         late = "".join(f" {venue} does not show {each.name} yet: {each.asset} is not traded." for each in rests)
         return Reality(f"Book {book} and {venue} agree.{late}", agrees=True)
     names = list(dict.fromkeys(name for each in found for name in each.names))
-    calls = [f"rebalance desk book resolve {book} {' '.join(names)}"] if names else []
+    calls = [f"rebalance desk book settle {book} {' '.join(names)}"] if names else []
     for name in (name for each in found for name in each.choices):
         kind = name.removeprefix(f"{venue}{CHOICE}").partition("-")[0]
-        calls.append(f"rebalance desk book resolve {book} {name}  # if it is of the kind {kind}")
+        calls.append(f"rebalance desk book settle {book} {name}  # if it is of the kind {kind}")
     if any(each.rest and not each.choices for each in found) and not later:
         calls.append(
             f"rebalance desk book fill {book} FILE, a table of the trades, deposits and withdrawals made by hand"

@@ -151,7 +151,7 @@ def _day(moment: Moment) -> Faults:
     if most is not None and moment.day.loss > most:
         yield (
             f"The fills of today lost {moment.day.loss:,.2f} against the prices of their lists: at most {most:,.2f} "
-            "are allowed (day_loss). Look at the fills first: rebalance desk journal show"
+            "are allowed (day_loss). Look at the fills first: rebalance desk journal"
         )
 
 

@@ -81,7 +81,7 @@ class PortfolioManager:
             sent = {entry.kind: entry for entry in journal.entries(order=order)}
             if OrderSent.kind not in sent or ANSWER_KINDS & set(sent):
                 what = "has its answer" if ANSWER_KINDS & set(sent) else "was not sent"
-                raise ConfigError(f"order {order!r} {what}: see rebalance desk journal show --order {order}")
+                raise ConfigError(f"order {order!r} {what}: see rebalance desk journal --order {order}")
             entry = sent[OrderSent.kind]
             about = (entry.record.venue, entry.record.venue_id)
             record = Acknowledged(*about) if traded else Refused("it did not trade", *about)

@@ -87,7 +87,7 @@ class Entry:
         except (KeyError, ValidationError) as error:
             why = first_fault(error) if isinstance(error, ValidationError) else f"{self.kind!r} is no kind"
             raise DataError(
-                f"entry {self.sequence} of the journal: {why}. Run: rebalance desk journal verify"
+                f"entry {self.sequence} of the journal: {why}. Run: rebalance desk journal --verify"
             ) from None
 
 

@@ -28,7 +28,7 @@ from foundation.sqlite_tables import append_only, connected, create, transaction
 JOURNAL, HEAD = "journal.sqlite", "journal.head"
 COLUMNS = ", ".join(f'"{name}"' for name in ENTRY_FIELDS)
 LONGEST_TURN = 60.0  # seconds that another process may take to read or write; it takes milliseconds
-ALTERED = "Run: rebalance desk journal verify. To begin a new journal, move journal.sqlite and journal.head elsewhere."
+ALTERED = "Run: rebalance desk journal --verify. To begin anew, move journal.sqlite and journal.head elsewhere."
 TABLE = f"""
 BEGIN IMMEDIATE;
 CREATE TABLE IF NOT EXISTS entries (sequence INTEGER PRIMARY KEY,
@@ -256,7 +256,7 @@ class Journal:
         except sqlite3.Error as error:
             raise DataError(
                 f"{self.folder / JOURNAL} cannot be read or written ({error}). Free space there, name another in "
-                "REBALANCE_HOME, or run: rebalance desk journal verify"
+                "REBALANCE_HOME, or run: rebalance desk journal --verify"
             ) from error
 
 

@@ -46,7 +46,7 @@ class VerifiedChain:
         """A sentence, without its period, on the first fault and the number of others; "" where there is none."""
         if not self.faults:
             return ""
-        more = f", and {len(self.faults) - 1:,} more: rebalance desk journal verify" if len(self.faults) > 1 else ""
+        more = f", and {len(self.faults) - 1:,} more: rebalance desk journal --verify" if len(self.faults) > 1 else ""
         return f"the journal was altered: {self.faults[0].text.rstrip('.')}{more}"
 
     @property

@@ -1,4 +1,4 @@
-"""Trade lists of stored portfolios and their tickets, as of `rebalance trades`, `desk approve` and `desk why`.
+"""Trade lists of stored portfolios, tickets and why an order was made, as `rebalance` says it of files.
 
 A list is made in a limited process, whose `REBALANCE_HOME` is the folder of the tenant. The journal is the record of
 tickets: who made, approved and refused them, and where their files are.

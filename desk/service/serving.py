@@ -57,13 +57,11 @@ def reasons_against(settings: ServiceSettings, has_admin: bool) -> list[str]:
         return reasons
     if not has_admin and not settings.open_only:
         reasons.append(
-            f"{where}, and no admin can sign in. Make one with `rebalance serve user add --admin`, which gives a "
+            f"{where}, and no admin can sign in. Make one with `rebalance serve user add --role admin`, which gives a "
             "one-time link, or state --open to answer the payload endpoints alone."
         )
     if not settings.tls and not settings.behind_proxy:
-        reasons.append(
-            f"{where} without TLS. Give --tls-cert and --tls-key, or state --behind-proxy where a proxy speaks TLS."
-        )
+        reasons.append(f"{where} without TLS. Give --tls CERT KEY, or state --behind-proxy where a proxy speaks TLS.")
     if not settings.public_url and (settings.behind_proxy or settings.host in WILDCARDS):
         reasons.append(f"{where}, and its name is not stated. Set PUBLIC_URL, such as https://desk.example.")
     if settings.public_url and not settings.public_url.startswith("https://"):
@@ -73,7 +71,7 @@ def reasons_against(settings: ServiceSettings, has_admin: bool) -> list[str]:
 
 def _tls_mistake(settings: ServiceSettings) -> str:
     if len(settings.tls) != 2:
-        return "of --tls-cert and --tls-key one is missing. Give both, or none."
+        return "of certificate and key one is missing. Give both, as --tls CERT KEY, or none."
     try:
         ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER).load_cert_chain(*settings.tls)
     except (OSError, ValueError) as error:  # an SSLError is an OSError

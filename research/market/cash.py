@@ -177,7 +177,7 @@ def bill_cash(
         row = int(np.argmax(late))
         raise DataError(
             f"the bill's last rate, of {rates.days[at[row]]}, serves {CARRIED} sessions, and cash needs one on "
-            f"{start[row]}. Run `rebalance data update`, which continues them from FRED, or state a "
+            f"{start[row]}. Run `rebalance data fetch`, which continues them from FRED, or state a "
             "yearly rate, such as `cash: 0.03`."
         )
     earned = np.zeros(len(days))

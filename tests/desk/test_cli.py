@@ -16,15 +16,12 @@ from typer.main import get_command
 from backtests.runs.folder import code_version
 from backtests.runs.notebook import COMPARING
 from backtests.runs.parameters import declared, parameters_of
-from desk.cli import MOVED_COMMANDS, app
+from desk.cli import app
 from desk.cli.command_types import SERVER_OPTIONS
+from desk.cli.options import trusted
 from desk.service.routes import jobs
 
 ROOT = Path(__file__).parents[2]
-WERE_FIRST = """
-    backtest tca approve execute why run watch history live governance audit sweep laboratory study cluster worker mcp
-    policies verify note trials show pdf diff replay alerts journal book train store user
-"""  # before commands had groups
 HEAVY = {"numpy", "pandas", "numba", "torch", "scipy", "matplotlib", "vectorbt", "papermill", "distributed", "rich"}
 
 
@@ -72,15 +69,15 @@ FILE = "data/portfolios/sixty_forty.yaml"
         ("runs", {*TABLES, *COMPUTED, "backtests.engine"}),
         ("runs show none", TABLES),
         ("desk history", TABLES),
-        ("desk journal show", TABLES),
-        ("desk why none", TABLES),
-        ("data sources", COMPUTED),
+        ("desk journal", TABLES),
+        ("desk history none --view why", TABLES),
+        ("data list sources", COMPUTED),
         ("desk book show mine", {"desk.exchange", "desk.tickets", "research.orders.lots"}),
         ("research policies", {*TABLES, "backtests.engine", "research.learning.settings"}),
         ("serve user list", KERNELS),
         (f"trades {FILE} --as-of 2022-12-29", {"matplotlib", "scipy.optimize", "pyarrow.parquet", "backtests.engine"}),
         (f"risk {FILE} --paths 40", {"backtests.comparison", "backtests.sweeps", "backtests.batch"}),
-        (f"desk live {FILE}", {"scipy.stats"}),
+        (f"desk history {FILE} --view live", {"scipy.stats"}),
         ("trades none.yaml", HEAVY),
         ("desk run none.yaml", HEAVY),
         ("report none.yaml", HEAVY),
@@ -134,8 +131,8 @@ def test_the_first_screen_names_fourteen_commands_in_a_line_each() -> None:
     assert [line.split()[0] for line in lines[first : first + len(FIRST)]] == FIRST
     assert lines[first + len(FIRST)] == ""
     assert len(lines) <= 24
-    assert "`rebalance tour`" in lines[-1]
-    assert all(param.opts[0] in " ".join(lines[:2]) for param in root.get_params(context))
+    assert "`rebalance tour`" in lines[2]
+    assert all(param.opts[0] in " ".join(lines[-5:]) for param in root.get_params(context))
 
 
 @pytest.mark.usefixtures("terminal")
@@ -172,26 +169,6 @@ def test_help_ends_with_an_example_that_is_parsed(name: str) -> None:
     command.make_context(first, rest)
 
 
-def test_each_earlier_name_leads_to_the_command_and_says_the_new_name(capsys: pytest.CaptureFixture[str]) -> None:
-    root, context = COMMANDS[""][1:]
-    context.resilient_parsing = False
-    before = dict.fromkeys(WERE_FIRST.split())
-    for name in before:
-        found, group, rest = root.resolve_command(context, [name, "--help"])
-        assert (name in group.commands, rest) == (True, [name, "--help"])
-        assert capsys.readouterr().err == f"`rebalance {name}` is now `rebalance {found} {name}`.\n"
-        assert name not in FIRST
-    assert set(before) == set(MOVED_COMMANDS)
-    context.resilient_parsing = True
-
-
-def test_names_of_today_are_told_nothing(capsys: pytest.CaptureFixture[str]) -> None:
-    root, context = COMMANDS[""][1:]
-    for name in (*FIRST, "tour", "compile"):
-        assert root.resolve_command(context, [name])[0] == name
-    assert capsys.readouterr().err == ""
-
-
 BODIES = {"report": jobs.ReportBody, "research backtest": jobs.BacktestBody, "desk run": jobs.CycleBody}
 
 
@@ -208,11 +185,23 @@ def test_an_option_of_a_group_before_its_command_is_refused() -> None:
     assert done.stderr.endswith("Error: --json comes after show, or without it.\n")
 
 
-@pytest.mark.parametrize("name", ["--home", "--server"])
-def test_an_option_of_the_command_line_after_a_command_is_told_its_place(name: str) -> None:
-    done = rebalance("trades", "my.yaml", name, "x")
-    assert done.returncode == 2
-    assert done.stderr.endswith(f"\n{name} stands before the command, as in rebalance {name} … report my.yaml.\n")
+@pytest.mark.parametrize("place", [0, 1, 2])
+def test_an_option_of_the_command_line_may_stand_anywhere(place: int, tmp_path: Path) -> None:
+    words = ["runs", "show", "none"]
+    done = rebalance(*words[:place], "--home", str(tmp_path), *words[place:])
+    assert f"in {tmp_path / 'reports'} or" in done.stderr
+    done = rebalance(*words[:place], "--server", "http://127.0.0.1:1", *words[place:])
+    assert done.stderr.startswith("runs show is done here alone: leave --server out")
+
+
+def test_a_value_that_looks_as_an_option_of_the_command_line_is_a_value() -> None:
+    _, command, context = COMMANDS["research backtest"]
+    made = command.make_context("backtest", [FILE, "--policy", "--trust-code"], context.parent)
+    assert (made.params["policy"], trusted()) == ("--trust-code", None)
+    command.make_context("backtest", [FILE, "--policy", "yearly", "--trust-code"], context.parent)
+    assert trusted()
+    get_command(app).make_context("rebalance", ["runs"])  # the next command line
+    assert trusted() is None
 
 
 # -- completion --------------------------------------------------------------------------------------------------------

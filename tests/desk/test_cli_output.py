@@ -101,7 +101,7 @@ def test_no_escape_of_a_name_reaches_the_terminal_or_the_summary(
     monkeypatch.setattr(sweep, "sweep_text", lambda *given, **named: f"{real(*given, **named)}\n\x1b[31m\u202eevil\x07")
     file = tmp_path / "two.yaml"
     file.write_text(f"portfolio: {FILE}\nrules: {{threshold: {{band: [0.02, 0.03]}}}}\n", encoding="utf-8")
-    done = rebalance("research", "sweep", file, "--reports", tmp_path / "reports")
+    done = rebalance("research", "sweep", file, "--home", tmp_path)
     assert done.status == 0, done.err
     (summary,) = tmp_path.glob("reports/*/summary.txt")
     for text in (done.out, summary.read_text(encoding="utf-8")):
@@ -130,14 +130,6 @@ def test_no_escape_of_a_name_reaches_the_terminal_or_the_summary(
         (["research", "sweep", SWEEP, "--workers", "0"], "workers is 0: give a whole number"),
         (["research", "study", "--workers", HUGE], "workers is 99999999999999: give a whole number"),
         (["research", "study", "--workers", "-3"], "workers is -3: give a whole number"),
-        (
-            ["research", "train", "universal", "--steps", HUGE, "--folder", "x"],
-            "updates of the universal policy are 9999999999999",
-        ),
-        (
-            ["research", "train", "universal", "--seed", HUGE, "--folder", "x"],
-            "seed of the universal policy is 99999999999999",
-        ),
         (
             ["report", FILE, "-p", f"draws={HUGE}"],
             "draws of a bootstrap is 99999999999999: give a whole number from 100 to 1,000,000",

@@ -37,20 +37,18 @@ def desk(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 COMMANDS = {
     "trades": [*TRADES, "{folder}/desk.yaml", "--out", "{folder}/lists/trades.csv"],
-    "backtest": [
-        "research",
-        "backtest",
-        "{folder}/desk.yaml",
-        "--policy",
-        "threshold",
-        "--reports",
-        "{folder}/backtests",
-    ],
-    "sweep": ["research", "sweep", "{folder}/bands.yaml", "--reports", "{folder}/sweeps"],
+    "backtest": ["research", "backtest", "{folder}/desk.yaml", "--policy", "threshold", "--home", "{folder}/backtests"],
+    "sweep": ["research", "sweep", "{folder}/bands.yaml", "--home", "{folder}/sweeps"],
     "policies": ["research", "policies", "{folder}/policy"],
-    "report": ["report", "{folder}/desk.yaml", "-p", "draws=100", "--retrain", "--reports", "{folder}/reports"],
+    "report": ["report", "{folder}/desk.yaml", "-p", "draws=100", "--retrain", "--home", "{folder}"],
 }
-WRITTEN = {"trades": "lists", "backtest": "backtests", "sweep": "sweeps", "policies": "policy", "report": "reports"}
+WRITTEN = {
+    "trades": "lists",
+    "backtest": "backtests/reports",
+    "sweep": "sweeps/reports",
+    "policies": "policy",
+    "report": "reports",
+}
 
 
 def contents(folder: Path) -> dict[str, bytes]:

@@ -46,9 +46,9 @@ def test_nothing_of_a_user_is_written_into_the_workbench(money: Path, monkeypatc
     (money / "prices.csv").write_text((ROOT / "data" / "examples" / "monthly_prices.csv").read_text())
     done("data", "import", "prices.csv", "--as", "mine")
     assert f"They are in {money.parent / 'share' / 'rebalance' / 'prices'}." in done("data", "list").out
-    done("backtest", "mine.yaml", "--policy", "yearly")
+    done("research", "backtest", "mine.yaml", "--policy", "yearly")
     done("risk", "mine.yaml", "--paths", 200)
-    done("sweep", "bands.yaml")
+    done("research", "sweep", "bands.yaml")
     done("forecast", "mine.yaml", "--as-of", "2016-03-31")
     done("allocate", "mine.yaml")
     done("trades", "mine.yaml", "--as-of", "2022-12-29", "--out", "orders.csv")
@@ -60,13 +60,13 @@ def test_nothing_of_a_user_is_written_into_the_workbench(money: Path, monkeypatc
     assert len([*(money / "forecasts").glob("*/card.json")]) == 1
     listed = done("runs").out
     assert all(name in listed for name in runs)
-    assert str(money / "reports" / runs[0]) in done("show", runs[0]).out
+    assert str(money / "reports" / runs[0]) in done("runs", "show", runs[0]).out
     monkeypatch.chdir(money.parent)
     gone = rebalance("runs", "show", runs[0])
     assert f"in {money.parent / 'reports'} or {ROOT / 'reports'}. `rebalance runs` lists those" in gone.err
     sheet = f"Sheet: {money}/reports/{runs[0]}/sweep.html\n"
-    assert done("show", f"{money}/reports/{runs[0]}").out.endswith(sheet)
-    assert done("--home", "money", "show", runs[0]).out.endswith(sheet)
+    assert done("runs", "show", f"{money}/reports/{runs[0]}").out.endswith(sheet)
+    assert done("--home", "money", "runs", "show", runs[0]).out.endswith(sheet)
 
 
 def test_a_workbench_that_has_stores_goes_on_with_them(money: Path, monkeypatch: pytest.MonkeyPatch) -> None:

@@ -25,6 +25,7 @@ from research.portfolio.file.document import read_document
 from research.portfolio.file.settings import names_of, read
 
 SETTINGS, LOCK = "alerts.yaml", ".alerts.lock"
+TEST = "test"  # the word of `rebalance desk watch` that sends one
 HOUR = timedelta(hours=1)
 LONGEST_SENDING = 120.0  # seconds that another process may take to send alerts
 MOMENT = "%Y-%m-%dT%H:%M:%S.%fZ"  # as entries of the journal have it

@@ -216,19 +216,19 @@ def _journalled(journal: Journal, made: Cycle, run: str) -> tuple[Kept, dict[str
     return entry, document
 
 
-def replay_text(file: Path, first: str, last: str, reports: Path | None = None, trust_code: bool | None = None) -> str:
+def replay_text(file: Path, first: str, last: str, trust_code: bool | None = None) -> str:
     """The cycle of a portfolio file over history, beside its plain policy. Nothing is journalled.
 
     first, last : days, YYYY-MM-DD.
     Raises      : as `load_portfolio`, `policy_now` and `replayed` do.
     """
-    for name, given in {"--from": first, "--to": last}.items():
-        day(f"{name} is", given)
+    for name, given in {"first": first, "last": last}.items():
+        day(f"the {name} day of --replay is", given)
     if last < first:
-        raise ConfigError(f"--to is {last}, before --from, {first}: give a later day.")
+        raise ConfigError(f"--replay ends on {last}, before its first day, {first}: give a later day.")
     with bar(None, "reading prices") as progress:
         portfolio = load_portfolio(file, trust_code=trust_code)
-        policy, name, _ = policy_now(portfolio, "", reports)
+        policy, name, _ = policy_now(portfolio)
         progress.stage("playing the cycle")
         return replayed(portfolio, policy, name, first, last).text
 

@@ -23,13 +23,16 @@ from desk.tca.page import table_block
 from desk.tca.report import Report, WordsTable
 from desk.tca.text import table_text
 from desk.tickets.order_ids import list_id
+from foundation.arguments import refuse
 from foundation.canonical import content_hash
 from foundation.dataclasses import dataclass
 from foundation.errors import ConfigError, DataError
+from foundation.files import write_whole, writing
 from foundation.home import home_folder
 from foundation.paper.render import PAPER_PACKAGE, Running, fill_template
 from foundation.paper.text_tables import warnings_text, wrapped
 from foundation.paper.wording import counted, listed, number
+from foundation.progress import bar
 from research.learning import LearnedPolicy
 from research.portfolio import Portfolio, load_portfolio
 from research.portfolio.file.settings import plain
@@ -241,11 +244,10 @@ class Governed:
         return [*(Words(each, "") for each in (*self.head, *self.surveillance)), *tables]
 
 
-def governed(files: Sequence[Path], as_of: str, reports: Path | None, trust_code: bool | None) -> list[Governed]:
+def governed(files: Sequence[Path], as_of: str, trust_code: bool | None = None) -> list[Governed]:
     """The governance of the portfolios of files.
 
     as_of   : day of the page, YYYY-MM-DD; "" takes that of each exchange.
-    reports : folder of the runs, or None for `reports_folder`.
     Raises  : as `load_portfolio` does.
     """
     found = []
@@ -253,8 +255,24 @@ def governed(files: Sequence[Path], as_of: str, reports: Path | None, trust_code
         portfolio = load_portfolio(file, trust_code=trust_code)
         today = today_of(as_of, portfolio.market.calendar)
         assert today is not None
-        found.append(Governed(portfolio, today, reports or reports_folder(portfolio.file)))
+        found.append(Governed(portfolio, today, reports_folder(portfolio.file)))
     return found
+
+
+def governance_text(files: Sequence[Path], as_of: str, out: Path | None = None, trust_code: bool | None = None) -> str:
+    """The governance of files as text; with `out` also written as a page.
+
+    as_of  : as of `governed`.
+    Raises : ConfigError for another ending than .html, and as `governed` does.
+    """
+    if out is not None and out.suffix != ".html":
+        refuse("--out is", str(out), "end it with .html.")
+    with bar(None, "reading prices, runs and the journal"):
+        found = governed(files, as_of, trust_code)
+        if out is not None:
+            with writing(out):
+                write_whole(out, governance_html(found))
+    return "\n\n".join(each.text for each in found)
 
 
 def governance_html(found: Sequence[Governed]) -> str:

@@ -71,7 +71,7 @@ def record_text(start: str) -> str:
         found = [each for each in journal.entries(kind=CycleRun.kind) if each.record.sha256.startswith(start)]
         if len(found) != 1:
             count = counted(len(found), "record begins", "records begin")
-            raise ConfigError(f"--show is {start!r}: {count} so. Take an id from: rebalance desk history")
+            raise ConfigError(f"the id is {start!r}: {count} so. Take an id from: rebalance desk history")
         (one,) = found
         status = execution_status(journal, one.ticket)
     document = checked_record(kept_path(one.portfolio, one.record), one.record.sha256)

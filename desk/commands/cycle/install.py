@@ -69,7 +69,7 @@ def install_desk(file: Path, notify: str = "", *, on_paper: bool = False, clock:
     if kept := keep_environment(_keys_of(file, portfolio, clock.now())):
         said.append(f"Kept for it in {home_folder() / KEPT_FILE}: {', '.join(kept)}.")
     said += [register_service(Started(portfolio.name, file)), *_coming(portfolio, clock.now())]
-    return "\n".join([*said, f"To end it: rebalance desk uninstall {shlex.quote(str(file))}"])
+    return "\n".join([*said, f"To end it: rebalance desk install {shlex.quote(str(file))} --remove"])
 
 
 def uninstall_desk(file: Path) -> str:
@@ -114,7 +114,8 @@ def _alerted(notify: str, clock: Clock) -> Iterator[str]:
         raise
     yield tested
     if not notify and not before:
-        yield f"Alerts go to {path.parent / ALERTS_FILE} alone, which nobody is sent: see --notify, and docs/watch.md#alerts."
+        file = path.parent / ALERTS_FILE
+        yield f"Alerts go to {file} alone, which nobody is sent: see --notify, and docs/watch.md#alerts."
 
 
 def _keys_of(file: Path, portfolio: Portfolio, now: datetime) -> tuple[str, ...]:

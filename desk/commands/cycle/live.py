@@ -14,7 +14,7 @@ from research.portfolio.holdings.book_file import whole_book
 from research.portfolio.holdings.holdings import given_book
 
 
-def live_text(file: Path, out: Path | None = None, reports: Path | None = None, trust_code: bool | None = None) -> str:
+def live_text(file: Path, out: Path | None = None, trust_code: bool | None = None) -> str:
     """The live record of a portfolio file beside its backtest; with `out` also written as a page.
 
     Raises : ConfigError for another ending than .html, and as `load_portfolio`, `policy_now` and `live_report` do.
@@ -23,7 +23,7 @@ def live_text(file: Path, out: Path | None = None, reports: Path | None = None, 
         refuse("--out is", str(out), "end it with .html.")
     with bar(None, "reading prices") as progress:
         portfolio = load_portfolio(file, trust_code=trust_code)
-        policy, name, _ = policy_now(portfolio, "", reports)
+        policy, name, _ = policy_now(portfolio)
         progress.stage("running backtests")
         report = live_report(portfolio, policy, name, recorded_book(file))
         if out is not None:

@@ -1,7 +1,7 @@
 """The records of cycles that were run: their files, their pages, and what became of their decisions."""
 
 import json
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -106,13 +106,13 @@ def _last_of_sessions(journal: Journal, portfolio: Portfolio) -> list[tuple[Cycl
     return [(cycle, ticket) for ticket, cycle in last.values() if cycle is not None]
 
 
-def check_cycle_outputs(page: Path | None, export: Path | None) -> None:
-    """Refuse paths of a page and of a record to which none can be written. Raises ConfigError."""
-    if page is not None and page.suffix != ".html":
-        refuse("--page is", str(page), "end it with .html.")
-    for name, path in {"--page is": page, "--export is": export}.items():
-        if path is not None and path.is_dir():
-            refuse(name, str(path), "it is a folder: give the path of a file.")
+def check_records(paths: Iterable[Path]) -> None:
+    """Refuse paths to which neither a record, .json, nor its page, .html, can be written. Raises ConfigError."""
+    for path in paths:
+        if path.is_dir():
+            refuse("--record is", str(path), "it is a folder: give the path of a file.")
+        if path.suffix not in (".json", ".html"):
+            refuse("--record is", str(path), "end it with .html or .json.")
 
 
 def write_page(path: Path, document: Mapping[str, Any], status: str = "", sending: Sending = NOT_STATED) -> None:

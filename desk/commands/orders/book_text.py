@@ -99,7 +99,7 @@ def _gains(book: Book, portfolio: Portfolio) -> str:
         return f"Net gains by year: {told(gains)} {book.basis}" if gains else ""
     return (
         f"Net gains by year, by the day of each sale: {told(gains)} {book.basis}\nAs an earlier version kept them: "
-        f"{told(kept)}. Lists count the first; to take them for good: rebalance desk book resolve {book.name} {GAINS}"
+        f"{told(kept)}. Lists count the first; to take them for good: rebalance desk book settle {book.name} {GAINS}"
     )
 
 
@@ -125,7 +125,7 @@ def _items(book: Book) -> str:
     if not book.open_items:
         return ""
     told = "\n".join(f"  {item.name}: {_why(item)}" for item in book.open_items)
-    fix = f"rebalance desk book resolve {book.name} NAME, with --order ID or --dismiss where that is right"
+    fix = f"rebalance desk book settle {book.name} NAME, with --order ID or --dismiss where that is right"
     return f"Of brokers' files and lists, and not booked ({fix}):\n{told}"
 
 
@@ -137,4 +137,4 @@ def _since(events: Sequence[CorporateAction]) -> str:
     if not events:
         return ""
     told = "\n".join(f"  {event.words}" for event in events)
-    return f"Since it was opened, by the market's data, and not booked (rebalance desk book resolve NAME ITEM):\n{told}"
+    return f"Since it was opened, by the market's data, and not booked (rebalance desk book settle NAME ITEM):\n{told}"

@@ -223,7 +223,7 @@ def _remake(document: Mapping[str, Any], asked: Asked, file: Path | None, venue:
     """
     calendar, words, named = calendar_of(document), ["rebalance", "trades"], [str(file or document["file"])]
     if document["file"].endswith(ACCOUNTS):
-        words += ["--accounts", *named, "--out", "orders.csv"]
+        words += [*named, "--out", "orders.csv"]
     else:
         decides = document["policy"].startswith(CYCLE_LIST)
         words = ["rebalance", *(("desk", "run") if decides else ("trades",)), *named]

@@ -108,7 +108,7 @@ def judge_ticket(path: Path, refusal: str = "", user: str | None = None) -> str:
     return f"{again}{path} is {about}\n{state.text}"
 
 
-def why_text(order: str, reports: Path | None = None) -> str:
+def why_text(order: str) -> str:
     """The sentences on an order, from its fills back to the data."""
     with Journal(read_only=True) as journal:
-        return "\n".join(map(wrapped, why_ordered(journal, order, reports)))
+        return "\n".join(map(wrapped, why_ordered(journal, order)))

@@ -144,15 +144,9 @@ def _process(job: QueuedJob, root: Path, scratch: Path, module: str) -> Iterator
 
 def _words(job: QueuedJob, root: Path) -> Sequence[str | Path]:
     """The command of a job."""
-    words = [
-        *JOB_COMMANDS[job.kind].split(),
-        root / job.arguments["file"],
-        *job.arguments["options"],
-        "--reports",
-        root / RUNS,
-    ]
+    words = [*JOB_COMMANDS[job.kind].split(), root / job.arguments["file"], *job.arguments["options"]]
     folder = root / JOBS / job.id
-    return words if job.kind != "cycle" else [*words, "--export", folder / RECORD, "--page", folder / PAGE]
+    return words if job.kind != "cycle" else [*words, "--record", folder / RECORD, "--record", folder / PAGE]
 
 
 def _watched(service: Service, job: QueuedJob, process: "subprocess.Popen[bytes]", scratch: Path, stop: Event) -> str:

@@ -78,7 +78,7 @@ def work_page(request: Request, service: InService, caller: jobs.Reader, offset:
 def compare_page(
     request: Request, service: InService, caller: jobs.Reader, one: RunName = "", other: RunName = ""
 ) -> Response:
-    """Show what differs between two runs, as `rebalance runs diff` says it."""
+    """Show what differs between two runs, as `rebalance runs show` of both says it."""
     root, pair = service.root(caller.tenant), [runs.run(name, caller, service) for name in (one, other)]
     found = run_differences(*(root / RUNS / each.run for each in pair))
     rows = figure_rows(found.figures)

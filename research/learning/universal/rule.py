@@ -41,7 +41,7 @@ from research.rules.rule_options import NETWORK, RuleOptions
 from research.rules.standard_rule import Estimates, checked
 
 FOLDER = DATA / "policies" / "universal"
-RESTORE_FOLDER = "Restore the folder from the repository, or make it again with `rebalance research train universal`."
+RESTORE_FOLDER = "Restore the folder from the repository, or make it again with `python -m desk.cli.maintain train`."
 DRIFT, WIDTH = STANDING.index("drift between decisions"), STANDING.index("half-width over target")
 
 

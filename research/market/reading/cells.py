@@ -78,7 +78,7 @@ def decimal_of(columns: Iterable[Cells], delimiter: str) -> tuple[str, str]:
             written = (text for text in entries if isinstance(text, str))
             shapes |= {text.translate(ONES): text for text in written if not text.isdecimal()}  # digits prove no sign
     texts = (re.sub("[KMB]$", "", UNITS_APART.sub("", text)) for text in shapes.values())
-    return decimal_sign(texts, name, delimiter, 'State "." or "," as `decimal` (`rebalance data import --decimal`)')
+    return decimal_sign(texts, name, delimiter, 'State "." or "," as `decimal` (`rebalance data import --form`)')
 
 
 def _are_plain(entries: Any, decimal: str) -> bool:

@@ -266,7 +266,7 @@ def _ordered(
     both = [row for row, key in zip(rows, keys, strict=True) if key[0] != key[1]]
     if proved is None and sign != "." and both:
         what = "all dates read two ways, as day and month or as month and day"
-        cells.refuse(both[0], what, "State dmy or mdy as `dates` (`rebalance data import --dates`).")
+        cells.refuse(both[0], what, "State dmy or mdy as `dates` (`rebalance data import --form`).")
     order = proved or "dmy"
     return readings[order], DATE_ORDERS[order].format(sign)
 

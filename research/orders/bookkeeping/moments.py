@@ -40,8 +40,8 @@ def day_first(texts: Iterable[str], file: str, stated: bool | None) -> bool:
     shown |= {False for m in dates if int(m["two"]) > 12}
     if len(shown) != 1:
         raise DataError(
-            f"{file}: the day or the month may stand first: found {quoted(dates[0][0])}. Say so: --day-first or "
-            "--month-first."
+            f"{file}: the day or the month may stand first: found {quoted(dates[0][0])}. Say so: --form dates=dmy, or "
+            "dates=mdy."
         )
     return shown.pop()
 
@@ -94,11 +94,12 @@ def has_clock(moment: datetime) -> bool:
 
 def _zone(text: str, name: str) -> ZoneInfo | timezone:
     if not name:
-        raise DataError(f"{quoted(text)} states no time zone. Say that of the file, such as --zone America/New_York.")
+        fix = "Say that of the file, such as --form zone=America/New_York."
+        raise DataError(f"{quoted(text)} states no time zone. {fix}")
     if name[0] in "+-":
         minutes = 60 * int(name[1:3]) + int(name[-2:])
         return timezone(timedelta(minutes=minutes if name[0] == "+" else -minutes))
     try:
         return ZoneInfo(ZONES.get(name.casefold(), name))
     except (KeyError, ValueError, OSError):
-        raise DataError(f"{quoted(name)} is no time zone. Give one such as --zone America/New_York.") from None
+        raise DataError(f"{quoted(name)} is no time zone. Give one such as --form zone=America/New_York.") from None

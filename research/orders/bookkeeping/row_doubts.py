@@ -40,7 +40,7 @@ def doubt_of(row: Transaction) -> str:
         return f"{quoted(row.derivative)} is an option, a future or a warrant, and no unit of {row.cell('asset')}"
     if not row.side:
         return (
-            f"nothing says whether {row.cell('asset') or row.asset} is bought or sold. Name a column side: --columns "
+            f"nothing says whether {row.cell('asset') or row.asset} is bought or sold. Name a column side: --form "
             "side=NAME, of buy and sell. By its name it is booked as a purchase; dismiss a sale, and write the row anew"
         )
     return _unread_cost(row)
@@ -69,8 +69,8 @@ def _unread_cost(row: Transaction) -> str:
         if RELATIVE_COST.search(name) and COST_HEADS.search(name):
             return f"{name!r} is {paid:,f}, a cost that is no amount of money: write the amount into the file"
         if WHOLE_SHARE * worth < abs(paid) < worth / WHOLE_SHARE and abs(paid) not in (worth, units, price):
-            return f"{name!r} is {paid:,f}, and may be the amount: where it is, say so: --columns amount={name!r}"
+            return f"{name!r} is {paid:,f}, and may be the amount: where it is, say so: --form amount={name!r}"
         is_known = any(map(NO_FEE.fullmatch, WORD.findall(name))) or abs(paid) in (units, price)
         if not is_known and NO_AMOUNT < abs(paid) < worth:
-            return f"{name!r} is {paid:,f}, and may be a cost: where it is one, say so: --columns fees={name!r}"
+            return f"{name!r} is {paid:,f}, and may be a cost: where it is one, say so: --form fees={name!r}"
     return ""

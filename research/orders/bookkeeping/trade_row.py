@@ -149,7 +149,7 @@ def _misfit(row: Transaction, plain: RowTerms) -> str:
         return f"no price, and the amount, {amount:,f}, may have its fees, {paid}, in it or not"
     gap = abs(abs(abs(amount or NO_AMOUNT) - plain.worth) - abs(fees))
     other = next((name for name, of in row.unread() if of and abs(abs(of) - gap) <= ONE_CENT), "")
-    fix = f"where {other!r} is a fee, say so: --columns fees={other!r}" if other else ""
+    fix = f"where {other!r} is a fee, say so: --form fees={other!r}" if other else ""
     fix = fix or "book it by its name where units, price and fees are right, or dismiss it and write the row anew"
     more = "".join(f" and {of:,f}" for of in plain.others)
     return (

@@ -207,9 +207,7 @@ class Transaction:
         lacking = [name for name, text in stated.items() if not text]
         says_trade = self.says_side or (self.is_unknown and any(map(TRADED.fullmatch, self.row[1])))
         if lacking and not self.corrects and not self.is_trade and says_trade:
-            raise DataError(
-                f"a trade without {' and '.join(lacking)}. Say which column has it: --columns (docs/book.md)."
-            )
+            raise DataError(f"a trade without {' and '.join(lacking)}. Say which column has it: --form (docs/book.md).")
 
     # -- ids and names -----------------------------------------------------------------------------------------------
 

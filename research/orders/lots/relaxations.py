@@ -14,7 +14,7 @@ from foundation.paper.wording import percent
 from research.orders.lots.order_limits import MINIMUM, MOVE, NO_BUYS, NO_SELLS, OF_GAINS, OF_VOLUME, SIDE
 from research.orders.lots.position import CENT, Position
 
-SIDE_OPTIONS = {1.0: "--buy-only", -1.0: "--sell-only"}  # of the command line, by the way of orders
+SIDE_OPTIONS = {1.0: "--only buys", -1.0: "--only sells"}  # of the command line, by the way of orders
 
 
 @dataclass(frozen=True, eq=False)

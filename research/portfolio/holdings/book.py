@@ -447,14 +447,14 @@ class Book:
             found = f"{counted(of.differing, 'amount')} differed" if of.differing else "they agreed"
             yield f"Book {self.name} was last reconciled at the close of {of.day}, with {of.file}: {found}."
         elif self.blotter.fills:
-            yield f"Book {self.name} was never reconciled: rebalance desk book reconcile {self.name} --positions FILE"
+            yield f"Book {self.name} was never reconciled: rebalance desk book show {self.name} --positions FILE"
         splits = [each for each in self.splits if each.assumed]
         for split, held in zip(splits, self.holders_before(each.day for each in splits), strict=True):
             if any(of.units.get(split.asset) for of in held):
                 yield (
                     f"{split.asset} was split on {split.day} by the market's data, {split.by.normalize():f} units for "
                     f"one: units, orders and lots of book {self.name} are counted after it. Book it once the broker "
-                    f"shows it: rebalance desk book resolve {self.name} {split.name}"
+                    f"shows it: rebalance desk book settle {self.name} {split.name}"
                 )
         if self.owed:
             money = [f"{each.amount:,f} {each.currency} of {each.asset} (ex {each.day})" for each in self.owed]

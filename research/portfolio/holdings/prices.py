@@ -179,7 +179,7 @@ def right_all_the_same(assets: Sequence[str]) -> str:
     """Instructions to say that numbers of these assets or rates are right although they are far from others."""
     lines = list(dict.fromkeys(assets))
     return (
-        f"Where they are right all the same, say so: `--prices-ok {','.join(lines)}`, or `{OK}: [{', '.join(lines)}]` "
+        f"Where they are right all the same, say so: `--accept {','.join(lines)}`, or `{OK}: [{', '.join(lines)}]` "
         "in the portfolio file."
     )
 

@@ -25,7 +25,7 @@ from research.portfolio.keys.market_keys import ALPHA_VANTAGE, FRED, MarketKeys,
 from research.portfolio.keys.stored_market import FETCH, line_instruments
 
 COMPANIES = ("", "stock")  # kinds of instruments that may have an overview
-LATER = "Run `rebalance data update` after the next session, or state `lag:`, the days after which it was published."
+LATER = "Run `rebalance data fetch` after the next session, or state `lag:`, the days after which it was published."
 
 
 def stored_facts(document: Document, keys: MarketKeys) -> dict[str, StoredFact]:

@@ -54,7 +54,7 @@ def test_commas_within_brackets_belong_to_a_list() -> None:
     ],
 )
 def test_what_is_wrong_is_said_before_any_run(tmp_path: Path, words: list[str], message: str) -> None:
-    done = rebalance("batch", FILE, *words, "--reports", tmp_path)
+    done = rebalance("batch", FILE, *words, "--home", tmp_path)
     assert done.status == 2
     assert message in done.err.replace("\n", " ")
     assert not list(tmp_path.iterdir())

@@ -50,7 +50,7 @@ def files(book: Path) -> list[Path]:
 
 @pytest.fixture(scope="module")
 def made(book: Path, files: list[Path]) -> Done:
-    return rebalance("batch", *files, "--reports", book / "reports")
+    return rebalance("batch", *files, "--home", book)
 
 
 @pytest.fixture(scope="module")
@@ -114,7 +114,7 @@ def test_nothing_that_a_client_gets_names_the_client_whose_report_he_shares(book
 def test_an_account_trades_by_the_policy_of_its_models_file_as_in_trades_of_accounts(
     book: Path, table: pd.DataFrame, tmp_path: Path
 ) -> None:
-    done = rebalance("trades", "--accounts", book / "accounts.csv", "--out", tmp_path / "orders.csv")
+    done = rebalance("trades", book / "accounts.csv", "--out", tmp_path / "orders.csv")
     assert done.status == 1, done.err
     listed = pd.read_csv(tmp_path / "orders.csv").query("account == 'A-7'")
     ticket = json.loads((book / "reports" / table.loc["A-7", "run"] / "trades.json").read_text())
@@ -143,10 +143,10 @@ def test_the_same_command_finds_what_is_there_and_makes_what_is_not(
     lost = book / "reports" / table.loc["A-3", "run"]
     before = (lost / "trades.csv").read_bytes()
     lost.rename(book / "lost")
-    again = rebalance("batch", *files, "--reports", book / "reports")
+    again = rebalance("batch", *files, "--home", book)
     assert f"{ALL + 2} runs: 1 made, {ALL - 1} found, 2 failed." in again.out
     assert (lost / "trades.csv").read_bytes() == before
-    night = rebalance("batch", *files, "--reports", book / "reports", "--if-changed")
+    night = rebalance("batch", *files, "--home", book, "--if-changed")
     assert f"{ALL + 2} runs: 0 made, 0 found, {ALL} unchanged, 2 failed." in night.out
 
 

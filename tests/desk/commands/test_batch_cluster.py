@@ -35,6 +35,6 @@ def test_without_a_cluster_no_run_is_begun(tmp_path: Path, monkeypatch: pytest.M
     from backtests.runs import tasks
 
     monkeypatch.setattr(tasks, "PATIENCE", 2.0)
-    done = rebalance("batch", FILE, "--cluster", "tcp://127.0.0.1:1", "--reports", tmp_path / "reports")
+    done = rebalance("batch", FILE, "--workers", "tcp://127.0.0.1:1", "--home", tmp_path)
     assert done.status == 2
     assert "there is no cluster at 'tcp://127.0.0.1:1'" in done.err

@@ -56,7 +56,7 @@ def whole(file: Path) -> Path:
 @pytest.fixture(scope="module")
 def made(file: Path, whole: Path) -> Done:
     """Two runs of today's trades, a failing cell and, of a file that is not there, three failures."""
-    words = [*TODAY, "--grid", "policy=never,quarterly,nope", "--reports", whole]
+    words = [*TODAY, "--grid", "policy=never,quarterly,nope", "--home", whole.parent]
     return rebalance("batch", file, file.with_name("absent.yaml"), *words)
 
 
@@ -86,8 +86,8 @@ def test_another_notebook_is_a_run_too_and_its_failure_shows_the_cell(whole: Pat
     good, bad = rows_of(whole).to_dict("records")[-2:]
     assert (good["status"], bad["status"]) == ("made", "failed")
     assert good["verdict"].startswith(("Sell", "Buy", "No trade"))
-    assert rebalance("runs", "verify", whole / good["run"]).status == 0
-    assert good["run"] in rebalance("runs", "--kind", "notebook", "--reports", whole).out
+    assert rebalance("runs", "show", whole / good["run"], "--verify").status == 0
+    assert good["run"] in rebalance("runs", "--where", "kind=notebook", "--home", whole.parent).out
     said = (whole / "batch" / bad["page"]).read_text()
     assert (
         "The cell:\n\nrequest = request_of(deposit, withdraw, side, to_target)\npolicy, why = policy_or_first(" in said
@@ -101,7 +101,7 @@ def test_a_full_disk_costs_its_run_and_no_other(file: Path, reports: Path) -> No
     """Of the second portfolio the executed notebook is larger than any file may be."""
     large = ROOT / "data" / "portfolios" / "stocks_20.yaml"
     with full_at(90_000):
-        done = rebalance("batch", file, large, *TODAY, "-p", "policy=quarterly", "--reports", reports)
+        done = rebalance("batch", file, large, *TODAY, "-p", "policy=quarterly", "--home", reports.parent)
     assert done.status == 1, done.err
     after = rows_of(reports)
     assert after["status"].tolist() == ["found", "failed"]
@@ -121,7 +121,7 @@ def test_a_run_that_was_changed_is_not_found_and_so_made_again(file: Path, repor
 def test_a_batch_whose_page_cannot_be_written_keeps_its_runs(file: Path, reports: Path) -> None:
     before = {path.name: path.read_bytes() for path in (reports / "batch").iterdir() if path.is_file()}
     with full_at(2_000):
-        done = rebalance("batch", file, *SETTINGS, "--reports", reports)
+        done = rebalance("batch", file, *SETTINGS, "--home", reports.parent)
     assert done.status == 2
     assert done.err.splitlines()[-1].startswith(f"File too large ({reports / '.batch.partial'}")
     assert {path.name: path.read_bytes() for path in (reports / "batch").iterdir() if path.is_file()} == before
@@ -132,7 +132,7 @@ def test_a_batch_of_which_no_run_can_start_leaves_the_earlier_one(reports: Path)
     for name, text in (("gone.yaml", None), ("torn.yaml", "name: [")):
         if text is not None:
             (reports.parent / name).write_text(text)
-        again = rebalance("batch", reports.parent / name, *TODAY, "--reports", reports)
+        again = rebalance("batch", reports.parent / name, *TODAY, "--home", reports.parent)
         assert again.status == 2
         assert "no run of the batch can start, so nothing was written" in again.err
         assert name in again.err
@@ -149,7 +149,7 @@ def test_what_has_not_changed_is_left_alone(file: Path, reports: Path) -> None:
     night.write_text(
         f"files: [{file.name}]\nnotebook: {TRADES.stem}\ngrid: {{policy: [never, quarterly]}}\nname: batch\n"
     )
-    words = ("batch", night, "--reports", reports)
+    words = ("batch", night, "--home", reports.parent)
     assert "2 runs: 0 made, 2 found, 0 failed." in rebalance(*words).out
     assert not (reports / "batch" / "failures").exists()  # of the batch before
     written, runs = (reports / "batch").stat().st_mtime_ns, sorted(path.name for path in reports.iterdir())
@@ -181,7 +181,7 @@ def test_a_run_whose_price_file_has_changed_is_made_again_by_a_cluster(
     else:
         given = (*given, f"prices={quotes}")
     parameters = [word for text in given for word in ("-p", text)]
-    words = (*TODAY, *parameters, "--reports", tmp_path / "reports", "--cluster", cluster.scheduler_address)
+    words = (*TODAY, *parameters, "--home", tmp_path, "--workers", cluster.scheduler_address)
     orders = list[str]()
     for price, more in ((380, ()), (390, ("--if-changed",))):
         quotes.write_text(f"asset,price,date\nSPY,{price},2022-12-29\n")
@@ -203,17 +203,17 @@ def test_kills_of_batch_workers_and_kernels_leave_whole_runs(
 
 
 def test_an_interrupted_batch_leaves_nothing_half_made(tmp_path: Path) -> None:
-    words = ["batch", str(FILE), *TODAY, "-p", "policy=quarterly", "--reports", str(tmp_path)]
+    words = ["batch", str(FILE), *TODAY, "-p", "policy=quarterly", "--home", str(tmp_path)]
     command = [sys.executable, "-c", f"import signal; signal.signal(signal.SIGINT, signal.default_int_handler); {MAIN}"]
     with subprocess.Popen([*command, *words], stderr=subprocess.PIPE, text=True) as started:
         until = time.monotonic() + 60
-        while not list(tmp_path.glob(".*.partial")) and time.monotonic() < until:
+        while not list((tmp_path / "reports").glob(".*.partial")) and time.monotonic() < until:
             time.sleep(0.1)
         started.send_signal(signal.SIGINT)
         said = started.communicate()[1]
     assert started.returncode == 130
     assert "finished runs are kept, and the same command resumes" in said
-    assert not list(tmp_path.iterdir())
+    assert not list((tmp_path / "reports").iterdir())
 
 
 # -- a cluster -------------------------------------------------------------------------------------------------------
@@ -237,11 +237,11 @@ def of_run(reports: Path, name: str) -> dict[str, bytes]:
 def test_a_cluster_makes_the_bytes_of_a_run_once(
     cluster: LocalCluster, file: Path, whole: Path, made: Done, tmp_path: Path
 ) -> None:
-    words = (*TODAY, "-p", "policy=quarterly", "--reports", tmp_path, "--cluster", cluster.scheduler_address)
+    words = (*TODAY, "-p", "policy=quarterly", "--home", tmp_path, "--workers", cluster.scheduler_address)
     assert "1 run: 1 made, 0 found, 0 failed." in rebalance("batch", file, *words).out
-    run = rows_of(tmp_path)["run"].item()
-    assert timeless(tmp_path) == of_run(whole, run) != {}
-    assert rebalance("runs", "verify", tmp_path / run).status == 0
+    run = rows_of(tmp_path / "reports")["run"].item()
+    assert timeless(tmp_path / "reports") == of_run(whole, run) != {}
+    assert rebalance("runs", "show", tmp_path / "reports" / run, "--verify").status == 0
     assert "1 run: 0 made, 1 found, 0 failed." in rebalance("batch", file, *words).out
 
 

@@ -38,8 +38,9 @@ def damaged(reports: Path) -> Path:
 
 
 def test_a_policy_in_force_needs_no_run(tmp_path: Path) -> None:
-    alone = rebalance(*TRADES, FILE, "--reports", tmp_path / "none")
-    beside = rebalance(*TRADES, FILE, "--reports", damaged(tmp_path / "reports"))
+    alone = rebalance(*TRADES, FILE, "--home", tmp_path / "none")
+    damaged(tmp_path / "reports")
+    beside = rebalance(*TRADES, FILE, "--home", tmp_path)
     assert (beside.status, beside.out, beside.said) == (0, alone.out, alone.said)
     assert "by policy 'threshold'" in beside.out
 
@@ -47,7 +48,7 @@ def test_a_policy_in_force_needs_no_run(tmp_path: Path) -> None:
 def test_damaged_runs_are_named_in_a_line_each_and_the_whole_one_is_used(undecided: Path, tmp_path: Path) -> None:
     reports, portfolio = damaged(tmp_path / "reports"), load_portfolio(undecided)
     run = full_run(portfolio, reports, recommendation={"policy": "yearly"}, fitted={})
-    done = rebalance(*TRADES, undecided, "--reports", reports)
+    done = rebalance(*TRADES, undecided, "--home", tmp_path)
     assert done.status == 0
     assert "by policy 'yearly'" in done.out
     assert run.name in done.out
@@ -62,7 +63,7 @@ def test_a_report_with_another_reference_is_used(undecided: Path, tmp_path: Path
     full_run(load_portfolio(undecided), tmp_path / "reports", recommendation={"policy": "yearly"}, fitted={})
     undecided.write_text(undecided.read_text() + "reference: never\n")
     assert load_portfolio(undecided).reference == "never"
-    done = rebalance(*TRADES, undecided, "--reports", tmp_path / "reports")
+    done = rebalance(*TRADES, undecided, "--home", tmp_path)
     assert "by policy 'yearly'" in done.out, done.err
 
 
@@ -84,19 +85,22 @@ TUNED = {"band": 0.02, "within": 0.01, "seen": "2011-12-30"}
 def test_facts_that_are_none_pass_a_run_over(undecided: Path, tmp_path: Path, facts: dict[str, Any], said: str) -> None:
     """Resealed: the checksum of the manifest is right."""
     full_run(load_portfolio(undecided), tmp_path / "reports", **facts)
-    done = rebalance(*TRADES, undecided, "--reports", tmp_path / "reports")
+    done = rebalance(*TRADES, undecided, "--home", tmp_path)
     assert (done.status, done.out) == (2, "")
     assert said in done.err
     assert "Traceback" not in done.err
 
 
 def test_a_tuned_policy_of_a_run_is_used(undecided: Path, tmp_path: Path) -> None:
-    full_run(load_portfolio(undecided), tmp_path, recommendation={"policy": "tuned"}, fitted={"tuned": TUNED})
-    assert "by policy 'tuned'" in rebalance(*TRADES, undecided, "--reports", tmp_path).out
+    full_run(
+        load_portfolio(undecided), tmp_path / "reports", recommendation={"policy": "tuned"}, fitted={"tuned": TUNED}
+    )
+    assert "by policy 'tuned'" in rebalance(*TRADES, undecided, "--home", tmp_path).out
 
 
 def test_where_all_are_damaged_the_command_says_how_to_make_one(undecided: Path, tmp_path: Path) -> None:
-    done = rebalance(*TRADES, undecided, "--reports", damaged(tmp_path / "reports"))
+    damaged(tmp_path / "reports")
+    done = rebalance(*TRADES, undecided, "--home", tmp_path)
     assert (done.status, done.out) == (2, "")
     assert f"Name one, or run: rebalance report {undecided}" in done.err
 
@@ -109,13 +113,13 @@ def test_verify_ends_with_one_where_a_run_was_changed(undecided: Path, tmp_path:
     (folder / "trades.csv").write_text("side,asset\n")
     write_json(folder / MANIFEST, run.manifest())
     sign(folder, datetime.now(UTC))
-    done = rebalance("runs", "verify", folder)
+    done = rebalance("runs", "show", folder, "--verify")
     assert done.status == 0
     assert done.out.startswith(f"{run.name}: 1 file unchanged; made on ")
     (folder / "trades.csv").write_text("side,asset\nbuy,SPY\n")
-    done = rebalance("runs", "verify", folder)
+    done = rebalance("runs", "show", folder, "--verify")
     assert done.status == 1
     assert "  trades.csv has another content." in done.out
-    done = rebalance("runs", "verify", tmp_path / "nowhere")
+    done = rebalance("runs", "show", tmp_path / "nowhere", "--verify")
     assert done.status == 2
     assert "no run is called 'nowhere', or begins so, in " in done.err

@@ -122,7 +122,7 @@ def test_two_machines_started_by_the_commands_of_the_guide_give_the_bits_of_one(
     address = f"tls://127.0.0.1:{port}"
     first = in_guide(r"rebalance research cluster --host").replace("10.0.0.1", "127.0.0.1")
     joined = in_guide(r"rebalance research cluster tls:").replace("tls://10.0.0.1:8786", address)
-    swept = in_guide(r"rebalance research sweep .* --cluster tls://10").replace("tls://10.0.0.1:8786", address)
+    swept = in_guide(r"rebalance research sweep .* --workers tls://10").replace("tls://10.0.0.1:8786", address)
     (one.folder / "bands.yaml").write_text(SWEEP)
     swept = swept.replace("data/sweeps/thresholds.yaml", "bands.yaml")
     comm = yaml.safe_load((settings / "tls.yaml").read_text())["distributed"]["comm"]
@@ -142,9 +142,11 @@ def test_two_machines_started_by_the_commands_of_the_guide_give_the_bits_of_one(
         with pytest.raises(ConfigError, match=r"the worker on .* runs code sources-.*, but the work was started with "):
             sweep(portfolio, Plan([Threshold(Strategic(), 0.01)]), cluster=address, progress=False)  # with other code
     assert one.markets == other.markets == [Setup.of(portfolio).market.fingerprint]
-    local = rebalance("research", "sweep", one.folder / "bands.yaml", "--reports", tmp_path / "local")
+    local = rebalance("research", "sweep", one.folder / "bands.yaml", "--home", tmp_path)
     assert local.status == 0, local.err
-    there, here = ([*folder.glob("bands-*/results.parquet")] for folder in (one.folder / "reports", tmp_path / "local"))
+    there, here = (
+        [*folder.glob("bands-*/results.parquet")] for folder in (one.folder / "reports", tmp_path / "reports")
+    )
     assert [path.read_bytes() for path in there] == [path.read_bytes() for path in here] != []
 
 
@@ -201,7 +203,7 @@ def test_the_command_listens_on_this_machine_with_its_key_and_shows_no_pages(
     done = rebalance("research", "cluster", "--workers", 1, "--port", 0)
     assert done.status == 0, done.err
     (file,) = held
-    assert f"1 workers. In other commands: --cluster tls://127.0.0.1:{file.stem}\n" in done.out
+    assert f"1 workers. In other commands: --workers tls://127.0.0.1:{file.stem}\n" in done.out
     assert f"Who uses it must hold its key: {file}\n" in done.out
     assert list(tmp_path.iterdir()) == []
 

@@ -144,7 +144,7 @@ def test_new_fetch_and_trades_give_a_list_and_an_update_that_of_the_next_day(des
     desk.server.asked.clear()
     desk.serve(TOMORROW)
     desk.time.move(24 * 3600.0)
-    updated = rebalance("data", "update", desk.file)
+    updated = rebalance("data", "fetch", desk.file)
     assert updated.status == 0, updated.err
     assert "yahoo: 2 new rows of 2 symbols, with 2 requests; 0 numbers of the past changed." in updated.out
     assert load_portfolio(desk.file).date == pd.Timestamp(TOMORROW)
@@ -307,7 +307,7 @@ def test_quotes_of_the_moment_are_the_prices_of_the_list(desk: Desk) -> None:
     desk.fetch()
     desk.serve(TOMORROW)
     desk.time.move(15 * 3600.0 + 600.0)  # ten minutes after the close of the next day
-    done = desk.trades(TOMORROW, "--quotes", "yahoo")
+    done = desk.trades(TOMORROW, "--prices", "yahoo")
     assert done.status == 0, done.err
     assert f"{close('SPY', TOMORROW):,.2f}" in done.out
     quotes = pd.read_csv(fetch_quotes(desk.file, "yahoo", desk.time.clock))
@@ -354,7 +354,7 @@ def test_a_changed_past_is_a_revision_with_what_it_changes(desk: Desk) -> None:
     assert final["as known before"] == pytest.approx(before, abs=0.005)
     grown = final["as known now"] / final["as known before"] - 1.0
     assert grown == pytest.approx(0.6 * 0.02, abs=0.001)  # of a weight that drifts about its target
-    listed = rebalance("data", "revisions", desk.file)
+    listed = rebalance("data", "check", desk.file, "--revisions", "all")
     assert (listed.status, listed.out.strip()) == (0, told)
     assert "close" in revisions_text("yahoo")
     assert "as known" not in revisions_text("yahoo")
@@ -419,7 +419,7 @@ def test_revisions_since_a_run_are_told_with_what_they_change_in_its_policy(desk
     desk.file.write_text(
         text.replace("  AGG: {asset_class: bonds,     target: 0.4", "  TLT: {asset_class: bonds, target: 0.4")
     )
-    done = rebalance("data", "revisions", desk.file, "--run", run)
+    done = rebalance("data", "check", desk.file, "--revisions", run)
     assert done.status == 0, done.err
     rows = [line.split() for line in done.out.splitlines()]
     assert [row[:3] for row in rows if row[:1] in (["SPY"], ["AGG"])] == [["AGG", "2023-01-12", "close"]]
@@ -555,7 +555,7 @@ def test_an_imported_table_gives_the_list_of_the_source(desk: Desk) -> None:
 def test_the_bill_of_an_imported_market_is_fetched_too(desk: Desk) -> None:
     import_table(table_of(desk), "mine", desk.time.clock, adjustment="raw")
     desk.file.write_text(desk.file.read_text().replace("source: yahoo", "store: mine"))
-    with pytest.raises(ConfigError, match="Run `rebalance data update`"):
+    with pytest.raises(ConfigError, match="Run `rebalance data fetch`"):
         load_portfolio(desk.file)
     text, whole = desk.fetch()
     assert whole
@@ -574,14 +574,14 @@ def test_an_update_imports_again_what_is_new_where_the_tables_lie(desk: Desk) ->
     desk.time.move(24 * 3600.0)
     table_of(desk, TOMORROW).rename(folder / "b.csv")
     (folder / "c.csv").write_text("who,what\nme,this\n")
-    dry = rebalance("data", "update", desk.file, "--dry-run")
+    dry = rebalance("data", "fetch", desk.file, "--dry-run")
     assert (dry.status, "(1 more as before) would be read.\n- b.csv\n- c.csv" in dry.out) == (0, True)
-    done = rebalance("data", "update", desk.file)
+    done = rebalance("data", "fetch", desk.file)
     assert done.status == 1
     assert "mine: 2 rows new or changed, from 2 files of" in done.out + done.err
     assert "refused, and nothing of them taken:\n- c.csv" in done.out + done.err
     (folder / "c.csv").unlink()
-    assert rebalance("data", "update", desk.file).status == 0
+    assert rebalance("data", "fetch", desk.file).status == 0
     assert load_portfolio(desk.file).date == pd.Timestamp(TOMORROW)
     assert f"{close('SPY', TOMORROW):,.2f}" in desk.trades("2023-01-20").out
 
@@ -689,7 +689,7 @@ def test_sources_are_listed_with_their_pace_and_whether_their_key_is_there(
     assert "TIINGO_API_KEY (set)" in lines["tiingo"]
     assert "FRED_API_KEY (not set; from https://fredaccount.stlouisfed.org/apikeys)" in lines["fred"]
     assert "s3cret" not in text
-    assert rebalance("data", "sources").out.strip() == text.strip()
+    assert rebalance("data", "list", "sources").out.strip() == text.strip()
 
 
 def test_each_source_is_tried_with_one_request_and_an_answer_of_another_shape_is_told(

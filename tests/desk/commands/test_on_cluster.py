@@ -83,7 +83,7 @@ def test_an_audit_prints_what_processes_print_though_a_worker_is_killed(
     shared = ("research", "audit", file, "--trust-code", "--days", 2)
     alone, two = rebalance(*shared), rebalance(*shared, "--workers", 2)
     monkeypatch.setattr(audit, "_audit_of", deadly(audit._audit_of, tmp_path / "killed"))
-    there = rebalance(*shared, "--cluster", cluster.scheduler_address)
+    there = rebalance(*shared, "--workers", cluster.scheduler_address)
     assert (alone.status, there.said) == (0, "")
     assert alone.out == two.out == there.out
     assert (tmp_path / "killed").exists()
@@ -93,7 +93,7 @@ def test_a_file_that_a_worker_reads_otherwise_is_refused(
     cluster: LocalCluster, file: Path, apart: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(audit, "path_sent", lambda _: FILE)
-    done = rebalance("research", "audit", file, "--trust-code", "--cluster", cluster.scheduler_address)
+    done = rebalance("research", "audit", file, "--trust-code", "--workers", cluster.scheduler_address)
     assert done.status == 2
     assert "or its data, are not those with which the audit was begun. Give all machines the same files." in done.err
 
@@ -101,14 +101,14 @@ def test_a_file_that_a_worker_reads_otherwise_is_refused(
 def test_seeds_trained_by_workers_give_the_bytes_of_a_run_and_are_kept_here(
     cluster: LocalCluster, file: Path, apart: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    shared = ("research", "backtest", file, "--policy", "rl", "--trust-code", "--retrain", "--reports")
+    shared = ("research", "backtest", file, "--policy", "rl", "--trust-code", "--retrain", "--home")
     alone = rebalance(*shared, tmp_path / "alone")
     for path in apart.iterdir():
         path.unlink()
     monkeypatch.setattr(candidates, "_seed_there", deadly(candidates._seed_there, tmp_path / "killed"))
-    there = rebalance(*shared, tmp_path / "there", "--cluster", cluster.scheduler_address)
+    there = rebalance(*shared, tmp_path / "there", "--workers", cluster.scheduler_address)
     assert (alone.status, there.status) == (0, 0), there.err
-    assert timeless(tmp_path / "alone") == timeless(tmp_path / "there") != {}
+    assert timeless(tmp_path / "alone" / "reports") == timeless(tmp_path / "there" / "reports") != {}
     assert (tmp_path / "killed").exists()
     assert len(list(apart.iterdir())) == len(LEARNED["seeds"])  # type: ignore[arg-type]
 
@@ -117,8 +117,8 @@ def test_a_worker_with_another_library_of_learning_is_refused(
     cluster: LocalCluster, file: Path, apart: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(candidates, "versions", lambda: {"torch": "0.0"})
-    shared = ("research", "backtest", file, "--policy", "rl", "--trust-code", "--retrain", "--reports", tmp_path)
-    done = rebalance(*shared, "--cluster", cluster.scheduler_address)
+    shared = ("research", "backtest", file, "--policy", "rl", "--trust-code", "--retrain", "--home", tmp_path)
+    done = rebalance(*shared, "--workers", cluster.scheduler_address)
     assert done.status == 2
     assert "but the work was started with 0.0. Check out the same commit there" in done.err
 
@@ -130,9 +130,9 @@ def test_workers_of_several_threads_are_refused_where_they_would_disturb_each_ot
         for words, said in (
             (("audit", file), "have several threads, and an audit changes what modules hold. Start workers of one"),
             (
-                ("backtest", file, "--policy", "rl", "--retrain", "--reports", tmp_path),
+                ("backtest", file, "--policy", "rl", "--retrain", "--home", tmp_path),
                 "have several threads, but random draws of learners are shared between threads. Start workers of one",
             ),
         ):
-            done = rebalance("research", *words, "--trust-code", "--cluster", threads.scheduler_address)
+            done = rebalance("research", *words, "--trust-code", "--workers", threads.scheduler_address)
             assert (done.status, said in done.err) == (2, True), done.err

@@ -77,11 +77,11 @@ def test_runs_are_listed_and_filtered_from_their_manifests(made: tuple[Path, Pat
     whole = runs_text(reports)
     assert [line.split()[0] for line in whole.splitlines()[2:]] == [made[2].name, made[1].name]  # the newest first
     assert "backtest" in whole
-    assert runs_text(reports, WantedRuns(kind="sweep")) == f"No finished run is in {reports} that fits."
-    assert len(runs_text(reports, WantedRuns(portfolio="desk", sort="portfolio")).splitlines()) == 4
-    assert runs_text(reports, WantedRuns(since="2999-01-01")).startswith("No finished run")
-    wrong: list[dict[str, Any]] = [{"kind": "reprt"}, {"sort": "size"}, {"since": "yesterday"}]
-    for each in (*wrong, {"where": ["size<2"]}, {"where": ["loss<a"]}):
+    assert runs_text(reports, WantedRuns(where=["kind=sweep"])) == f"No finished run is in {reports} that fits."
+    assert len(runs_text(reports, WantedRuns("portfolio", ["portfolio=desk"])).splitlines()) == 4
+    assert runs_text(reports, WantedRuns(where=["made>=2999-01-01"])).startswith("No finished run")
+    wrong: list[dict[str, Any]] = [{"where": [each]} for each in ("kind=reprt", "made>=yesterday", "size<2", "loss<a")]
+    for each in (*wrong, {"sort": "size"}):
         with pytest.raises(ConfigError):
             runs_text(reports, WantedRuns(**each))
 
@@ -122,9 +122,9 @@ def test_the_beginning_of_a_name_is_enough(made: tuple[Path, Path, Path]) -> Non
     assert folder.found_at(reports / name[:-3]) == made[1]
     with pytest.raises(DataError, match=rf"no run is called 'disk', or begins so, in {reports}\. `rebalance runs`"):
         folder.found_at(reports / "disk")
-    shown = rebalance("runs", "show", name[:-3], "--reports", reports)
-    assert (shown.status, rebalance("runs", "verify", name, "--reports", reports).status) == (0, 0)
-    assert rebalance("runs", "diff", name, made[2].name, "--reports", reports).status == 0
+    shown = rebalance("runs", "show", name[:-3], "--home", reports.parent)
+    assert (shown.status, rebalance("runs", "show", name, "--verify", "--home", reports.parent).status) == (0, 0)
+    assert rebalance("runs", "show", name, made[2].name, "--home", reports.parent).status == 0
     with pytest.raises(DataError, match=r"'desk' begins the names of 2 runs .* Give more of the name"):
         folder.found_at(reports / "desk")
 

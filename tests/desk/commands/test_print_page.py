@@ -160,9 +160,9 @@ def test_a_browser_that_prints_nothing_leaves_what_was_there(
 def test_a_report_is_whole_without_a_browser_and_its_print_is_asked_for(run: Path, monkeypatch) -> None:
     from desk.cli import app
 
-    monkeypatch.setattr(report, "make_report", lambda *_: Made(run, "the report"))
+    monkeypatch.setattr(report, "make_report", lambda *_, **__: Made(run, "the report"))
     monkeypatch.setenv(GIVEN, "/no/browser")
-    done = CliRunner().invoke(app, ["report", str(FILE), "--pdf"])
+    done = CliRunner().invoke(app, ["report", str(FILE), "--pdf", "page"])
     assert "the report" in done.output
     assert isinstance(done.exception, ConfigError)
     assert verify(run).changed == ()

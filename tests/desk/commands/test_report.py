@@ -73,9 +73,9 @@ def few(folder: Path, *names: str, of: Path = FILE) -> Path:
 @pytest.fixture(scope="module")
 def reports(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """A folder with one whole run of the main portfolio, made as a user makes it: by the command's own process."""
-    folder = tmp_path_factory.mktemp("reports")
+    folder = tmp_path_factory.mktemp("home") / "reports"
     file = few(folder.parent, "never", "quarterly", "tuned", "rl")
-    words = [*REBALANCE, "report", str(file), *QUICK, "--retrain", "--reports", str(folder)]
+    words = [*REBALANCE, "report", str(file), *QUICK, "--retrain", "--home", str(folder.parent)]
     done = subprocess.run(words, cwd=ROOT, capture_output=True, text=True, check=False)
     assert done.returncode == 0, done.stderr
     folder.with_name("stderr.txt").write_text(done.stderr)
@@ -99,7 +99,7 @@ def test_a_report_is_one_whole_folder_and_nothing_besides(reports: Path) -> None
 def test_a_run_that_is_there_is_not_made_again_and_a_tour_says_what_to_look_at(reports: Path, tmp_path: Path) -> None:
     run = run_in(reports)
     before = (run / "manifest.json").stat().st_ino
-    again = rebalance("report", reports.parent / "desk.yaml", *QUICK, "--reports", reports)
+    again = rebalance("report", reports.parent / "desk.yaml", *QUICK, "--home", reports.parent)
     assert again.out.startswith((run / "summary.txt").read_text())
     assert "Nothing was made: this run is there. --retrain makes it again." in again.out
     assert again.out.rstrip().endswith(str(run))
@@ -233,7 +233,7 @@ def test_a_learned_policy_has_a_card_that_knows_the_test(reports: Path) -> None:
     assert drift["volatility regime"] > 0.2  # of returns alone, whatever was learned: other than before
     told = [warned.replace("rl, seed 1", "rl") for warned in found["warnings"]]
     assert [warned for warned in told if warned not in sheet["warnings"]] == []
-    listed = rebalance("research", "policies", "--reports", reports)
+    listed = rebalance("research", "policies", "--home", reports.parent)
     assert str(run / "policies" / "rl") in listed.out
 
 
@@ -260,7 +260,7 @@ def test_the_results_are_kept_to_the_bit_in_less_room(reports: Path, tmp_path: P
 
 
 def test_a_quick_look_steers_no_desk(reports: Path) -> None:
-    quick = rebalance(*TRADES, reports.parent / "desk.yaml", "--reports", reports)
+    quick = rebalance(*TRADES, reports.parent / "desk.yaml", "--home", reports.parent)
     assert quick.status == 2
     assert "no completed full run" in quick.err
 
@@ -270,7 +270,7 @@ def resumed(tmp_path_factory: pytest.TempPathFactory) -> Resumed:
     """A full report that is killed while its notebook is in the middle of its comparison, and made again by a batch."""
     folder = tmp_path_factory.mktemp("resumed")
     file, reports = few(folder, "never", "tuned", of=SMALL), folder / "reports"
-    words = [str(file), *(word for one in GIVEN for word in ("-p", one)), "--reports", str(reports)]
+    words = [str(file), *(word for one in GIVEN for word in ("-p", one)), "--home", str(reports.parent)]
     temporary = folder / "temporary"
     temporary.mkdir()
     environment = {**os.environ, "TMPDIR": str(temporary)}
@@ -331,7 +331,7 @@ def test_todays_trades_follow_the_recommendation_of_the_full_run(resumed: Resume
     assert json.loads((run / "tearsheet.json").read_text())["risk"]["tuned"]["benchmark"] == "SPY"
     assert json.loads((run / "manifest.json").read_text())["settings"]["reference"] == "tuned"
     assert "difference in loss J to tuned" in (run / "summary.txt").read_text()
-    done = rebalance(*TRADES, resumed.file, "--reports", resumed.reports)
+    done = rebalance(*TRADES, resumed.file, "--home", resumed.reports.parent)
     assert done.status == 0, done.err
     assert "by policy 'tuned'" in done.out
     assert run.name in done.out
@@ -362,7 +362,7 @@ def unnamed(folder: Path) -> Path:
 
 def test_without_a_run_and_a_policy_trades_are_refused_and_the_command_is_named(tmp_path: Path) -> None:
     file = unnamed(tmp_path)
-    done = rebalance(*TRADES, file, "--reports", tmp_path)
+    done = rebalance(*TRADES, file, "--home", tmp_path)
     assert done.status == 2
     assert "there is no completed full run of the same file and data" in done.err
     assert f"rebalance report {file}" in done.err.replace("\n", " ")
@@ -370,16 +370,16 @@ def test_without_a_run_and_a_policy_trades_are_refused_and_the_command_is_named(
 
 def test_the_policy_in_force_needs_no_run(tmp_path: Path) -> None:
     file = FILE
-    done = rebalance(*TRADES, file, "--reports", tmp_path, "--out", tmp_path / "list.csv")
+    done = rebalance(*TRADES, file, "--home", tmp_path, "--out", tmp_path / "list.csv")
     assert done.status == 0, done.err
     assert "'quarterly'" in done.out
     assert pd.read_csv(tmp_path / "list.csv").loc[0, "side"] == "sell"
 
 
 def test_one_policy_is_played_printed_and_kept(tmp_path: Path) -> None:
-    done = rebalance("research", "backtest", FILE, "--policy", "tuned", "--reports", tmp_path)
+    done = rebalance("research", "backtest", FILE, "--policy", "tuned", "--home", tmp_path)
     assert done.status == 0, done.err
-    run = run_in(tmp_path, "backtest")
+    run = run_in(tmp_path / "reports", "backtest")
     summary = json.loads((run / "summary.json").read_text())
     fitted = json.loads((run / "manifest.json").read_text())["fitted"]["tuned"]
     assert 0.0 < summary["loss"] < 5.0
@@ -400,7 +400,7 @@ def test_one_policy_is_played_printed_and_kept(tmp_path: Path) -> None:
     ],
 )
 def test_what_is_wrong_is_said_in_a_sentence_and_nothing_is_left(tmp_path: Path, words: list[str], said: str) -> None:
-    done = rebalance(*words, "--reports", tmp_path)
+    done = rebalance(*words, "--home", tmp_path)
     assert done.status == 2
     assert said in done.err
     assert "Traceback" not in done.err
@@ -410,7 +410,7 @@ def test_what_is_wrong_is_said_in_a_sentence_and_nothing_is_left(tmp_path: Path,
 def test_a_run_that_goes_to_the_workbench_from_elsewhere_says_what_decides(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr("desk.commands.report.make_report", lambda *_: Made(ROOT / "reports" / "x", "Done."))
+    monkeypatch.setattr("desk.commands.report.make_report", lambda *_, **__: Made(ROOT / "reports" / "x", "Done."))
     monkeypatch.chdir(tmp_path)
     assert rebalance("report", FILE).out == "Done.\n"
     monkeypatch.delenv("REBALANCE_HOME")

@@ -59,8 +59,8 @@ def files_of(run: Path) -> dict[str, bytes]:
 @pytest.fixture(scope="module")
 def reports(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """A folder with one whole sweep of 16 configurations."""
-    folder = tmp_path_factory.mktemp("reports")
-    done = sweep_of(written(folder.parent, SMALL), "--reports", folder)
+    folder = tmp_path_factory.mktemp("home") / "reports"
+    done = sweep_of(written(folder.parent, SMALL), "--home", folder.parent)
     assert done.status == 0, done.err
     return folder
 
@@ -110,7 +110,7 @@ def test_the_paths_are_those_of_the_kept(reports: Path) -> None:
 
 def test_the_same_sweep_gives_the_same_bytes_with_any_workers(reports: Path) -> None:
     before = files_of(run_in(reports))
-    done = sweep_of(reports.parent / "bands.yaml", "--reports", reports, "--workers", 2)
+    done = sweep_of(reports.parent / "bands.yaml", "--home", reports.parent, "--workers", 2)
     assert done.status == 0, done.err
     assert files_of(run_in(reports)) == before
 
@@ -143,7 +143,7 @@ sample: {{size: 32, seed: 1, kind: sobol}}
 
 
 def test_a_sample_of_costs_is_told_with_its_conditions_and_ranked_neither_here_nor_on_the_page(tmp_path: Path) -> None:
-    done = sweep_of(written(tmp_path, SAMPLE), "--reports", tmp_path / "reports")
+    done = sweep_of(written(tmp_path, SAMPLE), "--home", tmp_path)
     assert done.status == 0, done.err
     text = (run_in(tmp_path / "reports") / "summary.txt").read_text()
     assert "No ranking on global_multi_asset" in text
@@ -186,7 +186,7 @@ def test_a_page_that_cannot_be_drawn_costs_nothing_of_the_run(tmp_path: Path) ->
 
 def test_a_killed_sweep_goes_on_where_it_was_to_the_bit(tmp_path: Path) -> None:
     file, reports = written(tmp_path, LARGE), tmp_path / "reports"
-    words = [*REBALANCE, "research", "sweep", str(file), "--reports", str(reports)]
+    words = [*REBALANCE, "research", "sweep", str(file), "--home", str(reports.parent)]
     first = subprocess.Popen(words, cwd=ROOT, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL)
     chunks = reports / ".bands.unfinished"
     while not list(chunks.glob("0*.parquet")):
@@ -197,14 +197,14 @@ def test_a_killed_sweep_goes_on_where_it_was_to_the_bit(tmp_path: Path) -> None:
     finished = sum(len(pd.read_parquet(path)) for path in chunks.glob("0*.parquet"))
     assert 0 < finished < 5_000
     assert [p.name for p in reports.iterdir()] == [".bands.unfinished"]
-    again = sweep_of(file, "--reports", reports)
+    again = sweep_of(file, "--home", reports.parent)
     assert again.status == 0, again.err
     assert f"{finished:,} of them were already finished, and did not run again" in again.out
     assert [p.name for p in reports.iterdir()] == [run_in(reports).name]
-    whole = sweep_of(file, "--reports", tmp_path / "other")
+    whole = sweep_of(file, "--home", tmp_path / "other")
     assert "finished before" not in whole.out
     for name in ("results.parquet", "summary.txt"):
-        assert (run_in(reports) / name).read_bytes() == (run_in(tmp_path / "other") / name).read_bytes()
+        assert (run_in(reports) / name).read_bytes() == (run_in(tmp_path / "other" / "reports") / name).read_bytes()
 
 
 def test_an_unfinished_sweep_of_other_settings_is_refused_until_it_is_given_up(tmp_path: Path) -> None:
@@ -213,19 +213,19 @@ def test_an_unfinished_sweep_of_other_settings_is_refused_until_it_is_given_up(t
     chunks.mkdir(parents=True)
     found = {"kind": "sweep", "code": "of yesterday", "settings": {"sweep": {"cost_multiples": [1, 2]}}}
     (chunks / "run.json").write_text(json.dumps(found))
-    refused = sweep_of(file, "--reports", reports)
+    refused = sweep_of(file, "--home", reports.parent)
     assert refused.status == 2
     assert 'code was "of yesterday" and is' in refused.err
     assert "settings.sweep.cost_multiples was [1, 2] and is [1, 3]" in refused.err
     assert "Traceback" not in refused.err
-    assert sweep_of(file, "--reports", reports, "--fresh").status == 0
+    assert sweep_of(file, "--home", reports.parent, "--fresh").status == 0
     assert not chunks.exists()
 
 
 def test_what_is_wrong_in_the_file_is_said_and_nothing_is_left(tmp_path: Path) -> None:
     reports = tmp_path / "reports"
     reports.mkdir()
-    done = sweep_of(written(tmp_path, SMALL.replace("band:", "bnad:")), "--reports", reports)
+    done = sweep_of(written(tmp_path, SMALL.replace("band:", "bnad:")), "--home", reports.parent)
     assert done.status == 2
     assert "rules.threshold.bnad: unknown key" in done.err
     assert list(reports.iterdir()) == []
@@ -234,7 +234,7 @@ def test_what_is_wrong_in_the_file_is_said_and_nothing_is_left(tmp_path: Path) -
 def test_a_sweep_that_fails_before_its_first_chunk_leaves_nothing(tmp_path: Path) -> None:
     reports = tmp_path / "reports"
     resting = SMALL.replace("calendar: {schedule: [month, quarter]}, ", "").replace("band:", "cooldown: 9999, band:")
-    done = sweep_of(written(tmp_path, resting), "--reports", reports)
+    done = sweep_of(written(tmp_path, resting), "--home", reports.parent)
     assert done.status == 2
     assert "cooldown of Threshold is 9999 sessions" in done.err
     assert list(reports.iterdir()) == []

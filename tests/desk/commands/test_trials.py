@@ -87,17 +87,15 @@ def test_a_damaged_book_is_refused_in_a_sentence(book: Path) -> None:
 
 
 def test_a_backtest_and_a_sweep_write_their_run(book: Path, tmp_path_factory: pytest.TempPathFactory) -> None:
-    reports = tmp_path_factory.mktemp("reports")
-    file = reports / "bands.yaml"
+    home = tmp_path_factory.mktemp("home")
+    file = home / "bands.yaml"
     file.write_text("portfolio: data/portfolios/sixty_forty.yaml\nrules: {threshold: {band: [0.01, 0.02]}}\n")
     file.write_text(file.read_text().replace("data/", f"{Path.cwd()}/data/"))
-    swept = rebalance("research", "sweep", file, "--reports", reports / "runs")
+    swept = rebalance("research", "sweep", file, "--home", home)
     assert swept.status == 0, swept.err
-    alone = rebalance(
-        "research", "backtest", "data/portfolios/sixty_forty.yaml", "--policy", "yearly", "--reports", reports / "runs"
-    )
+    alone = rebalance("research", "backtest", "data/portfolios/sixty_forty.yaml", "--policy", "yearly", "--home", home)
     assert alone.status == 0, alone.err
     found = read_book().trials
     assert found["kind"].tolist() == ["sweep", "sweep", "candidate"]
-    assert set(found["run"]) == {path.name for path in (reports / "runs").iterdir() if not path.name.startswith(".")}
+    assert set(found["run"]) == {path.name for path in (home / "reports").iterdir() if not path.name.startswith(".")}
     assert set(found["portfolio"]) == {"sixty_forty"}

@@ -233,10 +233,10 @@ def test_a_trade_by_hand_is_told_and_offered_by_name(file: Path, home: Path, uni
     assert "USD: cash differs" in said(ran)
     assert read_book("steady").holders == before
     assert ran.document["steps"][0]["output"]["reality"]["bookings"] == [
-        "rebalance desk book resolve steady paper:byhand-3"
+        "rebalance desk book settle steady paper:byhand-3"
     ]
     assert make_cycle(file, NEXT).document["sha256"] == ran.document["sha256"]
-    assert rebalance("desk", "book", "resolve", "steady", "paper:byhand-3").status == 0
+    assert rebalance("desk", "book", "settle", "steady", "paper:byhand-3").status == 0
     assert make_cycle(file, NEXT).cycle.reality.agrees
 
 
@@ -258,7 +258,7 @@ def test_cash_that_differs_is_offered_as_a_fee_and_as_a_withdrawal(file: Path, t
     assert ran.status == "unreconciled"
     names = [f"paper-{kind}-{NEXT}-250.00-USD" for kind in ("fee", "withdrawal")]
     assert [each.split()[5] for each in ran.cycle.reality.bookings] == names
-    assert rebalance("desk", "book", "resolve", "steady", names[0]).status == 0
+    assert rebalance("desk", "book", "settle", "steady", names[0]).status == 0
     assert make_cycle(file, NEXT).cycle.reality.agrees
     assert not read_book("steady").open_items
 
@@ -322,7 +322,7 @@ def test_an_altered_journal_vetoes_or_is_refused(file: Path, home: Path) -> None
     rows.execute("DROP TRIGGER never_changed")
     rows.execute("UPDATE entries SET sha256 = 'a' WHERE sequence = (SELECT max(sequence) FROM entries)")
     rows.commit()
-    with pytest.raises(DataError, match="journal verify"):
+    with pytest.raises(DataError, match="journal --verify"):
         make_cycle(file, FIRST)
 
 

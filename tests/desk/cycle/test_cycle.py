@@ -203,7 +203,7 @@ def run(*words: object) -> Done:
 
 
 def test_a_cycle_is_journalled_once_and_its_record_kept(tmp_path: Path, home: Path) -> None:
-    first = run(SCENARIOS, "--as-of", DAY, "--export", tmp_path / "decision.json")
+    first = run(SCENARIOS, "--as-of", DAY, "--record", tmp_path / "decision.json")
     again = run(SCENARIOS, "--as-of", DAY)
     assert first.status == again.status == 0
     assert "nothing new is journalled" in again.out
@@ -217,11 +217,11 @@ def test_a_cycle_is_journalled_once_and_its_record_kept(tmp_path: Path, home: Pa
     id_ = entry.record.sha256[:8]
     line = rf"2022-12-29  run {entry.moment[:10]} {entry.moment[11:16]} UTC  {id_}  Watched  finalised, "
     assert rebalance("desk", "history").out.startswith(f"{line}{entry.record.chosen}: ")
-    shown = rebalance("desk", "history", "--show", id_).out
+    shown = rebalance("desk", "history", id_, "--view", "record").out
     assert shown == f"{briefing(exported)}\n\n{timeline(exported)}\n"
     assert "Top actions:" in shown
     assert exported["steps"][4]["at"] in shown
-    none = rebalance("desk", "history", "--show", "g")
+    none = rebalance("desk", "history", "g", "--view", "record")
     assert (none.status, "no records begin so" in none.err) == (2, True)
 
 
@@ -237,17 +237,17 @@ def test_history_goes_by_session_and_tells_an_altered_journal(home: Path) -> Non
     rows.commit()
     told = "Warning: The journal was altered: Entry 1: it was changed: its hash is not that of its fields."
     assert " ".join(rebalance("desk", "history").out.split()).endswith(told)
-    (of,) = governed([SCENARIOS], DAY, None, None)
+    (of,) = governed([SCENARIOS], DAY)
     assert told.removeprefix("Warning: ") in of.flags
 
 
-@pytest.mark.parametrize("option", ["--export", "--page"])
+@pytest.mark.parametrize("name", ["cycle.json", "cycle.html"])
 def test_a_file_that_cannot_be_written_is_refused_before_anything_is_decided(
-    option: str, tmp_path: Path, home: Path
+    name: str, tmp_path: Path, home: Path
 ) -> None:
-    folder = tmp_path / "cycle.html"
+    folder = tmp_path / name
     folder.mkdir()
-    refused = run(SCENARIOS, "--as-of", DAY, option, folder)
+    refused = run(SCENARIOS, "--as-of", DAY, "--record", folder)
     assert (refused.status, "it is a folder" in refused.err) == (2, True)
     assert not home.exists()
 
@@ -349,6 +349,6 @@ def test_the_screen_is_as_it_was_read(monkeypatch: pytest.MonkeyPatch) -> None:
 
 
 def test_the_timeline_names_each_agent_in_turn() -> None:
-    told = run(SCENARIOS, "--as-of", DAY, "--timeline").out
+    told = run(SCENARIOS, "--as-of", DAY, "--view", "timeline").out
     assert [agent for agent in AGENTS if f"  {agent}: " in told] == AGENTS
     assert "\nStatus: finalised\n" in told

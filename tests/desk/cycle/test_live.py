@@ -355,7 +355,7 @@ def test_what_has_no_record_is_refused(desk: Desk) -> None:
 
 
 def test_the_command_prints_both_columns_and_writes_a_page(desk: Desk, tmp_path: Path) -> None:
-    done = rebalance("desk", "live", desk.file, "--out", tmp_path / "page.html")
+    done = rebalance("desk", "history", desk.file, "--view", "live", "--out", tmp_path / "page.html")
     assert done.status == 0, done.err
     assert "They have not parted by more than 10 bp of NAV." in done.out
     assert re.search(r"^costs of trading +(\d[\d,]+)\.\d\d +\1\.\d\d +[+−]?0\.0\d$", done.out, re.MULTILINE)
@@ -366,8 +366,8 @@ def test_the_command_prints_both_columns_and_writes_a_page(desk: Desk, tmp_path:
     page = (tmp_path / "page.html").read_text()
     assert page.count("<section") >= 5
     assert "http" not in page.replace("http://www.w3.org", "")
-    assert rebalance("desk", "live", desk.file, "--out", "page.pdf").status == 2
-    none = rebalance("desk", "live", FILE)
+    assert rebalance("desk", "history", desk.file, "--view", "live", "--out", "page.pdf").status == 2
+    none = rebalance("desk", "history", FILE, "--view", "live")
     assert (none.status, "has no live record" in " ".join(none.err.split())) == (2, True)
 
 
@@ -402,7 +402,7 @@ def test_a_list_that_is_executed_on_paper_parts_by_its_fees_alone(tmp_path: Path
     """Paper charges the costs that the ticket expects, of the closes at which its orders were sized."""
     file, ticket = opened(tmp_path), tmp_path / "list.json"
     assert rebalance("trades", file, "--as-of", "2021-03-31", "--out", ticket).status == 0
-    sent = ("--yes", "--confirm", json.loads(ticket.read_text())["hash"][:8])
+    sent = ("--confirm", json.loads(ticket.read_text())["hash"][:8])
     assert rebalance("desk", "execute", ticket, "--exchange", "paper", "--portfolio", file, *sent).status == 0
     whole = load_portfolio(file)
     short = replace(whole, market=whole.market.until(whole.market.dates[OPENED + 4]))

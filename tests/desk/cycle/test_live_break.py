@@ -106,8 +106,8 @@ def test_a_cycle_flags_a_break_and_its_alert_is_a_warning_with_what_to_do(broken
     file.write_text(yaml.safe_dump(yaml.safe_load(FILE.read_text()) | {"nav_history": "nav.csv"}, sort_keys=False))
     made = make_cycle(file, f"{dates[-1]:%Y-%m-%d}")
     (alert,) = (each for each in alerts_of(made.document, sending=made.sending) if each.what == LIVE_BREAK)
-    assert (alert.level, alert.remedy) == ("warning", f"rebalance desk live {file}")
+    assert (alert.level, alert.remedy) == ("warning", f"rebalance desk history {file} --view live")
     assert re.fullmatch(SENTENCE, alert.sentence)
-    assert alert.sentence in " ".join(rebalance("desk", "live", file).out.split())
+    assert alert.sentence in " ".join(rebalance("desk", "history", file, "--view", "live").out.split())
     plain = make_cycle(FILE, f"{dates[-1]:%Y-%m-%d}")
     assert LIVE_BREAK not in [each.what for each in alerts_of(plain.document)]

@@ -33,7 +33,7 @@ def document(tmp_path_factory: pytest.TempPathFactory) -> dict[str, Any]:
 def made(tmp_path: Path, settings: Mapping[str, Any] | None = None) -> dict[str, Any]:
     """The record of a cycle of two assets, whose policy buys B, or what `settings` say."""
     given = {"cycle": {"worlds": 100}, **banded(0.05), **(settings or {})}
-    rebalance("desk", "run", steady(tmp_path, given), "--export", tmp_path / "d.json")
+    rebalance("desk", "run", steady(tmp_path, given), "--record", tmp_path / "d.json")
     found: dict[str, Any] = json.loads((tmp_path / "d.json").read_text())
     return found
 
@@ -112,7 +112,7 @@ def test_the_briefing_is_text_with_one_disclaimer(document: dict[str, Any]) -> N
     [
         ("finalised", ["desk run", "desk execute", "desk execute"]),
         ("awaiting approval", ["desk run", "desk approve", "desk execute", "desk execute"]),
-        ("vetoed", ["data update", "desk run"]),
+        ("vetoed", ["data fetch", "desk run"]),
         ("unreconciled", ["desk run"]),
         ("executed", ["desk tca"]),
         ("partly executed", ["desk run"]),
@@ -140,9 +140,9 @@ def test_steps_without_a_command_line_name_no_command(document: dict[str, Any], 
 def test_the_page_of_a_kept_record_is_that_of_its_cycle(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.chdir(tmp_path)  # the record names the file without its folder
     file = steady(tmp_path, {"cycle": {"worlds": 100}} | OUTSIDE).name
-    rebalance("desk", "run", file, "--page", tmp_path / "cycle.html")
-    rebalance("desk", "history", "--pages", tmp_path / "pages")
+    rebalance("desk", "run", file, "--record", tmp_path / "cycle.html")
+    rebalance("desk", "history", "--out", tmp_path / "pages")
     (kept,) = (tmp_path / "pages").iterdir()
     assert kept.read_bytes() == (tmp_path / "cycle.html").read_bytes()
-    refused = rebalance("desk", "run", file, "--page", tmp_path / "cycle.pdf")
+    refused = rebalance("desk", "run", file, "--record", tmp_path / "cycle.pdf")
     assert (refused.status, "end it with .html" in refused.err) == (2, True)

@@ -73,7 +73,7 @@ def test_the_command_prints_the_prose_below_the_cycle(tmp_path: Any, monkeypatch
         for name, value in {"PROVIDER": "openai", "NAME": "m", "URL": server.address, "KEY": KEY}.items():
             monkeypatch.setenv(f"REBALANCE_MODEL_{name}", value)
         monkeypatch.setenv("REBALANCE_HOME", str(tmp_path / "home"))
-        said = CliRunner().invoke(app, ["desk", "run", str(file), "--words"]).output
+        said = CliRunner().invoke(app, ["desk", "run", str(file), "--view", "words"]).output
     end = "The decision is no trade.\n\nWritten by m, numbers checked against the record.\n"
     assert said.endswith(end)
     assert KEY not in said

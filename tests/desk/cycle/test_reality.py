@@ -46,7 +46,7 @@ def test_equal_amounts_agree(held: tuple[Book, Portfolio]) -> None:
 def test_a_split_by_the_market_is_offered_by_name(held: tuple[Book, Portfolio]) -> None:
     (split,) = found = book_differences(*held, there(A=120, B=80))
     assert (split.names, split.rest) == ((f"split-A-{SPLIT}",), 0)
-    assert reality_of(found, "steady", "alpaca").bookings == (f"rebalance desk book resolve steady split-A-{SPLIT}",)
+    assert reality_of(found, "steady", "alpaca").bookings == (f"rebalance desk book settle steady split-A-{SPLIT}",)
 
 
 def test_an_asset_that_the_portfolio_does_not_name_is_a_difference(held: tuple[Book, Portfolio]) -> None:
@@ -67,7 +67,7 @@ def test_a_person_says_of_which_kind_cash_is(held: tuple[Book, Portfolio], cash:
     (line,) = found = book_differences(book, portfolio, there(cash, A=60, B=80))
     assert (line.names, line.rest) == ((), Decimal(cash))
     assert f"of 100.00 the kind is not known: {' or '.join(kinds)}" in line.sentence
-    call = "rebalance desk book resolve steady alpaca-{0}-2022-08-04-100.0-USD  # if it is of the kind {0}"
+    call = "rebalance desk book settle steady alpaca-{0}-2022-08-04-100.0-USD  # if it is of the kind {0}"
     assert reality_of(found, "steady", "alpaca").bookings == tuple(map(call.format, kinds))
     assert not stray_cash(
         book_differences(book, portfolio, there(7.0, A=59, B=80)), "alpaca", date(2022, 8, 4)

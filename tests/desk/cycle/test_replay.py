@@ -64,10 +64,10 @@ def test_days_of_rest_after_a_trade_are_kept() -> None:
 
 
 def test_the_command_says_what_scenarios_were_worth() -> None:
-    said = rebalance("desk", "run", SCENARIOS, "--from", "2022-03-01", "--to", "2022-04-29")
+    said = rebalance("desk", "run", SCENARIOS, "--replay", "2022-03-01:2022-04-29")
     assert said.status == 0
     assert "The cycle and threshold are equal on all days." in said.out
     assert "triggered days were taken: " in said.out
-    assert rebalance("desk", "run", SCENARIOS, "--from", "2022-03-01").status == 2
-    turned = rebalance("desk", "run", SCENARIOS, "--from", "2022-12-20", "--to", "2022-12-01")
-    assert (turned.status, "--to is 2022-12-01, before --from, 2022-12-20" in turned.err) == (2, True)
+    assert rebalance("desk", "run", SCENARIOS, "--replay", "2022-03-01").status == 2
+    turned = rebalance("desk", "run", SCENARIOS, "--replay", "2022-12-20:2022-12-01")
+    assert (turned.status, "--replay ends on 2022-12-01, before its first day, 2022-12-20" in turned.err) == (2, True)

@@ -106,23 +106,23 @@ def test_an_asset_rests_until_the_venue_shows_its_split_and_then_a_person_is_ask
     late = make_cycle(file, days[SPLIT + 3])
     said = " ".join(late.text.split())
     assert (late.asks, late.cycle.decision.is_stopped) == (True, True)
-    assert f"rebalance desk book resolve steady split-A-{days[SPLIT]}" in said
+    assert f"rebalance desk book settle steady split-A-{days[SPLIT]}" in said
     assert "by the market's data it has 2 units for one" in said
 
 
 def test_a_list_and_its_page_count_a_split_that_is_not_booked_and_say_so(tmp_path: Path) -> None:
     file, days = desk(tmp_path)
     make_cycle(file, days[OPENED])
-    listed = rebalance("trades", file, "--stale-ok")
+    listed = rebalance("trades", file, "--accept", "stale")
     assert listed.status == 0, listed.err
     said = " ".join((listed.out + listed.err).split())
     assert f"A was split on {days[SPLIT]} by the market's data, 2 units for one" in said
-    assert f"rebalance desk book resolve steady split-A-{days[SPLIT]}" in said
+    assert f"rebalance desk book settle steady split-A-{days[SPLIT]}" in said
     assert "No trade" in said or "no order" in said.lower()
     assert f"split-A-{days[SPLIT]}: 2 units of A for each one held before" in book_text("steady")
-    booked = rebalance("desk", "book", "resolve", "steady", f"split-A-{days[SPLIT]}")
+    booked = rebalance("desk", "book", "settle", "steady", f"split-A-{days[SPLIT]}")
     assert booked.status == 0
-    assert "was split on" not in rebalance("trades", file, "--stale-ok").out
+    assert "was split on" not in rebalance("trades", file, "--accept", "stale").out
 
 
 # -- units in the file -------------------------------------------------------------------------------------------------
@@ -152,7 +152,7 @@ def test_units_of_a_stated_day_are_counted_after_the_splits_since(tmp_path: Path
     assert portfolio.tax_lots is not None
     ((lot,), _) = portfolio.tax_lots.lots
     assert (lot.units, lot.price) == (100.0, 40.0)
-    said = " ".join(rebalance("trades", file, "--stale-ok").out.split())
+    said = " ".join(rebalance("trades", file, "--accept", "stale").out.split())
     assert f"A was split on {day(tmp_path, SPLIT)}, 2 units for one: its units of" in said
     assert "No trade" in said
     (tmp_path / "again.yaml").write_text(yaml.safe_dump(portfolio.settings))

@@ -95,7 +95,7 @@ def test_commands_on_a_server_print_what_they_print_here(
     file = steady(tmp_path, {"cycle": {"worlds": 100}, "lines": OUTSIDE})
     monkeypatch.setenv("REBALANCE_HOME", str(tmp_path / "home"))
     there = rebalance("--server", url, "research", "backtest", file, "--policy", "never")
-    here = rebalance("research", "backtest", file, "--policy", "never", "--reports", tmp_path / "reports")
+    here = rebalance("research", "backtest", file, "--policy", "never", "--home", tmp_path)
     assert (there.status, here.status) == (0, 0), there.err + here.err
     figures, _, files = there.out.strip().rpartition("\n")
     assert figures.split("\n")[:8] == here.out.split("\n")[:8]
@@ -124,7 +124,7 @@ def test_commands_on_a_server_print_what_they_print_here(
             "trades is done here alone: leave --server out, or take report, research backtest, desk run, runs.",
         ),
         (("runs", "--json"), "--json is for this machine alone: leave it, or --server, out."),
-        (("report", "desk.yaml", "--pdf"), "--pdf is for this machine alone"),
+        (("report", "desk.yaml", "--pdf", "page"), "--pdf is for this machine alone"),
     ],
 )
 def test_what_a_server_does_not_do_is_refused_before_it_is_asked(words: tuple[str, ...], said: str) -> None:

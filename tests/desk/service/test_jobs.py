@@ -59,7 +59,7 @@ def test_a_run_of_a_job_has_the_bytes_of_the_command_lines(
     root = app.state.service.root("house")
     (file,) = (root / "portfolios").rglob("desk.yaml")
     monkeypatch.setenv("REBALANCE_HOME", str(tmp_path / "home"))
-    done = rebalance("research", "backtest", file, "--policy", "quarterly", "--reports", tmp_path / "reports")
+    done = rebalance("research", "backtest", file, "--policy", "quarterly", "--home", tmp_path)
     assert done.status == 0, done.err
     mine = made_in(tmp_path / "reports")
     assert made_in(root / "reports") == mine
@@ -107,7 +107,7 @@ def test_what_cannot_be_asked_is_refused_before_it_is_queued(
     refused: dict[str, list[tuple[dict[str, object], str]]] = {
         "backtest": [
             ({"policy": "quartely"}, "quarterly"),
-            ({"policy": "--reports=/tmp"}, "no such policy"),
+            ({"policy": "--home=/tmp"}, "no such policy"),
             ({"policy": "quarterly", "version": 2}, "no version 2"),
             ({"policy": "quarterly", "trust_code": True}, "trust_code"),
             ({}, "policy"),

@@ -102,7 +102,7 @@ def test_the_command_refuses_a_network_without_users_and_a_port_that_is_taken(
     monkeypatch.setenv("REBALANCE_HOME", str(tmp_path))
     refused = rebalance("serve", "--host", "0.0.0.0", "--port", "0")
     assert refused.status == 2
-    assert all(reason in refused.err for reason in (USER, TLS, NAME, "rebalance serve user add --admin"))
+    assert all(reason in refused.err for reason in (USER, TLS, NAME, "rebalance serve user add --role admin"))
     with socket.create_server(("127.0.0.1", 0)) as taken:
         refused = rebalance("serve", "--port", taken.getsockname()[1])
     assert (refused.status, "another --host or --port" in refused.err) == (2, True)

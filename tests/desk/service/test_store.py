@@ -512,6 +512,12 @@ def test_the_commands(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     assert rebalance("serve", "store", "restore", tmp_path / "backup").status == 0
     assert rebalance("serve", "store", "rotate-keys", "--drop-old").out.startswith("New keys sign and seal; 0 fields")
     (tmp_path / "service" / KEYS / "signing").chmod(0o644)
+    for words, said in (
+        (("backup",), "backup takes the file of a backup"),
+        (("check", tmp_path / "backup"), "check takes no file"),
+        (("check", "--drop-old"), "--drop-old is of rotate-keys"),
+    ):
+        assert rebalance("serve", "store", *words).err.startswith(said)
     done = rebalance("serve", "store", "check")
     assert (done.status, "has the mode 0644" in done.err) == (2, True)
 

@@ -96,7 +96,7 @@ def test_the_command_line_plays_it_when_told_to_trust(
 ) -> None:
     desk()
     monkeypatch.delenv(TRUST)
-    words = ["research", "backtest", tmp_path / "desk.yaml", "--policy", "mine", "--reports", tmp_path / "reports"]
+    words = ["research", "backtest", tmp_path / "desk.yaml", "--policy", "mine", "--home", tmp_path]
     refused = rebalance(*words)
     assert (refused.status, "--trust-code" in refused.err) == (2, True)
     done = rebalance(*words, "--trust-code")

@@ -438,7 +438,7 @@ def _refuse(path: Path, rows_by: Mapping[str, list[Row]], kind: TableKind, broke
     if kind.trades:
         raise DataError(
             f"{path.name}: no table of {kind.word}, {what}: {found}. Export the transactions as CSV, or say what its "
-            "columns are, such as --columns moment=NAME,asset=NAME,units=NAME,price=NAME (docs/book.md)."
+            "columns are, such as --form moment=NAME,asset=NAME,units=NAME,price=NAME (docs/book.md)."
         )
     known = " and ".join(COLUMN_NAMES[field][0].capitalize() for field in kind.required)
     example = ", ".join(f"{field}: …" for field in kind.required)

@@ -36,7 +36,7 @@ HOSTILE = "<script>alert(1)</script>"
 @pytest.fixture(scope="module")
 def run(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """Reports with one run, whose policies were saved with what a test found."""
-    folder = tmp_path_factory.mktemp("reports") / "desk-2022-12-29-0a1b2c3d" / "policies" / "rl"
+    folder = tmp_path_factory.mktemp("home") / "reports" / "desk-2022-12-29-0a1b2c3d" / "policies" / "rl"
     market = two_lines(SESSIONS, seed=1)
     before = market.until(market.dates[SEEN])
     policies = {seed: carded(before, seed) for seed in SEEDS}
@@ -178,7 +178,7 @@ def test_no_policies_are_said_to_be_none(tmp_path: Path) -> None:
 
 
 def test_the_command_lists_and_writes_the_same_bytes(run: Path, page: str) -> None:
-    listed = rebalance("research", "policies", "--reports", run.parents[2])
+    listed = rebalance("research", "policies", "--home", run.parents[3])
     assert listed.status == 0, listed.err
     assert str(run) in listed.out
     (run / "card.html").unlink()

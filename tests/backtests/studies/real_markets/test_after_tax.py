@@ -7,6 +7,7 @@ from itertools import pairwise
 import numpy as np
 import pandas as pd
 import pytest
+from commanded import rebalance
 from scipy import stats
 
 from backtests.comparison.fitting.tuning import every_candidate, training_setup
@@ -26,7 +27,6 @@ from backtests.studies.real_markets.cases import STOCK_WINDOWS
 from backtests.studies.real_markets.findings import after_tax, sentences
 from backtests.studies.real_markets.run_case import TAXED_FAMILIES, TRIED, WITHOUT_TAX, _settings, untuned
 from backtests.sweeps import Choices, Setup, threshold
-from desk.cli.studies import study as study_command
 from foundation.errors import ConfigError
 from foundation.files import ROOT
 from research.accounting import Tax
@@ -129,8 +129,8 @@ def test_gains_after_tax_by_hand() -> None:
 def test_it_is_a_study_of_its_own() -> None:
     with pytest.raises(ConfigError, match="after_tax of Budget is True: it is a study of its own"):
         Budget({}, after_tax=True)
-    with pytest.raises(ConfigError, match="--rules-only, --exposure and --after-tax exclude each other"):
-        study_command(rules_only=True, after_tax=True)
+    done = rebalance("research", "study", "--kind", "rules,after-tax")
+    assert (done.status, "Invalid value for '--kind'" in done.err) == (2, True)
 
 
 # -- the record ------------------------------------------------------------------------------------------------------

@@ -234,14 +234,14 @@ def test_the_command_plays_the_named_cases_and_saves_the_study(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:
     monkeypatch.setattr(
-        sys, "argv", ["rebalance", "research", "study", NAMES[0], "--rules-only", "--reports", str(tmp_path)]
+        sys, "argv", ["rebalance", "research", "study", NAMES[0], "--kind", "rules", "--home", str(tmp_path)]
     )
     with pytest.raises(SystemExit) as end:
         main()
     assert not end.value.code
     assert "1 case in 1 window" in capsys.readouterr().out
-    assert Study.load(tmp_path / "rules-only").table["rule"].nunique() == 14
-    monkeypatch.setattr(sys, "argv", ["rebalance", "research", "study", "funds-2-1999", "--reports", str(tmp_path)])
+    assert Study.load(tmp_path / "reports" / "rules-only").table["rule"].nunique() == 14
+    monkeypatch.setattr(sys, "argv", ["rebalance", "research", "study", "funds-2-1999", "--home", str(tmp_path)])
     with pytest.raises(SystemExit) as end:
         main()
     assert end.value.code == 2

@@ -23,7 +23,7 @@ SINCE = "2022-12-30T05:59:00.000000Z"
 DRIFT = Alert("Größe", "drift of an asset", "urgent", "A is 6 points over target.", ".\n", "2022-12-29")
 RAISE = Alerted("a1", RAISED, DRIFT, SINCE)
 OVER = Alerted("b2", RESOLVED, DRIFT, SINCE, follows="a1", answers="a1")
-OTHER = Alerted("c3", RAISED, Alert("Other", "no data", "warning", "no data.", "rebalance data update"), SINCE)
+OTHER = Alerted("c3", RAISED, Alert("Other", "no data", "warning", "no data.", "rebalance data fetch"), SINCE)
 LATER = "It is tried again later; if this goes on, correct host and port."
 
 

@@ -32,7 +32,7 @@ from research.portfolio.file.settings import names_of, read
 
 DAYS = [f"2022-08-{day:02d}" for day in range(1, 29)]
 NIGHT = {"from": "22:00", "to": "07:00", "zone": "Europe/Zurich"}
-NO_DATA = Alert("Steady", "no data", "urgent", "There are no data.", "rebalance data update")
+NO_DATA = Alert("Steady", "no data", "urgent", "There are no data.", "rebalance data fetch")
 RANGES, SHARPE = "[urgent] Steady: ranges", "[warning] Steady: Sharpe ratio"
 
 
@@ -67,7 +67,7 @@ def test_without_settings_nothing_is_sent_and_nothing_kept(home: Path) -> None:
     assert alert_cycle(ran({"ranges": NOW})) == alert_trouble(NO_DATA) == []
     assert alert_resolved("Steady", "urgent") == []
     assert list(home.iterdir()) == []
-    done = rebalance("desk", "alerts", "test")
+    done = rebalance("desk", "watch", "test")
     assert done.status == 2
     assert f"there is no {home / 'alerts.yaml'}: no alert is sent. Write it, such as" in done.err
 
@@ -92,7 +92,7 @@ def test_an_alert_is_sent_once_while_it_is_on_and_resolved_once_and_may_come_bac
         entries = list(journal.entries(kind="alert", portfolio="Steady"))
     assert [entry.record.alert.session for entry in entries] == [DAYS[0], DAYS[0], DAYS[4]]
     assert {(entry.record.channels, entry.record.owed) for entry in entries} == {(("file",), ())}
-    assert "urgent, resolved, taken by file, owed to none: ranges: A is " in rebalance("desk", "journal", "show").out
+    assert "urgent, resolved, taken by file, owed to none: ranges: A is " in rebalance("desk", "journal").out
 
 
 def test_orders_are_urgent_unless_the_cycle_sends_them_later() -> None:
@@ -231,11 +231,11 @@ def test_a_journal_at_fault_is_told_although_nothing_can_be_remembered(home: Pat
     alert_cycle(ran({"ranges": NOW}), Time().clock)
     (home / HEAD).write_text("")
     sent, said = alert_trouble(
-        Alert("Steady", "the journal is altered", "urgent", "It is.", "rebalance desk journal verify"), Time().clock
+        Alert("Steady", "the journal is altered", "urgent", "It is.", "rebalance desk journal --verify"), Time().clock
     )
     assert sent == "file took [urgent] Steady: the journal is altered."
     assert said.startswith("The alerts are not journalled, so that they are sent again: ")
-    assert "rebalance desk journal verify" in said
+    assert "rebalance desk journal --verify" in said
 
 
 @pytest.mark.parametrize(
@@ -262,7 +262,7 @@ def test_settings_at_fault_are_told_and_stop_no_cycle(home: Path, text: str, sai
     (told,) = alert_cycle(ran({"ranges": NOW}), Time().clock)
     assert told.startswith("No alert was sent: ")
     assert said in told
-    assert rebalance("desk", "alerts", "test").status == 2
+    assert rebalance("desk", "watch", "test").status == 2
 
 
 def test_the_settings_of_the_guide_are_read_and_show_each_key(home: Path) -> None:
@@ -278,9 +278,9 @@ def test_a_test_goes_to_each_channel_whatever_the_hour_and_says_what_failed() ->
     served = MailServer(refused={"me@example.org": "550 5.1.1 no such user"})
     with serving_mail(served):
         settle(email=by_mail(served), quiet_hours={**NIGHT, "from": "07:00", "to": "06:59"}, digest="daily")
-        failed = rebalance("desk", "alerts", "test")
+        failed = rebalance("desk", "watch", "test")
         served.refused = {}
-        done = rebalance("desk", "alerts", "test")
+        done = rebalance("desk", "watch", "test")
     assert failed.status == 1
     assert "file took [test] rebalance: test of alerts." in failed.out
     assert "me@example.org 550 5.1.1 no such user. Correct the addresses under to." in failed.out

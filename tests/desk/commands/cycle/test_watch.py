@@ -416,7 +416,7 @@ def test_a_wrong_time_between_looks_at_quotes_is_refused(file: Path, words: tupl
 def test_a_switch_that_is_mistyped_or_beside_a_file_starts_nothing(words: list[str], home: Path) -> None:
     refused = rebalance("desk", "watch", *words)
     assert refused.status == 2
-    assert "give files alone, or one of pause, resume, stop, status and check" in refused.err
+    assert "give files alone, or one of pause, resume, stop, status, check and test" in refused.err
     assert not (home / "journal.sqlite").exists()
 
 

@@ -52,7 +52,7 @@ def test_the_page_has_what_the_rows_of_the_accounts_say(
     pages = []
     for largest in (7, 1_024):  # accounts of a part: the page does not depend on it
         monkeypatch.setattr(account_parts, "LARGEST_TASK", largest)
-        done = rebalance(*TRADES, "--accounts", file, "--out", tmp_path / "o.csv", "--out", tmp_path / "o.html")
+        done = rebalance(*TRADES, file, "--out", tmp_path / "o.csv", "--out", tmp_path / "o.html")
         assert (done.status, done.said) == (1, "")
         pages.append((tmp_path / "o.html").read_text(encoding="utf-8"))
     assert pages[0] == pages[1]
@@ -90,5 +90,5 @@ def test_drift_and_breach_are_those_of_the_list_by_hand() -> None:
 
 def test_a_page_replaces_only_such_a_page(file: Path, tmp_path: Path) -> None:
     (tmp_path / "o.html").write_text("<html>mine</html>")
-    done = rebalance(*TRADES, "--accounts", file, "--out", tmp_path / "o.csv", "--out", tmp_path / "o.html")
+    done = rebalance(*TRADES, file, "--out", tmp_path / "o.csv", "--out", tmp_path / "o.html")
     assert (done.status, "which holds something else than a trade list" in done.err) == (2, True)

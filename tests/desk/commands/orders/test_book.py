@@ -117,7 +117,7 @@ def test_a_list_is_made_again_from_the_book_as_it_was_known_then(
 def test_an_open_order_is_dropped_by_its_id(file: Path, ticket: Ticket) -> None:
     books.book_sent("desk", document(ticket))
     ids = [order.client_order_id for order in ticket.orders]
-    assert "No order is open." in rebalance("desk", "book", "resolve", "desk", *ids).out
+    assert "No order is open." in rebalance("desk", "book", "settle", "desk", *ids).out
 
 
 def test_a_ticket_that_was_sent_is_not_sent_again(file: Path, ticket: Ticket) -> None:
@@ -203,7 +203,7 @@ def test_fills_of_a_written_list_are_booked_from_a_table_once(file: Path, tmp_pa
     for more in (("--ticket", ticket), ()):
         again = rebalance("desk", "book", "fill", "desk", fills, *more)
         assert again.out.rsplit("\n\n", 1) == [shown, "fills.csv: nothing new to book.\n"]
-    journal = rebalance("desk", "journal", "show").out
+    journal = rebalance("desk", "journal").out
     assert journal.count("sell 133 SPY at 383.5 USD on paper, fee 5.1 USD") == 1
     with Journal() as opened:  # limits of the day count those of the portfolio
         assert [entry.portfolio for entry in opened.entries(kind="fill")] == ["Sixty-forty"] * 2
@@ -245,7 +245,7 @@ def test_fills_with_the_ticket_of_an_earlier_list_are_refused_and_the_open_order
     assert re.search(r"buy +AGG +321 +300$", shown, re.MULTILINE)
     done = rebalance("desk", "book", "fill", "desk", fills, "--ticket", earlier)
     assert (done.status, "are booked, and another list was sent since. Leave the ticket out" in done.said) == (2, True)
-    assert f"{rebalance('book', 'show', 'desk').out}\nfills.csv: booked 1 fill.\n" == shown
+    assert f"{rebalance('desk', 'book', 'show', 'desk').out}\nfills.csv: booked 1 fill.\n" == shown
 
 
 def test_fills_of_a_day_before_their_book_or_their_order_are_not_booked(
@@ -293,10 +293,10 @@ def test_gains_that_version_2_kept_in_another_year_are_shown_until_a_person_take
         f"Net gains by year, by the day of each sale: {by_day} USD\nAs an earlier version kept them: {kept}."
         in shown.out
     )
-    assert "to take them for good: rebalance desk book resolve desk gains" in shown.out
-    taken = rebalance("desk", "book", "resolve", "desk", "gains")
+    assert "to take them for good: rebalance desk book settle desk gains" in shown.out
+    taken = rebalance("desk", "book", "settle", "desk", "gains")
     assert f"Net gains by year: {by_day} USD" in taken.out
-    again = rebalance("desk", "book", "resolve", "desk", "gains")
+    again = rebalance("desk", "book", "settle", "desk", "gains")
     assert (again.status, "has no gains to be taken" in again.said) == (2, True)
 
 

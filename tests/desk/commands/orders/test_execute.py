@@ -45,7 +45,7 @@ def hash_of(ticket: Path) -> str:
 
 def executed(ticket: Path, *words: object) -> Done:
     """The command, without a question."""
-    return rebalance("desk", "execute", ticket, *PAPER, "--yes", "--confirm", hash_of(ticket)[:8], *words)
+    return rebalance("desk", "execute", ticket, *PAPER, "--confirm", hash_of(ticket)[:8], *words)
 
 
 def kinds(home: Path) -> list[str]:
@@ -235,10 +235,10 @@ def test_a_question_that_is_answered_sends(ticket: Path, home: Path, monkeypatch
 
 
 @pytest.mark.parametrize("confirm", ["", "1234567", "0" * 64])
-def test_yes_needs_the_beginning_of_the_hash(ticket: Path, home: Path, confirm: str) -> None:
-    done = rebalance("desk", "execute", ticket, *PAPER, "--yes", *(["--confirm", confirm] if confirm else []))
+def test_confirm_needs_the_beginning_of_the_hash(ticket: Path, home: Path, confirm: str) -> None:
+    done = rebalance("desk", "execute", ticket, *PAPER, "--confirm", confirm)
     assert done.status == 2
-    assert ("--confirm is" if confirm else "--yes and --confirm HASH belong together") in done.err
+    assert "--confirm is" in done.err
     assert kinds(home) == ["list"]
 
 
@@ -425,9 +425,9 @@ def test_a_withdrawal_that_is_pending_is_ended_by_its_name(partly: Path) -> None
         f"{name}: withdrawal of -120,000.00 USD on 2022-12-21, pending: "
         in rebalance("desk", "book", "show", "desk").out
     )
-    done = rebalance("desk", "book", "resolve", "desk", name)
+    done = rebalance("desk", "book", "settle", "desk", name)
     assert (done.status, "--dismiss leaves it out" in done.err) == (2, True)
-    assert rebalance("desk", "book", "resolve", "desk", name, "--dismiss").status == 0
+    assert rebalance("desk", "book", "settle", "desk", name, "--dismiss").status == 0
     assert name not in rebalance("desk", "book", "show", "desk").out
     done = rebalance("trades", partly, "--as-of", "2022-12-22")
     assert ("USD pending" in done.out, "Cash 59,686.68 " in done.out) == (False, True)
@@ -444,4 +444,4 @@ def test_the_brokers_file_of_what_was_executed_is_not_booked_again(ticket: Path,
     assert (done.status, "broker.csv: not booked: 1 row, with the reason above." in done.out) == (1, True)
     assert re.search(r"ib:1: fill 1 of AGG: paper:\S+ of 2022-12-30 is booked with the same order", done.out)
     assert books.read_book("desk").holders[0].units["AGG"] == 7_460 + 352
-    assert "ib:1" not in rebalance("desk", "book", "resolve", "desk", "ib:1", "--dismiss").out
+    assert "ib:1" not in rebalance("desk", "book", "settle", "desk", "ib:1", "--dismiss").out

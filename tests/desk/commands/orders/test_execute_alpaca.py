@@ -57,7 +57,7 @@ def ticket(served: Alpaca, tmp_path: Path) -> Path:
 
 def executed(ticket: Path, *words: object) -> Done:
     confirm = json.loads(ticket.read_text())["hash"][:8]
-    return rebalance("desk", "execute", ticket, "--exchange", "alpaca", "--yes", "--confirm", confirm, *words)
+    return rebalance("desk", "execute", ticket, "--exchange", "alpaca", "--confirm", confirm, *words)
 
 
 def test_a_list_is_sent_once_and_its_fills_are_journalled(ticket: Path, served: Alpaca, tmp_path: Path) -> None:
@@ -223,7 +223,7 @@ def test_a_ticket_that_was_sent_to_several_venues_is_not_gone_on_with_at_one(
         ("alpaca", "was sent to alpaca_live: name it, too."),
         ("alpaca_live", "alpaca_live in part: name"),
     ):
-        done = rebalance("desk", "execute", ticket, "--exchange", name, "--yes", "--confirm", confirm)
+        done = rebalance("desk", "execute", ticket, "--exchange", name, "--confirm", confirm)
         assert (done.status, said in done.said) == (2, True)
     assert (half_sent.posts, served.posts) == (1, 0)
 
@@ -237,7 +237,7 @@ def test_accounts_of_a_house_pay_one_price_for_a_block_of_several_venues(
     rows = "A,balanced.yaml,9000,,500,500\nB,balanced.yaml,9000,,300,90\n"
     (tmp_path / "house.csv").write_text(f"account,model,cash,last_trade,SPY,AGG\n{rows}")
     out = ("--out", tmp_path / "orders.csv", "--out", tmp_path / "house.json")
-    assert rebalance(*TRADES, "--accounts", tmp_path / "house.csv", *out).status == 0
+    assert rebalance(*TRADES, tmp_path / "house.csv", *out).status == 0
     served.units, served.cash = {"SPY": Decimal(50), "AGG": Decimal(590)}, Decimal(18_000)
     quotes = {"SPY": ("383.10", "383.20"), "AGG": ("97.45", "97.49")}
     with alpaca_server(quotes, cash=Decimal(0), units={"SPY": Decimal(750)}) as other:

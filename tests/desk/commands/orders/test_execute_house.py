@@ -58,18 +58,14 @@ def house(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
 def listed(house: Path, rows: list[str]) -> str:
     """Make the ticket of accounts, and give its hash."""
     (house / "house.csv").write_text("\n".join(["account,model,cash,last_trade,SPY,AGG", *rows, ""]))
-    done = rebalance(
-        *TRADES, "--accounts", house / "house.csv", "--out", house / "orders.csv", "--out", house / "house.json"
-    )
+    done = rebalance(*TRADES, house / "house.csv", "--out", house / "orders.csv", "--out", house / "house.json")
     assert (done.status, done.said) == (0, "")
     assert " crossed between accounts, which saves " in done.out
     return str(json.loads((house / "house.json").read_text())["hash"])
 
 
 def executed(house: Path, stated: str, *words: object) -> Done:
-    return rebalance(
-        "desk", "execute", house / "house.json", "--exchange", "paper", "--yes", "--confirm", stated[:8], *words
-    )
+    return rebalance("desk", "execute", house / "house.json", "--exchange", "paper", "--confirm", stated[:8], *words)
 
 
 def test_accounts_hold_what_their_own_lists_say_and_nothing_is_lost(house: Path) -> None:
@@ -107,7 +103,7 @@ def test_accounts_hold_what_their_own_lists_say_and_nothing_is_lost(house: Path)
     assert len(crosses) == 2 * len(document["crosses"]) > 0
     assert dict(moved) == dict.fromkeys(moved, 0)
 
-    told = rebalance("desk", "why", document["crosses"][0]["buy_order"])
+    told = rebalance("desk", "history", document["crosses"][0]["buy_order"], "--view", "why")
     assert told.status == 0
     assert f"part of a block or of crosses of list {stated[:16]} of F100." in " ".join(told.out.split())
     assert "the reasons stand in the CSV of the accounts' orders." in " ".join(told.out.split())
@@ -121,7 +117,7 @@ def test_accounts_hold_what_their_own_lists_say_and_nothing_is_lost(house: Path)
 
 def test_accounts_without_a_list_are_told_and_leave_an_earlier_ticket_where_all_fail(house: Path) -> None:
     stated = listed(house, ROWS)
-    names = ["--accounts", house / "house.csv", "--out", house / "orders.csv", "--out", house / "house.json"]
+    names = [house / "house.csv", "--out", house / "orders.csv", "--out", house / "house.json"]
     file = house / "house.csv"
     file.write_text("account,model,cash,SPY\nA,balanced.yaml,9000,500\n")
     done = rebalance(*TRADES, *names)
@@ -211,8 +207,8 @@ def test_crosses_far_from_the_market_are_not_made(house: Path, monkeypatch: pyte
     assert done.status == 1
     assert re.search(r"quotes in the collar: Cross of [0-9]+ SPY between accounts: quote\s+is ", done.out)
     command = shlex.split(" ".join(done.out.split()).partition("Make the list anew: ")[2])
-    words = command[1:10]
-    assert words[5:] == ["--as-of", "2022-12-29", "--out", str(house / "house.json")]
+    words = command[1:9]
+    assert words[4:] == ["--as-of", "2022-12-29", "--out", str(house / "house.json")]
     monkeypatch.chdir(house)
     made = rebalance(*words)
     assert (made.status, made.said) == (0, "")
@@ -233,7 +229,7 @@ def test_an_account_whose_sale_is_not_filled_buys_what_its_cash_pays(
     header = "account,model,cash,last_trade,SPY,AGG"
     rows = ["A,balanced.yaml,300,2022-09-30,500,500", "C,balanced.yaml,76688,2022-09-30,300,0"]
     (house / "house.csv").write_text("\n".join([header, *rows, ""]))
-    words = [*TRADES, "--accounts", house / "house.csv", "--out", house / "orders.csv", "--out", house / "house.json"]
+    words = [*TRADES, house / "house.csv", "--out", house / "orders.csv", "--out", house / "house.json"]
     assert rebalance(*words).status == 0
     with open(house / "orders.csv", newline="", encoding="utf-8") as opened:
         own = {(row["account"], row["side"], row["asset"]): int(row["units"]) for row in csv.DictReader(opened)}
@@ -291,7 +287,7 @@ def test_what_the_list_was_made_from_must_be_as_it_was(name: str, old: str, new:
         text = file.read_text()
         assert old in text
         file.unlink() if new is None else file.write_text(text.replace(old, new, 1))
-        remake = f"--accounts {house / 'house.csv'} --out orders.csv --as-of 2022-12-29 --out {house / 'house.json'}"
+        remake = f"{house / 'house.csv'} --out orders.csv --as-of 2022-12-29 --out {house / 'house.json'}"
         what = "is not there" if new is None else f"has another hash, {sha256_of(file)[:16]}"
         said = f"The file {name} {what}: the list was made from "
         (fault,) = prepared.again().faults
@@ -310,7 +306,7 @@ def test_a_house_is_the_same_in_the_accounts_that_it_leaves(house: Path) -> None
         file.write_text(file.read_text().replace("account: F100", "account: F100, sending: {day_notional: 160000}"))
     (house / "quotes.csv").write_text("symbol,last,volume\nSPY,383.44,50\nAGG,97.45,5000\n")
     assert executed(house, listed(house, ROWS), "--quotes", house / "quotes.csv").status == 0
-    words = (*TRADES, "--accounts", house / "house.after.csv", "--out", house / "orders.csv", "--out")
+    words = (*TRADES, house / "house.after.csv", "--out", house / "orders.csv", "--out")
     done = rebalance(*words, house / "house.json")
     assert (done.status, f"would write the accounts over {house / 'house.after.csv'}" in done.said) == (2, True)
     assert rebalance(*words, house / "next.json").status == 0
@@ -327,7 +323,7 @@ def test_a_resumed_house_shows_and_checks_the_cash_of_what_is_left(house: Path) 
     file = house / "balanced.yaml"
     file.write_text(file.read_text().replace("crossing: close, ", ""))
     (house / "house.csv").write_text("account,model,cash,last_trade,SPY,AGG\nA,balanced.yaml,300,2022-09-30,500,500\n")
-    assert rebalance(*TRADES, "--accounts", house / "house.csv", "--out", house / "orders.csv", "--out",
+    assert rebalance(*TRADES, house / "house.csv", "--out", house / "orders.csv", "--out",
                      house / "house.json").status == 0  # fmt: skip
     stated = str(json.loads((house / "house.json").read_text())["hash"])
     (house / "quotes.csv").write_text("symbol,last,volume\nSPY,383.440002,60\nAGG,97.449997,9999\n")

@@ -46,7 +46,7 @@ def sending(folder: Path, **terms: object) -> Callable[[], Done]:
     made, ticket = folder / "desk.yaml", folder / "trades.json"
     made.write_text(f"{FILE.read_text()}\nticket: {json.dumps({'account': PAPER_ACCOUNT, **terms})}\n")
     assert rebalance(*TRADES, made, "--out", ticket).status == 0
-    words = ("--exchange", "interactive_brokers", "--yes", "--confirm", json.loads(ticket.read_text())["hash"][:8])
+    words = ("--exchange", "interactive_brokers", "--confirm", json.loads(ticket.read_text())["hash"][:8])
     return partial(rebalance, "desk", "execute", ticket, *words)
 
 

@@ -1,4 +1,4 @@
-"""`rebalance desk book fill` with a broker's file, and `book reconcile`: booked once, journalled, compared."""
+"""`rebalance desk book fill` with a broker's file, and `book show --positions`: booked once, journalled, compared."""
 
 import json
 import re
@@ -110,11 +110,11 @@ def test_what_was_not_booked_is_shown_resolved_and_not_listed_again(ticket: Path
     assert other.status == 1
     assert other.out.endswith("\n\nother.csv: not booked: 1 row, with the reason above.\n")
     assert re.search(
-        r"not booked \(rebalance desk book resolve desk NAME.*\n  7: fill '7' of 'IAU': asset is 'IAU'", other.out
+        r"not booked \(rebalance desk book settle desk NAME.*\n  7: fill '7' of 'IAU': asset is 'IAU'", other.out
     )
-    refused = rebalance("desk", "book", "resolve", "desk", "7")
+    refused = rebalance("desk", "book", "settle", "desk", "7")
     assert (refused.status, "asset is 'IAU'" in refused.said) == (2, True)
-    gone = rebalance("desk", "book", "resolve", "desk", "7", "--dismiss")
+    gone = rebalance("desk", "book", "settle", "desk", "7", "--dismiss")
     assert "not booked" not in gone.out
     again = rebalance("desk", "book", "fill", "desk", ticket.with_name("other.csv"))
     assert (again.status, again.out) == (0, f"{gone.out}\nother.csv: nothing new to book.\n")
@@ -157,7 +157,7 @@ def test_a_trade_that_is_booked_by_name_is_journalled(ticket: Path) -> None:
     path = broker_file(ticket, STRAY.replace("GLD", "AGG"))
     fill_from("desk", path)
     assert kinds() == []
-    assert re.search(r"^AGG +7,470$", rebalance("desk", "book", "resolve", "desk", "6").out, re.MULTILINE)
+    assert re.search(r"^AGG +7,470$", rebalance("desk", "book", "settle", "desk", "6").out, re.MULTILINE)
     assert kinds() == [("fill", "")]
 
 
@@ -175,7 +175,7 @@ def test_trades_by_hand_are_booked_by_one_command_and_what_may_be_another_is_lef
     assert (done.status, [each.name for each in read_book("desk").open_items]) == (1, ["200"])
     assert held(read_book("desk"))["AGG"] == held(before)["AGG"] - 300
     assert kinds() == [("fill", "")] * 30
-    assert rebalance("desk", "book", "resolve", "desk", "200", "--dismiss").status == 0
+    assert rebalance("desk", "book", "settle", "desk", "200", "--dismiss").status == 0
     again = rebalance("desk", "book", "settle", "desk")
     assert (again.status, again.out.startswith("Nothing is to be settled.")) == (0, True)
 
@@ -184,10 +184,10 @@ def test_reconciling_says_what_differs_and_why_and_ends_with_status_1(ticket: Pa
     fill_from("desk", broker_file(ticket, SOLD), ticket)
     positions = ticket.with_name("positions.csv")
     positions.write_text("Symbol,Quantity,Market value\nSPY,3127,1199016.88\nAGG,7460,726446.8\nCash,,72350.80\n")
-    same = rebalance("desk", "book", "reconcile", "desk", "--positions", positions)
+    same = rebalance("desk", "book", "show", "desk", "--positions", positions)
     assert (same.status, "0 of 3 differ between book desk and positions.csv." in same.out) == (0, True)
     positions.write_text("Symbol,Quantity,Market value\nSPY,3260,1250014.4\nAGG,8181,796661.1\nCash,,21350.40\n")
-    done = rebalance("desk", "book", "reconcile", "desk", "--positions", positions)
+    done = rebalance("desk", "book", "show", "desk", "--positions", positions)
     assert done.status == 1
     assert re.search(r"^SPY +3,127 +3,260 +133$", done.out, re.MULTILINE)
     assert re.search(r"^USD +72,350.80 +21,350.40 +-51,000.40$", done.out, re.MULTILINE)
@@ -249,8 +249,8 @@ def test_columns_and_accounts_that_were_named_once_are_kept_with_the_book(ticket
     path, before = ticket.with_name("strange.csv"), read_book("desk")
     path.write_text(header + rows.format("P1", 100) + rows.format("P2", 50))
     words = ("desk", "book", "fill", "desk", path)
-    named = ("--columns", "moment=When,asset=Item,units=Number", "--columns", "action=Way")
-    assert "say what its columns are, such as --columns moment=NAME" in rebalance(*words, "--ticket", ticket).said
+    named = ("--form", "moment=When,asset=Item,units=Number", "--form", "action=Way")
+    assert "say what its columns are, such as --form moment=NAME" in rebalance(*words, "--ticket", ticket).said
     refused = rebalance(*words, "--ticket", ticket, *named)
     assert "strange.csv is of 2 accounts, P1, P2, and the portfolio names none. Name its own, such as --account P1" in (
         refused.said
@@ -262,18 +262,18 @@ def test_columns_and_accounts_that_were_named_once_are_kept_with_the_book(ticket
     assert held(read_book("desk"))["AGG"] == 7_650
     path.write_text(header + rows.format("P2", 60))
     assert "strange.csv is of P2, and not of P1" in rebalance(*words).said
-    assert "--columns is 'size=Number': write FIELD=NAME" in rebalance(*words, "--columns", "size=Number").said
+    assert "--form is 'size=Number': write NAME=VALUE" in rebalance(*words, "--form", "size=Number").said
 
 
 def test_lists_say_when_their_book_was_last_reconciled(ticket: Path) -> None:
     file, held_now = ticket.with_name("desk.yaml"), ticket.with_name("held.csv")
     assert "reconciled" not in rebalance(*TRADES, file).out
     fill_from("desk", broker_file(ticket, SOLD), ticket)
-    days = ("trades", file, "--as-of", "2022-12-30", "--stale-ok")
+    days = ("trades", file, "--as-of", "2022-12-30", "--accept", "stale")
     assert "Book desk was never reconciled" in rebalance(*days).out
     held_now.write_text("Symbol,Quantity\nSPY,3127\nAGG,7460\nUSD,72350.80\n")
-    assert rebalance("desk", "book", "reconcile", "desk", "--positions", held_now).status == 0
+    assert rebalance("desk", "book", "show", "desk", "--positions", held_now).status == 0
     assert "was last reconciled at the close of 2022-12-29, with held.csv: they agreed." in rebalance(*days).out
     held_now.write_text("Symbol,Quantity\nSPY,3127\nAGG,7461\nUSD,72350.80\n")
-    assert rebalance("desk", "book", "reconcile", "desk", "--positions", held_now).status == 1
+    assert rebalance("desk", "book", "show", "desk", "--positions", held_now).status == 1
     assert "with held.csv: 1 amount differed." in rebalance(*days).out

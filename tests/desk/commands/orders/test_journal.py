@@ -60,7 +60,7 @@ def test_tickets_and_manifests_state_the_head_that_the_journal_had(ticket: Path,
         heads = [asdict(head) for head in (journal.head_at(1), journal.head) if head is not None]
     stated = [json.loads(path.read_text())["journal"] for path in (ticket, tmp_path / MANIFEST)]
     assert stated == heads == heads[:1] * 2  # the list was journalled once, and then made again
-    assert rebalance("desk", "journal", "verify", ticket, tmp_path / MANIFEST).status == 0
+    assert rebalance("desk", "journal", ticket, tmp_path / MANIFEST).status == 0
 
 
 def test_a_list_that_is_written_is_journalled_once_with_its_orders(ticket: Path) -> None:
@@ -165,7 +165,7 @@ def test_why_goes_from_the_fill_back_to_the_data(ticket: Path) -> None:
               for each in (order(1), fill(1, 2.0))]  # fmt: skip
     with Journal(user="anna") as journal:
         journal.append(events)
-    done = rebalance("desk", "why", first["client_order_id"])
+    done = rebalance("desk", "history", first["client_order_id"], "--view", "why")
     lines = " ".join(done.out.split())
     wanted = [
         "Buy 2 SPY at 381.5 USD on paper, fee 0.05 USD (entry 3,",
@@ -192,7 +192,7 @@ def test_why_names_the_list_that_was_sent_and_not_one_made_after(ticket: Path) -
         journal.append([Event(order(1).record, document["portfolio"], document["hash"], "", name)])
         journal.append([list_event(document, [str(ticket.with_name("again.json"))])])
         assert journal.head.count == 3
-    said = " ".join(rebalance("desk", "why", name).out.split())
+    said = " ".join(rebalance("desk", "history", name, "--view", "why").out.split())
     assert "(entry 1), as of" in said
     assert "again.json" not in said
 
@@ -202,40 +202,33 @@ def test_why_says_what_is_not_known(ticket: Path, tmp_path: Path) -> None:
     ran = json.loads(ticket.read_text()) | {"run": "gone", "hash": "ab" * 32}
     with Journal() as journal:
         journal.append([list_event(ran, [str(tmp_path / "gone.json")]), order(7)])
-    said = " ".join(
-        rebalance("desk", "why", document["orders"][0]["client_order_id"], "--reports", tmp_path).out.split()
-    )
+    said = " ".join(rebalance("desk", "history", document["orders"][0]["client_order_id"], "--view", "why").out.split())
     assert "It was not sent: the journal has no order, fill or refusal of it." in said
     assert "This is not known: what its ticket says besides." in said
     assert "This is not known: what run gone says." in said
-    assert "This is not known: which list it comes from." in rebalance("desk", "why", "o7").out
-    assert "names an order 'o8'" in rebalance("desk", "why", "o8").said
+    assert "This is not known: which list it comes from." in rebalance("desk", "history", "o7", "--view", "why").out
+    assert "names an order 'o8'" in rebalance("desk", "history", "o8", "--view", "why").said
 
 
 def test_show_verify_and_export_agree(ticket: Path, tmp_path: Path) -> None:
     with Journal(user="anna") as journal:
         journal.append([order(k) for k in range(30)])
-    assert len(rebalance("desk", "journal", "show").out.splitlines()) == 20
-    assert len(rebalance("desk", "journal", "show", "--last", 3).out.splitlines()) == 3
-    assert "buy 5 SPY, market, to paper as p4" in rebalance("desk", "journal", "show", "--order", "o4").out
+    assert len(rebalance("desk", "journal").out.splitlines()) == 20
+    assert len(rebalance("desk", "journal", "--last", 3).out.splitlines()) == 3
+    assert "buy 5 SPY, market, to paper as p4" in rebalance("desk", "journal", "--order", "o4").out
     assert (
-        len(
-            rebalance(
-                "desk", "journal", "show", "--ticket", json.loads(ticket.read_text())["hash"][:8]
-            ).out.splitlines()
-        )
-        == 1
+        len(rebalance("desk", "journal", "--ticket", json.loads(ticket.read_text())["hash"][:8]).out.splitlines()) == 1
     )
-    checked = rebalance("desk", "journal", "verify")
+    checked = rebalance("desk", "journal", "--verify")
     assert (checked.status, checked.out.split(".")[0]) == (0, "31 entries, none changed, removed or added")
     for name in ("all.jsonl", "all.csv"):
-        assert rebalance("desk", "journal", "export", "--out", tmp_path / name).status == 0
+        assert rebalance("desk", "journal", "--out", tmp_path / name).status == 0
     lines = [json.loads(line) for line in (tmp_path / "all.jsonl").read_text().splitlines()]
     rows = list(csv.DictReader((tmp_path / "all.csv").open()))
     assert [row["sha256"] for row in rows] == [line["sha256"] for line in lines]
     sequence, *others = list(lines[-1].values())[:-1]
     assert digest(sequence, [other.encode() for other in others]) == lines[-1]["sha256"] == checked.out.split()[-1][:-1]
-    assert "end it with .jsonl or .csv" in rebalance("desk", "journal", "export", "--out", tmp_path / "all.txt").said
+    assert "end it with .jsonl or .csv" in rebalance("desk", "journal", "--out", tmp_path / "all.txt").said
 
 
 def test_verify_ends_with_status_1_and_names_the_entry(ticket: Path, home: Path, tmp_path: Path) -> None:
@@ -244,15 +237,15 @@ def test_verify_ends_with_status_1_and_names_the_entry(ticket: Path, home: Path,
         head = journal.head
     stated = tmp_path / "manifest.json"
     stated.write_text(json.dumps({"journal": asdict(head)}))
-    assert rebalance("desk", "journal", "verify", stated).status == 0
+    assert rebalance("desk", "journal", stated).status == 0
     with sqlite3.connect(home / JOURNAL) as rows:
         rows.execute("DROP TRIGGER never_changed")
         rows.execute("UPDATE entries SET user = 'bob' WHERE sequence = 3")
-    done = rebalance("desk", "journal", "verify", stated)
+    done = rebalance("desk", "journal", stated)
     assert (done.status, done.out) == (1, "Entry 3: it was changed: its hash is not that of its fields.\n")
     for content in ("{", "[]", '"text"', '{"journal": 3}', '{"journal": {"count": 2}}'):
         stated.write_text(content)
-        done = rebalance("desk", "journal", "verify", stated)
+        done = rebalance("desk", "journal", stated)
         assert (done.status, f"{stated} has no `journal` with count and sha256." in done.said) == (2, True)
 
 
@@ -260,18 +253,18 @@ def test_a_ticket_that_was_made_before_the_first_entry_states_no_head(tmp_path: 
     first, second = tmp_path / "first.json", tmp_path / "second.json"
     for path in (first, second):
         assert rebalance(*TRADES, FILE, "--out", path).status == 0
-    done = rebalance("desk", "journal", "verify", second, first)
+    done = rebalance("desk", "journal", second, first)
     entry, said = done.out.rstrip("\n").split("\n")
     assert (done.status, entry.split(".")[0]) == (0, "2 entries, none changed, removed or added")
     assert said.startswith(f"{first} states no head of a journal, as one that was made before the first entry:")
     with sqlite3.connect(home / JOURNAL) as rows:
         rows.execute("DROP TRIGGER never_removed")
         rows.execute("DELETE FROM entries WHERE sequence = 2")
-    done = rebalance("desk", "journal", "verify", first)
+    done = rebalance("desk", "journal", first)
     assert (done.status, said in done.out, "missing" in done.out) == (1, True, True)
 
 
 def test_without_a_journal_each_command_says_so() -> None:
-    for words in (("desk", "journal", "show"), ("desk", "journal", "verify"), ("desk", "why", "o1")):
+    for words in (("desk", "journal"), ("desk", "journal", "--verify"), ("desk", "history", "o1", "--view", "why")):
         done = rebalance(*words)
         assert (done.status, "there is no journal in" in done.said) == (2, True)

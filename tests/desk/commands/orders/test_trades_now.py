@@ -34,8 +34,8 @@ def test_a_list_on_old_prices_is_refused_and_made_with_a_mark() -> None:
     done = rebalance("trades", FILE, "--as-of", "2023-01-04")
     assert (done.status, done.out) == (2, "")
     assert done.err.startswith("prices are too old for orders on 2023-01-04: SPY, AGG of 2022-12-29, 3 sessions ago")
-    assert "(`--as-of`), or make it all the same with `--stale-ok`" in done.err  # as_of and stale_ok elsewhere
-    marked = rebalance("trades", FILE, "--as-of", "2023-01-04", "--stale-ok")
+    assert "(`--as-of`), or make it all the same with `--accept stale`" in done.err  # as_of and stale_ok elsewhere
+    marked = rebalance("trades", FILE, "--as-of", "2023-01-04", "--accept", "stale")
     assert marked.status == 0
     assert marked.out.splitlines()[1].startswith("Stale prices: Sell SPY; buy AGG")
 
@@ -76,8 +76,8 @@ def test_a_price_that_is_far_from_the_close_is_taken_where_the_desk_says_so(tmp_
     done = rebalance(*words)
     assert (done.status, done.out) == (2, "")
     assert "the price of SPY is −90 % from the last close, 383.44: found '38.344'" in joined(done.err)
-    assert "say so: `--prices-ok SPY`, or `prices_ok: [SPY]` in the portfolio file." in joined(done.err)
-    said = rebalance(*words, "--prices-ok", "SPY")
+    assert "say so: `--accept SPY`, or `prices_ok: [SPY]` in the portfolio file." in joined(done.err)
+    said = rebalance(*words, "--accept", "SPY")
     assert said.status == 0
     assert "the price of SPY, 38.344, is −90 % from the last close, 383.44; it is taken" in said.out
     assert said.out.index("it is taken") < said.out.index("Prices: price file")  # a page may show the first notes alone
@@ -127,9 +127,9 @@ def test_mistakes_of_both_the_file_and_its_rows_reach_the_desk(tmp_path: Path) -
 @pytest.mark.parametrize(
     ("words", "said"),
     [
-        (("--buy-only", "--sell-only"), "--buy-only and --sell-only exclude each other"),
-        (("--buy-only", "--withdraw", 5), "a withdrawal may need sales, and only buys are asked for"),
-        (("--sell-only", "--deposit", 5), "a deposit may need purchases, and only sells are asked for"),
+        (("--only", "both"), "Invalid value for '--only'"),
+        (("--only", "buys", "--withdraw", 5), "a withdrawal may need sales, and only buys are asked for"),
+        (("--only", "sells", "--deposit", 5), "a deposit may need purchases, and only sells are asked for"),
         (("--deposit", 5, "--withdraw", 4), "deposit is 5.00 and withdraw is 4.00: give the difference as one"),
     ],
 )

@@ -17,7 +17,7 @@ EARLY = ("--as-of", "2014-03-20")  # few days are compared, which is fast
 
 
 def test_a_sentence_of_use_stands_first_and_the_rest_on_the_page(tmp_path: Path) -> None:
-    done = rebalance("allocate", FILE, "--policy", "threshold", "--reports", tmp_path)
+    done = rebalance("allocate", FILE, "--policy", "threshold", "--home", tmp_path)
     assert done.status == 0, done.err
     lines = done.out.splitlines()
     assert " ".join(lines[:2]) == (
@@ -47,7 +47,7 @@ def test_a_sentence_of_use_stands_first_and_the_rest_on_the_page(tmp_path: Path)
 
 
 def test_a_run_is_made_again_to_the_byte_and_full_prints_all(tmp_path: Path) -> None:
-    done = rebalance("allocate", FILE, *EARLY, "--policy", "threshold", "--full", "--reports", tmp_path)
+    done = rebalance("allocate", FILE, *EARLY, "--policy", "threshold", "--full", "--home", tmp_path)
     assert "\n\nWhat Sixty-forty should hold at the close of 2014-03-20\n" in done.out
     assert "Controls: Targets that need no opinion: equal weights (1/N), minimum variance and" in done.out
     assert "What moves these weights" not in done.out
@@ -56,7 +56,7 @@ def test_a_run_is_made_again_to_the_byte_and_full_prints_all(tmp_path: Path) -> 
 
 def test_what_moves_the_weights_is_shown_where_it_is_asked_for(tmp_path: Path) -> None:
     asked = ("allocate", MANY, "--as-of", "2015-03-20", "--policy", "hrp_monthly", "--sensitivity", "--full")
-    done = rebalance(*asked, "--reports", tmp_path).out
+    done = rebalance(*asked, "--home", tmp_path).out
     rows = done.partition("What moves these weights")[2].splitlines()
     assert rows[2].startswith("one standard error of")
     assert len([row for row in rows[4:9] if row.startswith(("volatility of ", "correlation of "))]) == 5
@@ -69,7 +69,7 @@ def test_mistakes_are_sentences(tmp_path: Path) -> None:
         ("--as-of", "yesterday?"): "not a date: found 'yesterday?'",
         ("--as-of", "1950-01-01"): "no session on or before 1950-01-01",
     }.items():
-        done = rebalance("allocate", FILE, *words, "--reports", tmp_path)
+        done = rebalance("allocate", FILE, *words, "--home", tmp_path)
         assert done.status == 2
         assert done.out == ""
         assert done.err.strip().splitlines()[-1].startswith(said)
@@ -77,7 +77,7 @@ def test_mistakes_are_sentences(tmp_path: Path) -> None:
 
 
 def test_no_other_library_of_optimisers_is_imported_for_it(tmp_path: Path) -> None:
-    words = ["rebalance", "allocate", str(FILE), *EARLY, "--reports", str(tmp_path)]
+    words = ["rebalance", "allocate", str(FILE), *EARLY, "--home", str(tmp_path)]
     code = (
         f"import sys\nfrom desk.cli import main\nsys.argv = {words!r}\n"
         "try:\n    main()\nfinally:\n"

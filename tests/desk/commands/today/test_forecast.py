@@ -45,7 +45,7 @@ def made(tmp_path_factory: pytest.TempPathFactory) -> tuple[Path, str]:
     (file := folder / "stated.yaml").write_text(FILE.read_text() + STATED)
     with pytest.MonkeyPatch.context() as patch:
         patch.setenv(FORECAST_BOOK, str(folder / "book"))
-        done = rebalance("forecast", file, "--as-of", "2016-03-31", "--full", "--reports", folder / "runs")
+        done = rebalance("forecast", file, "--as-of", "2016-03-31", "--full", "--home", folder)
     assert done.status == 0, done.err
     return file, done.out
 

@@ -42,7 +42,7 @@ def test_the_run_is_whole_and_listed(made):
     pictures = {f"figures/{name}.{form}" for name in ("plan", "amounts") for form in ("csv", "svg")}
     assert names == {"plan.html", "plan.json", "summary.txt", "manifest.json"} | pictures
     assert not verify(made.folder).changed
-    assert "plan" in runs_text(made.folder.parent, WantedRuns("plan"))
+    assert "plan" in runs_text(made.folder.parent, WantedRuns(where=["kind=plan"]))
     assert "plan.html" in show_text(made.folder)
 
 

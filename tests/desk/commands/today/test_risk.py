@@ -36,7 +36,7 @@ def test_the_run_is_whole_and_listed(made):
     pictures = {f"figures/{name}.{form}" for name in ("contributions", "fan") for form in ("csv", "svg")}
     assert names == {"risk.html", "risk.json", "drift.csv", "summary.txt", "manifest.json"} | pictures
     assert not verify(made.folder).changed
-    assert "risk" in runs_text(made.folder.parent, WantedRuns("risk"))
+    assert "risk" in runs_text(made.folder.parent, WantedRuns(where=["kind=risk"]))
     assert "risk.html" in show_text(made.folder)
 
 

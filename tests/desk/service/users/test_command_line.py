@@ -23,7 +23,9 @@ def invitation(out: str) -> str:
 
 
 def test_the_link_of_the_first_admin_sets_his_password_once() -> None:
-    added = rebalance("serve", "user", "add", "Ann@desk.example", "--admin", "--name", "Ann", "--tenant", "fund-1")
+    added = rebalance(
+        "serve", "user", "add", "Ann@desk.example", "--role", "admin", "--name", "Ann", "--tenant", "fund-1"
+    )
     assert added.out.startswith("ann@desk.example is added as admin of fund-1. ")
     client = TestClient(create_app(), base_url="https://desk.example")
     body = {"invitation": invitation(added.out), "password": "umbrella vines 7 glass"}
@@ -34,23 +36,29 @@ def test_the_link_of_the_first_admin_sets_his_password_once() -> None:
 
 
 def test_a_link_is_made_anew_and_a_user_disabled_and_enabled() -> None:
-    rebalance("serve", "user", "add", "ann@desk.example", "--admin")
+    rebalance("serve", "user", "add", "ann@desk.example", "--role", "admin")
     first, second = (invitation(rebalance("serve", "user", "link", "ann@desk.example").out) for _ in range(2))
     assert first != second
     assert rebalance("serve", "user", "disable", "ann@desk.example").out == "ann@desk.example is disabled.\n"
     assert "disabled" in rebalance("serve", "user", "list").out
     assert "who is disabled" in rebalance("serve", "user", "link", "ann@desk.example").err
-    assert rebalance("serve", "user", "disable", "ann@desk.example", "--enable").out == "ann@desk.example is enabled.\n"
+    assert rebalance("serve", "user", "enable", "ann@desk.example").out == "ann@desk.example is enabled.\n"
 
 
 @pytest.mark.parametrize(
     ("words", "said"),
     [
-        (("add", "ann@desk.example"), "the role of the first user is 'viewer': add an admin first, with --admin."),
-        (("add", "ann", "--admin"), "the e-mail address is 'ann': give one such as ann@desk.example."),
-        (("add", "ann@desk.example", "--admin", "--tenant", "../x"), "the tenant is '../x': give lower-case letters"),
+        (("add", "ann@desk.example"), "the role of the first user is 'viewer': add an admin first, with --role admin."),
+        (("add", "ann", "--role", "admin"), "the e-mail address is 'ann': give one such as ann@desk.example."),
+        (
+            ("add", "ann@desk.example", "--role", "admin", "--tenant", "../x"),
+            "the tenant is '../x': give lower-case letters",
+        ),
         (("disable", "ann@desk.example"), "no user has it: see `rebalance serve user list`."),
         (("link", "ann@desk.example"), "no user has it: see `rebalance serve user list`."),
+        (("list", "ann@desk.example"), "list takes no e-mail address: see rebalance serve user --help."),
+        (("link",), "link takes an e-mail address: see rebalance serve user --help."),
+        (("link", "ann@desk.example", "--role", "admin"), "--name, --role and --tenant are of add: leave them out."),
     ],
 )
 def test_a_mistake_is_a_sentence_and_changes_nothing(words: tuple[str, ...], said: str) -> None:
@@ -60,6 +68,6 @@ def test_a_mistake_is_a_sentence_and_changes_nothing(words: tuple[str, ...], sai
 
 
 def test_a_role_that_is_none_is_refused() -> None:
-    rebalance("serve", "user", "add", "ann@desk.example", "--admin")
+    rebalance("serve", "user", "add", "ann@desk.example", "--role", "admin")
     done = rebalance("serve", "user", "add", "bob@desk.example", "--role", "boss")
     assert (done.status, done.err.startswith("the role is 'boss'")) == (2, True)

@@ -13,7 +13,7 @@ from learned import COSTS, two_lines
 
 from backtests.engine import backtest
 from backtests.laboratory.learned import universal_gap as unseen
-from desk.cli import main
+from desk.cli.maintain import maintain
 from foundation.errors import ConfigError, DataError
 from research.allocation import HRP, FixedWeights
 from research.learning import Universal
@@ -219,11 +219,17 @@ def test_what_comes_with_the_workbench_is_what_the_command_makes():
     assert card["settings"] == course_settings()
 
 
-def test_another_network_does_not_take_its_place_unasked(monkeypatch, capsys):
-    monkeypatch.setattr(sys, "argv", ["rebalance", "research", "train", "universal", "--steps", "10"])
+@cases(
+    "words, said",
+    (["--steps", "10"], "would overwrite the network that comes with the workbench"),
+    (["--steps", "99999999999999", "--folder", "x"], "updates of the universal policy are 9999999999999"),
+    (["--seed", "99999999999999", "--folder", "x"], "seed of the universal policy is 99999999999999"),
+)
+def test_another_network_and_an_absurd_count_are_refused(words, said, monkeypatch, capsys):
+    monkeypatch.setattr(sys, "argv", ["maintain", "train", *words])
     with pytest.raises(SystemExit, match="2"):
-        main()
-    assert "would overwrite the network that comes with the workbench" in capsys.readouterr().err
+        maintain()
+    assert said in capsys.readouterr().err
 
 
 # -- as a rule -------------------------------------------------------------------------------------------------------

@@ -218,7 +218,9 @@ def test_a_time_without_a_zone_and_days_that_can_be_read_two_ways_are_asked_for(
     with pytest.raises(DataError, match=r"row 5: '2022-12-30, 10:15:32' states no time zone\. Say that of the file"):
         read(tmp_path, IB_STATEMENT, portfolio, FileStatements())
     either = "Date,Action,Symbol,Quantity,Price\n02/01/2023,Buy,AGG,1,97.4\n"
-    with pytest.raises(DataError, match=r"the day or the month may stand first: found '02/01/2023'\. Say so: --day-fi"):
+    with pytest.raises(
+        DataError, match=r"the day or the month may stand first: found '02/01/2023'\. Say so: --form dates=dmy"
+    ):
         read(tmp_path, either, portfolio)
     days = [
         read(tmp_path, either, portfolio, FileStatements(day_first=first)).fills[0].moment.date()
@@ -272,7 +274,7 @@ def test_a_row_whose_numbers_do_not_fit_is_listed_with_the_column_that_may_be_a_
         "units times price are 9,740.00 USD, fees are none, and the amount is -9,744.95 USD: they fit in no one way"
         in why
     )
-    assert why.endswith("where 'Handling' is a fee, say so: --columns fees='Handling'")
+    assert why.endswith("where 'Handling' is a fee, say so: --form fees='Handling'")
     said = FileStatements(columns={"fees": "Handling"})
     assert trades(read(tmp_path, head.format("Handling") + row, portfolio, said))[0][-1] == {"fees": "4.95"}
 
@@ -316,7 +318,7 @@ def test_what_was_filled_goes_before_what_was_ordered(
 
 @cases(
     "header, row, said",
-    ("Price,Booked Amount", "100,149.00,-14903.00", "may be the amount: where it is, say so: --columns amount='Booked"),
+    ("Price,Booked Amount", "100,149.00,-14903.00", "may be the amount: where it is, say so: --form amount='Booked"),
     ("Price,Commission (bps)", "100,149.00,5", "a cost that is no amount of money"),
     ("Price,Commission %", "100,149.00,0.05", "a cost that is no amount of money"),
 )

@@ -133,7 +133,7 @@ def test_signs_and_net_or_gross_follow_from_the_numbers(
 @cases(
     "cells, why",
     ({"Amount": "-974"}, "times price are 9,740.00 USD, fees are none, and the amount is -974 USD: they fit in no"),
-    ({"Amount": "-9744.95", "Handling": "4.95"}, "where 'Handling' is a fee, say so: --columns fees='Handling'"),
+    ({"Amount": "-9744.95", "Handling": "4.95"}, "where 'Handling' is a fee, say so: --form fees='Handling'"),
     ({"Quantity": "-100"}, "it is bought, and its units are -100: say whether it was cancelled, or sold"),
     ({"Amount": "-7600", "Currency (Total)": "CHF"}, "they fit in no one way"),
     ({"Amount": "-9027.03", "Exchange Rate": "0.9268", "Currency (Total)": "CHF"}, "it is paid in CHF: state cash in"),
@@ -194,7 +194,7 @@ Date,Symbol,Side,Qty,Price,Commission,Amount,Status
         f"Date,Symbol,Side,Quantity,Price,Handling,Order No,Limit Price\n{BUY_AGG},4.95,77,98\n{BUY_AGG},,78,98\n"
         f"{BUY_AGG},0.00,79,98\n",
         "-19480.00",
-        ("'Handling' is 4.95, and may be a cost: where it is one, say so: --columns fees='Handling'",),
+        ("'Handling' is 4.95, and may be a cost: where it is one, say so: --form fees='Handling'",),
     ),
     "gross and net of Portfolio Performance": (
         f"{PP}2022-12-30T10:00;Kauf;iShares;;AGG;100;97,40;9.740,00;4,95;0,00;9.744,95\n"

@@ -49,7 +49,7 @@ def test_the_minimum_trade_is_lowered_to_the_least_that_gives_a_list() -> None:
     assert "lower the minimum trade" in refusal(limits__minimum_trade=value + 200.0)
 
 
-@pytest.mark.parametrize(("side", "option"), [("buy", "--buy-only"), ("sell", "--sell-only")])
+@pytest.mark.parametrize(("side", "option"), [("buy", "--only buys"), ("sell", "--only sells")])
 def test_an_option_of_one_side_is_left_out(side: str, option: str) -> None:
     assert refusal(side=side).endswith(f" leave out {option}.")
     assert set(listed().orders["side"]) == {"buy", "sell"}

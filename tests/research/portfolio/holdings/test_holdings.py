@@ -127,7 +127,7 @@ def test_units_far_from_their_value_are_refused_all_at_once(write: Any) -> None:
         f"says 479,300.00. {look}",
         "- positions.csv, row 3: 350 units of AGG are worth 34,107.50 at the price of this list, 97.45, and the file "
         f"says 3,410.75. {look}",
-        "Where they are right all the same, say so: `--prices-ok SPY,AGG`, or `prices_ok: [SPY, AGG]` in the portfolio "
+        "Where they are right all the same, say so: `--accept SPY,AGG`, or `prices_ok: [SPY, AGG]` in the portfolio "
         "file.",
     ]
     got = loaded(write(), text, {"prices_ok": ["SPY", "AGG"]})

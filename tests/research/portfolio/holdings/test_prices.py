@@ -69,7 +69,7 @@ def test_prices_far_from_the_last_close_are_refused_all_at_once(tmp_path: Path, 
         "Look for a split or a wrong price.",
         "- prices.csv, row 3, column 'price': the price of AGG is +900 % from the last close, 97.45: found '974.5'. "
         "Look for a split or a wrong price.",
-        "Where they are right all the same, say so: `--prices-ok SPY,AGG`, or `prices_ok: [SPY, AGG]` in the portfolio "
+        "Where they are right all the same, say so: `--accept SPY,AGG`, or `prices_ok: [SPY, AGG]` in the portfolio "
         "file.",
     ]
     with pytest.raises(DataError, match="the price of AGG is") as error:

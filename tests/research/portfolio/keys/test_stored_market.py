@@ -204,7 +204,7 @@ def test_a_market_that_outlasts_the_bill_is_refused_with_the_way_on(load: Load) 
     assert "the bill's last rate, of 2022-12-30, serves 5 sessions, and cash needs one on 2023-01-10." in str(
         told.value
     )
-    assert "Run `rebalance data update`" in str(told.value)
+    assert "Run `rebalance data fetch`" in str(told.value)
     assert str(told.value).startswith("market (")
     assert "desk.yaml, line 2)" in str(told.value)
 
