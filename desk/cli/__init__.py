@@ -88,8 +88,8 @@ class Commands(TyperGroup):
         return [*COMMANDS, *HIDDEN]
 
     def collect_usage_pieces(self, ctx: Any) -> list[str]:
-        """The words of the usage: its options stand below the commands."""
-        return ["[OPTIONS]", "COMMAND"]
+        """The words of the usage: the options that do no work, since the others stand below the commands."""
+        return ["[--version | --install-completion | --show-completion]", "COMMAND"]
 
     def format_options(self, ctx: Any, formatter: Any) -> None:
         """Write the commands alone: all fits a screen of 24 lines."""
@@ -132,8 +132,7 @@ app = _app(
     epilog="\b\n--home DIR         folder of runs, books, journal, prices, as REBALANCE_HOME\n"
     "--trust-code       run the code of rules that FILE names by import path\n"
     "--as-known-on DAY  read data and books as of a day or UTC time\n"
-    "--server URL       a service does report, runs, research backtest or desk run\n"
-    "--version, --install-completion, --show-completion, --help",
+    "--server URL       a service does report, runs, research backtest or desk run",
     pretty_exceptions_enable=False,
 )
 

@@ -1,4 +1,4 @@
-"""What nobody stated and a portfolio file takes for granted: said of every verdict and trade list that rests on it."""
+"""The values that nobody stated and a portfolio file assumes: said of every verdict and trade list that rests on them."""
 
 from typing import TYPE_CHECKING, Literal
 

@@ -132,7 +132,7 @@ def test_the_first_screen_names_fourteen_commands_in_a_line_each() -> None:
     assert lines[first + len(FIRST)] == ""
     assert len(lines) <= 24
     assert "`rebalance tour`" in lines[2]
-    assert all(param.opts[0] in " ".join(lines[-5:]) for param in root.get_params(context))
+    assert all(param.opts[0] in " ".join([lines[0], *lines[-4:]]) for param in root.get_params(context))
 
 
 @pytest.mark.usefixtures("terminal")
