@@ -89,7 +89,7 @@ class Commands(TyperGroup):
 
     def collect_usage_pieces(self, ctx: Any) -> list[str]:
         """The words of the usage: the options that do no work, since the others stand below the commands."""
-        return ["[--version | --install-completion | --show-completion]", "COMMAND"]
+        return ["[--version|--install-completion|--show-completion]", "COMMAND"]
 
     def format_options(self, ctx: Any, formatter: Any) -> None:
         """Write the commands alone: all fits a screen of 24 lines."""

@@ -1,4 +1,4 @@
-"""The values that nobody stated and a portfolio file assumes: said of every verdict and trade list that rests on them."""
+"""The values that nobody stated and a portfolio file assumes, as verdicts and trade lists say them that rest on these."""
 
 from typing import TYPE_CHECKING, Literal
 
