@@ -1,4 +1,4 @@
-"""The values that nobody stated and a portfolio file assumes, as verdicts and trade lists say them that rest on these."""
+"""The values that nobody stated and a portfolio file assumes, as verdicts and trade lists say them."""
 
 from typing import TYPE_CHECKING, Literal
 

@@ -132,7 +132,8 @@ def test_the_first_screen_names_fourteen_commands_in_a_line_each() -> None:
     assert lines[first + len(FIRST)] == ""
     assert len(lines) <= 24
     assert "`rebalance tour`" in lines[2]
-    assert all(param.opts[0] in " ".join([lines[0], *lines[-4:]]) for param in root.get_params(context))
+    named = {param.opts[0] for param in root.get_params(context)} - {"--help"}  # which made this screen
+    assert all(name in " ".join([lines[0], *lines[-4:]]) for name in named)
 
 
 @pytest.mark.usefixtures("terminal")
