@@ -237,6 +237,23 @@ def test_what_a_file_marks_as_assumed_is_so_called_wherever_it_is_told() -> None
     assert assumed_words(load_portfolio(FILE, {"assumed": ["day_cost"], "day_cost": 7})) == ""
 
 
+@pytest.mark.parametrize(
+    ("costs", "do"),
+    [
+        ({"commission_bps": 1.5, "half_spread_bps": 1.5, "ticket": 0}, "Keep quarterly"),
+        ({"commission_bps": 0, "half_spread_bps": 3, "ticket": 5.9}, "Use threshold instead of quarterly"),
+    ],
+)
+def test_a_fee_for_each_order_decides_for_an_account_of_230_000(costs: dict[str, float], do: str) -> None:
+    """Bp that nobody takes of it keep a policy of many small orders; what a broker takes asks for fewer."""
+    held = {"cash": 2_300, "lines": {"SPY": {"shares": 360}, "AGG": {"shares": 940}}, "limits": {"minimum_trade": 100}}
+    asked = held | {"day_cost": 0, "policy": "quarterly", "costs": {"us_equity": costs, "bonds": costs}}
+    small = load_portfolio(FILE.with_name("sixty_forty.yaml"), asked)
+    assert small.nav == pytest.approx(230_000, rel=0.01)
+    found = compare(small, only=["quarterly", "threshold", "threshold_within"], draws=100).verdict
+    assert found.do.startswith(do)
+
+
 def test_growth_is_told_as_chance_with_the_premium_that_would_outweigh_the_gain(more: Comparison) -> None:
     """By hand: the mean difference in the weight of each class, and the spread of daily differences."""
     played = {name: more.backtests[name] for name in ("quarterly", "tuned")}
