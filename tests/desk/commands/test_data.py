@@ -314,7 +314,7 @@ def test_quotes_of_the_moment_are_the_prices_of_the_list(desk: Desk) -> None:
     assert quotes["asset"].tolist() == ["SPY", "AGG"]
     assert quotes["price"].tolist() == [close("SPY", TOMORROW), close("AGG", TOMORROW)]
     assert (quotes["date"].unique().tolist(), quotes["quoted at"][0]) == ([TOMORROW], f"{TOMORROW}T21:00:00Z")
-    with pytest.raises(ConfigError, match=r"--quotes is 'fred': .*yahoo"):
+    with pytest.raises(ConfigError, match=r"--prices is 'fred': .*yahoo"):
         fetch_quotes(desk.file, "fred", desk.time.clock)
 
 

@@ -148,7 +148,7 @@ def test_a_market_that_outlasts_rates_that_are_required_is_refused() -> None:
         cash.bill_cash(days, "XNYS", rates)
     assert str(told.value) == (
         "the bill's last rate, of 2022-12-30, serves 5 sessions, and cash needs one on 2023-01-10. Run `rebalance data "
-        "update`, which continues them from FRED, or state a yearly rate, such as `cash: 0.03`."
+        "fetch`, which continues them from FRED, or state a yearly rate, such as `cash: 0.03`."
     )
     gap = cash.BillRates(days[[0, -1]], np.array([4.0, 4.0]), np.array(["daily"] * 2), required=True)
     with pytest.raises(DataError, match="of 2022-12-30, serves 5 sessions, and cash needs one on 2023-01-10"):
