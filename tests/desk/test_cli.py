@@ -18,8 +18,9 @@ from backtests.runs.notebook import COMPARING
 from backtests.runs.parameters import declared, parameters_of
 from desk.cli import app
 from desk.cli.command_types import SERVER_OPTIONS
-from desk.cli.options import trusted
+from desk.cli.options import forms_of, trusted, workers_of
 from desk.service.routes import jobs
+from foundation.errors import ConfigError
 
 ROOT = Path(__file__).parents[2]
 HEAVY = {"numpy", "pandas", "numba", "torch", "scipy", "matplotlib", "vectorbt", "papermill", "distributed", "rich"}
@@ -203,6 +204,31 @@ def test_a_value_that_looks_as_an_option_of_the_command_line_is_a_value() -> Non
     assert trusted()
     get_command(app).make_context("rebalance", ["runs"])  # the next command line
     assert trusted() is None
+
+
+@pytest.mark.parametrize(
+    ("given", "meant"),
+    [(None, (1, "")), ("3", (3, "")), ("-3", (-3, "")), ("tls://10.0.0.1:8786", (1, "tls://10.0.0.1:8786"))],
+)
+def test_workers_are_a_number_or_an_address(given: str | None, meant: tuple[int, str]) -> None:
+    assert workers_of(given) == meant
+
+
+@pytest.mark.parametrize(("given", "found"), [("two", "two"), ("", "empty")])
+def test_workers_that_are_neither_are_refused(given: str, found: str) -> None:
+    with pytest.raises(ConfigError, match=f"--workers is {found}: give a number of workers, or the address"):
+        workers_of(given)
+
+
+def test_a_form_is_stated_in_parts_and_a_comma_may_be_its_value() -> None:
+    names = ("units", "price", "zone", "dates", "decimal")
+    stated = ["units=Filled,price=Px, net,decimal=,", "zone=America/New_York", "dates=dmy"]
+    assert forms_of(stated, names) == {
+        "units": "Filled", "price": "Px, net", "decimal": ",", "zone": "America/New_York", "dates": "dmy",
+    }  # fmt: skip
+    for wrong in ("units", "units=", "size=Number", "=x"):
+        with pytest.raises(ConfigError, match=f"--form is '{wrong}': write NAME=VALUE; the names are units, price"):
+            forms_of([wrong], names)
 
 
 # -- completion --------------------------------------------------------------------------------------------------------
