@@ -8,7 +8,7 @@ A test fails where the page is not what this would write.
 from collections.abc import Iterator
 from pathlib import Path
 
-from desk.commands.new_settings import PROFILE_KEY, SETTING_KEYS
+from desk.commands.portfolio_file.new_settings import PROFILE_KEY, SETTING_KEYS
 from research.market.quality.findings import FINDING_KINDS
 
 PAGE = Path(__file__).parent.parent / "docs" / "data.md"

@@ -1,7 +1,6 @@
 """Code without finance that all packages use: files, arguments, arrays, tolerances, compiled kernels, progress."""
 
-from foundation.places import check_packages
-from foundation.sets import answer_imports
+from foundation.sets import answer_imports, check_packages
 
 check_packages()
 answer_imports()

@@ -25,10 +25,10 @@ from typing import BinaryIO
 import platformdirs
 
 from foundation.errors import ConfigError
-from foundation.places import INSTALLED, PACKAGES, RESOURCES_OF_WHEEL
+from foundation.sets import CODE_FOLDER, INSTALLED, RESOURCES_OF_WHEEL
 
 ROOT = (
-    RESOURCES_OF_WHEEL if INSTALLED else PACKAGES
+    RESOURCES_OF_WHEEL if INSTALLED else CODE_FOLDER
 )  # the folder of what comes with the workbench, such as data/ and notebooks/
 DATA = ROOT.resolve() / "data"  # of the markets that come with it
 USER_CACHE = platformdirs.user_cache_path("rebalance-workbench", appauthor=False)

@@ -9,7 +9,7 @@ from pathlib import Path
 import platformdirs
 
 from foundation.files import ROOT, from_workbench
-from foundation.places import INSTALLED
+from foundation.sets import INSTALLED
 
 HOME, STORES = "REBALANCE_HOME", "REBALANCE_DATA"  # environment variables that name folders: of the desk; of prices,
 TRIAL_BOOK, FORECAST_BOOK = "REBALANCE_TRIALS", "REBALANCE_FORECASTS"  # of trials; of forecasts

@@ -1,18 +1,22 @@
-"""The sets of packages that the workbench can do without, and the word that installs a missing one.
+"""The workbench's own packages, the sets of others that it can do without, and the word that installs a missing one.
 
 pyproject.toml has them as extras. An import of a package that is not installed is answered with its set, wherever the
-import stands, as an error that every command, page and notebook shows as it shows a wrong setting.
+import stands, as an error that every command, page and notebook shows as it shows a wrong setting; so is one of another
+package by the name of one of ours.
 """
 
 import sys
 from collections.abc import Iterable
 from functools import cache
 from importlib.util import find_spec
+from pathlib import Path
 from typing import Any
 
 from foundation.errors import ConfigError
-from foundation.places import INSTALLED
 
+CODE_FOLDER = Path(__file__).parents[1]  # of the four packages: a clone, or the folder of all installed ones
+RESOURCES_OF_WHEEL = CODE_FOLDER / "foundation" / "resources"  # data, notebooks and schemas of an installed workbench
+INSTALLED = RESOURCES_OF_WHEEL.is_dir()
 SETS = {  # the modules that the workbench imports, by the set that brings them; of two sets the smaller first
     "peers": ("skfolio", "sklearn", "pypfopt", "riskfolio", "vectorbt", "cvxpy", "scs"),
     "learn": (
@@ -32,6 +36,23 @@ SETS = {  # the modules that the workbench imports, by the set that brings them;
 
 class MissingSetError(ModuleNotFoundError, ConfigError):
     """A package is asked for whose set is not installed."""
+
+
+class ShadowedError(ImportError, ConfigError):
+    """Python imports another package by the name of one of the workbench's."""
+
+
+def check_packages() -> None:
+    """Raise ShadowedError where Python imports what is not of the workbench by the name of one of its packages."""
+    for name in ("research", "backtests", "desk"):
+        found = find_spec(name)
+        file = Path(str(found.origin)) if found is not None and found.origin else None
+        own = CODE_FOLDER / name / "__init__.py"
+        if file is not None and own.exists() and not file.samefile(own):
+            raise ShadowedError(
+                f"Python finds {file} by the name of the workbench's package {name!r}, which is {own.parent}. "
+                "Rename yours, or start Python in another folder."
+            )
 
 
 def missing(module: str) -> MissingSetError:

@@ -16,7 +16,7 @@ import numpy as np
 
 from foundation.errors import DataError
 from foundation.files import delete, write_whole
-from foundation.places import PACKAGES
+from foundation.sets import CODE_FOLDER
 
 
 class Stored:
@@ -108,6 +108,6 @@ def _checksum(record: str, arrays: Mapping[str, np.ndarray]) -> str:
 def sources_digest(packages: tuple[str, ...]) -> bytes:
     """sha256 over all code of these packages of the workbench."""
     digest = hashlib.sha256()
-    for path in sorted(path for package in packages for path in (PACKAGES / package).rglob("*.py")):
+    for path in sorted(path for package in packages for path in (CODE_FOLDER / package).rglob("*.py")):
         digest.update(path.read_bytes())
     return digest.digest()

@@ -21,8 +21,7 @@ from foundation.dataclasses import asdict, dataclass, field
 from foundation.errors import ConfigError, DataError
 from foundation.files import ROOT, locked, sha256_of, sync, sync_names, write_whole
 from foundation.home import folder_for
-from foundation.places import PACKAGES, RESOURCES_OF_WHEEL
-from foundation.sets import installed_versions
+from foundation.sets import CODE_FOLDER, RESOURCES_OF_WHEEL, installed_versions
 
 REPORTS = "reports"  # name of the folder of runs
 MANIFEST = "manifest.json"
@@ -41,7 +40,7 @@ def code_version() -> str:
     return code_on_disk()
 
 
-def code_on_disk(root: Path = PACKAGES) -> str:
+def code_on_disk(root: Path = CODE_FOLDER) -> str:
     """The commit's first 12 hex, with `+` and 8 hex over what is not committed; without git, a hash over the sources.
 
     An installed workbench has no git.
@@ -68,7 +67,7 @@ def code_on_disk(root: Path = PACKAGES) -> str:
         return f"{commit}+{_hash_of(changed, root)[:8]}" if changed else commit
     except (FileNotFoundError, subprocess.CalledProcessError):  # there is no git, or no repository
         found = [p for folder in code for p in (root / folder).rglob("*") if p.suffix in (".py", ".ipynb")]
-        resources = root / RESOURCES_OF_WHEEL.relative_to(PACKAGES)
+        resources = root / RESOURCES_OF_WHEEL.relative_to(CODE_FOLDER)
         places = [(resources if resources.is_dir() else root) / one for one in beside]
         found += [p for place in places for p in (place, *place.rglob("*")) if p.is_file()]
         return f"sources-{_hash_of(sorted(found), root)[:12]}"

@@ -18,9 +18,9 @@ from foundation import errors
 from foundation.errors import DataError
 from foundation.files import ROOT, USER_CACHE, work_folder, write_whole
 from foundation.machine import forks_safely
-from foundation.places import INSTALLED
 from foundation.progress import TOLD_IN, bar
 from foundation.quick_imports import without_grammars_of_addresses
+from foundation.sets import INSTALLED
 
 COMPARING = ROOT / "notebooks" / "compare_policies.ipynb"  # what a report executes
 AGAIN = {"run": 'run = ""\n', "retrain": "retrain = False\n"}  # in an executed notebook: it writes nothing again

@@ -12,7 +12,7 @@ import typer
 from typer.core import TyperGroup
 
 from backtests.runs.folder import code_version
-from desk.cli import adopt, book, cycle, data, execute, journal, new, past_runs, reports, serve, studies, today, trades
+from desk.cli import book, cycle, data, execute, journal, new, past_runs, reports, serve, studies, today, trades
 from desk.cli.command_types import Command, CommandGroup, Group, Table
 from desk.cli.options import TRUSTED, as_command, option
 from desk.commands.terminal import print_text, run_app
@@ -65,7 +65,7 @@ COMMANDS: Table = {
     "new": (new.new, "my.yaml SPY=60 AGG=40 --nav 1000000"),
     "data": Group("Fetch, import and check the prices that portfolio files use.", DATA_COMMANDS),
     "report": (reports.report, FILE),
-    "adopt": (adopt.adopt, "my.yaml"),
+    "adopt": (reports.adopt, "my.yaml"),
     "trades": (trades.trades, f"{FILE} --as-of 2022-12-29"),
     "risk": (today.write_risk, FILE),
     "plan": (today.plan, "data/examples/plan_of_a_life.yaml"),

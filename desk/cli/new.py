@@ -12,7 +12,7 @@ from desk.commands.terminal import print_text
 from foundation.errors import ConfigError
 
 if TYPE_CHECKING:
-    from desk.commands.new import NewFile
+    from desk.commands.portfolio_file.new import NewFile
 
 
 def new(
@@ -39,7 +39,7 @@ def new(
     a terminal, or assumed, and marked so.
     """
     with starting():
-        from desk.commands.new import NewFile, write_new
+        from desk.commands.portfolio_file.new import NewFile, write_new
 
     if source and store:
         raise ConfigError("--source and --store exclude each other: give one of them.")
@@ -59,8 +59,8 @@ def _pair(word: str) -> tuple[str, str]:
 
 def _described(asked: "NewFile") -> "NewFile":
     """The file asked for, with unknown symbols and the broker's terms as answered on the terminal."""
-    from desk.commands.broker_terms import CLASS_COSTS, EXAMPLE, TERMS
-    from desk.commands.new import NO_CLASS, unknown_symbols
+    from desk.commands.portfolio_file.broker_terms import BROKER_TERMS, CLASS_COSTS, TERMS_EXAMPLE
+    from desk.commands.portfolio_file.new import NO_CLASS, unknown_symbols
 
     found = dict(asked.classes)
     for symbol, hint in unknown_symbols(asked).items():
@@ -69,15 +69,17 @@ def _described(asked: "NewFile") -> "NewFile":
         found[symbol] = f"{asset_class},{typer.prompt(f'Currency of {symbol}', default='USD')}"
     broker = asked.broker
     if not broker:
-        print_text("\n".join(["What decides for a small account:", *(f"  {n}: {w[0]}" for n, w in TERMS.items())]))
-        question = f"What your broker takes, such as {EXAMPLE} (empty: assumed)"
+        print_text(
+            "\n".join(["What decides for a small account:", *(f"  {n}: {w[0]}" for n, w in BROKER_TERMS.items())])
+        )
+        question = f"What your broker takes, such as {TERMS_EXAMPLE} (empty: assumed)"
         broker = typer.prompt(question, default="", show_default=False, value_proc=_terms)
     return replace(asked, classes=found, broker=broker)
 
 
 def _terms(typed: str) -> str:
     """A broker's terms as typed, or what is wrong with them, so that they are asked for again."""
-    from desk.commands.broker_terms import read_terms
+    from desk.commands.portfolio_file.broker_terms import read_terms
 
     try:
         read_terms(typed)

@@ -66,6 +66,18 @@ def report(
         print_text(f"{print_page(made.folder, full=pdf == ALL, sections=sections_of(pdf))}")
 
 
+def adopt(file: File) -> None:
+    """Write the policy that the newest report recommends into FILE.
+
+    Comments and order stay. Where file or prices changed since the report, or it
+    says keep, nothing is written.
+    """
+    with starting(file):
+        from desk.commands.portfolio_file.adopt import adopt_recommendation
+
+    print_text(adopt_recommendation(file, trusted()))
+
+
 def tour() -> None:
     """Make a report of an embedded portfolio, and say what to look at.
 

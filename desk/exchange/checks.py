@@ -3,7 +3,6 @@
 All of them look at one `Moment`. A ticket that is resumed is not checked against what its own orders have changed.
 """
 
-import re
 import shlex
 from collections import Counter
 from collections.abc import Callable, Iterable, Iterator, Mapping
@@ -22,13 +21,12 @@ from foundation.canonical import decimal
 from foundation.dataclasses import dataclass, replace
 from foundation.paper.wording import counted
 from research.market.calendars import closes, session_after, sessions
-from research.market.reading.known_instruments import known_instruments
+from research.market.reading.known_instruments import ISIN, known_instruments
 from research.orders.price_age import sessions_since
 from research.portfolio.holdings.blotter import NO_AMOUNT
 
 BASIS_POINTS = 1e4  # of one
 ISSUER = slice(6)  # of a CUSIP: the number of the issuer
-ISIN = re.compile("[A-Z]{2}[A-Z0-9]{9}[0-9]")
 SMALLEST_CASH = Decimal("-0.01")  # a balance that rounding may leave
 PAPER_VENUE = "paper"
 APPROVED = "approved"  # name of the check of approvals

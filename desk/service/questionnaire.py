@@ -15,7 +15,7 @@ from pathlib import Path
 
 import yaml
 
-from desk.commands.new_settings import settings_of_profile
+from desk.commands.portfolio_file.new_settings import settings_of_profile
 from desk.service.problems import FieldMistake, pointer, refused
 from foundation.arguments import did_you_mean
 from foundation.dataclasses import dataclass

@@ -9,8 +9,8 @@ from fastapi import APIRouter, Depends, Path, Query, Request, Response
 from pydantic import StringConstraints
 from sqlalchemy import func, select
 
-from desk.commands.broker_terms import CLASS_COSTS
-from desk.commands.new_settings import PROFILES, USUAL_PROFILE
+from desk.commands.portfolio_file.broker_terms import CLASS_COSTS
+from desk.commands.portfolio_file.new_settings import PROFILES, USUAL_PROFILE
 from desk.service.bodies import PRINTED, Id
 from desk.service.caller import Caller, InService, needs
 from desk.service.orders import MOST_ASSETS, TicketHead, tickets_of

@@ -10,7 +10,7 @@ from math import inf
 from pathlib import Path
 from typing import Any
 
-from desk.commands.new import NewFile, new_text, on_loading
+from desk.commands.portfolio_file.new import NewFile, new_text, on_loading
 from desk.service.problems import IN_JSON, FieldMistake, of_finding, pointer, shown_value
 from foundation.arguments import shown
 from foundation.errors import ConfigError, InputFault

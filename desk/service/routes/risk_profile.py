@@ -8,7 +8,7 @@ from pydantic import BaseModel, Field, RootModel
 from sqlalchemy import select
 from sqlalchemy.exc import IntegrityError
 
-from desk.commands.apply_profile import KeyChange, changes_by, with_profile
+from desk.commands.portfolio_file.apply_profile import KeyChange, changes_by, with_profile
 from desk.service.bodies import JsonRoute, Moment
 from desk.service.caller import Caller, InService, Service
 from desk.service.portfolios.stored import CHANGED_SINCE, changed, checked, found_content, found_portfolio, seen

@@ -7,7 +7,7 @@ An asset has one id; its symbol differs from source to source and from year to y
 import re
 from collections.abc import Callable, Mapping
 from datetime import date, timedelta
-from difflib import get_close_matches
+from difflib import SequenceMatcher, get_close_matches
 from functools import cache, cached_property
 from pathlib import Path
 from typing import Any, Literal, get_args
@@ -126,12 +126,13 @@ class Instruments:
         return self._by_spelling.get(_spelling(symbol))
 
     def nearest(self, symbol: str) -> str:
-        """A sentence with the instruments whose ids are as long and written most alike, without rates; "" for none.
+        """A sentence with the instruments, but rates, from whose ids one letter may lead to the symbol; "" for none.
 
-        Of another length a ticker is another fund, and no slip of the hand: VWCE is not VWELX.
+        Two letters apart a ticker is another fund, and no slip of the hand: VWCE is not VWELX.
         """
-        alike = [a for a, one in self.by_id.items() if one.kind != "fx" and len(a) == len(symbol)]
-        near = get_close_matches(symbol.upper(), alike, n=3)
+        asked = symbol.upper()
+        held = [asset for asset, one in self.by_id.items() if one.kind != "fx" and _slip(asked, asset)]
+        near = get_close_matches(asked, held, n=3)
         named = [f"{asset} ({self.by_id[asset].name})" for asset in near]
         return f"Did you mean {' or '.join(named)}? " if near else ""
 
@@ -201,6 +202,12 @@ def _known(own: Path, changed: int | None) -> Instruments:
 @cache
 def _shipped() -> dict[str, Instrument]:
     return read_instruments(DATA / INSTRUMENTS_FILE)
+
+
+def _slip(one: str, other: str) -> bool:
+    """True where one letter of two words was added, left out, changed or moved."""
+    same = sum(block.size for block in SequenceMatcher(None, one, other, autojunk=False).get_matching_blocks())
+    return max(len(one), len(other)) - same <= 1
 
 
 def _spelling(symbol: str) -> str:

@@ -33,7 +33,7 @@ from desk.commands.data import (
     needs_of,
     revisions_text,
 )
-from desk.commands.new import NewFile, write_new
+from desk.commands.portfolio_file.new import NewFile, write_new
 from desk.commands.replay import replay_run
 from desk.commands.report import make_backtest
 from desk.feeds.fetching import MIRROR

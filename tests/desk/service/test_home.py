@@ -10,7 +10,7 @@ from people import SHIPPED, SIXTY_FORTY, YAML, SignedIn, stored
 from sqlalchemy import event, select
 
 from backtests.runs.folder import code_version
-from desk.commands.new import NewFile, new_text
+from desk.commands.portfolio_file.new import NewFile, new_text
 from desk.journal import Event, Journal
 from desk.journal.records import Alert
 from desk.service.caller import Service

@@ -9,7 +9,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 from people import SIXTY_FORTY, SignedIn, stored
 
-from desk.commands.apply_profile import changes_by, with_profile
+from desk.commands.portfolio_file.apply_profile import changes_by, with_profile
 from desk.service.questionnaire import ALIKE_QUESTIONS, assessed, questions
 from research.portfolio.file.strict_yaml import read_yaml
 

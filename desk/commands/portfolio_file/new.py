@@ -12,9 +12,16 @@ from typing import NamedTuple
 
 import numpy as np
 
-from desk.commands.broker_terms import CLASS_COSTS, BrokerCosts, broker_costs, read_terms
-from desk.commands.new_settings import CALENDARS, RANGE_STEP, Settings, estimation_key, range_of, read_settings
-from desk.commands.yaml_text import yaml_word
+from desk.commands.portfolio_file.broker_terms import CLASS_COSTS, BrokerCosts, broker_costs, read_terms
+from desk.commands.portfolio_file.new_settings import (
+    CALENDARS,
+    RANGE_STEP,
+    Settings,
+    estimation_key,
+    range_of,
+    read_settings,
+)
+from desk.commands.portfolio_file.yaml_text import yaml_word
 from foundation.arguments import LARGEST_NUMBER, did_you_mean, is_number, one_of, shown
 from foundation.dataclasses import dataclass, field, replace
 from foundation.errors import ConfigError
@@ -62,7 +69,7 @@ class NewFile:
     classes   : by symbol, the class of an asset, with its currency and the calendar of its exchange (equity,EUR,XETR),
                 where the table does not have it or has another listing; or of a row of positions, "cash" or "ignore".
     currency  : currency of the portfolio, "" for that of the seed, else the one of all assets, else USD.
-    broker    : what the broker takes, such as ticket=5.90,half_spread_bps=3 (`desk.commands.broker_terms.TERMS`).
+    broker    : what the broker takes, such as ticket=5.90,half_spread_bps=3 (`BROKER_TERMS`).
     """
 
     file: Path

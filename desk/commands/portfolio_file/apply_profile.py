@@ -4,8 +4,8 @@ from collections.abc import Mapping
 from decimal import Decimal
 from typing import Any
 
-from desk.commands.new_settings import PROFILES, range_of
-from desk.commands.yaml_text import with_values
+from desk.commands.portfolio_file.new_settings import PROFILES, range_of
+from desk.commands.portfolio_file.yaml_text import with_values
 from foundation.arguments import is_number
 from foundation.dataclasses import dataclass
 from research.portfolio.file.document import Document

@@ -5,13 +5,13 @@ from pathlib import Path
 from backtests.runs.folder import reports_folder
 from backtests.runs.manifest import past_runs
 from desk.commands.orders.trades import newest_run
-from desk.commands.yaml_text import with_values, yaml_word
+from desk.commands.portfolio_file.yaml_text import with_values, yaml_word
 from foundation.errors import ConfigError
 from foundation.files import write_whole
 from research.portfolio import Portfolio, load_portfolio
 
 
-def adopt(file: Path, trust_code: bool | None = None) -> str:
+def adopt_recommendation(file: Path, trust_code: bool | None = None) -> str:
     """Write `policy` of a portfolio file as its newest report recommends it, and give the difference.
 
     All else of the text stays as it is.

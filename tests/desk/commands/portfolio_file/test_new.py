@@ -18,10 +18,10 @@ from commanded import rebalance
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from desk.commands.broker_terms import CLASS_COSTS, LARGE, TICKET
-from desk.commands.new import NewFile, new_text, write_new
-from desk.commands.new_settings import PROFILE_KEY, PROFILES, SETTING_KEYS, STRATEGIES
 from desk.commands.orders.trades import refit
+from desk.commands.portfolio_file.broker_terms import CLASS_COSTS, LARGE_ACCOUNT, TICKET
+from desk.commands.portfolio_file.new import NewFile, new_text, write_new
+from desk.commands.portfolio_file.new_settings import PROFILE_KEY, PROFILES, SETTING_KEYS, STRATEGIES
 from foundation.errors import ConfigError, DataError
 from foundation.files import ROOT
 from research.market.calendars import sessions
@@ -122,8 +122,8 @@ def test_what_a_broker_takes_is_stated_or_assumed_by_nav_and_marked_so(
 
 
 def test_a_few_orders_are_dear_for_a_small_account_and_cheap_for_a_large_one() -> None:
-    """At `LARGE` an order of a twentieth of NAV pays about as much in bp as a ticket is."""
-    assert 0.05 * LARGE * np.mean([CLASS_COSTS["us_equity"], CLASS_COSTS["gold"]]) * 1e-4 == pytest.approx(
+    """At `LARGE_ACCOUNT` an order of a twentieth of NAV pays about as much in bp as a ticket is."""
+    assert 0.05 * LARGE_ACCOUNT * np.mean([CLASS_COSTS["us_equity"], CLASS_COSTS["gold"]]) * 1e-4 == pytest.approx(
         TICKET, rel=0.1
     )
 

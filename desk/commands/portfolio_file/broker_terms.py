@@ -14,12 +14,12 @@ CLASS_COSTS = {
     "emerging_equity": 2, "real_estate": 2, "commodities": 2, "mixed": 2, "other": 5, "crypto": 10,
 }  # fmt: skip  # by class, commission and half-spread, bp of notional a side: those of the example portfolios
 TICKET, HALF_SPREAD = 5.9, 3  # currency an order and bp: what a broker of private accounts takes of a fund
-LARGE = 1_000_000.0  # NAV from which bp are assumed: an order of a twentieth of it pays about `TICKET` in bp
+LARGE_ACCOUNT = 1_000_000.0  # NAV from which bp are assumed: an order of a twentieth of it pays about `TICKET` in bp
 IN_BP = ("crypto", "fx")  # classes whose venues take bp of any account
-FEES = ("ticket", "minimum", "commission_bps")
-COSTS = (*FEES, "half_spread_bps")
+STATED_FEES = ("ticket", "minimum", "commission_bps")
+STATED_COSTS = (*STATED_FEES, "half_spread_bps")
 AMOUNT, BPS, FRACTION = (0.0, 1e9), (0.0, 5_000.0), (0.0, 1.0)
-TERMS: Mapping[str, tuple[str, tuple[float, float]]] = {
+BROKER_TERMS: Mapping[str, tuple[str, tuple[float, float]]] = {
     "ticket": ("currency an order", AMOUNT),
     "minimum": ("least commission of an order, currency", AMOUNT),
     "commission_bps": ("commission, bp of an order", BPS),
@@ -29,7 +29,7 @@ TERMS: Mapping[str, tuple[str, tuple[float, float]]] = {
     "day_cost": ("worth of a day on which you trade, currency", AMOUNT),
     "cash": ("interest on cash a year, a fraction", (LOWEST_RATE, HIGHEST_RATE)),
 }
-EXAMPLE = "ticket=5.90,half_spread_bps=3"
+TERMS_EXAMPLE = "ticket=5.90,half_spread_bps=3"
 
 
 def read_terms(stated: str) -> dict[str, float]:
@@ -43,13 +43,14 @@ def read_terms(stated: str) -> dict[str, float]:
     found: dict[str, float] = {}
     for word in filter(None, map(str.strip, stated.split(","))):
         name, _, number = (part.strip() for part in word.partition("="))
-        if name not in TERMS:
+        if name not in BROKER_TERMS:
             raise ConfigError(
-                f"--broker: unknown term: found {shown(word)}. {did_you_mean(name, TERMS)} Write {EXAMPLE}."
+                f"--broker: unknown term: found {shown(word)}. {did_you_mean(name, BROKER_TERMS)} "
+                f"Write {TERMS_EXAMPLE}."
             )
         if name in found:
             raise ConfigError(f"--broker: {name} is given twice: found {shown(word)} after the first. Give it once.")
-        what, (low, high) = TERMS[name]
+        what, (low, high) = BROKER_TERMS[name]
         value = plain_number(number)
         if value is None or not low <= value < high:
             raise ConfigError(
@@ -74,17 +75,17 @@ class BrokerCosts:
 
 
 def broker_costs(classes: Iterable[str], terms: Mapping[str, float], nav: float | None, basis: str) -> BrokerCosts:
-    """The costs by asset class: as stated, else those of a private account below `LARGE`, else bp by class.
+    """The costs by asset class: as stated, else those of a private account below `LARGE_ACCOUNT`, else bp by class.
 
     terms : as `read_terms` gives them.
     nav   : about what the account is worth, None where it is not known: a private one.
-    basis : its currency; of one in which `LARGE` says nothing, bp are assumed.
+    basis : its currency; of one in which `LARGE_ACCOUNT` says nothing, bp are assumed.
     """
-    stated = {name: terms[name] for name in COSTS if name in terms}
+    stated = {name: terms[name] for name in STATED_COSTS if name in terms}
     bps = {name: float(CLASS_COSTS.get(name, CLASS_COSTS["other"])) for name in dict.fromkeys(classes)}
-    private = basis in ASSUMED_IN and (nav is None or nav < LARGE)
+    private = basis in ASSUMED_IN and (nav is None or nav < LARGE_ACCOUNT)
     wide = {name: max(HALF_SPREAD, bp) if private else bp for name, bp in bps.items()}
-    if any(name in stated for name in FEES):
+    if any(name in stated for name in STATED_FEES):
         told = "Half-spreads are assumed." if "half_spread_bps" not in stated else "As you stated them."
         marked = () if "half_spread_bps" in stated else ("half_spread",)
         return BrokerCosts({name: {"half_spread_bps": wide[name]} | stated for name in bps}, told, marked)

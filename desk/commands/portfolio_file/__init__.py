@@ -1,0 +1,1 @@
+"""Commands that write a portfolio file: a new one, another profile, the recommended policy."""
