@@ -152,7 +152,7 @@ def lists(root: Path, modules: list[Module]) -> dict[Key, list[str]]:
     wide folders : of code and tests, with more than 21 files of any form beside `__init__.py`.
     """
     ours = [each for each in modules if each.path.split("/")[0] in PACKAGES]
-    files = Counter(path.parent for path in _files(root, CODE) if path.name != "__init__.py")
+    files = Counter(path.parent for path in _files(root, CODE) if path.name not in ("__init__.py", "py.typed"))
     options = dict(commands())
     return {
         ("doubled names", "packages"): doubled(each.public for each in ours),

@@ -65,7 +65,7 @@ COMMANDS: Table = {
     "new": (new.new, "my.yaml SPY=60 AGG=40 --nav 1000000"),
     "data": Group("Fetch, import and check the prices that portfolio files use.", DATA_COMMANDS),
     "report": (reports.report, FILE),
-    "adopt": (reports.adopt, "my.yaml"),
+    "adopt": (reports.adopt_policy, "my.yaml"),
     "trades": (trades.trades, f"{FILE} --as-of 2022-12-29"),
     "risk": (today.write_risk, FILE),
     "plan": (today.plan, "data/examples/plan_of_a_life.yaml"),

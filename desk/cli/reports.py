@@ -66,7 +66,7 @@ def report(
         print_text(f"{print_page(made.folder, full=pdf == ALL, sections=sections_of(pdf))}")
 
 
-def adopt(file: File) -> None:
+def adopt_policy(file: File) -> None:
     """Write the policy that the newest report recommends into FILE.
 
     Comments and order stay. Where file or prices changed since the report, or it
