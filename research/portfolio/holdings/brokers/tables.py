@@ -442,7 +442,7 @@ def _refuse(path: Path, rows_by: Mapping[str, list[Row]], kind: TableKind, broke
         )
     known = " and ".join(COLUMN_NAMES[field][0].capitalize() for field in kind.required)
     example = ", ".join(f"{field}: …" for field in kind.required)
-    declare = f", or declare its names in the portfolio file, columns: {{{example}}}"
+    declare = f", or declare its names in a portfolio file, positions: {{file: {path.name}, columns: {{{example}}}}}"
     declare = declare if "units" in kind.required else ""
     raise DataError(f"{path.name}: {what}: {found}. Name them in the header, such as {known}{declare}.")
 
