@@ -118,7 +118,7 @@ def test_by_the_wheel_a_price_table_becomes_a_report_and_a_trade_list(installed:
     rebalance("new", "my.yaml", f"{first}=60", f"{second}=40", "--nav", "1000000", "--store", "mine")
     assert re.search("^(Use|Keep) ", rebalance("report", "my.yaml"), re.MULTILINE)
     assert "code sources-" in rebalance("--version")
-    rebalance("trades", "my.yaml", "--as-of", "2022-12-29", "--stale-ok", "--out", "orders.csv")
+    rebalance("trades", "my.yaml", "--as-of", "2022-12-29", "--accept", "stale", "--out", "orders.csv")
     assert len((tmp_path / "orders.csv").read_text().splitlines()) == 3
     assert [path.name for path in (tmp_path / "reports").iterdir() if not path.name.startswith(".")]
     (resources,) = installed.parents[1].glob("lib/python3.*/site-packages/foundation/resources")
