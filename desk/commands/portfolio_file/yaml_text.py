@@ -19,6 +19,8 @@ def with_values(text: str, wanted: Mapping[str, Any]) -> str:
 
     >>> with_values("a: 1    # one\\nb: {c: x}\\n", {"a": 2, "b": {"c": "on"}})
     'a: 2    # one\\nb: {c: "on"}\\n'
+    >>> with_values("a: >-\\n  x\\nb: y\\n", {"a": "z"})
+    'a: z\\nb: y\\n'
     """
     root = yaml.compose(text, Loader=yaml.BaseLoader)
     for start, end, new in sorted(_edits(root, wanted), key=itemgetter(0))[::-1]:  # later parts first
@@ -51,7 +53,8 @@ def _edits(node: Any, wanted: Mapping[str, Any]) -> Iterator[Edit]:
                 yield each.start_mark.index, each.end_mark.index, _written(one)
         elif not isinstance(value, list) or below.flow_style:
             start, end = below.start_mark.index, below.end_mark.index
-            yield start, end, f"{' ' if start == end else ''}{_written(value)}"
+            behind = "\n" if getattr(below, "style", "") in ("|", ">") else ""  # a block ends with its last line
+            yield start, end, f"{' ' if start == end else ''}{_written(value)}{behind}"
 
 
 def _written(value: Any) -> str:
