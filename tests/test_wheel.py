@@ -126,6 +126,13 @@ def test_by_the_wheel_a_price_table_becomes_a_report_and_a_trade_list(installed:
     assert not (resources / "data" / "cache").exists()
 
 
+def test_by_the_wheel_no_policy_is_written_into_a_file_that_comes_with_it(installed: Path, tmp_path: Path) -> None:
+    words = (installed.parent / "rebalance", "adopt", "data/portfolios/sixty_forty.yaml")
+    plain = os.environ | {"PYTHONPATH": ""}
+    done = subprocess.run(words, cwd=tmp_path, capture_output=True, text=True, env=plain)
+    assert (done.returncode, "comes with the installed workbench, and stays as it is" in done.stderr) == (2, True)
+
+
 def test_a_folder_beside_a_notebook_by_the_name_of_a_package_is_named(installed: Path, tmp_path: Path) -> None:
     (tmp_path / "research").mkdir()
     (tmp_path / "research" / "__init__.py").write_text("")

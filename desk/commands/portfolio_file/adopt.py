@@ -7,7 +7,8 @@ from backtests.runs.manifest import past_runs
 from desk.commands.orders.trades import newest_run
 from desk.commands.portfolio_file.yaml_text import with_values, yaml_word
 from foundation.errors import ConfigError
-from foundation.files import write_whole
+from foundation.files import ROOT, write_whole
+from foundation.places import INSTALLED
 from research.portfolio import Portfolio, load_portfolio
 
 
@@ -15,10 +16,14 @@ def adopt_recommendation(file: Path, trust_code: bool | None = None) -> str:
     """Write `policy` of a portfolio file as its newest report recommends it, and give the difference.
 
     All else of the text stays as it is.
-    Raises : ConfigError where no report is of the file and the prices as they are now, and where it recommends no
-             other policy than that of the file; as `load_portfolio` does.
+    Raises : ConfigError for a file that comes with an installed workbench, where no report is of the file and the
+             prices as they are now, and where it recommends no other policy than that of the file; as `load_portfolio`
+             does.
     """
     portfolio = load_portfolio(file, trust_code=trust_code)
+    path = Path(portfolio.file)
+    if INSTALLED and path.resolve().is_relative_to(ROOT.resolve()):
+        raise ConfigError(f"{file} comes with the installed workbench, and stays as it is. Copy it, and name the copy.")
     found = newest_run(portfolio, reports_folder(portfolio.file))
     if found is None:
         raise ConfigError(f"{_why_none(portfolio)} Run `rebalance report {file}`, and read what it says.")
@@ -27,7 +32,6 @@ def adopt_recommendation(file: Path, trust_code: bool | None = None) -> str:
         raise ConfigError(f"report {run} recommends no policy: nothing can be adopted. Read its first lines.")
     if advised == portfolio.policy:
         raise ConfigError(f"report {run} says keep {advised}, which {file} has: nothing is to be adopted.")
-    path = Path(portfolio.file)
     with path.open(encoding="utf-8", newline="") as opened:  # as its lines end
         text = opened.read()
     write_whole(path, with_values(text, {"policy": advised}))
