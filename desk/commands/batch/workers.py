@@ -1,5 +1,6 @@
 """The workers that make the runs of a batch: processes of this machine or a Dask cluster, with the same bytes."""
 
+import os
 import time
 from collections import Counter
 from collections.abc import Callable, Iterator, Mapping, Sequence
@@ -15,6 +16,7 @@ from desk.commands.batch.plan import Job, notebook_named
 from desk.commands.batch.run import TRIES, Outcome, failed, outcome
 from foundation.errors import ConfigError, DataError
 from foundation.files import work_folder, write_whole, writing
+from research.portfolio.file.known_on import KNOWN_ON
 
 ONE_NOTEBOOK = "and each can execute one notebook"  # which several threads of a worker do not allow
 DIED = "the process that ran it died (was it killed, or out of memory?). Run it again."
@@ -56,8 +58,12 @@ def on_cluster(
     reports  : folder of the runs.
     retrain  : true to train learned policies anew.
     address  : address of the scheduler.
-    Raises   : ConfigError where no cluster answers, its workers have several threads, or it goes away.
+    Raises   : ConfigError where no cluster answers, its workers have several threads, or it goes away; and for a moment
+               of the environment, of which the workers know nothing.
     """
+    if os.environ.get(KNOWN_ON):
+        fix = "Write it as `known_on` of `market` into the files, or take workers of this machine."
+        raise ConfigError(f"--as-known-on, or {KNOWN_ON}, is not sent to the workers of a cluster. {fix}")
     if names:
         make = partial(make_there, tasks.code_here(), notebook.stem, retrain)
         for job, (became, files) in _answers(make, list(names), address):

@@ -10,6 +10,7 @@ from backtests.runs.tasks import path_sent
 from desk.commands.batch import make_batch, plan_of
 from foundation.errors import ConfigError
 from foundation.files import ROOT
+from research.portfolio.file.known_on import BOOKS_KNOWN_ON, KNOWN_ON
 
 HERE = "127.0.0.1:0"  # any free port, for the pages of several clusters
 
@@ -38,3 +39,13 @@ def test_without_a_cluster_no_run_is_begun(tmp_path: Path, monkeypatch: pytest.M
     done = rebalance("batch", FILE, "--workers", "tcp://127.0.0.1:1", "--home", tmp_path)
     assert done.status == 2
     assert "there is no cluster at 'tcp://127.0.0.1:1'" in done.err
+
+
+def test_a_moment_that_workers_elsewhere_do_not_know_is_refused(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    for name in (KNOWN_ON, BOOKS_KNOWN_ON):
+        monkeypatch.setenv(name, "")
+    words = ("--workers", "tcp://127.0.0.1:1", "--home", tmp_path, "--as-known-on", "2022-12-29")
+    done = rebalance("batch", FILE, *words)
+    assert (done.status, "is not sent to the workers of a cluster. Write it as `known_on`" in done.err) == (2, True)
