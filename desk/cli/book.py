@@ -6,7 +6,7 @@ from typing import Annotated
 
 import typer
 
-from desk.cli.options import Cash, File, PastDay, Positions, argument, forms_of, option, starting
+from desk.cli.options import Cash, File, PastDay, Positions, argument, forms_of, option, starting, trusted
 from desk.commands.terminal import print_text, tell
 from foundation.errors import ConfigError
 
@@ -42,7 +42,7 @@ def open_(
         from desk.commands.orders.book import named_in, open_from
         from desk.commands.orders.book_text import book_text
 
-    book, notes = open_from(file, name, positions, not_held, as_of, cash)
+    book, notes = open_from(file, name, positions, not_held, as_of, cash, trusted())
     is_read = named_in(file) == book.name
     advice = f"Write `positions: {{book: {book.name}}}` into {file}, so that its lists read it."
     print_text("\n\n".join(filter(None, [book_text(book.name), "\n".join(notes), "" if is_read else advice])))

@@ -3,7 +3,7 @@
 from pathlib import Path
 from typing import Literal
 
-from desk.cli.options import File, argument, forms_of, option, starting
+from desk.cli.options import File, argument, forms_of, option, starting, trusted
 from desk.commands.terminal import print_text, tell
 from foundation.errors import ConfigError
 
@@ -67,8 +67,8 @@ def check_prices(
     if revisions:
         if against:
             raise ConfigError("--revisions excludes --against: leave one of the two out.")
-        return print_text(revisions_text(named, None if revisions == "all" else Path(revisions)))
-    found = check_data(named, against)
+        return print_text(revisions_text(named, None if revisions == "all" else Path(revisions), trusted()))
+    found = check_data(named, against, trusted())
     tell(found.text(), found.must_be_looked_at)
 
 

@@ -260,12 +260,13 @@ class Checked:
         return "\n\n".join([*tables, *([wrapped(self.cash)] if self.cash else [])])
 
 
-def check_data(named: str, against: str | None = None) -> Checked:
+def check_data(named: str, against: str | None = None, trust_code: bool | None = None) -> Checked:
     """The quality of what a portfolio file reads, as of its moment and with its repairs, or of what a store has.
 
-    named   : path of a portfolio file, or name of a store.
-    against : name of another store, whose closes of the same assets are compared; None for none.
-    Raises  : ConfigError for what is neither, and for a file whose store lacks an asset.
+    named      : path of a portfolio file, or name of a store.
+    against    : name of another store, whose closes of the same assets are compared; None for none.
+    trust_code : true if the file may name rules by import path, as for `load_portfolio`.
+    Raises     : ConfigError for what is neither, and for a file whose store lacks an asset.
     """
     _check_named(named)
     if named in store_names():
@@ -281,7 +282,7 @@ def check_data(named: str, against: str | None = None) -> Checked:
         return Checked(_check_prices(MarketKeys(store=named), of, None, against), of_series)
     document, keys = _market_keys(named)
     if not keys.of_store:
-        market = load_portfolio(named).market
+        market = load_portfolio(named, trust_code=trust_code).market
         late = (str(note) for note in market.notes if note.warning and note.last == market.dates[-1])
         return Checked(check_market(market), cash=next((each for each in late if UNPAID in each), ""))
     known_on, kept = known_moment(document, keys.known_on), named_store(keys.of_store).assets()
@@ -337,21 +338,24 @@ def _check_named(named: str) -> None:
         raise ConfigError(f"{named!r} is neither a portfolio file nor a store: {did_you_mean(named, store_names())}")
 
 
-def revisions_text(named: str, run: Path | None = None) -> str:
+def revisions_text(named: str, run: Path | None = None, trust_code: bool | None = None) -> str:
     """The numbers of the past that sources changed, of a portfolio file or a store, and what they change in a policy.
 
     Without a run the policy of the file is backtested on the prices known before the last revision and on those known
     now; with one that of the run, with its settings, on those known at the run, and what was changed since is listed.
 
-    named  : path of a portfolio file, or name of a store.
-    run    : folder or name of a report or backtest of the file, or None.
-    Raises : ConfigError for a file whose market is of no store, for a run of a store or another kind, and for one whose
-             settings the file cannot take; DataError for what is no run.
+    named      : path of a portfolio file, or name of a store.
+    run        : folder or name of a report or backtest of the file, or None.
+    trust_code : true if the file may name rules by import path, as for `load_portfolio`.
+    Raises     : ConfigError for a file whose market is of no store, for a run of a store or another kind, and for one
+                 whose settings the file cannot take; DataError for what is no run.
     """
     _check_named(named)
     if named in store_names():
         if run is not None:
-            raise ConfigError(f"--run is {str(run)!r}, and {named!r} is a store: name the portfolio file of the run.")
+            raise ConfigError(
+                f"--revisions is {str(run)!r}, and {named!r} is a store: name the portfolio file of the run."
+            )
         return _revisions_table(named_store(named).revisions())
     document, keys = _market_keys(named)
     ran, settings = None, dict[str, Any]()
@@ -359,7 +363,7 @@ def revisions_text(named: str, run: Path | None = None) -> str:
         ran = _manifest_of(run)
         file, name = Path(ran["file"]).name, ran["portfolio"]
         if file != Path(named).name and name != document.value("name", default=""):
-            raise ConfigError(f"--run is of {file}, portfolio {name!r}, and not of {named}: name that file.")
+            raise ConfigError(f"--revisions is of {file}, portfolio {name!r}, and not of {named}: name that file.")
         settings = _in_place_of(document.tree, ran["settings"]["portfolio"])
         document, keys = _market_keys(named, settings)
     if not keys.of_store:
@@ -376,22 +380,23 @@ def revisions_text(named: str, run: Path | None = None) -> str:
         return _revisions_table(found)
     market = settings.get("market", {})
     then = {"market": market | {"known_on": f"{moment:%Y-%m-%dT%H:%M:%S.%f}"}}
-    before = load_portfolio(named, settings | then)
+    before = load_portfolio(named, settings | then, trust_code=trust_code)
     today = {"market": market | dict.fromkeys(market and ("known_on", "rows")), "test_start": before.test_start}
     name, policy = before.policy or next(iter(before.policies)), None
     if run is not None and ran is not None:
         name, policy = _policy_of(ran, found_at(run), before)
-    return f"{_revisions_table(found)}\n\n{_effect(before, load_portfolio(named, settings | today), name, policy)}"
+    now = load_portfolio(named, settings | today, trust_code=trust_code)
+    return f"{_revisions_table(found)}\n\n{_effect(before, now, name, policy)}"
 
 
 def _manifest_of(run: Path) -> dict[str, Any]:
     """The manifest of a run that has J and read a store. Raises ConfigError for another one."""
     found = read_manifest(found_at(run))
     if found["kind"] not in ("report", "backtest"):
-        raise ConfigError(f"--run is a {found['kind']}, which has no J: give a report or a backtest.")
+        raise ConfigError(f"--revisions is a {found['kind']}, which has no J: give a report or a backtest.")
     market = found["settings"]["portfolio"]["market"]
     if not (isinstance(market, dict) and "known_on" in market):
-        raise ConfigError(f"--run is {found['run']}, which read no store: no source can have changed its prices.")
+        raise ConfigError(f"--revisions is {found['run']}, which read no store: no source can have changed its prices.")
     return found
 
 

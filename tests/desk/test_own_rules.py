@@ -5,6 +5,7 @@ from pathlib import Path
 
 import numpy as np
 import pytest
+from commanded import rebalance
 from simulated import world
 
 from backtests.comparison.comparison import Comparison, compare
@@ -16,11 +17,13 @@ from backtests.sheets.pages.tearsheet import comparison_html
 from backtests.sheets.sections.first_screen import first_screen
 from backtests.studies.audits.look_ahead import look_ahead
 from backtests.sweeps import Plan, Setup, sweep
+from foundation.home import HOME
 from research.accounting import Costs, Hold, Policy, Trade, View, Why
 from research.allocation import Allocation, EqualWeights, FixedWeights, target_path
 from research.market import Market, Past, load_market
 from research.orders import trade_list
 from research.portfolio import load_portfolio
+from research.portfolio.file.document import TRUST
 from research.rules import Threshold
 from research.rules.protocol import compiled_rule, complexity, fitted_until, held_by, long_name, short_name, traits
 
@@ -208,3 +211,19 @@ def test_a_rule_that_is_asked_on_days_of_its_own_is_asked_on_no_other() -> None:
     target, costs = FixedWeights((0.5, 0.5)), Costs.bps(2, commission=1)
     assert len(backtest(market, Threshold(target, 0.01), costs, start="2016-01-04").booked) > 10
     assert len(backtest(market, NeverReviewed(target, 0.01), costs, start="2016-01-04").booked) == 0
+
+
+@pytest.mark.parametrize("words", [("data", "check"), ("desk", "book", "open")])
+def test_a_command_runs_the_code_of_the_file_that_it_names_where_it_is_told_to(
+    words: tuple[str, ...], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv(HOME, str(tmp_path / "home"))
+    monkeypatch.delenv(TRUST, raising=False)
+    name, examples = f"trusted_by_{words[-1]}", FILE.parents[1] / "examples"
+    (tmp_path / f"{name}.py").write_text((examples / "own_rule.py").read_text())
+    file = tmp_path / "mine.yaml"
+    file.write_text((examples / "own_rule.yaml").read_text().replace("own_rule:", f"{name}:"))
+    refused = rebalance(*words, file)
+    assert (refused.status, "allow it with --trust-code" in refused.err) == (2, True)
+    done = rebalance(*words, file, "--trust-code")
+    assert done.status == 0, done.said

@@ -39,18 +39,20 @@ def open_from(
     not_held: str = "",
     as_of: str | None = None,
     cash: float | None = None,
+    trust_code: bool | None = None,
 ) -> tuple[Book, tuple[str, ...]]:
     """Open a book from what a portfolio file, or a broker's file of positions, states; with notes on that.
 
-    name   : name of the book; "" takes that which the file names, or else the portfolio's.
-    as_of  : close at which it is opened, YYYY-MM-DD; None takes the last one.
-    cash   : cash in the portfolio's currency, where the broker's file has no row of it.
-    Raises : ConfigError for a book that is there already, and for what is wrong in the files.
+    name       : name of the book; "" takes that which the file names, or else the portfolio's.
+    as_of      : close at which it is opened, YYYY-MM-DD; None takes the last one.
+    cash       : cash in the portfolio's currency, where the broker's file has no row of it.
+    trust_code : true if the portfolio file may name rules by import path, as for `load_portfolio`.
+    Raises     : ConfigError for a book that is there already, and for what is wrong in the files.
     """
     asked = named_in(file)
     instead = {"positions": None} if asked and not positions else {}
     instead |= replaced_files(positions=positions, not_held=not_held, cash=cash)
-    portfolio = load_portfolio(file, instead, as_of=as_of)
+    portfolio = load_portfolio(file, instead, trust_code=trust_code, as_of=as_of)
     name = name or asked or portfolio.name
     with holding_book(name):
         if has_book(name):

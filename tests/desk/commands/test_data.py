@@ -434,17 +434,17 @@ def test_revisions_since_a_run_that_cannot_be_played_are_refused(desk: Desk) -> 
     desk.fetch()
     run = make_backtest(desk.file, "quarterly", desk.folder / "reports").folder
     assert revisions_text(str(desk.file), run) == "No number of the past was changed."
-    with pytest.raises(ConfigError, match=r"--run is .*'yahoo' is a store: name the portfolio file"):
+    with pytest.raises(ConfigError, match=r"--revisions is .*'yahoo' is a store: name the portfolio file"):
         revisions_text("yahoo", run)
     other = desk.folder / "other.yaml"
     other.write_text(desk.file.read_text().replace("name: my", "name: other"))
-    with pytest.raises(ConfigError, match=r"--run is of .*my\.yaml, portfolio 'my', and not of .*other\.yaml"):
+    with pytest.raises(ConfigError, match=r"--revisions is of .*my\.yaml, portfolio 'my', and not of .*other\.yaml"):
         revisions_text(str(other), run)
     with pytest.raises(DataError, match="no run is called 'none'"):
         revisions_text(str(desk.file), Path("none"))
     manifest = json.loads((run / "manifest.json").read_text())
     changed = {"kind": {"kind": "risk"}, "market": {"settings": {"portfolio": {"market": "us_etf_ohlcv"}}}}
-    for why, said in {"kind": "--run is a risk, which has no J", "market": "which read no store"}.items():
+    for why, said in {"kind": "--revisions is a risk, which has no J", "market": "which read no store"}.items():
         whole = manifest | changed[why]
         write_json(run / "manifest.json", whole | {"sha256": checksum(whole)})
         with pytest.raises(ConfigError, match=said):
