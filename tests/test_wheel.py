@@ -7,6 +7,7 @@ import sys
 import tarfile
 import zipfile
 from pathlib import Path
+from textwrap import dedent
 
 import pytest
 import yaml
@@ -131,6 +132,21 @@ def test_by_the_wheel_no_policy_is_written_into_a_file_that_comes_with_it(instal
     plain = os.environ | {"PYTHONPATH": ""}
     done = subprocess.run(words, cwd=tmp_path, capture_output=True, text=True, env=plain)
     assert (done.returncode, "comes with the installed workbench, and stays as it is" in done.stderr) == (2, True)
+
+
+def test_a_rule_that_reads_prices_of_the_wheel_while_it_decides_is_heard(installed: Path, tmp_path: Path) -> None:
+    """They lie among the libraries, whose files tell of no day."""
+    code = """
+        import sys
+        from backtests.studies.audits.reading import watched
+        from foundation.files import DATA
+        prices = DATA / "multi_asset_daily" / "prices_total_return.csv"
+        with watched() as heard:
+            open(f"{sys.prefix}/pyvenv.cfg").close()
+            open(prices).close()
+        assert heard == [f"the file {prices}"], heard
+    """
+    run(installed, "-c", dedent(code), folder=tmp_path, PYTHONPATH="")
 
 
 def test_a_folder_beside_a_notebook_by_the_name_of_a_package_is_named(installed: Path, tmp_path: Path) -> None:

@@ -18,6 +18,7 @@ from datetime import date
 from types import FrameType
 from typing import Any
 
+from foundation.files import DATA
 from foundation.machine import PLACES_OF_LIBRARIES, SYSTEM_FOLDERS, is_library
 
 INSTALLED_IN = ("site-packages", "dist-packages")
@@ -70,11 +71,16 @@ def _hear(event: str, arguments: tuple[Any, ...]) -> None:
     what = arguments[place]
     if isinstance(what, int) or CODE.search(str(what)) or (event == "open" and _writes(arguments[1])):
         return
-    if event == "open" and os.path.abspath(os.fsdecode(what)).startswith((*PLACES_OF_LIBRARIES, *PLACES_OF_SYSTEM)):
+    if event == "open" and _tells_nothing(os.path.abspath(os.fsdecode(what))):
         return
     if event in STARTS_OF_PROGRAMS and is_library(_caller(sys._getframe(1))):
         return
     _tell(f"{kind} {what}")
+
+
+def _tells_nothing(file: str) -> bool:
+    """True for a file of a library or the system; prices that an installed workbench has among these tell of days."""
+    return file.startswith((*PLACES_OF_LIBRARIES, *PLACES_OF_SYSTEM)) and not file.startswith(f"{DATA}/")
 
 
 def source_of(kind: type) -> str:
