@@ -7,9 +7,9 @@ from foundation.paper.wording import listed, number
 if TYPE_CHECKING:
     from research.portfolio.portfolio import Portfolio
 
-Assumable = Literal["costs", "half_spread", "tracking_penalty", "materiality_bps", "day_cost", "cash"]
+Assumable = Literal["costs", "fees", "half_spread", "tracking_penalty", "materiality_bps", "day_cost", "cash"]
 
-COSTED = ("costs", "half_spread", "tracking_penalty", "day_cost")  # at which an expected loss is counted
+COSTED = ("costs", "fees", "half_spread", "tracking_penalty", "day_cost")  # at which an expected loss is counted
 MATERIALITY = 1.0  # margin where none is stated, bp of NAV a year
 ASSUMED_DAY, ASSUMED_IN = 25.0, ("USD", "EUR", "GBP", "CHF", "CAD", "AUD")  # cost of a trading day where none is stated
 
@@ -38,6 +38,7 @@ def assumed_words(portfolio: "Portfolio") -> str:
     day = number(portfolio.day_cost, 0 if portfolio.day_cost >= 10.0 else 2)
     words: dict[str, str] = {
         "costs": "costs",
+        "fees": "fees of an order",
         "half_spread": "half-spreads",
         "tracking_penalty": f"tracking penalty {portfolio.tracking_penalty:g}",
         "materiality_bps": f"margin {portfolio.materiality:g} bp",

@@ -193,7 +193,7 @@ def stability(
         Change(YEARS, on(years), made.policy),
         *(_played_again(portfolio, quick, asked.tests) if {made.policy, made.now or made.policy} <= {*quick} else ()),
     )
-    whose = "those assumed" if {"costs", "half_spread"} & {*portfolio.assumed} else "yours"
+    whose = "those assumed" if {"costs", "fees", "half_spread"} & {*portfolio.assumed} else "yours"
     return Stability(
         made.policy,
         turns(asked, made.policy, whose),

@@ -153,10 +153,11 @@ def policy_or_first(portfolio: Portfolio, policy: str = "") -> tuple[str, str]:
 def newest_run(portfolio: Portfolio, reports: Path) -> tuple[Path, dict[str, Any]] | None:
     """The newest whole report of the same file and data, with the steps, seeds and draws of a full one.
 
-    Its reference, benchmark, ticket, cycle, governance and confirmed prices may differ: the recommendation does not
-    depend on them. A report whose advice the file has taken since, so that its policy is the recommended one, is of the
-    same file. The report of another client is taken where both share one comparison (`comparison_key`); the `run`
-    of its facts is then the client's own (`desk.commands.batch.clients`) or the comparison, so that no list names him.
+    Its reference, benchmark, ticket, cycle, governance, and prices of today may differ: the recommendation does not
+    depend on them, but for a NAV that moves with its prices. A report whose advice the file has taken since, so that
+    its policy is the recommended one, is of the same file. The report of another client is taken where both share one
+    comparison (`comparison_key`); the `run` of its facts is then the client's own (`desk.commands.batch.clients`) or
+    the comparison, so that no list names him.
 
     A warning names each run that cannot be read.
     """
@@ -189,9 +190,9 @@ def _as_advised(manifest: Mapping[str, Any]) -> dict[str, Any]:
 
 
 def _deciding(settings: Mapping[str, Any]) -> dict[str, Any]:
-    """The settings of a report without its reference and benchmark, confirmed prices, and what only a desk needs."""
+    """The settings of a report without reference and benchmark, prices of a list, and what only a desk needs."""
     found = settings.get("portfolio")
-    others = ("reference", "benchmark", "ticket", "cycle", "governance", "assumed", OK)
+    others = ("reference", "benchmark", "ticket", "cycle", "governance", "assumed", "prices", OK)
     portfolio = (
         {name: value for name, value in found.items() if name not in others} if isinstance(found, dict) else found
     )

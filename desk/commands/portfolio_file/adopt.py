@@ -8,7 +8,7 @@ from desk.commands.orders.trades import newest_run
 from desk.commands.portfolio_file.yaml_text import with_values, yaml_word
 from foundation.errors import ConfigError
 from foundation.files import ROOT, write_whole
-from foundation.places import INSTALLED
+from foundation.sets import INSTALLED
 from research.portfolio import Portfolio, load_portfolio
 
 

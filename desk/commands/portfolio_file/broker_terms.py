@@ -96,6 +96,7 @@ def broker_costs(classes: Iterable[str], terms: Mapping[str, float], nav: float 
         | stated
         for name, bp in bps.items()
     }
-    small = f"{TICKET:.2f} {basis} an order and a half-spread of {HALF_SPREAD} bp or more, as of a private account"
+    spread = "" if stated else f" and a half-spread of {HALF_SPREAD} bp or more"
+    small = f"{TICKET:.2f} {basis} an order{spread}, as of a private account"
     of = "basis points of notional a side" if len(in_bp) == len(bps) else small
-    return BrokerCosts(found, f"Assumed: {of}. State what your broker charges.", ("costs",))
+    return BrokerCosts(found, f"Assumed: {of}. State what your broker charges.", ("fees",) if stated else ("costs",))

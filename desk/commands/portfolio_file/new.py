@@ -7,6 +7,7 @@ import os
 from collections.abc import Collection, Iterable, Mapping, Sequence
 from decimal import ROUND_FLOOR, Decimal
 from pathlib import Path
+from shlex import quote
 from textwrap import wrap
 from typing import NamedTuple
 
@@ -137,7 +138,7 @@ def write_new(asked: NewFile) -> str:
         else:
             said = on_loading(asked.file)
             notes = (*notes, *said)
-            command = f"{'check' if said and said[0].startswith(NOT_YET) else 'report'} {asked.file}"
+            command = f"{'data check' if said and said[0].startswith(NOT_YET) else 'report'} {asked.file}"
     return "\n".join([*dict.fromkeys(notes), f"Written to {asked.file}.", f"Next: rebalance {command}"])
 
 
@@ -209,8 +210,14 @@ def _instruments(asked: NewFile) -> dict[str, Instrument]:
     """The instrument of each symbol. Raises ConfigError for one that is unknown, is two, or cannot be held."""
     known = known_instruments()
     if unknown := unknown_symbols(asked):
-        fix = "(or another class, with currency and exchange: equity,EUR,XETR), or add it to " + OWN_TABLE
-        told = [f"{s} {NO_CLASS} {hint}Say what it is, `--symbol {s}=us_equity` {fix}." for s, hint in unknown.items()]
+        for symbol in unknown:
+            _check_isin(symbol)
+        row = ", or of a row that is no asset =cash or =ignore" if asked.positions else ""
+        fix = f"(or another class, with currency and exchange: equity,EUR,XETR{row}), or add it to {OWN_TABLE}"
+        told = [
+            f"{s} {NO_CLASS} {hint}Say what it is, `--symbol {quote(f'{s}={_guess(s, asked)}')}` {fix}."
+            for s, hint in unknown.items()
+        ]
         raise ConfigError("\n".join([*told, f"The classes are {', '.join(CLASS_COSTS)}."]))
     _check_stated(asked)
     found: dict[str, Instrument] = {}
@@ -237,13 +244,15 @@ def _instruments(asked: NewFile) -> dict[str, Instrument]:
 
 def _check_stated(asked: NewFile) -> None:
     """Raise ConfigError for all that is wrong in what is stated of symbols."""
-    faults = Faults()
+    faults, weights = Faults(), _weights(asked.weights)
     for symbol, stated in asked.classes.items():
         with faults:
             if stated not in NO_ASSET:
                 _classed(Instrument(symbol), stated)
             elif asked.positions is None:
                 raise ConfigError(f"--symbol {symbol}={stated} says what a row of --positions is: give that file.")
+            elif symbol in weights:
+                raise ConfigError(f"--symbol {symbol}={stated}: it has a weight. Leave one of the two out.")
     faults.end()
 
 
@@ -282,12 +291,7 @@ def _classed(one: Instrument, stated: str) -> Instrument:
         )
     if currency and not ISO_CODE.fullmatch(currency):
         raise ConfigError(f"{place}: no currency: found {shown(currency)}. Write its code, such as EUR.")
-    if ISIN.fullmatch(one.asset_id):
-        try:
-            isin(one.asset_id)
-        except ValueError:
-            fix = "Its last sign is a check digit, which does not fit: copy it again."
-            raise ConfigError(f"{place}: no ISIN. {fix}") from None
+    _check_isin(one.asset_id)
     if calendar and calendar != one.calendar:
         try:
             sessions(*A_WEEK, calendar)
@@ -295,6 +299,21 @@ def _classed(one: Instrument, stated: str) -> Instrument:
             raise ConfigError(f"{place}: {error}") from error
         one = replace(one, calendar=calendar, symbols={})  # another listing, whose symbols the table does not have
     return replace(one, asset_class=asset_class, currency=currency or one.currency)
+
+
+def _check_isin(symbol: str) -> None:
+    """Raise ConfigError for what has the form of an ISIN and another check digit."""
+    if ISIN.fullmatch(symbol):
+        try:
+            isin(symbol)
+        except ValueError:
+            fix = "Its last sign is a check digit, which does not fit: copy it again."
+            raise ConfigError(f"{symbol} is no ISIN. {fix}") from None
+
+
+def _guess(symbol: str, asked: NewFile) -> str:
+    """The class, or the word for a row that is no asset, of the example for a symbol that is not known."""
+    return "cash" if asked.positions and "cash" in symbol.casefold().split() else "us_equity"
 
 
 def _in_common_currency(asked: NewFile, settings: Settings, assets: Iterable[Instrument]) -> tuple[Settings, list[str]]:
@@ -308,6 +327,11 @@ def _in_common_currency(asked: NewFile, settings: Settings, assets: Iterable[Ins
             raise ConfigError(f"--currency: no currency: found {shown(asked.currency)}. Write its code, such as EUR.")
         return replace(settings, basis=asked.currency), []
     quoted = {one.currency for one in assets}
+    if len(quoted - {""}) > 1 and not asked.seed:
+        others = ", ".join(sorted(quoted - {"", settings.basis}))
+        return settings, [
+            f"All amounts are in {settings.basis}, and some assets in {others}: --currency states another."
+        ]
     if asked.seed or len(quoted) != 1 or quoted <= {"", settings.basis}:
         return settings, []
     (basis,) = quoted
@@ -499,7 +523,7 @@ def _head(draft: _Draft) -> str:
 
 def _lines(draft: _Draft) -> str:
     """The lines, one below the other in columns."""
-    known, rows = known_instruments(), []
+    known, rows, stored = known_instruments(), [], _stored_currencies(draft.asked.store)
     for asset, one in draft.assets.items():
         target = draft.targets[asset]
         lower, upper = range_of(target, draft.settings.width)
@@ -510,13 +534,19 @@ def _lines(draft: _Draft) -> str:
             "fractional": "true" if one.lot < 1.0 else "",
             "minimum_purchase": f"{one.minimum_purchase:g}" if one.minimum_purchase else "",
             "cut_off": yaml_word(one.cut_off) if one.cut_off else "",
-            "currency": "" if one.currency in ("", draft.settings.basis) else one.currency,
+            "currency": "" if one.currency in ("", draft.settings.basis) or stored.get(asset) == "" else one.currency,
+            "calendar": "" if one.calendar == _listed(symbol).calendar else one.calendar,
         } | (dict.fromkeys(_spared(draft, one.asset_class), "0") if one.kind == "fund" else {})
         more = "".join(f", {key}: {value}" for key, value in stated.items() if value)
         end = f"target: {_plain(target)}, range: [{_plain(lower)}, {_plain(upper)}]{more}}}"
         rows.append((f"{yaml_word(asset)}:", f"{{asset_class: {yaml_word(one.asset_class)},", end))
     widths = [max(len(row[k]) for row in rows) for k in (0, 1)]
     return "\n".join(["lines:", *(f"  {a:<{widths[0]}} {b:<{widths[1]}} {c}" for a, b, c in rows)])
+
+
+def _listed(symbol: str) -> Instrument:
+    """The instrument for which a symbol of a line is taken when the file is read."""
+    return known_instruments().find(symbol) or Instrument(symbol)
 
 
 def _costs(draft: _Draft) -> str:

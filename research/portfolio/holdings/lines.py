@@ -62,6 +62,7 @@ class LineKeys(CostKeys):
     fractional: bool | None = None
     minimum_purchase: Amount | None = None
     cut_off: CutOff | None = None
+    calendar: Text | None = None
     trading: Literal["sell_only", "buy_only", "locked"] | None = None
     tax_lots: Annotated[list[LotKeys], Field(min_length=1)] | None = None
     exposures: Exposures | None = None

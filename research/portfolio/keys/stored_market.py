@@ -100,9 +100,15 @@ def wanted_lines(document: Document, keys: MarketKeys, kept: Collection[str] = (
 
 
 def line_instruments(document: Document) -> dict[str, Instrument]:
-    """The instruments of the lines of a file, each by its `symbol` or its name; an unknown symbol is its own id."""
-    symbols = {name: _symbol(name, line) for name, line in document.mapping("lines").items()}
-    return {name: known_instruments().find(symbol) or Instrument(symbol) for name, symbol in symbols.items()}
+    """The instruments of the lines of a file, each by its `symbol` or its name; an unknown symbol is its own id.
+
+    A line's `calendar` is that of another listing.
+    """
+    known, found = known_instruments(), {}
+    for name, line in document.mapping("lines").items():
+        one = known.find(symbol := _symbol(name, line)) or Instrument(symbol)
+        found[name] = replace(one, calendar=str(line["calendar"])) if "calendar" in line else one
+    return found
 
 
 def _symbol(name: str, line: Mapping[str, object]) -> str:
