@@ -460,7 +460,7 @@ OF_STORES = {"source", "store", "first", "known_on", "rows", "repairs", "second"
 KEYS = {
     (): names_of(PortfolioKeys),
     ("market",): set(names_of(market.MarketKeys)) - OF_STORES,
-    ("lines", ANY): set(names_of(lines.LineKeys)) - set(names_of(costs.CostKeys)) - OF_STORES,
+    ("lines", ANY): set(names_of(lines.LineKeys)) - set(names_of(costs.CostKeys)) - OF_STORES - {"calendar"},
     ("lines", ANY, "tax_lots"): names_of(tax_file.LotKeys),
     ("costs", ANY): names_of(costs.CostKeys),
     ("impact",): names_of(costs.ImpactKeys),
