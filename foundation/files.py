@@ -27,9 +27,7 @@ import platformdirs
 from foundation.errors import ConfigError
 from foundation.sets import CODE_FOLDER, INSTALLED, RESOURCES_OF_WHEEL
 
-ROOT = (
-    RESOURCES_OF_WHEEL if INSTALLED else CODE_FOLDER
-)  # the folder of what comes with the workbench, such as data/ and notebooks/
+ROOT = RESOURCES_OF_WHEEL if INSTALLED else CODE_FOLDER  # of what comes with the workbench: data/, notebooks/
 DATA = ROOT.resolve() / "data"  # of the markets that come with it
 USER_CACHE = platformdirs.user_cache_path("rebalance-workbench", appauthor=False)
 CACHE = USER_CACHE if INSTALLED else DATA / "cache"  # of what is computed once, and can be again

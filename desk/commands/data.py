@@ -276,7 +276,7 @@ def check_data(named: str, against: str | None = None, trust_code: bool | None =
         prices = [asset for asset in ids if asset not in series]
         today = np.datetime64(Clock().now().date(), "D")  # up to which series are due
         of_series = check_series(store.read(series, ()), today) if series else None
-        of = {asset: known_instruments().find(asset) or Instrument(asset) for asset in prices}
+        of = {asset: known_instruments().taken(asset) for asset in prices}
         if of_series and not prices and against is None:
             return Checked(None, of_series)
         return Checked(_check_prices(MarketKeys(store=named), of, None, against), of_series)

@@ -3,14 +3,16 @@
 from typing import TYPE_CHECKING, Literal
 
 from foundation.paper.wording import listed, number
+from research.accounting.costs import BASIS_POINT
 
 if TYPE_CHECKING:
     from research.portfolio.portfolio import Portfolio
 
 Assumable = Literal["costs", "fees", "half_spread", "tracking_penalty", "materiality_bps", "day_cost", "cash"]
 
-COSTED = ("costs", "fees", "half_spread", "tracking_penalty", "day_cost")  # at which an expected loss is counted
-MATERIALITY = 1.0  # margin where none is stated, bp of NAV a year
+FEE_KEYS = ("costs", "fees")  # that mark what an order pays besides its half-spread
+ASSUMED_COSTS = (*FEE_KEYS, "half_spread")
+COSTED = (*ASSUMED_COSTS, "tracking_penalty", "day_cost")  # at which an expected loss is counted
 ASSUMED_DAY, ASSUMED_IN = 25.0, ("USD", "EUR", "GBP", "CHF", "CAD", "AUD")  # cost of a trading day where none is stated
 
 
@@ -19,13 +21,18 @@ def assumed_day_cost(portfolio: "Portfolio") -> float:
 
     In a currency of which `ASSUMED_DAY` units are not about an hour of work it is 0.
     """
-    margin = portfolio.materiality * 1e-4 * portfolio.nav
+    margin = portfolio.materiality * BASIS_POINT * portfolio.nav
     return min(ASSUMED_DAY, margin) if portfolio.basis in ASSUMED_IN else 0.0
+
+
+def is_assumed(portfolio: "Portfolio", *keys: str) -> bool:
+    """True where a file marks one of these keys as assumed."""
+    return not {*keys}.isdisjoint(portfolio.assumed)
 
 
 def own_word(portfolio: "Portfolio", *keys: str) -> str:
     """The word before what keys of a file state: "your", or "the assumed" where it marks one of them so."""
-    return "the assumed" if {*keys} & {*portfolio.assumed} else "your"
+    return "the assumed" if is_assumed(portfolio, *keys) else "your"
 
 
 def assumed_words(portfolio: "Portfolio") -> str:

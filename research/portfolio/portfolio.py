@@ -18,7 +18,6 @@ from research.allocation import FixedWeights
 from research.market import Market
 from research.market.calendars import session_after
 from research.market.factors import FactorReturns
-from research.portfolio.assumed import MATERIALITY
 from research.portfolio.holdings.blotter import Blotter
 from research.portfolio.holdings.cash_entries import CashEntry
 from research.portfolio.holdings.currencies import Currencies
@@ -34,6 +33,8 @@ from research.portfolio.keys.orders import OrderLimits
 from research.portfolio.keys.stress import Stress
 from research.portfolio.keys.ticket import TicketTerms
 from research.portfolio.plan import Plan
+
+MATERIALITY = 1.0  # margin where none is stated, bp of NAV a year
 
 
 @dataclass(frozen=True, eq=False)

@@ -34,11 +34,12 @@ from research.market.calendars import sessions
 from research.market.cash import yearly_of_bill
 from research.market.reading.known_instruments import ISIN, SOURCES, Instrument, isin, known_instruments
 from research.market.store import named_store, store_names
-from research.portfolio.assumed import MATERIALITY
+from research.portfolio.assumed import FEE_KEYS
 from research.portfolio.file.faults import Faults
 from research.portfolio.file.kinds import ISO_CODE
 from research.portfolio.holdings.brokers.positions import CASH_WORD, IGNORE_WORD, held_symbols, read_positions
 from research.portfolio.holdings.held_rows import Positions
+from research.portfolio.portfolio import MATERIALITY
 
 NOBODY_HOLDS = {
     "index": "an index",
@@ -103,6 +104,7 @@ class _Draft:
     costs       : costs by asset class.
     cash        : value of the key `cash` of the market, "" for none: cash earns nothing.
     assumed     : the keys whose values nobody stated.
+    unstated    : ids of a store that states no currency of them: their prices are taken to be in the portfolio's.
     assets      : instruments by id, in the order of the file.
     targets     : by id, fraction of NAV; with target_cash they are 1.
     holdings    : the keys that state what is held.
@@ -116,6 +118,7 @@ class _Draft:
     costs: BrokerCosts
     cash: str
     assumed: Sequence[str]
+    unstated: Collection[str]
     assets: Mapping[str, Instrument]
     targets: Mapping[str, Decimal]
     target_cash: Decimal
@@ -132,8 +135,8 @@ def write_new(asked: NewFile) -> str:
     write_whole(asked.file, text)
     command = f"data import TABLE --as {asked.store}" if asked.store else f"data fetch {asked.file}"
     if asked.store in store_names():
-        kept = set(named_store(asked.store).assets())
-        if absent := [s for s, one in _instruments(asked).items() if one.asset_id not in kept]:
+        stored = _stored_currencies(asked.store)
+        if absent := [symbol for symbol, one in _instruments(asked, stored).items() if one.asset_id not in stored]:
             notes = (*notes, f"Store {asked.store} has no prices of {', '.join(absent)}: import them into it.")
         else:
             said = on_loading(asked.file)
@@ -206,8 +209,10 @@ def _weights(words: Iterable[str]) -> dict[str, Decimal]:
     return {symbol: weight / whole for symbol, weight in found.items()}
 
 
-def _instruments(asked: NewFile) -> dict[str, Instrument]:
-    """The instrument of each symbol. Raises ConfigError for one that is unknown, is two, or cannot be held."""
+def _instruments(asked: NewFile, stored: Mapping[str, str]) -> dict[str, Instrument]:
+    """The instrument of each symbol.  stored : as `_stored_currencies` gives it.
+
+    Raises ConfigError for one that is unknown, is two, or cannot be held."""
     known = known_instruments()
     if unknown := unknown_symbols(asked):
         for symbol in unknown:
@@ -221,7 +226,7 @@ def _instruments(asked: NewFile) -> dict[str, Instrument]:
         raise ConfigError("\n".join([*told, f"The classes are {', '.join(CLASS_COSTS)}."]))
     _check_stated(asked)
     found: dict[str, Instrument] = {}
-    stored, of_row = _stored_currencies(asked.store), held_symbols(asked.positions) if asked.positions else {}
+    of_row = held_symbols(asked.positions) if asked.positions else {}
     for symbol in _symbols(asked):
         one = known.find(symbol) or Instrument(symbol.strip().upper().replace("/", "-").replace(" ", "-"))
         one = replace(one, asset_id=_stored_id(symbol, one.asset_id, stored))
@@ -353,7 +358,8 @@ def _draft(asked: NewFile) -> _Draft:
         raise ConfigError("no assets are named: give each with its weight, such as SPY=60 AGG=40, or --positions.")
     terms = read_terms(asked.broker)
     settings, notes = read_settings(asked.seed, asked.profile)
-    of_symbol = _instruments(asked)
+    stored = _stored_currencies(asked.store)
+    of_symbol = _instruments(asked, stored)
     assets = {one.asset_id: one for one in of_symbol.values()}
     settings, in_basis = _in_common_currency(asked, settings, assets.values())
     weights: dict[str, Decimal] = {}
@@ -379,7 +385,8 @@ def _draft(asked: NewFile) -> _Draft:
     assumed = [*costs.assumed, *(() if settings.is_stated else ("tracking_penalty",)), "materiality_bps"]
     assumed += ["cash"] if is_assumed else []
     said = (*notes, *_names(of_symbol), *in_basis, *more)
-    return _Draft(asked, settings, terms, costs, cash, assumed, assets, targets, rest, holdings, said, found)
+    unstated = [asset for asset, currency in stored.items() if not currency]
+    return _Draft(asked, settings, terms, costs, cash, assumed, unstated, assets, targets, rest, holdings, said, found)
 
 
 def _worth(found: Positions) -> float | None:
@@ -523,7 +530,7 @@ def _head(draft: _Draft) -> str:
 
 def _lines(draft: _Draft) -> str:
     """The lines, one below the other in columns."""
-    known, rows, stored = known_instruments(), [], _stored_currencies(draft.asked.store)
+    known, rows = known_instruments(), []
     for asset, one in draft.assets.items():
         target = draft.targets[asset]
         lower, upper = range_of(target, draft.settings.width)
@@ -534,19 +541,14 @@ def _lines(draft: _Draft) -> str:
             "fractional": "true" if one.lot < 1.0 else "",
             "minimum_purchase": f"{one.minimum_purchase:g}" if one.minimum_purchase else "",
             "cut_off": yaml_word(one.cut_off) if one.cut_off else "",
-            "currency": "" if one.currency in ("", draft.settings.basis) or stored.get(asset) == "" else one.currency,
-            "calendar": "" if one.calendar == _listed(symbol).calendar else one.calendar,
+            "currency": "" if one.currency in ("", draft.settings.basis) or asset in draft.unstated else one.currency,
+            "calendar": "" if one.calendar == known.taken(symbol).calendar else one.calendar,
         } | (dict.fromkeys(_spared(draft, one.asset_class), "0") if one.kind == "fund" else {})
         more = "".join(f", {key}: {value}" for key, value in stated.items() if value)
         end = f"target: {_plain(target)}, range: [{_plain(lower)}, {_plain(upper)}]{more}}}"
         rows.append((f"{yaml_word(asset)}:", f"{{asset_class: {yaml_word(one.asset_class)},", end))
     widths = [max(len(row[k]) for row in rows) for k in (0, 1)]
     return "\n".join(["lines:", *(f"  {a:<{widths[0]}} {b:<{widths[1]}} {c}" for a, b, c in rows)])
-
-
-def _listed(symbol: str) -> Instrument:
-    """The instrument for which a symbol of a line is taken when the file is read."""
-    return known_instruments().find(symbol) or Instrument(symbol)
 
 
 def _costs(draft: _Draft) -> str:
@@ -562,7 +564,8 @@ def _costs(draft: _Draft) -> str:
 
 def _spared(draft: _Draft, asset_class: str) -> tuple[str, ...]:
     """The costs of its class that a mutual fund does not pay: it is dealt at its NAV, and its fee is not assumed."""
-    fee = ("ticket",) if "costs" in draft.costs.assumed and "ticket" in draft.costs.by_class[asset_class] else ()
+    is_assumed = not {*FEE_KEYS}.isdisjoint(draft.costs.assumed)
+    fee = ("ticket",) if is_assumed and "ticket" in draft.costs.by_class[asset_class] else ()
     return ("commission_bps", "half_spread_bps", *fee)
 
 

@@ -125,6 +125,10 @@ class Instruments:
         """
         return self._by_spelling.get(_spelling(symbol))
 
+    def taken(self, symbol: str) -> Instrument:
+        """The instrument as of `find`; one that is not known is its own id."""
+        return self.find(symbol) or Instrument(symbol)
+
     def nearest(self, symbol: str) -> str:
         """A sentence with the instruments, but rates, from whose ids one letter may lead to the symbol; "" for none.
 

@@ -112,9 +112,8 @@ def costs_of_lines(document: Document, lines: Sequence[tuple[str, str, dict[str,
         with faults:
             classes[name] = {}
             classes[name] = plain(read(document, ("costs", name), CostKeys))
-            for one_of, key in ((FEES, "commission_bps"), (SPREADS, "half_spread_bps")):
-                if not classes[name].keys() & {*one_of}:
-                    document.value("costs", name, key)  # refuses the one that is missing
+            for one_of in filter(classes[name].keys().isdisjoint, (FEES, SPREADS)):
+                document.value("costs", name, one_of[0])  # refuses the one that is missing
     given = [_instead(own, classes.get(asset_class, {})) for _, asset_class, own in lines]
     for (asset, asset_class, _), found in zip(lines, given, strict=True):
         if not _whole(found) and asset_class not in (*classes, *unknown):
@@ -143,7 +142,7 @@ def impact_settings(costs: Costs) -> dict[str, Any]:
 
 def _whole(found: dict[str, Any]) -> bool:
     """True if a fee of any kind and a spread are given."""
-    return any(key in found for key in FEES) and any(key in found for key in SPREADS)
+    return not any(map(found.keys().isdisjoint, (FEES, SPREADS)))
 
 
 def _instead(own: dict[str, Any], of_class: dict[str, Any]) -> dict[str, Any]:

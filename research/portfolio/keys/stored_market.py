@@ -106,7 +106,7 @@ def line_instruments(document: Document) -> dict[str, Instrument]:
     """
     known, found = known_instruments(), {}
     for name, line in document.mapping("lines").items():
-        one = known.find(symbol := _symbol(name, line)) or Instrument(symbol)
+        one = known.taken(_symbol(name, line))
         found[name] = replace(one, calendar=str(line["calendar"])) if "calendar" in line else one
     return found
 

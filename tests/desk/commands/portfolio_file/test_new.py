@@ -253,6 +253,11 @@ def test_a_weight_below_a_percent_is_one_among_others_of_about_100_or_with_its_s
     assert "target: 0.4," in text_of("SPY=40", "AGG=0")
 
 
+def test_another_listing_than_that_of_the_table_stands_in_its_line() -> None:
+    stated = yaml.safe_load(text_of("XGLD=50", "VWCE=50", classes={"XGLD": "gold,EUR,XETR"}, store="mine"))
+    assert {name: line.get("calendar") for name, line in stated["lines"].items()} == {"XGLD": "XETR", "VWCE": None}
+
+
 def test_cash_takes_what_the_weights_leave_and_says_so(loaded: Loaded) -> None:
     assert "# The weights add up to 90 %: cash has the rest, 10 %, as its target." in text_of("SPY=60", "AGG=30")
     assert loaded(("SPY=60", "AGG=30")).strategic.weights == (0.6, 0.3)
@@ -264,6 +269,8 @@ def test_other_spellings_give_the_id_and_symbols_of_the_source_stand_beside_it(l
     assert found.limits.lots.tolist() == [1.0, 1e-8, 0.001, 1.0]
     assert found.costs.commission.tolist() == pytest.approx([0.0, 1e-3, 0.0, 0.0])  # an exchange of coins takes bp
     assert found.costs.ticket.tolist() == [5.9, 0.0, 0.0, 5.9]  # and a mutual fund is dealt at its NAV
+    lines = yaml.safe_load(text_of("VFIAX=100", broker="half_spread_bps=4"))["lines"]
+    assert lines["VFIAX"]["ticket"] == 0  # which is assumed there, too
     assert found.limits.cut_offs == ("", "", "16:00 America/New_York", "")
     lines = yaml.safe_load(text_of("BTC=50", "ON=50"))["lines"]  # by YAML 1.1, which reads a bare ON as true
     assert {asset: line.get("symbol") for asset, line in lines.items()} == {"BTC": "BTC-USD", "ON": None}
