@@ -29,6 +29,7 @@ from desk.commands.batch.make import _unchanged, named_runs
 from desk.commands.batch.plan import Job, notebook_named
 from desk.commands.batch.run import found_run, name_of_run
 from desk.commands.batch.workers import make_there, on_cluster
+from foundation.home import HOME
 
 TRADES = notebook_named("rebalance_now")
 TODAY = ("--notebook", TRADES.stem)
@@ -220,12 +221,18 @@ def test_an_interrupted_batch_leaves_nothing_half_made(tmp_path: Path) -> None:
 
 
 @pytest.fixture(scope="module")
-def cluster() -> Iterator[LocalCluster]:
-    """A scheduler here, and two workers of one thread that are processes of their own; a job may kill one of them."""
+def cluster(tmp_path_factory: pytest.TempPathFactory) -> Iterator[LocalCluster]:
+    """A scheduler here, and two workers of one thread that are processes of their own; a job may kill one of them.
+
+    Their home has no journal, whose head would stand in manifests, as that of a batch with `--home` has none.
+    """
     once = {"allowed_failures": 1}
-    with LocalCluster(
-        n_workers=2, threads_per_worker=1, processes=True, dashboard_address=HERE, scheduler_kwargs=once
-    ) as found:
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setenv(HOME, str(tmp_path_factory.mktemp("home_of_workers")))
+        found = LocalCluster(
+            n_workers=2, threads_per_worker=1, processes=True, dashboard_address=HERE, scheduler_kwargs=once
+        )
+    with found:
         yield found
 
 
