@@ -39,7 +39,7 @@ from research.allocation.allocation import allocation_name
 from research.market import Market
 from research.market.calendars import row_count
 from research.market.quality import market_warnings
-from research.portfolio.portfolio import MATERIALITY
+from research.portfolio.unstated import MATERIALITY
 from research.risk.measures import BPS
 from research.rules.protocol import compiled_rule, complexity, short_name, traits
 from research.rules.standard_rule import WEEK

@@ -17,7 +17,7 @@ from backtests.sweeps.table import best_first
 from foundation.paper.text_tables import text_table, warnings_text
 from foundation.paper.wording import number
 from research.market.quality import market_warnings
-from research.portfolio.portfolio import MATERIALITY
+from research.portfolio.unstated import MATERIALITY
 
 Expected = Callable[[str, Sequence[int]], Mapping[int, Estimate]]
 

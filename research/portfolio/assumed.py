@@ -1,19 +1,12 @@
 """The values that nobody stated and a portfolio file assumes, as verdicts and trade lists say them."""
 
-from typing import TYPE_CHECKING, Literal
+from typing import TYPE_CHECKING
 
 from foundation.paper.wording import listed, number
-from research.accounting.costs import BASIS_POINT
+from research.portfolio.unstated import ASSUMED_DAY, ASSUMED_IN
 
 if TYPE_CHECKING:
     from research.portfolio.portfolio import Portfolio
-
-Assumable = Literal["costs", "fees", "half_spread", "tracking_penalty", "materiality_bps", "day_cost", "cash"]
-
-FEE_KEYS = ("costs", "fees")  # that mark what an order pays besides its half-spread
-ASSUMED_COSTS = (*FEE_KEYS, "half_spread")
-COSTED = (*ASSUMED_COSTS, "tracking_penalty", "day_cost")  # at which an expected loss is counted
-ASSUMED_DAY, ASSUMED_IN = 25.0, ("USD", "EUR", "GBP", "CHF", "CAD", "AUD")  # cost of a trading day where none is stated
 
 
 def assumed_day_cost(portfolio: "Portfolio") -> float:
@@ -21,6 +14,8 @@ def assumed_day_cost(portfolio: "Portfolio") -> float:
 
     In a currency of which `ASSUMED_DAY` units are not about an hour of work it is 0.
     """
+    from research.accounting.costs import BASIS_POINT  # slow to import
+
     margin = portfolio.materiality * BASIS_POINT * portfolio.nav
     return min(ASSUMED_DAY, margin) if portfolio.basis in ASSUMED_IN else 0.0
 

@@ -33,8 +33,7 @@ from research.portfolio.keys.orders import OrderLimits
 from research.portfolio.keys.stress import Stress
 from research.portfolio.keys.ticket import TicketTerms
 from research.portfolio.plan import Plan
-
-MATERIALITY = 1.0  # margin where none is stated, bp of NAV a year
+from research.portfolio.unstated import MATERIALITY
 
 
 @dataclass(frozen=True, eq=False)

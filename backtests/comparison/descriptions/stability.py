@@ -20,7 +20,8 @@ from foundation.paper.wording import grouped, listed, number, percent
 from research.accounting import Policy
 from research.allocation import Allocation, TargetPath
 from research.portfolio import Portfolio
-from research.portfolio.assumed import ASSUMED_COSTS, is_assumed
+from research.portfolio.assumed import is_assumed
+from research.portfolio.unstated import COST_MARKS
 from research.rules import Rule
 from research.rules.protocol import compiled_rule
 
@@ -194,7 +195,7 @@ def stability(
         Change(YEARS, on(years), made.policy),
         *(_played_again(portfolio, quick, asked.tests) if {made.policy, made.now or made.policy} <= {*quick} else ()),
     )
-    whose = "those assumed" if is_assumed(portfolio, *ASSUMED_COSTS) else "yours"
+    whose = "those assumed" if is_assumed(portfolio, *COST_MARKS) else "yours"
     return Stability(
         made.policy,
         turns(asked, made.policy, whose),

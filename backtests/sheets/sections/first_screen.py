@@ -33,7 +33,8 @@ from foundation.paper.picture import HALF
 from foundation.paper.styles import line_styles
 from foundation.paper.wording import age_words, amount, counted, dated_words, listed, number, percent, probability
 from research.allocation import Allocation
-from research.portfolio.assumed import COSTED, own_word
+from research.portfolio.assumed import own_word
+from research.portfolio.unstated import COSTED
 from research.rules.protocol import held_by, long_name
 
 BOLD_RULE = (

@@ -7,8 +7,7 @@ from foundation.dataclasses import dataclass
 from foundation.errors import ConfigError
 from foundation.table_files import plain_number
 from research.market.cash import HIGHEST_RATE, LOWEST_RATE
-from research.portfolio.assumed import ASSUMED_IN
-from research.portfolio.keys.costs import FEES, SPREADS
+from research.portfolio.unstated import ASSUMED_IN
 
 CLASS_COSTS = {
     "us_equity": 1, "bonds": 1, "fx": 1, "developed_equity": 1.5, "global_equity": 1.5, "gold": 1.5, "equity": 1.5,
@@ -17,6 +16,7 @@ CLASS_COSTS = {
 TICKET, HALF_SPREAD = 5.9, 3  # currency an order and bp: what a broker of private accounts takes of a fund
 LARGE_ACCOUNT = 1_000_000.0  # NAV from which bp are assumed: an order of a twentieth of it pays about `TICKET` in bp
 IN_BP = ("crypto", "fx")  # classes whose venues take bp of any account
+STATED_FEES = ("ticket", "minimum", "commission_bps")
 AMOUNT, BPS, FRACTION = (0.0, 1e9), (0.0, 5_000.0), (0.0, 1.0)
 BROKER_TERMS: Mapping[str, tuple[str, tuple[float, float]]] = {
     "ticket": ("currency an order", AMOUNT),
@@ -80,11 +80,11 @@ def broker_costs(classes: Iterable[str], terms: Mapping[str, float], nav: float 
     nav   : about what the account is worth, None where it is not known: a private one.
     basis : its currency; of one in which `LARGE_ACCOUNT` says nothing, bp are assumed.
     """
-    stated = {name: terms[name] for name in BROKER_TERMS if name in terms and name in (*FEES, *SPREADS)}
+    stated = {name: terms[name] for name in BROKER_TERMS if name in terms and name in (*STATED_FEES, "half_spread_bps")}
     bps = {name: float(CLASS_COSTS.get(name, CLASS_COSTS["other"])) for name in dict.fromkeys(classes)}
     private = basis in ASSUMED_IN and (nav is None or nav < LARGE_ACCOUNT)
     wide = {name: max(HALF_SPREAD, bp) if private else bp for name, bp in bps.items()}
-    if not stated.keys().isdisjoint(FEES):
+    if not stated.keys().isdisjoint(STATED_FEES):
         told = "Half-spreads are assumed." if "half_spread_bps" not in stated else "As you stated them."
         marked = () if "half_spread_bps" in stated else ("half_spread",)
         return BrokerCosts({name: {"half_spread_bps": wide[name]} | stated for name in bps}, told, marked)

@@ -34,12 +34,11 @@ from research.market.calendars import sessions
 from research.market.cash import yearly_of_bill
 from research.market.reading.known_instruments import ISIN, SOURCES, Instrument, isin, known_instruments
 from research.market.store import named_store, store_names
-from research.portfolio.assumed import FEE_KEYS
 from research.portfolio.file.faults import Faults
 from research.portfolio.file.kinds import ISO_CODE
 from research.portfolio.holdings.brokers.positions import CASH_WORD, IGNORE_WORD, held_symbols, read_positions
 from research.portfolio.holdings.held_rows import Positions
-from research.portfolio.portfolio import MATERIALITY
+from research.portfolio.unstated import FEE_MARKS, MATERIALITY
 
 NOBODY_HOLDS = {
     "index": "an index",
@@ -564,7 +563,7 @@ def _costs(draft: _Draft) -> str:
 
 def _spared(draft: _Draft, asset_class: str) -> tuple[str, ...]:
     """The costs of its class that a mutual fund does not pay: it is dealt at its NAV, and its fee is not assumed."""
-    is_assumed = not {*FEE_KEYS}.isdisjoint(draft.costs.assumed)
+    is_assumed = not {*FEE_MARKS}.isdisjoint(draft.costs.assumed)
     fee = ("ticket",) if is_assumed and "ticket" in draft.costs.by_class[asset_class] else ()
     return ("commission_bps", "half_spread_bps", *fee)
 

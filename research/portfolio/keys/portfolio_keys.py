@@ -13,7 +13,6 @@ from pydantic import Field
 from foundation.arguments import MOST_PENALTY
 from research.accounting import Execution
 from research.accounting.execution import Dividends
-from research.portfolio.assumed import Assumable
 from research.portfolio.file.kinds import Day, Fraction, Name, Penalty, Text, Told, record
 from research.portfolio.holdings.currencies import Cash
 from research.portfolio.holdings.holdings import PositionKeys
@@ -33,7 +32,7 @@ from research.portfolio.keys.orders import OrderKeys
 from research.portfolio.keys.stress import StressKeys
 from research.portfolio.keys.ticket import TicketTerms
 from research.portfolio.plan import Plan
-from research.portfolio.portfolio import MATERIALITY
+from research.portfolio.unstated import MATERIALITY, Assumable
 from research.risk.measures import BPS, TRACKING_PENALTY
 
 HALVING = "halving_tracking_error_is_worth"

@@ -13,7 +13,8 @@ from foundation.paper.picture import HALF, Picture, picture
 from foundation.paper.styles import LineStyle
 from foundation.paper.wording import listed, number, told
 from research.portfolio import Portfolio
-from research.portfolio.assumed import COSTED, own_word
+from research.portfolio.assumed import own_word
+from research.portfolio.unstated import COSTED
 
 HEIGHT = 238.0  # px: of the panel
 POINT_SIZE = 5.0  # px: diameter of a point
