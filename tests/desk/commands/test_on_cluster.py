@@ -46,12 +46,12 @@ def cluster() -> Iterator[LocalCluster]:
 def file(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """A portfolio with a tuned, a learned and an own rule, tested on a year."""
     folder = tmp_path_factory.mktemp("desk")
-    (folder / "own_rule.py").write_text(OWN)
+    (folder / "own_drifts.py").write_text(OWN)
     stated = yaml.safe_load(FILE.read_text())
     kept = {name: stated["policies"][name] for name in ("quarterly", "tuned")}
     stated |= {
         "policy": "quarterly",
-        "policies": {**kept, "rl": LEARNED, "mine": {"rule": "own_rule:Drifts"}},
+        "policies": {**kept, "rl": LEARNED, "mine": {"rule": "own_drifts:Drifts"}},
         "test_start": "2022-01-03",
     }
     (folder / "own.yaml").write_text(yaml.safe_dump(stated))
