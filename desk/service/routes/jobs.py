@@ -366,7 +366,7 @@ def _changed(service: Service, caller: Caller, id: str, change: Any, refusal: st
     """A job after a change. Raises Problem 403 for one of another user, and 409 with a refusal."""
     found = _seen(service, caller, id)
     if found.user != caller.user:
-        found_portfolio(service, caller, found.portfolio, for_change=True)
+        found_portfolio(service, caller, found.portfolio or "", for_change=True)
     if not change(service.sessions, id):
         raise Problem(409, refusal)
     return JobRecord.model_validate(_seen(service, caller, id))

@@ -1,7 +1,7 @@
 """The tables. Moments are UTC without a zone; ids that leave the service cannot be guessed."""
 
 import uuid
-from datetime import UTC, datetime
+from datetime import UTC, date, datetime
 from typing import Annotated, Any
 
 from sqlalchemy import JSON, ForeignKey, Index, LargeBinary, MetaData, String, UniqueConstraint, text
@@ -202,8 +202,8 @@ class QueuedJob(Table):
     id: Mapped[str] = mapped_column(String(32), primary_key=True, default=new_id)
     tenant: Mapped[str] = mapped_column(ForeignKey("tenants.name"))
     user: Mapped[str] = mapped_column(ForeignKey("users.id"), index=True)
-    portfolio: Mapped[str] = mapped_column(ForeignKey("portfolios.id"), index=True)
-    version: Mapped[int]
+    portfolio: Mapped[str | None] = mapped_column(ForeignKey("portfolios.id"), index=True)
+    version: Mapped[int | None]
     kind: Mapped[str] = mapped_column(String(16))
     arguments: Mapped[dict[str, Any]]
     state: Mapped[str] = mapped_column(String(16), default="queued")
@@ -218,6 +218,26 @@ class QueuedJob(Table):
     started: Mapped[datetime | None]
     heartbeat: Mapped[datetime | None]
     ended: Mapped[datetime | None]
+
+
+class Worker(Table):
+    """A worker that lives: the code whose jobs it takes, and its last sign of life."""
+
+    __tablename__ = "workers"
+    name: Mapped[str] = mapped_column(String(128), primary_key=True)
+    code: Mapped[str] = mapped_column(String(64))
+    started: Mapped[datetime] = mapped_column(default=now)
+    heartbeat: Mapped[datetime] = mapped_column(default=now)
+
+
+class SourceRequests(Table):
+    """The requests that a tenant's jobs sent to a source of prices on a day, UTC."""
+
+    __tablename__ = "source_requests"
+    tenant: Mapped[str] = mapped_column(ForeignKey("tenants.name"), primary_key=True)
+    source: Mapped[str] = mapped_column(String(32), primary_key=True)
+    day: Mapped[date] = mapped_column(primary_key=True)
+    count: Mapped[int] = mapped_column(default=0)
 
 
 class IdempotentAnswer(Table):
