@@ -23,9 +23,9 @@ from foundation.dataclasses import dataclass
 from foundation.errors import InputError, InputFault
 from foundation.paper.wording import counted
 from research.portfolio.file.fault_words import UNKNOWN, WRONG_KINDS, faults_of, schemas_at
+from research.portfolio.file.faults import MOST_MISTAKES
 
 MEDIA_TYPE = "application/problem+json"
-MOST_MISTAKES = 1_000  # mistakes of one request
 IN_JSON = {  # how to mend in JSON what the message of a file tells of lines and dashes
     WRONG_KINDS["list"][1]: "Write its items in brackets, such as [0.01, 0.02].",
     WRONG_KINDS["dict"][1]: "Write its keys in braces.",
@@ -87,9 +87,10 @@ class Problem(Exception):
 def refused(mistakes: Sequence[FieldMistake], count: int = 0) -> Problem:
     """The problem of a request with mistakes. count : of all, 0 where they all are here."""
     count = max(count, len(mistakes))
-    told = f"The request has {counted(count, 'mistake')}"
-    more = f"; the first {MOST_MISTAKES:,} are listed" if count > MOST_MISTAKES else ""
-    return Problem(400, f"{told}{more}.", mistakes[:MOST_MISTAKES])
+    told = f"The request has {counted(count, 'mistake')}."
+    if count > MOST_MISTAKES:
+        told = f"The request has more than {MOST_MISTAKES:,} mistakes; the first are listed."
+    return Problem(400, told, mistakes[:MOST_MISTAKES])
 
 
 @contextmanager

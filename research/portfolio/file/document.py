@@ -7,6 +7,7 @@ from contextlib import contextmanager
 from copy import deepcopy
 from datetime import date
 from difflib import get_close_matches
+from functools import cached_property
 from math import inf
 from pathlib import Path
 from typing import Any, NoReturn
@@ -15,6 +16,7 @@ from foundation.arguments import LARGEST_NUMBER, SMALLEST_NUMBER, did_you_mean, 
 from foundation.dataclasses import dataclass, replace
 from foundation.errors import ConfigError, DataError, InputFault
 from foundation.names import NAME_FIX, name_fault
+from foundation.paper.wording import grouped
 from foundation.printable import has_unseen
 from research.portfolio.file.faults import Faults, Mistake, Mistakes
 from research.portfolio.file.strict_yaml import KeyPath, Lines, dotted, read_yaml
@@ -118,9 +120,14 @@ class Document:
         if any(wrong[: len(path)] == path for wrong in self.wrong):
             raise self.mistake(path, "")
 
+    @cached_property
+    def _wrong_below(self) -> dict[KeyPath, list[str]]:
+        """The wrong keys by the path of the mapping that has them."""
+        return grouped((path[:-1], path[-1]) for path in self.wrong if path)
+
     def _check_told(self, path: KeyPath, *, absent: bool) -> None:
         """Raise `Mistakes` without one where a mistake is told of a path, or of a key that may be meant for it."""
-        beside = [wrong[-1] for wrong in self.wrong if wrong[:-1] == path[:-1]] if absent and path else []
+        beside = self._wrong_below.get(path[:-1], ()) if absent and path else ()
         if any(path[:k] in self.wrong for k in range(1, len(path) + 1)) or (
             beside and get_close_matches(path[-1], beside)
         ):

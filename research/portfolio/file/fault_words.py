@@ -1,6 +1,6 @@
 """The mistakes that pydantic finds in a value, as messages say them: place, fault, value found, and fix."""
 
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from functools import cache
 from typing import Any
 
@@ -87,8 +87,8 @@ class _Problem:
         return self.type not in UNKNOWN, -len(self.at)
 
 
-def faults_of(errors: Sequence[Any], value: Any, adapter: TypeAdapter[Any]) -> list[ValueFault]:
-    """All mistakes in a value: unknown keys first, since they may be why others are missing, then as its type has them.
+def faults_of(errors: Sequence[Any], value: Any, adapter: TypeAdapter[Any]) -> Iterator[ValueFault]:
+    """The mistakes in a value, in turn: unknown keys first, since others may miss them, then as its type has them.
 
     errors  : `ValidationError.errors()` of the adapter.
     value   : mappings, lists and plain values.
@@ -99,7 +99,7 @@ def faults_of(errors: Sequence[Any], value: Any, adapter: TypeAdapter[Any]) -> l
         problem = _placed(found, value)
         places.setdefault(problem.before, []).append(problem)
     told = [each for problems in places.values() for each in _of_one_type(problems)]
-    return [_fault(each, adapter) for each in sorted(told, key=lambda each: each[0].type not in UNKNOWN)]
+    return (_fault(each, adapter) for each in sorted(told, key=lambda each: each[0].type not in UNKNOWN))
 
 
 def _placed(found: Any, value: Any) -> _Problem:

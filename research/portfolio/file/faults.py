@@ -7,6 +7,8 @@ from typing import Any
 from foundation.dataclasses import dataclass, field
 from foundation.errors import ConfigError, InputError, InputFault
 
+MOST_MISTAKES = 1_000  # of a file that are told: with one more, reading ends
+
 
 @dataclass(frozen=True)
 class Mistake:
@@ -39,7 +41,9 @@ class Mistakes(ConfigError):
 
     def __str__(self) -> str:
         """The messages, a line each."""
-        return "\n".join(one.text for one in self.each if one.text)
+        told = [one.text for one in self.each if one.text]
+        more = [f"There are more: these are the first {MOST_MISTAKES:,}."] if len(told) > MOST_MISTAKES else []
+        return "\n".join([*told[:MOST_MISTAKES], *more])
 
     @property
     def findings(self) -> tuple[InputFault, ...]:
@@ -48,7 +52,10 @@ class Mistakes(ConfigError):
 
 
 class Faults:
-    """Mistakes that are told at once, in the order of the file: a `with` block that raises ConfigError adds its own."""
+    """Mistakes that are told at once, in the order of the file: a `with` block that raises ConfigError adds its own.
+
+    One more than `MOST_MISTAKES` ends the reading.
+    """
 
     def __init__(self) -> None:
         self.found: list[Mistake] = []
@@ -63,6 +70,8 @@ class Faults:
             return False
         self.found += error.each if isinstance(error, Mistakes) else [Mistake(str(error))]
         self.any = True
+        if len(self.found) > MOST_MISTAKES:
+            self.end()
         return True
 
     def end(self) -> None:

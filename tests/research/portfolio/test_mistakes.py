@@ -281,3 +281,19 @@ def test_a_decimal_comma_is_told_without_what_follows_from_it(tmp_path: Path) ->
         f"lines.SPY.5: says nothing ({tmp_path / 'own.yaml'}, line 8): found None. A comma ends a value: write 0.5, "
         "not 0,5."
     ]
+
+
+@pytest.mark.parametrize(
+    "slips",
+    ["".join(f"colour_{k}: 1\n" for k in range(5_000)), "".join(f"  Q{k}: {{colour: 3}}\n" for k in range(3_000))],
+    ids=["keys", "lines"],
+)
+def test_reading_ends_at_a_thousand_mistakes_and_says_so(tmp_path: Path, slips: str) -> None:
+    path = tmp_path / "portfolio.yaml"
+    path.write_text(GOOD.replace("lines:\n", f"lines:\n{slips}") if slips.startswith(" ") else GOOD + slips)
+    with pytest.raises(ConfigError) as told:
+        load_portfolio(path)
+    *first, last = str(told.value).splitlines()
+    assert len(first) == 1_000
+    assert all(": unknown key (" in each or ": missing (" in each for each in first)
+    assert last == "There are more: these are the first 1,000."
