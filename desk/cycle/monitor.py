@@ -14,7 +14,7 @@ from backtests.laboratory.learned.warnings import drift_in, drift_words
 from foundation.arrays import Array
 from foundation.dataclasses import dataclass, replace
 from foundation.errors import DataError
-from foundation.paper.wording import counted, percent
+from foundation.paper.wording import class_words, counted, percent
 from foundation.tolerances import TRIGGER
 from research.allocation import NewsTilt
 from research.allocation.wrapper import each_of
@@ -32,6 +32,7 @@ from research.risk import drawdown
 from research.risk.decomposition.ex_ante import stopped_words
 
 CLASS_COLUMNS = ("asset_class", "sector")
+ASSET_DRIFT = "drift of an asset"  # the name of a reading
 CRISIS = REGIME_NAMES[-1]
 CORRELATION_ROWS = 63  # rows of the correlations
 MAX_CORRELATED = 10  # assets whose correlations a language model is told
@@ -232,7 +233,7 @@ class _Readings:
         """The largest drift of an asset, or of cash, and of a group of each kind."""
         gaps = self.weights - self.target
         assets = (*self.portfolio.market.assets, "cash")
-        yield self._drift("drift of an asset", dict(zip(assets, np.append(gaps, -gaps.sum()), strict=True)))
+        yield self._drift(ASSET_DRIFT, dict(zip(assets, np.append(gaps, -gaps.sum()), strict=True)))
         for by in CLASS_COLUMNS:
             if not has_groups(self.portfolio, by):
                 continue
@@ -249,7 +250,8 @@ class _Readings:
         rising = (("critical", levels.critical), ("high", levels.high), ("medium", levels.medium))
         level = next((name for name, least in rising if abs(gap) >= least - TRIGGER), NORMAL_LEVEL)
         side = "over" if gap > 0.0 else "under"
-        sentence = f"{furthest} is {100 * abs(gap):.2f} points {side} target"
+        what = furthest if name == ASSET_DRIFT else class_words(furthest)
+        sentence = f"{what} is {100 * abs(gap):.2f} points {side} target"
         of = ", ".join(sorted(each for each in gaps if abs(gaps[each]) >= abs(gap) - TRIGGER))  # of two, both
         return replace(_levelled(name, gap, level, sentence, triggers=level == "critical"), of=of)
 
