@@ -1,4 +1,4 @@
-"""The first page: what needs a person, and each portfolio a row."""
+"""The first page: each portfolio a row that begins with its value, and what needs a person."""
 
 from collections.abc import Iterator
 from itertools import groupby
@@ -11,6 +11,7 @@ from desk.service.caller import Caller, InService, Service, needs
 from desk.service.orders import TicketHead, tickets_of
 from desk.service.pages.overviews import OverviewRow, overview_rows, refreshed
 from desk.service.pages.page import PageRoute, shown
+from desk.service.pages.tickets import state_of
 from desk.service.routes.jobs import jobs
 from foundation.dataclasses import dataclass
 from foundation.paper.wording import counted, grouped, listed
@@ -52,7 +53,7 @@ KINDS = {  # of needs, in the order in which they are told, with what several po
 
 @router.get("/")
 def home(request: Request, service: InService, caller: Reader, name: Name = "", only: Only = "") -> Response:
-    """Show what needs a person, and the portfolios whose name or client holds `name`."""
+    """Show the portfolios whose name or client holds `name`, and what needs a person."""
     rows = overview_rows(service, caller)
     found = needs_of_portfolios(service, caller, rows)
     of_kind = {each.portfolio for each in found if each.kind == only} if only in KINDS else None
@@ -65,14 +66,14 @@ def home(request: Request, service: InService, caller: Reader, name: Name = "", 
     clients = [(client, [*of]) for client, of in groupby(chosen, key=lambda row: row.head.client)]
     content = {"clients": clients, "count": len(rows), "name": name, "only": KINDS.get(only, ""), "marks": drift_marks}
     content |= {"is_new": any(row.figures is None for row in rows)}
-    return shown(request, "home.html.j2", caller, needs=[*told(found)], **content)
+    return shown(request, "home.html.j2", caller, needs=told(found), **content)
 
 
 @router.get("/attention")
 def attention(request: Request, service: InService, caller: Reader) -> Response:
     """Show what needs a person, alone."""
     found = told(needs_of_portfolios(service, caller, overview_rows(service, caller)))
-    return shown(request, "attention.html.j2", caller, needs=[*found], is_new=False)
+    return shown(request, "attention.html.j2", caller, needs=found, is_new=False)
 
 
 @router.get("/overviews/{portfolio}")
@@ -85,16 +86,20 @@ def overview_page(request: Request, portfolio: Id, service: InService, caller: R
 # -- what needs a person -----------------------------------------------------------------------------------------------
 
 
-def told(found: list[Need]) -> Iterator[tuple[str, str, str]]:
-    """Subject, rest of the sentence and path of needs, by kind: of many of a kind one sentence."""
+def told(found: list[Need]) -> list[tuple[str, list[tuple[str, str]]]]:
+    """Each subject with its sentences and their paths, the first kinds first: of many of a kind one sentence."""
+    lines = list[tuple[str, tuple[str, str]]]()
     for kind, of_kind in sorted(
         grouped((each.kind, each) for each in found).items(), key=lambda one: [*KINDS].index(one[0])
     ):
         if len(of_kind) <= EACH:
-            yield from ((each.portfolio, f": {each.text}", each.to) for each in of_kind)
+            lines += [(each.portfolio, (each.text, each.to)) for each in of_kind]
             continue
         names = [*dict.fromkeys(each.portfolio for each in of_kind)]
-        yield counted(len(names), "portfolio"), f" {KINDS[kind]}: {listed(names, most=EACH)}.", f"/?only={kind}"
+        lines.append(
+            (counted(len(names), "portfolio"), (f"{listed(names, most=EACH)} {KINDS[kind]}.", f"/?only={kind}"))
+        )
+    return [*grouped(lines).items()]
 
 
 def needs_of_portfolios(service: Service, caller: Caller, rows: list[OverviewRow]) -> list[Need]:
@@ -105,7 +110,7 @@ def needs_of_portfolios(service: Service, caller: Caller, rows: list[OverviewRow
         newest = dict[str, TicketHead]()
         for _, ticket in tickets_of(service.root(caller.tenant), names.values(), TICKETS, None):
             newest.setdefault(ticket.portfolio, ticket)
-        found += [need for ticket in newest.values() for need in _of_ticket(ticket)]
+        found += [_of_ticket(each) for each in newest.values() if state_of(service, each, caller) == "yours"]
     if caller.may("viewer", "jobs"):
         last = dict[tuple[str, str], Need | None]()
         for job in jobs(caller, service, limit=JOBS).jobs:
@@ -116,13 +121,11 @@ def needs_of_portfolios(service: Service, caller: Caller, rows: list[OverviewRow
     return found
 
 
-def _of_ticket(ticket: TicketHead) -> Iterator[Need]:
-    """The need of the newest ticket of a portfolio, where it waits for approval."""
-    rest = ticket.wanted - len(ticket.approved_by)
-    if rest > 0 and not ticket.refused_by and not ticket.is_sent:
-        who = listed([each.partition(" (")[0] for each in ticket.made_by])
-        text = f"the ticket of {who} waits for {counted(rest, 'approval')}."
-        yield Need("approval", ticket.portfolio, text, f"/tickets/{ticket.id}")
+def _of_ticket(ticket: TicketHead) -> Need:
+    """The need of a ticket that waits for the approval of whoever reads."""
+    who = listed([each.partition(" (")[0] for each in ticket.made_by])
+    text = f"the ticket of {who} waits for {counted(ticket.wanted - len(ticket.approved_by), 'approval')}."
+    return Need("approval", ticket.portfolio, text, f"/tickets/{ticket.id}")
 
 
 def _of_row(row: OverviewRow) -> Iterator[Need]:

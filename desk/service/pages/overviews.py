@@ -17,9 +17,9 @@ from backtests.runs.folder import code_version
 from desk.journal.journal import JOURNAL, Journal
 from desk.service.caller import Caller, Service
 from desk.service.portfolios.figures import OverviewFigures, figures_of, overview
-from desk.service.portfolios.stored import found_content, seen_by
+from desk.service.portfolios.stored import seen_by
 from desk.service.portfolios.validation import MONGODB
-from desk.service.routes.portfolios import PortfolioHead, heads_of
+from desk.service.routes.portfolios import PortfolioHead, heads_of, record_of
 from desk.service.store.tables import Overview, QueuedJob, StoredPortfolio, now
 from foundation.canonical import content_hash
 from foundation.dataclasses import dataclass
@@ -51,11 +51,12 @@ def overview_rows(service: Service, caller: Caller, portfolio: str | None = None
 def refreshed(service: Service, caller: Caller, portfolio: str) -> OverviewRow:
     """The row of a portfolio, made anew where it is not fresh. Raises as `figures_of` does."""
     made_from = MadeFrom.now(service, caller)  # before the work: what changes during it makes the row stale
-    is_noticed = MONGODB not in found_content(service, caller, portfolio).tree
+    record = record_of(service, caller, portfolio)
+    is_noticed, written = MONGODB not in record.portfolio, (record.created.isoformat(), record.written.isoformat())
     kept = next(iter(kept_rows(service, caller, portfolio)), None)
     if kept is not None and (row := made_from.row(kept, service)).is_fresh:
         return row
-    figures = OverviewFigures.model_validate(figures_of(service, caller, overview, portfolio, None))
+    figures = OverviewFigures.model_validate(figures_of(service, caller, overview, portfolio, None, *written))
     sealed = service.keys.seal(figures.model_dump_json().encode())
     of = made_from.of(kept) if kept is not None and is_noticed else ""
     with service.sessions.begin() as session:

@@ -14,9 +14,10 @@ from desk.commands.portfolio_file.new_settings import PROFILES, USUAL_PROFILE
 from desk.service.bodies import PRINTED, Id
 from desk.service.caller import Caller, InService, needs
 from desk.service.orders import MOST_ASSETS, TicketHead, tickets_of
+from desk.service.pages.overviews import refreshed
 from desk.service.pages.page import PageRoute, shown
 from desk.service.portfolios import panels
-from desk.service.portfolios.figures import figures_of
+from desk.service.portfolios.figures import figures_of, value_figures
 from desk.service.portfolios.stored import content_of, found_content, found_portfolio, seen, seen_by
 from desk.service.portfolios.validation import SHIPPED_FILES
 from desk.service.routes.orders import why
@@ -25,6 +26,7 @@ from desk.service.routes.portfolios import YAML, Version, history, list_notes, p
 from desk.service.routes.risk_profile import risk_profile as given
 from desk.service.store.tables import RiskAnswers, StoredPortfolio
 from desk.service.worksheet import WorksheetAsked
+from foundation.errors import ConfigError
 from foundation.paper.wording import amount, counted, number
 from research.market.store import store_names
 from research.portfolio.file.kinds import Day
@@ -51,6 +53,21 @@ def portfolio(request: Request, portfolio: Id, service: InService, caller: Reade
     record = record_of(service, caller, portfolio)
     is_own = found_portfolio(service, caller, portfolio).owner == caller.user
     return shown(request, "portfolio.html.j2", caller, portfolio=record, is_own=is_own)
+
+
+@router.get("/portfolios/{portfolio}/value")
+def value_page(request: Request, portfolio: Id, service: InService, caller: Reader) -> Response:
+    """Show the value of a portfolio, what it was before, and its weights, as the first page keeps them."""
+    try:
+        figures = refreshed(service, caller, portfolio).figures
+        found = None if figures is None else {"value": figures.value, "basis": figures.basis}
+    except ConfigError:  # it names no policy: what it is worth is known all the same
+        found = None
+    if found is None:
+        record = record_of(service, caller, portfolio)
+        written = record.created.isoformat(), record.written.isoformat()
+        found = figures_of(service, caller, value_figures, portfolio, None, *written)
+    return shown(request, "portfolio_value.html.j2", caller, **found)
 
 
 @router.get("/portfolios/{portfolio}/today")

@@ -30,6 +30,7 @@ from desk.service.folders import RUNS, TRIALS
 from desk.service.limited import limited
 from desk.service.orders import JournalEntry, entries_of
 from desk.service.portfolios.stored import written_out
+from desk.service.portfolios.value import Value, value_of
 from desk.tca.page import table_block
 from foundation.home import TRIAL_BOOK, home_folder
 from foundation.paper.formats import plain_json
@@ -85,6 +86,7 @@ class OverviewFigures(BaseModel):
     """The figures of a row.
 
     nav, basis  : value, and the currency of all amounts.
+    value       : the value now, and what it was before.
     priced_on   : day of its newest price.
     today       : day of the exchange of `calendar` on which the row was made.
     stale       : sentences on prices too old for orders, or "".
@@ -100,6 +102,7 @@ class OverviewFigures(BaseModel):
 
     nav: float
     basis: str
+    value: Value
     priced_on: str
     calendar: str
     today: str
@@ -220,8 +223,13 @@ def tried(names: Collection[str]) -> list[list[str]]:
     return [search_words(each) for each in own.searches]
 
 
-def overview(portfolio: Portfolio, reports: Path) -> dict[str, Any]:
-    """The `OverviewFigures` of a portfolio today. Raises as `trades_now` does."""
+def value_figures(portfolio: Portfolio, reports: Path, entered: str, changed: str) -> dict[str, Any]:
+    """The `Value` of a portfolio whose file may name no policy, and its currency; arguments of `value_of`."""
+    return {"value": value_of(portfolio, portfolio.target, entered, changed).model_dump(), "basis": portfolio.basis}
+
+
+def overview(portfolio: Portfolio, reports: Path, entered: str, changed: str) -> dict[str, Any]:
+    """The `OverviewFigures` of a portfolio today; arguments of `value_of`. Raises as `trades_now` does."""
     listed = trades_now(portfolio, "", reports, as_of="", stale_ok=True)
     found, sized = monitored(listed), listed.sized
     decision, alerts = _of_journal(home_folder(), portfolio.name)
@@ -230,6 +238,7 @@ def overview(portfolio: Portfolio, reports: Path) -> dict[str, Any]:
     return {
         "nav": portfolio.nav,
         "basis": portfolio.basis,
+        "value": value_of(portfolio, listed.target, entered, changed).model_dump(),
         "priced_on": f"{portfolio.priced_on:%Y-%m-%d}",
         "calendar": portfolio.market.calendar,
         "today": listed.facts["today"],

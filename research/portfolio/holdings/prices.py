@@ -39,6 +39,7 @@ class Prices:
     days     : (n,) the day of each, NaT where it is not known.
     sources  : (n,) "market close" or "price file", "" where there is no price.
     notes    : notes on the prices, in sentences.
+    moment   : of the newest quote of a file, as it has it; "" where it says none.
     """
 
     assets: tuple[str, ...]
@@ -46,6 +47,7 @@ class Prices:
     days: NDArray[np.datetime64]
     sources: tuple[str, ...]
     notes: tuple[str, ...] = field(default=(), repr=False)
+    moment: str = ""
 
     def __post_init__(self) -> None:
         """Make the arrays read-only."""
@@ -147,7 +149,8 @@ def read_prices(path: str | Path, market: Market, right: Collection[str] = ()) -
             fix = "Look for a split or a wrong price."
             mistakes.append(table.fault(row, "price", f"the price of {asset} is {gap}", fix))
         days[i] = dates.get(table.cell(cells, "date"), np.datetime64("NaT", "D"))
-        quoted |= {source: table.cell(cells, "quoted at")} if (source := table.cell(cells, "source")) else {}
+        if source := table.cell(cells, "source"):
+            quoted[source] = max(quoted.get(source, ""), table.cell(cells, "quoted at"))
     if not rows and not mistakes:
         fix = f"Name them as the portfolio does: {', '.join(market.assets[:10])}."
         mistakes.append(f"{path.name} has none of the assets among its {counted(others, 'row')}. {fix}")
@@ -156,7 +159,7 @@ def read_prices(path: str | Path, market: Market, right: Collection[str] = ()) -
     notes += [f"Prices are quotes of {source}, the last of {moment}." for source, moment in quoted.items()]
     of_close = zip(market.assets, closes.sources, strict=True)
     sources = tuple(GIVEN if asset in rows else source for asset, source in of_close)
-    made = Prices(market.assets, values, days, sources)
+    made = Prices(market.assets, values, days, sources, moment=max(quoted.values(), default=""))
     return replace(made, notes=(*notes, *_notes(path.name, market, made, rows, others, right)))
 
 

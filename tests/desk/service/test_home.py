@@ -6,7 +6,7 @@ from typing import Any
 
 import pytest
 from fastapi import FastAPI
-from people import SHIPPED, SIXTY_FORTY, YAML, SignedIn, stored
+from people import SHIPPED, SIXTY_FORTY, YAML, SignedIn, share, stored
 from sqlalchemy import event, select
 
 from backtests.runs.folder import code_version
@@ -22,6 +22,10 @@ from desk.service.routes.portfolios import PortfolioHead
 from desk.service.store.tables import Overview, QueuedJob, StoredPortfolio, now
 
 EXPORT = (SHIPPED / "positions.csv").read_text()
+VALUE = {
+    "nav": 1e6, "day": "2022-12-29", "moment": "", "past": "By its book.", "periods": [], "classes": [], "drifts": [],
+    "more": 0,
+}  # fmt: skip
 HOSTILE = "<img src=x onerror=alert(1)>"
 
 
@@ -32,7 +36,8 @@ def service_of(app: FastAPI) -> Service:
 def figures(**changes: Any) -> OverviewFigures:
     """The figures of a row that needs nobody."""
     made = {
-        "nav": 1e6, "basis": "USD", "priced_on": "2022-12-29", "calendar": "XNYS", "today": "2022-12-30", "stale": "",
+        "nav": 1e6, "basis": "USD", "value": VALUE, "priced_on": "2022-12-29", "calendar": "XNYS",
+        "today": "2022-12-30", "stale": "",
         "places": [0.5, -0.7, 2.0], "outside": 1, "drift": "AGG is 3.62 points under target", "is_triggered": False,
         "flags": [], "orders": 0, "notional": 0.0, "cost": 0.0, "headline": "No trade.", "decision": None, "alerts": [],
     }  # fmt: skip
@@ -181,15 +186,18 @@ def test_needs_come_by_kind_and_many_of_one_kind_are_one_sentence() -> None:
         row_of("Quiet"),
         *(row_of(f"T{k}", is_triggered=True, flags=[flag]) for k in range(EACH + 1)),
     ]
-    found = [*told([need for row in rows for need in _of_row(row)])]
-    assert [subject for subject, _, _ in found] == ["Cycle", "Alert", f"{EACH + 1} portfolios", "Stale"]
-    assert found[1][1:] == (": urgent alert: Orders wait.", f"/portfolios/{'1' * 32}")
-    assert found[2][1:] == (f" {KINDS['triggered']}: T0, T1, T2 and 1 more.", "/?only=triggered")
+    found = told([need for row in rows for need in _of_row(row)])
+    assert [subject for subject, _ in found] == ["Cycle", "Alert", f"{EACH + 1} portfolios", "Stale"]
+    assert found[1][1] == [("urgent alert: Orders wait.", f"/portfolios/{'1' * 32}")]
+    assert found[2][1] == [(f"T0, T1, T2 and 1 more {KINDS['triggered']}.", "/?only=triggered")]
+    both = told([*_of_row(row_of("Both", decision=decision, stale="Prices are old."))])
+    assert [(subject, len(sentences)) for subject, sentences in both] == [("Both", 2)]  # each portfolio once
 
 
 def test_tickets_that_wait_and_jobs_that_failed_are_told_until_they_are_done(app: FastAPI, signed_in: SignedIn) -> None:
     maker, service = signed_in("manager"), service_of(app)
     portfolio = stored(maker, SIXTY_FORTY + "\nticket: {approvals: 1}\n")
+    approver = signed_in("approver")
     ticket = maker.post(f"/api/portfolios/{portfolio}/tickets", json={"stale_ok": True}).json()["id"]
     with service.sessions.begin() as session:
         job = {"user": session.get_one(StoredPortfolio, portfolio).owner, "kind": "report", "version": 1}
@@ -197,10 +205,15 @@ def test_tickets_that_wait_and_jobs_that_failed_are_told_until_they_are_done(app
         session.add(QueuedJob(**job, state="failed", progress="no memory", created=now() - timedelta(hours=1)))
     waits, failed = f'<a href="/tickets/{ticket}">Sixty-forty</a>: the ticket of', "the last report failed: no memory."
     page = maker.get("/attention").text
-    assert waits in page
+    assert "/tickets/" not in page  # others alone may approve it
     assert failed in page
-    assert page.index(waits) < page.index(failed)
-    assert "Sixty-forty" not in signed_in("approver").get("/attention").text
+    assert "Sixty-forty" not in approver.get("/attention").text
+    share(portfolio, approver)
+    page = approver.get("/attention").text
+    assert waits in page
+    assert failed[4:] in page
+    assert page.index(waits) < page.index(failed[4:])
+    assert page.count(">Sixty-forty<") == 1
     assert signed_in("admin").post(f"/api/tickets/{ticket}/approve").status_code == 200
     with service.sessions.begin() as session:
         session.add(QueuedJob(**job, state="done"))

@@ -114,11 +114,16 @@ def test_a_portfolio_is_read_opened_mended_and_noted(served, signed_in: Opened) 
     page.unroute("**/risk")
     failed.get_by_role("button", name="Try again").click()
     expect(page.locator("#stress")).to_be_visible()
-    expect(page.locator(".panel[aria-busy]")).to_have_count(2)  # of the others nothing is computed yet
+    expect(page.locator(".panel[aria-busy]")).to_have_count(3)  # of the others nothing is computed yet
     for closed in ("Journal", "File"):
         page.get_by_role("link", name=closed, exact=True).click()
     page.locator("#performance > summary").press("Enter")
-    expect(page.locator(".panel[aria-busy=false]")).to_have_count(5)
+    expect(page.locator(".panel[aria-busy=false]")).to_have_count(6)
+    value = page.locator("#value")
+    expect(value.locator(".worth")).to_contain_text(re.compile("USD *at prices of 2022-12-29"))
+    expect(value.locator("dt").first).to_have_text("Since the close before (2022-12-28)")
+    expect(value.locator(".note")).to_contain_text("By its history of net asset value.")
+    expect(value.get_by_role("img", name=re.compile("^Weights today .* US equity .* target "))).to_be_visible()
     expect(page.locator("#performance > summary")).to_be_focused()
     expect(page.locator(".failed")).to_have_count(0)
     expect(page.locator(".verdict .lead")).to_have_text(
@@ -191,12 +196,15 @@ def test_who_only_reads_has_no_forms_and_what_people_wrote_is_text(client_of: Si
 def test_a_file_without_a_policy_says_where_one_comes_from(app: FastAPI, client_of: SignedIn) -> None:
     owner = client_of()
     tree = {"lines": {"SPY": {}}}
-    portfolio = created(app.state.service, caller_of(owner), "", Content("Plain", SIXTY_FORTY, tree, {}))
+    text = SIXTY_FORTY.replace("policy: threshold\n", "")
+    portfolio = created(app.state.service, caller_of(owner), "", Content("Plain", text, tree, {}))
     page = owner.get(f"/portfolios/{portfolio}").text
     assert (
         f'names no policy: the one that its newest report recommends is used. <a href="/research?portfolio={portfolio}"'
         in page
     )
+    value = owner.get(f"/portfolios/{portfolio}/value")  # which no policy is needed for
+    assert (value.status_code, "1,998,342 USD" in value.text) == (200, True), value.text
     missing = owner.get(f"/portfolios/{portfolio}/nothing", headers={"Accept": "text/html"})
     assert (missing.status_code, "There is no such page." in missing.text) == (404, True)
 
