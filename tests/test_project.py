@@ -22,7 +22,7 @@ from packaging.utils import canonicalize_name
 from packaging.version import Version
 from recipes import CODE
 
-from desk.service.limited import IN_REQUESTS
+from desk.service.problems import IN_REQUESTS
 from foundation.sets import SETS
 
 ROOT = Path(__file__).parent.parent
@@ -343,7 +343,7 @@ def test_command_is_installed_by_its_name() -> None:
 
 def test_what_requests_word_anew_stands_in_messages_of_commands() -> None:
     """A message that is edited would else reach a caller over HTTP with options of the command line."""
-    table = ROOT / "desk" / "service" / "limited.py"
+    table = ROOT / "desk" / "service" / "problems.py"
     said = {
         node.value
         for path, found in nodes().items()

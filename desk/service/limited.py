@@ -16,7 +16,7 @@ from pathlib import Path
 from threading import BoundedSemaphore
 from typing import Any
 
-from desk.service.problems import Problem, failure, place_among
+from desk.service.problems import Problem, failure, in_requests, place_among
 from foundation.errors import ConfigError, InputError, InputFault, InputFaults
 from foundation.home import HOME, STORES
 from foundation.machine import limit_address_space, processors
@@ -28,13 +28,6 @@ MEMORY, SECONDS = 4 << 30, 60  # bytes of addresses, and processor seconds
 PROCESS_WAIT = 240.0  # seconds until the answer of a process that may have to wait for a processor
 # Once, before the first is forked.
 FORKED_WITH = "desk.service.sending", "desk.service.worksheet", "desk.service.portfolios.prepared"
-IN_REQUESTS = {  # what a message of the command line names, and what a request has in its place
-    "Say what it is, `--symbol ": "Say what it is in `classes`, `",
-    "--symbol ": "classes, ",
-    "--profile: ": "profile: ",
-    "Name one, or run: rebalance report ": "Name one, or POST /api/report for ",
-    "Run: rebalance report ": "POST /api/report for ",
-}
 TOO_LARGE = 3  # exit status of a process that met its limit of memory
 PROCESS_SLOTS = BoundedSemaphore(processors())
 WAITING_SLOTS = BoundedSemaphore(min(2 * processors() + 4, 16))  # with those at work; reads keep their threads
@@ -105,17 +98,10 @@ def _run(
     try:
         answer = json.dumps({"result": work(*given)}, allow_nan=False)
     except InputError as error:
-        findings = [{part: _in_requests(text) for part, text in asdict(each).items()} for each in error.findings]
-        answer = json.dumps({"error": _in_requests(str(error)), "findings": findings})
+        findings = [{part: in_requests(text) for part, text in asdict(each).items()} for each in error.findings]
+        answer = json.dumps({"error": in_requests(str(error)), "findings": findings})
     except MemoryError:
         raise SystemExit(TOO_LARGE) from None
     except Exception as error:  # its traceback would quote in the log what was sent
         answer = json.dumps({"fault": failure(error)})
     sending.send_bytes(answer.encode())
-
-
-def _in_requests(message: str) -> str:
-    """A message of the command line as one of a request."""
-    for option, key in IN_REQUESTS.items():
-        message = message.replace(option, key)
-    return message

@@ -34,6 +34,19 @@ IN_JSON = {  # how to mend in JSON what the message of a file tells of lines and
     WRONG_KINDS["float"][1]: "Write a plain number without quotes, such as 0.25.",
 }
 
+IN_REQUESTS = {  # what a message of the command line names, and what a request has in its place
+    "Say what it is, `--symbol ": "Say what it is in `classes`, `",
+    "--symbol ": "classes, ",
+    "--only buys": "buys_only",
+    "--only sells": "sells_only",
+    "Name one, or run: rebalance report ": "Name one, or POST /api/report for ",
+    "Run: rebalance report ": "POST /api/report for ",
+}
+BESIDE_KEY = re.compile(r"`--[a-z-]+ [^`]*`, or (?=`)|,? or as `--[^`]*`")  # an option beside the key that serves too
+OPTION = re.compile(
+    r"(?P<command>rebalance [^`.]*)|(?<![\w'-])--(?P<name>[a-z]+(?:-[a-z]+)*)"
+)  # a command is left whole
+
 
 @dataclass(frozen=True)
 class FieldMistake:
@@ -225,5 +238,16 @@ def _methods_at(request: Request) -> list[str]:
 
 
 def without_folders(folder: Path, text: str) -> str:
-    """A message without the folder of the tenant whose files it names.  folder : of the service."""
-    return re.sub(rf"{re.escape(str(folder))}/(tenants/[^/]+/)?", "", text)
+    """A message as of a request, without the folder of the tenant whose files it names.  folder : of the service."""
+    return in_requests(re.sub(rf"{re.escape(str(folder))}/(tenants/[^/]+/)?", "", text))
+
+
+def in_requests(message: str) -> str:
+    """A message of the command line as one of a request: fields and keys stand for options.
+
+    >>> in_requests("Say so: `--accept SPY`, or `prices_ok: [SPY]` in the file; --as-of is 'x'. Run: rebalance new --x")
+    "Say so: `prices_ok: [SPY]` in the file; as_of is 'x'. Run: rebalance new --x"
+    """
+    for option, key in IN_REQUESTS.items():
+        message = message.replace(option, key)
+    return OPTION.sub(lambda found: found["command"] or found["name"].replace("-", "_"), BESIDE_KEY.sub("", message))

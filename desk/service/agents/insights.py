@@ -18,7 +18,7 @@ from foundation.blocks import with_minus
 from research.orders.content import DISCLAIMER
 from research.portfolio.file.kinds import Told
 
-POST_AGAIN = "Post it as `rebalance desk run FILE --record` or the answer of a cycle has it."
+POST_AGAIN = "Post it as the record or the answer of a cycle has it."
 INSIGHT_PARTS = {"state": "state", "actions": "actions", "flags": "flags", "next_steps": "steps", "models": "models"}
 AT_MODEL = BoundedSemaphore(2)  # it takes minutes at worst: who asks it must not hold up all other work of the server
 LIST_AT_HAND = Sending(written="the list of the cycle")  # which the caller has, so that no step writes it
