@@ -13,7 +13,7 @@ from desk.service import orders
 from desk.service.bodies import Body, Id
 from desk.service.orders import JournalEntry, TicketHead, entries_of
 from desk.service.portfolios.figures import CycleEntry
-from desk.service.portfolios.stored import found_portfolio
+from desk.service.portfolios.stored import found_content, found_portfolio
 from desk.service.problems import Problem
 from desk.service.routes import jobs, market, portfolios
 from desk.service.routes.jobs import JobRecord
@@ -121,12 +121,24 @@ def get_portfolio_balance(desk: Desk, asked: OfPortfolio) -> Balance:
 
 
 def get_stock_info(desk: Desk, asked: Symbol) -> StockInfo:
-    """Give the newest price that is kept of an asset, with its age and its source. It is no quote of the moment."""
+    """Give the newest price that is kept of an asset, with its age and its source: of an asset that a portfolio of the
+    user holds, in the market that values it. It is no quote of the moment."""
     kept = [each for each in market.list_assets(desk.caller, limit=ALL_ASSETS) if each.symbol == asked.symbol]
-    found = [_last_price(desk, asset) for asset in kept]
+    holders = _markets_of_holders(desk, asked.symbol)
+    found = [_last_price(desk, each) for each in [each for each in kept if each.market in holders] or kept]
     if not found:  # which it says, with what is written most alike
         market.market_data(desk.caller, asked.symbol)
     return max(found, key=lambda each: each.date)
+
+
+def _markets_of_holders(desk: Desk, symbol: str) -> set[str]:
+    """The names of the markets and stores that value an asset in the portfolios that the user sees."""
+    ids = [each.id for each in portfolios.portfolios_of(desk.service, desk.caller)]
+    trees = [found_content(desk.service, desk.caller, each).tree for each in ids]
+    named = [tree.get("market") for tree in trees if symbol in tree.get("lines", ())]
+    return {
+        str(each.get("source") or each.get("store")) if isinstance(each, dict) else str(each) for each in named
+    }  # fmt: skip
 
 
 def _last_price(desk: Desk, asset: market.Asset) -> StockInfo:

@@ -19,7 +19,8 @@ def bench(app: FastAPI) -> Bench:
     """A user who may approve, with a portfolio that asks for nobody."""
     service: Service = app.state.service
     caller = user_of(service)
-    portfolio = created(service, caller, "", Content(NAME, TEXT, {}, {}))
+    tree = {"market": "multi_asset_daily", "lines": {"SPY": {}, "AGG": {}}}
+    portfolio = created(service, caller, "", Content(NAME, TEXT, tree, {}))
     return Bench(service, caller, portfolio)
 
 

@@ -95,11 +95,14 @@ def test_holdings_risk_and_balance_are_those_of_the_portfolio(bench: Bench) -> N
 
 
 def test_a_price_has_its_age_and_source(bench: Bench) -> None:
-    """The newest close of SPY in the shipped markets, of which others end in 2022: 397.73 USD on 2023-02-27."""
+    """That of the market that values it; of SPY another one has a newer close, 397.73 USD on 2023-02-27."""
     found = bench.answer("get_stock_info", symbol="SPY")
-    assert (found["price"], found["date"]) == (pytest.approx(397.73, abs=0.005), "2023-02-27")
-    assert (found["source"], found["currency"]) == ("us_etf_ohlcv", "USD")
+    holdings = bench.answer("query_portfolio_holdings")
+    assert (found["source"], found["currency"]) == ("multi_asset_daily", "USD")
+    assert (found["price"], found["date"]) == (holdings["rows"][0]["price"], holdings["facts"]["date"])
     assert found["age_days"] > 1_300
+    newest = bench.answer("get_stock_info", symbol="QQQ")  # which no portfolio holds
+    assert (newest["source"], newest["date"]) == ("us_etf_ohlcv", "2023-02-27")
     assert "Did you mean 'SPY'" in bench.refusal("get_stock_info", symbol="SPZ")["detail"]
 
 
