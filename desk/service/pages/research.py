@@ -1,5 +1,6 @@
 """Research: runs that a form asks for, how they go, what they found, and what was tried and learned."""
 
+import re
 from pathlib import Path
 from typing import Annotated
 
@@ -9,7 +10,7 @@ from backtests.evaluation.metrics import METRICS
 from backtests.laboratory.learned.saved import SHEET
 from backtests.runs.differences import run_differences
 from backtests.runs.notebook import COMPARING, SET_BY_REPORT, SWEEPING
-from backtests.runs.parameters import Parameter, declared
+from backtests.runs.parameters import Parameter, Plain, declared
 from backtests.runs.report_settings import FULL_RUN
 from backtests.sheets.pages.policy_catalog import HEADS, NOTE, UNITS, policy_folders, policy_rows
 from backtests.sheets.tables import table
@@ -25,6 +26,7 @@ from desk.service.portfolios import figures
 from desk.service.portfolios.stored import found_content, found_portfolio
 from desk.service.routes import jobs, runs
 from desk.service.routes.portfolios import portfolios_of
+from foundation.dataclasses import dataclass, replace
 
 router = APIRouter(include_in_schema=False, route_class=PageRoute)
 Reader = Annotated[Caller, Depends(needs("viewer", "portfolios"))]
@@ -32,18 +34,38 @@ RunName = Annotated[str, Query(max_length=255, pattern=PRINTED)]
 SHOWN, SEARCHED = 20, 100  # jobs and runs of a page; runs, the newest, whose policies are listed
 SHOWN_METRICS = [METRICS[key] for key in METRICS_SHOWN]
 TRIED = "Every configuration that was tried counts: the best of many looks good by luck alone."
+AS_IN_FILE = re.compile("""; (?:""|-?[0-9]+) uses the file's""")  # of the meaning of a parameter
+FIELD_LABELS = {"rl_steps": "training steps of learned policies", "rl_seeds": "trainings of each learned policy"}
 GOVERNED = "Who answers for the portfolio, which models it rests on, and what stands against its orders."
 
 
-def report_fields() -> dict[str, Parameter]:
-    """The parameters of a report by name, with the values that it takes by itself: those of its notebook, in full."""
+@dataclass(frozen=True)
+class Field:
+    """A field of a form.  kind : as of `Parameter`.  default : "" where the portfolio's own setting is taken."""
+
+    kind: str
+    default: Plain
+    label: str
+    hint: str
+
+
+def report_fields() -> dict[str, Field]:
+    """The fields of a report by name, with the values that it takes by itself: those of its notebook, in full."""
     found = {name: each for name, each in declared(COMPARING).items() if name not in SET_BY_REPORT}
-    return {name: Parameter(x.kind, FULL_RUN.get(name, x.default), x.meaning) for name, x in found.items()}
+    return {name: _field(name, replace(x, default=FULL_RUN.get(name, x.default))) for name, x in found.items()}
 
 
-def sweep_fields() -> dict[str, Parameter]:
-    """The parameters of a sweep by name, as its notebook has them."""
-    return {name: each for name, each in declared(SWEEPING).items() if name in jobs.SWEPT}
+def sweep_fields() -> dict[str, Field]:
+    """The fields of a sweep by name, with the values of its notebook."""
+    return {name: _field(name, each) for name, each in declared(SWEEPING).items() if name in jobs.SWEPT}
+
+
+def _field(name: str, given: Parameter) -> Field:
+    """A parameter of a notebook as a field: what takes the portfolio's own setting is left empty."""
+    hint, of_file = AS_IN_FILE.subn("", given.meaning)
+    label = FIELD_LABELS.get(name, name.replace("_", " ")).capitalize()
+    hint = f"{hint[:1].upper()}{hint[1:]}{'. Left empty: as in the portfolio' * of_file}."
+    return Field(given.kind, "" if of_file else given.default, label, hint)
 
 
 @router.get("/research")
