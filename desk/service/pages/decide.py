@@ -2,7 +2,7 @@
 
 import json
 from base64 import b64encode
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 from threading import BoundedSemaphore
 from typing import Annotated, Any
@@ -125,16 +125,26 @@ def cycle_content(document: Mapping[str, Any], status: str = "", *, is_scenario:
     wanted = "" if is_idle else WANTED.get(status, "")
     idle = "it is a scenario, and nothing is sent" if is_scenario else "nobody has to do anything until the next close"
     close = f"The cycle at the close of {steps[0]['output']['last_close']} is {status}, with {counted(orders, 'order')}"
+    alternatives, decided = steps[4]["output"]["alternatives"], steps[5]["output"]
     return {
         "sheet": sheet | {"asides": sheet["asides"] | {"What to do next": [] if is_scenario else said.steps}},
         "stands": f"{close}: {wanted or idle}.",
         "may_be_sent": status in SENT and bool(wanted),
         "opening": steps[0],
         "turns": [(step, parts.get(step["agent"], [])) for step in steps[1:]],
-        "alternatives": steps[4]["output"]["alternatives"],
-        "chosen": steps[5]["output"]["chosen"],
+        "alternatives": alternatives,
+        "chosen": decided["chosen"],
+        "why_chosen": _why_chosen(alternatives, decided),
         "raw": json.dumps(document, indent=1, ensure_ascii=False),
     }
+
+
+def _why_chosen(alternatives: Sequence[Mapping[str, Any]], decided: Mapping[str, Any]) -> str:
+    """The reason of a decision for another alternative than that of the highest score; "" where it has that."""
+    best = max(alternatives, key=lambda each: each["score"], default=None)
+    if best is None or best["alternative"] == decided["chosen"]:
+        return ""
+    return next((each for each in decided["reasons"] if each.startswith(f"{best['alternative']} (")), "")
 
 
 def _waits(job: jobs.JobRecord | None) -> bool:

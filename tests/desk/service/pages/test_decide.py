@@ -66,6 +66,9 @@ def test_a_scenario_in_one_click_and_a_cycle_that_fails_and_is_tried_again(serve
         assert abs(today + later + tracking - each["loss"]) < 1e-9
         shown = [each["alternative"], f"{number(each['score'])} of 10", *(f"{number(x)} bp" for x in (today, later))]
         assert all(words in card for words in (*shown, f"{number(each['loss'])} bp a year"))
+    expect(page.locator("#cycle .note", has_text="Why policy")).to_contain_text(
+        "edge (each asset to within 1.5 points of its target) is expected to lose 0.03 bp a year"
+    )
     assert violations(page) == []
     page.set_viewport_size(PHONE)
     assert page.evaluate("document.documentElement.scrollWidth") == PHONE["width"]
