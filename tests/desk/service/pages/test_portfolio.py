@@ -209,6 +209,16 @@ def test_a_file_without_a_policy_says_where_one_comes_from(app: FastAPI, client_
     assert (missing.status_code, "There is no such page." in missing.text) == (404, True)
 
 
+def test_a_column_that_is_empty_in_every_row_is_left_out(client_of: SignedIn) -> None:
+    owner = client_of()
+    page = owner.get(f"{stored(owner)}/today").text
+    assert "No forecast: the file names none." in page
+    table = page.partition('<table class="lines"')[2].partition("</table>")[0]
+    assert "expected return" not in table
+    cells = [row.count("<th ") + len(re.findall("<td[ >]", row)) for row in table.split("<tr")[1:]]
+    assert cells == [12] * len(cells)
+
+
 def test_a_portfolio_that_was_deleted_shows_its_journal_alone(client_of: SignedIn) -> None:
     owner = client_of()
     path = stored(owner)
