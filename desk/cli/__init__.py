@@ -5,17 +5,16 @@ Each command is a function in a module of this folder, and imports what is heavy
 
 import os
 from collections.abc import Callable
-from pathlib import Path
 from typing import Any
 
 import typer
-from typer.core import TyperGroup
 
 from backtests.runs.folder import code_version
 from desk.cli import book, cycle, data, execute, journal, new, past_runs, reports, serve, studies, today, trades
 from desk.cli.command_types import Command, CommandGroup, Group, Table
 from desk.cli.options import TRUSTED, as_command, option
 from desk.commands.terminal import print_text, run_app
+from foundation.errors import ConfigError
 from foundation.home import HOME, fix_folders
 from foundation.sets import version_of
 
@@ -80,7 +79,7 @@ COMMANDS: Table = {
 HIDDEN: Table = {"tour": (reports.tour, "")}  # help names it first of all
 
 
-class Commands(TyperGroup):
+class Commands(CommandGroup):
     """The commands as the table has them, and their help."""
 
     def list_commands(self, ctx: Any) -> list[str]:
@@ -143,12 +142,21 @@ def _version(asked: bool) -> None:
         raise typer.Exit
 
 
-def _server(context: typer.Context, given: str) -> None:
-    context.obj = given or context.obj
+def _stated(name: str, given: str | None, such_as: str) -> str | None:
+    """The value of an option. Raises ConfigError for an empty one, as of a variable of the shell that is not set."""
+    if given is not None and not given.strip():
+        raise ConfigError(f"{name} is empty: give {such_as}, or leave it out.")
+    return given
 
 
-def _home(given: Path | None) -> None:
-    if given is not None:
+def _server(context: typer.Context, given: str | None) -> None:
+    context.obj = (
+        _stated("--server", given, "the address of a service, such as https://desk.example.com") or context.obj
+    )
+
+
+def _home(given: str | None) -> None:
+    if _stated("--home", given, "a folder, such as ~/desk") is not None:
         os.environ[HOME] = str(given)
     fix_folders()
 
@@ -160,18 +168,20 @@ def _trust(context: typer.Context, asked: bool) -> None:
 
 def _known_on(given: str | None) -> None:
     """Read stores and books as of this moment, in this process and those that it starts."""
-    if given is not None:
+    if _stated("--as-known-on", given, "a day, such as 2026-11-25, or a moment in UTC") is not None:
         from research.portfolio.file.known_on import BOOKS_KNOWN_ON, KNOWN_ON  # slow to import
 
-        os.environ |= dict.fromkeys((KNOWN_ON, BOOKS_KNOWN_ON), given)
+        os.environ |= dict.fromkeys((KNOWN_ON, BOOKS_KNOWN_ON), str(given))
 
 
 @app.callback()
 @as_command
 def options(
     version: bool = option("Show version and code, and exit.", callback=_version, is_eager=True),
-    server: str = option("Do report, runs, research backtest or desk run there.", metavar="URL", callback=_server),
-    home: Path | None = option("Folder of runs, books, journal and prices.", metavar="DIR", callback=_home),
+    server: str | None = option(
+        "Do report, runs, research backtest or desk run there.", metavar="URL", callback=_server
+    ),
+    home: str | None = option("Folder of runs, books, journal and prices.", metavar="DIR", callback=_home),
     trust_code: bool = option("Let FILE name rules by import path: their code runs.", callback=_trust),
     as_known_on: str | None = option("Data and book as of a day or UTC time.", metavar="DAY", callback=_known_on),
 ) -> None:

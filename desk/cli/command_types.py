@@ -1,5 +1,6 @@
 """The types of commands and their groups; `rebalance --server URL` has some commands done by a service."""
 
+import inspect
 import os
 import re
 import sys
@@ -11,6 +12,7 @@ from typing import Any, NamedTuple, Union
 import typer
 from typer.core import TyperCommand, TyperGroup
 
+from desk.cli.former_names import FORMER_NAMES
 from desk.cli.options import starting
 from desk.commands.cycle import PERSON_ASKED
 from desk.commands.terminal import print_text
@@ -56,12 +58,29 @@ def _hidden(given: Any) -> Any:
     return made
 
 
+def _refuse_former(context: typer.Context, args: Sequence[str]) -> None:
+    """Refuse the name that a command had before, with the one of today."""
+    words = " ".join([*context.command_path.split()[1:], *args[:1]])
+    if words in FORMER_NAMES and not context.resilient_parsing:  # as where a shell completes
+        context.fail(f"`rebalance {words}` is now `{FORMER_NAMES[words]}`.")
+
+
 class CommandGroup(_AlsoAfter, TyperGroup):
     """Commands under one name."""
+
+    def resolve_command(self, ctx: Any, args: list[str]) -> Any:
+        """The command of the first word, and the words that follow."""
+        _refuse_former(ctx, args)
+        return super().resolve_command(ctx, args)
 
 
 class Command(_AlsoAfter, TyperCommand):
     """A command that is done on the server that `--server` names, where it names one."""
+
+    def parse_args(self, ctx: Any, args: list[str]) -> list[str]:
+        """Read its words."""
+        _refuse_former(ctx, args)
+        return super().parse_args(ctx, args)
 
     def format_options(self, ctx: Any, formatter: Any) -> None:
         """Write arguments and options, and apart those that state another heading: typer does it with rich alone."""
@@ -85,8 +104,10 @@ class Command(_AlsoAfter, TyperCommand):
 def is_done_here(context: typer.Context) -> bool:
     """True if a command is to be done by this process; a server that is named has done it, else.
 
-    Raises : ConfigError where a server is named for a command or an option that it does not take.
+    Raises : ConfigError for an option of the command line that nothing reads, and where a server is named for a command
+             or an option that it does not take.
     """
+    _check_read(context)
     if context.obj:
         _done(context)
     return not context.obj
@@ -99,6 +120,41 @@ def is_alone(context: typer.Context) -> bool:
     if stated := _stated(context):
         context.fail(f"{_option(context, stated[0])} comes after {context.invoked_subcommand}, or without it.")
     return False
+
+
+def unread(command: Callable[..., Any]) -> set[str]:
+    """The options of the command line itself that a command does not read, as the names in its code tell.
+
+    What reads a portfolio file reads its stores and its book, and hands on whether its code is trusted, but for a sweep
+    of files; all but the trial book is in the home folder.
+    """
+    names = inspect.unwrap(command).__code__.co_names
+    is_read = {
+        "--trust-code": "trusted" in names,
+        "--as-known-on": "trusted" in names or "make_sweep" in names,
+        "--home": "trials_text" not in names,
+    }
+    return {option for option, read in is_read.items() if not read}
+
+
+def _check_read(context: typer.Context) -> None:
+    """Raise ConfigError for an option of the command line itself, wherever it stands, that the command does not read.
+
+    A server reads none of them.
+    """
+    above: list[Any] = [context]
+    while (parent := above[-1].parent) is not None:
+        above.append(parent)
+    given = {
+        each.opts[0]
+        for each in above[-1].command.params
+        if any(str(one.get_parameter_source(each.name)).endswith("COMMANDLINE") for one in above)
+    }
+    if context.obj and (idle := sorted(given - {"--server"})):
+        raise ConfigError(f"{idle[0]} is for this machine alone: leave it, or --server, out.")
+    command: Any = context.command
+    if idle := sorted(given & unread(command.callback)):
+        raise ConfigError(f"{_path(context)} does not read {idle[0]}: leave it out.")
 
 
 def _path(context: typer.Context) -> str:

@@ -11,13 +11,15 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from commanded import rebalance as rebalance_here
 from typer.main import get_command
 
 from backtests.runs.folder import code_version
 from backtests.runs.notebook import COMPARING
 from backtests.runs.parameters import declared, parameters_of
-from desk.cli import app
-from desk.cli.command_types import SERVER_OPTIONS
+from desk.cli import app, maintain
+from desk.cli.command_types import SERVER_OPTIONS, unread
+from desk.cli.former_names import FORMER_NAMES
 from desk.cli.options import forms_of, trusted, workers_of
 from desk.service.routes import jobs
 from foundation.errors import ConfigError
@@ -204,6 +206,92 @@ def test_a_value_that_looks_as_an_option_of_the_command_line_is_a_value() -> Non
     assert trusted()
     get_command(app).make_context("rebalance", ["runs"])  # the next command line
     assert trusted() is None
+
+
+FILES = {"adopt", "allocate", "batch", "data check", "desk book open", "desk history", "desk run", "desk tca"}
+FILES |= {"desk watch", "forecast", "plan", "report", "research audit", "research backtest", "risk", "runs replay"}
+FILES |= {"trades"}  # the commands that read portfolio files
+LEAVES = [name for name, (_, command, _) in COMMANDS.items() if not getattr(command, "no_args_is_help", False)]
+READ_BY = {
+    "--trust-code": FILES,
+    "--as-known-on": FILES | {"research sweep"},
+    "--home": {*LEAVES} - {"research trials"},
+}
+
+
+@pytest.mark.parametrize("option", READ_BY)
+@pytest.mark.parametrize("name", LEAVES)
+def test_an_option_of_the_command_line_that_a_command_does_not_read_is_refused(name: str, option: str) -> None:
+    assert (option in unread(COMMANDS[name][1].callback)) == (name not in READ_BY[option])
+
+
+@pytest.mark.parametrize("place", [0, 1, 2])
+def test_it_is_refused_before_the_command_does_anything(place: int, tmp_path: Path) -> None:
+    words = ["desk", "install", FILE]
+    for option in ("--trust-code", "--as-known-on=2022-12-29"):
+        done = rebalance_here(*words[:place], option, *words[place:], "--home", tmp_path)
+        said = f"desk install does not read {option.partition('=')[0]}: leave it out.\n"
+        assert (done.status, done.out, done.err) == (2, "", said)
+    assert not [*tmp_path.iterdir()]
+
+
+@pytest.mark.parametrize("option", ["--trust-code", "--as-known-on=2022-12-29", "--home=here"])
+@pytest.mark.parametrize("words", [("runs",), ("report", FILE)])
+def test_what_a_server_does_not_read_is_refused_beside_one(words: tuple[str, ...], option: str) -> None:
+    done = rebalance_here(*words, option, "--server", "http://127.0.0.1:1")
+    said = f"{option.partition('=')[0]} is for this machine alone: leave it, or --server, out.\n"
+    assert (done.status, done.out, done.err) == (2, "", said)
+
+
+@pytest.mark.parametrize(
+    ("option", "such_as"),
+    [
+        ("--home", "a folder, such as ~/desk"),
+        ("--server", "the address of a service, such as https://desk.example.com"),
+        ("--as-known-on", "a day, such as 2026-11-25, or a moment in UTC"),
+    ],
+)
+def test_an_empty_option_of_the_command_line_is_refused(option: str, such_as: str) -> None:
+    done = rebalance("runs", option, "")
+    assert (done.returncode, done.stdout) == (2, "")
+    assert done.stderr == f"{option} is empty: give {such_as}, or leave it out.\n"
+
+
+@pytest.mark.parametrize(
+    ("words", "now"),
+    [
+        ("verify x", "rebalance runs show RUN --verify"),
+        ("runs verify x", "rebalance runs show RUN --verify"),
+        ("history", "rebalance desk history"),
+        ("governance x.yaml", "rebalance desk history FILES --view governance"),
+        ("data update my.yaml", "rebalance data fetch FILE"),
+        ("desk alerts test", "rebalance desk watch test"),
+        ("desk journal export --out x.csv", "rebalance desk journal --out FILE"),
+        ("compile", "python -m desk.cli.maintain compile"),
+    ],
+)
+def test_a_former_name_is_answered_with_that_of_today(words: str, now: str) -> None:
+    done = rebalance(*words.split())
+    former = words.partition(" x")[0].partition(" my")[0].partition(" --")[0].removesuffix(" test")
+    assert (done.returncode, done.stdout) == (2, "")
+    assert done.stderr.endswith(f"Error: `rebalance {former}` is now `{now}`.\n")
+
+
+def test_names_of_today_that_hints_give_are_commands_with_these_options() -> None:
+    maintained = {each.name for each in maintain.app.registered_commands}
+    for former, now in FORMER_NAMES.items():
+        assert former not in COMMANDS
+        program, *words = now.split()
+        if program == "python":
+            assert words[:2] == ["-m", "desk.cli.maintain"]
+            assert words[2] in maintained
+            continue
+        name = max((each for each in COMMANDS if f"{' '.join(words)} ".startswith(f"{each} ")), key=len)
+        rest = words[len(name.split()) :]
+        assert name
+        options = {option for param in COMMANDS[name][1].params for option in param.opts}
+        assert {word for word in rest if word.startswith("-")} <= options
+        assert "commands" not in vars(COMMANDS[name][1]) or not rest
 
 
 @pytest.mark.parametrize(
