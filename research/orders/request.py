@@ -12,6 +12,7 @@ from research.accounting import Trade, Why
 from research.market import Market
 from research.orders.lots.position import Position
 
+MOST_DEPOSITED, LEAST_BASE = 1_000.0, 10_000.0  # times of what is there, which counts as at least so much currency
 SIDES = {"": 0.0, "buy": 1.0, "sell": -1.0}
 
 
@@ -73,8 +74,13 @@ PLAIN_REQUEST = Request()
 def with_flow(position: Position, request: Request) -> Position:
     """The position whose orders the flow pays for, or that pay for it.
 
-    Raises : ConfigError for a withdrawal of all wealth or more.
+    Raises : ConfigError for a withdrawal of all wealth or more, and for a deposit that is surely a slip of the hand.
     """
+    if request.flow > MOST_DEPOSITED * max(position.nav, LEAST_BASE):
+        raise ConfigError(
+            f"deposit is {request.flow:,.2f}, more than {MOST_DEPOSITED:,.0f} times the holdings and cash, "
+            f"{position.nav:,.2f}: deposit less, or write it as cash into the portfolio file."
+        )
     if request.flow <= -position.nav:
         worth = f"holdings and cash are worth {position.nav:,.2f}"
         raise ConfigError(f"withdrawal is {-request.flow:,.2f}: {worth}: withdraw less.")

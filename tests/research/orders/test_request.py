@@ -139,6 +139,18 @@ def test_withdrawal_that_sells_cannot_pay_is_refused(free: Portfolio, desk: Any)
         trade_list(halted, Threshold(free.strategic, 0.05), request=Request(flow=-10_000.0))
 
 
+def test_a_deposit_that_is_surely_a_slip_is_refused(free: Portfolio, desk: Any) -> None:
+    """At most a thousand times the 100,000 that are there; an account that is nearly empty may be filled."""
+    said = (
+        r"deposit is 100,000,000\.01, more than 1,000 times the holdings and cash, 100,000\.00: deposit less, or write"
+    )
+    with pytest.raises(ConfigError, match=said):
+        trade_list(free, Threshold(free.strategic, 0.05), request=Request(flow=100_000_000.01))
+    assert len(trade_list(free, Threshold(free.strategic, 0.05), request=Request(flow=1e8)).orders) == 2
+    small = desk([1.0, 1.0], [1, 1], 0.0, [0.5, 0.5], **FREE)
+    assert len(trade_list(small, Threshold(small.strategic, 0.05), request=Request(flow=50_000.0)).orders) == 2
+
+
 def test_withdrawal_does_not_pay_an_earlier_debt(desk: Any) -> None:
     # 100,000 with a debt of 10,000; 1,000 goes out. A is at 61.6 % and over its target, B is not.
     margin = desk([100.0, 50.0], [610, 980], -10_000.0, [0.6, 0.4], **FREE)
