@@ -55,7 +55,7 @@ def trades(
         raise ConfigError("--lots, --exact and --workers need a file of accounts: give one, or leave them out.")
     with starting(file):
         from backtests.runs.folder import reports_folder
-        from desk.commands.orders.replaced_files import replaced_files
+        from desk.commands.orders.replaced_files import naming_options, replaced_files
         from desk.commands.orders.trades import check_out, save_trades, trades_now
         from desk.tickets.request import request_of
         from desk.tickets.review import Review
@@ -70,7 +70,7 @@ def trades(
         from desk.commands.data import fetch_quotes
 
         table = fetch_quotes(file, prices)
-    with bar(None, "reading prices") as progress:
+    with bar(None, "reading prices") as progress, naming_options():
         instead = replaced_files(positions, table, fx, prices_ok, not_held, cash)
         portfolio = load_portfolio(file, instead, trust_code=trusted(), as_of=as_of or None)
         progress.stage("making the trade list")

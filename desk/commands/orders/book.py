@@ -8,7 +8,7 @@ from pathlib import Path
 from typing import Any
 
 from desk.commands.orders.fill_entries import journal_fills
-from desk.commands.orders.replaced_files import replaced_files
+from desk.commands.orders.replaced_files import naming_options, replaced_files
 from desk.exchange.ticket_orders import flows_of
 from desk.journal import Journal
 from desk.journal.journal import utc_now
@@ -52,7 +52,8 @@ def open_from(
     asked = named_in(file)
     instead = {"positions": None} if asked and not positions else {}
     instead |= replaced_files(positions=positions, not_held=not_held, cash=cash)
-    portfolio = load_portfolio(file, instead, trust_code=trust_code, as_of=as_of)
+    with naming_options():
+        portfolio = load_portfolio(file, instead, trust_code=trust_code, as_of=as_of)
     name = name or asked or portfolio.name
     with holding_book(name):
         if has_book(name):

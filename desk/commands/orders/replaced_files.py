@@ -1,5 +1,8 @@
 """The files that a command takes in place of those that a portfolio file names."""
 
+import re
+from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
@@ -10,6 +13,22 @@ from foundation.table_files import plain_number
 from research.portfolio.holdings.holdings import NOT_HELD
 from research.portfolio.holdings.prices import OK
 from research.portfolio.holdings.rates import FX_TODAY
+
+OPTION_OF = {OK: "--accept", f"positions.{NOT_HELD}": "--not-held", "cash": "--cash"}  # by key
+
+
+@contextmanager
+def naming_options() -> Iterator[None]:
+    """Name the option of a command in what is wrong in it, in place of the key whose value it takes."""
+    try:
+        yield
+    except ConfigError as error:
+        told = str(error)
+        for key, option in OPTION_OF.items():
+            told = re.sub(rf"(?m)^{re.escape(key)}: (.*) \(given beside .*?\)(?=: found)", rf"{option}: \1", told)
+        if told == str(error):
+            raise
+        raise ConfigError(told) from error
 
 
 def replaced_files(

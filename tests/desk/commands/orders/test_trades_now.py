@@ -127,12 +127,35 @@ def test_mistakes_of_both_the_file_and_its_rows_reach_the_desk(tmp_path: Path) -
 @pytest.mark.parametrize(
     ("words", "said"),
     [
+        (
+            ("--accept", "XYZ,stale"),
+            "--accept: not an asset of the portfolio, nor a pair of currencies: found 'XYZ'. Use SPY, AGG.\n",
+        ),
+        (("--cash", "1e30"), "--cash: not a number in bounds: found 1e+30. Give 0, or a number of 1e-30 to 1e+15.\n"),
+        (
+            ("--positions", POSITIONS, "--not-held", "XYZ"),
+            "--not-held: not an asset of the portfolio: found 'XYZ'. Use SPY, AGG.\n",
+        ),
+    ],
+)
+def test_what_is_wrong_in_an_option_names_the_option(words: tuple[object, ...], said: str) -> None:
+    done = rebalance(*TRADES, FILE, *words)
+    assert (done.status, done.out, done.said) == (2, "", said)
+
+
+@pytest.mark.parametrize(
+    ("words", "said"),
+    [
         (("--only", "both"), "Invalid value for '--only'"),
         (("--only", "buys", "--withdraw", 5), "a withdrawal may need sales, and only buys are asked for"),
         (("--only", "sells", "--deposit", 5), "a deposit may need purchases, and only sells are asked for"),
+        (("--deposit", "1e12"), "deposit is 1,000,000,000,000.00, more than 1,000 times the holdings and cash"),
+        (("--deposit", "inf"), "deposit is inf: give an amount of money, at least 0."),
+        (("--withdraw", "nan"), "withdraw is nan: give an amount of money, at least 0."),
+        (("--withdraw", "1e12"), "withdrawal is 1,000,000,000,000.00: holdings and cash are worth 1,998,341.78"),
         (("--deposit", 5, "--withdraw", 4), "deposit is 5.00 and withdraw is 4.00: give the difference as one"),
     ],
 )
-def test_requests_that_exclude_each_other_are_refused(words: tuple[object, ...], said: str) -> None:
+def test_requests_that_cannot_be_are_refused(words: tuple[object, ...], said: str) -> None:
     done = rebalance(*TRADES, FILE, *words)
     assert (done.status, said in done.err) == (2, True), done.err
