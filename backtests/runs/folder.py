@@ -20,7 +20,7 @@ from typing import Any
 from foundation.dataclasses import asdict, dataclass, field
 from foundation.errors import ConfigError, DataError
 from foundation.files import ROOT, locked, sha256_of, sync, sync_names, write_whole
-from foundation.home import folder_for
+from foundation.home import HOME, folder_for, stated_folder
 from foundation.sets import CODE_FOLDER, RESOURCES_OF_WHEEL, installed_versions
 
 REPORTS = "reports"  # name of the folder of runs
@@ -246,6 +246,11 @@ def run_places() -> list[Path]:
     That of `REBALANCE_HOME` where it is stated, `reports` in the current folder, and that of the workbench.
     """
     return list(dict.fromkeys([reports_folder(), Path.cwd() / REPORTS, ROOT / REPORTS]))
+
+
+def listed_places() -> list[Path]:
+    """The folders whose runs are listed: that of `REBALANCE_HOME` alone where it is stated, else `run_places`."""
+    return [reports_folder()] if stated_folder(HOME) else run_places()
 
 
 def found_at(final: Path) -> Path:

@@ -9,7 +9,7 @@ from typing import Any
 
 from backtests.evaluation.metrics import METRICS
 from backtests.runs.differences import stored_figures
-from backtests.runs.folder import run_places
+from backtests.runs.folder import listed_places
 from backtests.runs.manifest import past_runs
 from desk.commands.finished_run import REPLAYED, run_notes
 from foundation.arguments import day, one_of, refuse
@@ -49,7 +49,7 @@ def runs_table(reports: Path | None = None, wanted: WantedRuns | None = None) ->
     """The finished runs of a folder, rows by `RUN_ROW`, the newest first; and the reasons why others cannot be used.
 
     The figures are those of the policy that was recommended or backtested, in the units of records, and its note.
-    reports : folder of the runs, or None for all `run_places`; of two runs of one name that of the first place.
+    reports : folder of the runs, or None for all `listed_places`; of two runs of one name that of the first place.
     wanted  : conditions on the runs; by default all.
     Raises  : ConfigError for a folder that is none, and for an unknown condition.
     """
@@ -57,7 +57,7 @@ def runs_table(reports: Path | None = None, wanted: WantedRuns | None = None) ->
     if reports is not None and not reports.is_dir():
         refuse("reports is", str(reports), "give the folder that holds the runs.")
     rows, broken = dict[str, dict[str, Any]](), list[str]()
-    for place in run_places() if reports is None else [reports]:
+    for place in listed_places() if reports is None else [reports]:
         found, notes = past_runs(place, None), run_notes(place)
         broken += found.broken
         for folder, manifest in found.whole:
@@ -142,7 +142,7 @@ def runs_text(reports: Path | None = None, wanted: WantedRuns | None = None, as_
         return str(pd.DataFrame(table, columns=list(RUN_ROW)).to_json(orient="records", indent=2, force_ascii=False))
     said = "".join(f"\n{wrapped(sentence)}" for sentence in broken)
     if not table:
-        where = " or ".join(map(str, run_places() if reports is None else [reports]))
+        where = " or ".join(map(str, listed_places() if reports is None else [reports]))
         return f"No finished run is in {where}{' that fits' if wanted and wanted.where else ''}.{said}"
     shown = [METRICS[name] for name in METRICS_SHOWN]
     head = ["run", "kind", "made (UTC)", "policy", *map(_head, METRICS_SHOWN), "seconds", "note"]

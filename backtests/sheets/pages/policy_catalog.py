@@ -5,7 +5,7 @@ from pathlib import Path
 from typing import Any
 
 from backtests.laboratory.learned.saved import CARD_RESULTS, checksums_of, loss_on_card
-from backtests.runs.folder import run_folders, run_places
+from backtests.runs.folder import listed_places, run_folders
 from foundation.arguments import is_number, shown
 from foundation.errors import DataError
 from foundation.files import ROOT
@@ -29,7 +29,7 @@ UNITS = ["", "", "", "", "", "bp/year", "%", ""]
 def policy_folders(reports: Path | None = None, shipped: Path = SHIPPED_POLICIES) -> list[Path]:
     """Folders with a card: those that are shipped, then every seed of every run."""
     found = [path.parent for path in sorted(shipped.glob(f"**/{CARD}"))]
-    runs = (run for place in ([reports] if reports else run_places()) for run in run_folders(place))
+    runs = (run for place in ([reports] if reports else listed_places()) for run in run_folders(place))
     found += [path.parent for run in runs for path in sorted(run.glob(f"policies/**/seed-*/{CARD}"))]
     return found
 

@@ -16,6 +16,7 @@ from backtests.runs import differences, folder
 from backtests.runs.folder import MANIFEST, Run, write_json
 from backtests.runs.manifest import checksum, sign
 from backtests.runs.verify import verify
+from backtests.sheets.pages.policy_catalog import policy_folders
 from desk.commands.finished_run import note_run, run_notes, show_text
 from desk.commands.past_runs import WantedRuns, runs_table, runs_text
 from desk.commands.print_page import write_pngs
@@ -70,6 +71,25 @@ def made(tmp_path_factory: pytest.TempPathFactory) -> tuple[Path, Path, Path]:
 
 def column(name: str, reports: Path, wanted: WantedRuns) -> list[Any]:
     return [row[name] for row in runs_table(reports, wanted)[0]]
+
+
+def test_a_stated_home_lists_its_own_runs_alone(
+    made: tuple[Path, Path, Path], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Those of `reports` in the current folder stand in the list where no home is stated."""
+    monkeypatch.chdir(made[1].parents[1])
+    monkeypatch.delenv("REBALANCE_HOME", raising=False)
+    assert all(run.name in rebalance("runs").out for run in made[1:])
+    stated = rebalance("runs", "--home", tmp_path / "NEW")
+    assert (stated.status, stated.out) == (0, f"No finished run is in {tmp_path / 'NEW' / 'reports'}.\n")
+    (place := made[2].parent / made[2].name / "policies" / "rl" / "seed-1").mkdir(parents=True)
+    (place / "card.json").write_text("{}")
+    try:
+        assert place in policy_folders()
+        monkeypatch.setenv("REBALANCE_HOME", str(tmp_path / "NEW"))
+        assert place not in policy_folders()
+    finally:
+        (place / "card.json").unlink()
 
 
 def test_runs_are_listed_and_filtered_from_their_manifests(made: tuple[Path, Path, Path]) -> None:
