@@ -10,6 +10,7 @@ import typer
 from desk.cli.options import argument, option, starting
 from desk.commands.terminal import print_text
 from foundation.errors import ConfigError
+from foundation.printable import printable
 
 if TYPE_CHECKING:
     from desk.commands.portfolio_file.new import NewFile
@@ -39,10 +40,11 @@ def new(
     a terminal, or assumed, and marked so.
     """
     with starting():
-        from desk.commands.portfolio_file.new import NewFile, write_new
+        from desk.commands.portfolio_file.new import NewFile, check_new, write_new
 
     if source and store:
         raise ConfigError("--source and --store exclude each other: give one of them.")
+    check_new(file)  # before anything is asked
     stated = dict(_pair(word) for word in symbol or ())
     taken = source or "yahoo"
     asked = NewFile(file, weights or (), nav, positions, seed, profile, taken, store, stated, currency, broker)
@@ -58,22 +60,24 @@ def _pair(word: str) -> tuple[str, str]:
 
 
 def _described(asked: "NewFile") -> "NewFile":
-    """The file asked for, with unknown symbols and the broker's terms as answered on the terminal."""
+    """The file asked for, with unknown symbols and the broker's terms as answered on the terminal.
+
+    Questions go to stderr.
+    """
     from desk.commands.portfolio_file.broker_terms import BROKER_TERMS, CLASS_COSTS, TERMS_EXAMPLE
     from desk.commands.portfolio_file.new import NO_CLASS, unknown_symbols
 
     found = dict(asked.classes)
     for symbol, hint in unknown_symbols(asked).items():
-        print_text(f"{symbol} {NO_CLASS} {hint}")
-        asset_class = typer.prompt(f"Asset class of {symbol} ({', '.join(CLASS_COSTS)})")
-        found[symbol] = f"{asset_class},{typer.prompt(f'Currency of {symbol}', default='USD')}"
+        typer.echo(printable(f"{symbol} {NO_CLASS} {hint}"), err=True)
+        asset_class = typer.prompt(f"Asset class of {symbol} ({', '.join(CLASS_COSTS)})", err=True)
+        found[symbol] = f"{asset_class},{typer.prompt(f'Currency of {symbol}', default='USD', err=True)}"
     broker = asked.broker
     if not broker:
-        print_text(
-            "\n".join(["What decides for a small account:", *(f"  {n}: {w[0]}" for n, w in BROKER_TERMS.items())])
-        )
+        terms = (f"  {name}: {words}" for name, (words, _) in BROKER_TERMS.items())
+        typer.echo("\n".join(["What decides for a small account:", *terms]), err=True)
         question = f"What your broker takes, such as {TERMS_EXAMPLE} (empty: assumed)"
-        broker = typer.prompt(question, default="", show_default=False, value_proc=_terms)
+        broker = typer.prompt(question, default="", show_default=False, value_proc=_terms, err=True)
     return replace(asked, classes=found, broker=broker)
 
 

@@ -1,5 +1,6 @@
 """A broker's terms in one line, `ticket=5.90,half_spread_bps=3`, and the costs of a new file that is told none."""
 
+import re
 from collections.abc import Iterable, Mapping
 
 from foundation.arguments import did_you_mean, shown
@@ -29,17 +30,21 @@ BROKER_TERMS: Mapping[str, tuple[str, tuple[float, float]]] = {
     "cash": ("interest on cash a year, a fraction", (LOWEST_RATE, HIGHEST_RATE)),
 }
 TERMS_EXAMPLE = "ticket=5.90,half_spread_bps=3"
+DECIMAL_COMMA = re.compile(r"(\w+\s*=\s*-?\d+),(\d+)\s*(?=,|$)")
 
 
 def read_terms(stated: str) -> dict[str, float]:
     """The terms of a line such as ticket=5.90,half_spread_bps=3, by name; {} for an empty line.
 
-    Raises : ConfigError for an unknown term, one that is given twice, and what is no number in its bounds.
+    Raises : ConfigError for an unknown term, one that is given twice, a decimal comma, and what is no number in its
+             bounds.
 
     >>> read_terms("ticket=5.90, half_spread_bps=3")
     {'ticket': 5.9, 'half_spread_bps': 3.0}
     """
     found: dict[str, float] = {}
+    if at := DECIMAL_COMMA.search(stated):
+        raise ConfigError(f"--broker: found {shown(at[0])}: a comma ends a term. Write decimals as {at[1]}.{at[2]}.")
     for word in filter(None, map(str.strip, stated.split(","))):
         name, _, number = (part.strip() for part in word.partition("="))
         if name not in BROKER_TERMS:

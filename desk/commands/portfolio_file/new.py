@@ -126,10 +126,15 @@ class _Draft:
     positions: Positions | None
 
 
+def check_new(file: Path) -> None:
+    """Raise ConfigError for a file that is there."""
+    if file.exists():
+        raise ConfigError(f"{file} is there already, and is not overwritten. Give another name, or remove it.")
+
+
 def write_new(asked: NewFile) -> str:
     """Write the file, and give what is to be said of it. Raises ConfigError for a file that is there, as `new_text`."""
-    if asked.file.exists():
-        raise ConfigError(f"{asked.file} is there already, and is not overwritten. Give another name, or remove it.")
+    check_new(asked.file)
     text, notes, _ = new_text(asked)
     write_whole(asked.file, text)
     command = f"data import TABLE --as {asked.store}" if asked.store else f"data fetch {asked.file}"
@@ -191,7 +196,9 @@ def _weights(words: Iterable[str]) -> dict[str, Decimal]:
         symbol, _, number = word.rpartition("=")
         value = plain_number(number.removesuffix("%"))
         if not symbol or value is None or not 0.0 <= value <= HUNDRED:
-            raise ConfigError(f"{shown(word)} is no weight: write symbol=weight, 0 to 100 percent, such as SPY=60.")
+            raise ConfigError(
+                f"{shown(word)} is no weight: write symbol=weight, 0 to 100 percent, such as SPY=60 or SPY=33.3."
+            )
         if symbol in found:
             raise ConfigError(f"{symbol} has two weights: found {shown(word)} after the first. Give their sum.")
         found[symbol] = Decimal(number.removesuffix("%"))

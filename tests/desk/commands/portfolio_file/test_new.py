@@ -143,6 +143,12 @@ def test_tax_savings_and_a_day_are_taken_as_stated(loaded: Loaded) -> None:
         ("5.90", "--broker: unknown term: found '5.90'. Use ticket"),
         ("fee=5.90", "--broker: unknown term: found 'fee=5.90'."),
         ("ticket=5.90,ticket=6", "--broker: ticket is given twice: found 'ticket=6' after the first. Give it once."),
+        ("ticket=5,90", "--broker: found 'ticket=5,90': a comma ends a term. Write decimals as ticket=5.90."),
+        ("tax=0,26,ticket=5,90", "--broker: found 'tax=0,26': a comma ends a term. Write decimals as tax=0.26."),
+        (
+            "half_spread_bps=3, ticket=5,9",
+            "--broker: found 'ticket=5,9': a comma ends a term. Write decimals as ticket=5.9",
+        ),
         ("ticket=-1", "--broker: ticket is no number from 0 to below 1e+09: found '-1'. It is currency an order."),
         ("ticket=5.90 EUR", "found '5.90 EUR'. It is currency an order."),
         ("tax=26", "--broker: tax is no number from 0 to below 1: found '26'. It is on gains, a fraction."),
@@ -161,8 +167,20 @@ def test_a_terminal_is_asked_what_a_broker_takes_until_it_is_understood(
     monkeypatch.setattr(sys, "stdin", Terminal(typed))
     done = rebalance("new", tmp_path / "my.yaml", *WORDS, "--nav", "1e5")
     assert done.status == 0, done.err
-    assert ("unknown term: found 'fee=1'" in done.out + done.err) == typed.startswith("fee")
+    assert ("unknown term: found 'fee=1'" in done.err) == typed.startswith("fee")
+    assert "What your broker takes, such as ticket=5.90,half_spread_bps=3 (empty: assumed):" in done.err
+    assert "  ticket: currency an order\n" in done.err
+    assert "broker takes" not in done.out  # only the space behind it, by click
     assert yaml.safe_load((tmp_path / "my.yaml").read_text())["costs"]["bonds"]["ticket"] == ticket
+
+
+def test_a_terminal_is_asked_nothing_for_a_file_that_is_there(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    (tmp_path / "my.yaml").write_text("mine")
+    monkeypatch.setattr(sys, "stdin", typed := Terminal("developed_equity\nEUR\nticket=1\n"))
+    done = rebalance("new", tmp_path / "my.yaml", "SPY=50", "QZXE.DE=50", "--nav", "1e5")
+    assert (done.status, done.out, typed.tell()) == (2, "", 0)
+    said = f"{tmp_path / 'my.yaml'} is there already, and is not overwritten. Give another name, or remove it.\n"
+    assert done.err == said
 
 
 def test_a_terminal_is_not_asked_what_is_stated(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -779,7 +797,9 @@ def test_class_and_currency_of_an_unknown_asset_are_asked_for_on_a_terminal(
     monkeypatch.setattr(sys, "stdin", Terminal("developed_equity\nEUR\n\n"))
     done = rebalance("new", tmp_path / "my.yaml", "SPY=50", "QZXE.DE=50", "--nav", "1e5")
     assert done.status == 0, done.err
-    assert "QZXE.DE is not in the table of instruments" in done.out
+    assert "QZXE.DE is not in the table of instruments" in done.err
+    assert "Asset class of QZXE.DE (us_equity, " in done.err
+    assert "Asset class" not in done.out
     line = read_yaml(str(tmp_path / "my.yaml"))[0]["lines"]["QZXE.DE"]
     assert (line["asset_class"], line["currency"]) == ("developed_equity", "EUR")
 
