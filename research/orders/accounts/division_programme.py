@@ -201,8 +201,10 @@ class DivisionProgramme:
             for day in (*problem.position.early, np.inf):
                 settled = [m for m in own if self._settles(m) <= day]
                 paid = (_sum(self._value(m, -float(self.moves[m][2])), self._cost(m, -1.0)) for m in settled)
-                row = _sum(*paid, {4 * m + 2: -self._cents(self.moves[m][1]) / self.money for m in settled})
-                moved = _sum(*(part for m in settled for part in (self._value(m, -move), self._cost(m, -move))))
+                rounded = {4 * m + 2: -self._cents(self.moves[m][1]) / self.money for m in settled}
+                row = _sum(*paid, rounded)
+                sizes = (part for m in settled for part in (self._value(m, -move), self._cost(m, -move)))
+                moved = _sum(*sizes, _times(rounded, move))
                 floors, debt = problem.kept_on(day)
                 self._at_least(row, (floors[a] - problem.cash[a]) / self.money)
                 self._at_least(_sum(row, moved), (-debt[a] - problem.cash[a]) / self.money)
@@ -212,7 +214,8 @@ class DivisionProgramme:
         position, parameters = self.problem.position, self.problem.position.cost_parameters
         rates = position.rates[:, i]
         amounts = np.array([position.lots[i] * position.prices[i], parameters.ticket[i], parameters.minimum[i]])
-        broken = np.abs(100.0 * amounts - np.rint(100.0 * amounts)) > LOT
+        cents = 100.0 * amounts
+        broken = np.abs(cents - np.rint(cents)) > LOT * np.minimum(cents, 1.0)  # parts of a cent sum to broken ones
         count = broken[0] + (rates > 0.0).sum() + broken[1] + (broken[2] and rates[0] == 0.0) + (self._impact(i) > 0.0)
         return 0.5 * CENT * float(count) + (float(amounts[0]) if self.problem.fine[i] else 0.0)
 

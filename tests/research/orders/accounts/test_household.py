@@ -293,6 +293,19 @@ def test_any_list_is_divided_within_the_limits_of_its_accounts(desks: Any, data:
     assert float(trades.facts["cash_after"]) == pytest.approx(float(found.each_cash.sum()), abs=0.01)
 
 
+def test_half_a_cent_that_rounding_takes_of_a_fine_lot_is_kept_after_the_adverse_move(desk: Any) -> None:
+    """An example of the law above: lots of a millionth of a cent, which sum to broken cents all the same.
+
+    The account with 5,000.00 pays 4,950.50 at most, of which 1 % is 49.505; 49.50 would be left.
+    """
+    made = desk([1.0, 1.0], [0, 50_000], 50_000.0, [1.0, 0.0], lots=np.array([1e-8, 1.0]), commission=0.0,
+                half_spread=0.0, tradable=[True, False], orders=OrderLimits(adverse_move=0.01))  # fmt: skip
+    found = divided(trade_list(split(made, [[0.0, 0.0]] * 2, [0.0, 0.1]), Calendar(made.strategic, "day"), greedy=True))
+    assert not found.division.why
+    assert (found.problem.short(found.parts) <= 0.0).all()
+    np.testing.assert_array_equal(found.parts.sum(axis=0), found.problem.orders)
+
+
 @settings(max_examples=20)
 @given(data=st.data())
 def test_no_account_is_left_below_zero_whatever_comes_to_it_or_leaves(desks: Any, data: Any) -> None:
