@@ -65,7 +65,8 @@ def market_from_store(
 
     An asset stands at the last bar that ended by a session's close; of several bars since the close before, volumes,
     dividends and splits are taken together. A session without a new bar is a halt once the delay of its source has
-    passed; an asset whose bar may yet come ends the market the session before.
+    passed; an asset whose bar may yet come ends the market the session before. A bar of a day on which the asset's own
+    exchange was closed ends with that day, so it counts from the next session on.
 
     lines    : by the name of the asset.
     calendar : exchange calendar whose sessions are the dates.
@@ -127,6 +128,7 @@ def market_from_store(
             *notes,
         ),
         scheduled=True,
+        closed={names[i]: (lines[names[i]].calendar, of_line) for i, of_line in stored.closed.items()},
         origin={"rows": stored.fingerprint, "known_on": f"{last_known(stored.moment, cash)}Z"},
     )
 
@@ -139,6 +141,7 @@ class _Stored:
     ends     : (n,) the last session with a new bar of each asset, -1 without.
     currency : (n,) codes.
     notes    : notes on repairs.
+    closed   : by place of an asset, the sessions of which it has a bar although its own exchange was closed.
     fingerprint, moment : of the rows, and the moment at which the last of them was known.
     """
 
@@ -146,6 +149,7 @@ class _Stored:
     ends: NDArray[np.int64]
     currency: list[str]
     notes: list[Note]
+    closed: dict[int, Days]
     fingerprint: str
     moment: np.datetime64
 
@@ -167,7 +171,7 @@ def _stored(
     every = np.append(earlier, days)
     ends, currency, notes = np.full(len(lines), -1), [""] * len(lines), list[Note]()
     panels = {name: np.full((len(days), len(lines)), np.nan) for name in ("index", *NUMBERS)}
-    moments, digest = [], hashlib.sha256()
+    moments, digest, closed = [], hashlib.sha256(), dict[int, Days]()
     order = sorted(range(len(lines)), key=lambda i: lines[i].asset_id)  # as they lie in the store
     for among in (order[start : start + ASSETS_AT_ONCE] for start in range(0, len(order), ASSETS_AT_ONCE)):
         calendars = {lines[i].asset_id: lines[i].calendar for i in among}
@@ -178,6 +182,10 @@ def _stored(
             k = known.assets.index(lines[i].asset_id)  # two assets may be of one asset
             part = known.slices[k]
             bars = {name: values[part] for name, values in known.numbers.items()}
+            if len(
+                found := _closed_days(known.days[part][~np.isnan(bars["close"])], days, lines[i].calendar, calendar)
+            ):
+                closed[i] = found
             at, values = _on_sessions(bars, _places(known.days[part], every, lines[i].calendar, calendar), len(earlier))
             for name, of_bars in values.items():
                 block[name][row, at] = of_bars
@@ -189,7 +197,7 @@ def _stored(
         notes += mends
         digest.update(known.fingerprint.encode())
         moments.append(known.moment)
-    return _Stored(panels, ends, currency, notes, digest.hexdigest()[:16], max(moments))
+    return _Stored(panels, ends, currency, notes, closed, digest.hexdigest()[:16], max(moments))
 
 
 def last_known(moment: np.datetime64, cash: CashSource) -> np.datetime64:
@@ -232,6 +240,14 @@ def _ends(bar_days: Days, calendar: str) -> NDArray[np.datetime64]:
     is_session = np.isin(bar_days, own)
     ends[is_session] = closes(bar_days[is_session], calendar)
     return np.maximum.accumulate(ends)
+
+
+def _closed_days(bar_days: Days, days: Days, own: str, calendar: str) -> Days:
+    """The sessions of which an asset has a bar, and on which the exchange of its own calendar was closed."""
+    if own == calendar or not len(bar_days):
+        return bar_days[:0]
+    found: Days = np.setdiff1d(np.intersect1d(bar_days, days), sessions(bar_days[0], bar_days[-1], own))
+    return found
 
 
 def _on_sessions(

@@ -47,6 +47,11 @@ DIFFERS = (
     "{} returned other than its quotes, dividends and splits say on {}, most on {} ({}): look for a dividend or a "
     "split that is missing, doubled, dated otherwise or not adjusted alike."
 )
+HALT = "{} has no price on {}: taken for a halt, marked at the last price."
+CLOSED_HALT = (
+    "{0} has a price on {1}, when {2} was closed: it counts from the next session on, and until then {0} is halted at "
+    "the price before. If the price is of another exchange, name its calendar as `calendar` of the line."
+)
 AGREES = 1e-4  # between a return and its quotes, dividends and splits: vendors' adjusted prices are rounded to 5.5e-5
 
 
@@ -237,6 +242,7 @@ def assemble(
     name: str = "",
     notes: tuple[Note, ...] = (),
     scheduled: bool = False,
+    closed: Mapping[str, tuple[str, Days]] | None = None,
     origin: Mapping[str, str] | None = None,
 ) -> Market:
     """A market from checked tables; arguments as in `market_from_frame`, where tables stand for frames, and these.
@@ -245,6 +251,7 @@ def assemble(
     currency    : currency of cash, and of the assets, where the instruments do not say another.
     notes       : notes about the data, before those found here.
     scheduled   : true if the dates are known to be sessions of the calendar, which spares embedded data this check.
+    closed      : by asset, its own calendar, and sessions of which there is a price although its exchange was closed.
     origin      : where the rows of a store came from, see `MarketData`.
     Raises      : as `market_from_frame`.
     """
@@ -265,7 +272,7 @@ def assemble(
     lines = _instruments(prices, quotes, instruments, currency)
     stay = np.full(len(prices.names), len(prices.days))
     exits = stay if instruments is None else exit_rows(lines, prices.days)
-    tradable, gaps = _tradable(prices, missing, exits)
+    tradable, gaps = _tradable(prices, missing, exits, closed or {})
     returns = _returns(prices.cells, tradable, bool(gaps))
     earned, cash_notes = _cash(cash, prices.days, calendar, currency)
     tables = [table for table in (prices, quotes, volumes, dividends, splits) if table is not None]
@@ -326,8 +333,10 @@ def _instruments(
     return instruments_table(prices.names, **(neutral | {c: rows[c].tolist() for c in rows.columns}))
 
 
-def _tradable(prices: WideTable, missing: Missing, exits: NDArray[np.int64]) -> tuple[Mask, tuple[Note, ...]]:
-    """(T, n) a price is there; and a note an asset on gaps that are halts.
+def _tradable(
+    prices: WideTable, missing: Missing, exits: NDArray[np.int64], closed: Mapping[str, tuple[str, Days]]
+) -> tuple[Mask, tuple[Note, ...]]:
+    """(T, n) a price is there; and notes an asset on gaps that are halts.  closed : as in `assemble`.
 
     Raises : DataError for other gaps between listing and exit, and for a price from the exit on.
     """
@@ -348,13 +357,16 @@ def _tradable(prices: WideTable, missing: Missing, exits: NDArray[np.int64]) -> 
         prices.refuse(gaps, "price missing", fix)
     halts = []
     for i in np.flatnonzero(gaps.any(axis=0)).tolist():
-        days = prices.days[gaps[:, i]]
-        end = ", to the end of the data" if gaps[-1, i] else ""
-        text = (
-            f"{prices.names[i]} has no price on {counted(len(days), 'session')}, {days[0]} to {days[-1]}{end}: taken "
-            "for a halt, marked at the last price."
-        )
-        halts.append(Note(text, [prices.names[i]], days[0], days[-1], warning=True))
+        calendar, shut = closed.get(prices.names[i], ("", prices.days[:0]))
+        dated = np.isin(prices.days, shut)
+        for days, text in (
+            (prices.days[gaps[:, i] & dated], CLOSED_HALT.format(prices.names[i], "{}", calendar)),
+            (prices.days[gaps[:, i] & ~dated], HALT.format(prices.names[i], "{}")),
+        ):
+            if len(days):
+                end = ", to the end of the data" if days[-1] == prices.days[-1] else ""
+                told = text.format(f"{counted(len(days), 'session')}, {days[0]} to {days[-1]}{end}")
+                halts.append(Note(told, [prices.names[i]], days[0], days[-1], warning=True))
     return quoted, tuple(halts)
 
 

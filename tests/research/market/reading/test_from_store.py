@@ -1,6 +1,6 @@
 """Markets from stores: an embedded one to twelve digits, several calendars by hand, and what was known on a day."""
 
-from datetime import timedelta
+from datetime import date, timedelta
 from pathlib import Path
 from typing import Any
 
@@ -8,6 +8,8 @@ import numpy as np
 import pandas as pd
 import pytest
 from cases import cases
+from hypothesis import given, settings
+from hypothesis import strategies as st
 
 from foundation.errors import ConfigError, DataError
 from foundation.files import DATA
@@ -188,6 +190,40 @@ def test_a_bar_on_a_day_that_is_no_session_loses_nothing(store: PriceStore) -> N
         assert column(found, "A", "volumes") == volumes
         assert column(found, "A", "dividends") == [0.0, 0.0, 0.5, 0.0]
         assert found.index[-1, 0] / found.index[0, 0] == pytest.approx(1.1 * (12 / 11) * (12 / 11.5), rel=1e-15)
+
+
+MAY = sessions(np.datetime64("2024-04-26"), np.datetime64("2024-05-08"), "XNYS").tolist()
+RESTS = {
+    "XETR": [date(2024, 5, 1)],
+    "XLON": [date(2024, 5, 6)],
+    "XTKS": [date(2024, 4, 29), date(2024, 5, 3), date(2024, 5, 6)],
+    "XNYS": [],
+}  # of these sessions of New York, as the exchanges published them
+
+
+@settings(max_examples=30)
+@given(bars=st.sets(st.sampled_from(MAY), min_size=2), own=st.sampled_from([*RESTS]))
+def test_a_price_of_a_day_on_which_its_exchange_was_closed_is_called_one(
+    tmp_path_factory: pytest.TempPathFactory, bars: set[date], own: str
+) -> None:
+    """A day of the fund is open, has a price that nobody could have made, or has none, and each is said as it is."""
+    store, known = PriceStore(tmp_path_factory.mktemp("kept") / "made", "made"), np.datetime64("2024-06-01", "us")
+    store.describe(adjustment="raw")
+    keep(store, "FUND", [str(day) for day in sorted(bars)], np.arange(10.0, 10.0 + len(bars)).tolist(), known)
+    keep(store, "SPY", [str(day) for day in MAY], [50.0] * len(MAY), known)
+    found = market(store, {"FUND": own, "SPY": "XNYS"})
+    can = dict(zip(MAY, column(found, "FUND", "tradable"), strict=True))
+    halts = [day for day in MAY[MAY.index(next(day for day in MAY if can[day])) :] if not can[day]]
+    wrong = [day for day in halts if day in bars]
+    assert set(wrong) <= set(RESTS[own])
+    for days, said in ((wrong, "has a price on"), ([day for day in halts if day not in bars], "has no price on")):
+        told = [note for note in found.notes if note.startswith(f"FUND {said}")]
+        count = f"{len(days)} session{'s'[: len(days) != 1]}"
+        assert [each[: each.index(": ")].removesuffix(", to the end of the data") for each in told] == (
+            [f"FUND {said} {count}, {days[0]} to {days[-1]}" + f", when {own} was closed" * (days is wrong)]
+            if days
+            else []
+        )
 
 
 def test_a_line_in_another_calendar_than_the_sessions_may_have_their_calendar(store: PriceStore) -> None:
