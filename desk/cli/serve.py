@@ -24,7 +24,7 @@ def serve(
     port: int | None = option("Port; 0 takes a free one. [default: PORT, else 5000]", min=0, max=65535),
     tls: tuple[Path, Path] | None = option("Certificate of the service and its private key, PEM.", metavar="CERT KEY"),
     behind_proxy: bool = option("A proxy speaks TLS, and states who asks in X-Forwarded-For."),
-    open_only: bool = option("Answer the payload endpoints alone, to anyone, and nothing that is stored.", "--open"),
+    open_only: bool = option("Show the demo and answer the payload endpoints alone, to anyone.", "--open"),
     browser: bool = option("Open its pages in a browser; the first time, to set your password."),
     database: str | None = option("URL of the database. [default: DATABASE_URL, else SQLite]"),
 ) -> None:
@@ -52,7 +52,7 @@ def serve(
         database=database or stated.database,
         tls=tls or (),
         behind_proxy=behind_proxy or stated.behind_proxy,
-        open_only=open_only,
+        open_only=open_only or stated.open_only,
     )
     log_lines()
     with listening(settings) as listener:

@@ -53,12 +53,12 @@ def reasons_against(settings: ServiceSettings, has_admin: bool) -> list[str]:
         where = f"PUBLIC_URL is {settings.public_url}"
     if settings.tls and (mistake := _tls_mistake(settings)):
         reasons.append(mistake)
-    if not settings.is_exposed:
+    if not settings.is_exposed or settings.open_only:
         return reasons
-    if not has_admin and not settings.open_only:
+    if not has_admin:
         reasons.append(
             f"{where}, and no admin can sign in. Make one with `rebalance serve user add --role admin`, which gives a "
-            "one-time link, or state --open to answer the payload endpoints alone."
+            "one-time link, or state --open to show the demo alone."
         )
     if not settings.tls and not settings.behind_proxy:
         reasons.append(f"{where} without TLS. Give --tls CERT KEY, or state --behind-proxy where a proxy speaks TLS.")
@@ -137,7 +137,11 @@ def announcement(settings: ServiceSettings) -> str:
     """The line that says where a server answers, what, and to whom."""
     address = settings.address
     if settings.open_only:
-        return f"{address} answers the payload endpoints, to anyone, and nothing else."
+        plain = "" if settings.tls else " and without TLS of its own"
+        return (
+            f"{address} answers the demo and the payload endpoints, to anyone, under any name{plain}: nothing is "
+            "stored, and nobody signs in."
+        )
     if settings.is_exposed:
         return f"{address} answers users who sign in, and whether it lives anyone."
     return f"{address} answers the payload endpoints without sign-in, and what is stored to users who sign in."
@@ -152,6 +156,8 @@ def as_browsers_call(settings: ServiceSettings) -> ServiceSettings:
 
 def first_page(service: Service) -> str:
     """The address to open: of the pages; while nobody has registered, of that on which an admin sets his password."""
+    if service.settings.open_only:
+        return service.settings.address
     with service.sessions.begin() as session:
         if session.scalar(select(User.id).where(User.password.is_not(None)).limit(1)) is not None:
             return service.settings.address

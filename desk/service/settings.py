@@ -53,7 +53,7 @@ class ServiceSettings:
     database     : URL of the database as SQLAlchemy has it; "" takes SQLite in `folder`.
     redis        : URL of Redis, "" to count limits in this process alone.
     public_url   : address that users know it by, such as https://desk.example; "" takes http://host:port.
-    open_only    : true to answer the payload endpoints alone, to anyone.
+    open_only    : true to show the demo and answer the payload endpoints alone, to anyone and under any name.
     behind_proxy : true where a proxy in front of it speaks TLS.
     tls          : certificate and key, () for none.
     openid       : provider of OpenID Connect, None for no sign-in by one.
@@ -100,21 +100,24 @@ class ServiceSettings:
 
 
 def settings_of_service(environment: Mapping[str, str] = os.environ) -> ServiceSettings:
-    """The settings that an environment states: HOST, PORT, DATABASE_URL, REDIS_URL, PUBLIC_URL, BEHIND_PROXY, RATE,
-    of OpenID Connect OIDC_ISSUER, OIDC_CLIENT_ID and OIDC_CLIENT_SECRET, and of a mail server SMTP_HOST, SMTP_PORT,
-    SMTP_FROM, SMTP_USER and SMTP_TLS.
+    """The settings that an environment states: HOST, PORT, DATABASE_URL, REDIS_URL, PUBLIC_URL, BEHIND_PROXY, OPEN,
+    RATE, of OpenID Connect OIDC_ISSUER, OIDC_CLIENT_ID and OIDC_CLIENT_SECRET, and of a mail server SMTP_HOST,
+    SMTP_PORT, SMTP_FROM, SMTP_USER and SMTP_TLS.
 
-    Raises : ConfigError for a port, a rate, a BEHIND_PROXY or a PUBLIC_URL that is none, for a part of OpenID Connect
-    alone, and for a mail server that `email:` of alerts.yaml would not take.
+    Raises : ConfigError for a port, a rate, a BEHIND_PROXY, an OPEN or a PUBLIC_URL that is none, for a part of OpenID
+    Connect alone, and for a mail server that `email:` of alerts.yaml would not take.
     """
     port, rate = environment.get("PORT", str(PORT)), environment.get("RATE", str(RATE))
     proxy, public = environment.get("BEHIND_PROXY", ""), environment.get("PUBLIC_URL", "")
+    is_open = environment.get("OPEN", "")
     if not (port.isdecimal() and 0 <= int(port) < 65536):
         refuse("PORT is", port, "give a port, such as 5000; 0 takes a free one.")
     if not (rate.isdecimal() and 0 < int(rate) < 1_000_000):
         refuse("RATE is", rate, f"give requests a second of an address or a user, such as {RATE}.")
     if proxy not in ("", "0", "1"):
         refuse("BEHIND_PROXY is", proxy, "give 1 where a proxy in front of the service speaks TLS, else 0.")
+    if is_open not in ("", "0", "1"):
+        refuse("OPEN is", is_open, "give 1 to show the demo alone, to anyone, else 0.")
     if public and not PUBLIC.fullmatch(public):
         refuse("PUBLIC_URL is", public, "give https:// and a host, without a path, such as https://desk.example.")
     return ServiceSettings(
@@ -125,6 +128,7 @@ def settings_of_service(environment: Mapping[str, str] = os.environ) -> ServiceS
         public_url=public,
         openid=_openid_of(environment),
         behind_proxy=proxy == "1",
+        open_only=is_open == "1",
         rate=int(rate),
         email=_email_of(environment),
     )

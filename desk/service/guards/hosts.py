@@ -41,9 +41,12 @@ def from_proxy(app: ASGIApp, service: Service) -> ASGIApp:
 def known_hosts(app: ASGIApp, service: Service) -> ASGIApp:
     """Refuse a request to another host, and one that a page of another origin may have sent.
 
+    Where nothing is stored and nobody signs in, any host is served: no page of a rebound name gains by it.
+
     A page whose name was made to resolve to this machine (DNS rebinding) still states its own name as Host.
     """
-    names, origin = own_names(service.settings), service.settings.address.lower()
+    names = None if service.settings.open_only else own_names(service.settings)
+    origin = service.settings.address.lower()
 
     async def guarded(scope: Scope, receive: Receive, send: Send) -> None:
         if scope["type"] == "http":
@@ -59,13 +62,13 @@ def own_names(settings: ServiceSettings) -> frozenset[str]:
     return frozenset({*LOOPBACK, settings.host.lower(), public}) - {"", *WILDCARDS}
 
 
-def _check(scope: Scope, names: Collection[str], public: str) -> None:
+def _check(scope: Scope, names: Collection[str] | None, public: str) -> None:
     headers = Headers(scope=scope)
     hosts, origin = headers.getlist("host"), headers.get("origin")
     if len(hosts) != 1:
         raise Problem(400, f"The request has {len(hosts)} Host headers: send one.")
     found = HOST.fullmatch(hosts[0])
-    if found is None or found["name"].strip("[]").lower() not in names:
+    if found is None or (names is not None and found["name"].strip("[]").lower() not in names):
         raise Problem(
             421, f"Host is {shown(hosts[0])}, which is not this server. Call it by its own name, or state PUBLIC_URL."
         )

@@ -41,7 +41,7 @@ async def health(service: InService, ready: bool = False) -> Health:  # async: i
 
 def scraper(request: Request, service: InService) -> None:
     """Let anyone read metrics on loopback, and an admin elsewhere. Raises Problem 401, 403."""
-    if service.settings.is_exposed:
+    if service.settings.is_exposed or service.settings.open_only:  # which any name leads to
         needs("admin", "users")(request, caller_of(request, service))
 
 

@@ -20,8 +20,9 @@ from desk.service import serving as served
 from desk.service.caller import opened_service
 from desk.service.guards import bodies
 from desk.service.payload.readiness import READINESS
-from desk.service.serving import check_start, reasons_against
+from desk.service.serving import announcement, check_start, first_page, reasons_against
 from desk.service.settings import ServiceSettings, settings_of_service
+from desk.service.store.tables import User
 from desk.service.users.accounts import disable, invite
 from foundation.errors import ConfigError
 
@@ -38,8 +39,10 @@ USER, TLS, NAME = "no admin can sign in", "without TLS", "its name is not stated
         ({"host": "::1"}, []),
         ({"host": "localhost", "open_only": True}, []),
         ({"host": "192.0.2.1"}, [USER, TLS]),
-        ({"host": "192.0.2.1", "open_only": True}, [TLS]),
-        ({"host": "0.0.0.0", "open_only": True}, [TLS, NAME]),
+        ({"host": "192.0.2.1", "open_only": True}, []),  # nothing is stored, and nobody signs in
+        ({"host": "0.0.0.0", "open_only": True}, []),
+        ({"host": "0.0.0.0", "open_only": True, "tls": (Path("cert.pem"),)}, ["one is missing"]),
+        ({"host": "0.0.0.0"}, [USER, TLS, NAME]),
         ({"host": "::", "public_url": PUBLIC}, [USER, TLS]),
         ({"host": "0.0.0.0", "behind_proxy": True}, [USER, NAME]),
         ({"host": "0.0.0.0", "behind_proxy": True, "public_url": PUBLIC}, [USER]),
@@ -47,7 +50,8 @@ USER, TLS, NAME = "no admin can sign in", "without TLS", "its name is not stated
         ({"public_url": "http://localhost:5000"}, []),
         ({"public_url": PUBLIC}, [USER, TLS]),  # what else would make it known by this name than a proxy?
         ({"behind_proxy": True, "public_url": PUBLIC}, [USER]),  # on loopback, and reached through the proxy
-        ({"behind_proxy": True, "public_url": "http://desk.example", "open_only": True}, ["begins with https://"]),
+        ({"behind_proxy": True, "public_url": "http://desk.example", "open_only": True}, []),
+        ({"behind_proxy": True, "public_url": "http://desk.example"}, [USER, "begins with https://"]),
         ({"tls": (Path("cert.pem"),)}, ["one is missing"]),
         ({"tls": (Path("nowhere.pem"), Path("key.pem"))}, ["no certificate"]),
     ],
@@ -82,6 +86,7 @@ def test_a_server_starts_with_an_admin_who_is_not_disabled(tmp_path: Path) -> No
         ("PORT", "65536"),
         ("RATE", "0"),
         ("BEHIND_PROXY", "yes"),
+        ("OPEN", "yes"),
         ("PUBLIC_URL", "desk.example"),
         ("PUBLIC_URL", "https://desk.example/base"),
     ],
@@ -89,6 +94,22 @@ def test_a_server_starts_with_an_admin_who_is_not_disabled(tmp_path: Path) -> No
 def test_a_variable_that_is_none_is_refused(name: str, value: str) -> None:
     with pytest.raises(ConfigError, match=name):
         settings_of_service({name: value})
+
+
+def test_one_variable_opens_a_server_whose_announcement_says_to_whom() -> None:
+    assert [settings_of_service({"OPEN": value}).open_only for value in ("", "0", "1")] == [False, False, True]
+    said = announcement(settings_of_service({"OPEN": "1", "HOST": "0.0.0.0"}))
+    assert said == (
+        "http://0.0.0.0:5000 answers the demo and the payload endpoints, to anyone, under any name and without TLS of "
+        "its own: nothing is stored, and nobody signs in."
+    )
+
+
+def test_a_browser_is_led_to_the_demo_where_nobody_signs_in(tmp_path: Path) -> None:
+    service = opened_service(ServiceSettings(folder=tmp_path, open_only=True))
+    assert first_page(service) == service.settings.address
+    with service.sessions() as session:
+        assert session.query(User).count() == 0
 
 
 @pytest.mark.parametrize("url", [PUBLIC, f"{PUBLIC}/", "https://[2001:db8::1]:8443", "http://localhost:5000"])

@@ -18,6 +18,17 @@ def test_a_foreign_host_is_answered_by_no_route(client: TestClient) -> None:
             assert client.get(path, headers={"Host": host}).status_code == 421, host
 
 
+def test_any_host_is_served_where_nothing_is_stored_and_no_page_of_another_origin(tmp_path: Path) -> None:
+    client = TestClient(create_app(ServiceSettings(folder=tmp_path, open_only=True)), base_url="http://a.example")
+    for host in REBOUND:
+        own = {"Host": host, "Origin": f"http://{host}"}
+        assert client.get("/api/health", headers=own).status_code == 200, host
+        assert client.get("/metrics", headers=own).status_code == 401, host
+        assert client.get("/api/health", headers=own | {"Origin": "http://b.example"}).status_code == 403, host
+    for host in MALFORMED[:-1]:
+        assert client.get("/api/health", headers={"Host": host}).status_code == 421, host
+
+
 def test_each_name_of_loopback_is_answered(client: TestClient) -> None:
     for host in ("127.0.0.1", "localhost:8080", "LOCALHOST", "[::1]:5000"):
         assert client.get("/api/health", headers={"Host": host}).status_code == 200, host
