@@ -14,7 +14,7 @@ from desk.cycle.screen import alternative_words, band_words, loss_columns, order
 from desk.journal.records import CycleOutcome
 from foundation.blocks import Column, with_minus
 from foundation.paper.render import PAPER_PACKAGE, Running, fill_template
-from foundation.paper.wording import counted, number
+from foundation.paper.wording import class_words, counted, number
 from research.orders.content import DISCLAIMER
 
 REGIME = "regime"
@@ -128,13 +128,15 @@ def _alternatives(document: Mapping[str, Any]) -> list[Part]:
     request, weighed, decision = (document["steps"][k]["output"] for k in (0, 4, 5))
     if not weighed["alternatives"]:
         return [Words(document["steps"][4]["narrative"], "")]
-    rows, chosen = pd.DataFrame(weighed["alternatives"]), decision["chosen"]
+    named = [
+        each | {"alternative": class_words(each["alternative"]), "also": [*map(class_words, each["also"])]}
+        for each in weighed["alternatives"]
+    ]
+    rows, chosen = pd.DataFrame(named), class_words(decision["chosen"])
     columns = loss_columns(rows, request["basis"], request["nav"])
     said = document["steps"][4]["narrative"]
     losses = _of_columns(f"Each played through the same years. {said}", columns, Looks(chosen=chosen))
-    after = records_table(
-        "The portfolio after the orders of each", AFTER_SECTIONS, weighed["alternatives"], Looks(chosen=chosen)
-    )
+    after = records_table("The portfolio after the orders of each", AFTER_SECTIONS, named, Looks(chosen=chosen))
     return [losses_picture(rows, chosen), losses, after]
 
 
