@@ -10,7 +10,7 @@ from desk.service.bodies import Id
 from desk.service.caller import Caller, InService, Service, needs
 from desk.service.orders import TicketHead, tickets_of
 from desk.service.pages.overviews import OverviewRow, overview_rows, refreshed
-from desk.service.pages.page import PageRoute, shown
+from desk.service.pages.page import STATUS_WORDS, PageRoute, shown
 from desk.service.pages.tickets import state_of
 from desk.service.routes.jobs import jobs
 from foundation.dataclasses import dataclass
@@ -134,7 +134,7 @@ def _of_row(row: OverviewRow) -> Iterator[Need]:
     if figures is None:
         return
     if (decision := figures.decision) and decision.asks:
-        text = f"the cycle of {decision.session} is {decision.status}."
+        text = f"the cycle of {decision.session}: {STATUS_WORDS.get(decision.status, decision.status)}."
         yield Need("cycle", name, text, f"/decide/portfolios/{row.head.id}")
     if figures.alerts:
         yield Need("alert", name, f"{figures.alerts[0].level} alert: {figures.alerts[0].sentence}", page)

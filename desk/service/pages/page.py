@@ -28,6 +28,13 @@ PACKAGE = "desk.service"
 BY_SCRIPT = "x-requested-with"  # header of a request that a script of a page sends: a panel, or a change
 SIGN_IN = "/sign-in"
 ERROR_TITLES = {403: "Not allowed", 404: "Not found", 500: "Something went wrong"}
+STATUS_WORDS = {  # of a decision, where its own word says too little to a person
+    "finalised": "decided",
+    "unreconciled": "book and broker differ",
+    "vetoed": "stopped by a control",
+    "partly executed": "partly filled",
+    "executed": "filled",
+}
 POLICY = (  # own files, and styles that figures have on their elements; no script or style within a page
     "default-src 'none'; base-uri 'none'; frame-ancestors 'none'; form-action 'self'; connect-src 'self'; "
     "font-src 'self'; img-src 'self' data:; manifest-src 'self'; worker-src 'self'; script-src 'self'; "
@@ -94,5 +101,5 @@ def template_environment() -> Environment:
     found = templates(PACKAGE, PAPER_PACKAGE)
     found.globals |= {"static": static_url, "now": lambda: datetime.now(UTC), "shortest_password": SHORTEST}
     found.filters |= {name: getattr(wording, name) for name in ("number", "percent", "amount", "counted")}
-    found.filters["with_minus"] = with_minus
+    found.filters |= {"with_minus": with_minus, "status": lambda status: STATUS_WORDS.get(status, status)}
     return found

@@ -190,6 +190,8 @@ def test_needs_come_by_kind_and_many_of_one_kind_are_one_sentence() -> None:
     assert [subject for subject, _ in found] == ["Cycle", "Alert", f"{EACH + 1} portfolios", "Stale"]
     assert found[1][1] == [("urgent alert: Orders wait.", f"/portfolios/{'1' * 32}")]
     assert found[2][1] == [(f"T0, T1, T2 and 1 more {KINDS['triggered']}.", "/?only=triggered")]
+    halted = _of_row(row_of("Cycle", decision=decision.model_copy(update={"status": "unreconciled"})))
+    assert [each.text for each in halted] == ["the cycle of 2022-12-29: book and broker differ."]
     both = told([*_of_row(row_of("Both", decision=decision, stale="Prices are old."))])
     assert [(subject, len(sentences)) for subject, sentences in both] == [("Both", 2)]  # each portfolio once
 

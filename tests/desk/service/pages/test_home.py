@@ -62,6 +62,7 @@ def test_from_a_brokers_file_to_a_ticket_in_a_browser(served: Any, stores: Path,
     expect(page.get_by_role("row", name=re.compile("^(Sell AGG|Buy)"))).to_have_count(0)
     assert violations(page) == []
     assert page.evaluate("document.documentElement.scrollWidth") == PHONE["width"]
+    expect(page.get_by_text("Next: issue the ticket and have its orders sent.")).to_be_visible()
     page.get_by_role("button", name="Issue the ticket").click()
     page.wait_for_url("**/tickets/*")
     with Journal(served.service.root("house"), read_only=True) as journal:
