@@ -140,8 +140,16 @@ Print = Annotated[
 
 
 def sections_of(pdf: str) -> list[str]:
-    """The names of sections that `--pdf` states, between commas; none for the whole page."""
-    return [name.strip() for name in pdf.split(",") if name.strip() not in ("", PAGE, ALL)]
+    """The names of sections that `--pdf` states, between commas; none for the whole page.
+
+    Raises : ConfigError where it states a page, or all, and more, and where it states nothing.
+    """
+    words = [word for part in pdf.split(",") if (word := part.strip())]
+    if words in ([PAGE], [ALL]):
+        return []
+    if pdf and (not words or PAGE in words or ALL in words):
+        raise ConfigError(f"--pdf is {pdf!r}: write `page` or `all` alone, or sections, such as verdict,risk.")
+    return words
 
 
 @contextmanager

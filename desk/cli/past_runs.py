@@ -79,7 +79,7 @@ def show_run(
         with starting():
             from desk.commands.print_page import print_page
 
-        return print_text(f"{print_page(run, full=pdf == ALL, sections=sections_of(pdf))}")
+        return print_text(f"{print_page(run, full=pdf.strip() == ALL, sections=sections_of(pdf))}")
     with starting():
         from desk.commands.finished_run import note_run, show_text
 

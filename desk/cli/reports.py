@@ -63,7 +63,7 @@ def report(
     if made.folder.is_relative_to(ROOT) and not (stated_folder(HOME) or Path.cwd().is_relative_to(ROOT)):
         print_text("That is the workbench's own folder, as FILE is; `rebalance --home DIR report …` keeps runs in DIR.")
     if pdf:
-        print_text(f"{print_page(made.folder, full=pdf == ALL, sections=sections_of(pdf))}")
+        print_text(f"{print_page(made.folder, full=pdf.strip() == ALL, sections=sections_of(pdf))}")
 
 
 def adopt_policy(file: File) -> None:

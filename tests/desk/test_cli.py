@@ -20,7 +20,7 @@ from backtests.runs.parameters import declared, parameters_of
 from desk.cli import app, maintain
 from desk.cli.command_types import SERVER_OPTIONS, unread
 from desk.cli.former_names import FORMER_NAMES
-from desk.cli.options import forms_of, trusted, workers_of
+from desk.cli.options import forms_of, sections_of, trusted, workers_of
 from desk.service.routes import jobs
 from foundation.errors import ConfigError
 
@@ -306,6 +306,18 @@ def test_workers_are_a_number_or_an_address(given: str | None, meant: tuple[int,
 def test_workers_that_are_neither_are_refused(given: str, found: str) -> None:
     with pytest.raises(ConfigError, match=f"--workers is {found}: give a number of workers, or the address"):
         workers_of(given)
+
+
+def test_a_page_or_all_of_it_is_printed_alone_or_its_sections_are() -> None:
+    assert [sections_of(given) for given in ("", "page", "all", " all ", "risk", "verdict, risk,")] == [
+        *([[]] * 4), ["risk"], ["verdict", "risk"],
+    ]  # fmt: skip
+    for wrong in ("verdict,all", "page,verdict", "page,all", "all,all", ","):
+        said = f"--pdf is '{wrong}': write `page` or `all` alone, or sections, such as verdict,risk."
+        with pytest.raises(ConfigError, match=f"^{re.escape(said)}$"):
+            sections_of(wrong)
+    done = rebalance_here("report", FILE, "--pdf", "verdict,all")  # before the work
+    assert (done.status, done.out, done.said.startswith("--pdf is 'verdict,all': write")) == (2, "", True)
 
 
 def test_a_form_is_stated_in_parts_and_a_comma_may_be_its_value() -> None:
