@@ -1,11 +1,14 @@
 """`rebalance adopt`: the recommended policy stands in the file, whose other text stays; else nothing is written."""
 
+import subprocess
+import sys
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
 import pytest
-from commanded import FILE, TRADES, rebalance
+from commanded import FILE, ROOT, TRADES, rebalance
+from faults import as_any_user
 from full_runs import full_run
 
 from desk.commands.orders.trades import policy_now
@@ -51,7 +54,9 @@ def test_a_report_serves_the_file_that_took_its_advice(desk: Desk) -> None:
     assert rebalance("adopt", file).status == 0
     rule, name, run = policy_now(load_portfolio(file))
     assert (name, rule.band, run.startswith("desk-")) == ("tuned", 0.05, True)
-    assert "says keep tuned" in rebalance("adopt", file).said
+    again = rebalance("adopt", file)
+    said = f"{file} already follows tuned, as report {run} recommends: nothing is to be adopted.\n"
+    assert (again.status, again.said) == (2, said)
 
 
 def test_a_file_without_a_policy_gets_one_before_its_first_key(desk: Desk) -> None:
@@ -66,7 +71,7 @@ def test_a_file_without_a_policy_gets_one_before_its_first_key(desk: Desk) -> No
     [
         ("", None, "there is no report of {file}. Run `rebalance report {file}`, and read what it says."),
         ("yearly", ("penalty: 5", "penalty: 7"), "the text of {file} changed since report desk-2022-12-29-"),
-        ("threshold", None, "says keep threshold, which {file} has: nothing is to be adopted."),
+        ("threshold", None, "{file} already follows threshold, as report desk-2022-12-29-"),
         (None, None, "recommends no policy: nothing can be adopted."),
     ],
 )
@@ -78,6 +83,26 @@ def test_where_nothing_is_to_be_adopted_the_file_stays(
     done = rebalance("adopt", file)
     assert (done.status, file.read_text()) == (2, text)
     assert said.format(file=file) in " ".join(done.said.split())
+
+
+def test_a_file_that_is_read_only_stays(desk: Desk) -> None:
+    file = desk(recommendation={"policy": "yearly"}, fitted={})
+    file.chmod(0o444)
+    done = rebalance("adopt", file)
+    assert (done.status, file.read_text(), file.stat().st_mode & 0o777) == (2, FILE.read_text(), 0o444)
+    said = "cannot be written (it is read-only), and stays as it is. Make it writable, or write `policy: yearly` into a"
+    assert f"{file} {said} copy.\n" == done.said
+
+
+def test_a_file_in_a_folder_that_is_read_only_stays(desk: Desk) -> None:
+    file = desk(recommendation={"policy": "yearly"}, fitted={})
+    file.parent.chmod(0o555)
+    words = [sys.executable, "-m", "desk.cli", "adopt", str(file)]
+    done = subprocess.run(words, cwd=ROOT, preexec_fn=as_any_user, capture_output=True, text=True, check=False)
+    file.parent.chmod(0o755)
+    assert (done.returncode, done.stdout, file.read_text()) == (2, "", FILE.read_text())
+    said = "cannot be written (Permission denied), and stays as it is. Make it writable, or write `policy: yearly`"
+    assert f"{file} {said} into a copy.\n" in done.stderr
 
 
 def test_newer_prices_ask_for_a_new_report(desk: Desk) -> None:
