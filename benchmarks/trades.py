@@ -262,7 +262,7 @@ def main() -> None:
         [f"{one['lines']} lines: {one['how']}" for one in lists],
     )
     show(
-        "Accounts of 30 assets, `rebalance trades --accounts` in two processes",
+        "Accounts of 30 assets, `rebalance trades accounts.csv` in two processes",
         ("accounts", "seconds", "processor seconds", "orders"),
         [
             (
