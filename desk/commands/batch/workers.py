@@ -11,11 +11,13 @@ from pathlib import Path
 
 from backtests.runs import tasks
 from backtests.runs.folder import staged
+from backtests.runs.notebook import environment
 from backtests.runs.verify import verify
 from desk.commands.batch.plan import Job, notebook_named
 from desk.commands.batch.run import TRIES, Outcome, failed, outcome
 from foundation.errors import ConfigError, DataError
 from foundation.files import work_folder, write_whole, writing
+from foundation.home import HOME
 from research.portfolio.file.known_on import KNOWN_ON
 
 ONE_NOTEBOOK = "and each can execute one notebook"  # which several threads of a worker do not allow
@@ -65,7 +67,7 @@ def on_cluster(
         fix = "Write it as `known_on` of `market` into the files, or take workers of this machine."
         raise ConfigError(f"--as-known-on, or {KNOWN_ON}, is not sent to the workers of a cluster. {fix}")
     if names:
-        make = partial(make_there, tasks.code_here(), notebook.stem, retrain)
+        make = partial(make_there, tasks.code_here(), notebook.stem, retrain, os.environ.get(HOME))
         for job, (became, files) in _answers(make, list(names), address):
             yield job, _received(job, reports / names[job], became, files)
 
@@ -101,12 +103,15 @@ def _answers(
                 yield job, (failed(job, job.name, DataError(DIED), time.monotonic()), {})
 
 
-def make_there(wanted: Mapping[str, str], notebook: str, retrain: bool, job: Job) -> tuple[Outcome, Files]:
+def make_there(
+    wanted: Mapping[str, str], notebook: str, retrain: bool, home: str | None, job: Job
+) -> tuple[Outcome, Files]:
     """Make a run on a worker of a cluster, in a folder that is deleted afterwards: its outcome and all its files.
 
     wanted   : code and libraries of whoever asked; others are refused.
     notebook : name of the one that is executed.
     retrain  : train learned policies anew.
+    home     : folder of journal, books and prices that whoever asked has stated; None keeps the worker's own.
     job      : file, from the workbench's folder where it is in there, and parameters.
     """
     began = time.monotonic()
@@ -114,7 +119,7 @@ def make_there(wanted: Mapping[str, str], notebook: str, retrain: bool, job: Job
         tasks.check_worker(wanted)
         here = replace(job, file=tasks.path_here(job.file))
         tasks.refuse_own_threads(ONE_NOTEBOOK)
-        with work_folder() as folder:
+        with work_folder() as folder, environment({} if home is None else {HOME: home}):
             became = outcome(here, notebook=notebook_named(notebook), reports=folder, retrain=retrain)
             made = folder / became.run
             paths = [path for path in sorted(made.rglob("*")) if path.is_file()] if became.status == "made" else []

@@ -29,6 +29,7 @@ from desk.commands.batch.make import _unchanged, named_runs
 from desk.commands.batch.plan import Job, notebook_named
 from desk.commands.batch.run import found_run, name_of_run
 from desk.commands.batch.workers import make_there, on_cluster
+from desk.journal import Journal, journal_head
 from foundation.home import HOME
 
 TRADES = notebook_named("rebalance_now")
@@ -224,11 +225,13 @@ def test_an_interrupted_batch_leaves_nothing_half_made(tmp_path: Path) -> None:
 def cluster(tmp_path_factory: pytest.TempPathFactory) -> Iterator[LocalCluster]:
     """A scheduler here, and two workers of one thread that are processes of their own; a job may kill one of them.
 
-    Their home has no journal, whose head would stand in manifests, as that of a batch with `--home` has none.
+    Their own home has a journal, whose head stands in no manifest of a batch with a `--home` that has none.
     """
-    once = {"allowed_failures": 1}
+    once, home = {"allowed_failures": 1}, tmp_path_factory.mktemp("home_of_workers")
+    Journal(home).close()
+    assert journal_head(home) is not None
     with pytest.MonkeyPatch.context() as patch:
-        patch.setenv(HOME, str(tmp_path_factory.mktemp("home_of_workers")))
+        patch.setenv(HOME, str(home))
         found = LocalCluster(
             n_workers=2, threads_per_worker=1, processes=True, dashboard_address=HERE, scheduler_kwargs=once
         )
@@ -291,8 +294,8 @@ def test_what_arrives_is_what_was_asked_for_or_is_refused(file: Path, whole: Pat
 
 
 def test_a_worker_without_the_file_or_with_other_code_says_so(tmp_path: Path) -> None:
-    became, files = make_there(code_here(), TRADES.stem, False, Job(tmp_path / "absent.yaml", ()))
+    became, files = make_there(code_here(), TRADES.stem, False, None, Job(tmp_path / "absent.yaml", ()))
     assert (became.status, files) == ("failed", {})
     assert f"no file {tmp_path / 'absent.yaml'} on " in became.verdict
-    other, _ = make_there({**code_here(), "code": "000"}, TRADES.stem, False, Job(FILE, ()))
+    other, _ = make_there({**code_here(), "code": "000"}, TRADES.stem, False, None, Job(FILE, ()))
     assert "but the work was started with 000" in other.verdict
