@@ -1,5 +1,6 @@
 """The wheel has what git tracks of packages and resources and nothing else, and works without a clone."""
 
+import json
 import os
 import re
 import subprocess
@@ -121,7 +122,8 @@ def test_by_the_wheel_a_price_table_becomes_a_report_and_a_trade_list(installed:
     assert "code sources-" in rebalance("--version")
     rebalance("trades", "my.yaml", "--as-of", "2022-12-29", "--accept", "stale", "--out", "orders.csv")
     assert len((tmp_path / "orders.csv").read_text().splitlines()) == 3
-    assert [path.name for path in (tmp_path / "reports").iterdir() if not path.name.startswith(".")]
+    (made,) = (path for path in (tmp_path / "reports").iterdir() if not path.name.startswith("."))
+    assert json.loads((made / "manifest.json").read_text())["file"] == str(tmp_path / "my.yaml")
     (resources,) = installed.parents[1].glob("lib/python3.*/site-packages/foundation/resources")
     assert {path.name for path in resources.iterdir()} == {"data", "docs", "notebooks", "requirements.lock"}
     assert not (resources / "data" / "cache").exists()

@@ -240,6 +240,15 @@ def reports_folder(file: str | Path | None = None) -> Path:
     return folder_for(REPORTS, file)
 
 
+def path_sent(file: Path) -> Path:
+    """The path of a file from the workbench's folder, where it is in there; else a full one.
+
+    A file that comes with the workbench has the same in a clone, in an installed one, and for workers elsewhere.
+    """
+    there = Path(os.path.abspath(file)) if file.exists() else ROOT / file
+    return there.relative_to(ROOT) if there.is_relative_to(ROOT) else there
+
+
 def run_places() -> list[Path]:
     """The folders in which a run is looked for by its name, in this order.
 

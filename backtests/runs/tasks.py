@@ -304,12 +304,6 @@ def _refuse_threads(threads: Iterable[int], address: str, why: str) -> None:
         )
 
 
-def path_sent(file: Path) -> Path:
-    """The path of a file from the workbench's folder, where it is in there: workers have their own. Else a full one."""
-    there = Path(os.path.abspath(file)) if file.exists() else ROOT / file
-    return there.relative_to(ROOT) if there.is_relative_to(ROOT) else there
-
-
 def path_here(file: Path) -> Path:
     """The file at a path that was sent, on a worker. Raises ConfigError where there is none."""
     if not (ROOT / file).is_file():

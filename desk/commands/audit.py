@@ -7,8 +7,9 @@ from functools import partial
 from pathlib import Path
 
 from backtests.comparison.fitting.candidates import check_trainable, fit
+from backtests.runs.folder import path_sent
 from backtests.runs.sent_markets import run_on_cluster
-from backtests.runs.tasks import check_workers, in_processes, path_here, path_sent
+from backtests.runs.tasks import check_workers, in_processes, path_here
 from backtests.studies.audits.controls import Controls, controls
 from backtests.studies.audits.futures import FUTURES
 from backtests.studies.audits.look_ahead import DAYS_CHECKED, PASSED, LookAhead

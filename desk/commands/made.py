@@ -1,16 +1,15 @@
 """The parts that all runs of commands share: name, path of the file, end, and text for the terminal."""
 
-import os
 from collections.abc import Mapping
 from datetime import date, datetime
 from pathlib import Path
 from typing import Any
 
-from backtests.runs.folder import MANIFEST, SUMMARY_FILE, Run, write_json
+from backtests.runs.folder import MANIFEST, SUMMARY_FILE, Run, path_sent, write_json
 from backtests.runs.manifest import sign
 from desk.journal import journal_head
 from foundation.dataclasses import asdict, dataclass
-from foundation.files import ROOT, write_whole
+from foundation.files import write_whole
 from foundation.paper.formats import plain_json
 from foundation.printable import printable
 from research.portfolio import Portfolio
@@ -51,8 +50,8 @@ def finish_run(folder: Path, run: Run, started: datetime, text: str, facts: Mapp
 
 
 def file_fact(portfolio: Portfolio) -> str:
-    """The path of the portfolio file from the workbench's folder, for the manifest of a run that is made again."""
-    return Path(os.path.relpath(portfolio.file, ROOT)).as_posix()
+    """The path of the portfolio file, for the manifest of a run that is made again, as `path_sent` gives it."""
+    return path_sent(Path(portfolio.file)).as_posix()
 
 
 def age_text(last: date, today: date, what: str) -> str:

@@ -10,7 +10,7 @@ from functools import partial
 from pathlib import Path
 
 from backtests.runs import tasks
-from backtests.runs.folder import staged
+from backtests.runs.folder import path_sent, staged
 from backtests.runs.notebook import environment
 from backtests.runs.verify import verify
 from desk.commands.batch.plan import Job, notebook_named
@@ -86,7 +86,7 @@ def _answers(
 
             def submit(job: Job, keys: dict[str, Job] = keys) -> Future[tuple[Outcome, Files]]:
                 future: Future[tuple[Outcome, Files]] = client.submit(
-                    make, replace(job, file=tasks.path_sent(job.file)), pure=False
+                    make, replace(job, file=path_sent(job.file)), pure=False
                 )
                 keys[future.key] = job  # type: ignore[attr-defined]
                 return future

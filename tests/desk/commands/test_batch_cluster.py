@@ -6,7 +6,7 @@ import pytest
 from commanded import FILE, rebalance
 from distributed import LocalCluster
 
-from backtests.runs.tasks import path_sent
+from backtests.runs.folder import path_sent
 from desk.commands.batch import make_batch, plan_of
 from foundation.errors import ConfigError
 from foundation.files import ROOT
