@@ -116,6 +116,15 @@ def table(
     }
 
 
+def without_empty_columns(shown: Block) -> Block:
+    """A plain table without the columns that have no value in any of its rows."""
+    if not shown["rows"]:
+        return shown
+    full = [k for k in range(len(shown["heads"])) if any(row["cells"][k].strip(" –") for row in shown["rows"])]
+    rows = [row | {"cells": [row["cells"][k] for k in full]} for row in shown["rows"]]
+    return shown | {"heads": [shown["heads"][k] for k in full], "text": [shown["text"][k] for k in full], "rows": rows}
+
+
 def records_table(
     caption: str,
     columns: Sequence[Shown | Column],

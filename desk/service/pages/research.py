@@ -13,7 +13,7 @@ from backtests.runs.notebook import COMPARING, SET_BY_REPORT, SWEEPING
 from backtests.runs.parameters import Parameter, Plain, declared
 from backtests.runs.report_settings import FULL_RUN
 from backtests.sheets.pages.policy_catalog import HEADS, NOTE, UNITS, policy_folders, policy_rows
-from backtests.sheets.tables import table
+from backtests.sheets.tables import table, without_empty_columns
 from desk.commands.finished_run import SHEETS
 from desk.commands.past_runs import METRICS_SHOWN
 from desk.commands.run_differences import DIFFERENCE_HEADS, figure_rows, wealth_words
@@ -180,4 +180,5 @@ def governance_panel(request: Request, portfolio: Id, service: InService, caller
     found = figures.figures_of(service, caller, figures.governance_figures, portfolio, None)
     root = str(service.root(caller.tenant))
     said = {name: [each.replace(root, "your folder") for each in found[name]] for name in ("flags", "sentences")}
-    return shown(request, "governance.html.j2", caller, tables=found["tables"], **said)
+    tables = [without_empty_columns(each) for each in found["tables"]]
+    return shown(request, "governance.html.j2", caller, tables=tables, **said)

@@ -5,6 +5,7 @@ from typing import Annotated, Any
 from fastapi import APIRouter, Depends, Request, Response
 from sqlalchemy import select
 
+from backtests.sheets.tables import without_empty_columns
 from desk.commands.orders.tca import cost_report
 from desk.exchange.stops import pause_file, stop_file
 from desk.journal import Journal
@@ -82,5 +83,7 @@ def costs(request: Request, ticket: TicketId, service: InService, caller: Reader
     """Show what the orders of a ticket cost, against the prices at which it was decided."""
     root = service.root(caller.tenant)
     report = cost_report(orders.ticket_head(root, visible_names(service, caller), ticket).hash, folder=root)
-    tables: list[Any] = [table_block(each) for each in report.tables() if each.key in ("parts", "orders")]
+    tables: list[Any] = [
+        without_empty_columns(table_block(each)) for each in report.tables() if each.key in ("parts", "orders")
+    ]
     return shown(request, "ticket_costs.html.j2", caller, report=report, tables=tables)
