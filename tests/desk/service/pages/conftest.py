@@ -12,6 +12,11 @@ from served import Served
 TIMEOUT = 60_000  # ms that a page has to come to what is expected, on a machine that is busy
 
 
+def pytest_addoption(parser: pytest.Parser) -> None:
+    """Add the option that makes the reference pictures of `test_looks.py` anew."""
+    parser.addoption("--renew-pictures", action="store_true", help="make the reference pictures of the pages anew")
+
+
 @pytest.fixture(scope="module")
 def served(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Served]:
     """A service of all tests of a file."""
