@@ -20,7 +20,7 @@ from desk.service.guards.limits import limited_rate, limited_work
 from desk.service.guards.observed import observed
 from desk.service.jobs.queue import adopt
 from desk.service.openapi import CONVENTIONS, describe_problems
-from desk.service.pages import account, decide, home, money, portfolio, research, static, tickets
+from desk.service.pages import account, decide, demo, home, money, portfolio, research, static, tickets
 from desk.service.pages import sign_in as sign_in_pages
 from desk.service.pages.page import problem_page
 from desk.service.problems import answer_problems
@@ -48,10 +48,11 @@ GUARDS = (  # in the order in which a request meets them
 # Modules of routes, by whom they answer.
 ALWAYS = (health,)  # anyone, on every server
 OPEN = (rebalance, agents)  # anyone on loopback and with `open_only`; elsewhere any caller
+DEMO = (static, demo)  # anyone, on every server
 SIGN_IN = (sign_in,)  # anyone; a server with `open_only` has none of them, and none of the following
 # A caller who has the role and the scope.
 STORED = (portfolios, risk_profile, market, orders, jobs, runs, users, transports, push)
-OPEN_PAGES = (static, sign_in_pages)  # anyone
+OPEN_PAGES = (sign_in_pages,)  # anyone
 # A caller, as for `STORED`.
 PAGES = (home, money, portfolio, tickets, decide, research, account)
 
@@ -76,11 +77,13 @@ def create_app(settings: ServiceSettings | None = None) -> FastAPI:
     describe_problems(app)
     for guard in reversed(GUARDS):
         app.add_middleware(guard, service)
-    for module in ALWAYS:
+    for module in (*ALWAYS, *DEMO):
         app.include_router(module.router)
     needs_caller = settings.is_exposed and not settings.open_only
     for module in OPEN:
         app.include_router(module.router, dependencies=[Depends(counted_caller)] if needs_caller else [])
+    if settings.open_only:
+        app.include_router(demo.front)
     for module in () if settings.open_only else (*SIGN_IN, *STORED, *OPEN_PAGES, *PAGES):
         app.include_router(module.router)
     return app

@@ -27,7 +27,10 @@ LOG = logging.getLogger("rebalance.service")
 MEMORY, SECONDS = 4 << 30, 60  # bytes of addresses, and processor seconds
 PROCESS_WAIT = 240.0  # seconds until the answer of a process that may have to wait for a processor
 # Once, before the first is forked.
-FORKED_WITH = "desk.service.sending", "desk.service.worksheet", "desk.service.portfolios.prepared"
+FORKED_WITH = (
+    "desk.service.sending", "desk.service.worksheet", "desk.service.typed_comparison",
+    "desk.service.portfolios.prepared",
+)  # fmt: skip
 TOO_LARGE = 3  # exit status of a process that met its limit of memory
 PROCESS_SLOTS = BoundedSemaphore(processors())
 WAITING_SLOTS = BoundedSemaphore(min(2 * processors() + 4, 16))  # with those at work; reads keep their threads

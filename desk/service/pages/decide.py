@@ -1,10 +1,8 @@
-"""Decide: the decision cycle as a timeline of its agents, of a stored portfolio or of a scenario to try."""
+"""Decide: the decision cycle as a timeline of its agents, of a stored portfolio; scenarios to try are in the demo."""
 
 import json
-from base64 import b64encode
 from collections.abc import Mapping, Sequence
 from pathlib import Path
-from threading import BoundedSemaphore
 from typing import Annotated, Any
 
 from fastapi import APIRouter, Depends, Request, Response
@@ -17,13 +15,10 @@ from desk.service.agents.insights import LIST_AT_HAND
 from desk.service.bodies import Id
 from desk.service.caller import Caller, InService, needs
 from desk.service.jobs.worker import PAGE, RECORD
-from desk.service.limited import BUSY_ANSWER
 from desk.service.pages.page import PageRoute, shown
 from desk.service.payload.scenarios import Scenario
 from desk.service.portfolios.stored import found_portfolio
-from desk.service.problems import Problem, place_among
 from desk.service.routes import jobs
-from desk.service.routes.agents import tandem_demo
 from desk.service.routes.portfolios import history, portfolios_of
 from desk.service.routes.rebalance import preview_scenarios
 from desk.service.store.tables import QueuedJob
@@ -53,7 +48,6 @@ WANTED = {  # what a person does, by the status of a cycle; of others nothing
     "vetoed": "mend what the controls name, and run the cycle again",
 }
 SENT = ("awaiting approval", "finalised")  # whose list may be sent, once a person has approved it where one is asked
-AT_ONCE = BoundedSemaphore(4)  # scenarios that are computed, beside which all else is still read
 MOST_CYCLES = 50  # of a portfolio, among which the status of its newest is looked for
 
 
@@ -67,7 +61,12 @@ def decide(request: Request, service: InService, caller: Reader) -> Response:
         cycles = {each.portfolio: jobs.JobRecord.model_validate(each) for each in session.scalars(newest)}
     portfolios = portfolios_of(service, caller)
     portfolios.sort(key=lambda each: not _waits(cycles.get(each.id)))
-    content = {"portfolios": portfolios, "cycles": cycles, "scenarios": _scenarios().values(), "blueprint": blueprint()}
+    content = {
+        "portfolios": portfolios,
+        "cycles": cycles,
+        "scenarios": cycle_scenarios().values(),
+        "blueprint": blueprint(),
+    }
     return shown(request, "decide.html.j2", caller, roles=AGENT_ROLES, **content)
 
 
@@ -93,23 +92,6 @@ def cycle_panel(request: Request, portfolio: Id, service: InService, caller: job
         past = history(service, caller, portfolio, MOST_CYCLES).cycles
         status = next((each.status for each in past if each.record.sha256 == document["sha256"]), "")
         content |= cycle_content(document, status) | {"raw_at": f"{files}/{RECORD}", "page_at": f"{files}/{PAGE}"}
-    return shown(request, "decide_panel.html.j2", caller, roles=AGENT_ROLES, **content)
-
-
-@router.get("/scenarios/{scenario}")
-def of_scenario(request: Request, scenario: Id, caller: Reader) -> Response:
-    """Show a scenario, whose panel runs a cycle of it."""
-    return shown(request, "decide_cycle.html.j2", caller, portfolio=None, scenario=_scenario(scenario))
-
-
-@router.get("/scenarios/{scenario}/cycle")
-def scenario_panel(request: Request, scenario: Id, caller: Reader) -> Response:
-    """Run a cycle of a scenario, which keeps and sends nothing, and show it."""
-    found = _scenario(scenario)
-    with place_among(AT_ONCE, BUSY_ANSWER):
-        content = cycle_content(tandem_demo(found.payload).cycle, is_scenario=True)
-    raw = b64encode(content["raw"].encode()).decode()
-    content |= {"job": None, "portfolio": None, "page_at": "", "raw_at": f"data:application/json;base64,{raw}"}
     return shown(request, "decide_panel.html.j2", caller, roles=AGENT_ROLES, **content)
 
 
@@ -152,12 +134,6 @@ def _waits(job: jobs.JobRecord | None) -> bool:
     return job is not None and (job.state == "failed" or (job.result is not None and job.result.asks))
 
 
-def _scenarios() -> dict[str, Scenario]:
+def cycle_scenarios() -> dict[str, Scenario]:
     """The preview scenarios of which a cycle can be run, by name: money that comes or goes is no part of one."""
     return {x.name: x for x in preview_scenarios() if not (x.payload.cash_flow or x.payload.buys_only)}
-
-
-def _scenario(name: str) -> Scenario:
-    if name not in _scenarios():
-        raise Problem(404, "There is no scenario of this name.")
-    return _scenarios()[name]

@@ -18,7 +18,7 @@ from fastapi.routing import iter_route_contexts
 from fastapi.testclient import TestClient
 from people import bearer
 
-from desk.service.app import ALWAYS, OPEN, OPEN_PAGES, SIGN_IN, create_app
+from desk.service.app import ALWAYS, DEMO, OPEN, OPEN_PAGES, SIGN_IN, create_app
 from desk.service.caller import PERSON, ROLES, SCOPES, Service, needed_by
 from desk.service.settings import ServiceSettings
 from desk.service.store.tables import AccessToken, Note, Passkey, QueuedJob, Tenant, User, new_id, now
@@ -204,8 +204,8 @@ def wrong(cells: dict[str, int], is_right: Callable[[int], bool]) -> dict[str, i
 
 
 def test_function_level_authorisation_each_route_declares_what_it_needs(matrix: Matrix) -> None:
-    """A module of `ALWAYS` sees itself to who may ask; no route of `OPEN`, `SIGN_IN` or `OPEN_PAGES` has a need."""
-    open_modules = {module.__name__ for module in (*ALWAYS, *OPEN, *SIGN_IN, *OPEN_PAGES)}
+    """A module of `ALWAYS` sees itself to who may ask; none of `OPEN`, `DEMO`, `SIGN_IN`, `OPEN_PAGES` has a need."""
+    open_modules = {module.__name__ for module in (*ALWAYS, *OPEN, *DEMO, *SIGN_IN, *OPEN_PAGES)}
     undeclared = {each.path for each in matrix.operations if each.needed is None and each.module not in open_modules}
     assert undeclared == set()
     assert {each.needed for each in matrix.operations if each.module in open_modules} == {None}

@@ -6,6 +6,7 @@ import re
 import socket
 import subprocess
 import sys
+from collections.abc import Mapping
 from importlib.metadata import entry_points
 from pathlib import Path
 
@@ -118,8 +119,10 @@ def test_what_a_user_without_write_access_writes_lies_in_volumes() -> None:
                 assert [one["mountPath"] for one in container["volumeMounts"]] == [*places, "/tmp"]
 
 
-def started(home: Path, **changes: str) -> "tuple[subprocess.Popen[bytes], int]":
-    """The server of the Procfile with changes in its line, without HOST, and its port."""
+def started(
+    home: Path, variables: Mapping[str, str] | None = None, **changes: str
+) -> "tuple[subprocess.Popen[bytes], int]":
+    """The server of the Procfile with changes in its line, without HOST but with other variables, and its port."""
     (line,) = re.findall(r"^web: (.*)$", (ROOT / "Procfile").read_text(encoding="utf-8"), re.MULTILINE)
     with socket.socket() as free:
         free.bind(("127.0.0.1", 0))
@@ -128,7 +131,7 @@ def started(home: Path, **changes: str) -> "tuple[subprocess.Popen[bytes], int]"
         line = line.replace(old, new)
     command = line.split()
     environment = {name: value for name, value in os.environ.items() if name != "HOST"}
-    environment |= {"PORT": str(port), "REBALANCE_HOME": str(home)}
+    environment |= {"PORT": str(port), "REBALANCE_HOME": str(home), **(variables or {})}
     return subprocess.Popen([BIN / command[0], *command[1:]], cwd=ROOT, env=environment, stderr=subprocess.PIPE), port
 
 
@@ -149,6 +152,26 @@ def test_gunicorn_answers_as_the_procfile_starts_it(tmp_path: Path) -> None:
     assert [counted in each for each in figures] == [True] * 6
     logged = [json.loads(line) for line in said.decode().splitlines() if line.startswith("{")]
     assert {each["route"] for each in logged} == {"/api/health", "/metrics"}
+
+
+def test_one_variable_shows_the_demo_to_a_network(tmp_path: Path) -> None:
+    """On 0.0.0.0 without an admin, TLS or a PUBLIC_URL, and called by a name that nobody stated."""
+    server, port = started(tmp_path, {"OPEN": "1"}, **{"--workers 2": "--workers 1"})
+    any_name = {"Host": f"demo.example:{port}"}
+    try:
+        with httpx.Client(transport=httpx.HTTPTransport(retries=10), base_url=f"http://127.0.0.1:{port}") as client:
+            led = client.get("/", headers=any_name, timeout=60)
+            found = {path: client.get(path, headers=any_name, timeout=60) for path in ("/demo", "/demo/compare")}
+            refused = client.get("/sign-in", headers=any_name, timeout=60).status_code
+            asked = client.get(
+                "/demo/compare/found?A.SPY=60&A.AGG=40", headers=any_name | {"X-Requested-With": "test"}, timeout=120
+            )
+    finally:
+        server.terminate()
+        _, said = server.communicate(timeout=60)
+    assert (led.status_code, led.headers["location"], refused) == (303, "/demo", 404), said
+    assert [each.status_code for each in (*found.values(), asked)] == [200] * 3, said
+    assert "A without trades is expected to lose" in asked.text
 
 
 def test_gunicorn_refuses_a_network_as_serve_does(tmp_path: Path) -> None:

@@ -1,12 +1,9 @@
 """Decide in a browser: a scenario in six cards, and a cycle of a portfolio that fails, is tried again and is shown."""
 
 import json
-from threading import BoundedSemaphore
 from typing import Any
 
-import pytest
 from browser import PHONE, Opened, violations
-from people import SignedIn
 from playwright.sync_api import expect
 from queued_jobs import add_portfolios
 from sqlalchemy import select
@@ -16,7 +13,6 @@ from desk.service.agents.tandem import tandem
 from desk.service.folders import JOBS
 from desk.service.jobs import queue
 from desk.service.jobs.worker import RECORD
-from desk.service.pages import decide
 from desk.service.pages.decide import AGENT_ROLES, WANTED, cycle_content
 from desk.service.payload.scenarios import scenarios
 from desk.service.store.tables import QueuedJob, User
@@ -105,10 +101,3 @@ def test_a_scenario_in_one_click_and_a_cycle_that_fails_and_is_tried_again(serve
     expect(page.locator("#cycle .lead")).to_contain_text("is finalised, with 2 orders: check the orders")
     expect(page.get_by_role("link", name="Go to the recommended list")).to_be_visible()
     expect(cards).to_have_count(6)
-
-
-def test_scenarios_leave_threads_for_all_else(client_of: SignedIn, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(decide, "AT_ONCE", BoundedSemaphore(1))
-    with decide.AT_ONCE:  # as one that is computed holds it
-        busy = client_of("viewer").get("/decide/scenarios/drilldown/cycle", headers={"X-Requested-With": "test"})
-    assert (busy.status_code, busy.headers["Retry-After"]) == (503, "5")
