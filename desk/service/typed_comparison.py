@@ -112,12 +112,13 @@ def comparison_block(typed: Mapping[str, str]) -> str:
 
 
 def _gaps(paired: PairedBacktests) -> dict[str, Any]:
-    """The difference in growth of each other policy, and its interval, in words."""
+    """The difference in growth of each policy of the reference's target, and its interval, which no sentence has."""
     gap = METRICS["growth"].difference
     return {
         name: f"{number(each.value * gap.factor, gap.digits, signed=True)} {gap.unit}, "
         f"95 % interval {each.times(gap.factor).interval(gap.digits)}"
         for name, each in paired.evidence.differences("growth").items()
+        if name not in paired.other_targets
     }
 
 

@@ -28,7 +28,7 @@ from foundation.paper.wording import number, percent
 from research.accounting import Costs
 from research.allocation import FixedWeights
 from research.market import load_market
-from research.rules import Calendar, Threshold
+from research.rules import Calendar, Never, Threshold
 
 BY_SCRIPT = {"X-Requested-With": "test"}
 PRICES = Path("data/multi_asset_daily/prices_total_return.csv")
@@ -70,8 +70,18 @@ def test_a_comparison_has_the_figures_and_the_verdict_of_the_house(by_the_house:
         assert found[metric.label] == own, key
     assert per_cents(by_the_house.sentences[0]) in block
     gap = by_the_house.evidence.differences("growth")["B"].times(100.0)
-    assert f"{number(gap.value, 2, signed=True)} points a year, 95\u202f% interval {gap.interval(2)}" in block
+    assert f"95\u202f% interval of the difference: {gap.interval(2)}" in block
     assert [label for label in TYPED_FIGURES if label not in found] == []
+
+
+def test_a_portfolio_alone_has_the_interval_of_the_difference_of_the_house() -> None:
+    market, target = load_market("multi_asset_daily").select(["SPY", "AGG"]), FixedWeights({"SPY": 0.6, "AGG": 0.4})
+    costs = Costs.bps(2, commission=5)
+    own = compare({"A": Calendar(target, "quarter"), "A without trades": Never(target)}, market, costs)
+    gap = own.evidence.differences("growth")["A without trades"].times(100.0)
+    block = comparison_block({"A.SPY": "60", "A.AGG": "40"})
+    assert per_cents(own.answer()) in block
+    assert f"{number(gap.value, 2, signed=True)} points a year, 95\u202f% interval {gap.interval(2)}" in block
 
 
 def test_what_is_never_rebalanced_grows_as_its_prices_do() -> None:
