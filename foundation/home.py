@@ -13,6 +13,7 @@ from foundation.sets import INSTALLED
 
 HOME, STORES = "REBALANCE_HOME", "REBALANCE_DATA"  # environment variables that name folders: of the desk; of prices,
 TRIAL_BOOK, FORECAST_BOOK = "REBALANCE_TRIALS", "REBALANCE_FORECASTS"  # of trials; of forecasts
+SHARED_STORES = "REBALANCE_SHARED_DATA"  # environment variable: paths of stores that are read where none is one's own
 
 
 def stated_folder(variable: str) -> Path | None:

@@ -106,6 +106,10 @@ class Adapter(ABC):
     revises      : true where it may revise any value: an update asks for all days, and of a source that dates its
                    vintages for those that came since.
     adjustment   : adjustment of its closes: "raw" for quotes as traded, "total" for total-return closes.
+    title        : its name for readers.
+    alphabet     : pattern of its symbols: no other goes into an address.
+    may_pass_on  : true where its terms allow a user to pass its rows on, so that tenants of a service may share a
+                   store of it.
     """
 
     limits: RateLimits
@@ -117,6 +121,9 @@ class Adapter(ABC):
     pages: bool = False
     revises: bool = False
     adjustment: str = "raw"
+    title: str = ""
+    alphabet: str = r"[A-Za-z0-9][A-Za-z0-9.-]{0,31}"
+    may_pass_on: bool = False
 
     @abstractmethod
     def requests(self, wanted: Wanted, key: str) -> Sequence[GetRequest]:

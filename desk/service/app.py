@@ -21,6 +21,7 @@ from desk.service.guards.observed import observed
 from desk.service.jobs.queue import adopt
 from desk.service.openapi import CONVENTIONS, describe_problems
 from desk.service.pages import account, decide, demo, home, money, portfolio, research, static, tickets
+from desk.service.pages import prices as prices_pages
 from desk.service.pages import sign_in as sign_in_pages
 from desk.service.pages.page import problem_page
 from desk.service.problems import answer_problems
@@ -31,6 +32,7 @@ from desk.service.routes import (
     market,
     orders,
     portfolios,
+    prices,
     push,
     rebalance,
     risk_profile,
@@ -51,10 +53,10 @@ OPEN = (rebalance, agents)  # anyone on loopback and with `open_only`; elsewhere
 DEMO = (static, demo)  # anyone, on every server
 SIGN_IN = (sign_in,)  # anyone; a server with `open_only` has none of them, and none of the following
 # A caller who has the role and the scope.
-STORED = (portfolios, risk_profile, market, orders, jobs, runs, users, transports, push)
+STORED = (portfolios, risk_profile, market, orders, jobs, runs, users, transports, push, prices)
 OPEN_PAGES = (sign_in_pages,)  # anyone
 # A caller, as for `STORED`.
-PAGES = (home, money, portfolio, tickets, decide, research, account)
+PAGES = (home, money, portfolio, tickets, decide, research, account, prices_pages)
 
 
 def create_app(settings: ServiceSettings | None = None) -> FastAPI:

@@ -17,10 +17,10 @@ from threading import BoundedSemaphore
 from typing import Any
 
 from desk.service.problems import Problem, failure, in_requests, place_among
+from desk.service.stores import stores_environment
 from foundation.errors import ConfigError, InputError, InputFault, InputFaults
-from foundation.home import HOME, STORES
+from foundation.home import HOME
 from foundation.machine import limit_address_space, processors
-from research.market.store import stores_folder
 from research.portfolio.file.document import TRUST
 
 LOG = logging.getLogger("rebalance.service")
@@ -56,7 +56,7 @@ def limited(work: Callable[..., Any], *given: Any, home: Path, memory: int = MEM
 def _limited(work: Callable[..., Any], given: tuple[Any, ...], home: Path, memory: int, seconds: int) -> Any:
     FORKS.set_forkserver_preload(list(FORKED_WITH))
     receiving, sending = FORKS.Pipe(duplex=False)
-    environment = {HOME: str(home), STORES: str(stores_folder()), TRUST: "0"}
+    environment = {HOME: str(home), **stores_environment(home), TRUST: "0"}
     process = FORKS.Process(target=_run, args=(sending, work, given, environment, memory, seconds), daemon=True)
     with PROCESS_SLOTS, receiving:
         process.start()

@@ -76,10 +76,15 @@ def _logged(work: Callable[..., None], *given: Any) -> None:
 def _tell_of_job(service: Service, id: str) -> None:
     with service.sessions() as session:
         job = session.get_one(QueuedJob, id)
-        portfolio = session.get_one(StoredPortfolio, job.portfolio)
+        portfolio = session.get(StoredPortfolio, job.portfolio) if job.portfolio else None
     if job.state not in ("done", "failed"):
         return
-    what, to = f"The {job.kind} of {portfolio.name}", User.id == job.user
+    what, to = f"The {job.kind} {f'of {portfolio.name}' if portfolio else 'that you asked for'}", User.id == job.user
+    if job.kind == "prices":
+        is_done, what = job.state == "done", what.replace("The prices", "Fetching the prices")
+        told = Message("Prices are there", f"{what} is done.", "/prices")
+        return _send_all(service, to, told if is_done else Message("Prices failed", f"{what} failed.", "/prices"))
+    assert portfolio is not None
     path = (
         f"/decide/portfolios/{portfolio.id}"
         if job.kind == "cycle"

@@ -19,6 +19,7 @@ from desk.service.caller import Service
 from desk.service.guards.limits import CROWDED
 from desk.service.settings import WILDCARDS, ServiceSettings
 from desk.service.store.tables import User
+from desk.service.stores import FIRST_TENANT
 from desk.service.users.accounts import invitation_of, invite, link_of, user_of
 from foundation.errors import ConfigError
 
@@ -27,7 +28,6 @@ HEAD_SECONDS = 10.0  # for the head of a request
 IDLE_SECONDS = 75  # of a connection between requests: longer than proxies keep theirs (60), or they see it closed
 DRAIN_SECONDS = 5.0  # between SIGTERM and the end of listening: who asks for health stops sending requests
 END_SECONDS = 30  # that running requests have to end then
-FIRST_TENANT = "house"
 BACKLOG = 2048  # connections that wait to be taken
 MAX_HEAD = 32_768  # bytes of the head of a request
 

@@ -9,8 +9,9 @@ latest known is in force; the earlier ones are its history.
 import hashlib
 import io
 import json
+import os
 from bisect import bisect_left, bisect_right
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from functools import cached_property, lru_cache
 from itertools import pairwise
@@ -28,7 +29,7 @@ from foundation.arrays import Array
 from foundation.dataclasses import dataclass, replace
 from foundation.errors import DataError
 from foundation.files import ROOT, locked, sync_names, write_whole
-from foundation.home import STORES, home_folder, stated_folder
+from foundation.home import SHARED_STORES, STORES, home_folder, stated_folder
 from foundation.names import check_name
 from research.market.calendars import Days
 from research.market.rows import FIRST_DAY, LAST_DAY, NUMBERS, ROW_COLUMNS, UNDATED, differs, sessions_of
@@ -77,10 +78,32 @@ def stores_folder() -> Path:
     return stated_folder(STORES) or (FORMER_STORES if any(FORMER_STORES.glob("*")) else home_folder() / "prices")
 
 
+def kept_path(name: str) -> Path:
+    """The path of a store, or of a file, of this name: one's own, else one that `REBALANCE_SHARED_DATA` names.
+
+    That variable has paths, apart by the system's separator; what is written goes into one's own folder.
+    """
+    own, shared = stores_folder() / name, _shared_paths().get(name)
+    return own if shared is None or own.is_file() or (own / ABOUT_FILE).is_file() else shared
+
+
 def store_names() -> list[str]:
-    """The names of the stores that are there."""
-    folder = stores_folder()
-    return sorted(found.name for found in folder.iterdir() if (found / ABOUT_FILE).is_file()) if folder.is_dir() else []
+    """The names of the stores that are there: one's own, and the shared ones."""
+    return [*stores_among(stores_folder(), _shared_paths().values())]
+
+
+def stores_among(folder: Path, shared: Iterable[Path] = ()) -> dict[str, "PriceStore"]:
+    """The stores of a folder, and of other paths those whose names it does not have, by name.
+
+    A path that is no store is left out.
+    """
+    own = folder.iterdir() if folder.is_dir() else ()
+    paths = {path.name: path for path in (*shared, *own) if (path / ABOUT_FILE).is_file()}
+    return {name: PriceStore(paths[name], name) for name in sorted(paths)}
+
+
+def _shared_paths() -> dict[str, Path]:
+    return {Path(path).name: Path(path) for path in os.environ.get(SHARED_STORES, "").split(os.pathsep) if path}
 
 
 @dataclass(frozen=True, eq=False)
@@ -442,7 +465,7 @@ def revision_texts(revisions: pd.DataFrame) -> Iterator[str]:
 def named_store(name: str) -> PriceStore:
     """The store of a name, which need not be there yet. Raises ConfigError for what is no name."""
     check_name("the name of a store is", name)
-    return PriceStore(stores_folder() / name, name)
+    return PriceStore(kept_path(name), name)
 
 
 @contextmanager

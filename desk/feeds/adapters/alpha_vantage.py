@@ -75,6 +75,8 @@ class AlphaVantage(Adapter):
 
     base: str = "https://www.alphavantage.co"
     name: str = "alpha_vantage"
+    title: str = "Alpha Vantage"
+    alphabet: str = r"[A-Za-z0-9][A-Za-z0-9.:/-]{0,63}"
     limits: RateLimits = ALPHA_VANTAGE_LIMITS
     key_variable: str = "ALPHAVANTAGE_API_KEY"
     key_from: str = "https://www.alphavantage.co/support/#api-key"

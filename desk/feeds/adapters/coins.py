@@ -49,6 +49,7 @@ class CoinExchange(Adapter):
     """
 
     pages: bool = True
+    alphabet: str = PAIR.pattern
     opened: date = date(2010, 7, 17)
     page: int = 300
     width: int = 0
@@ -198,6 +199,10 @@ def _content(asked: Asked, exchange: Any, reply: Reply) -> Any:
     return content
 
 
-COINBASE = CoinExchange(RateLimits(9, 1.0), "coinbase", opened=date(2015, 1, 26), page=300, market_id="{}-{}")
-KRAKEN = CoinExchange(RateLimits(5, 6.0), "kraken", opened=date(2013, 9, 10), page=720, width=8)
-BINANCE = CoinExchange(RateLimits(20, 1.0), "binance", opened=date(2017, 7, 14), page=1000, width=12, market_id="{}{}")
+COINBASE = CoinExchange(
+    RateLimits(9, 1.0), "coinbase", title="Coinbase", opened=date(2015, 1, 26), page=300, market_id="{}-{}"
+)
+KRAKEN = CoinExchange(RateLimits(5, 6.0), "kraken", title="Kraken", opened=date(2013, 9, 10), page=720, width=8)
+BINANCE = CoinExchange(
+    RateLimits(20, 1.0), "binance", title="Binance", opened=date(2017, 7, 14), page=1000, width=12, market_id="{}{}"
+)

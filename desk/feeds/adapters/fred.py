@@ -31,6 +31,9 @@ class Fred(Adapter):
 
     base: str = "https://api.stlouisfed.org"
     name: str = "fred"
+    title: str = "FRED, Federal Reserve Bank of St. Louis"
+    alphabet: str = r"[A-Z0-9_]{1,64}"
+    may_pass_on: bool = True
     limits: RateLimits = FRED_LIMITS
     key_variable: str = "FRED_API_KEY"
     key_from: str = "https://fredaccount.stlouisfed.org/apikeys"

@@ -34,6 +34,8 @@ class NasdaqDataLink(Adapter):
 
     base: str = "https://data.nasdaq.com"
     name: str = "nasdaq_data_link"
+    title: str = "Nasdaq Data Link"
+    alphabet: str = r"([A-Z0-9]+/[A-Z0-9]+/)?[A-Z0-9][A-Z0-9.-]{0,31}"
     limits: RateLimits = NASDAQ_LIMITS
     key_variable: str = "NASDAQ_DATA_LINK_API_KEY"
     key_from: str = "https://data.nasdaq.com/account/profile"

@@ -29,6 +29,8 @@ class Stooq(Adapter):
 
     base: str = "https://stooq.com"
     name: str = "stooq"
+    title: str = "Stooq"
+    alphabet: str = r"[A-Za-z0-9^][A-Za-z0-9._^-]{0,31}"
     limits: RateLimits = STOOQ_LIMITS
     adjustment: str = "total"
 

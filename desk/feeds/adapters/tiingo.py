@@ -26,6 +26,7 @@ class Tiingo(Adapter):
 
     base: str = "https://api.tiingo.com"
     name: str = "tiingo"
+    title: str = "Tiingo"
     limits: RateLimits = TIINGO_LIMITS
     key_variable: str = "TIINGO_API_KEY"
     key_from: str = "https://www.tiingo.com/account/api/token"

@@ -37,6 +37,8 @@ class Yahoo(Adapter):
 
     base: str = "https://query2.finance.yahoo.com"
     name: str = "yahoo"
+    title: str = "Yahoo Finance"
+    alphabet: str = r"[A-Za-z0-9^][A-Za-z0-9.=^-]{0,31}"
     limits: RateLimits = YAHOO_LIMITS
     browser: bool = True
 

@@ -7,7 +7,7 @@ worker that was believed dead writes nothing. The clocks of the machines of work
 from datetime import timedelta
 from typing import Any
 
-from sqlalchemy import ColumnElement, Update, and_, case, select, tuple_, update
+from sqlalchemy import ColumnElement, Update, and_, case, select, update
 from sqlalchemy.exc import IntegrityError
 from sqlalchemy.orm import aliased
 
@@ -27,11 +27,14 @@ def claim(sessions: Sessions, worker: str) -> QueuedJob | None:
     worker : name of the worker, which no other has.
     """
     waiting, running = aliased(QueuedJob), aliased(QueuedJob)
-    busy = select(running.portfolio, running.kind).where(running.state == "running")
+    of_one = case(  # jobs that write the same: runs of a portfolio, or stores of a tenant
+        (waiting.kind == "prices", running.tenant == waiting.tenant), else_=running.portfolio == waiting.portfolio
+    )
+    busy = select(running.id).where(running.state == "running", running.kind == waiting.kind, of_one).exists()
     oldest = (
         select(waiting.id)
         .where(waiting.state == "queued", waiting.code == code_version())
-        .where(tuple_(waiting.portfolio, waiting.kind).not_in(busy))
+        .where(~busy)
         .order_by(waiting.created, waiting.id)
         .limit(1)
         .with_for_update(skip_locked=True)  # in PostgreSQL; SQLite has one writer

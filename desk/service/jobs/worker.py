@@ -1,7 +1,7 @@
 """A worker: it claims one job at a time, and runs the command of the command line that does it, in one process.
 
 The process has a scratch folder of its own, the tenant's folder as `REBALANCE_HOME`, and of the worker's environment
-what names no secret. No key of a venue or a source reaches it.
+what names no secret. No key of a venue reaches it; those of its sources reach a job that fetches prices, and no other.
 """
 
 import json
@@ -19,11 +19,14 @@ from pathlib import Path
 from secrets import token_hex
 from threading import Event
 from time import monotonic
-from typing import Any
+from typing import Any, Literal
 
 from backtests.runs.folder import code_on_disk, code_version
 from backtests.runs.manifest import changed_code
 from desk.commands.cycle import PERSON_ASKED
+from desk.feeds.adapter import FeedError
+from desk.feeds.adapters import ADAPTERS
+from desk.feeds.fetching import MIRROR, source_key
 from desk.service.caller import Service
 from desk.service.folders import JOBS, RUNS, TRIALS, from_root
 from desk.service.jobs.lease import SILENCE
@@ -31,19 +34,27 @@ from desk.service.jobs.queue import beat, claim, fail, finish_job, put_back, tak
 from desk.service.notify import notify_of_job
 from desk.service.store.engine import NO_DATABASE
 from desk.service.store.tables import QueuedJob
+from desk.service.stores import stores_environment
 from foundation.errors import ConfigError
 from foundation.files import ROOT, work_folder
-from foundation.home import HOME, STORES, TRIAL_BOOK
+from foundation.home import HOME, TRIAL_BOOK
 from foundation.progress import TOLD_IN, bar
-from research.market.store import stores_folder
 
 JOB_COMMANDS = {
     "report": "report",
     "backtest": "research backtest",
     "cycle": "desk run",
     "sweep": "research sweep",
+    "prices": "data fetch",
 }  # of the command line, by kind of job
-JOB_SECONDS = {"report": 4 * 3600.0, "backtest": 3600.0, "cycle": 1800.0, "sweep": 4 * 3600.0}  # that a job may take
+JOB_SECONDS = {
+    "report": 4 * 3600.0,
+    "backtest": 3600.0,
+    "cycle": 1800.0,
+    "sweep": 4 * 3600.0,
+    "prices": 3600.0,
+}  # that a job may take
+PRICES_JOB: Literal["prices"] = "prices"
 RECORD, PAGE = "cycle.json", "cycle.html"  # files of a cycle
 LEAST_SPACE = 2**30  # bytes that are free on the disk of the runs before a job is begun
 BEAT, POLL, GRACE = 1.0, 0.5, 60.0  # seconds: between heartbeats, between claims, and of a process after SIGTERM
@@ -121,7 +132,8 @@ def _process(job: QueuedJob, root: Path, scratch: Path, module: str) -> Iterator
     own = {
         HOME: str(root),
         TRIAL_BOOK: str(root / TRIALS),
-        STORES: str(stores_folder()),
+        **stores_environment(root, writes=job.kind == PRICES_JOB),
+        **_to_fetch(job),
         TOLD_IN: str(scratch / "progress"),
         "TMPDIR": str(scratch),
         "IPYTHONDIR": str(scratch / "ipython"),
@@ -140,6 +152,17 @@ def _process(job: QueuedJob, root: Path, scratch: Path, module: str) -> Iterator
         if process.poll() is None:
             os.killpg(process.pid, signal.SIGKILL)
         process.communicate()
+
+
+def _to_fetch(job: QueuedJob) -> dict[str, str]:
+    """The variables of a job that fetches prices: the keys of its sources, and the mirror; {} for another job."""
+    if job.kind != PRICES_JOB:
+        return {}
+    found = {MIRROR: os.environ[MIRROR]} if MIRROR in os.environ else {}
+    for source in map(ADAPTERS.__getitem__, job.arguments["requests"]):
+        with suppress(FeedError):  # the command says that it has none
+            found |= {source.key_variable: key} if (key := source_key(source)) else {}
+    return found
 
 
 def _words(job: QueuedJob, root: Path) -> Sequence[str | Path]:

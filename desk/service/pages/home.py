@@ -115,8 +115,8 @@ def needs_of_portfolios(service: Service, caller: Caller, rows: list[OverviewRow
         last = dict[tuple[str, str], Need | None]()
         for job in jobs(caller, service, limit=JOBS).jobs:
             text = f"the last {job.kind} failed{f': {job.progress}' if job.progress else ''}."
-            need = Need("job", names.get(job.portfolio, ""), text, "/research")
-            last.setdefault((job.portfolio, job.kind), need if job.state == "failed" and need.portfolio else None)
+            need = Need("job", names.get(job.portfolio or "", ""), text, "/research")
+            last.setdefault((job.portfolio or "", job.kind), need if job.state == "failed" and need.portfolio else None)
         found += [need for need in last.values() if need is not None]
     return found
 

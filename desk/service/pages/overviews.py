@@ -21,10 +21,10 @@ from desk.service.portfolios.stored import seen_by
 from desk.service.portfolios.validation import MONGODB
 from desk.service.routes.portfolios import PortfolioHead, heads_of, record_of
 from desk.service.store.tables import Overview, QueuedJob, StoredPortfolio, now
+from desk.service.stores import own_stores, shared_stores
 from foundation.canonical import content_hash
 from foundation.dataclasses import dataclass
 from research.market.calendars import day_at
-from research.market.store import stores_folder
 
 
 @dataclass(frozen=True)
@@ -86,9 +86,11 @@ class MadeFrom:
     @classmethod
     def now(cls, service: Service, caller: Caller) -> "MadeFrom":
         """The state from which rows of the tenant of a caller would be made now."""
-        files = ((path, path.stat()) for path in sorted(stores_folder().rglob("*")) if path.is_file())
-        data = content_hash([[str(path), found.st_size, found.st_mtime_ns] for path, found in files])
         root, last = service.root(caller.tenant), dict[str, int]()
+        places = (own_stores(root), *shared_stores(root))
+        found = {path for place in places for path in (place, *place.rglob("*")) if path.is_file()}
+        files = ((path, path.stat()) for path in sorted(found))
+        data = content_hash([[str(path), found.st_size, found.st_mtime_ns] for path, found in files])
         if (root / JOURNAL).is_file():
             with Journal(root, read_only=True) as journal:
                 last = journal.last_by_portfolio()

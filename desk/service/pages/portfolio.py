@@ -16,6 +16,7 @@ from desk.service.caller import Caller, InService, needs
 from desk.service.orders import MOST_ASSETS, TicketHead, tickets_of
 from desk.service.pages.overviews import refreshed
 from desk.service.pages.page import PageRoute, shown
+from desk.service.pages.prices import fetches
 from desk.service.portfolios import panels
 from desk.service.portfolios.figures import figures_of, value_figures
 from desk.service.portfolios.stored import content_of, found_content, found_portfolio, seen, seen_by
@@ -25,10 +26,10 @@ from desk.service.routes.orders import worksheet as recomputed
 from desk.service.routes.portfolios import YAML, Version, history, list_notes, portfolios_of, record_of
 from desk.service.routes.risk_profile import risk_profile as given
 from desk.service.store.tables import RiskAnswers, StoredPortfolio
+from desk.service.stores import stores_of
 from desk.service.worksheet import WorksheetAsked
 from foundation.errors import ConfigError
 from foundation.paper.wording import amount, counted, number
-from research.market.store import store_names
 from research.portfolio.file.kinds import Day
 
 router = APIRouter(include_in_schema=False, route_class=PageRoute)
@@ -79,6 +80,7 @@ def today_page(request: Request, portfolio: Id, service: InService, caller: Orde
     step = next_step(portfolio, found, newest[0][1] if newest else None)
     sheet = {"headline": _headline(found), "columns": [{"name": found["ticket"]["portfolio"]}]}
     content = {"found": found, "step": step, "sheet": sheet, "notes": notes, "age": age_of(found["ticket"]["as_of"])}
+    content["fetches"] = fetches(found_content(service, caller, portfolio).tree)
     return shown(request, "portfolio_today.html.j2", caller, portfolio=portfolio, **content)
 
 
@@ -134,10 +136,15 @@ def order(
 
 
 @router.get("/new")
-def new(request: Request, caller: Writer, example: Literal["", *EXAMPLES] = "") -> Response:  # type: ignore[valid-type]
+def new(request: Request, service: InService, caller: Writer, example: Literal["", *EXAMPLES] = "") -> Response:  # type: ignore[valid-type]
     """Show the forms. example : a shipped file, whose text stands in the second one."""
     text = (SHIPPED_FILES / "portfolios" / f"{example}.yaml").read_text() if example else ""
-    content = {"profiles": [*PROFILES], "usual": USUAL_PROFILE, "classes": [*CLASS_COSTS], "stores": store_names()}
+    content = {
+        "profiles": [*PROFILES],
+        "usual": USUAL_PROFILE,
+        "classes": [*CLASS_COSTS],
+        "stores": [*stores_of(service.root(caller.tenant))],
+    }
     return shown(request, "new.html.j2", caller, examples=EXAMPLES, text=text, **content)
 
 

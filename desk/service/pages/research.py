@@ -20,6 +20,7 @@ from desk.commands.run_differences import DIFFERENCE_HEADS, figure_rows, wealth_
 from desk.service.bodies import PRINTED, Id
 from desk.service.caller import Caller, InService, needs
 from desk.service.folders import RUNS, from_root
+from desk.service.jobs.worker import PRICES_JOB
 from desk.service.limited import limited
 from desk.service.pages.page import PageRoute, shown
 from desk.service.portfolios import figures
@@ -89,7 +90,7 @@ def work_page(request: Request, service: InService, caller: jobs.Reader, offset:
     found = jobs.jobs(caller, service, limit=SHOWN).jobs
     listed = runs.runs(caller, service, limit=SHOWN, offset=offset)
     content = {
-        "jobs": [each for each in found if each.state != "done"] if not offset else [],
+        "jobs": [each for each in found if each.state != "done" and each.kind != PRICES_JOB] if not offset else [],
         "names": {each.id: each.name for each in portfolios_of(service, caller)},
         "runs": listed, "columns": SHOWN_METRICS, "offset": offset, "step": SHOWN,
     }  # fmt: skip

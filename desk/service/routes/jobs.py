@@ -26,9 +26,10 @@ from desk.service.bodies import Body, Id, JsonRoute, Moment
 from desk.service.caller import APPROVALS, Caller, InService, Service, needs
 from desk.service.folders import JOBS, PORTFOLIOS, RUNS
 from desk.service.jobs import queue
-from desk.service.jobs.worker import PAGE, RECORD, space_wanted
+from desk.service.jobs.worker import PAGE, PRICES_JOB, RECORD, space_wanted
 from desk.service.portfolios.stored import check_version, found_portfolio, seen_by, written_out
 from desk.service.portfolios.validation import yaml_of
+from desk.service.prices import book_requests
 from desk.service.problems import FieldMistake, Problem
 from desk.service.store.tables import QueuedJob, StoredPortfolio
 from foundation.arguments import did_you_mean
@@ -44,7 +45,7 @@ Writer = Annotated[Caller, Depends(needs("manager", "jobs"))]
 Limit = Annotated[int, Query(ge=1, le=100)]
 Offset = Annotated[int, Query(ge=0, le=2**31 - 1)]
 Name = Annotated[str, StringConstraints(min_length=1, max_length=80)]
-Kind = Literal["report", "backtest", "cycle", "sweep"]
+Kind = Literal["report", "backtest", "cycle", "sweep", "prices"]
 State = Literal["queued", "running", "done", "failed", "cancelled"]
 MOST_OPEN = 100  # jobs of a user that wait or run
 SWEPT = ("bands", "costs", "lags")  # parameters of the notebook of sweeps that a sweep takes
@@ -113,6 +114,7 @@ class JobResult(BaseModel):
 class JobRecord(BaseModel, from_attributes=True):
     """A job.
 
+    portfolio, version : those that it works on; null of a job that fetches prices before there is a portfolio.
     user     : id of who asked for it.
     attempts : times that a worker began it.
     progress : how far it is, in words.
@@ -123,8 +125,8 @@ class JobRecord(BaseModel, from_attributes=True):
 
     id: str
     kind: Kind
-    portfolio: str
-    version: int
+    portfolio: str | None
+    version: int | None
     user: str
     state: State
     attempts: int
@@ -232,14 +234,14 @@ def _check_acts(caller: Caller, file: Path) -> None:
 
 
 def _file_of(service: Service, caller: Caller, body: Work, count: int = 1) -> Path:
-    """The file of the portfolio to work on. Raises Problem as `_check_open` and `written_out`, and for a full disk."""
-    _check_open(service, caller, count)
+    """The file of the portfolio to work on. Raises Problem as `check_open` and `written_out`, and for a full disk."""
+    check_open(service, caller, count)
     if wanted := space_wanted(service.settings.folder):
         raise Problem(503, wanted, retry_after=600)
     return written_out(service, caller, body.portfolio, body.version)
 
 
-def _check_open(service: Service, caller: Caller, more: int = 1) -> None:
+def check_open(service: Service, caller: Caller, more: int = 1) -> None:
     """Raise Problem 429 where a caller has too many jobs that wait or run.  more : number that he asks for."""
     with service.sessions() as session:
         own = QueuedJob.user == caller.user, QueuedJob.state.in_(queue.OPEN_STATES)
@@ -271,8 +273,9 @@ def _queued(
 
 
 def of_seen(caller: Caller) -> ColumnElement[bool]:
-    """The condition on jobs that a caller sees: those of portfolios that he sees."""
-    return QueuedJob.portfolio.in_(select(StoredPortfolio.id).where(seen_by(caller)))
+    """The condition on jobs that a caller sees: those of portfolios that he sees, and his own of no portfolio."""
+    is_own = QueuedJob.portfolio.is_(None) & (QueuedJob.user == caller.user)
+    return is_own | QueuedJob.portfolio.in_(select(StoredPortfolio.id).where(seen_by(caller)))
 
 
 def _seen(service: Service, caller: Caller, job: str) -> QueuedJob:
@@ -355,8 +358,10 @@ def cancel(id: Id, caller: Writer, service: InService) -> JobRecord:
 @router.post("/jobs/{id}/retry", responses=CHANGED_ANSWERS)
 def retry(id: Id, caller: Writer, service: InService) -> JobRecord:
     """Queue a job again that failed or was cancelled."""
-    _check_open(service, caller)
+    check_open(service, caller)
     found = _seen(service, caller, id)
+    if found.kind == PRICES_JOB and found.state in ("failed", "cancelled"):
+        book_requests(service, found.tenant, found.arguments["requests"])
     if found.kind == "cycle":
         _check_acts(caller, service.root(found.tenant) / found.arguments["file"])
     return _changed(service, caller, id, queue.retry_job, "It neither failed nor was cancelled: queue a new one.")

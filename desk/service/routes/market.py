@@ -1,5 +1,6 @@
 """Market data: the assets of the shipped markets and of the stores of prices, and their rows."""
 
+from collections.abc import Mapping
 from datetime import date
 from typing import Annotated
 
@@ -8,19 +9,21 @@ import pandas as pd
 from fastapi import APIRouter, Depends, Query
 from pydantic import BaseModel
 
-from desk.service.caller import Caller, needs
+from desk.service.caller import Caller, InService, needs
 from desk.service.problems import FieldMistake, Problem, refused
+from desk.service.stores import stores_of
 from foundation.arguments import did_you_mean
 from foundation.paper.formats import plain_json
 from research.market import load_market
 from research.market.reading.embedded import EMBEDDED
-from research.market.store import named_store, store_names
+from research.market.store import PriceStore
 
 router = APIRouter(prefix="/api/market", tags=["market"])
 Reads = Annotated[Caller, Depends(needs("viewer", "market"))]
 Named = Annotated[str | None, Query(max_length=80, description="A shipped market, or a store of prices.")]
 Limit = Annotated[int, Query(ge=1, le=5_000)]
 Offset = Annotated[int, Query(ge=0, le=2**31 - 1)]
+Stores = Mapping[str, PriceStore]
 
 
 class Asset(BaseModel):
@@ -60,15 +63,19 @@ class Rows(BaseModel):
 
 
 @router.get("/assets", responses={404: {"description": "There is no such market."}})
-def list_assets(_: Reads, market: Named = None, limit: Limit = 500, offset: Offset = 0) -> list[Asset]:
+def list_assets(
+    caller: Reads, service: InService, market: Named = None, limit: Limit = 500, offset: Offset = 0
+) -> list[Asset]:
     """List the assets of a market, or of all of them."""
-    found = [asset for name in _markets(market) for asset in _assets(name)]
+    stores = stores_of(service.root(caller.tenant))
+    found = [asset for name in _markets(market, stores) for asset in _assets(name, stores)]
     return found[offset : offset + limit]
 
 
 @router.get("/data/{symbol}")
 def market_data(
-    _: Reads,
+    caller: Reads,
+    service: InService,
     symbol: str,
     market: Named = None,
     first: Annotated[date, Query(alias="from")] = date.min,
@@ -79,11 +86,12 @@ def market_data(
     """Give the rows of an asset between two days, both counted, of the first market that has it."""
     if first > last:
         raise refused([FieldMistake("/query/from", "after `to`", f"{first}", f"Give {last} or an earlier day.")])
-    known = [asset for name in _markets(market) for asset in _assets(name)]
+    stores = stores_of(service.root(caller.tenant))
+    known = [asset for name in _markets(market, stores) for asset in _assets(name, stores)]
     found = next((asset for asset in known if asset.symbol == symbol), None)
     if found is None:
         raise Problem(404, f"No asset {symbol!r}. {did_you_mean(symbol, dict.fromkeys(each.symbol for each in known))}")
-    table = _table(found)
+    table = _table(found, stores)
     table = table[(table["date"] >= first) & (table["date"] <= last)]
     shown, end = table.iloc[offset : offset + limit], offset + limit
     rows = plain_json(shown.to_dict("records"), missing_as_null=True)
@@ -91,25 +99,25 @@ def market_data(
     return Rows(symbol=symbol, market=found.market, count=len(table), next_offset=following, rows=rows)
 
 
-def _markets(named: str | None) -> list[str]:
+def _markets(named: str | None, stores: Stores) -> list[str]:
     """The markets to look in. Raises Problem 404 for one that is not there."""
-    known = [*EMBEDDED, *store_names()]
+    known = [*EMBEDDED, *stores]
     if named is not None and named not in known:
         raise Problem(404, f"No market {named!r}. {did_you_mean(named, known)}")
     return known if named is None else [named]
 
 
-def _assets(name: str) -> list[Asset]:
+def _assets(name: str, stores: Stores) -> list[Asset]:
     if name not in EMBEDDED:
-        return [Asset(symbol=symbol, market=name) for symbol in named_store(name).assets()]
+        return [Asset(symbol=symbol, market=name) for symbol in stores[name].assets()]
     facts = load_market(name).instruments[["asset_class", "sector", "currency"]]
     return [Asset(symbol=str(symbol), market=name, **row) for symbol, row in facts.T.to_dict().items()]
 
 
-def _table(asset: Asset) -> pd.DataFrame:
+def _table(asset: Asset, stores: Stores) -> pd.DataFrame:
     """The rows of an asset, with the fields of `Row`."""
     if asset.market not in EMBEDDED:
-        rows = named_store(asset.market).rows([asset.symbol])
+        rows = stores[asset.market].rows([asset.symbol])
         return rows[["close", "volume"]].assign(date=rows["session"].dt.date)
     market = load_market(asset.market)
     k, row = market.assets.index(asset.symbol), np.arange(len(market.dates))[:, None]
