@@ -27,6 +27,7 @@ from desk.service.pages.page import problem_page
 from desk.service.problems import answer_problems
 from desk.service.routes import (
     agents,
+    by_hand,
     health,
     jobs,
     market,
@@ -53,7 +54,7 @@ OPEN = (rebalance, agents)  # anyone on loopback and with `open_only`; elsewhere
 DEMO = (static, demo)  # anyone, on every server
 SIGN_IN = (sign_in,)  # anyone; a server with `open_only` has none of them, and none of the following
 # A caller who has the role and the scope.
-STORED = (portfolios, risk_profile, market, orders, jobs, runs, users, transports, push, prices)
+STORED = (portfolios, by_hand, risk_profile, market, orders, jobs, runs, users, transports, push, prices)
 OPEN_PAGES = (sign_in_pages,)  # anyone
 # A caller, as for `STORED`.
 PAGES = (home, money, portfolio, tickets, decide, research, account, prices_pages)

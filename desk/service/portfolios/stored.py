@@ -148,13 +148,13 @@ def from_broker(
     service: Service,
     caller: Caller,
     name: str,
-    positions: str,
+    positions: Any,
     asked: Mapping[str, Any],
     make: Callable[..., dict[str, Any]] = from_positions,
 ) -> dict[str, Any]:
     """A new portfolio with a broker's positions, made in a limited process as `rebalance new` makes it.
 
-    make   : `from_positions` or `look_at_positions`, of which the other arguments and the result are.
+    make   : `from_positions`, `look_at_positions` or `from_table`, of which the other arguments and the result are.
     Raises : as `from_positions` does; Problem 400 for a name that is none, and with each mistake of the broker's file.
     """
     if fault := name_fault(name):

@@ -59,14 +59,15 @@ def from_positions(folder: str, name: str, positions: str, asked: dict[str, Any]
     """A new portfolio with a broker's positions, which are written beside it.
 
     folder    : folder in which both are to stand.
-    positions : text of the broker's file.
+    positions : text of the broker's file, "" for none: then `asked` has `nav`.
     asked     : further fields of `NewFile`.
     Returns   : its `text`, `notes` on it, and the rows of `held` and of `cash`.
     Raises    : ConfigError and DataError as `new_text` does.
     """
     os.chdir(folder)
     write_whole(POSITIONS, positions)
-    made = new_text(NewFile(file := Path(f"{name}.yaml"), positions=Path(POSITIONS), **asked))
+    file, source = Path(f"{name}.yaml"), Path(POSITIONS) if positions else None
+    made = new_text(NewFile(file, positions=source, **asked))
     write_whole(file, made.text)
     rows = {"held": [], "cash": []} if made.positions is None else asdict(made.positions)
     return {"text": made.text, "notes": list(made.notes), "held": rows["held"], "cash": rows["cash"]}

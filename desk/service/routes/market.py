@@ -1,4 +1,4 @@
-"""Market data: the assets of the shipped markets and of the stores of prices, and their rows."""
+"""Market data: the assets of the shipped markets and of the stores of prices, their rows, and known instruments."""
 
 from collections.abc import Mapping
 from datetime import date
@@ -9,6 +9,7 @@ import pandas as pd
 from fastapi import APIRouter, Depends, Query
 from pydantic import BaseModel
 
+from desk.commands.portfolio_file.new import NOBODY_HOLDS
 from desk.service.caller import Caller, InService, needs
 from desk.service.problems import FieldMistake, Problem, refused
 from desk.service.stores import stores_of
@@ -16,11 +17,14 @@ from foundation.arguments import did_you_mean
 from foundation.paper.formats import plain_json
 from research.market import load_market
 from research.market.reading.embedded import EMBEDDED
+from research.market.reading.known_instruments import Instrument, known_instruments
 from research.market.store import PriceStore
 
 router = APIRouter(prefix="/api/market", tags=["market"])
 Reads = Annotated[Caller, Depends(needs("viewer", "market"))]
 Named = Annotated[str | None, Query(max_length=80, description="A shipped market, or a store of prices.")]
+Search = Annotated[str, Query(min_length=1, max_length=80, description="Of a symbol, an ISIN or a name.")]
+MOST_FOUND = 10  # instruments of an answer
 Limit = Annotated[int, Query(ge=1, le=5_000)]
 Offset = Annotated[int, Query(ge=0, le=2**31 - 1)]
 Stores = Mapping[str, PriceStore]
@@ -34,6 +38,17 @@ class Asset(BaseModel):
     asset_class: str = ""
     sector: str = ""
     currency: str = ""
+
+
+class FoundInstrument(BaseModel):
+    """An instrument of the table. What the table does not know is "".  exchange : calendar of its sessions."""
+
+    symbol: str
+    name: str
+    isin: str
+    asset_class: str
+    currency: str
+    exchange: str
 
 
 class Row(BaseModel):
@@ -70,6 +85,30 @@ def list_assets(
     stores = stores_of(service.root(caller.tenant))
     found = [asset for name in _markets(market, stores) for asset in _assets(name, stores)]
     return found[offset : offset + limit]
+
+
+@router.get("/instruments")
+def list_instruments(_: Reads, search: Search) -> list[FoundInstrument]:
+    """Find instruments that can be held, the best first: by symbol, ISIN, or words of a name; at most 10."""
+    known, words = known_instruments(), search.casefold().split()
+    exact = known.find(search)
+
+    def rank(one: Instrument) -> int | None:
+        name, symbol = f"{one.name} {one.isin} {one.asset_id}".casefold(), one.asset_id.casefold()
+        if one is exact:
+            return 0
+        if symbol.startswith(search.strip().casefold()):
+            return 1
+        return 2 if words and all(word in name for word in words) else None
+
+    held = (one for one in known.by_id.values() if one.kind not in NOBODY_HOLDS and not one.delisted)
+    ranked = sorted((found, len(one.asset_id), one.asset_id) for one in held if (found := rank(one)) is not None)
+    return [_found(known.by_id[asset]) for *_, asset in ranked[:MOST_FOUND]]
+
+
+def _found(one: Instrument) -> FoundInstrument:
+    fields = {"asset_class": one.asset_class, "currency": one.currency, "exchange": one.calendar}
+    return FoundInstrument(symbol=one.asset_id, name=one.name, isin=one.isin, **fields)
 
 
 @router.get("/data/{symbol}")
