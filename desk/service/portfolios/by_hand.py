@@ -179,7 +179,7 @@ def _positions(typed: TypedPortfolio, lines: list[_Line]) -> str:
 def _asked(typed: TypedPortfolio, lines: list[_Line]) -> dict[str, Any]:
     """The fields of `NewFile` besides its name and its positions."""
     has_targets = any(row.target is not None for row in typed.rows)
-    asked = {
+    asked: dict[str, Any] = {
         "profile": typed.profile,
         "weights": [f"{row.symbol}={_plain(row.target or 0.0)}%" for row in typed.rows if has_targets],
         "classes": {line.row.symbol: words for line in lines if (words := _class_words_of(line))},

@@ -123,11 +123,13 @@ def get_portfolio_balance(desk: Desk, asked: OfPortfolio) -> Balance:
 def get_stock_info(desk: Desk, asked: Symbol) -> StockInfo:
     """Give the newest price that is kept of an asset, with its age and its source: of an asset that a portfolio of the
     user holds, in the market that values it. It is no quote of the moment."""
-    kept = [each for each in market.list_assets(desk.caller, limit=ALL_ASSETS) if each.symbol == asked.symbol]
+    kept = [
+        each for each in market.list_assets(desk.caller, desk.service, limit=ALL_ASSETS) if each.symbol == asked.symbol
+    ]
     holders = _markets_of_holders(desk, asked.symbol)
     found = [_last_price(desk, each) for each in [each for each in kept if each.market in holders] or kept]
     if not found:  # which it says, with what is written most alike
-        market.market_data(desk.caller, asked.symbol)
+        market.market_data(desk.caller, desk.service, asked.symbol)
     return max(found, key=lambda each: each.date)
 
 
@@ -143,8 +145,8 @@ def _markets_of_holders(desk: Desk, symbol: str) -> set[str]:
 
 def _last_price(desk: Desk, asset: market.Asset) -> StockInfo:
     """The last row of an asset in its market or store."""
-    count = market.market_data(desk.caller, asset.symbol, asset.market, limit=1).count
-    (last,) = market.market_data(desk.caller, asset.symbol, asset.market, limit=1, offset=count - 1).rows
+    count = market.market_data(desk.caller, desk.service, asset.symbol, asset.market, limit=1).count
+    (last,) = market.market_data(desk.caller, desk.service, asset.symbol, asset.market, limit=1, offset=count - 1).rows
     facts = asset.model_dump(include={"symbol", "currency", "asset_class", "sector"})
     age = (datetime.now(UTC).date() - last.date).days
     about = {"date": last.date, "age_days": age, "is_tradable": last.is_tradable, "price": last.close}
