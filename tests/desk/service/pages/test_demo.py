@@ -184,6 +184,7 @@ def test_who_is_signed_in_sees_the_same_with_the_ways_of_his_pages(client_of: Si
     client = client_of("viewer")
     led = client.get("/demo", follow_redirects=False)
     assert (led.status_code, led.headers["location"]) == (303, "/decide")
+    assert 'href="/demo/compare"' in client.get("/decide").text
     for path in ("/demo/scenarios/drilldown", "/demo/compare"):
         page = client.get(path).text
         assert '<nav aria-label="Pages">' in page
