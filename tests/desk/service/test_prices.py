@@ -229,3 +229,24 @@ def test_a_portfolio_that_no_source_fills_is_refused(source: Server, signed_in: 
     answer = client.post("/api/prices", json={"portfolio": stored(client, SIXTY_FORTY)})
     assert (answer.status_code, "is fetched from no source" in answer.text) == (400, True), answer.text
     assert caller_of(client).tenant == "house"
+
+
+def test_the_page_says_what_there_is_what_was_asked_for_and_which_source_has_no_key(
+    app: FastAPI, source: Server, signed_in: SignedIn, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.delenv("ALPHAVANTAGE_API_KEY")
+    client, viewer = signed_in(), signed_in("viewer")
+    assert "There are no prices yet" in client.get("/prices").text
+    asked(client, source="tiingo", symbols=["SPY"])
+    assert "Waits for its turn." in client.get("/prices/work").text
+    worked(app)
+    assert "1 symbol" in client.get("/prices/work").text
+    page = client.get("/prices").text
+    assert f"{DAYS[-1]}" in page
+    assert "No key is set here for Alpha Vantage" in page
+    assert "rebalance data" not in page
+    assert "Fetch prices" not in viewer.get("/prices").text
+    table = stored(client)
+    assert "reads a table, not a source" in client.get("/prices", params={"portfolio": table}).text
+    today = client.get(f"/portfolios/{table}/today").text
+    assert f'href="/prices?portfolio={table}"' in today
