@@ -5,11 +5,12 @@ from datetime import date
 from typing import Annotated, Any, Literal, NamedTuple
 from urllib.parse import quote
 
+import yaml
 from fastapi import APIRouter, Depends, Path, Query, Request, Response
 from pydantic import StringConstraints
 from sqlalchemy import func, select
 
-from desk.commands.portfolio_file.broker_terms import CLASS_COSTS
+from desk.commands.portfolio_file.broker_terms import CLASS_WORDS
 from desk.commands.portfolio_file.new_settings import PROFILES, USUAL_PROFILE
 from desk.service.bodies import PRINTED, Id
 from desk.service.caller import Caller, InService, needs
@@ -30,6 +31,7 @@ from desk.service.stores import stores_of
 from desk.service.worksheet import WorksheetAsked
 from foundation.errors import ConfigError
 from foundation.paper.wording import amount, counted, number
+from research.market.reading.known_instruments import SOURCES
 from research.portfolio.file.kinds import Day
 
 router = APIRouter(include_in_schema=False, route_class=PageRoute)
@@ -46,6 +48,22 @@ EXAMPLES = {  # shipped files that name no other one
     "five_targets": "eight funds, five targets compared",
     "under_limits": "limits of orders and turnover",
 }
+EXCHANGES = {  # by the calendar of its sessions
+    "XNYS": "New York", "XETR": "Frankfurt (Xetra)", "XAMS": "Amsterdam", "XPAR": "Paris", "XMIL": "Milan",
+    "XSWX": "Zurich", "XLON": "London", "XTSE": "Toronto", "XASX": "Sydney", "XTKS": "Tokyo",
+    "24/7": "Every day (coins)",
+}  # fmt: skip
+HUNDREDTH = "In hundredths of one per cent of an order."
+TYPED_TERMS = (  # of a broker: name, label, and hint
+    ("ticket", "Fee of an order", "In the currency of the portfolio."),
+    ("minimum", "Least fee of an order", "Where the fee is a part of the order."),
+    ("commission_bps", "Fee as a part of an order", HUNDREDTH),
+    ("half_spread_bps", "Half the gap between buying and selling price", HUNDREDTH),
+    ("tax", "Tax on gains", "As a fraction: 0.26 is 26 per cent. Left empty: none."),
+    ("saving", "Savings a month", "What comes in; below zero what goes out."),
+    ("day_cost", "What a day with trades costs you", "Your time and trouble, in money."),
+    ("cash", "Interest on cash a year", "As a fraction: 0.02 is 2 per cent."),
+)
 
 
 @router.get("/portfolios/{portfolio}")
@@ -137,15 +155,19 @@ def order(
 
 @router.get("/new")
 def new(request: Request, service: InService, caller: Writer, example: Literal["", *EXAMPLES] = "") -> Response:  # type: ignore[valid-type]
-    """Show the forms. example : a shipped file, whose text stands in the second one."""
+    """Show the forms. example : a shipped file, whose targets are rows of the first, and whose text is in the last."""
     text = (SHIPPED_FILES / "portfolios" / f"{example}.yaml").read_text() if example else ""
-    content = {
-        "profiles": [*PROFILES],
-        "usual": USUAL_PROFILE,
-        "classes": [*CLASS_COSTS],
-        "stores": [*stores_of(service.root(caller.tenant))],
-    }
-    return shown(request, "new.html.j2", caller, examples=EXAMPLES, text=text, **content)
+    chosen, stores = [(each, each.capitalize()) for each in PROFILES], [*stores_of(service.root(caller.tenant))]
+    content = {"profiles": [*PROFILES], "usual": USUAL_PROFILE, "classes": CLASS_WORDS, "stores": stores}
+    content |= {"chosen": chosen, "priced": [(each, each) for each in stores or SOURCES[:1]], "terms": TYPED_TERMS}
+    content |= {"exchanges": EXCHANGES, "start": rows_of(text), "text": text}
+    return shown(request, "new.html.j2", caller, examples=EXAMPLES, **content)
+
+
+def rows_of(text: str) -> list[dict[str, Any]]:
+    """The assets of a shipped file with their targets in percent, as rows of the form; [] for no text."""
+    lines = (yaml.safe_load(text) if text else {}).get("lines", {})
+    return [{"symbol": asset, "target": float(f"{100.0 * of['target']:g}")} for asset, of in lines.items()]
 
 
 @router.get("/portfolios/{portfolio}/worksheet")

@@ -19,7 +19,7 @@ from research.market.store import named_store, store_names
 from research.portfolio.file.strict_yaml import read_yaml
 
 MOST_ROWS = 500  # of a table that is typed
-NO_PRICES = "no prices"  # with which the mistake of a row begins whose prices are to be fetched
+NO_PRICES = "without prices"  # with which the mistake of a row begins whose prices are to be fetched
 HELD_COLUMNS = "Symbol", "Quantity", "Market Value", "Currency"  # of the positions that rows make
 Code = Annotated[str, StringConstraints(pattern="^([A-Z]{3})?$")]
 Printed = Annotated[str, StringConstraints(max_length=80, pattern=PRINTED)]
@@ -129,7 +129,7 @@ def _mistakes(typed: TypedPortfolio, lines: list[_Line], basis: str) -> Iterator
             yield FieldMistake(f"{at}/asset_class", "not known of this asset", None, fix)
         if price is None:
             fix = "Get its prices first; what you typed stays here."
-            yield FieldMistake(f"{at}/symbol", f"{NO_PRICES} of it in {typed.prices}", row.symbol, fix)
+            yield FieldMistake(f"{at}/symbol", f"{NO_PRICES} in {typed.prices}", row.symbol, fix)
         if row.unit == "percent" and row.held:
             if typed.worth is None:
                 yield FieldMistake("/worth", "missing", None, "Say of what amount the per cents held are.")

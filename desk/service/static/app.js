@@ -106,7 +106,8 @@ function tell(form, error) {
   const others = [];
   for (const each of error ? error.mistakes : []) {
     const raw = form.dataset.text ? form.elements.namedItem("text") : null; // a whole file, whose places are not fields
-    const field = raw ?? form.elements.namedItem(each.field.split("/").pop());
+    const ownRow = form.querySelector(`[data-at="${CSS.escape(each.field)}"]`); // a field of a row that is typed
+    const field = raw ?? ownRow ?? form.elements.namedItem(each.field.slice(1)) ?? form.elements.namedItem(each.field.split("/").pop());
     const isFile = !raw && /, row \d+/.test(each.detail); // a mistake of a file begins with its place
     const text = raw ? sentence(each, each.field) : isFile ? inFile(each) : `It is ${sentence(each)}`;
     if (!(field instanceof HTMLElement) || field.type === "hidden") { others.push(sentence(each, each.field)); continue; }

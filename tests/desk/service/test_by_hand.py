@@ -26,7 +26,7 @@ def priced(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """A folder with a store of made-up prices of a year, each asset at one close."""
     folder = tmp_path_factory.mktemp("priced")
     days = sessions(np.datetime64("2022-01-03"), np.datetime64("2022-12-29"), "XNYS")
-    facts = {"source": "yahoo", "fetched_at": np.datetime64("2022-12-30T12:00", "us")}
+    facts: Any = {"source": "yahoo", "fetched_at": np.datetime64("2022-12-30T12:00", "us")}
     drift = np.linspace(0.9, 1.0, len(days))
     rows = [
         price_rows(symbol, days, close * drift, currency=currency, **facts)
@@ -142,7 +142,7 @@ def test_a_typed_portfolio_has_the_bytes_of_the_command_line(
 @pytest.mark.parametrize(
     ("changes", "told"),
     [
-        ({"rows": [row("SPY", 1), row("QQQ", 1)]}, {"/rows/1/symbol": "no prices of it in yahoo"}),
+        ({"rows": [row("SPY", 1), row("QQQ", 1)]}, {"/rows/1/symbol": "without prices in yahoo"}),
         ({"rows": [row("SPY", 1), row("XYZ", 1)]}, {"/rows/1/asset_class": "not known of this asset"}),
         ({"rows": [row("SPY", 1), row("spy", 1)]}, {"/rows/1/symbol": "the same as row 1"}),
         ({"rows": [row("SPY", 50, unit="percent")]}, {"/worth": "missing"}),

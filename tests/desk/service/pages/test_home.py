@@ -31,15 +31,16 @@ def test_from_a_brokers_file_to_a_ticket_in_a_browser(served: Any, stores: Path,
     page.get_by_role("link", name="Begin with a portfolio").click()
     page.get_by_label("File of positions").set_input_files(POSITIONS)
     expect(page.get_by_label("Its rows")).to_have_value(re.compile("ISHARES CORE US AGGREGATE"))
-    page.get_by_label("Name of the portfolio").fill("Mine")
+    form = page.locator("form", has=page.locator("#positions"))
+    form.get_by_label("Name of the portfolio").fill("Mine")
     page.get_by_label("Its rows").fill(export.replace('"7,460"', '"many"'))
-    page.get_by_role("button", name="Create the portfolio").first.click()
+    form.get_by_role("button", name="Create the portfolio").click()
     expect(page.locator("#positions ~ .mistake")).to_contain_text(
         re.compile("^positions.csv, row 4, column 'Qty \\(Quantity\\)': .*, found many. ")
     )
     assert violations(page) == []
     page.get_by_label("Its rows").fill(export)
-    page.get_by_role("button", name="Create the portfolio").first.click()
+    form.get_by_role("button", name="Create the portfolio").click()
     page.wait_for_url("**/portfolios/*")
 
     page.goto("/")
