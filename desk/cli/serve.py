@@ -27,6 +27,7 @@ def serve(
     open_only: bool = option("Show the demo and answer the payload endpoints alone, to anyone.", "--open"),
     browser: bool = option("Open its pages in a browser; the first time, to set your password."),
     database: str | None = option("URL of the database. [default: DATABASE_URL, else SQLite]"),
+    workers: int = option("Workers beside it, which do jobs; none with --open.", default=1, min=0),
 ) -> None:
     """Answer over HTTP what the command line gives. Ctrl-C ends it; SIGTERM lets running requests end first.
 
@@ -41,6 +42,7 @@ def serve(
 
         from desk.service.app import create_app
         from desk.service.guards.observed import log_lines
+        from desk.service.jobs.beside import start_beside
         from desk.service.serving import announcement, as_browsers_call, check_start, first_page, listening, run_server
         from desk.service.settings import settings_of_service
 
@@ -60,6 +62,7 @@ def serve(
         settings = as_browsers_call(settings) if browser else settings
         app = create_app(settings)
         check_start(app.state.service)
+        start_beside(settings, 0 if settings.open_only else workers)
         print_text(announcement(settings))
         if browser:
             webbrowser.open(first_page(app.state.service))

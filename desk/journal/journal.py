@@ -27,6 +27,7 @@ from foundation.sqlite_tables import append_only, connected, create, transaction
 
 JOURNAL, HEAD = "journal.sqlite", "journal.head"
 COLUMNS = ", ".join(f'"{name}"' for name in ENTRY_FIELDS)
+QUEUED_BY = "REBALANCE_QUEUED_BY"  # environment variable: the user of the service who queued the cycle of this process
 LONGEST_TURN = 60.0  # seconds that another process may take to read or write; it takes milliseconds
 ALTERED = "Run: rebalance desk journal --verify. To begin anew, move journal.sqlite and journal.head elsewhere."
 TABLE = f"""
@@ -57,6 +58,12 @@ def system_user() -> str:
         return f"uid {os.getuid()}"
 
 
+def maker() -> str:
+    """The maker of entries: who queued this process through the service, else the user of the system."""
+    queued_by = os.environ.get(QUEUED_BY)
+    return f"cycle, queued by {queued_by}" if queued_by else system_user()
+
+
 def utc_now() -> datetime:
     """The clock."""
     return datetime.now(UTC)
@@ -67,7 +74,7 @@ class Journal:
 
     folder    : its folder, made where it is missing; None takes `home_folder()`.
     read_only : true to read a journal that is there.
-    user      : maker of the entries; None takes the user of the system.
+    user      : maker of the entries; None takes `maker()`.
     now       : clock, in UTC.
     Raises    : ConfigError where there is none to read; DataError where it cannot be read or written, or was altered.
     """
@@ -80,7 +87,7 @@ class Journal:
         user: str | None = None,
         now: Callable[[], datetime] = utc_now,
     ) -> None:
-        self.folder, self.user, self._now = folder or home_folder(), user or system_user(), now
+        self.folder, self.user, self._now = folder or home_folder(), user or maker(), now
         if read_only and not (self.folder / JOURNAL).is_file():
             raise ConfigError(f"there is no journal in {self.folder} yet: a list that is written to a file begins it.")
         if not read_only:

@@ -64,7 +64,12 @@ class Caller:
 
 def signature(caller: Caller) -> str:
     """The user of journal entries: a name, which may be another one's, too, or change, with the id, which does not."""
-    return f"{caller.name} ({caller.user})"
+    return signature_of(caller.name, caller.user)
+
+
+def signature_of(name: str, user: str) -> str:
+    """The signature of a user by his name and id."""
+    return f"{name} ({user})"
 
 
 @dataclass(frozen=True)

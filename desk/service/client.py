@@ -99,7 +99,8 @@ class Client:
         try:
             with bar(None, f"{kind} {job['id']}") as progress:
                 while job["state"] in ("queued", "running"):
-                    progress.stage(job["progress"] or ("waits for a worker" if job["state"] == "queued" else "running"))
+                    idle = job["waits_for"] or "waits for its turn"
+                    progress.stage(job["progress"] or (idle if job["state"] == "queued" else "running"))
                     time.sleep(LOOK_INTERVAL)
                     job = self.get(path)
         except KeyboardInterrupt:

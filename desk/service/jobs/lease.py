@@ -16,10 +16,15 @@ from threading import Thread
 SILENCE = 10.0  # seconds without a word of the worker
 
 
-def _end_with_worker() -> None:
-    """Kill this process and its group once the worker has gone, or is silent."""
+def wait_while_held() -> None:
+    """Wait until the holder of this process has gone, or is silent."""
     while select.select([0], [], [], SILENCE)[0] and os.read(0, 64):
         pass
+
+
+def _end_with_worker() -> None:
+    """Kill this process and its group once the worker has gone, or is silent."""
+    wait_while_held()
     os.killpg(0, signal.SIGKILL)
 
 

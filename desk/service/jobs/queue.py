@@ -7,15 +7,16 @@ worker that was believed dead writes nothing. The clocks of the machines of work
 from datetime import timedelta
 from typing import Any
 
-from sqlalchemy import ColumnElement, Update, and_, case, select, update
+from sqlalchemy import ColumnElement, Update, and_, case, delete, select, update
 from sqlalchemy.exc import IntegrityError
-from sqlalchemy.orm import aliased
+from sqlalchemy.orm import Session, aliased
 
 from backtests.runs.folder import code_version
 from desk.service.store.engine import Sessions
-from desk.service.store.tables import QueuedJob, now
+from desk.service.store.tables import QueuedJob, Worker, now
 
 LOST = timedelta(seconds=20)  # since the last heartbeat of a worker that is believed dead
+SILENT = timedelta(seconds=5)  # since the last sign of life of a worker that users are no longer told to wait for
 MOST_ATTEMPTS = 3
 ATTEMPTED = f"ended {MOST_ATTEMPTS} times without a result"
 OPEN_STATES, ENDED_STATES = ("queued", "running"), ("done", "failed", "cancelled")
@@ -107,6 +108,41 @@ def retry_job(sessions: Sessions, job: str) -> bool:
     again = update(QueuedJob).where(QueuedJob.id == job, QueuedJob.state.in_(("failed", "cancelled")))
     fresh: dict[str, Any] = {"attempts": 0, "code": code_version(), "is_cancelled": False, "result": None}
     return _changed(sessions, again, **_free(), **fresh, ended=None) is not None
+
+
+def say_alive(sessions: Sessions, worker: str) -> None:
+    """Write that a worker of this code lives, and forget those that have given no sign of life for `LOST`."""
+    with sessions.begin() as session:
+        seen = update(Worker).where(Worker.name == worker).values(heartbeat=now()).returning(Worker.name)
+        if session.scalar(seen) is None:
+            session.add(Worker(name=worker, code=code_version()))
+        session.execute(delete(Worker).where(Worker.heartbeat < now() - LOST))
+
+
+def sign_off(sessions: Sessions, worker: str) -> None:
+    """Forget a worker that ends."""
+    with sessions.begin() as session:
+        session.execute(delete(Worker).where(Worker.name == worker))
+
+
+def live_codes(session: Session) -> frozenset[str]:
+    """The versions of the code of the workers that live."""
+    return frozenset(session.scalars(select(Worker.code).where(Worker.heartbeat > now() - SILENT)))
+
+
+def reason_to_wait(job: QueuedJob, codes: frozenset[str]) -> str:
+    """A sentence on why no worker can take a job that waits, with whom to tell; "" for another.
+
+    codes : those of the workers that live, as `live_codes` gives them.
+    """
+    if job.state != "queued" or job.code in codes:
+        return ""
+    if codes:
+        return (
+            "It waits: the workers that run are of another version of the program than the service. Tell its "
+            "administrator to restart them."
+        )
+    return "It waits: no worker is running, which would do it. Tell the administrator of the service to start one."
 
 
 def _held(job: QueuedJob) -> Update:

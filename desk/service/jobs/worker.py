@@ -17,7 +17,7 @@ from contextlib import contextmanager, suppress
 from math import inf
 from pathlib import Path
 from secrets import token_hex
-from threading import Event
+from threading import Event, Thread
 from time import monotonic
 from typing import Any, Literal
 
@@ -27,13 +27,14 @@ from desk.commands.cycle import PERSON_ASKED
 from desk.feeds.adapter import FeedError
 from desk.feeds.adapters import ADAPTERS
 from desk.feeds.fetching import MIRROR, source_key
-from desk.service.caller import Service
+from desk.journal.journal import QUEUED_BY
+from desk.service.caller import Service, signature_of
 from desk.service.folders import JOBS, RUNS, TRIALS, from_root
 from desk.service.jobs.lease import SILENCE
-from desk.service.jobs.queue import beat, claim, fail, finish_job, put_back, take_back_lost
+from desk.service.jobs.queue import beat, claim, fail, finish_job, put_back, say_alive, sign_off, take_back_lost
 from desk.service.notify import notify_of_job
 from desk.service.store.engine import NO_DATABASE
-from desk.service.store.tables import QueuedJob
+from desk.service.store.tables import QueuedJob, User
 from desk.service.stores import stores_environment
 from foundation.errors import ConfigError
 from foundation.files import ROOT, work_folder
@@ -58,6 +59,7 @@ PRICES_JOB: Literal["prices"] = "prices"
 RECORD, PAGE = "cycle.json", "cycle.html"  # files of a cycle
 LEAST_SPACE = 2**30  # bytes that are free on the disk of the runs before a job is begun
 BEAT, POLL, GRACE = 1.0, 0.5, 60.0  # seconds: between heartbeats, between claims, and of a process after SIGTERM
+SIGN = 2.0  # seconds between signs of life of a worker, with or without a job
 LONGEST_TEXT = 65_536  # characters of what a command printed that are kept
 TRACEBACK = "Traceback (most recent call last)"
 PASSED = re.compile(
@@ -75,21 +77,44 @@ def work(service: Service, stop: Event, *, once: bool = False, module: str = "de
     Raises : ConfigError where the code on disk is no longer that of this worker.
     """
     name, told = f"{socket.gethostname()}:{os.getpid()}:{token_hex(8)}", ""
-    while not stop.is_set():
-        job, trouble = None, space_wanted(service.settings.folder)
-        try:
-            take_back_lost(service.sessions)
-            if not trouble and (job := claim(service.sessions, name)):
-                _perform(service, job, stop, module)
-        except NO_DATABASE as error:
-            trouble = f"The database does not answer: {error.orig}"
-        if trouble not in ("", told):
-            print(trouble, file=sys.stderr, flush=True)
-        told = trouble
-        if job is None:
-            if once:
-                return
-            stop.wait(POLL)
+    with _signs_of_life(service, name):
+        while not stop.is_set():
+            job, trouble = None, space_wanted(service.settings.folder)
+            try:
+                take_back_lost(service.sessions)
+                if not trouble and (job := claim(service.sessions, name)):
+                    _perform(service, job, stop, module)
+            except NO_DATABASE as error:
+                trouble = f"The database does not answer: {error.orig}"
+            if trouble not in ("", told):
+                print(trouble, file=sys.stderr, flush=True)
+            told = trouble
+            if job is None:
+                if once:
+                    return
+                stop.wait(POLL)
+
+
+@contextmanager
+def _signs_of_life(service: Service, name: str) -> Iterator[None]:
+    """A block during which a worker stands in the table of workers."""
+    ended = Event()
+
+    def sign() -> None:
+        while not ended.is_set():
+            with suppress(*NO_DATABASE):  # it may answer again
+                say_alive(service.sessions, name)
+            ended.wait(SIGN)
+
+    signing = Thread(target=sign, daemon=True)
+    signing.start()
+    try:
+        yield
+    finally:
+        ended.set()
+        signing.join()
+        with suppress(*NO_DATABASE):
+            sign_off(service.sessions, name)
 
 
 def space_wanted(folder: Path) -> str:
@@ -107,7 +132,7 @@ def _perform(service: Service, job: QueuedJob, stop: Event, module: str) -> None
         put_back(sessions, job)
         raise ConfigError(f"{changed_code(code_version(), code)} Start the worker again.")
     with work_folder() as scratch:
-        with _process(job, root, scratch, module) as process:
+        with _process(service, job, root, scratch, module) as process:
             killed_for = _watched(service, job, process, scratch, stop)
         if killed_for == "cancelled":
             finish_job(sessions, job, "cancelled")
@@ -126,7 +151,9 @@ def _perform(service: Service, job: QueuedJob, stop: Event, module: str) -> None
 
 
 @contextmanager
-def _process(job: QueuedJob, root: Path, scratch: Path, module: str) -> Iterator["subprocess.Popen[bytes]"]:
+def _process(
+    service: Service, job: QueuedJob, root: Path, scratch: Path, module: str
+) -> Iterator["subprocess.Popen[bytes]"]:
     """The process of a job, killed with its group where the block ends before it."""
     (root / RUNS).mkdir(parents=True, exist_ok=True)
     own = {
@@ -139,6 +166,9 @@ def _process(job: QueuedJob, root: Path, scratch: Path, module: str) -> Iterator
         "IPYTHONDIR": str(scratch / "ipython"),
         "PYTHON_KEYRING_BACKEND": "keyring.backends.null.Keyring",
     }
+    if job.kind == "cycle":
+        with service.sessions() as session:
+            own[QUEUED_BY] = signature_of(session.get_one(User, job.user).name, job.user)
     command = [sys.executable, "-m", "desk.service.jobs.lease", module, *_words(job, root)]
     environment = {name: value for name, value in os.environ.items() if PASSED.fullmatch(name)} | own
     with open(scratch / "out", "wb") as out, open(scratch / "err", "wb") as err:

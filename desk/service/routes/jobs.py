@@ -3,7 +3,7 @@
 import asyncio
 import time
 from collections import Counter
-from collections.abc import AsyncIterator, Iterator
+from collections.abc import AsyncIterator, Iterable, Iterator
 from datetime import date
 from mimetypes import guess_type
 from pathlib import Path
@@ -15,6 +15,7 @@ from fastapi.responses import FileResponse
 from fastapi.sse import EventSourceResponse
 from pydantic import BaseModel, Field, StringConstraints
 from sqlalchemy import ColumnElement, func, select
+from sqlalchemy.orm import Session
 from starlette.concurrency import run_in_threadpool
 
 from backtests.runs.folder import MANIFEST, code_version, found_at
@@ -118,6 +119,7 @@ class JobRecord(BaseModel, from_attributes=True):
     user     : id of who asked for it.
     attempts : times that a worker began it.
     progress : how far it is, in words.
+    waits_for : of one that waits, why no worker can take it and whom to tell; "" where one can.
     code     : version of the code that may do it.
     run      : name of the run that it made, null before and of a cycle.
     files    : names of its files, once it is asked for alone.
@@ -131,6 +133,7 @@ class JobRecord(BaseModel, from_attributes=True):
     state: State
     attempts: int
     progress: str
+    waits_for: str = ""
     is_cancelled: bool
     code: str
     run: str | None
@@ -266,7 +269,16 @@ def _queued(
         session.add(job)
         session.flush()
         response.headers["Location"] = f"{router.prefix}/jobs/{job.id}"
-        return JobRecord.model_validate(job)
+        return records_of(session, [job])[0]
+
+
+def records_of(session: Session, found: Iterable[QueuedJob]) -> list[JobRecord]:
+    """The records of jobs, with why no worker can take those that wait; without their files."""
+    codes = queue.live_codes(session)
+    return [
+        JobRecord.model_validate(each).model_copy(update={"waits_for": queue.reason_to_wait(each, codes)})
+        for each in found
+    ]
 
 
 # -- what became of it -------------------------------------------------------------------------------------------------
@@ -304,14 +316,16 @@ def jobs(
     with service.sessions() as session:
         total = session.scalar(select(func.count()).select_from(QueuedJob).where(*wanted)) or 0
         found = session.scalars(newest.limit(limit).offset(offset))
-        return JobList(total=total, jobs=[JobRecord.model_validate(each) for each in found])
+        return JobList(total=total, jobs=records_of(session, found))
 
 
 @router.get("/jobs/{id}")
 def job(id: Id, caller: Reader, service: InService) -> JobRecord:
     """Say how far a job is, or what it gave."""
     found = _seen(service, caller, id)
-    return JobRecord.model_validate(found).model_copy(update={"files": _files(service, found)[1]})
+    with service.sessions() as session:
+        (record,) = records_of(session, [found])
+    return record.model_copy(update={"files": _files(service, found)[1]})
 
 
 @router.get("/backtest/{id}/status")
@@ -374,7 +388,9 @@ def _changed(service: Service, caller: Caller, id: str, change: Any, refusal: st
         found_portfolio(service, caller, found.portfolio or "", for_change=True)
     if not change(service.sessions, id):
         raise Problem(409, refusal)
-    return JobRecord.model_validate(_seen(service, caller, id))
+    changed = _seen(service, caller, id)
+    with service.sessions() as session:
+        return records_of(session, [changed])[0]
 
 
 # -- how far it is -----------------------------------------------------------------------------------------------------

@@ -12,7 +12,7 @@ function follow(line) {
       say(job.state === "failed" ? `The ${job.kind} failed.` : `The ${job.kind} is ${job.state}.`, job.state === "failed");
       return load(panel);
     }
-    const words = job.state === "queued" ? "Waits for its turn." : `Runs: ${job.progress || "starting"}.`;
+    const words = job.state === "queued" ? job.waits_for || "Waits for its turn." : `Runs: ${job.progress || "starting"}.`;
     for (const each of [line, ...panel.querySelectorAll("[data-live]")]) if (each.textContent !== words) each.textContent = words;
   };
   source.onerror = () => {

@@ -16,6 +16,7 @@ from people import SignedIn
 from watched import SETTINGS, steady
 
 from desk.commands.cycle import PERSON_ASKED
+from desk.journal.journal import Journal
 from desk.service.client import TOKEN, Client
 from desk.service.jobs import queue, worker
 from foundation.errors import ConfigError
@@ -109,7 +110,10 @@ def test_commands_on_a_server_print_what_they_print_here(
     page = Client(url, token).ask("GET", f"/api/jobs/{job['id']}/files/cycle.html")
     assert page.headers["content-type"] == "text/html; charset=utf-8"
     assert page.text.startswith("<!doctype html>")
-    assert (app.state.service.root("house") / "journal.sqlite").is_file()
+    with Journal(app.state.service.root("house"), read_only=True) as journal:
+        (me,) = {entry.user for entry in journal.entries(kind="cycle")}
+    assert me.startswith("cycle, queued by ")
+    assert me.endswith(f" ({job['user']})")
     listed = rebalance("--server", url, "runs").out.splitlines()
     assert [line.split()[1:3] for line in listed] == [["kind", "portfolio"], ["backtest", "Steady"]]
     (known,) = Client(url, token).get("/api/portfolios")

@@ -5,17 +5,19 @@ import signal
 import threading
 import time
 from collections.abc import Callable
-from datetime import timedelta
+from datetime import datetime, timedelta
 from pathlib import Path
 from threading import Event
 
 import pytest
 from queued_jobs import TENANT, add_jobs, add_portfolios, job_of, killed, start_worker, wait_for
+from sqlalchemy import select
 
+from desk.journal.journal import QUEUED_BY
 from desk.service.caller import Service, opened_service
 from desk.service.jobs import queue, worker
 from desk.service.settings import ServiceSettings
-from desk.service.store.tables import QueuedJob, now
+from desk.service.store.tables import QueuedJob, Worker, now
 from research.market.store import stores_folder
 
 PROGRAM = "quick_job"
@@ -145,6 +147,65 @@ def test_workers_leave_jobs_of_other_code_until_a_server_adopts_them(service: Se
     queue.adopt(service.sessions)
     worked()
     assert job_of(service, job).state == "done"
+
+
+def test_a_job_that_no_live_worker_can_take_says_why(service: Service) -> None:
+    (job,) = add_jobs(service, add_portfolios(service.sessions, 1), 1)
+
+    def reason() -> str:
+        with service.sessions() as session:
+            return queue.reason_to_wait(job_of(service, job), queue.live_codes(session))
+
+    def workers(**values: object) -> int:
+        with service.sessions.begin() as session:
+            rows = session.query(Worker)
+            return rows.update(values) if values else rows.count()  # type: ignore[arg-type]
+
+    assert "no worker is running" in reason()
+    queue.say_alive(service.sessions, "one")
+    queue.say_alive(service.sessions, "one")
+    assert reason() == ""
+    assert workers(code="an earlier one") == 1
+    assert "another version" in reason()
+    workers(heartbeat=now() - queue.SILENT)
+    assert "no worker is running" in reason()
+    workers(heartbeat=now() - queue.LOST)
+    queue.say_alive(service.sessions, "two")
+    assert (workers(), reason()) == (1, "")
+    assert queue.claim(service.sessions, "two") is not None
+    queue.sign_off(service.sessions, "two")
+    assert (workers(), reason()) == (0, "")
+
+
+@in_sqlite
+def test_a_worker_gives_signs_of_life_while_it_does_a_job_and_signs_off(
+    service: Service, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(worker, "SIGN", 0.1)
+    (job,) = add_jobs(service, add_portfolios(service.sessions, 1), 1, "seconds=60")
+    process = start_worker(service.settings, PROGRAM, once=True)
+    wait_for(service, job, "running")
+
+    def signs() -> list[datetime]:
+        with service.sessions() as session:
+            return list(session.scalars(select(Worker.heartbeat)))
+
+    seen = set(signs())
+    while len(seen) < 3:
+        seen.update(signs())
+        time.sleep(0.02)
+    assert queue.cancel_job(service.sessions, job)
+    assert os.waitstatus_to_exitcode(os.waitpid(process, 0)[1]) == 0
+    assert signs() == []
+
+
+@in_sqlite
+def test_the_process_of_a_cycle_is_told_who_queued_it(service: Service, worked: Worked) -> None:
+    (job,) = add_jobs(service, add_portfolios(service.sessions, 1), 1, "name=environment")
+    later(service, job, kind="cycle")
+    worked()
+    user = job_of(service, job).user
+    assert f"{QUEUED_BY}=a manager ({user})\n" in (reports(service) / "environment").read_text()
 
 
 def test_a_job_that_waits_is_cancelled_at_once_and_one_that_ended_is_not(service: Service, worked: Worked) -> None:

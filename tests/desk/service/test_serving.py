@@ -12,17 +12,21 @@ from multiprocessing.context import ForkProcess
 from pathlib import Path
 
 import httpx
+import psutil
 import pytest
 from commanded import rebalance
 from forked import forked
+from queued_jobs import add_jobs, add_portfolios, wait_for
+from sqlalchemy import select
 
 from desk.service import serving as served
 from desk.service.caller import opened_service
 from desk.service.guards import bodies
+from desk.service.jobs import beside
 from desk.service.payload.readiness import READINESS
 from desk.service.serving import announcement, check_start, first_page, reasons_against
 from desk.service.settings import ServiceSettings, settings_of_service
-from desk.service.store.tables import User
+from desk.service.store.tables import User, Worker
 from desk.service.users.accounts import disable, invite
 from foundation.errors import ConfigError
 
@@ -152,6 +156,7 @@ def serving(home: Path, limits: tuple[float, ...], *options: str) -> Iterator[Se
         from desk.cli import main
 
         READINESS._work = lambda: None  # what it waits for has tests of its own
+        beside.PAUSE = 0.1
         served.HEAD_SECONDS, bodies.BODY_SECONDS, served.DRAIN_SECONDS, served.MAX_CONNECTIONS = limits
         main()
 
@@ -166,8 +171,6 @@ def serving(home: Path, limits: tuple[float, ...], *options: str) -> Iterator[Se
 
 def listening_port(pid: int | None) -> int:
     """The port on which a process listens."""
-    import psutil
-
     (found,) = [each for each in psutil.Process(pid).net_connections("tcp") if each.status == "LISTEN"]
     return int(found.laddr.port)
 
@@ -289,3 +292,27 @@ def test_a_server_that_is_terminated_says_so_ends_what_is_running_and_exits(pati
     assert patient.process.exitcode == 0
     lines = [json.loads(line) for line in patient.log.read_text().splitlines() if line.startswith("{")]
     assert {200, 405, 503} <= {line["status"] for line in lines}
+
+
+def test_a_server_does_jobs_by_a_worker_that_starts_again_and_ends_with_it(tmp_path: Path) -> None:
+    service = opened_service(ServiceSettings(folder=tmp_path / "service"))
+    with service.sessions.begin() as session:
+        invite(session, "house", "admin@desk.example", "admin")
+    portfolios = add_portfolios(service.sessions, 2)
+
+    def workers() -> list[int]:
+        with service.sessions() as session:
+            return [int(name.split(":")[1]) for name in session.scalars(select(Worker.name))]
+
+    with serving(tmp_path, (60, 60, 0, 20), "--behind-proxy") as server:
+        for portfolio in portfolios:
+            (job,) = add_jobs(service, [portfolio], 1, "--policy=never")
+            failed = wait_for(service, job, "failed", "done")
+            assert failed.result is not None
+            assert "portfolio.yaml" in failed.result["messages"]  # which is not there, says the command
+            (found,) = [psutil.Process(pid) for pid in workers() if psutil.pid_exists(pid)]
+            if portfolio == portfolios[0]:
+                found.kill()
+        server.process.kill()
+        assert psutil.wait_procs([found], timeout=WAIT)[0] == [found]
+        assert found.pid not in workers()  # it has signed off

@@ -81,6 +81,8 @@ def test_a_scenario_in_one_click_and_a_cycle_that_fails_and_is_tried_again(serve
     with service.sessions.begin() as session:
         session.add(job)
     page.reload()
+    expect(page.locator("[data-follow]")).to_contain_text("no worker is running")
+    queue.say_alive(service.sessions, "test")
     expect(page.locator("[data-live]").first).to_have_text("Waits for its turn.")
     claimed = queue.claim(service.sessions, "test")
     assert claimed is not None
@@ -89,6 +91,7 @@ def test_a_scenario_in_one_click_and_a_cycle_that_fails_and_is_tried_again(serve
     queue.finish_job(service.sessions, claimed, "failed", {"messages": "No policy is in force. <b>Name one."})
     expect(page.locator("#cycle .failed")).to_contain_text("Failed. No policy is in force. <b>Name one.")
     expect(page.locator("#message")).to_have_text("The cycle failed.")
+    queue.say_alive(service.sessions, "test")
     page.get_by_role("button", name="Try again").press("Enter")
     expect(page.locator("[data-follow]")).to_have_text("Waits for its turn.")
     assert violations(page) == []

@@ -62,6 +62,7 @@ def test_forms_jobs_and_runs_in_a_browser(served: Any, signed_in: Opened, monkey
     page.get_by_label("draws").first.fill("2000")
     page.get_by_role("button", name="Make the report").click()
     following = page.locator("[data-follow]")
+    queue.say_alive(service.sessions, "test")
     expect(following).to_have_text("Waits for its turn.")
     claimed = queue.claim(service.sessions, "test")
     assert claimed is not None
@@ -71,6 +72,7 @@ def test_forms_jobs_and_runs_in_a_browser(served: Any, signed_in: Opened, monkey
     queue.finish_job(service.sessions, claimed, "failed", {"messages": "price missing for SPY on 2020-03-02."})
     expect(page.locator("#work .failed")).to_contain_text("Failed. price missing for SPY on 2020-03-02.")
     page.get_by_role("button", name="Try again").press("Enter")
+    queue.say_alive(service.sessions, "test")
     expect(following).to_have_text("Waits for its turn.")
     page.get_by_role("button", name="Cancel").click()
     expect(page.locator("#work .failed")).to_contain_text("Cancelled.")
