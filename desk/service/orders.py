@@ -326,7 +326,7 @@ def _is_maker(caller: Caller, made: Entry) -> bool:
 
 
 def _queued(service: Service, caller: Caller, made: Entry) -> bool:
-    """True if a list may be of a cycle that a caller queued: those journal in the name of the worker's user."""
+    """True if a list may be of a cycle that a caller queued, of a journal of before those named him."""
     if made.user.endswith(")"):  # a signature of this service
         return False
     moment, is_cycle = datetime.fromisoformat(made.moment).replace(tzinfo=None), QueuedJob.kind == "cycle"
