@@ -158,7 +158,12 @@ def new(request: Request, service: InService, caller: Writer, example: Literal["
     """Show the forms. example : a shipped file, whose targets are rows of the first, and whose text is in the last."""
     text = (SHIPPED_FILES / "portfolios" / f"{example}.yaml").read_text() if example else ""
     chosen, stores = [(each, each.capitalize()) for each in PROFILES], [*stores_of(service.root(caller.tenant))]
-    content = {"profiles": [*PROFILES], "usual": USUAL_PROFILE, "classes": CLASS_WORDS, "stores": stores}
+    content: dict[str, Any] = {
+        "profiles": [*PROFILES],
+        "usual": USUAL_PROFILE,
+        "classes": CLASS_WORDS,
+        "stores": stores,
+    }
     content |= {"chosen": chosen, "priced": [(each, each) for each in stores or SOURCES[:1]], "terms": TYPED_TERMS}
     content |= {"exchanges": EXCHANGES, "start": rows_of(text), "text": text}
     return shown(request, "new.html.j2", caller, examples=EXAMPLES, **content)
