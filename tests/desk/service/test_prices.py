@@ -238,7 +238,7 @@ def test_the_page_says_what_there_is_what_was_asked_for_and_which_source_has_no_
     client, viewer = signed_in(), signed_in("viewer")
     assert "There are no prices yet" in client.get("/prices").text
     asked(client, source="tiingo", symbols=["SPY"])
-    assert "Waits for its turn." in client.get("/prices/work").text
+    assert "no worker is running" in client.get("/prices/work").text
     worked(app)
     assert "1 symbol" in client.get("/prices/work").text
     page = client.get("/prices").text

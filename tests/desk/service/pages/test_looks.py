@@ -34,6 +34,7 @@ from desk.service.jobs import queue
 from desk.service.pages.page import PageRoute
 from desk.service.portfolios.stored import written_out
 from desk.service.store.tables import QueuedJob, User
+from desk.service.typed_comparison import EXAMPLE_COMPARISON
 from research.market import load_market
 
 PICTURES = Path(__file__).parent / "pictures"
@@ -45,6 +46,7 @@ TALLEST = 2400  # px of a page in a picture, from its top
 DAY = "2022-12-30"  # of the list: prices of it are not too old to be sent
 LEVEL, SHARE = 32, 0.001  # a picture is another where more than this share of pixels differs by more than LEVEL of 255
 ASKED = {  # queries of pages that show little without
+    "/demo/compare/found": f"?{EXAMPLE_COMPARISON.query}",
     "/money": "?portfolio={portfolio}&amount=100000",
     "/money/list": "?portfolio={portfolio}&amount=100000",
     "/portfolios/{portfolio}/worksheet": f"?as_of={DAY}",
