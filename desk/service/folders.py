@@ -3,7 +3,7 @@
 from pathlib import Path
 
 PORTFOLIOS, TICKETS = "portfolios", "tickets"
-PRICES = "prices"  # stores of prices
+STORES_OF_TENANT = "prices"
 RUNS, JOBS, TRIALS = "reports", "jobs", "trials"  # of runs; of the files of cycles, by job; of what training has tried
 
 

@@ -8,7 +8,7 @@ import os
 from pathlib import Path
 
 from desk.feeds.adapters import ADAPTERS
-from desk.service.folders import PRICES
+from desk.service.folders import STORES_OF_TENANT
 from foundation.home import SHARED_STORES, STORES
 from research.market.reading.known_instruments import INSTRUMENTS_FILE
 from research.market.store import PriceStore, stores_among, stores_folder
@@ -18,7 +18,7 @@ FIRST_TENANT = "house"
 
 def own_stores(root: Path) -> Path:
     """The folder of the stores of a tenant, who has this root."""
-    return stores_folder() if root.name == FIRST_TENANT else root / PRICES
+    return stores_folder() if root.name == FIRST_TENANT else root / STORES_OF_TENANT
 
 
 def shared_stores(root: Path) -> list[Path]:

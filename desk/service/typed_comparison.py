@@ -21,7 +21,7 @@ from research.allocation import FixedWeights
 from research.market import Market, load_market
 from research.rules import Calendar, Never, Threshold
 
-PORTFOLIOS = ("A", "B")
+TYPED_NAMES = ("A", "B")
 TYPED_RULES: Mapping[str, tuple[str, Callable[[FixedWeights], Policy]]] = {  # the words of each, and the rule
     "never": ("never", Never),
     "quarterly": ("at the end of each quarter", partial(Calendar, schedule="quarter")),
@@ -66,7 +66,7 @@ def typed_comparison(typed: Mapping[str, str]) -> TypedComparison:
     if rule not in TYPED_RULES:
         refuse("rule is", rule, f"take one of {', '.join(TYPED_RULES)}.")
     weights = {}
-    for name in PORTFOLIOS:
+    for name in TYPED_NAMES:
         fields = {asset: _number(f"{asset} of {name}", typed.get(f"{name}.{asset}", ""), FULL) for asset in _assets()}
         if held := {asset: weight for asset, weight in fields.items() if weight}:
             weights[name] = held
@@ -75,7 +75,7 @@ def typed_comparison(typed: Mapping[str, str]) -> TypedComparison:
                 f"the weights of portfolio {name} sum to {number(total)} %: lower them to 100 %, or less. The rest is "
                 "cash."
             )
-    if PORTFOLIOS[0] not in weights:
+    if TYPED_NAMES[0] not in weights:
         raise ConfigError("portfolio A holds nothing: type the weight of an asset, in per cent.")
     return TypedComparison(weights, rule, _number("cost", typed.get("cost", f"{EXAMPLE_COMPARISON.cost}"), MOST_COST))
 

@@ -24,7 +24,7 @@ from desk.service.routes.agents import tandem_demo
 from desk.service.store.tables import now
 from desk.service.typed_comparison import (
     EXAMPLE_COMPARISON,
-    PORTFOLIOS,
+    TYPED_NAMES,
     TYPED_RULES,
     comparison_block,
     typed_comparison,
@@ -103,7 +103,7 @@ def compare_page(request: Request, caller: Visitor) -> Response:
     fields |= {"rule": asked.rule, "cost": f"{asked.cost:g}"}
     content = {
         "assets": {asset: class_words(of) for asset, of in instruments["asset_class"].items()},
-        "portfolios": PORTFOLIOS, "rules": {key: words for key, (words, _) in TYPED_RULES.items()},
+        "portfolios": TYPED_NAMES, "rules": {key: words for key, (words, _) in TYPED_RULES.items()},
         "typed": typed if mistake else fields, "mistake": mistake, "query": "" if mistake else query,
     }  # fmt: skip
     return shown(request, "demo_compare.html.j2", caller, **content)

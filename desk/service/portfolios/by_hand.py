@@ -181,7 +181,7 @@ def _asked(typed: TypedPortfolio, lines: list[_Line]) -> dict[str, Any]:
     has_targets = any(row.target is not None for row in typed.rows)
     asked: dict[str, Any] = {
         "profile": typed.profile,
-        "weights": [f"{row.symbol}={_plain(row.target or 0.0)}%" for row in typed.rows if has_targets],
+        "weights": [f"{row.symbol}={_plain(row.target or 0.0)}" + "%" for row in typed.rows if has_targets],
         "classes": {line.row.symbol: words for line in lines if (words := _class_words_of(line))},
         "currency": typed.currency,
         "broker": ",".join(f"{name}={_plain(typed.terms[name])}" for name in BROKER_TERMS if name in typed.terms),
@@ -194,7 +194,7 @@ def _asked(typed: TypedPortfolio, lines: list[_Line]) -> dict[str, Any]:
 
 
 def _class_words_of(line: _Line) -> str:
-    """What `--symbol` says of an asset where the table of instruments does not have it so, "" where it does."""
+    """The words of `--symbol` of an asset that the table of instruments does not have so, "" of another."""
     row, one = line.row, line.one or Instrument(line.row.symbol)
     stated = row.asset_class or one.asset_class, row.currency or one.currency, row.exchange or one.calendar
     if stated == (one.asset_class, one.currency, one.calendar):

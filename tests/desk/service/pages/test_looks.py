@@ -60,6 +60,7 @@ OPEN = """async () => {
   await new Promise((done) => requestAnimationFrame(() => requestAnimationFrame(done))); // panels start to load
 }"""
 SETTLED = """() => { // moments, ages, addresses and ids as words that are the same in each run
+  document.querySelector(".top nav")?.style.setProperty("position", "static"); // on a phone it would be in the middle
   const walker = document.createTreeWalker(document.body, NodeFilter.SHOW_TEXT);
   while (walker.nextNode()) {
     walker.currentNode.data = walker.currentNode.data
