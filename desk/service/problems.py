@@ -245,8 +245,8 @@ def without_folders(folder: Path, text: str) -> str:
 def in_requests(message: str) -> str:
     """A message of the command line as one of a request: fields and keys stand for options.
 
-    >>> in_requests("Say so: `--accept SPY`, or `prices_ok: [SPY]` in the file; --as-of is 'x'. Run: rebalance new --as x")
-    "Say so: `prices_ok: [SPY]` in the file; as_of is 'x'. Run: rebalance new --as x"
+    >>> in_requests("--as-of is 'x'. Say so: `--accept SPY`, or `prices_ok: [SPY]`. Run: rebalance new --as x")
+    "as_of is 'x'. Say so: `prices_ok: [SPY]`. Run: rebalance new --as x"
     """
     for option, key in IN_REQUESTS.items():
         message = message.replace(option, key)
