@@ -43,6 +43,7 @@ def serve(
         from desk.service.app import create_app
         from desk.service.guards.observed import log_lines
         from desk.service.jobs.beside import start_beside
+        from desk.service.jobs.price_updates import start_updates
         from desk.service.serving import announcement, as_browsers_call, check_start, first_page, listening, run_server
         from desk.service.settings import settings_of_service
 
@@ -62,7 +63,9 @@ def serve(
         settings = as_browsers_call(settings) if browser else settings
         app = create_app(settings)
         check_start(app.state.service)
-        start_beside(settings, 0 if settings.open_only else workers)
+        if workers and not settings.open_only:
+            start_beside(settings, workers)
+            start_updates(app.state.service)
         print_text(announcement(settings))
         if browser:
             webbrowser.open(first_page(app.state.service))

@@ -6,6 +6,7 @@
 import os
 import re
 from collections.abc import Mapping, Sequence
+from contextlib import suppress
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import Any
@@ -13,10 +14,14 @@ from typing import Any
 from sqlalchemy import update
 from sqlalchemy.exc import IntegrityError
 
+from backtests.runs.folder import code_version
+from desk.feeds.adapter import FeedError
 from desk.feeds.adapters import ADAPTERS
-from desk.service.caller import Service
+from desk.feeds.fetching import source_key
+from desk.service.caller import Caller, Service
+from desk.service.jobs.worker import PRICES_JOB
 from desk.service.problems import FieldMistake, Problem, refused
-from desk.service.store.tables import SourceRequests
+from desk.service.store.tables import QueuedJob, SourceRequests
 from foundation.home import SHARED_STORES
 from foundation.paper.wording import counted
 
@@ -36,6 +41,42 @@ def requests_left(service: Service, tenant: str) -> dict[str, int]:
     with service.sessions() as session:
         rows = {source: session.get(SourceRequests, (tenant, source, day)) for source in ADAPTERS}
         return {source: max(0, quota_of(source) - (row.count if row else 0)) for source, row in rows.items()}
+
+
+def is_ready(source: str) -> bool:
+    """True where the server has the key of a source that needs one."""
+    with suppress(FeedError):
+        source_key(ADAPTERS[source])
+        return True
+    return False
+
+
+def booked_job(
+    service: Service, caller: Caller, file: Path, requests: Mapping[str, int], portfolio: str | None
+) -> QueuedJob:
+    """A new job that fetches what a file needs, whose requests are counted.
+
+    file     : in the folder of a version of the portfolio, where there is one.
+    requests : by source, as `planned_requests` has them.
+    Raises   : Problem 409 for a source without its key, and as `book_requests`.
+    """
+    for source in requests:
+        if not is_ready(source):
+            raise Problem(409, f"This server has no key of {ADAPTERS[source].title}: who runs it sets one.")
+    book_requests(service, caller.tenant, requests)
+    job = QueuedJob(
+        tenant=caller.tenant, user=caller.user, portfolio=portfolio, kind=PRICES_JOB, code=code_version(),
+        version=int(file.parent.name) if portfolio else None,
+        arguments={
+            "file": file.relative_to(service.root(caller.tenant)).as_posix(), "options": [], "requests": {**requests},
+        },
+    )  # fmt: skip
+    with service.sessions.begin() as session:
+        session.add(job)
+        session.flush()
+        session.refresh(job)
+        session.expunge(job)
+    return job
 
 
 def book_requests(service: Service, tenant: str, planned: Mapping[str, int]) -> None:

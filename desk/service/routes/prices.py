@@ -1,6 +1,5 @@
 """Prices: the stores of a tenant, jobs that fetch what is missing from a source, and tables that are uploaded."""
 
-from contextlib import suppress
 from datetime import date
 from pathlib import Path
 from typing import Annotated, Any, Literal, NamedTuple
@@ -9,28 +8,25 @@ from fastapi import APIRouter, Depends, Query, Request, Response
 from pydantic import BaseModel, Field, StringConstraints
 from starlette.datastructures import UploadFile
 
-from backtests.runs.folder import code_version
-from desk.feeds.adapter import FeedError
 from desk.feeds.adapters import ADAPTERS
-from desk.feeds.fetching import source_key
 from desk.service.bodies import PRINTED, Body, Id, JsonRoute
 from desk.service.caller import Caller, InService, Service, needs
 from desk.service.folders import JOBS
-from desk.service.jobs.worker import PRICES_JOB, space_wanted
+from desk.service.jobs.worker import space_wanted
 from desk.service.limited import limited
 from desk.service.portfolios.stored import written_out
 from desk.service.portfolios.validation import yaml_of
 from desk.service.prices import (
-    book_requests,
+    booked_job,
     check_symbols,
     file_of_symbols,
     imported_table,
+    is_ready,
     planned_requests,
     requests_left,
 )
 from desk.service.problems import FieldMistake, Problem, refused
 from desk.service.routes.jobs import ASKED_ANSWERS, JobRecord, check_open
-from desk.service.store.tables import QueuedJob
 from desk.service.stores import own_stores, stores_of
 from foundation.arguments import did_you_mean
 from foundation.canonical import content_hash
@@ -122,7 +118,7 @@ def list_prices(caller: Reader, service: InService) -> PricesRecord:
         is_shared = store.folder.parent != own_stores(root)
         stores.append(StoreRecord(name=name, symbols=len(assets), first=first, last=last, is_shared=is_shared))
     sources = [
-        SourceRecord(name=name, title=each.title, ready=_is_ready(name), left=left[name])
+        SourceRecord(name=name, title=each.title, ready=is_ready(name), left=left[name])
         for name, each in ADAPTERS.items()
     ]
     return PricesRecord(stores=stores, sources=sources)
@@ -146,28 +142,9 @@ def fetch_prices(body: PricesBody, caller: Writer, service: InService, response:
         raise refused(
             wrong + [FieldMistake("/portfolio", "its source is a tool", name, fix) for name in plan["others"]]
         )
-    for source in plan["requests"]:
-        if not _is_ready(source):
-            raise Problem(409, f"This server has no key of {ADAPTERS[source].title}: who runs it sets one.")
-    book_requests(service, caller.tenant, plan["requests"])
-    job = QueuedJob(
-        tenant=caller.tenant, user=caller.user, portfolio=body.portfolio, kind=PRICES_JOB, code=code_version(),
-        version=int(file.parent.name) if body.portfolio else None,
-        arguments={"file": file.relative_to(root).as_posix(), "options": [], "requests": plan["requests"]},
-    )  # fmt: skip
-    with service.sessions.begin() as session:
-        session.add(job)
-        session.flush()
-        response.headers["Location"] = f"/api/jobs/{job.id}"
-        return JobRecord.model_validate(job)
-
-
-def _is_ready(source: str) -> bool:
-    """True where the server has the key of a source that needs one."""
-    with suppress(FeedError):
-        source_key(ADAPTERS[source])
-        return True
-    return False
+    job = booked_job(service, caller, file, plan["requests"], body.portfolio)
+    response.headers["Location"] = f"/api/jobs/{job.id}"
+    return JobRecord.model_validate(job)
 
 
 def _file_of(service: Service, caller: Caller, body: PricesBody) -> Path:

@@ -1,7 +1,7 @@
 """Prices without a terminal: real workers that ask a server which speaks the sources' formats, quotas and stores."""
 
 from collections.abc import Iterator
-from datetime import date
+from datetime import date, timedelta
 from pathlib import Path
 from threading import Event
 
@@ -16,7 +16,7 @@ from provider_server import Server, made_bars, own_certificate, serving
 from desk.feeds.adapters import ADAPTERS
 from desk.feeds.fetching import MIRROR
 from desk.service import prices
-from desk.service.jobs import queue, worker
+from desk.service.jobs import price_updates, queue, worker
 from desk.service.store.tables import QueuedJob
 from desk.service.stores import stores_of
 from foundation.home import STORES
@@ -103,6 +103,30 @@ def test_a_portfolio_gets_what_its_file_needs_into_the_stores_of_the_operators_o
     assert "2 new rows of 2 symbols" in record["result"]["text"]
     store = stores_of(app.state.service.root("house"))["tiingo"]
     assert store.read(["AGG"]).numbers["close"].tolist() == [bar.close for bar in BARS["AGG"]]
+
+
+def test_prices_of_portfolios_are_updated_by_themselves_one_job_of_a_tenant_at_a_time(
+    app: FastAPI, source: Server, signed_in: SignedIn, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
+) -> None:
+    service, client, stranger = app.state.service, signed_in(), signed_in(tenant="other")
+    for each in (client, stranger):
+        asked(each, source="tiingo", symbols=["SPY", "AGG"])
+        worked(app)
+    tree = yaml.safe_load(SIXTY_FORTY) | {"market": {"source": "tiingo", "cash": 0.02}, "test_start": date(2022, 12, 1)}
+    first, second = (stored(client, yaml.safe_dump(tree | {"name": name})) for name in ("first", "second"))
+    third = stored(stranger, yaml.safe_dump(tree | {"name": "third"}))
+    stored(client)  # of a table, which no source has
+    assert price_updates.update_prices(service) == [first, third]
+    assert price_updates.update_prices(service) == []  # both tenants have a job that is open
+    worked(app)
+    records = client.get("/api/jobs", params={"portfolio": first}).json()["jobs"]
+    assert [(each["kind"], each["state"]) for each in records] == [("prices", "done")]
+    assert price_updates.update_prices(service) == [second]  # the others were tried
+    worked(app)
+    monkeypatch.setattr(price_updates, "AGAIN", timedelta(0))
+    monkeypatch.delenv("TIINGO_API_KEY")
+    assert price_updates.update_prices(service) == []
+    assert "This server has no key of Tiingo" in str([each.__dict__.get("fields") for each in caplog.records])
 
 
 def test_keys_reach_a_job_of_prices_alone_and_only_those_of_its_sources(
