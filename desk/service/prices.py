@@ -24,6 +24,7 @@ from desk.service.problems import FieldMistake, Problem, refused
 from desk.service.store.tables import QueuedJob, SourceRequests
 from foundation.home import SHARED_STORES
 from foundation.paper.wording import counted
+from research.portfolio.keys.market_keys import FRED
 
 REQUESTS_A_DAY = 500  # of a tenant to a source that states no limit a day
 SHARE_OF_LIMIT = 2  # of a source that states one, a tenant has this part
@@ -144,9 +145,10 @@ def planned_requests(file: str) -> dict[str, Any]:
 
 
 def file_of_symbols(source: str, symbols: Sequence[str]) -> dict[str, Any]:
-    """A portfolio file of these symbols alone, as `rebalance data fetch` reads it."""
+    """A portfolio file of these symbols alone, as `rebalance data fetch` reads it, with the rate of cash."""
+    cash = 0 if source == FRED else "bill"  # without its rate of today a portfolio of these symbols is not read
     lines = {f"line{k}": {"symbol": symbol} for k, symbol in enumerate(dict.fromkeys(symbols))}
-    return {"name": "prices", "basis": "USD", "market": {"source": source, "cash": 0}, "lines": lines}
+    return {"name": "prices", "basis": "USD", "market": {"source": source, "cash": cash}, "lines": lines}
 
 
 def imported_table(path: str, name: str, stated: Mapping[str, str | None]) -> str:

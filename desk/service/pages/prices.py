@@ -2,9 +2,9 @@
 
 from typing import Annotated
 
-from fastapi import APIRouter, Depends, Request, Response
+from fastapi import APIRouter, Depends, Query, Request, Response
 
-from desk.service.bodies import Id
+from desk.service.bodies import PRINTED, Id
 from desk.service.caller import Caller, InService, needs
 from desk.service.jobs.worker import PRICES_JOB
 from desk.service.pages.page import PageRoute, shown
@@ -14,15 +14,23 @@ from desk.service.routes.prices import list_prices
 
 router = APIRouter(include_in_schema=False, route_class=PageRoute)
 Reader = Annotated[Caller, Depends(needs("viewer", "jobs"))]
+Symbols = Annotated[str, Query(max_length=2_000, pattern=PRINTED)]
 SHOWN_JOBS = 5
 
 
 @router.get("/prices")
-def prices_page(request: Request, service: InService, caller: Reader, portfolio: Id = "") -> Response:
-    """Show the stores, and the forms that fill them.  portfolio : one whose newest prices may be asked for."""
+def prices_page(
+    request: Request, service: InService, caller: Reader, portfolio: Id = "", symbols: Symbols = ""
+) -> Response:
+    """Show the stores, and the forms that fill them.
+
+    portfolio : one whose newest prices may be asked for.
+    symbols   : those, between commas, that a portfolio waits for which is being typed.
+    """
     stored = found_content(service, caller, portfolio) if portfolio else None
     chosen = {"id": portfolio, "name": stored.name, "fetches": fetches(stored.tree)} if stored else None
-    return shown(request, "prices.html.j2", caller, chosen=chosen, **list_prices(caller, service).__dict__)
+    found = list_prices(caller, service).__dict__
+    return shown(request, "prices.html.j2", caller, chosen=chosen, wanted=symbols.replace(",", "\n"), **found)
 
 
 @router.get("/prices/work")

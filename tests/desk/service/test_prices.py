@@ -26,7 +26,8 @@ from research.market.store import PriceStore, stores_among
 
 DAYS = sessions(np.datetime64("2022-06-01"), np.datetime64("2023-01-18"), "XNYS").tolist()
 BARS = {
-    symbol: made_bars(DAYS, price, seed) for seed, (symbol, price) in enumerate({"SPY": 390.0, "AGG": 98.0}.items())
+    symbol: made_bars(DAYS, price, seed)
+    for seed, (symbol, price) in enumerate({"SPY": 390.0, "AGG": 98.0, "DTB3": 4.0}.items())
 }
 TABLE = "date,SPY,AGG\n" + "".join(
     f"{day},{spy.close},{agg.close}\n" for day, spy, agg in zip(DAYS, BARS["SPY"], BARS["AGG"], strict=True)
@@ -69,14 +70,17 @@ def test_symbols_come_by_a_worker_into_the_tenants_own_store(
     record = client.get(f"/api/jobs/{job}").json()
     assert (record["state"], record["portfolio"], record["version"]) == ("done", None, None), record
     assert {
-        each.headers["authorization" if "authorization" in each.headers else "Authorization"] for each in source.asked
+        next((value for name, value in each.headers.items() if name.lower() == "authorization"), "none")
+        for each in source.asked
+        if each.provider == "tiingo"
     } == {"Token a-key-of-tiingo"}
     store = stores_of(app.state.service.root("other"))["tiingo"]
     closes = store.read(["SPY"]).numbers["close"].tolist()
     assert closes == [bar.close for bar in BARS["SPY"]]
     assert in_store(tmp_path / "operator") == []
     assert client.get("/api/prices").json()["stores"] == [
-        {"name": "tiingo", "symbols": 2, "first": f"{DAYS[0]}", "last": f"{DAYS[-1]}", "is_shared": False}
+        {"name": name, "symbols": count, "first": f"{DAYS[0]}", "last": f"{DAYS[-1]}", "is_shared": False}
+        for name, count in (("fred", 1), ("tiingo", 2))
     ]
     assert [each["id"] for each in client.get("/api/jobs").json()["jobs"]] == [job]
     for other in (colleague, stranger):
@@ -92,7 +96,7 @@ def test_a_portfolio_gets_what_its_file_needs_into_the_stores_of_the_operators_o
     source.bars = {symbol: bars[:-1] for symbol, bars in BARS.items()}
     asked(client, source="tiingo", symbols=["SPY", "AGG"])
     worked(app)
-    assert in_store(tmp_path / "operator") == ["tiingo"]
+    assert in_store(tmp_path / "operator") == ["fred", "tiingo"]  # and the rate of cash
     tree = yaml.safe_load(SIXTY_FORTY) | {"market": {"source": "tiingo", "cash": 0.02}, "test_start": date(2022, 12, 1)}
     portfolio = stored(client, yaml.safe_dump(tree))
     source.bars = BARS
