@@ -80,10 +80,10 @@ def typed_comparison(typed: Mapping[str, str]) -> TypedComparison:
     return TypedComparison(weights, rule, _number("cost", typed.get("cost", f"{EXAMPLE_COMPARISON.cost}"), MOST_COST))
 
 
-def compared(asked: TypedComparison) -> PairedBacktests:
+def compared_typed(asked: TypedComparison) -> PairedBacktests:
     """The backtests of the portfolios under their rule, from the first day on which all their assets are listed.
 
-    A alone is compared with itself where it is never rebalanced, or, under the rule "never", every quarter.
+    A alone is compared_typed with itself where it is never rebalanced, or, under the rule "never", every quarter.
     """
     named = {name: FixedWeights(_fractions(of)) for name, of in asked.weights.items()}
     policies = {name: TYPED_RULES[asked.rule][1](target) for name, target in named.items()}
@@ -99,7 +99,7 @@ def compared(asked: TypedComparison) -> PairedBacktests:
 
 def comparison_block(typed: Mapping[str, str]) -> str:
     """The page of a comparison as a block of HTML. Raises as `typed_comparison` does."""
-    paired = compared(typed_comparison(typed))
+    paired = compared_typed(typed_comparison(typed))
     screen = paired_screen(paired)
     rows = {row["label"]: row for group in screen["groups"] for row in group["rows"]}
     sheet = screen | {

@@ -15,7 +15,6 @@ from numpy.typing import NDArray
 from foundation.arguments import LARGEST_NUMBER, shown
 from foundation.arrays import Array
 from foundation.errors import DataError
-from foundation.paper.wording import class_words
 from foundation.printable import has_unseen
 
 Days = NDArray[np.datetime64]
@@ -35,14 +34,6 @@ TRADING = ("", "sell_only", "buy_only", "locked")  # what an asset may be traded
 INSTRUMENT_COLUMNS = (
     "asset_class", "sector", "currency", "lot", "adjustment", "delisted", "delisting_return", "trading",
 )  # fmt: skip
-
-CLASS_WORDS: dict[str, str] = {
-    name: class_words(name)
-    for name in (
-        "us_equity", "developed_equity", "emerging_equity", "global_equity", "equity", "bonds", "gold", "commodities",
-        "real_estate", "crypto", "fx", "mixed", "other",
-    )
-}  # fmt: skip  # by asset class that the shipped instruments have, its name for a person
 
 
 def instruments_table(assets: Sequence[str], **columns: object) -> pd.DataFrame:

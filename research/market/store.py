@@ -78,7 +78,7 @@ def stores_folder() -> Path:
     return stated_folder(STORES) or (FORMER_STORES if any(FORMER_STORES.glob("*")) else home_folder() / "prices")
 
 
-def kept_path(name: str) -> Path:
+def stored_path(name: str) -> Path:
     """The path of a store, or of a file, of this name: one's own, else one that `REBALANCE_SHARED_DATA` names.
 
     That variable has paths, apart by the system's separator; what is written goes into one's own folder.
@@ -465,7 +465,7 @@ def revision_texts(revisions: pd.DataFrame) -> Iterator[str]:
 def named_store(name: str) -> PriceStore:
     """The store of a name, which need not be there yet. Raises ConfigError for what is no name."""
     check_name("the name of a store is", name)
-    return PriceStore(kept_path(name), name)
+    return PriceStore(stored_path(name), name)
 
 
 @contextmanager

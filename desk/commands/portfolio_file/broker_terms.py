@@ -14,12 +14,6 @@ CLASS_COSTS = {
     "us_equity": 1, "bonds": 1, "fx": 1, "developed_equity": 1.5, "global_equity": 1.5, "gold": 1.5, "equity": 1.5,
     "emerging_equity": 2, "real_estate": 2, "commodities": 2, "mixed": 2, "other": 5, "crypto": 10,
 }  # fmt: skip  # by class, commission and half-spread, bp of notional a side: those of the example portfolios
-CLASS_WORDS = {
-    "us_equity": "US shares", "bonds": "Bonds", "fx": "A currency", "developed_equity": "Shares of developed countries",
-    "global_equity": "Shares of the world", "gold": "Gold", "equity": "Other shares",
-    "emerging_equity": "Shares of emerging countries", "real_estate": "Real estate", "commodities": "Commodities",
-    "mixed": "Mixed: shares and bonds", "other": "Something else", "crypto": "Cryptocurrency",
-}  # fmt: skip  # as a person chooses them
 TICKET, HALF_SPREAD = 5.9, 3  # currency an order and bp: what a broker of private accounts takes of a fund
 LARGE_ACCOUNT = 1_000_000.0  # NAV from which bp are assumed: an order of a twentieth of it pays about `TICKET` in bp
 IN_BP = ("crypto", "fx")  # classes whose venues take bp of any account

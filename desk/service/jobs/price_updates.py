@@ -20,7 +20,7 @@ from desk.service.store.tables import QueuedJob, StoredPortfolio, User, now
 from foundation.errors import InputError
 
 LOG = logging.getLogger("rebalance.service")
-EVERY = 900.0  # seconds between two looks
+LOOK_EVERY = 900.0  # seconds between two looks
 AGAIN = timedelta(hours=4)  # between two jobs of a portfolio: a source may have a session late
 
 
@@ -33,7 +33,7 @@ def start_updates(service: Service) -> None:
                 update_prices(service)
             except NO_DATABASE as error:
                 LOG.warning("failed", extra={"fields": {"why": f"prices were not looked at: {error}"}})
-            time.sleep(EVERY)
+            time.sleep(LOOK_EVERY)
 
     Thread(target=look, daemon=True).start()
 

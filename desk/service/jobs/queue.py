@@ -16,7 +16,7 @@ from desk.service.store.engine import Sessions
 from desk.service.store.tables import QueuedJob, Worker, now
 
 LOST = timedelta(seconds=20)  # since the last heartbeat of a worker that is believed dead
-SILENT = timedelta(seconds=5)  # since the last sign of life of a worker that users are no longer told to wait for
+UNHEARD = timedelta(seconds=5)  # since the last sign of life of a worker that users are no longer told to wait for
 MOST_ATTEMPTS = 3
 ATTEMPTED = f"ended {MOST_ATTEMPTS} times without a result"
 OPEN_STATES, ENDED_STATES = ("queued", "running"), ("done", "failed", "cancelled")
@@ -127,7 +127,7 @@ def sign_off(sessions: Sessions, worker: str) -> None:
 
 def live_codes(session: Session) -> frozenset[str]:
     """The versions of the code of the workers that live."""
-    return frozenset(session.scalars(select(Worker.code).where(Worker.heartbeat > now() - SILENT)))
+    return frozenset(session.scalars(select(Worker.code).where(Worker.heartbeat > now() - UNHEARD)))
 
 
 def reason_to_wait(job: QueuedJob, codes: frozenset[str]) -> str:

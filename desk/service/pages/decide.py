@@ -58,7 +58,7 @@ def decide(request: Request, service: InService, caller: Reader) -> Response:
     last = select(QueuedJob.portfolio, func.max(QueuedJob.created)).where(*of_cycle).group_by(QueuedJob.portfolio)
     newest = select(QueuedJob).where(*of_cycle, tuple_(QueuedJob.portfolio, QueuedJob.created).in_(last))
     with service.sessions() as session:
-        cycles = {each.portfolio: each for each in jobs.records_of(session, session.scalars(newest))}
+        cycles = {each.portfolio: each for each in jobs.job_records(session, session.scalars(newest))}
     portfolios = portfolios_of(service, caller)
     portfolios.sort(key=lambda each: not _waits(cycles.get(each.id)))
     content = {

@@ -86,7 +86,7 @@ def scenario_panel(request: Request, scenario: Id, caller: Visitor) -> Response:
 
 
 @router.get("/compare")
-def compare_page(request: Request, caller: Visitor) -> Response:
+def typed_page(request: Request, caller: Visitor) -> Response:
     """Show the form of a comparison, and that of the address in its panel. The address is led to its shortest form."""
     query, asked, mistake = request.url.query, EXAMPLE_COMPARISON, ""
     typed = dict(parse_qsl(query)) if len(query) <= LONGEST_QUERY else {}

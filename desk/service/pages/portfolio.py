@@ -10,7 +10,7 @@ from fastapi import APIRouter, Depends, Path, Query, Request, Response
 from pydantic import StringConstraints
 from sqlalchemy import func, select
 
-from desk.commands.portfolio_file.broker_terms import CLASS_WORDS
+from desk.commands.portfolio_file.broker_terms import CLASS_COSTS
 from desk.commands.portfolio_file.new_settings import PROFILES, USUAL_PROFILE
 from desk.service.bodies import PRINTED, Id
 from desk.service.caller import Caller, InService, needs
@@ -30,7 +30,7 @@ from desk.service.store.tables import RiskAnswers, StoredPortfolio
 from desk.service.stores import stores_of
 from desk.service.worksheet import WorksheetAsked
 from foundation.errors import ConfigError
-from foundation.paper.wording import amount, counted, number
+from foundation.paper.wording import amount, class_words, counted, number
 from research.market.reading.known_instruments import SOURCES
 from research.portfolio.file.kinds import Day
 
@@ -48,17 +48,17 @@ EXAMPLES = {  # shipped files that name no other one
     "five_targets": "eight funds, five targets compared",
     "under_limits": "limits of orders and turnover",
 }
-EXCHANGES = {  # by the calendar of its sessions
+TYPED_EXCHANGES = {  # by the calendar of its sessions
     "XNYS": "New York", "XETR": "Frankfurt (Xetra)", "XAMS": "Amsterdam", "XPAR": "Paris", "XMIL": "Milan",
     "XSWX": "Zurich", "XLON": "London", "XTSE": "Toronto", "XASX": "Sydney", "XTKS": "Tokyo",
     "24/7": "Every day (coins)",
 }  # fmt: skip
-HUNDREDTH = "In hundredths of one per cent of an order."
+OF_AN_ORDER = "In hundredths of one per cent of an order."
 TYPED_TERMS = (  # of a broker: name, label, and hint
     ("ticket", "Fee of an order", "In the currency of the portfolio."),
     ("minimum", "Least fee of an order", "Where the fee is a part of the order."),
-    ("commission_bps", "Fee as a part of an order", HUNDREDTH),
-    ("half_spread_bps", "Half the gap between buying and selling price", HUNDREDTH),
+    ("commission_bps", "Fee as a part of an order", OF_AN_ORDER),
+    ("half_spread_bps", "Half the gap between buying and selling price", OF_AN_ORDER),
     ("tax", "Tax on gains", "As a fraction: 0.26 is 26 per cent. Left empty: none."),
     ("saving", "Savings a month", "What comes in; below zero what goes out."),
     ("day_cost", "What a day with trades costs you", "Your time and trouble, in money."),
@@ -161,15 +161,15 @@ def new(request: Request, service: InService, caller: Writer, example: Literal["
     content: dict[str, Any] = {
         "profiles": [*PROFILES],
         "usual": USUAL_PROFILE,
-        "classes": CLASS_WORDS,
+        "classes": {key: class_words(key) for key in CLASS_COSTS},
         "stores": stores,
     }
     content |= {"chosen": chosen, "priced": [(each, each) for each in stores or SOURCES[:1]], "terms": TYPED_TERMS}
-    content |= {"exchanges": EXCHANGES, "start": rows_of(text), "text": text}
+    content |= {"exchanges": TYPED_EXCHANGES, "start": target_rows(text), "text": text}
     return shown(request, "new.html.j2", caller, examples=EXAMPLES, **content)
 
 
-def rows_of(text: str) -> list[dict[str, Any]]:
+def target_rows(text: str) -> list[dict[str, Any]]:
     """The assets of a shipped file with their targets in percent, as rows of the form; [] for no text."""
     lines = (yaml.safe_load(text) if text else {}).get("lines", {})
     return [{"symbol": asset, "target": float(f"{100.0 * of['target']:g}")} for asset, of in lines.items()]

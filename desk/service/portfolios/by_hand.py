@@ -20,7 +20,7 @@ from research.portfolio.file.strict_yaml import read_yaml
 
 MOST_ROWS = 500  # of a table that is typed
 NO_PRICES = "without prices"  # with which the mistake of a row begins whose prices are to be fetched
-HELD_COLUMNS = "Symbol", "Quantity", "Market Value", "Currency"  # of the positions that rows make
+TYPED_COLUMNS = "Symbol", "Quantity", "Market Value", "Currency"  # of the positions that rows make
 Code = Annotated[str, StringConstraints(pattern="^([A-Z]{3})?$")]
 Printed = Annotated[str, StringConstraints(max_length=80, pattern=PRINTED)]
 
@@ -166,7 +166,7 @@ def _positions(typed: TypedPortfolio, lines: list[_Line]) -> str:
         return ""
     text = StringIO()
     writer = csv.writer(text, lineterminator="\n")
-    writer.writerow(HELD_COLUMNS)
+    writer.writerow(TYPED_COLUMNS)
     for line in lines:
         if units := _units(line, typed.worth):
             value = f"{units * (line.price or 0.0):.2f}"

@@ -23,11 +23,11 @@ from research.market.calendars import Days, day_at
 from research.market.store import named_store
 from research.portfolio import Portfolio, load_portfolio
 
-SIZE = 160.0, 40.0  # px of the picture of a period, as value.html.j2 draws it
-POINTS = 160  # of its line at most
+LINE_SIZE = 160.0, 40.0  # px of the picture of a period, as value.html.j2 draws it
+LINE_POINTS = 160  # of its line at most
 CLASSES, DRIFTS = 8, 5  # of weights and of drifts that are told one by one; more are one
-OTHERS = "others"
-CASH = "cash"
+OTHER_PARTS = "others"
+CASH_NAMED = "cash"
 
 
 class Period(BaseModel):
@@ -37,7 +37,7 @@ class Period(BaseModel):
     since  : day of the close.
     gain   : currency, without the money that came or went.
     earned : time-weighted return, fraction; None where there was no value.
-    line   : path of growth in a picture of `SIZE`; "" for too few closes.
+    line   : path of growth in a picture of `LINE_SIZE`; "" for too few closes.
     """
 
     name: str
@@ -79,7 +79,7 @@ class Value(BaseModel):
 
 
 @dataclass(frozen=True, eq=False)
-class Past:
+class Earlier:
     """NAV at each of D + 1 moments, the last one now.
 
     days  : (D + 1,).
@@ -108,9 +108,9 @@ def value_of(portfolio: Portfolio, target: Array, entered: str, changed: str) ->
     """
     now, moment = _at_quotes(portfolio) or (portfolio, portfolio.prices.moment)
     past = past_of(portfolio, entered, changed)
-    if now is not portfolio and isinstance(past, Past):
+    if now is not portfolio and isinstance(past, Earlier):
         day = np.datetime64(now.priced_on, "D")
-        past = Past(
+        past = Earlier(
             np.append(past.days, day), np.append(past.nav, now.nav), np.append(past.flows, 0.0), past.said
         )  # fmt: skip
     classes, drifts = _parts(now, target)
@@ -118,15 +118,15 @@ def value_of(portfolio: Portfolio, target: Array, entered: str, changed: str) ->
         nav=now.nav,
         day=f"{now.priced_on:%Y-%m-%d}",
         moment=moment,
-        past=past.said if isinstance(past, Past) else past,
-        periods=list(periods_of(past)) if isinstance(past, Past) else [],
+        past=past.said if isinstance(past, Earlier) else past,
+        periods=list(periods_of(past)) if isinstance(past, Earlier) else [],
         classes=classes,
         drifts=drifts[:DRIFTS],
         more=max(0, len(drifts) - DRIFTS),
     )
 
 
-def past_of(portfolio: Portfolio, entered: str, changed: str) -> Past | str:
+def past_of(portfolio: Portfolio, entered: str, changed: str) -> Earlier | str:
     """The past of a portfolio at the prices of its file, or a sentence on why it has none; arguments of `value_of`."""
     days, history = portfolio.market.days, portfolio.nav_history
     fault = history.fault(portfolio.nav)
@@ -143,7 +143,7 @@ def past_of(portfolio: Portfolio, entered: str, changed: str) -> Past | str:
     return fault or _since_entered(portfolio, entered, changed)
 
 
-def periods_of(past: Past) -> Iterator[Period]:
+def periods_of(past: Earlier) -> Iterator[Period]:
     """The periods that a past has: since the close before, this year, the last month and year, and all of it."""
     days = pd.DatetimeIndex(past.days)
     last, growth = days[-1], past.growth
@@ -168,13 +168,13 @@ def periods_of(past: Past) -> Iterator[Period]:
         )
 
 
-def _past(portfolio: Portfolio, days: Days, nav: Array, flows: Array, said: str) -> Past:
+def _past(portfolio: Portfolio, days: Days, nav: Array, flows: Array, said: str) -> Earlier:
     """The past up to the newest price, which may be later than the last close."""
     newest = np.append(days[:-1], np.datetime64(portfolio.priced_on, "D"))
-    return Past(newest, nav, flows, said)
+    return Earlier(newest, nav, flows, said)
 
 
-def _since_entered(portfolio: Portfolio, entered: str, changed: str) -> Past | str:
+def _since_entered(portfolio: Portfolio, entered: str, changed: str) -> Earlier | str:
     """The past of units that stand in a file alone, from the first close at or after the day of its newest version.
 
     Dividends that were paid out are not in it; where the market has none apart from its returns, they are.
@@ -211,12 +211,12 @@ def _at_quotes(portfolio: Portfolio) -> tuple[Portfolio, str] | None:
 
 
 def _line(growth: Array) -> str:
-    """The path of growth (k,) in a picture of `SIZE`; "" for fewer than three closes or a value that is none."""
+    """The path of growth (k,) in a picture of `LINE_SIZE`; "" for fewer than three closes or a value that is none."""
     low, high = growth.min(), growth.max()
     if len(growth) < 3 or not np.isfinite(high - low):
         return ""
-    rows = np.unique(np.linspace(0, len(growth) - 1, POINTS).round().astype(int))
-    (width, height), reach = SIZE, (high - low) or 1.0
+    rows = np.unique(np.linspace(0, len(growth) - 1, LINE_POINTS).round().astype(int))
+    (width, height), reach = LINE_SIZE, (high - low) or 1.0
     return path(rows / rows[-1] * (width - 2.0) + 1.0, height - 1.0 - (growth[rows] - low) / reach * (height - 2.0))
 
 
@@ -232,8 +232,8 @@ def _parts(portfolio: Portfolio, target: Array) -> tuple[list[Part], list[Part]]
     largest = sorted(by_class.values(), key=lambda each: -max(each.weight, each.target))
     shown = {each.name: each for each in largest[:CLASSES]}
     if len(largest) > CLASSES:
-        _add(shown, OTHERS, largest[CLASSES:])
-    cash = Part(name=CASH, weight=portfolio.cash / portfolio.nav, target=1.0 - float(target.sum()))
+        _add(shown, OTHER_PARTS, largest[CLASSES:])
+    cash = Part(name=CASH_NAMED, weight=portfolio.cash / portfolio.nav, target=1.0 - float(target.sum()))
     return [*shown.values(), cash], sorted(rows, key=lambda each: -abs(each.weight - each.target))
 
 

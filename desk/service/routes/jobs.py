@@ -269,10 +269,10 @@ def _queued(
         session.add(job)
         session.flush()
         response.headers["Location"] = f"{router.prefix}/jobs/{job.id}"
-        return records_of(session, [job])[0]
+        return job_records(session, [job])[0]
 
 
-def records_of(session: Session, found: Iterable[QueuedJob]) -> list[JobRecord]:
+def job_records(session: Session, found: Iterable[QueuedJob]) -> list[JobRecord]:
     """The records of jobs, with why no worker can take those that wait; without their files."""
     codes = queue.live_codes(session)
     return [
@@ -316,7 +316,7 @@ def jobs(
     with service.sessions() as session:
         total = session.scalar(select(func.count()).select_from(QueuedJob).where(*wanted)) or 0
         found = session.scalars(newest.limit(limit).offset(offset))
-        return JobList(total=total, jobs=records_of(session, found))
+        return JobList(total=total, jobs=job_records(session, found))
 
 
 @router.get("/jobs/{id}")
@@ -324,7 +324,7 @@ def job(id: Id, caller: Reader, service: InService) -> JobRecord:
     """Say how far a job is, or what it gave."""
     found = _seen(service, caller, id)
     with service.sessions() as session:
-        (record,) = records_of(session, [found])
+        (record,) = job_records(session, [found])
     return record.model_copy(update={"files": _files(service, found)[1]})
 
 
@@ -390,7 +390,7 @@ def _changed(service: Service, caller: Caller, id: str, change: Any, refusal: st
         raise Problem(409, refusal)
     changed = _seen(service, caller, id)
     with service.sessions() as session:
-        return records_of(session, [changed])[0]
+        return job_records(session, [changed])[0]
 
 
 # -- how far it is -----------------------------------------------------------------------------------------------------

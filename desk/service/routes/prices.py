@@ -125,7 +125,7 @@ def list_prices(caller: Reader, service: InService) -> PricesRecord:
 
 
 @router.post("", status_code=202, responses={**ASKED_ANSWERS, 409: {"description": "The server has no key of it."}})
-def fetch_prices(body: PricesBody, caller: Writer, service: InService, response: Response) -> JobRecord:
+def ask_for_prices(body: PricesBody, caller: Writer, service: InService, response: Response) -> JobRecord:
     """Queue a job that fetches what a portfolio needs, or symbols of a source; a job of a tenant runs at a time."""
     check_open(service, caller)
     if wanted := space_wanted(service.settings.folder):

@@ -19,7 +19,7 @@ from foundation.files import DATA
 from foundation.names import ASSET_FIX, asset_fault
 from foundation.table_files import fault, plain_number, quoted, read_text, text_of_cell
 from research.market.instruments import CUT_OFF_EXAMPLE, OFFER, SMALLEST_LOT, is_cut_off
-from research.market.store import kept_path
+from research.market.store import stored_path
 
 INSTRUMENTS_FILE = "instruments.csv"
 Source = Literal[
@@ -193,7 +193,7 @@ def known_instruments() -> Instruments:
     >>> known_instruments().find("brk/b").name, known_instruments().find("FB").asset_id
     ('Berkshire Hathaway Inc. Class B', 'META')
     """
-    own = kept_path(INSTRUMENTS_FILE)
+    own = stored_path(INSTRUMENTS_FILE)
     return _known(own, own.stat().st_mtime_ns if own.exists() else None)
 
 

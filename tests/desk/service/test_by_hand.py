@@ -9,9 +9,10 @@ import pytest
 from commanded import rebalance
 from people import SignedIn
 
-from desk.commands.portfolio_file.broker_terms import CLASS_COSTS, CLASS_WORDS
+from desk.commands.portfolio_file.broker_terms import CLASS_COSTS
 from foundation.home import STORES
 from research.market.calendars import sessions
+from research.market.reading.known_instruments import known_instruments
 from research.market.rows import price_rows
 from research.market.store import PriceStore
 
@@ -182,5 +183,5 @@ def test_instruments_are_found_by_symbol_isin_and_words(signed_in: SignedIn, sea
     assert len(found) <= 10
 
 
-def test_every_class_has_words() -> None:
-    assert CLASS_WORDS.keys() == CLASS_COSTS.keys()
+def test_every_class_of_the_table_of_instruments_can_be_chosen() -> None:
+    assert {one.asset_class for one in known_instruments().by_id.values()} <= CLASS_COSTS.keys()

@@ -167,7 +167,7 @@ def test_a_job_that_no_live_worker_can_take_says_why(service: Service) -> None:
     assert reason() == ""
     assert workers(code="an earlier one") == 1
     assert "another version" in reason()
-    workers(heartbeat=now() - queue.SILENT)
+    workers(heartbeat=now() - queue.UNHEARD)
     assert "no worker is running" in reason()
     workers(heartbeat=now() - queue.LOST)
     queue.say_alive(service.sessions, "two")

@@ -11,7 +11,7 @@ import pytest
 import yaml
 
 from desk.commands.orders import book as books
-from desk.service.portfolios.value import CLASSES, OTHERS, Past, _parts, past_of, periods_of, value_of
+from desk.service.portfolios.value import CLASSES, OTHER_PARTS, Earlier, _parts, past_of, periods_of, value_of
 from foundation.arrays import frozen
 from research.market.calendars import sessions
 from research.portfolio import Portfolio, load_portfolio
@@ -58,7 +58,7 @@ def portfolio(file: Path) -> Portfolio:
 
 def test_periods_are_those_of_a_history_with_money_that_came() -> None:
     days = np.array(["2020-12-30", "2021-06-01", "2022-05-31", "2022-06-30", "2022-07-01"], "datetime64[D]")
-    past = Past(days, np.array([100.0, 110.0, 160.0, 176.0, 158.4]), np.array([0.0, 0.0, 50.0, 0.0, 0.0]), "")
+    past = Earlier(days, np.array([100.0, 110.0, 160.0, 176.0, 158.4]), np.array([0.0, 0.0, 50.0, 0.0, 0.0]), "")
     # +10 %; 50 that came and earned nothing; +10 %; −10 %
     found = {each.name: (each.since, each.gain, each.earned) for each in periods_of(past)}
     assert found == {
@@ -72,14 +72,14 @@ def test_periods_are_those_of_a_history_with_money_that_came() -> None:
 
 
 def test_a_record_of_one_close_has_no_periods() -> None:
-    assert not [*periods_of(Past(DAYS[:1], np.ones(1), np.zeros(1), ""))]
+    assert not [*periods_of(Earlier(DAYS[:1], np.ones(1), np.zeros(1), ""))]
 
 
 def test_a_history_of_net_asset_value_is_the_past(portfolio: Portfolio) -> None:
     last = len(DAYS) - 1
     history = NavHistory(last - 2, frozen(np.array([2_500.0, 2_600.0])), frozen(np.array([0.0, 50.0, -10.0])))
     past = past_of(replace(portfolio, nav_history=history), NOW, NOW)
-    assert isinstance(past, Past)
+    assert isinstance(past, Earlier)
     assert past.days.tolist() == DAYS[-3:].tolist()
     assert past.nav.tolist() == [2_500.0, 2_600.0, portfolio.nav]
     assert past.growth[-1] == pytest.approx((2_600 - 50) / 2_500 * (portfolio.nav + 10) / 2_600)
@@ -97,7 +97,7 @@ def test_a_book_is_the_past_with_its_deposits_as_flows(file: Path) -> None:
     came = CashEntry("1", "deposit", date.fromisoformat(str(DAYS[45])), "", "USD", Decimal(1_000))
     write_book(replace(book, entries=(*book.entries, came)), datetime(2022, 5, 1))
     past = past_of(load_portfolio(file), NOW, NOW)
-    assert isinstance(past, Past)
+    assert isinstance(past, Earlier)
     assert past.nav == pytest.approx(10 * CLOSES["A"][40:] + 1_000 + 500 + 1_000 * (np.arange(40, len(DAYS)) >= 45))
     whole = {each.name: each for each in periods_of(past)}["all"]
     assert whole.gain == pytest.approx(10.0 * (len(DAYS) - 1 - 40))
@@ -110,7 +110,7 @@ def test_units_of_a_file_are_never_held_before_they_were_written(portfolio: Port
     assert later.past.startswith("Since you entered it on 2022-06-01: it has no book and no history of net asset value")
     entered, changed = (f"{DAYS[k]}T15:00:00+00:00" for k in (10, 50))
     past = past_of(portfolio, entered, changed)
-    assert isinstance(past, Past)
+    assert isinstance(past, Earlier)
     assert past.days[0] == DAYS[50]
     assert past.nav == pytest.approx(10 * CLOSES["A"][50:] + 1_000 + 500)
     assert past.said == f"Since you entered it on {DAYS[10]}, and by the units that you wrote on {DAYS[50]}."
@@ -143,4 +143,4 @@ def test_weights_are_by_class_in_words_and_add_up(portfolio: Portfolio) -> None:
     assert sum(each.weight for each in classes) == pytest.approx(1.0)
     assert sum(each.target for each in classes) == pytest.approx(1.0)
     assert [each.name for each in drifts] == ["B", "A"]
-    assert CLASSES + 2 <= 10, f"app.css has ten colours: {OTHERS} and cash are two of them"
+    assert CLASSES + 2 <= 10, f"app.css has ten colours: {OTHER_PARTS} and cash are two of them"

@@ -74,7 +74,7 @@ def test_rows_of_a_spreadsheet_are_pasted_and_a_template_begins_with_targets(
     page.get_by_role("link", name="Sixty forty").click()
     expect(cell(page, "Asset", 1)).to_have_value("SPY")
     expect(cell(page, "Target, %", 2)).to_have_value("40")
-    block = "SPY\t10\t70\tUS shares\nAGG\t20\t20\tbonds\nXYZ\t5\t10\t\n"
+    block = "SPY\t10\t70\tUS equity\nAGG\t20\t20\tbonds\nXYZ\t5\t10\t\n"
     cell(page, "Asset", 1).evaluate(
         """(field, text) => {
           const data = new DataTransfer();

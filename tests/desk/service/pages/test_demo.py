@@ -21,7 +21,7 @@ from desk.service.pages.decide import AGENT_ROLES, cycle_scenarios
 from desk.service.payload.rebalance import answer_to
 from desk.service.settings import ServiceSettings
 from desk.service.store.tables import now
-from desk.service.typed_comparison import TYPED_FIGURES, compared, comparison_block, typed_comparison
+from desk.service.typed_comparison import TYPED_FIGURES, compared_typed, comparison_block, typed_comparison
 from foundation.errors import ConfigError
 from foundation.paper.render import per_cents
 from foundation.paper.wording import number, percent
@@ -87,7 +87,7 @@ def test_a_portfolio_alone_has_the_interval_of_the_difference_of_the_house() -> 
 def test_what_is_never_rebalanced_grows_as_its_prices_do() -> None:
     """By hand: parts of the money grow by the prices of the file, after the cost of the first purchase."""
     prices = pd.read_csv(PRICES, index_col="date", parse_dates=True)[["SPY", "AGG"]]
-    played = compared(typed_comparison({"A.SPY": "60", "A.AGG": "40", "rule": "never", "cost": "0"}))
+    played = compared_typed(typed_comparison({"A.SPY": "60", "A.AGG": "40", "rule": "never", "cost": "0"}))
     grown = prices.iloc[-1] / prices.iloc[0]
     years = (prices.index[-1] - prices.index[0]).days / 365.25
     expected = (0.6 * grown["SPY"] + 0.4 * grown["AGG"]) ** (1.0 / years) - 1.0
@@ -98,15 +98,15 @@ def test_what_is_never_rebalanced_grows_as_its_prices_do() -> None:
 
 def test_a_portfolio_alone_is_compared_with_itself_under_another_rule() -> None:
     typed = {"A.SPY": "60", "A.AGG": "30"}
-    assert list(compared(typed_comparison(typed)).backtests) == ["A", "A without trades"]
-    alone = compared(typed_comparison(typed | {"rule": "never"}))
+    assert list(compared_typed(typed_comparison(typed)).backtests) == ["A", "A without trades"]
+    alone = compared_typed(typed_comparison(typed | {"rule": "never"}))
     assert list(alone.backtests) == ["A", "A each quarter"]
     policy = alone.backtests["A each quarter"].policy
     assert policy == Calendar(FixedWeights({"SPY": 0.6, "AGG": 0.3}), "quarter")
 
 
 def test_a_comparison_starts_when_all_its_assets_are_listed() -> None:
-    played = compared(typed_comparison({"A.SPY": "100", "B.SPY": "95", "B.BTC": "5"}))
+    played = compared_typed(typed_comparison({"A.SPY": "100", "B.SPY": "95", "B.BTC": "5"}))
     assert played.backtests["A"].dates[0] == pd.Timestamp("2013-04-29")  # the first close of BTC in data/README.md
     assert played.note == ""
 

@@ -12,7 +12,6 @@ from hypothesis import strategies as st
 from foundation.errors import DataError
 from foundation.files import DATA
 from research.market.calendars import sessions
-from research.market.instruments import CLASS_WORDS
 from research.market.reading.embedded import EXIT_SECTORS, MULTI_ASSET_CLASSES, SP500_SECTORS, US_ETF_CLASSES
 from research.market.reading.known_instruments import INSTRUMENT_KINDS, Instrument, Instruments, isin, known_instruments
 from research.portfolio.holdings.brokers.tables import CURRENCIES
@@ -34,12 +33,6 @@ def test_classes_are_those_of_the_embedded_markets() -> None:
     embedded = {**US_ETF_CLASSES, **MULTI_ASSET_CLASSES}
     expected = {a: word for a, word in embedded.items() if a != "COM"}
     assert {a: KNOWN.by_id[a].asset_class for a in embedded if a != "COM"} == expected
-
-
-def test_each_class_has_words_for_a_person() -> None:
-    assert {one.asset_class for one in KNOWN.by_id.values()} <= set(CLASS_WORDS)
-    assert CLASS_WORDS["us_equity"] == "US equity"
-    assert not any("_" in words for words in CLASS_WORDS.values())
 
 
 def test_sectors_are_those_of_the_embedded_markets() -> None:
