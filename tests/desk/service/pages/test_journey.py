@@ -19,7 +19,7 @@ from foundation.home import HOME, STORES
 from research.market.calendars import sessions
 
 MOST_CLICKS = 10
-TYPED = {"SPY": ("100", "60"), "GLD": ("50", "30"), "AGG": ("80", "10")}  # units, and targets in per cent
+TYPED = {"SPY": (100, 60), "GLD": (50, 30), "AGG": (80, 10)}  # units, and targets in per cent
 
 
 @contextmanager
@@ -41,7 +41,8 @@ def on_an_empty_machine(folder: Path, mirror: str) -> Iterator[str]:
             yield opened.read_text().strip()
         finally:
             server.terminate()
-            server.terminate()
+            server.terminate()  # at once, without the seconds in which a proxy finds another server
+            server.wait(60)
 
 
 class Person:
@@ -61,14 +62,19 @@ class Person:
 
 
 def test_from_an_empty_machine_to_todays_value_drift_and_orders(browser: Browser, tmp_path: Path) -> None:
-    days = sessions(np.datetime64("today") - 1_500, np.datetime64("today"), "XNYS").tolist()
+    today = np.datetime64("today")
+    days = sessions(today - 1_500, today - 2, "XNYS").tolist()  # whose last close every clock has
     prices = {"SPY": 100.0, "AGG": 90.0, "GLD": 80.0, "DTB3": 4.0}
     bars = {symbol: made_bars(days, price, k) for k, (symbol, price) in enumerate(prices.items())}
+    worth = {asset: units * bars[asset][-1].close for asset, (units, _) in TYPED.items()}
+    value, faults = sum(worth.values()), list[str]()
+    drifts = {asset: 100 * worth[asset] / value - target for asset, (_, target) in TYPED.items()}
     with (
         serving(bars) as source,
         on_an_empty_machine(tmp_path, source.address) as address,
         browser.new_context(viewport=WIDE) as context,
     ):
+        context.on("weberror", lambda error: faults.append(str(error.error)))
         page = context.new_page()
         person = Person(page)
         page.goto(address)
@@ -80,7 +86,7 @@ def test_from_an_empty_machine_to_todays_value_drift_and_orders(browser: Browser
         person.button("Begin with a portfolio")
         for row, (asset, (units, target)) in enumerate(TYPED.items(), 1):
             for name, text in (("Asset", asset), ("Held", units), ("Target, %", target)):
-                page.get_by_label(f"{name}, row {row}", exact=True).fill(text)
+                page.get_by_label(f"{name}, row {row}", exact=True).fill(f"{text}")
         form = page.locator("#by-hand")
         form.get_by_label("Name of the portfolio").fill("Ours")
         person.click(form.get_by_role("button", name="Create the portfolio"))
@@ -90,6 +96,11 @@ def test_from_an_empty_machine_to_todays_value_drift_and_orders(browser: Browser
         person.button("Back to your portfolio")
         person.click(form.get_by_role("button", name="Create the portfolio"))
         page.wait_for_url("**/portfolios/*")
-        expect(page.locator("#value")).to_contain_text("Weights today")
+        expect(page.locator("#value")).to_contain_text(f"{value:,.0f} USD")
+        for asset, drift in drifts.items():
+            expect(page.locator("#value")).to_contain_text(f"{asset} {drift:+.2f} %".replace("-", "\u2212"))
         expect(page.locator("#today")).to_contain_text("Recommended orders")
-        assert person.clicks <= MOST_CLICKS
+        for asset, drift in drifts.items():
+            order = page.locator("#today tr", has_text=asset).filter(has_text="sell" if drift > 0 else "buy")
+            expect(order.first).to_be_attached()
+    assert (person.clicks <= MOST_CLICKS, faults) == (True, [])
