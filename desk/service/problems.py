@@ -43,6 +43,7 @@ IN_REQUESTS = {  # what a message of the command line names, and what a request 
     "Run: rebalance report ": "POST /api/report for ",
 }
 BESIDE_KEY = re.compile(r"`--[a-z-]+ [^`]*`, or (?=`)|,? or as `--[^`]*`")  # an option beside the key that serves too
+FETCHING = re.compile(r"[Rr]un `rebalance data fetch[^`]*`")  # a page and a route do it
 OPTION = re.compile(
     r"(?P<command>rebalance [^`.]*)|(?<![\w'-])--(?P<name>[a-z]+(?:-[a-z]+)*)"
 )  # a command is left whole
@@ -245,9 +246,12 @@ def without_folders(folder: Path, text: str) -> str:
 def in_requests(message: str) -> str:
     """A message of the command line as one of a request: fields and keys stand for options.
 
+    >>> in_requests("no prices of it: found 'EURUSD'. Run `rebalance data fetch x.yaml` first.")
+    "no prices of it: found 'EURUSD'. Fetch prices first."
     >>> in_requests("--as-of is 'x'. Say so: `--accept SPY`, or `prices_ok: [SPY]`. Run: rebalance new --as x")
     "as_of is 'x'. Say so: `prices_ok: [SPY]`. Run: rebalance new --as x"
     """
     for option, key in IN_REQUESTS.items():
         message = message.replace(option, key)
+    message = FETCHING.sub("Fetch prices", message)
     return OPTION.sub(lambda found: found["command"] or found["name"].replace("-", "_"), BESIDE_KEY.sub("", message))

@@ -11,7 +11,7 @@ from pydantic import Field, StringConstraints
 
 from desk.commands.portfolio_file.broker_terms import BROKER_TERMS, CLASS_COSTS
 from desk.service.bodies import PRINTED, Body
-from desk.service.portfolios.validation import look_at_positions
+from desk.service.portfolios.validation import POSITIONS, look_at_positions
 from desk.service.problems import FieldMistake
 from foundation.arguments import LARGEST_NUMBER
 from research.market.reading.known_instruments import SOURCES, Instrument, known_instruments
@@ -19,6 +19,8 @@ from research.market.store import named_store, store_names
 from research.portfolio.file.strict_yaml import read_yaml
 
 MOST_ROWS = 500  # of a table that is typed
+ROUNDING = 1e-9  # per cent, of a sum
+WITHOUT_CASH = f"{POSITIONS} has no row of cash"  # as notes on an export begin
 NO_PRICES = "without prices"  # with which the mistake of a row begins whose prices are to be fetched
 TYPED_COLUMNS = "Symbol", "Quantity", "Market Value", "Currency"  # of the positions that rows make
 Code = Annotated[str, StringConstraints(pattern="^([A-Z]{3})?$")]
@@ -86,10 +88,13 @@ def from_table(folder: str, name: str, typed: TypedPortfolio, _: Mapping[str, An
     """
     lines = _priced(typed)
     basis = typed.currency or _common(line.currency for line in lines)
-    if mistakes := [*_mistakes(typed, lines, basis), *_of_terms(typed)]:
+    if mistakes := [*_mistakes(typed, lines, basis), *_sums(typed), *_of_terms(typed)]:
         return {"mistakes": [asdict(each) for each in mistakes]}
     positions = _positions(typed, lines)
     made = look_at_positions(folder, name, positions, _asked(typed, lines))
+    if not typed.cash:  # there is no export to speak of
+        kept = [each for each in made["notes"] if not each.startswith(WITHOUT_CASH)]
+        made["notes"] = ["No cash was typed: it is 0.", *kept]
     return {**made, "positions": positions, "assumed": read_yaml(f"{name}.yaml")[0]["assumed"]}
 
 
@@ -130,14 +135,25 @@ def _mistakes(typed: TypedPortfolio, lines: list[_Line], basis: str) -> Iterator
         if price is None:
             fix = "Get its prices first; what you typed stays here."
             yield FieldMistake(f"{at}/symbol", f"{NO_PRICES} in {typed.prices}", row.symbol, fix)
-        if row.unit == "percent" and row.held:
-            if typed.worth is None:
-                yield FieldMistake("/worth", "missing", None, "Say of what amount the per cents held are.")
-            if currency != basis:
-                fix = f"Its price is in {currency}, and the value in {basis}: type units, or an amount in {currency}."
-                yield FieldMistake(f"{at}/held", "a per cent of a value in another currency", row.held, fix)
+        if row.unit == "percent" and row.held and currency != basis:
+            fix = f"Its price is in {currency}, and the value in {basis}: type units, or an amount in {currency}."
+            yield FieldMistake(f"{at}/held", "a per cent of a value in another currency", row.held, fix)
     if not typed.cash and not any(line.row.held for line in lines):
         yield FieldMistake("/rows/0/held", "empty, and so are all rows", None, "Type what you hold, or a row of cash.")
+
+
+def _sums(typed: TypedPortfolio) -> Iterator[FieldMistake]:
+    """What is wrong in the per cents of all rows together, each at its last row."""
+    held = {k: row.held for k, row in enumerate(typed.rows) if row.unit == "percent" and row.held}
+    targets = {k: row.target for k, row in enumerate(typed.rows) if row.target}
+    if held and typed.worth is None:
+        yield FieldMistake("/worth", "missing", None, "Say of what amount the per cents held are.")
+    if (more := sum(held.values()) - 100.0) > ROUNDING:
+        what, fix = "the per cents held are more than 100 in all", f"Lower them by {more:g} in all."
+        yield FieldMistake(f"/rows/{max(held)}/held", what, held[max(held)], fix)
+    if any(each < 1.0 for each in targets.values()) and sum(targets.values()) <= 1.0 + ROUNDING:
+        what, fix = "all targets together are 1 per cent at most", "Write 60 for 60 per cent, not 0.6."
+        yield FieldMistake(f"/rows/{max(targets)}/target", what, targets[max(targets)], fix)
 
 
 def _of_terms(typed: TypedPortfolio) -> Iterator[FieldMistake]:
