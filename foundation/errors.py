@@ -11,6 +11,7 @@ from pathlib import Path
 from foundation.dataclasses import dataclass, replace
 
 MOST_TOLD = 30  # mistakes of one file
+MOST_MISTAKES = 1_000  # of a file that are told: with one more, reading ends
 PLACE = re.compile(r"([^:\n]+, (?:row|line) [0-9]+(?:, column '[^'\n]*')?|[^:\s]+\.[A-Za-z]{2,7}): ")
 
 
@@ -105,9 +106,12 @@ def all_mistakes(file: str, mistakes: Sequence[InputFault | str], after: str = "
     """The mistakes of a file as one message.  after : last line of the message, with which the last mend ends."""
     each = tuple(InputFault.of(one) if isinstance(one, str) else one for one in mistakes)
     told = [f"- {one}" for one in each[:MOST_TOLD]]
-    if len(each) > MOST_TOLD:
+    if len(each) > MOST_MISTAKES:
+        told.append("- and more.")
+    elif len(each) > MOST_TOLD:
         told.append(f"- and {len(each) - MOST_TOLD:,} more.")
-    lines = [str(each[0])] if len(each) == 1 else [f"{file} has {len(each)} mistakes:", *told]
+    count = f"more than {MOST_MISTAKES:,}" if len(each) > MOST_MISTAKES else f"{len(each)}"
+    lines = [str(each[0])] if len(each) == 1 else [f"{file} has {count} mistakes:", *told]
     if after:
         lines, each = [*lines, after], (*each[:-1], replace(each[-1], mend=f"{each[-1].mend} {after}".strip()))
     return InputFaults("\n".join(lines), each)

@@ -20,10 +20,9 @@ from starlette.exceptions import HTTPException
 
 from foundation.arguments import LARGEST_NUMBER, VALUE_LETTERS
 from foundation.dataclasses import dataclass
-from foundation.errors import InputError, InputFault
+from foundation.errors import MOST_MISTAKES, InputError, InputFault
 from foundation.paper.wording import counted
 from research.portfolio.file.fault_words import UNKNOWN, WRONG_KINDS, faults_of, schemas_at
-from research.portfolio.file.faults import MOST_MISTAKES
 
 MEDIA_TYPE = "application/problem+json"
 IN_JSON = {  # how to mend in JSON what the message of a file tells of lines and dashes

@@ -6,6 +6,7 @@ The text depends on the arguments and the files that they name, and on no clock:
 import os
 from collections.abc import Collection, Iterable, Mapping, Sequence
 from decimal import ROUND_FLOOR, Decimal
+from itertools import islice
 from pathlib import Path
 from shlex import quote
 from textwrap import wrap
@@ -48,6 +49,7 @@ NOBODY_HOLDS = {
 NO_EXCHANGE = ("24/7", "24/5")  # calendars of no exchange
 NO_ASSET = (CASH_WORD, IGNORE_WORD)  # words of a row of positions that is none
 NOT_YET = "It cannot be read yet. "
+MOST_HINTED = 100  # unknown symbols that are told, with near ones
 NO_CLASS = "is not in the table of instruments, or has no class there."
 OWN_TABLE = "instruments.csv beside the stores of prices (docs/data.md)"
 ONE, HUNDRED = Decimal(1), Decimal(100)
@@ -170,10 +172,14 @@ def new_text(asked: NewFile) -> NewText:
 
 
 def unknown_symbols(asked: NewFile) -> dict[str, str]:
-    """The symbols whose class neither the table of instruments nor `classes` says, each with a hint at near ones."""
+    """The symbols whose class neither the table of instruments nor `classes` says, each with a hint at near ones.
+
+    The first `MOST_HINTED` have a hint.
+    """
     known = known_instruments()
     open_ones = [s for s in _symbols(asked) if s not in asked.classes]
-    return {s: known.nearest(s) for s in open_ones if not ((one := known.find(s)) and one.asset_class)}
+    unknown = [s for s in open_ones if not ((one := known.find(s)) and one.asset_class)]
+    return {s: known.nearest(s) if k < MOST_HINTED else "" for k, s in enumerate(unknown)}
 
 
 # -- what was asked for ----------------------------------------------------------------------------------------------
@@ -227,8 +233,9 @@ def _instruments(asked: NewFile, stored: Mapping[str, str]) -> dict[str, Instrum
         fix = f"(or another class, with currency and exchange: equity,EUR,XETR{row}), or add it to {OWN_TABLE}"
         told = [
             f"{s} {NO_CLASS} {hint}Say what it is, `--symbol {quote(f'{s}={_guess(s, asked)}')}` {fix}."
-            for s, hint in unknown.items()
+            for s, hint in islice(unknown.items(), MOST_HINTED)
         ]
+        told += [f"So are {len(unknown) - MOST_HINTED:,} more."] * (len(unknown) > MOST_HINTED)
         raise ConfigError("\n".join([*told, f"The classes are {', '.join(CLASS_COSTS)}."]))
     _check_stated(asked)
     found: dict[str, Instrument] = {}

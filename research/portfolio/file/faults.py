@@ -5,9 +5,7 @@ from math import inf
 from typing import Any
 
 from foundation.dataclasses import dataclass, field
-from foundation.errors import ConfigError, InputError, InputFault
-
-MOST_MISTAKES = 1_000  # of a file that are told: with one more, reading ends
+from foundation.errors import MOST_MISTAKES, ConfigError, InputError, InputFault
 
 
 @dataclass(frozen=True)

@@ -8,7 +8,8 @@ from pathlib import Path
 
 from foundation.arguments import LARGEST_NUMBER, did_you_mean
 from foundation.dataclasses import dataclass
-from foundation.errors import DataError, InputFault, all_mistakes
+from foundation.errors import MOST_MISTAKES, DataError, InputFault, all_mistakes
+from foundation.paper.wording import grouped
 from foundation.table_files import Number, Row, fault, may_be_thousands, number_of_cell, quoted
 from research.market.currency import CURRENCIES, SIGNS, may_be
 from research.portfolio.holdings.brokers.columns import label_of, money_of
@@ -169,7 +170,7 @@ class _Reader:
             yield [_Row(table, row, table.cell(row[1], "account") or title) for row in table.rows]
 
     def read(self) -> None:
-        """Read every row of every table."""
+        """Read every row of every table, up to one more than `MOST_MISTAKES`."""
         for rows in self.rows():
             details = [row.cell("detail").casefold() for row in rows]
             subtotals = self._subtotals(rows)
@@ -185,10 +186,11 @@ class _Reader:
                         self._take(self._read(each))
                 except _Mistake as mistake:
                     self.mistakes.append(each.table.fault(each.row, *mistake.args))
+                    if len(self.mistakes) > MOST_MISTAKES:
+                        return
         if not self.cash:
             self._cash_outside()
-        for asset in dict.fromkeys(row.asset for row in self.held):
-            accounts = [row.account for row in self.held if row.asset == asset and row.units]
+        for asset, accounts in grouped((row.asset, row.account) for row in self.held if row.units).items():
             if len(accounts) > 1:
                 named = ", ".join(accounts)
                 self.notes.append(f"{asset} is held in {len(accounts)} accounts, {named}: its units are added.")

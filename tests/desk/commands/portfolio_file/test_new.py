@@ -602,6 +602,10 @@ def test_the_age_and_a_split_of_an_export_are_told_where_its_prices_are_known(
 
 def test_an_unknown_symbol_of_an_export_is_refused_with_its_option(tmp_path: Path) -> None:
     (tmp_path / "held.csv").write_text("Symbol,Quantity,Price\nSPY,10,383.44\nQZX,30,97.45\nSPAXX**,5,1\n")
+    many = NewFile(tmp_path / "many.yaml", tuple(f"QZX{k}=0.001" for k in range(250)), nav=1e5)
+    with pytest.raises(ConfigError, match=r"\nSo are 150 more\.\nThe classes are ") as told:
+        new_text(many)
+    assert str(told.value).count("is not in the table of instruments") == 100
     with pytest.raises(ConfigError, match=r"^QZX is not in the table of instruments, .*--symbol QZX=us_equity"):
         new_text(NewFile(tmp_path / "my.yaml", positions=tmp_path / "held.csv"))
 

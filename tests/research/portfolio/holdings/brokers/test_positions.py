@@ -396,3 +396,12 @@ def test_a_hostile_text_in_a_broker_s_file_is_no_position(tmp_path: Path, name: 
     assert "positions.csv" in refused(tmp_path, table(INJECTIONS[name], "bonds"))
     with suppress(DataError):
         assert reading(tmp_path, table("AGG", INJECTIONS[name])).units == {"SPY": 100.0, "AGG": 200.0}
+
+
+def test_reading_ends_at_a_thousand_mistakes_and_says_so(tmp_path: Path) -> None:
+    path = tmp_path / "positions.csv"
+    path.write_text("symbol,quantity\n" + "SPY,1\n" * 3_000)
+    with pytest.raises(DataError, match=r"^positions.csv has more than 1,000 mistakes:\n") as told:
+        read_positions(path, ["SPY"])
+    assert str(told.value).endswith("\n- and more.")
+    assert len(told.value.findings) == 1_001
