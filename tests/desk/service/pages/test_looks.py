@@ -24,7 +24,7 @@ from fastapi.routing import iter_route_contexts
 from needed import missing
 from people import PASSWORD, SHIPPED
 from PIL import Image, ImageChops
-from playwright.sync_api import Browser, Page, expect
+from playwright.sync_api import Browser, FloatRect, Page, expect
 from served import Served
 from sqlalchemy import select
 
@@ -67,7 +67,7 @@ SETTLED = """() => { // moments, ages, addresses and ids as words that are the s
       .replace(/\\d{4}-\\d\\d-\\d\\d/g, "2000-01-01")
       .replace(/\\d\\d:\\d\\d(:\\d\\d)?/g, "12:00")
       .replace(/\\b(?=[a-z]*\\d)[0-9a-z_-]*[0-9a-f]{8,}[0-9a-z_-]*/g, "00000000")
-      .replace(/[\\d,.]+ (second|minute|hour|day|month|year)s? (ago|old)/g, "9 days $2")
+      .replace(/[\\d,.]+ (second|minute|hour|day|session|month|year)s? (ago|old)/g, "9 days $2")
       .replace(/localhost:\\d+/g, "localhost");
   }
 }"""
@@ -171,9 +171,17 @@ def _look(page: Page, template: str, found: SimpleNamespace, pictured: bool) -> 
         page.set_viewport_size(size)
         page.emulate_media(color_scheme=scheme)
         height = min(page.evaluate("document.documentElement.scrollHeight"), TALLEST)
-        taken = page.screenshot(full_page=True, clip={"x": 0, "y": 0, "width": size["width"], "height": height})
+        taken = _drawn(page, {"x": 0, "y": 0, "width": size["width"], "height": height})
         name = re.sub(r"[^a-z_-]+", "_", template.strip("/")).strip("_") or "home"
         found.pictures[f"{name}.{size['width']}{'.dark' if scheme == 'dark' else ''}.png"] = _small(taken)
+
+
+def _drawn(page: Page, part: FloatRect) -> bytes:
+    """A part of a page once it is drawn whole: cells that stick to an edge may lack their words at first."""
+    before, taken = b"", page.screenshot(full_page=True, clip=part)
+    while taken != before:
+        before, taken = taken, page.screenshot(full_page=True, clip=part)
+    return taken
 
 
 def _small(taken: bytes) -> Image.Image:
