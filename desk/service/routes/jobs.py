@@ -373,19 +373,25 @@ def cancel(id: Id, caller: Writer, service: InService) -> JobRecord:
 def retry(id: Id, caller: Writer, service: InService) -> JobRecord:
     """Queue a job again that failed or was cancelled."""
     check_open(service, caller)
-    found = _seen(service, caller, id)
-    if found.kind == PRICES_JOB and found.state in ("failed", "cancelled"):
-        book_requests(service, found.tenant, found.arguments["requests"])
+    found = _changeable(service, caller, id)
     if found.kind == "cycle":
         _check_acts(caller, service.root(found.tenant) / found.arguments["file"])
+    if found.kind == PRICES_JOB and found.state in ("failed", "cancelled"):
+        book_requests(service, found.tenant, found.arguments["requests"])
     return _changed(service, caller, id, queue.retry_job, "It neither failed nor was cancelled: queue a new one.")
 
 
-def _changed(service: Service, caller: Caller, id: str, change: Any, refusal: str) -> JobRecord:
-    """A job after a change. Raises Problem 403 for one of another user, and 409 with a refusal."""
+def _changeable(service: Service, caller: Caller, id: str) -> QueuedJob:
+    """A job that a caller may change. Raises Problem 404 as `_seen`, and 403 for one of another user."""
     found = _seen(service, caller, id)
     if found.user != caller.user:
         found_portfolio(service, caller, found.portfolio or "", for_change=True)
+    return found
+
+
+def _changed(service: Service, caller: Caller, id: str, change: Any, refusal: str) -> JobRecord:
+    """A job after a change. Raises Problem as `_changeable`, and 409 with a refusal."""
+    _changeable(service, caller, id)
     if not change(service.sessions, id):
         raise Problem(409, refusal)
     changed = _seen(service, caller, id)

@@ -278,3 +278,22 @@ def test_the_page_says_what_there_is_what_was_asked_for_and_which_source_has_no_
     assert "reads a table, not a source" in client.get("/prices", params={"portfolio": table}).text
     today = client.get(f"/portfolios/{table}/today").text
     assert f'href="/prices?portfolio={table}"' in today
+
+
+def test_who_may_not_retry_a_job_uses_up_no_request_of_the_tenant(
+    app: FastAPI, source: Server, signed_in: SignedIn
+) -> None:
+    client, reader = signed_in(), signed_in()
+    tree = yaml.safe_load(SIXTY_FORTY) | {"market": {"source": "tiingo", "cash": 0.02}, "test_start": date(2022, 12, 1)}
+    asked(client, source="tiingo", symbols=["SPY", "AGG"])
+    worked(app)
+    portfolio = stored(client, yaml.safe_dump(tree))
+    shared = client.put(
+        f"/api/portfolios/{portfolio}/shares/{caller_of(reader).name}@desk.example", json={"writes": False}
+    )
+    assert shared.is_success, shared.text
+    job = asked(client, portfolio=portfolio)
+    assert queue.cancel_job(app.state.service.sessions, job)
+    left = prices.requests_left(app.state.service, "house")
+    assert reader.post(f"/api/jobs/{job}/retry").status_code == 403
+    assert prices.requests_left(app.state.service, "house") == left
