@@ -66,15 +66,15 @@ def update_prices(service: Service) -> list[str]:
 
 def _is_queued(service: Service, portfolio: str, owner: Caller) -> bool:
     """Queue the job of a portfolio where prices of it are missing."""
-    market = found_content(service, owner, portfolio).tree.get("market")
-    if not (isinstance(market, dict) and market.get("source") in ADAPTERS):
-        return False
     try:
+        market = found_content(service, owner, portfolio).tree.get("market")
+        if not (isinstance(market, dict) and market.get("source") in ADAPTERS):
+            return False
         file = written_out(service, owner, portfolio)
         requests = limited(planned_requests, str(file), home=service.root(owner.tenant))["requests"]
         if any(requests.values()):
             booked_job(service, owner, file, requests, portfolio)
             return True
-    except (Problem, InputError) as error:
+    except (Problem, InputError, OSError, RuntimeError) as error:  # of the disk, or as `limited` fails: the next one
         LOG.warning("failed", extra={"fields": {"why": f"prices of {portfolio} were not asked for: {error}"}})
     return False

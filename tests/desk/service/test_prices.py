@@ -1,5 +1,6 @@
 """Prices without a terminal: real workers that ask a server which speaks the sources' formats, quotas and stores."""
 
+import shutil
 from collections.abc import Iterator
 from datetime import date, timedelta
 from pathlib import Path
@@ -16,6 +17,7 @@ from provider_server import Server, made_bars, own_certificate, serving
 from desk.feeds.adapters import ADAPTERS
 from desk.feeds.fetching import MIRROR
 from desk.service import prices
+from desk.service.folders import PORTFOLIOS
 from desk.service.jobs import price_updates, queue, worker
 from desk.service.store.tables import QueuedJob
 from desk.service.stores import stores_of
@@ -131,6 +133,22 @@ def test_prices_of_portfolios_are_updated_by_themselves_one_job_of_a_tenant_at_a
     monkeypatch.delenv("TIINGO_API_KEY")
     assert price_updates.update_prices(service) == []
     assert "This server has no key of Tiingo" in str([each.__dict__.get("fields") for each in caplog.records])
+
+
+def test_a_folder_that_cannot_be_written_ends_no_look_at_prices(
+    app: FastAPI, source: Server, signed_in: SignedIn, caplog: pytest.LogCaptureFixture
+) -> None:
+    service, client, stranger = app.state.service, signed_in(tenant="other"), signed_in(tenant="third")
+    for each in (client, stranger):
+        asked(each, source="tiingo", symbols=["SPY", "AGG"])
+        worked(app)
+    tree = yaml.safe_load(SIXTY_FORTY) | {"market": {"source": "tiingo", "cash": 0.02}, "test_start": date(2022, 12, 1)}
+    first, second = (stored(each, yaml.safe_dump(tree)) for each in (client, stranger))
+    folder = service.root("other") / PORTFOLIOS
+    shutil.rmtree(folder, ignore_errors=True)
+    folder.write_text("no folder")
+    assert price_updates.update_prices(service) == [second]
+    assert f"prices of {first} were not asked for" in str([each.__dict__.get("fields") for each in caplog.records])
 
 
 def test_keys_reach_a_job_of_prices_alone_and_only_those_of_its_sources(
