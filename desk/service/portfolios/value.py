@@ -93,11 +93,11 @@ class Earlier:
     flows: Array
     said: str
 
-    @property
-    def growth(self) -> Array:
-        """(D + 1,) time-weighted growth since the first; money that came at a close earned nothing on its day."""
+    def growth(self, first: int) -> Array:
+        """(D + 1 - first,) time-weighted growth since then; money that came at a close earned nothing that day."""
+        nav, flows = self.nav[first:], self.flows[first:]
         with np.errstate(divide="ignore", invalid="ignore"):
-            return np.cumprod(np.append(1.0, (self.nav[1:] - self.flows[1:]) / self.nav[:-1]))
+            return np.cumprod(np.append(1.0, (nav[1:] - flows[1:]) / nav[:-1]))
 
 
 def value_of(portfolio: Portfolio, target: Array, entered: str, changed: str) -> Value:
@@ -146,7 +146,7 @@ def past_of(portfolio: Portfolio, entered: str, changed: str) -> Earlier | str:
 def periods_of(past: Earlier) -> Iterator[Period]:
     """The periods that a past has: since the close before, this year, the last month and year, and all of it."""
     days = pd.DatetimeIndex(past.days)
-    last, growth = days[-1], past.growth
+    last = days[-1]
     starts = {
         "since the close before": days[-2:-1],
         "this year": days[days < pd.Timestamp(last.year, 1, 1)],
@@ -158,13 +158,14 @@ def periods_of(past: Earlier) -> Iterator[Period]:
         if not len(before):
             continue
         first = int(days.searchsorted(before[-1]))
-        earned = float(growth[-1] / growth[first] - 1.0)
+        growth = past.growth(first)
+        earned = float(growth[-1] - 1.0)
         yield Period(
             name=name,
             since=f"{days[first]:%Y-%m-%d}",
             gain=float(past.nav[-1] - past.nav[first] - past.flows[first + 1 :].sum()),
             earned=earned if np.isfinite(earned) else None,
-            line="" if name in ("since the close before", "this year") else _line(growth[first:]),
+            line="" if name in ("since the close before", "this year") else _line(growth),
         )
 
 

@@ -71,6 +71,13 @@ def test_periods_are_those_of_a_history_with_money_that_came() -> None:
     assert [each.name for each in periods_of(past) if each.line] == ["1 month", "1 year", "all"]
 
 
+def test_a_day_without_value_hides_the_return_of_no_later_period() -> None:
+    days = np.array(["2022-05-02", "2022-05-03", "2022-05-31", "2022-06-30", "2022-07-01"], "datetime64[D]")
+    past = Earlier(days, np.array([0.0, 0.0, 100.0, 110.0, 121.0]), np.array([0.0, 0.0, 100.0, 0.0, 0.0]), "")
+    found = {each.name: each.earned for each in periods_of(past)}
+    assert found == {"since the close before": pytest.approx(0.1), "1 month": pytest.approx(0.21), "all": None}
+
+
 def test_a_record_of_one_close_has_no_periods() -> None:
     assert not [*periods_of(Earlier(DAYS[:1], np.ones(1), np.zeros(1), ""))]
 
@@ -82,7 +89,7 @@ def test_a_history_of_net_asset_value_is_the_past(portfolio: Portfolio) -> None:
     assert isinstance(past, Earlier)
     assert past.days.tolist() == DAYS[-3:].tolist()
     assert past.nav.tolist() == [2_500.0, 2_600.0, portfolio.nav]
-    assert past.growth[-1] == pytest.approx((2_600 - 50) / 2_500 * (portfolio.nav + 10) / 2_600)
+    assert past.growth(0)[-1] == pytest.approx((2_600 - 50) / 2_500 * (portfolio.nav + 10) / 2_600)
     other = NavHistory(last - 1, frozen(np.array([9_000.0])), frozen(np.zeros(2)))
     assert "more than 20 % apart" in str(past_of(replace(portfolio, nav_history=other), NOW, NOW))
 
