@@ -1,10 +1,12 @@
 """The demo: a cycle of each scenario, and a comparison of typed weights, for anyone. Nothing is stored or sent."""
 
 from base64 import b64encode
+from collections import Counter
+from collections.abc import Iterator
 from contextlib import suppress
 from functools import lru_cache
 from pathlib import Path
-from threading import BoundedSemaphore
+from threading import BoundedSemaphore, Lock
 from typing import Annotated
 from urllib.parse import parse_qsl
 
@@ -29,6 +31,7 @@ from desk.service.typed_comparison import (
     comparison_block,
     typed_comparison,
 )
+from desk.service.users.accounts import network_of_address
 from foundation.errors import ConfigError
 from foundation.paper.wording import class_words
 from research.market import load_market
@@ -36,6 +39,7 @@ from research.market import load_market
 router = APIRouter(prefix="/demo", include_in_schema=False, route_class=PageRoute)
 front = APIRouter(include_in_schema=False)  # of a server that has no other pages
 AT_ONCE = BoundedSemaphore(4)  # panels that are computed for anyone, beside which all else is still read
+OF_ADDRESS = 2  # of them, for one address: the others are for others
 KEPT_COMPARISONS = 64
 LONGEST_QUERY = 1_000  # characters
 
@@ -49,6 +53,24 @@ def visitor(request: Request, service: InService) -> Caller | None:
 
 
 Visitor = Annotated[Caller | None, Depends(visitor)]
+_computed, _computed_lock = Counter[str](), Lock()  # panels under way, by address
+
+
+def turn(request: Request) -> Iterator[None]:
+    """A place of an address for a panel. Raises Problem 429 where it has `OF_ADDRESS` already."""
+    address = network_of_address(request.client.host if request.client else "")
+    with _computed_lock:
+        if _computed[address] >= OF_ADDRESS:
+            told = f"Your address waits for {OF_ADDRESS} panels already: ask again when they are there."
+            raise Problem(429, told, retry_after=5)
+        _computed[address] += 1
+    try:
+        yield
+    finally:
+        with _computed_lock:
+            _computed[address] -= 1
+            if not _computed[address]:
+                del _computed[address]
 
 
 @front.get("/")
@@ -73,7 +95,7 @@ def of_scenario(request: Request, scenario: Id, caller: Visitor) -> Response:
     return shown(request, "decide_cycle.html.j2", caller, portfolio=None, scenario=_scenario(scenario))
 
 
-@router.get("/scenarios/{scenario}/cycle")
+@router.get("/scenarios/{scenario}/cycle", dependencies=[Depends(turn)])
 def scenario_panel(request: Request, scenario: Id, caller: Visitor) -> Response:
     """Run a cycle of a scenario, which keeps and sends nothing, and show it with the orders inside each class."""
     payload = _scenario(scenario).payload
@@ -109,7 +131,7 @@ def typed_page(request: Request, caller: Visitor) -> Response:
     return shown(request, "demo_compare.html.j2", caller, **content)
 
 
-@router.get("/compare/found")
+@router.get("/compare/found", dependencies=[Depends(turn)])
 def comparison_panel(request: Request, service: InService) -> Response:
     """Compute a comparison, and show it. Raises Problem 400 for an address that states none."""
     if len(request.url.query) > LONGEST_QUERY:

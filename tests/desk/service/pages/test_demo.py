@@ -3,12 +3,14 @@
 import json
 import re
 from collections.abc import Callable
+from contextlib import ExitStack, contextmanager
 from pathlib import Path
 from threading import BoundedSemaphore
 
 import pandas as pd
 import pytest
 from browser import PHONE, WIDE, violations
+from fastapi import Request
 from fastapi.testclient import TestClient
 from people import SignedIn
 from playwright.sync_api import BrowserContext, expect
@@ -171,6 +173,20 @@ def test_computed_panels_leave_threads_for_all_else(visitor: TestClient, monkeyp
             busy = visitor.get(path, headers=BY_SCRIPT)
             assert (busy.status_code, busy.headers["Retry-After"]) == (503, "5"), path
         assert visitor.get("/demo").status_code == 200
+
+
+def test_panels_of_one_address_leave_places_for_others(visitor: TestClient) -> None:
+    """Two of one address are under way, as two places of it are held."""
+    one, other = (TestClient(visitor.app, base_url="http://any.example", client=(f"192.0.2.{k}", 1)) for k in (1, 2))
+    path = "/demo/compare/found?A.SPY=62&rule=never&cost=5"
+    with ExitStack() as held:
+        for _ in range(demo.OF_ADDRESS):
+            held.enter_context(contextmanager(demo.turn)(Request({"type": "http", "client": ("192.0.2.1", 2)})))
+        refused = one.get(path, headers=BY_SCRIPT)
+        assert (refused.status_code, refused.headers["Retry-After"]) == (429, "5")
+        assert one.get("/demo").status_code == 200
+        assert other.get(path, headers=BY_SCRIPT).status_code == 200
+    assert one.get(path, headers=BY_SCRIPT).status_code == 200
 
 
 def test_an_address_that_asks_too_often_is_refused(tmp_path: Path) -> None:
