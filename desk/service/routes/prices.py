@@ -26,7 +26,7 @@ from desk.service.prices import (
     requests_left,
 )
 from desk.service.problems import FieldMistake, Problem, refused
-from desk.service.routes.jobs import ASKED_ANSWERS, JobRecord, check_open
+from desk.service.routes.jobs import ASKED_ANSWERS, JobRecord, check_open, job_records
 from desk.service.stores import own_stores, stores_of
 from foundation.arguments import did_you_mean
 from foundation.canonical import content_hash
@@ -144,7 +144,8 @@ def ask_for_prices(body: PricesBody, caller: Writer, service: InService, respons
         )
     job = booked_job(service, caller, file, plan["requests"], body.portfolio)
     response.headers["Location"] = f"/api/jobs/{job.id}"
-    return JobRecord.model_validate(job)
+    with service.sessions() as session:
+        return job_records(session, [job])[0]
 
 
 def _file_of(service: Service, caller: Caller, body: PricesBody) -> Path:

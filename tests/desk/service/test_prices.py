@@ -283,7 +283,8 @@ def test_the_page_says_what_there_is_what_was_asked_for_and_which_source_has_no_
     monkeypatch.delenv("ALPHAVANTAGE_API_KEY")
     client, viewer = signed_in(), signed_in("viewer")
     assert "There are no prices yet" in client.get("/prices").text
-    asked(client, source="tiingo", symbols=["SPY"])
+    queued = client.post("/api/prices", json={"source": "tiingo", "symbols": ["SPY"]}).json()
+    assert "no worker is running" in queued["waits_for"]
     assert "no worker is running" in client.get("/prices/work").text
     worked(app)
     assert "1 symbol" in client.get("/prices/work").text
