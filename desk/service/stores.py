@@ -1,15 +1,19 @@
 """The stores of prices that a tenant reads: his own, in his folder, and those that the operator shares.
 
 The first tenant is the operator's own house: his stores are those that `rebalance data` fills. Of these the other
-tenants read imported tables, and sources whose terms allow passing on (`Adapter.may_pass_on`).
+tenants read the tables that `rebalance data import` took, and sources whose terms allow passing on
+(`Adapter.may_pass_on`): neither what a tool fetched, whose terms nobody knows, nor what a user of his uploaded.
 """
 
 import os
+from contextlib import suppress
 from pathlib import Path
 
 from desk.feeds.adapters import ADAPTERS
 from desk.service.folders import STORES_OF_TENANT
+from foundation.errors import DataError
 from foundation.home import SHARED_STORES, STORES
+from research.market.reading.imports import IMPORTED
 from research.market.reading.known_instruments import INSTRUMENTS_FILE
 from research.market.store import PriceStore, stores_among, stores_folder
 
@@ -26,8 +30,16 @@ def shared_stores(root: Path) -> list[Path]:
     if root.name == FIRST_TENANT:
         return []
     table, there = stores_folder() / INSTRUMENTS_FILE, stores_among(stores_folder())
-    shared = [store.folder for name, store in there.items() if name not in ADAPTERS or ADAPTERS[name].may_pass_on]
+    shared = [store.folder for name, store in there.items() if _may_be_shared(name, store)]
     return [*shared, *([table] if table.is_file() else [])]
+
+
+def _may_be_shared(name: str, store: PriceStore) -> bool:
+    if name in ADAPTERS:
+        return ADAPTERS[name].may_pass_on
+    with suppress(DataError):  # its description cannot be read
+        return bool(store.about.get(IMPORTED))
+    return False
 
 
 def stores_of(root: Path) -> dict[str, PriceStore]:

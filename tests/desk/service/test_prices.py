@@ -250,13 +250,22 @@ def test_stores_of_the_operator_are_shared_but_those_of_sources_that_forbid_it(
     rows = price_rows(
         "SPY", ["2022-12-29"], [100.0], currency="USD", source="a", fetched_at=np.datetime64("2023-01-01", "us")
     )
-    for name in ("yahoo", "tiingo", "kraken", "fred", "ours"):
+    for name in ("yahoo", "tiingo", "kraken", "fred", "ours", "of_a_tool"):
         PriceStore(tmp_path / "operator" / name, name).add(rows)
+    PriceStore(tmp_path / "operator" / "ours", "ours").describe(
+        imported={"path": "ours.csv", "options": {}, "read": {}}
+    )
+    sent = signed_in().post(
+        "/api/prices/table", params={"name": "uploaded", "adjustment": "total"}, content=TABLE, headers=CSV
+    )
+    assert sent.status_code == 201, sent.text
     names = {
         tenant: [each["name"] for each in signed_in(tenant=tenant).get("/api/prices").json()["stores"]]
         for tenant in ("house", "other")
     }
-    assert names == {"house": ["fred", "kraken", "ours", "tiingo", "yahoo"], "other": ["fred", "ours"]}
+    assert names == {
+        "house": ["fred", "kraken", "of_a_tool", "ours", "tiingo", "uploaded", "yahoo"], "other": ["fred", "ours"]
+    }  # fmt: skip
     assert [name for name, each in ADAPTERS.items() if each.may_pass_on] == ["fred"]
     client = signed_in(tenant="other")
     answer = client.post(
