@@ -143,7 +143,7 @@ def _mistakes(typed: TypedPortfolio, lines: list[_Line], basis: str) -> Iterator
 
 
 def _sums(typed: TypedPortfolio) -> Iterator[FieldMistake]:
-    """What is wrong in the per cents of all rows together, each at its last row."""
+    """The mistakes in the per cents of all rows together, each at its last row."""
     held = {k: row.held for k, row in enumerate(typed.rows) if row.unit == "percent" and row.held}
     targets = {k: row.target for k, row in enumerate(typed.rows) if row.target}
     if held and typed.worth is None:

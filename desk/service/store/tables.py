@@ -8,6 +8,7 @@ from sqlalchemy import JSON, ForeignKey, Index, LargeBinary, MetaData, String, U
 from sqlalchemy.orm import DeclarativeBase, Mapped, mapped_column
 
 RUNNING = text("state = 'running'")  # of the jobs that an index holds
+FETCHING_PRICES = text("state = 'running' AND kind = 'prices'")
 CONSTRAINT_NAMES = {  # of constraints: a migration can only change one that has a name
     "ix": "ix_%(column_0_label)s",
     "uq": "uq_%(table_name)s_%(column_0_N_name)s",
@@ -191,13 +192,15 @@ class Note(Table):
 class QueuedJob(Table):
     """A job. A worker that claims it states itself and its heartbeat; a job without one goes back.
 
-    One job of a kind and a portfolio runs at a time: two would write the same run. `code` is the code that may run it.
+    One job of a kind and a portfolio runs at a time, and one of prices of a tenant: two would write the same. `code` is
+    the code that may run it.
     """
 
     __tablename__ = "jobs"
     __table_args__ = (
         Index("next_jobs", "state", "created"),
         Index("running_jobs", "portfolio", "kind", unique=True, sqlite_where=RUNNING, postgresql_where=RUNNING),
+        Index("running_prices", "tenant", unique=True, sqlite_where=FETCHING_PRICES, postgresql_where=FETCHING_PRICES),
     )
     id: Mapped[str] = mapped_column(String(32), primary_key=True, default=new_id)
     tenant: Mapped[str] = mapped_column(ForeignKey("tenants.name"))

@@ -11,7 +11,7 @@ from threading import Event
 
 import pytest
 from queued_jobs import TENANT, add_jobs, add_portfolios, job_of, killed, start_worker, wait_for
-from sqlalchemy import select
+from sqlalchemy import select, update
 
 from desk.journal.journal import QUEUED_BY
 from desk.service.caller import Service, opened_service
@@ -99,6 +99,27 @@ def test_two_jobs_of_a_kind_and_a_portfolio_do_not_run_at_a_time(service: Servic
     two = queue.claim(service.sessions, "two")
     assert two is not None
     assert two.id == second
+
+
+def test_of_workers_that_claim_at_once_one_fetches_prices_of_a_tenant(service: Service) -> None:
+    jobs = add_jobs(service, add_portfolios(service.sessions, 4), 12)
+    with service.sessions.begin() as session:
+        session.execute(update(QueuedJob).values(kind="prices"))
+    start, claimed = threading.Barrier(4), list[QueuedJob | None]()
+
+    def claim_one(name: str) -> None:
+        start.wait()
+        claimed.append(queue.claim(service.sessions, name))
+
+    for _ in jobs:
+        threads = [threading.Thread(target=claim_one, args=(f"worker{k}",)) for k in range(4)]
+        for thread in threads:
+            thread.start()
+        for thread in threads:
+            thread.join()
+        (one,) = filter(None, claimed)
+        queue.finish_job(service.sessions, one, "done")
+        claimed.clear()
 
 
 def test_a_worker_that_lost_its_claim_writes_nothing(service: Service) -> None:

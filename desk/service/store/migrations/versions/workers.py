@@ -1,7 +1,7 @@
 """The tables of workers and of requests to sources of prices; a job need not be of a portfolio."""
 
-from alembic.op import batch_alter_table, create_table
-from sqlalchemy import Column, Date, DateTime, ForeignKeyConstraint, Integer, PrimaryKeyConstraint, String
+from alembic.op import batch_alter_table, create_index, create_table
+from sqlalchemy import Column, Date, DateTime, ForeignKeyConstraint, Integer, PrimaryKeyConstraint, String, text
 
 revision, down_revision = "0003", "0002"
 
@@ -28,3 +28,5 @@ def upgrade() -> None:
     with batch_alter_table("jobs") as jobs:
         jobs.alter_column("portfolio", existing_type=String(length=32), nullable=True)
         jobs.alter_column("version", existing_type=Integer(), nullable=True)
+    fetching = text("state = 'running' AND kind = 'prices'")
+    create_index("running_prices", "jobs", ["tenant"], unique=True, sqlite_where=fetching, postgresql_where=fetching)
