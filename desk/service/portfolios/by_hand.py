@@ -19,8 +19,8 @@ from research.market.store import named_store, store_names
 from research.portfolio.file.strict_yaml import read_yaml
 
 MOST_ROWS = 500  # of a table that is typed
-ROUNDING = 1e-9  # per cent, of a sum
-WITHOUT_CASH = f"{POSITIONS} has no row of cash"  # as notes on an export begin
+PER_CENT_ROUNDING = 1e-9  # per cent, of a sum
+NO_CASH_NOTE = f"{POSITIONS} has no row of cash"  # as notes on an export begin
 NO_PRICES = "without prices"  # with which the mistake of a row begins whose prices are to be fetched
 TYPED_COLUMNS = "Symbol", "Quantity", "Market Value", "Currency"  # of the positions that rows make
 Code = Annotated[str, StringConstraints(pattern="^([A-Z]{3})?$")]
@@ -93,7 +93,7 @@ def from_table(folder: str, name: str, typed: TypedPortfolio, _: Mapping[str, An
     positions = _positions(typed, lines)
     made = look_at_positions(folder, name, positions, _asked(typed, lines))
     if not typed.cash:  # there is no export to speak of
-        kept = [each for each in made["notes"] if not each.startswith(WITHOUT_CASH)]
+        kept = [each for each in made["notes"] if not each.startswith(NO_CASH_NOTE)]
         made["notes"] = ["No cash was typed: it is 0.", *kept]
     return {**made, "positions": positions, "assumed": read_yaml(f"{name}.yaml")[0]["assumed"]}
 
@@ -148,10 +148,10 @@ def _sums(typed: TypedPortfolio) -> Iterator[FieldMistake]:
     targets = {k: row.target for k, row in enumerate(typed.rows) if row.target}
     if held and typed.worth is None:
         yield FieldMistake("/worth", "missing", None, "Say of what amount the per cents held are.")
-    if (more := sum(held.values()) - 100.0) > ROUNDING:
+    if (more := sum(held.values()) - 100.0) > PER_CENT_ROUNDING:
         what, fix = "the per cents held are more than 100 in all", f"Lower them by {more:g} in all."
         yield FieldMistake(f"/rows/{max(held)}/held", what, held[max(held)], fix)
-    if any(each < 1.0 for each in targets.values()) and sum(targets.values()) <= 1.0 + ROUNDING:
+    if any(each < 1.0 for each in targets.values()) and sum(targets.values()) <= 1.0 + PER_CENT_ROUNDING:
         what, fix = "all targets together are 1 per cent at most", "Write 60 for 60 per cent, not 0.6."
         yield FieldMistake(f"/rows/{max(targets)}/target", what, targets[max(targets)], fix)
 
