@@ -1,7 +1,7 @@
 """A portfolio that somebody typed row by row, as the arguments of `rebalance new`: no second writer of files."""
 
 import csv
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import asdict
 from decimal import Decimal
 from io import StringIO
@@ -88,9 +88,11 @@ def from_table(folder: str, name: str, typed: TypedPortfolio, _: Mapping[str, An
     """
     lines = _priced(typed)
     basis = typed.currency or _common(line.currency for line in lines)
-    if mistakes := [*_mistakes(typed, lines, basis), *_sums(typed), *_of_terms(typed)]:
+    rates = _rates(typed, {*(line.currency for line in lines), *(cash.currency for cash in typed.cash)}, basis)
+    rows = [*_mistakes(typed, lines, rates), *_lacking(typed, lines, rates, basis)]
+    if mistakes := [*rows, *_sums(typed), *_of_terms(typed)]:
         return {"mistakes": [asdict(each) for each in mistakes]}
-    positions = _positions(typed, lines)
+    positions = _positions(typed, lines, rates)
     made = look_at_positions(folder, name, positions, _asked(typed, lines))
     if not typed.cash:  # there is no export to speak of
         kept = [each for each in made["notes"] if not each.startswith(NO_CASH_NOTE)]
@@ -99,19 +101,22 @@ def from_table(folder: str, name: str, typed: TypedPortfolio, _: Mapping[str, An
 
 
 def _priced(typed: TypedPortfolio) -> list[_Line]:
-    known, has_store = known_instruments(), typed.prices in store_names()
-    store = named_store(typed.prices) if has_store else None
-    ids = {asset.casefold(): asset for asset in store.assets()} if store else {}
+    known, ids = known_instruments(), _kept(typed)
     found = []
     for row in typed.rows:
         one = known.find(row.symbol)
         kept = ids.get(row.symbol.casefold()) or (ids.get(one.asset_id.casefold()) if one else None)
         price, stated = None, ""
-        if store and kept:
-            bars = store.read([kept], ("close",))
+        if kept:
+            bars = named_store(typed.prices).read([kept], ("close",))
             price, stated = float(bars.numbers["close"][-1]), bars.currency[0]
         found.append(_Line(row, one, price, row.currency or stated or (one.currency if one else "")))
     return found
+
+
+def _kept(typed: TypedPortfolio) -> dict[str, str]:
+    """The assets of the store of the prices, each by its id in small letters; {} where there is no such store."""
+    return {a.casefold(): a for a in named_store(typed.prices).assets()} if typed.prices in store_names() else {}
 
 
 def _common(currencies: Iterator[str]) -> str:
@@ -119,7 +124,7 @@ def _common(currencies: Iterator[str]) -> str:
     return found.pop() if len(found) == 1 else "USD"
 
 
-def _mistakes(typed: TypedPortfolio, lines: list[_Line], basis: str) -> Iterator[FieldMistake]:
+def _mistakes(typed: TypedPortfolio, lines: list[_Line], rates: Mapping[str, float]) -> Iterator[FieldMistake]:
     """All that is wrong in the rows, each with its field."""
     first: dict[str, int] = {}
     for k, (row, one, price, currency) in enumerate(lines):
@@ -135,11 +140,35 @@ def _mistakes(typed: TypedPortfolio, lines: list[_Line], basis: str) -> Iterator
         if price is None:
             fix = "Get its prices first; what you typed stays here."
             yield FieldMistake(f"{at}/symbol", f"{NO_PRICES} in {typed.prices}", row.symbol, fix)
-        if row.unit == "percent" and row.held and currency != basis:
-            fix = f"Its price is in {currency}, and the value in {basis}: type units, or an amount in {currency}."
+        if row.unit == "percent" and row.held and currency not in rates:
+            fix = f"Its price is in {currency}: type units, or an amount in {currency}."
             yield FieldMistake(f"{at}/held", "a per cent of a value in another currency", row.held, fix)
     if not typed.cash and not any(line.row.held for line in lines):
         yield FieldMistake("/rows/0/held", "empty, and so are all rows", None, "Type what you hold, or a row of cash.")
+
+
+def _rates(typed: TypedPortfolio, currencies: Iterable[str], basis: str) -> dict[str, float]:
+    """The value in the basis of a unit of each currency, of those whose rate the store has."""
+    kept, found = _kept(typed), {basis: 1.0}
+    for currency in currencies:
+        rate = known_instruments().rate(currency, basis)
+        if rate and (asset := kept.get(rate.asset_id.casefold())):
+            last = float(named_store(typed.prices).read([asset], ("close",)).numbers["close"][-1])
+            found[currency] = last if rate.asset_id.startswith(currency) else 1.0 / last
+    return found
+
+
+def _lacking(
+    typed: TypedPortfolio, lines: list[_Line], rates: Mapping[str, float], basis: str
+) -> Iterator[FieldMistake]:
+    """The rates of exchange that a source has and that were not fetched, each at the first row that needs it."""
+    places = [(line.currency, f"/rows/{k}/symbol") for k, line in enumerate(lines)]
+    places += [(cash.currency, f"/cash/{k}/currency") for k, cash in enumerate(typed.cash)]
+    for currency, place in dict(reversed(places)).items():
+        rate = known_instruments().rate(currency, basis)
+        if rate and currency not in rates and typed.prices in SOURCES:
+            fix = f"Get the prices of {rate.asset_id} first, the rate of exchange; what you typed stays here."
+            yield FieldMistake(place, f"{NO_PRICES} of its currency in {typed.prices}", rate.asset_id, fix)
 
 
 def _sums(typed: TypedPortfolio) -> Iterator[FieldMistake]:
@@ -164,11 +193,13 @@ def _of_terms(typed: TypedPortfolio) -> Iterator[FieldMistake]:
             yield FieldMistake(f"/terms/{name}", "out of its bounds", value, fix)
 
 
-def _units(line: _Line, worth: float | None) -> float:
+def _units(line: _Line, worth: float | None, rates: Mapping[str, float]) -> float:
     """The units that are held.  worth : of which the percents are."""
-    held, price = line.row.held or 0.0, line.price or 1.0
-    money = held if line.row.unit == "money" else held / 100.0 * (worth or 0.0)
-    return held if line.row.unit == "units" else round(money / price, 6)
+    held = line.row.held or 0.0
+    if line.row.unit == "units":
+        return held
+    money = held if line.row.unit == "money" else held / 100.0 * (worth or 0.0) / rates[line.currency]
+    return round(money / (line.price or 1.0), 6)
 
 
 def _is_cash_alone(typed: TypedPortfolio) -> bool:
@@ -176,7 +207,7 @@ def _is_cash_alone(typed: TypedPortfolio) -> bool:
     return len(typed.cash) == 1 and not any(row.held for row in typed.rows)
 
 
-def _positions(typed: TypedPortfolio, lines: list[_Line]) -> str:
+def _positions(typed: TypedPortfolio, lines: list[_Line], rates: Mapping[str, float]) -> str:
     """The rows as a broker's file, CSV; "" where nothing is held but cash of one currency."""
     if _is_cash_alone(typed):
         return ""
@@ -184,7 +215,7 @@ def _positions(typed: TypedPortfolio, lines: list[_Line]) -> str:
     writer = csv.writer(text, lineterminator="\n")
     writer.writerow(TYPED_COLUMNS)
     for line in lines:
-        if units := _units(line, typed.worth):
+        if units := _units(line, typed.worth, rates):
             value = f"{units * (line.price or 0.0):.2f}"
             writer.writerow((line.row.symbol, _plain(units), value, line.currency))
     for cash in typed.cash:

@@ -125,6 +125,10 @@ class Instruments:
         """
         return self._by_spelling.get(_spelling(symbol))
 
+    def rate(self, currency: str, basis: str) -> Instrument | None:
+        """The rate of exchange between two currencies, whichever way it is quoted, or None."""
+        return None if currency in ("", basis) else self.find(currency + basis) or self.find(basis + currency)
+
     def taken(self, symbol: str) -> Instrument:
         """The instrument as of `find`; one that is not known is its own id."""
         return self.find(symbol) or Instrument(symbol)

@@ -1,15 +1,16 @@
 """Holdings of a portfolio file that stand in files of their own: a broker's positions, and prices."""
 
 from collections.abc import Collection, Iterator, Mapping, Sequence
+from contextlib import suppress
 from datetime import date
 from pathlib import Path
-from typing import Annotated, Any
+from typing import Annotated
 
 import numpy as np
 from pydantic import Field
 
 from foundation.arguments import LARGEST_NUMBER, did_you_mean
-from foundation.errors import DataError, all_mistakes
+from foundation.errors import ConfigError, DataError, all_mistakes
 from foundation.paper.wording import listed
 from research.market import Market
 from research.portfolio.file.document import Document
@@ -165,15 +166,10 @@ def given_positions(document: Document, quoted: Market, basis: str) -> Positions
     """
     if not document.has("positions"):
         return None
-    assets = quoted.assets
+    assets, path = quoted.assets, ("positions", "file")
     keys = position_keys(document, assets)
-    columns, symbols = dict(keys.columns or {}), dict(keys.symbols or {})
-    path = ("positions", "file")
-    where = document.folder / (keys.file or "")
-    currencies = dict(zip(assets, quoted.currency, strict=True))
-    more: dict[str, Any] = {"columns": columns, "symbols": symbols, "decimal": keys.decimal or ""}
     with document.placing(path, _with_option(document, *path)):
-        found = read_positions(where, assets, basis, currencies=currencies, **more)
+        found = _read(document, keys, dict(zip(assets, quoted.currency, strict=True)), basis)
         if lacking := [asset for asset in assets if asset not in found.units and asset not in (keys.not_held or ())]:
             named = ", ".join(lacking)
             raise DataError(
@@ -182,6 +178,19 @@ def given_positions(document: Document, quoted: Market, basis: str) -> Positions
                 f"`positions: {{{NOT_HELD}: [{named}]}}` in the portfolio file."
             )
     return found
+
+
+def _read(document: Document, keys: PositionKeys, currencies: Mapping[str, str], basis: str) -> Positions:
+    """The rows of the file of positions.  currencies : by asset, that of its price.  Raises : as `read_positions`."""
+    return read_positions(
+        document.folder / (keys.file or ""),
+        tuple(currencies),
+        basis,
+        currencies=currencies,
+        columns=keys.columns,
+        symbols=keys.symbols,
+        decimal=keys.decimal or "",
+    )
 
 
 def _of_book(document: Document, book: Book, quoted: Market, basis: str) -> Positions:
@@ -287,6 +296,23 @@ def cash_balances(document: Document, positions: Positions | None, basis: str) -
         fix = fix if document.has("cash") else "Add `cash:` to the portfolio file, 0 where there is none."
         document.refuse(("cash",), what, found, fix)
     return ("cash",), read_balances(document, ("cash",), basis)
+
+
+def cash_currencies(document: Document, currencies: Mapping[str, str], basis: str) -> tuple[str, ...]:
+    """The currencies of the cash that is held; () for cash in which something is wrong, which is told by its readers.
+
+    currencies : by asset, that of its price.
+    """
+    with suppress(ConfigError, DataError):
+        accounts = document.names("accounts") if document.has("accounts") else ()
+        found = [document.value("accounts", name, "cash", default=None) for name in accounts]
+        if book := given_book(document):
+            found.append(book.positions.balances)
+        elif document.has("positions"):
+            found.append(_read(document, position_keys(document, tuple(currencies)), currencies, basis).balances)
+        found.append(document.value("cash", default=None))
+        return tuple(dict.fromkeys(currency for each in found if isinstance(each, Mapping) for currency in each))
+    return ()
 
 
 def holding_notes(

@@ -19,6 +19,7 @@ from research.market.rows import sessions_of
 from research.market.store import named_store, store_names
 from research.portfolio.file.document import Document
 from research.portfolio.file.known_on import known_moment
+from research.portfolio.holdings.holdings import cash_currencies
 from research.portfolio.keys.market_keys import FRED, AfterBill, MarketKeys
 
 BILL = "DTB3"  # the series that continues the bill
@@ -74,6 +75,8 @@ def stored_market(document: Document, keys: MarketKeys) -> Market:
 def wanted_lines(document: Document, keys: MarketKeys, kept: Collection[str] = ()) -> dict[str, Instrument]:
     """The instruments of the market by asset: of the file's assets, then rates of exchange, then the benchmark.
 
+    The rates are those of the currencies of assets and of cash.
+
     An asset's name, or its `symbol`, is looked up in the table of instruments; one that is not there is its own id.
 
     kept : ids of an imported store, which may be written as its table writes them.
@@ -87,13 +90,11 @@ def wanted_lines(document: Document, keys: MarketKeys, kept: Collection[str] = (
         known_rows = named_store(keys.store).read([found[name].asset_id for name in there], ())
         found |= {n: replace(found[n], currency=c) for n, c in zip(there, known_rows.currency, strict=True)}
     basis = document.text("basis")
-    currencies = dict.fromkeys(
-        line.get("currency") or found[n].currency for n, line in document.mapping("lines").items()
-    )
-    for currency in currencies:
-        pair = next((p for p in (currency + basis, basis + currency) if known.find(p)), None)
-        if currency not in ("", basis) and pair and not document.has("fx"):
-            found[pair] = known.find(pair)  # type: ignore[assignment]
+    quoted = {n: line.get("currency") or found[n].currency or basis for n, line in document.mapping("lines").items()}
+    for currency in () if document.has("fx") else (*quoted.values(), *cash_currencies(document, quoted, basis)):
+        rate = known.rate(currency, basis)
+        if rate and (keys.source or rate.asset_id in kept):
+            found[rate.asset_id] = rate
     benchmark = document.value("benchmark", default="")
     of_line = known.find(benchmark) if isinstance(benchmark, str) and keys.source else None
     return found if of_line is None or benchmark in found else found | {benchmark: of_line}

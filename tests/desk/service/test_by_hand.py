@@ -1,5 +1,6 @@
 """A portfolio that is typed: the bytes that `rebalance new` writes of the same settings, and mistakes by field."""
 
+import shutil
 from pathlib import Path
 from typing import Any
 
@@ -144,15 +145,21 @@ def test_a_typed_portfolio_has_the_bytes_of_the_command_line(
     ("changes", "told"),
     [
         ({"rows": [row("SPY", 1), row("QQQ", 1)]}, {"/rows/1/symbol": "without prices in yahoo"}),
-        ({"rows": [row("SPY", 1), row("XYZ", 1)]}, {"/rows/1/asset_class": "not known of this asset"}),
+        ({"rows": [row("SPY", 1), row("XYZ", 1)]},
+         {"/rows/1/asset_class": "not known of this asset",
+          "/rows/1/symbol": "without prices of its currency in yahoo"}),
         ({"rows": [row("SPY", 1), row("spy", 1)]}, {"/rows/1/symbol": "the same as row 1"}),
         ({"rows": [row("SPY", 50, unit="percent")]}, {"/worth": "missing"}),
         ({"rows": [row("VWCE", 50, unit="percent")], "worth": 10, "currency": "USD"},
-         {"/rows/0/held": "a per cent of a value in another currency"}),
+         {"/rows/0/held": "a per cent of a value in another currency",
+          "/rows/0/symbol": "without prices of its currency in yahoo"}),
         ({"rows": [row("SPY", 60, unit="percent"), row("AGG", 43, unit="percent")], "worth": 10},
          {"/rows/1/held": "the per cents held are more than 100 in all"}),
         ({"rows": [row("SPY", 1, 0.6), row("AGG", 1, 0.4)]},
          {"/rows/1/target": "all targets together are 1 per cent at most"}),
+        ({"rows": [row("SPY", 1)], "cash": [cash(5), cash(9, "EUR")]},
+         {"/cash/1/currency": "without prices of its currency in yahoo"}),
+        ({"rows": [row("VWCE", 1), row("SPY", 1)]}, {"/rows/0/symbol": "without prices of its currency in yahoo"}),
         ({"rows": [row("SPY", target=100)]}, {"/rows/0/held": "empty, and so are all rows"}),
         ({"rows": [row("SPY", 1)], "terms": {"tax": 26}}, {"/terms/tax": "out of its bounds"}),
     ],
@@ -164,6 +171,22 @@ def test_mistakes_are_told_by_row_and_field(
     assert answer.status_code == 400, answer.text
     assert {each["field"]: each["detail"] for each in answer.json()["errors"]} == told
     assert all(each["mend"] for each in answer.json()["errors"])
+
+
+def test_per_cents_of_a_value_in_another_currency_are_of_its_rate(
+    signed_in: SignedIn, stores: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    shutil.copytree(stores / "yahoo", tmp_path / "yahoo")
+    monkeypatch.setenv(STORES, str(tmp_path))
+    days = sessions(np.datetime64("2022-12-01"), np.datetime64("2022-12-29"), "24/5")
+    facts: Any = {"source": "yahoo", "fetched_at": np.datetime64("2022-12-30T12:00", "us"), "currency": "USD"}
+    PriceStore(tmp_path / "yahoo", "yahoo").add(price_rows("EURUSD", days, np.full(len(days), 1.0625), **facts))
+    rows = [row("VWCE", 40, 50, unit="percent"), row("SPY", 50, 50, unit="percent")]
+    asked = {"name": "Mine", "rows": rows, "worth": 10_000, "currency": "USD", "cash": [cash(900), cash(80, "EUR")]}
+    found = signed_in().post("/api/portfolios/by-hand/preview", json=asked).json()
+    units = {each["asset"]: each["units"] for each in found["held"]}
+    assert units == {"VWCE": pytest.approx(4_000 / 1.0625 / 95.0, abs=1e-6), "SPY": 12.5}  # as units are written
+    assert {each["currency"]: each["amount"] for each in found["cash"]} == {"USD": 900, "EUR": 80}
 
 
 def test_a_preview_says_how_each_row_is_read_and_what_is_assumed(signed_in: SignedIn, stores: Path) -> None:

@@ -162,6 +162,24 @@ def test_the_rate_of_a_foreign_line_is_taken_by_itself(load: Load) -> None:
     assert found.market.assets == ("SPY", "UK")
 
 
+CASH_IN_POUNDS = {
+    "of the key": "cash: {GBP: 1_000}",
+    "of a broker's file": "positions: {file: held.csv}",
+    "of an account": "accounts: {isa: {kind: sheltered, cash: {GBP: 1_000}, shares: {SPY: 100, AGG: 200}}}",
+}
+
+
+@pytest.mark.parametrize("stated", CASH_IN_POUNDS)
+def test_the_rate_of_foreign_cash_is_taken_by_itself(load: Load, tmp_path: Path, stated: str) -> None:
+    rows = ["SPY,100,39500,USD", "AGG,200,19600,USD", "GBP,1000,1000,GBP"]
+    (tmp_path / "held.csv").write_text("\n".join(["Symbol,Quantity,Market Value,Currency", *rows]))
+    own = {} if stated == "of the key" else {", shares: 100": "", ", shares: 200": ""}
+    found = load(**{"cash: 10_000": CASH_IN_POUNDS[stated]} | own)
+    (rate,) = named_store("yahoo").read(["GBPUSD"]).numbers["close"][[-2]]  # of the day that ended before this close
+    assert found.nav == pytest.approx(100 * 395.0 + 200 * 98.0 + 1_000 * rate, abs=0.005)  # a cent
+    assert found.market.assets == ("SPY", "AGG")
+
+
 def test_rates_that_the_file_states_stand_in_place_of_the_stored_ones(load: Load, tmp_path: Path) -> None:
     rows = "".join(f"{day},1.25\n" for day in DAYS)
     (tmp_path / "rates.csv").write_text(f"date,GBPUSD\n{rows}")
