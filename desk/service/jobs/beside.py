@@ -6,6 +6,7 @@ As of a job's process, the server says through stdin that it is there. Once it h
 way a minute, puts it back, and ends.
 """
 
+import logging
 import os
 import signal
 import subprocess
@@ -22,6 +23,7 @@ from foundation.errors import ConfigError
 from foundation.files import ROOT
 from foundation.home import HOME
 
+LOG = logging.getLogger("rebalance.service")
 PAUSE = 5.0  # seconds between the end of a worker and the start of the next: what kills one may kill that too
 
 
@@ -42,9 +44,14 @@ def _keep(environment: dict[str, str]) -> None:
     """Run a worker again and again."""
     command = [sys.executable, "-P", "-m", "desk.service.jobs.beside"]
     while True:
-        worker = subprocess.Popen(
-            command, env=environment, stdin=subprocess.PIPE, bufsize=0, start_new_session=True
-        )  # apart from a terminal, whose Ctrl-C it would get
+        try:
+            worker = subprocess.Popen(
+                command, env=environment, stdin=subprocess.PIPE, bufsize=0, start_new_session=True
+            )  # apart from a terminal, whose Ctrl-C it would get
+        except OSError as error:  # no memory or no process is left for it now
+            LOG.warning("failed", extra={"fields": {"why": f"no worker could begin: {error}"}})
+            time.sleep(PAUSE)
+            continue
         assert worker.stdin is not None
         while worker.poll() is None:
             with suppress(BrokenPipeError):  # it has just ended

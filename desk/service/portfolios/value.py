@@ -138,9 +138,9 @@ def past_of(portfolio: Portfolio, entered: str, changed: str) -> Earlier | str:
             opened = portfolio.market.row(pd.Timestamp(book.opened))
             money, _ = live_money(book, portfolio, opened)
             return _past(portfolio, days[opened:], money.nav, money.flows, "By its book.")
+        return fault or _since_entered(portfolio, entered, changed)
     except InputError as error:
-        fault = str(error)
-    return fault or _since_entered(portfolio, entered, changed)
+        return str(error)
 
 
 def periods_of(past: Earlier) -> Iterator[Period]:
@@ -186,11 +186,16 @@ def _since_entered(portfolio: Portfolio, entered: str, changed: str) -> Earlier 
     since += "" if first == written else f", and by the units that you wrote on {written}"
     opened = int(np.searchsorted(market.days, written))
     known = market.days[opened:]
-    if len(known) < 2 or len(portfolio.cash_by_currency) > 1 or not portfolio.holdings.any():
-        return f"{since}: it has no book and no history of net asset value, so nothing before is known."
     anchor = -1 if portfolio.given_prices is None else -2  # the last close whose price is one
-    worth = portfolio.shares * np.nan_to_num(market.prices[anchor]) / market.price_index[anchor]
-    nav = market.price_index[opened:] @ worth + portfolio.cash
+    held = portfolio.shares != 0.0
+    is_priced = np.isfinite(portfolio.shares[held]) & (
+        market.price_index[anchor, held] > 0.0
+    )  # not lost, nor an amount
+    if len(known) < 2 or len(portfolio.cash_by_currency) > 1 or not held.any() or not is_priced.all():
+        return f"{since}: it has no book and no history of net asset value, so nothing before is known."
+    index = market.price_index[:, held]
+    worth = portfolio.shares[held] * np.nan_to_num(market.prices[anchor, held]) / index[anchor]
+    nav = index[opened:] @ worth + portfolio.cash
     return _past(portfolio, known, np.append(nav[:-1], portfolio.nav), np.zeros(len(known)), f"{since}.")
 
 

@@ -124,6 +124,19 @@ def test_units_of_a_file_are_never_held_before_they_were_written(portfolio: Port
     assert {each.since for each in periods_of(past)} == {str(DAYS[50]), str(DAYS[-2])}
 
 
+def test_an_asset_without_units_or_a_price_leaves_a_file_without_a_past(portfolio: Portfolio) -> None:
+    entered = f"{DAYS[10]}T12:00:00+00:00"
+    assert isinstance(past_of(portfolio, entered, entered), Earlier)
+    amount = replace(portfolio, shares=np.array([np.nan, 20.0]))
+    assert "so nothing before is known" in str(past_of(amount, entered, entered))
+    returns, tradable, prices = (getattr(portfolio.market, name).copy() for name in ("returns", "tradable", "prices"))
+    returns[-1, 0], tradable[-1, 0], prices[-1, 0] = -1.0, False, np.nan
+    left = np.array([DAYS[-1], "NaT"], "datetime64[us]")
+    table = portfolio.market.instruments.assign(delisted=left, delisting_return=[-1.0, np.nan])
+    market = replace(portfolio.market, returns=returns, tradable=tradable, prices=prices, instruments=table)
+    assert "so nothing before is known" in str(past_of(replace(portfolio, market=market), entered, entered))
+
+
 def test_value_is_indicative_at_quotes_that_are_kept_and_later_than_the_close(
     portfolio: Portfolio, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
