@@ -239,9 +239,14 @@ def _check_acts(caller: Caller, file: Path) -> None:
 def _file_of(service: Service, caller: Caller, body: Work, count: int = 1) -> Path:
     """The file of the portfolio to work on. Raises Problem as `check_open` and `written_out`, and for a full disk."""
     check_open(service, caller, count)
+    check_space(service)
+    return written_out(service, caller, body.portfolio, body.version)
+
+
+def check_space(service: Service) -> None:
+    """Raise Problem 503 where the disk is nearly full."""
     if wanted := space_wanted(service.settings.folder):
         raise Problem(503, wanted, retry_after=600)
-    return written_out(service, caller, body.portfolio, body.version)
 
 
 def check_open(service: Service, caller: Caller, more: int = 1) -> None:

@@ -12,7 +12,6 @@ from desk.feeds.adapters import ADAPTERS
 from desk.service.bodies import PRINTED, Body, Id, JsonRoute
 from desk.service.caller import Caller, InService, Service, needs
 from desk.service.folders import JOBS
-from desk.service.jobs.worker import space_wanted
 from desk.service.limited import limited
 from desk.service.portfolios.stored import written_out
 from desk.service.portfolios.validation import yaml_of
@@ -26,7 +25,7 @@ from desk.service.prices import (
     requests_left,
 )
 from desk.service.problems import FieldMistake, Problem, refused
-from desk.service.routes.jobs import ASKED_ANSWERS, JobRecord, check_open, job_records
+from desk.service.routes.jobs import ASKED_ANSWERS, JobRecord, check_open, check_space, job_records
 from desk.service.stores import own_stores, stores_of
 from foundation.arguments import did_you_mean
 from foundation.canonical import content_hash
@@ -39,7 +38,7 @@ Reader = Annotated[Caller, Depends(needs("viewer", "jobs"))]
 Writer = Annotated[Caller, Depends(needs("manager", "jobs"))]
 Symbol = Annotated[str, StringConstraints(min_length=1, max_length=64, strip_whitespace=True)]
 CSV, FORM = "text/csv", "multipart/form-data"
-MOST_SYMBOLS, MOST_TABLE = 100, 8_000_000  # of a job; bytes
+MOST_SYMBOLS, MOST_TABLE, MOST_STORES = 100, 8_000_000, 100  # of a job; bytes; of a tenant
 TABLE_BODY = {
     "requestBody": {
         "required": True,
@@ -128,8 +127,7 @@ def list_prices(caller: Reader, service: InService) -> PricesRecord:
 def ask_for_prices(body: PricesBody, caller: Writer, service: InService, response: Response) -> JobRecord:
     """Queue a job that fetches what a portfolio needs, or symbols of a source; a job of a tenant runs at a time."""
     check_open(service, caller)
-    if wanted := space_wanted(service.settings.folder):
-        raise Problem(503, wanted, retry_after=600)
+    check_space(service)
     root = service.root(caller.tenant)
     file = _file_of(service, caller, body)
     plan: dict[str, Any] = limited(planned_requests, str(file), home=root)
@@ -211,6 +209,11 @@ def upload_table(
     if name in ADAPTERS:
         mend = "Give the table a name of its own."
         raise refused([FieldMistake("/query/name", "the store of a source", name, mend)])
+    check_space(service)
+    own = own_stores(service.root(caller.tenant))
+    if not (own / name).exists() and len([*own.glob("*")]) >= MOST_STORES:
+        mend = "Add the table to one of them."
+        raise refused([FieldMistake("/query/name", f"one more than {MOST_STORES} stores", name, mend)])
     stated = {"adjustment": adjustment, "currency": currency, "dates": dates, "decimal": decimal}
     with work_folder() as folder:
         path = folder / f"table{table.ending}"

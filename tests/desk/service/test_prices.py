@@ -19,8 +19,9 @@ from desk.feeds.fetching import MIRROR
 from desk.service import prices
 from desk.service.folders import PORTFOLIOS
 from desk.service.jobs import price_updates, queue, worker
+from desk.service.routes import prices as price_routes
 from desk.service.store.tables import QueuedJob
-from desk.service.stores import stores_of
+from desk.service.stores import own_stores, stores_of
 from foundation.home import STORES
 from research.market.calendars import sessions
 from research.market.rows import price_rows
@@ -242,6 +243,17 @@ def test_a_table_is_taken_into_a_store_of_the_tenant_and_read_by_no_other(
         refused = client.post("/api/prices/table", params=sent | {"name": name}, content=TABLE, headers=CSV)
         assert [each["field"] for each in refused.json()["errors"]] == ["/query/name"]
     assert client.post("/api/prices/table", params=sent, json={}).status_code == 415
+
+
+def test_a_tenant_has_no_more_stores_than_are_allowed(
+    app: FastAPI, signed_in: SignedIn, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(price_routes, "MOST_STORES", 1)
+    client, sent = signed_in(tenant="other"), {"adjustment": "total", "currency": "USD"}
+    for name, status in (("first", 201), ("second", 400), ("first", 201)):
+        answer = client.post("/api/prices/table", params=sent | {"name": name}, content=TABLE, headers=CSV)
+        assert answer.status_code == status, answer.text
+    assert [store.name for store in own_stores(app.state.service.root("other")).iterdir()] == ["first"]
 
 
 def test_stores_of_the_operator_are_shared_but_those_of_sources_that_forbid_it(
