@@ -71,7 +71,7 @@ def keep(where: list[Path], name: str, content: bytes) -> None:
             if not written_alone(folder, _owner()):
                 continue
             if path.exists() and unsealed(path.read_bytes(), folder, name) is not None:
-                _note(path)
+                touch(path)
                 continue
             key = _key(folder) or _new_key(folder)
             write_private(path, _digest(key, name, content) + content)
@@ -84,14 +84,14 @@ def note_use(where: list[Path], folder: Path, name: str, content: bytes) -> None
     if folder not in where:
         keep(where, name, content)
         return
+    touch(folder / name)
+
+
+def touch(path: Path) -> None:
+    """Set the time of a file, which says when it was last used, once a day; errors are ignored."""
     with suppress(OSError):
-        _note(folder / name)
-
-
-def _note(path: Path) -> None:
-    """Set the time of a file, which says when it was last used, once a day."""
-    if time.time() - path.stat().st_mtime > DAY_SECONDS:
-        os.utime(path)
+        if time.time() - path.stat().st_mtime > DAY_SECONDS:
+            os.utime(path)
 
 
 def _digest(key: bytes, name: str, content: bytes) -> bytes:

@@ -15,12 +15,18 @@ from typing import Any
 import numpy as np
 
 from foundation.errors import DataError
-from foundation.files import delete, write_whole
+from foundation.files import CACHE, delete, write_whole
+from foundation.private_store import prune, touch
 from foundation.sets import CODE_FOLDER
+
+_pruned = set[Path]()  # folders of the cache, once by this process
 
 
 class Stored:
-    """One file of arrays and a record. Its name depends on settings, data and the code itself."""
+    """One file of arrays and a record. Its name depends on settings, data and the code itself.
+
+    From a folder of the cache, the first save of a process deletes what was not used for long (`prune`).
+    """
 
     kind = "stored result"  # what messages call it
     form = "stored result, 1"  # of the file: count on when what it holds changes
@@ -41,7 +47,11 @@ class Stored:
 
     def save(self, arrays: Mapping[str, np.ndarray], record: Mapping[str, Any]) -> None:
         """Write arrays of any shape and unit by name, and JSON values; the file is replaced as a whole."""
-        self.path.parent.mkdir(parents=True, exist_ok=True)
+        folder = self.path.parent
+        folder.mkdir(parents=True, exist_ok=True)
+        if folder.parent == CACHE and folder not in _pruned:
+            _pruned.add(folder)
+            prune([folder])
         write_stored(self.path, arrays, {"format": self.form, "key": self.key, **record})
 
     def load(self) -> tuple[dict[str, np.ndarray], dict[str, Any]] | None:
@@ -54,6 +64,7 @@ class Stored:
         arrays, record = read_stored(self.path, self.kind, self.form, self.fix)
         if record.get("key") != self.key:
             raise DataError(f"{self.path} is not a readable {self.kind}: it is another {self.kind}. {self.fix}")
+        touch(self.path)
         return arrays, record
 
     def delete(self) -> None:
