@@ -137,6 +137,13 @@ def test_var_warns_and_triggers(limit: float, level: str) -> None:
     assert (found.level, found.triggers) == (level, level == "critical")
 
 
+def test_a_var_that_is_a_level_reaches_it() -> None:
+    value = read(DESK)["VaR 95 of one day"].value
+    assert value is not None
+    for levels, level in (({"warning": value}, "warning"), ({"warning": value / 2, "critical": value}, "critical")):
+        assert read(DESK, {"cycle": {"var": levels}})["VaR 95 of one day"].level == level
+
+
 def test_a_policy_that_trades_triggers_with_its_reason() -> None:
     found = read(DESK)
     assert found.triggers[0] == "the policy trades: review due; SPY is 2.68 points over target"
