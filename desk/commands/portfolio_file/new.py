@@ -17,6 +17,7 @@ import numpy as np
 from desk.commands.portfolio_file.broker_terms import CLASS_COSTS, BrokerCosts, broker_costs, read_terms
 from desk.commands.portfolio_file.new_settings import (
     CALENDARS,
+    LLM_ASSISTED,
     RANGE_STEP,
     Settings,
     estimation_key,
@@ -585,13 +586,16 @@ def _spared(draft: _Draft, asset_class: str) -> tuple[str, ...]:
 def _judging(draft: _Draft) -> str:
     """Limits, the terms of orders, and by what policies are compared."""
     s = draft.settings
-    collar = "" if s.collar_bps is None else f", collar_bps: {s.collar_bps:g}"
+    order = f"order_type: {s.order_type}" if s.order_type else ""
+    order += "" if s.collar_bps is None else f", collar_bps: {s.collar_bps:g}"
+    ticket = ", ".join(filter(None, (order, f"slicing: {{kind: twap, slices: {s.slices}}}" if s.slices else "")))
     return "\n".join([
         "limits:",
         f"  minimum_trade: {s.minimum_trade:g}    # currency: no smaller order is sent",
         f"  tracking_error: {s.tracking_error:g}    # a year, to the targets",
         f"  max_drawdown: {s.max_drawdown:g}    # futures of a year count how often it is reached",
-        *([f"ticket: {{order_type: {s.order_type}{collar}}}"] if s.order_type else []),
+        *([f"ticket: {{{ticket}}}"] if ticket else []),
+        *([f"cycle: {{correlation: {s.correlation:g}}}"] if s.correlation is not None else []),
         f"tracking_penalty: {s.penalty:g}    # twice the bp a year that avoiding a tracking error of 1 % is worth",
         f"materiality_bps: {MATERIALITY:g}    # the margin: what is worth a change to you, bp of the portfolio a year",
         *([f"day_cost: {draft.terms['day_cost']:g}"] if "day_cost" in draft.terms else []),
@@ -615,10 +619,12 @@ def _policies(draft: _Draft) -> str:
         "tuned": "rule: tuned",
         "closed_form": "rule: no_trade_region",
     }
+    allocation = f"kind: {s.allocation or 'strategic'}{s.terms}"
     if s.allocation:
         key, window = estimation_key(s.allocation), "" if s.window is None else f", window: {s.window}"
         estimated = {"window": window, "forecast": window and f", forecast: {{kind: estimated{window}}}"}.get(key, "")
-        policies[s.policy] = f"rule: calendar, schedule: {calendar}, allocation: {{kind: {s.allocation}{estimated}}}"
+        allocation += "" if "forecast:" in s.terms else estimated
+        policies[s.policy] = f"rule: calendar, schedule: {calendar}, allocation: {{{allocation}}}"
     if s.volatility is not None:
         lookback = "" if s.window is None else f", lookback: {s.window}"
         scaled = f"{{kind: volatility_target, volatility: {s.volatility:g}{lookback}}}"
@@ -629,9 +635,19 @@ def _policies(draft: _Draft) -> str:
         "# The candidates. The one that is expected to cost least is recommended, where it gains enough.",
         "policies:",
         *(f"  {f'{name}:':<{width}} {{{rule}}}" for name, rule in policies.items()),
+        *(_of_news(calendar, allocation) if s.has_news else []),
         f"policy: {s.policy or reference}",
         f"reference: {reference}    # the base of the tables of differences",
     ])  # fmt: skip
+
+
+def _of_news(schedule: str, allocation: str) -> list[str]:
+    """The policy that news tilts, which nothing can read before there are scores."""
+    return [
+        "  # Once `rebalance data news` has written scores.csv, this tilts the allocation in force by news:",
+        f"  # {LLM_ASSISTED}: {{rule: calendar, schedule: {schedule},",
+        f"  #   allocation: {{kind: news, scores: scores.csv, of: {{{allocation}}}}}}}",
+    ]
 
 
 def _percent(fraction: Decimal) -> str:

@@ -35,6 +35,16 @@ ORDER_STYLES = {
     "market_on_close": "market_on_close",
     "close": "market_on_close",
 }
+STABLE_COINS = {"USDT": "USD", "USDC": "USD", "DAI": "USD", "EURC": "EUR"}  # each with the currency that it is cash of
+SLICED = {"twap", "vwap"}
+USUAL_SLICES = 12  # of an hour
+PRIOR = ", objective: utility, forecast: {kind: black_litterman, prior: {kind: benchmark}, views: []}"
+STRATEGY_NAMES = {
+    "mpt": ("mean_variance", ", objective: maximum_sharpe"),
+    "modern_portfolio_theory": ("mean_variance", ", objective: maximum_sharpe"),
+    "black_litterman": ("mean_variance", PRIOR),
+}  # of other modules, with the allocation and its settings
+LLM_ASSISTED = "llm_assisted"
 NEEDS_MORE = ("market_cap", "benchmark_tracking")  # allocations that need a fact or weights that no new file has
 
 
@@ -52,10 +62,14 @@ class Settings:
     schedule       : period at whose end the policy in force is asked, "" for its usual one.
     policy         : policy in force, "" for the calendar of `schedule`.
     allocation     : kind of the allocation of the policy in force, "" for the targets of the file.
+    terms          : its settings as they are written, "" for its usual ones.
+    has_news       : true if news that a language model scores is to tilt it.
     window         : sessions from which allocations estimate, None for their usual ones.
     band           : absolute band of thresholds, fraction of NAV, or None for half of each range.
     volatility     : volatility, fraction a year, to which a further policy scales the targets, or None.
     order_type, collar_bps : terms of orders, "" and None for the usual ones.
+    slices         : equal slices in which an order is sent within an hour, 0 for the whole.
+    correlation    : mean correlation of the assets held, above which a cycle raises a flag, or None.
     is_stated      : true if somebody chose the profile.
     """
 
@@ -69,11 +83,15 @@ class Settings:
     schedule: str = ""
     policy: str = ""
     allocation: str = ""
+    terms: str = ""
+    has_news: bool = False
     window: int | None = None
     band: float | None = None
     volatility: float | None = None
     order_type: str = ""
     collar_bps: float | None = None
+    slices: int = 0
+    correlation: float | None = None
     is_stated: bool = False
 
 
@@ -152,15 +170,26 @@ def _schedule(key: _Key, _: Settings) -> Change:
 
 
 def _strategy(key: _Key, _: Settings) -> Change:
-    allocations = [
-        kind
+    from research.portfolio.keys.allocations import PEER_NAMES  # with all of them
+
+    allocations = {
+        kind: (kind, "")
         for kind, made in portfolio.ALLOCATIONS.items()
         if kind not in NEEDS_MORE and all((f.default, f.default_factory) != (MISSING, MISSING) for f in fields(made))
-    ]
-    name = key.word(STRATEGIES | dict.fromkeys(allocations))
+    }
+    allocations |= {
+        name: (kind, "".join(f", {setting}: {value}" for setting, value in settings.items()))
+        for name, (kind, settings) in PEER_NAMES.items()
+        if kind in allocations and settings.get("objective") not in ("target_return", "target_risk")  # they need a goal
+    }
+    allocations |= STRATEGY_NAMES
+    name = key.word(STRATEGIES | allocations | {LLM_ASSISTED: None})
+    if name == LLM_ASSISTED:
+        return {"has_news": True}
     if name in STRATEGIES:
-        return {"policy": "" if STRATEGIES[name] == CALENDAR else STRATEGIES[name]}
-    return {"policy": name, "allocation": name}
+        return {"policy": "" if STRATEGIES[name] == CALENDAR else STRATEGIES[name], "allocation": "", "terms": ""}
+    kind, terms = allocations[name]
+    return {"policy": name, "allocation": kind, "terms": terms}
 
 
 def _lookback(key: _Key, settings: Settings) -> Change | str:
@@ -180,16 +209,21 @@ def _slippage(key: _Key, settings: Settings) -> Change | str:
 
 def _style(key: _Key, _: Settings) -> Change | str:
     style = str(key.value).lower().replace("-", "_")
+    if style in SLICED:
+        return {"slices": USUAL_SLICES}
     if style not in ORDER_STYLES:
-        return f"a trade list is sent at once, as one of {', '.join(dict.fromkeys(ORDER_STYLES.values()))}"
+        known = ", ".join(dict.fromkeys([*ORDER_STYLES.values(), *sorted(SLICED)]))
+        return f"an order is sent as one of {known}"
     limit = {"collar_bps": 50.0} if ORDER_STYLES[style] == LIMIT_ORDER else {}
     return {"order_type": ORDER_STYLES[style], **limit}
 
 
 def _basis(key: _Key, _: Settings) -> Change:
-    if not (isinstance(key.value, str) and ISO_CODE.fullmatch(key.value)):
-        key.refuse("no currency", "Write its code of three capital letters, such as EUR.")
-    return {"basis": key.value}
+    basis = STABLE_COINS.get(key.value, key.value) if isinstance(key.value, str) else None
+    if basis is None or not ISO_CODE.fullmatch(basis):
+        coins = ", ".join(STABLE_COINS)
+        key.refuse("no currency", f"Write its code of three capital letters, such as EUR, or a stable coin: {coins}.")
+    return {"basis": basis}
 
 
 def _minimum(key: _Key, _: Settings) -> Change:
@@ -205,16 +239,18 @@ SETTING_KEYS: Mapping[str, tuple[str, Taking | None]] = {
     "rebalancing_frequency": ("the schedule of calendars and thresholds", _schedule),
     "volatility_target": ("the volatility of a further policy", lambda key, _: {"volatility": key.between(0.001, 1.0)}),
     "max_drawdown_limit": ("the limit of drawdown", lambda key, _: {"max_drawdown": key.between(0.001, 1.0)}),
+    "strategy.base": ("what llm_assisted tilts", _strategy),
     "strategy.name": ("the policy in force", _strategy),
     "strategy.lookback_period": ("the window of estimates", _lookback),
     "strategy.rebalancing_threshold": ("the band of thresholds", lambda key, _: {"band": key.between(0.0001, 0.5)}),
-    "trading.execution_style": ("the order type, and the collar of limit orders in bp", _style),
+    "trading.execution_style": ("the order type, the collar of limit orders in bp, or the slices of an order", _style),
     "trading.max_slippage": ("limit orders, and their collar in bp", _slippage),
     "trading.min_trade_value": ("the smallest order", _minimum),
     "trading.base_currency": ("the currency of the portfolio", _basis),
     "portfolio_type": ("the assets and their targets say what the portfolio is", None),
     "correlation_threshold": (
-        "no rule leaves assets out by correlation; an allocation such as hrp weights by it", None,
+        "the mean correlation above which a cycle raises a flag",
+        lambda key, _: {"correlation": key.between(-1.0, 1.0)},
     ),
 }  # fmt: skip  # what a key sets and how, or why it has no counterpart; some ask what those before them set
 
@@ -257,6 +293,12 @@ def _keys(document: Document) -> list[_Key]:
 
 def _values(change: Change) -> str:
     """The values that are set, in words."""
+    said = {
+        "slices": f"{USUAL_SLICES} equal slices of an hour",
+        "has_news": "news, once `rebalance data news` has scored it",
+    }
     return ", ".join(
-        f"{one:g}" if is_number(one) else one or CALENDAR for name, one in change.items() if name != "allocation"
+        said.get(name, f"{one:g}" if is_number(one) else one or CALENDAR)
+        for name, one in change.items()
+        if name not in ("allocation", "terms")
     )

@@ -21,9 +21,10 @@ from hypothesis import strategies as st
 from desk.commands.orders.trades import refit
 from desk.commands.portfolio_file.broker_terms import CLASS_COSTS, LARGE_ACCOUNT, TICKET
 from desk.commands.portfolio_file.new import NewFile, new_text, write_new
-from desk.commands.portfolio_file.new_settings import PROFILE_KEY, PROFILES, SETTING_KEYS, STRATEGIES
+from desk.commands.portfolio_file.new_settings import PROFILE_KEY, PROFILES, SETTING_KEYS, STRATEGIES, STRATEGY_NAMES
 from foundation.errors import ConfigError, DataError
 from foundation.files import ROOT
+from research.forecast import BlackLitterman
 from research.market.calendars import sessions
 from research.market.reading.embedded import MULTI_ASSET_CLASSES
 from research.market.reading.known_instruments import known_instruments
@@ -33,7 +34,7 @@ from research.orders import trade_list
 from research.portfolio import Portfolio, load_portfolio
 from research.portfolio.assumed import assumed_words
 from research.portfolio.file.strict_yaml import read_yaml
-from research.portfolio.keys.allocations import ALLOCATIONS
+from research.portfolio.keys.allocations import ALLOCATIONS, PEER_NAMES
 from research.rules import Calendar, Threshold, TunedThreshold
 
 CLOSES = {
@@ -426,6 +427,18 @@ SEEDS = {
     "strategy: {rebalancing_threshold: 0.04}": lambda p: p.policies["threshold"].band == 0.04,
     "strategy: {name: threshold}\nrebalancing_frequency: monthly": lambda p: _policy(p).schedule == "month",
     "trading: {execution_style: market_on_close}": lambda p: p.ticket.order_type == "market_on_close",
+    "trading: {execution_style: twap}": lambda p: (p.ticket.slicing.kind, p.ticket.slicing.slices) == ("twap", 12),
+    "trading: {execution_style: vwap, max_slippage: 0.01}": (
+        lambda p: (p.ticket.slicing.slices, p.ticket.order_type, p.ticket.collar_bps) == (12, "limit", 100.0)
+    ),
+    "correlation_threshold: 0.6": lambda p: p.cycle.correlation == 0.6,
+    "strategy: {name: hierarchical_risk_parity, lookback_period: 90}": lambda p: _policy(p).allocation.window == 90,
+    "strategy: {name: mpt, lookback_period: 90}": (
+        lambda p: (_policy(p).allocation.objective, _policy(p).allocation.forecast.window) == ("maximum_sharpe", 90)
+    ),
+    "strategy: {name: black_litterman}": lambda p: isinstance(_policy(p).allocation.forecast, BlackLitterman),
+    "strategy: {base: hrp, name: llm_assisted}": lambda p: p.policy == "hrp",
+    "trading: {base_currency: USDT}": lambda p: p.basis == "USD",
     "trading: {execution_style: limit}": lambda p: p.ticket.order_type == "limit",
     "trading: {max_slippage: 0.005}": lambda p: (p.ticket.order_type, p.ticket.collar_bps) == ("limit", 50.0),
     "trading: {min_trade_value: 250}": lambda p: p.limits.minimum_trade == 250.0,
@@ -449,10 +462,9 @@ def test_each_key_that_is_taken_is_tested_above() -> None:
     ("seed", "said"),
     [
         ("portfolio_type: balanced", "portfolio_type balanced has no counterpart: the assets and their targets say"),
-        ("correlation_threshold: 0.8", "correlation_threshold 0.8 has no counterpart: no rule leaves assets out"),
         ("strategy: {lookback_period: 90}", "strategy.lookback_period 90 has no counterpart: nothing is estimated"),
         ("strategy: {name: equal, lookback_period: 90}", "strategy.lookback_period 90 has no counterpart: nothing is"),
-        ("trading: {execution_style: twap}", "trading.execution_style twap has no counterpart: a trade list is sent"),
+        ("trading: {execution_style: pov}", "trading.execution_style pov has no counterpart: an order is sent as"),
         (
             "trading: {execution_style: market, max_slippage: 0.01}",
             "trading.max_slippage 0.01 has no counterpart: an order type of market has no limit price",
@@ -487,7 +499,7 @@ def test_a_file_of_an_imported_store_tells_the_import_until_there_is_one_and_the
 def test_the_keys_of_the_issue_are_all_known() -> None:
     assert {*SETTING_KEYS} == {
         "portfolio_type", "risk_profile", "stablecoin_fraction", "rebalancing_frequency", "volatility_target",
-        "max_drawdown_limit", "correlation_threshold", "strategy.name", "strategy.lookback_period",
+        "max_drawdown_limit", "correlation_threshold", "strategy.name", "strategy.base", "strategy.lookback_period",
         "strategy.rebalancing_threshold", "trading.execution_style", "trading.max_slippage", "trading.min_trade_value",
         "trading.base_currency",
     }  # fmt: skip
@@ -513,14 +525,16 @@ def test_every_strategy_gives_a_policy_that_loads(loaded: Loaded, tmp_path: Path
         kind for kind, made in ALLOCATIONS.items() if any(f.name in ("allocation", "allocations") for f in fields(made))
     }
     allocations, policies = sorted({*ALLOCATIONS} - needed), {}
-    for name in [*STRATEGIES, *allocations]:
+    peers = [name for name, (kind, _) in PEER_NAMES.items() if kind in allocations]
+    peers = [name for name in peers if name not in ("1/n", "efficient_return", "efficient_risk")]
+    for name in [*STRATEGIES, *allocations, *peers, *STRATEGY_NAMES]:
         (tmp_path / "seed.yaml").write_text(f"strategy: {{name: {name}, lookback_period: 126}}")
         tree = yaml.safe_load(text_of(*WORDS, seed=tmp_path / "seed.yaml"))
         assert tree["policy"] == ("quarterly" if STRATEGIES.get(name) == "calendar" else STRATEGIES.get(name, name))
         policies[name] = tree["policies"][tree["policy"]]
     loaded()
     found = load_portfolio(tmp_path / "made_1.yaml", {"policies": policies})
-    assert all(isinstance(found.policies[name], Calendar) for name in allocations)
+    assert all(isinstance(found.policies[name], Calendar) for name in (*allocations, *peers, *STRATEGY_NAMES))
     assert {*policies} <= {*found.policies}
 
 
