@@ -5,6 +5,6 @@ from typing import TYPE_CHECKING
 from foundation.quick_imports import lazy_names
 
 if TYPE_CHECKING:
-    from desk.exchange.portfolio_manager import IExchange, PortfolioManager
+    from desk.commands.orders.portfolio_manager import IExchange, PortfolioManager
 else:
     __getattr__, __dir__, __all__ = lazy_names(__name__)

@@ -623,7 +623,9 @@ def _policies(draft: _Draft) -> str:
     if s.allocation:
         key, window = estimation_key(s.allocation), "" if s.window is None else f", window: {s.window}"
         estimated = {"window": window, "forecast": window and f", forecast: {{kind: estimated{window}}}"}.get(key, "")
-        allocation += "" if "forecast:" in s.terms else estimated
+        allocation += ("" if "forecast:" in s.terms else estimated) + asked
+        if draft.target_cash:
+            allocation = f"kind: exposure, exposure: {_plain(ONE - draft.target_cash)}, of: {{{allocation}}}"
         policies[s.policy] = f"rule: calendar, schedule: {calendar}, allocation: {{{allocation}}}"
     if s.volatility is not None:
         lookback = "" if s.window is None else f", lookback: {s.window}"

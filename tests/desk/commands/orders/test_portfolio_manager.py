@@ -7,6 +7,7 @@ from decimal import Decimal
 from pathlib import Path
 from typing import Any
 
+import numpy as np
 import pandas as pd
 import pytest
 from commanded import ROOT
@@ -249,3 +250,54 @@ def test_the_exchange_as_a_venue_says_what_it_cannot_do() -> None:
         venue.state("x")
     with pytest.raises(DataError, match="no open order to cancel"):
         venue.cancel("x")
+
+
+CONFIGURATION = """\
+portfolio_type: mixed_crypto_stable
+risk_profile: moderate
+stablecoin_fraction: 0.3
+rebalancing_frequency: daily
+volatility_target: 0.15
+max_drawdown_limit: 0.25
+correlation_threshold: 0.7
+strategy: {name: hierarchical_risk_parity, lookback_period: 180, rebalancing_threshold: 0.1}
+trading: {execution_style: twap, max_slippage: 0.01, min_trade_value: 10.0, base_currency: USDT}
+"""
+
+
+class WithHistory(Ledger):
+    """A ledger with days of closes that end at its prices."""
+
+    def get_historical_data(
+        self, assets: Sequence[str], start_time: datetime, end_time: datetime | None = None, interval: str = "1d"
+    ) -> pd.DataFrame:
+        days = pd.date_range(start_time.date(), "2022-12-29")
+        walk = np.random.default_rng(3).normal(0.0, [0.03, 0.01], (len(days), 2)).cumsum(axis=0)
+        self.closes = pd.DataFrame(np.exp(walk - walk[-1]) * [16_642.34, 168.85], days, ["BTC", "GLD"])
+        return self.closes[list(assets)]
+
+
+def test_a_configuration_is_rebalanced_by_what_the_exchange_holds_and_remembers(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Of two assets hierarchical risk parity is that of inverse variances (Lopez de Prado 2016)."""
+    monkeypatch.setenv("REBALANCE_HOME", str(tmp_path / "home"))
+    (tmp_path / "portfolio_config.yaml").write_text(CONFIGURATION)
+    manager = PortfolioManager(tmp_path / "portfolio_config.yaml", clock=lambda: FRIDAY)
+    held = WithHistory(BTC="1.9", GLD="95", USDT="31000")
+    done = rebalanced(manager, held)
+    assert (done["status"], done["errors"]) == ("completed", [])
+    inverse = 1.0 / held.closes.pct_change().tail(180).var()
+    target = 0.7 * inverse / inverse.sum()
+    assert done["target_allocation"] == pytest.approx(target.to_dict(), abs=1e-9)
+    assert manager.get_current_allocation(held) == pytest.approx(done["target_allocation"], abs=2e-3)
+    assert {trade["type"]: trade["asset"] for trade in done["trades"]} == {"sell": "BTC", "buy": "GLD"}
+
+
+def test_a_configuration_needs_assets_and_their_history(tmp_path: Path) -> None:
+    (tmp_path / "portfolio_config.yaml").write_text(CONFIGURATION)
+    manager = PortfolioManager(tmp_path / "portfolio_config.yaml", clock=lambda: FRIDAY)
+    with pytest.raises(ConfigError, match=r"Ledger holds no assets but money\. List those that you want, at 0 units"):
+        manager.get_current_allocation(Ledger(USDT="100"))
+    with pytest.raises(ConfigError, match="get_historical_data gave no table of two days or more with BTC"):
+        manager.get_current_allocation(Ledger(USDT="100", BTC="0"))

@@ -1,4 +1,4 @@
-"""The manager of a portfolio file on an exchange that has the five methods of `IExchange`.
+"""The manager of a portfolio file, or of a configuration, on an exchange that has the five methods of `IExchange`.
 
 Nothing is decided here: the list is that of the file, with what the exchange holds and its prices; it is checked,
 journalled and sent as any other ticket is.
@@ -11,6 +11,7 @@ from datetime import datetime
 from pathlib import Path
 from typing import Any
 
+from desk.commands.portfolio_file.of_exchange import file_of_exchange, is_configuration, money_of
 from desk.exchange.checks import checked
 from desk.exchange.exchange_venue import ExchangeVenue, IExchange, balances_of, prices_of
 from desk.exchange.execute import Execution, SentResult
@@ -35,14 +36,27 @@ __all__ = ["IExchange", "PortfolioManager"]
 class PortfolioManager:
     """Rebalances the portfolio of a file on an exchange.
 
-    file  : portfolio file, with the name of the policy that decides.
-    money : asset of the exchange's balances that is the cash of the portfolio, such as USDT; "" is its currency.
+    file  : portfolio file, with the name of the policy that decides; or the configuration of another module, of which
+            a file is made from the balances and the history of the exchange when it is first asked.
+    money : asset of the exchange's balances that is the cash of the portfolio, such as USDT; "" is that of the
+            configuration, or the portfolio's currency.
     clock : gives the moment in UTC.
     """
 
     def __init__(self, file: str | Path, money: str = "", clock: Callable[[], datetime] = utc_now) -> None:
-        self.file, self.money, self.clock = file, money, clock
-        self.portfolio = load_portfolio(file)
+        self.file, self.money, self.clock = Path(file), money, clock
+        self._of_exchange = tempfile.TemporaryDirectory() if is_configuration(self.file) else None
+        if self._of_exchange is None:
+            self.portfolio = load_portfolio(file)
+        else:
+            self.money = money or money_of(self.file)
+
+    def _begin(self, exchange: IExchange) -> None:
+        """Make the portfolio file of a configuration from what the exchange has."""
+        if self._of_exchange is not None and not hasattr(self, "portfolio"):
+            folder = Path(self._of_exchange.name)
+            self.file = file_of_exchange(self.file, exchange, self.money, folder, self.clock())
+            self.portfolio = load_portfolio(self.file)
 
     def get_current_allocation(self, exchange: IExchange) -> dict[str, float]:
         """By asset, the fraction of the value that the exchange holds; the rest is its money."""
@@ -130,6 +144,7 @@ class PortfolioManager:
 
     def _held(self, exchange: IExchange) -> Portfolio:
         """The portfolio with what the exchange holds, at its prices."""
+        self._begin(exchange)
         assets, balances = self.portfolio.market.assets, balances_of(exchange)
         symbols = {asset: self.portfolio.ticket.symbol(asset) for asset in assets}
         prices, today = prices_of(exchange, list(symbols.values())), self._today()
