@@ -274,12 +274,6 @@ def samples(past: Past, step: int, horizon: int) -> Samples:
     return Samples(known.names, rows[day], numbers[listed], outcomes, outcomes - mean[day])
 
 
-def day_means(rows: Rows, numbers: Array) -> Array:
-    """(D, f) mean on each day of the numbers (N, f) that are known, NaN for none; rows (N,) do not decrease."""
-    first, known = np.unique(rows, return_index=True)[1], np.isfinite(numbers)
-    return ratio(np.add.reduceat(np.where(known, numbers, 0.0), first), np.add.reduceat(known.astype(float), first))
-
-
 def deviations(found: Features, horizon: int) -> Array:
     """(D, n) standard deviation of the return over a horizon, by the volatility of the year before each day."""
     return found.numbers[:, :, found.names.index("volatility_252")] * np.sqrt(horizon)

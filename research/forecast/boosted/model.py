@@ -16,14 +16,13 @@ import pandas as pd
 
 from foundation.arguments import check_positive, cut, did_you_mean, is_number, is_whole, one_of, refuse, shown
 from foundation.arrays import Array
-from foundation.dataclasses import asdict, dataclass, fields
+from foundation.dataclasses import asdict, dataclass, field, fields, replace
 from foundation.errors import ConfigError, DataError
 from foundation.files import write_whole
 from foundation.paper.wording import percent
 from research.forecast.boosted import libraries
-from research.forecast.boosted.calibration import Skill, fewest_days, folds
+from research.forecast.boosted.calibration import Skill, fewest_days, folds, less_day_means, measured_skill
 from research.forecast.boosted.features import YEAR, Samples, deviations, features, samples
-from research.forecast.boosted.heads import Head, Part, differences_of, fitted_head, level_features, level_of
 from research.forecast.boosted.libraries import BOOSTING_LIBRARIES, Growth, Library
 from research.forecast.covariances import covariance
 from research.forecast.estimated import means_so_far
@@ -34,6 +33,7 @@ from research.market import Past
 
 FEATURES_NAMED = 3  # features that a sentence names
 SMALLEST_NAMED = 5e-5  # of a contribution that it names: what is shown as 0.01 points
+FORECAST_DECIMALS = 12  # of a forecast: trees of one leaf forecast the same of all but for rounding
 Monotone = Mapping[str, Literal[-1, 1]] | tuple[tuple[str, Literal[-1, 1]], ...]
 COUNTS = {
     "horizon": 1, "window": 1, "step": 1, "rounds": 1, "leaves": 2, "min_data_in_leaf": 1, "embargo": 0, "seed": 0,
@@ -50,9 +50,7 @@ class Boosted:
     days is forecast by trees that were trained on the others: the number of trees has the least error there, and the
     forecast is used as far as its skill there allows (`research.forecast.boosted.calibration`). The trees that forecast
     are trained on all samples. The expected return of an asset is its mean so far, plus its deviation times what is
-    trusted of its forecast less the mean one: without skill the mean so far is left. With `level`, other trees forecast
-    in the same way the mean outcome of all assets of a day from the means of their features, and what is trusted of
-    that is added.
+    trusted of its forecast less the mean one: without skill the mean so far is left.
 
     library          : "lightgbm" or "xgboost".
     horizon          : sessions of the market that a forecast is about.
@@ -66,9 +64,6 @@ class Boosted:
     feature_fraction : share of the features that a tree may use, above 0, at most 1.
     monotone         : feature -> 1 where the forecast may not fall as the feature rises, -1 where it may not rise.
     embargo          : sessions between an outcome of the samples trained on and the days of a fold.
-    level            : True to forecast the level of all assets too; else it is the mean so far.
-    stacked          : True to combine the trees of the differences between assets with a ridge regression on ranks
-                       (`research.forecast.boosted.heads`).
     calibrated       : False for the forecast as it is, whatever its skill: to measure that, not to invest by it.
     seed             : seed of the draw of features that a tree may use.
     Raises           : ConfigError for settings outside these, and a window too short for the horizon; when
@@ -88,8 +83,6 @@ class Boosted:
     feature_fraction: float = 0.5
     monotone: Monotone = ()
     embargo: int = 5
-    level: bool = False
-    stacked: bool = False
     calibrated: bool = True
     seed: int = 0
 
@@ -124,14 +117,16 @@ class Boosted:
         known = samples(past, self.step, self.horizon)
         self._check_span(known, past)
         self._check_monotone(known.names)
-        differences = self._head(differences_of(known), self.stacked)
-        level = self._head(level_of(known), stacked=False) if self.level else None
-        return FittedBoosted(self, past.date, differences, level, known.fingerprint)
-
-    def _head(self, part: Part, stacked: bool) -> Head:
-        """The head of a part of the outcomes."""
-        parts, growth = folds(part.rows, self.horizon, self.embargo), self.growth(part.names)
-        return fitted_head(part, self.library, growth, parts, self.horizon, stacked)
+        used = np.flatnonzero(np.isfinite(known.features).any(axis=0))  # those that are known of a sample
+        names, x, rows = tuple(known.names[k] for k in used), known.features[:, used], known.rows
+        growth = self.growth(names)
+        rounds, forecast = libraries.folded(
+            self.library, growth, x, known.excess, folds(rows, self.horizon, self.embargo)
+        )
+        text = libraries.train_trees(self.library, replace(growth, rounds=rounds), x, known.excess)
+        tilt = np.round(less_day_means(rows, forecast), FORECAST_DECIMALS)
+        skill = measured_skill(rows, tilt, known.excess, self.horizon)
+        return FittedBoosted(self, past.date, names, skill, text, known.fingerprint)
 
     def _check_span(self, known: Samples, past: Past) -> None:
         """Raise DataError where there are too few days for the folds."""
@@ -162,44 +157,28 @@ class FittedBoosted:
 
     settings    : settings of the trees.
     seen        : the last date of the fit.
-    differences : head that forecasts the differences between assets.
-    level       : head that forecasts the mean of all assets, or None.
+    features    : names of the f numbers that the trees read.
+    skill       : skill of the forecasts of each fold.
+    text        : the trees, as their library writes them.
     fingerprint : sha256 of the samples.
     """
 
     settings: Boosted
     seen: pd.Timestamp
-    differences: Head
-    level: Head | None
+    features: tuple[str, ...]
+    skill: Skill
+    text: str = field(repr=False)
     fingerprint: str
 
     @property
-    def features(self) -> tuple[str, ...]:
-        """The names of the numbers that the trees of the differences read."""
-        return self.differences.features
-
-    @property
-    def skill(self) -> Skill:
-        """The skill of the forecasts of differences, of each fold."""
-        return self.differences.skill
-
-    @property
     def trust(self) -> float:
-        """Share of the forecast of differences that is used."""
-        return self._trust(self.differences)
-
-    @property
-    def level_trust(self) -> float:
-        """Share of the forecast of the level that is used: 0 where there is none."""
-        return self._trust(self.level) if self.level else 0.0
-
-    def _trust(self, head: Head) -> float:
-        return head.skill.trust if self.settings.calibrated else 1.0
+        """Share of the forecast that is used."""
+        return self.skill.trust if self.settings.calibrated else 1.0
 
     @property
     def trees(self) -> int:
-        """Number of trees that forecast the differences."""
-        return libraries.tree_count(self.settings.library, self.differences.text)
+        """Number of trees."""
+        return libraries.tree_count(self.settings.library, self.text)
 
     def predict(self, past: Past) -> Moments:
         """The expected return of each asset with a year of returns, and the covariance of that year (Ledoit and Wolf).
@@ -208,27 +187,17 @@ class FittedBoosted:
                  market does not have, or that is known of no asset.
         """
         today = self._today(past)
-        forecast = _less_mean(self.differences.outputs(self.settings.library, today.numbers), today.assets)
-        mean = today.so_far + today.deviation * self.trust * forecast + today.deviation * self._of_level(today).sum()
+        forecast = _less_mean(libraries.predicted(self.settings.library, self.text, today.numbers), today.assets)
+        mean = today.so_far + today.deviation * self.trust * forecast
         cov = np.atleast_2d(covariance("ledoit_wolf", today.returns, 1.0)) * self.settings.horizon
         return Moments(today.assets, mean, (cov + cov.T) / 2.0, float(self.settings.horizon), past.date, self._notes())
 
-    def _of_level(self, today: "_Today") -> Array:
-        """(f,) contribution of each feature to the level, in standard deviations of an asset: none without a head."""
-        if not self.level:
-            return np.empty(0)
-        return self.level_trust * self.level.contributions(self.settings.library, today.means[None])[0]
-
     def _notes(self) -> tuple[str, ...]:
-        """The parts without skill, in a sentence, or nothing."""
+        """A sentence where the trees showed no skill, or nothing."""
+        if self.trust:
+            return ()
         trees = f"boosted trees of {self.seen:%Y-%m-%d} showed no skill"
-        if not self.trust and not self.level_trust:
-            return (f"{trees}: each asset is expected to return its mean so far",)
-        if not self.trust:
-            return (f"{trees} in the differences between assets, and forecast their level alone",)
-        if self.level and not self.level_trust:
-            return (f"{trees} in the level of all assets, and forecast the differences between them alone",)
-        return ()
+        return (f"{trees}: each asset is expected to return its mean so far",)
 
     def base(self, past: Past) -> pd.Series:
         """The expected return of each asset without its features, fraction: its mean so far over the horizon."""
@@ -238,26 +207,22 @@ class FittedBoosted:
     def contributions(self, past: Past) -> pd.DataFrame:
         """Contribution of each feature to the expected return of each asset, fraction: a row's sum and `base` are that.
 
-        A row an asset, a column a feature, from the libraries' own TreeSHAP. A feature of the differences contributes
-        less what it does to the mean asset; one of the level, whose name begins with `mean_`, less what it does to the
-        mean day.
+        A row an asset, a column a feature, from the libraries' own TreeSHAP, less what it does to the mean asset.
         Raises : as `predict`.
         """
         today = self._today(past)
-        shares = self.differences.contributions(self.settings.library, today.numbers)
+        shares = libraries.feature_shares(self.settings.library, self.text, today.numbers)[:, :-1]
         shares = self.trust * _less_mean(shares, today.assets)
-        level = np.tile(self._of_level(today), (len(shares), 1))
-        return self._table(today, today.deviation[:, None] * np.hstack([shares, level]))
+        return self._table(today, today.deviation[:, None] * shares)
 
     def numbers(self, past: Past) -> pd.DataFrame:
         """The features of today: a row an asset, a column a feature. Raises as `predict`."""
         today = self._today(past)
-        return self._table(today, np.hstack([today.numbers, np.tile(today.means, (len(today.assets), 1))]))
+        return self._table(today, today.numbers)
 
     def _table(self, today: "_Today", values: Array) -> pd.DataFrame:
-        """A row an asset, a column a feature of the differences, and of the level."""
-        names = [*self.features, *(self.level.features if self.level else ())]
-        return pd.DataFrame(values, index=list(today.assets), columns=names)
+        """A row an asset, a column a feature."""
+        return pd.DataFrame(values, index=list(today.assets), columns=list(self.features))
 
     def sentences(self, past: Past) -> dict[str, str]:
         """The expected return of each asset, and the features that explain it, in words. Raises as `predict`."""
@@ -288,9 +253,7 @@ class FittedBoosted:
         assets = tuple(past.assets[line] for line in lines)
         deviation = deviations(found, horizon)[0][lines]
         so_far = horizon * means_so_far(past, np.array([past.t]))[0, lines]
-        by_name, one_day = np.argsort(np.array(assets)), np.zeros(len(assets), dtype=np.int64)
-        means = level_features(self.features, one_day, numbers[by_name])[1][0] if self.level else np.empty(0)
-        return _Today(assets, returns, numbers, means, deviation, so_far)
+        return _Today(assets, returns, numbers, deviation, so_far)
 
 
 @dataclass(frozen=True, eq=False)
@@ -300,7 +263,6 @@ class _Today:
     assets    : names of the k assets.
     returns   : (252, k) returns of the last year.
     numbers   : (k, f) features.
-    means     : features of the level, empty without a head.
     deviation : (k,) standard deviation of the return over the horizon.
     so_far    : (k,) mean return over the horizon so far.
     """
@@ -308,7 +270,6 @@ class _Today:
     assets: tuple[str, ...]
     returns: Array
     numbers: Array
-    means: Array
     deviation: Array
     so_far: Array
 
@@ -350,7 +311,7 @@ adds 0.40 points, carry_252 of 0 takes 0.10.
     return f"{expected}, {than}: {', '.join(parts)}."
 
 
-FORMAT, BEFORE = "boosted trees 4", "boosted trees 3"  # before: of differences alone, its head beside the settings
+FORMAT = "boosted trees 3"
 
 
 def save_boosted(fitted: FittedBoosted, path: str | Path) -> Path:
@@ -360,8 +321,9 @@ def save_boosted(fitted: FittedBoosted, path: str | Path) -> Path:
         "version": import_module(fitted.settings.library).__version__,
         "settings": asdict(fitted.settings) | {"monotone": dict(fitted.settings.monotone)},
         "seen": f"{fitted.seen:%Y-%m-%d}",
-        "differences": asdict(fitted.differences),
-        "level": asdict(fitted.level) if fitted.level else None,
+        "features": fitted.features,
+        "skill": asdict(fitted.skill),
+        "trees": fitted.text,
         "fingerprint": fitted.fingerprint,
     }
     return write_whole(path, json.dumps({"checksum": _checksum(record), **record}, indent=1) + "\n")
@@ -384,16 +346,10 @@ def load_boosted(path: str | Path, past: Past) -> FittedBoosted:
             "trees anew, or install that version."
         )
     seen = pd.Timestamp(record["seen"])
-    level = _head(record["level"]) if record["level"] else None
-    fitted = FittedBoosted(settings, seen, _head(record["differences"]), level, record["fingerprint"])
+    features, skill = tuple(record["features"]), Skill(**record["skill"])
+    fitted = FittedBoosted(settings, seen, features, skill, record["trees"], record["fingerprint"])
     _check_data(fitted, past, path)
     return fitted
-
-
-def _head(record: dict[str, Any]) -> Head:
-    """A head from its record."""
-    tuples = {name: tuple(value) for name, value in record.items() if isinstance(value, list)}
-    return Head(**record | tuples | {"skill": Skill(**record["skill"])})
 
 
 def _read(path: Path) -> dict[str, Any]:
@@ -402,14 +358,11 @@ def _read(path: Path) -> dict[str, Any]:
         record = json.loads(path.read_text(encoding="utf-8"))
     except ValueError as error:
         raise DataError(f"{path} is no file of boosted trees: {cut(str(error))}. Fit the trees anew.") from error
-    if not isinstance(record, dict) or record.get("format") not in (FORMAT, BEFORE):
+    if not isinstance(record, dict) or record.get("format") != FORMAT:
         found = record.get("format") if isinstance(record, dict) else record
         raise DataError(f"{path} is no file of {FORMAT!r}: found {shown(found)}. Fit the trees anew.")
     if record.pop("checksum", None) != _checksum(record):
         raise DataError(f"{path} is damaged: its checksum is not that of its content. Fit the trees anew.")
-    if record["format"] == BEFORE:
-        head = {"features": record["features"], "skill": record["skill"], "text": record["trees"]}
-        return {**record, "differences": head, "level": None}
     return record
 
 

@@ -23,11 +23,6 @@ EXAMPLES: tuple[forecasting.Forecast, ...] = (
     forecasting.OpinionPooling((forecasting.Opinion("desk", 0.5, VIEWS[:2]),), scenarios=252),
     forecasting.SignalBlend(5),
     forecasting.Refitted(forecasting.Boosted(horizon=5, window=450, rounds=10, min_data_in_leaf=20, calibrated=False)),
-    forecasting.Refitted(
-        forecasting.Boosted(
-            horizon=5, window=450, rounds=5, min_data_in_leaf=20, level=True, stacked=True, calibrated=False
-        )
-    ),
     forecasting.EWMAVolatility(),
     forecasting.Refitted(forecasting.GarchVolatility(window=300), "month"),
     forecasting.Refitted(forecasting.GarchVolatility(leverage=True, window=300)),

@@ -38,7 +38,7 @@ def altered(path: Path, sealed: bool = True, **values: Any) -> Path:
 
 @pytest.mark.parametrize("library", BOOSTING_LIBRARIES)
 def test_trees_are_read_back_to_the_bit(market: Market, tmp_path: Path, library: Any) -> None:
-    fitted = replace(MODEL, library=library, level=True, stacked=True).fit(market.past(600))
+    fitted = replace(MODEL, library=library).fit(market.past(600))
     path = save_boosted(fitted, tmp_path / "trees.json")
     assert save_boosted(fitted, tmp_path / "again.json").read_bytes() == path.read_bytes()
     found = load_boosted(path, market.past(650))
@@ -46,23 +46,11 @@ def test_trees_are_read_back_to_the_bit(market: Market, tmp_path: Path, library:
     assert found.predict(market.past(650)).mean.tobytes() == fitted.predict(market.past(650)).mean.tobytes()
 
 
-def test_a_file_of_the_differences_alone_as_once_written_is_read(
-    market: Market, fitted: FittedBoosted, tmp_path: Path
-) -> None:
-    path = save_boosted(fitted, tmp_path / "trees.json")
-    record = json.loads(path.read_text())
-    head = record.pop("differences")
-    del record["level"], record["settings"]["level"], record["settings"]["stacked"]
-    path.write_text(json.dumps(record))
-    altered(path, format="boosted trees 3", features=head["features"], skill=head["skill"], trees=head["text"])
-    assert load_boosted(path, market.past(650)) == fitted
-
-
 def test_a_file_that_is_none_or_damaged_is_refused(market: Market, fitted: FittedBoosted, tmp_path: Path) -> None:
     path = tmp_path / "trees.json"
     for text, message in (
         ("tree\n", "is no file of boosted trees"),
-        ("[1]", r"is no file of 'boosted trees 4': found \[1\]"),
+        ("[1]", r"is no file of 'boosted trees 3': found \[1\]"),
     ):
         path.write_text(text)
         with pytest.raises(DataError, match=message):
@@ -76,8 +64,12 @@ def test_another_version_is_refused(market: Market, fitted: FittedBoosted, tmp_p
     path = save_boosted(fitted, tmp_path / "trees.json")
     with pytest.raises(DataError, match=r"was written by lightgbm '0\.1', and .* is installed"):
         load_boosted(altered(path, version="0.1"), market.past(650))
-    with pytest.raises(DataError, match="is no file of 'boosted trees 4': found 'boosted trees 1'"):
+    with pytest.raises(DataError, match="is no file of 'boosted trees 3': found 'boosted trees 1'"):
         load_boosted(altered(path, format="boosted trees 1"), market.past(650))
+    with pytest.raises(
+        DataError, match=r"found 'boosted trees 4'\. Fit the trees anew"
+    ):  # with a level and a regression
+        load_boosted(altered(path, format="boosted trees 4"), market.past(650))
 
 
 def test_other_data_and_features_are_refused(market: Market, fitted: FittedBoosted, tmp_path: Path) -> None:

@@ -18,7 +18,6 @@ from research.forecast.skill import rank_correlations
 from research.market import Market, load_market
 
 SMALL = Boosted(horizon=5, window=450, rounds=40, min_data_in_leaf=20)
-BOTH = replace(SMALL, level=True, stacked=True)
 FIT = 700
 
 
@@ -54,13 +53,12 @@ def test_drawn_days_show_skill_in_one_of_twenty_markets_at_most() -> None:
     stocks = load_market("sp500_20")
     stocks = stocks.select(stocks.assets[:8]).until(stocks.dates[699])
     returns = stocks.returns[1:] - stocks.returns[1:].mean(axis=0)
-    model, trusted = replace(SMALL, rounds=20, level=True), np.zeros(2)
+    model, trusted = replace(SMALL, rounds=20), 0
     for seed in range(100):
         drawn = np.random.default_rng(seed).integers(0, len(returns), len(returns))
         fitted = model.fit(replace(stocks, returns=np.vstack([np.zeros(8), returns[drawn]])).past(699))
-        trusted += np.array([fitted.trust, fitted.level_trust]) > 0.0
-    assert trusted[0] <= 5
-    assert trusted[1] <= 11  # of draws at 5 %, with 99 % confidence
+        trusted += fitted.trust > 0.0
+    assert trusted <= 5
 
 
 def test_without_skill_means_are_those_so_far_and_the_notes_say_so() -> None:
@@ -75,34 +73,8 @@ def test_without_skill_means_are_those_so_far_and_the_notes_say_so() -> None:
     assert found.notes == view.notes
     assert found.notes == (f"boosted trees of {day} showed no skill: each asset is expected to return its mean so far",)
     raw = replace(SMALL, calibrated=False).fit(market.past(FIT))
-    assert raw.differences.text == fitted.differences.text
+    assert raw.text == fitted.text
     assert np.ptp(raw.predict(market.past(FIT)).mean) > 0.0
-
-
-def test_a_part_without_skill_is_named(market: Market) -> None:
-    fitted, past = replace(SMALL, level=True).fit(market.past(FIT)), market.past(FIT)
-    assert fitted.level
-    none, some = (replace(fitted.differences, skill=replace(fitted.skill, trust=trust)) for trust in (0.0, 0.5))
-    both = {
-        (some, some): (),
-        (some, none): " in the level of all assets, and forecast the differences between them alone",
-        (none, some): " in the differences between assets, and forecast their level alone",
-        (none, none): ": each asset is expected to return its mean so far",
-    }
-    for (differences, level), end in both.items():
-        one = replace(fitted, differences=differences, level=replace(fitted.level, skill=level.skill))
-        said = (f"boosted trees of {market.dates[FIT]:%Y-%m-%d} showed no skill{end}",) if end else ()
-        assert one.predict(past).notes == said
-
-
-@pytest.mark.parametrize("library", BOOSTING_LIBRARIES)
-def test_a_planted_level_is_recovered_from_twenty_years(library: Library) -> None:
-    """Two markets of `benchmarks.planted_signals` in which one fact forecasts what all assets have in common."""
-    model = Boosted(library, level=True)
-    there, ours, trusted, _ = np.mean([recovered(model, "level", seed, 5_040, 0.4) for seed in range(2)], axis=0)
-    assert 0.2 < there < 0.6
-    assert ours > 0.4 * there
-    assert trusted == 1.0
 
 
 def test_moments_are_of_the_horizon(market: Market) -> None:
@@ -121,7 +93,7 @@ def test_no_forecast_depends_on_later_days(market: Market, library: Library, row
         cash=np.where(later[:, 0], 0.01, market.cash),
         facts={name: np.where(later, 9.0, fact) for name, fact in market.facts.items()},
     )  # fmt: skip
-    forecast = Refitted(replace(BOTH, library=library, calibrated=False))
+    forecast = Refitted(replace(SMALL, library=library, calibrated=False))
     forecast.predict(market.past(len(market.dates) - 1))  # what later days leave in memory
     found = [forecast.predict(m.past(row)) for m in (market, changed, market.until(market.dates[row]))]
     assert len({moments.mean.tobytes() + moments.covariance.tobytes() for moments in found}) == 1
@@ -129,22 +101,21 @@ def test_no_forecast_depends_on_later_days(market: Market, library: Library, row
 
 @pytest.mark.parametrize("library", BOOSTING_LIBRARIES)
 def test_the_same_fit_gives_the_same_bits_in_any_order_of_columns(market: Market, library: Library) -> None:
-    model, order = replace(BOTH, library=library, calibrated=False), [3, 1, 7, 0, 2, 6, 5, 4]
+    model, order = replace(SMALL, library=library, calibrated=False), [3, 1, 7, 0, 2, 6, 5, 4]
     other = market.select([market.assets[k] for k in order])
     one, two, again = (model.fit(m.past(FIT)) for m in (market, other, market))
     assert one == again
-    assert (one.differences, one.level) == (two.differences, two.level)
+    assert (one.features, one.skill, one.text) == (two.features, two.skill, two.text)
     here, there = one.predict(market.past(FIT + 9)), two.predict(other.past(FIT + 9))
     assert here.mean[order].tobytes() == there.mean.tobytes()
 
 
 @pytest.mark.parametrize("library", BOOSTING_LIBRARIES)
 def test_contributions_and_the_mean_sum_to_the_forecast(market: Market, library: Library) -> None:
-    fitted = replace(BOTH, library=library, calibrated=False).fit(market.past(FIT))
+    fitted = replace(SMALL, library=library, calibrated=False).fit(market.past(FIT))
     past = market.past(FIT + 20)
     shares = fitted.contributions(past)
-    assert fitted.level
-    assert tuple(shares.columns) == tuple(fitted.numbers(past).columns) == fitted.features + fitted.level.features
+    assert tuple(shares.columns) == tuple(fitted.numbers(past).columns) == fitted.features
     np.testing.assert_allclose(
         shares.sum(axis=1).to_numpy() + fitted.base(past).to_numpy(),
         fitted.predict(past).mean,
