@@ -19,7 +19,6 @@ if TYPE_CHECKING:
     from research.forecast.signals.blend import SignalBlend
     from research.forecast.views.black_litterman import BlackLitterman
     from research.forecast.views.equilibrium import Benchmark, MarketCap, equilibrium_returns, unconstrained_weights
-    from research.forecast.views.pooling import EntropyPooling, Opinion, OpinionPooling
     from research.forecast.views.posterior import Posterior
     from research.forecast.views.view_effects import ViewEffects, view_effects
     from research.forecast.views.views import InvestorView, read_views

@@ -7,9 +7,8 @@
   for weights and whatever the optimiser, since each order sums to the whole. A view's place in a file does not matter.
 """
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable
 from itertools import permutations
-from typing import Protocol
 
 import numpy as np
 import pandas as pd
@@ -18,6 +17,7 @@ from foundation.arrays import Array, MadeAnew, frozen
 from foundation.dataclasses import dataclass, fields
 from foundation.errors import PolicyError
 from research.forecast.moments import Moments
+from research.forecast.views.black_litterman import BlackLitterman
 from research.forecast.views.posterior import Posterior
 from research.market import Past
 
@@ -27,25 +27,11 @@ SAMPLED = 60  # orders of more views, and as many reversed
 Optimiser = Callable[[Moments], Array]
 
 
-class WithViews(Protocol):
-    """A forecast of which parts, views or opinions, can be left out."""
-
-    @property
-    def parts(self) -> tuple[str, ...]:
-        """The parts that can be left out."""
-
-    def keeping(self, which: Sequence[int]) -> "WithViews":
-        """The same with some parts only, by number."""
-
-    def posterior(self, past: Past) -> Posterior:
-        """Prior, views and posterior as known today."""
-
-
 @dataclass(frozen=True, eq=False)
 class ViewEffects(MadeAnew):
     """The effects of m views on the means and weights of k assets.
 
-    parts     : names of the m views, or opinions.
+    parts     : the m views, in words.
     posterior : posterior with all of them.
     prior_weights, weights : (k,) weights by an optimiser without and with them, fraction.
     mean_moves, weight_moves : (m, k) moves by each view, averaged over orders of arrival; their sum is posterior less
@@ -92,10 +78,10 @@ class ViewEffects(MadeAnew):
         return pd.DataFrame(np.column_stack([prior, moves.T, posterior]), index=self._lines, columns=columns)
 
 
-def view_effects(model: WithViews, past: Past, optimiser: Optimiser) -> ViewEffects:
+def view_effects(model: BlackLitterman, past: Past, optimiser: Optimiser) -> ViewEffects:
     """The effect of each view of a model on its means, and through an optimiser on the weights.
 
-    model     : such as `BlackLitterman`; it is asked, and the optimiser with it, for each set of views that some order
+    model     : model of views; it is asked, and the optimiser with it, for each set of views that some order
                 meets: 2^m of them for up to five views.
     past      : market up to the day of interest.
     optimiser : function from moments over a year to weights (k,) in their order, such as `unconstrained_weights`.

@@ -117,8 +117,6 @@ FORECASTS = LazyClasses(
         "market_cap": "research.forecast.MarketCap",
         "benchmark": "research.forecast.Benchmark",
         "black_litterman": "research.forecast.BlackLitterman",
-        "entropy_pooling": "research.forecast.EntropyPooling",
-        "opinion_pooling": "research.forecast.OpinionPooling",
         "refitted": "research.forecast.Refitted",
         "factor_model": "research.forecast.FactorModel",
         "signals": "research.forecast.SignalBlend",

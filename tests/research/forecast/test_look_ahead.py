@@ -19,8 +19,6 @@ EXAMPLES: tuple[forecasting.Forecast, ...] = (
     forecasting.MarketCap(),
     forecasting.Benchmark({"SPY": 0.6, "AGG": 0.4}),
     forecasting.BlackLitterman(VIEWS),
-    forecasting.EntropyPooling(VIEWS[:2], scenarios=252),
-    forecasting.OpinionPooling((forecasting.Opinion("desk", 0.5, VIEWS[:2]),), scenarios=252),
     forecasting.SignalBlend(5),
     forecasting.Refitted(forecasting.Boosted(horizon=5, window=450, rounds=10, min_data_in_leaf=20, calibrated=False)),
     forecasting.EWMAVolatility(),

@@ -76,22 +76,6 @@ def test_two_views_that_say_the_same_share_what_they_move(facts_market: Market) 
     assert np.abs(effects.weight_left_out).max() < 1e-9  # the other one still says it
 
 
-def test_pooled_views_and_opinions_are_explained_alike(facts_market: Market) -> None:
-    past = facts_market.past(799)
-    views = tuple(forecast.InvestorView(text) for text in TEXTS[:2])
-    entropy = forecast.EntropyPooling(views, PRIOR, 252)
-    opinions = forecast.OpinionPooling(
-        tuple(forecast.Opinion(name, 0.4, views[k : k + 1]) for k, name in enumerate("ab")), "linear", PRIOR, 252
-    )
-    for model, parts in ((entropy, TEXTS[:2]), (opinions, ("a", "b"))):
-        effects = forecast.view_effects(model, past, capped)  # type: ignore[arg-type]
-        assert effects.parts == parts
-        moved = effects.weights - effects.prior_weights
-        assert effects.weight_moves.sum(axis=0) == pytest.approx(moved, abs=1e-12)
-    linear = effects.mean_moves - effects.mean_left_out
-    assert np.abs(linear).max() < 1e-12  # means of a mixture are linear in its opinions
-
-
 def test_an_optimiser_that_gives_no_weights_is_refused(facts_market: Market) -> None:
     with pytest.raises(PolicyError, match=r"weights of shape \(2,\)"):
         forecast.view_effects(forecast.BlackLitterman((), PRIOR), facts_market.past(799), lambda moments: np.ones(2))

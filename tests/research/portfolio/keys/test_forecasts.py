@@ -1,4 +1,4 @@
-"""Forecasts in a portfolio file: priors, views and opinions at any depth, written back as they are read."""
+"""Forecasts in a portfolio file: priors and views at any depth, written back as they are read."""
 
 from pathlib import Path
 from typing import Any
@@ -35,16 +35,6 @@ EXAMPLES: dict[str, forecasting.Forecast] = {
     ),
     "{kind: black_litterman, views: [{view: SPY returns 7% a year, uncertainty: 3%}]}": forecasting.BlackLitterman(
         (forecasting.InvestorView("SPY returns 7% a year", uncertainty=0.03),), periods_per_year=252.0
-    ),
-    f"{{kind: entropy_pooling, prior: {{kind: estimated}}, scenarios: 126, views: [{WRITTEN}]}}": (
-        forecasting.EntropyPooling((VIEW,), forecasting.Estimated(), 126, 252.0)
-    ),
-    "{kind: opinion_pooling, prior: benchmark, method: logarithmic, "
-    f"opinions: [{{name: desk, probability: 0.4, views: [{WRITTEN}]}}]}}": forecasting.OpinionPooling(
-        (forecasting.Opinion("desk", 0.4, (VIEW,)),),
-        "logarithmic",
-        forecasting.Benchmark({"SPY": 0.6, "AGG": 0.4}),
-        periods_per_year=252.0,
     ),
     "signals": forecasting.SignalBlend(),
     "{kind: signals, momentum: [63], reversion: [[5, 63]], averages: []}": forecasting.SignalBlend(
@@ -124,13 +114,10 @@ def test_periods_a_year_of_the_file_are_those_of_its_views() -> None:
         r"\.views.*: confidence of view 'SPY returns 4% a year' is 60.*60 per cent is written 60%",
     ),
     ("{kind: black_litterman, views: [SPY returns 4% a year]}", r"\.views\.0: not a mapping"),
-    (
-        "{kind: opinion_pooling, opinions: [{name: a, probability: 2, views: []}]}",
-        r"\.opinions.*probability of opinion 'a' is 2",
-    ),
     ("refitted", ": not a mapping .*Write `model:` below it"),
     ("forecast_views", r": no forecast any more .*Write `allocation: \{kind: tilted"),
     ("{kind: forecast_views, forecast: har}", r"\.kind: no forecast any more"),
+    ("opinion_pooling", r": unknown forecast .*found 'opinion_pooling'\. Use estimated, market_cap"),
     ("{kind: refitted}", r"\.model: missing"),
     ("{kind: refitted, model: hat}", r"\.model: unknown model .*Did you mean 'har'"),
     ("{kind: refitted, model: {window: 800}}", r"\.model\.kind: missing"),
@@ -165,15 +152,11 @@ def test_a_view_about_an_unknown_line_is_refused_with_its_place_before_anything_
         r"forecast\.prior \(.*\): the benchmark holds 'SPX'",
     ),
     (
-        {
-            "kind": "opinion_pooling",
-            "prior": "benchmark",
-            "opinions": [{"name": "a", "probability": 1, "views": [{"view": "bond returns 1% a year"}]}],
-        },
+        {"kind": "black_litterman", "prior": "benchmark", "views": [{"view": "bond returns 1% a year"}]},
         r"forecast \(.*\): view 'bond returns 1% a year': no asset .*Did you mean 'bonds'",
     ),
     (
-        {"kind": "entropy_pooling", "views": [{"view": "cap-weighted bonds returns 1% a year"}]},
+        {"kind": "black_litterman", "views": [{"view": "cap-weighted bonds returns 1% a year"}]},
         r"forecast \(.*\): weights by market capitalisation need the fact 'market_cap' of AGG",
     ),
 )
