@@ -21,7 +21,7 @@ SETS = {  # the modules that the workbench imports, by the set that brings them;
     "peers": ("skfolio", "sklearn", "pypfopt", "riskfolio", "vectorbt", "cvxpy", "scs"),
     "learn": (
         *("torch", "lightgbm", "xgboost", "gymnasium", "stable_baselines3", "lightning", "pytorch_forecasting"),
-        *("sklearn", "arch", "statsmodels", "ruptures"),
+        *("sklearn", "arch", "statsmodels"),
     ),
     "service": (
         *("fastapi", "starlette", "uvicorn", "sqlalchemy", "alembic", "redis", "prometheus_client", "pymongo", "bson"),

@@ -38,7 +38,6 @@ ALLOCATION_LIBRARIES = (  # of allocations, and of the forecasts that they hold
     "pyportfolioopt",
     "pytorch-forecasting",
     "riskfolio-lib",
-    "ruptures",
     "scikit-learn",
     "scipy",
     "scs",

@@ -11,7 +11,6 @@ if TYPE_CHECKING:
     from research.forecast.model import Fitted, Model, Refitted, Trained
     from research.forecast.moments import Forecast, Moments, repaired
     from research.forecast.neural import Network
-    from research.forecast.regimes.change_points import ChangePoint, ChangePoints
     from research.forecast.regimes.jump import JumpModel
     from research.forecast.regimes.markov import MarkovRegimes, MarkovSwitching, number_of_states
     from research.forecast.regimes.percentiles import VolatilityPercentiles
