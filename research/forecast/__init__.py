@@ -21,7 +21,6 @@ if TYPE_CHECKING:
     from research.forecast.views.posterior import Posterior
     from research.forecast.views.view_effects import ViewEffects, view_effects
     from research.forecast.views.views import InvestorView, read_views
-    from research.forecast.volatility.dcc import DynamicCorrelations
     from research.forecast.volatility.ewma import EWMAVolatility
     from research.forecast.volatility.garch import GarchVolatility
     from research.forecast.volatility.har import HARVolatility

@@ -126,7 +126,6 @@ FORECASTS = LazyClasses(
 MODELS = LazyClasses(
     {  # what `refitted` fits; a model named as a forecast is refitted too
         "boosted": "research.forecast.Boosted",
-        "dcc": "research.forecast.DynamicCorrelations",
         "garch": "research.forecast.GarchVolatility",
         "har": "research.forecast.HARVolatility",
         "network": "research.forecast.Network",

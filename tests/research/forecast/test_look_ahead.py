@@ -24,7 +24,6 @@ EXAMPLES: tuple[forecasting.Forecast, ...] = (
     forecasting.EWMAVolatility(),
     forecasting.Refitted(forecasting.GarchVolatility(window=300), "month"),
     forecasting.Refitted(forecasting.GarchVolatility(leverage=True, window=300)),
-    forecasting.Refitted(forecasting.DynamicCorrelations(window=300), "quarter"),
     forecasting.Refitted(forecasting.HARVolatility(horizon=5, window=400), "month"),
     forecasting.Refitted(forecasting.HARVolatility("range", 5, window=400)),
 )

@@ -41,7 +41,7 @@ EXAMPLES: dict[str, forecasting.Forecast] = {
         momentum=(63,), reversion=((5, 63),), averages=()
     ),
     "{kind: factor_model, window: 126}": forecasting.FactorModel(window=126),  # of the file's factors
-    "{kind: refitted, model: dcc}": forecasting.Refitted(forecasting.DynamicCorrelations()),
+    "{kind: refitted, model: garch}": forecasting.Refitted(forecasting.GarchVolatility()),
     "{kind: refitted, schedule: month, model: {kind: garch, leverage: true}}": forecasting.Refitted(
         forecasting.GarchVolatility(leverage=True), "month"
     ),
