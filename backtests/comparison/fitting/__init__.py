@@ -1,1 +1,1 @@
-"""Fitting policies on days before a test: tuning, walk-forward, combinatorial tests."""
+"""Fitting policies on days before a test: tuning and walk-forward."""

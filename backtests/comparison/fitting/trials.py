@@ -25,7 +25,6 @@ from backtests.sweeps.trials import trial_batch
 from foundation.arrays import Array
 from foundation.tolerances import SERIES
 from research.portfolio import Portfolio
-from research.rules import Rule
 
 Row = dict[str, Any]
 
@@ -87,30 +86,6 @@ def fold_rows(played: Backtest, starts: Sequence[pd.Timestamp]) -> tuple[slice, 
     """The days of each fold of a walk-forward, as rows of the daily figures of its backtest."""
     days = played.dates[1:]
     return tuple(starmap(slice, pairwise([*days.searchsorted(pd.DatetimeIndex(list(starts))).tolist(), len(days)])))
-
-
-def split_trials(
-    setup: Setup, rules: Sequence[Rule], days: pd.DatetimeIndex, active: Array, losses: Array, year: float
-) -> Batch:
-    """The trials of combinatorial splits: a row for each setting, as it ran in all blocks.
-
-    setup  : setup on which they ran.
-    rules  : the settings.
-    days   : (D,) days of all blocks.
-    active : (settings, D) returns net of costs, over the strategic target.
-    losses : (settings, D) daily terms of J, bp a year.
-    year   : number of periods in a year.
-    """
-    when = {"first": f"{days[0]:%Y-%m-%d}", "last": f"{days[-1]:%Y-%m-%d}", "days": len(days), "lag": setup.lag}
-    rows = [
-        {"kind": "tuning", "policy": text, "cost_multiple": 1.0, "cluster": cluster, "loss": float(loss.mean())}
-        | when
-        | _moments(own, year)
-        for text, cluster, own, loss in zip(
-            in_words(setup.strategic, rules), clusters(list(active)), active, losses, strict=True
-        )
-    ]
-    return trial_batch(setup, rows)
 
 
 def tunings_of(fits: Iterable[Fitted]) -> list[Batch]:

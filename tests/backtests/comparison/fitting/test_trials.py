@@ -10,7 +10,6 @@ import pytest
 from scipy import stats
 
 from backtests.comparison import Comparison, compare, selection
-from backtests.comparison.fitting.combinatorial import combinatorial
 from backtests.comparison.fitting.walk_forward import walk_forward
 from backtests.engine import Backtest, backtest
 from backtests.evaluation.benchmark import Benchmark, active_returns
@@ -112,20 +111,6 @@ def test_rolling_folds_count_on_the_whole_data(
     found = read_book().trials
     assert set(found["data"]) == {portfolio.market.fingerprint}
     assert found["kind"].value_counts().to_dict() == {"tuning": 2 * TUNED, "fold": 2}
-
-
-def test_each_setting_of_combinatorial_splits_counts_once(
-    portfolio: Portfolio, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    monkeypatch.setenv(TRIAL_BOOK, str(tmp_path))
-    settings = [Threshold(portfolio.strategic, band) for band in (0.01, 0.03, 0.1)]
-    for _ in range(2):
-        found = combinatorial(portfolio, "tuned", spec=settings, blocks=4)
-    book = read_book()
-    assert len(book.trials) == found.trials == 3
-    assert set(book.trials["days"]) == {len(found.days)}
-    assert np.isfinite(book.trials["kurtosis"]).all()
-    assert book.clustered == 3
 
 
 def test_an_audit_counts_nothing(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
