@@ -23,7 +23,6 @@ from benchmarks import (
     main_job,
     market_data,
     metrics,
-    networks,
     paper_venue,
     placement,
     reconciliation,
@@ -55,7 +54,6 @@ if __name__ == "__main__":
     look_ahead.main()
     environment.main()
     universal.main()
-    networks.main()
     evidence.main()
     curves.main()
     metrics.main()

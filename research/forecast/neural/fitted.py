@@ -18,7 +18,7 @@ from torch import nn
 
 from foundation.arrays import Array
 from foundation.dataclasses import asdict, dataclass
-from foundation.errors import ConfigError, DataError
+from foundation.errors import DataError
 from foundation.progress import bar
 from foundation.stored import Stored, read_stored, write_stored
 from foundation.threads import one_thread
@@ -91,10 +91,10 @@ class FittedNetwork:
         return pd.DataFrame(values, rows, pd.Index(self.settings.levels, name="level"))
 
     def importance(self, past: Past) -> pd.DataFrame:
-        """The variables that a temporal fusion transformer used today: role, variable, share of its role.
+        """The variables that the network used today: role, variable, share of its role.
 
         The roles: "history", its history; "ahead", variables known of the steps to come; "line".
-        Raises : ConfigError for another architecture, which gives no shares.
+        Raises : as `predict`.
         """
         shares, _ = self._explained(past)
         rows = [(role, name, share) for role, of in shares.items() for name, share in of.items()]
@@ -128,10 +128,6 @@ class FittedNetwork:
             return lines, library.quantiles(network, inputs).double().cpu().numpy()
 
     def _explained(self, past: Past) -> tuple[dict[str, dict[str, float]], Array]:
-        if self.settings.architecture != "tft":
-            raise ConfigError(
-                f"a network of architecture {self.settings.architecture!r} does not say what it used: use 'tft'."
-            )
         with one_thread(), torch.no_grad():
             _, network, inputs = self._ready(past)
             return library.explained(network, inputs)

@@ -1,7 +1,4 @@
-"""All that is used of pytorch-forecasting (v1): its data set, two of its networks, and their explanations.
-
-A third network is the baseline that the others must beat.
-"""
+"""All that is used of pytorch-forecasting (v1): its data set, its temporal fusion transformer, and its explanations."""
 
 import logging
 import warnings
@@ -99,27 +96,20 @@ READ = (
 
 def build_network(data: Any, settings: NetworkSettings) -> nn.Module:
     """A network for the samples of a data set, drawn by torch's generator; it gives (N, steps, levels) log returns."""
-    if settings.architecture == "dlinear":
-        return DLinear(settings.history, settings.steps, settings.levels)
     with quiet_library():
-        from pytorch_forecasting import NHiTS, QuantileLoss, TemporalFusionTransformer
+        from pytorch_forecasting import QuantileLoss, TemporalFusionTransformer
 
-        common: dict[str, Any] = {
-            "loss": QuantileLoss(list(settings.levels)), "logging_metrics": nn.ModuleList([]),
-            "hidden_size": settings.hidden, "dropout": settings.dropout,
-        }  # fmt: skip
-        if settings.architecture == "nhits":
-            return NHiTS.from_dataset(data, **common, naive_level=False, weight_decay=0.0)
         return TemporalFusionTransformer.from_dataset(
-            data, **common, attention_head_size=1, hidden_continuous_size=max(2, settings.hidden // 2),
-            share_single_variable_networks=True,
+            data, loss=QuantileLoss(list(settings.levels)), logging_metrics=nn.ModuleList([]),
+            hidden_size=settings.hidden, dropout=settings.dropout, attention_head_size=1,
+            hidden_continuous_size=max(2, settings.hidden // 2), share_single_variable_networks=True,
         )  # fmt: skip
 
 
 def quantiles(network: nn.Module, inputs: Inputs) -> torch.Tensor:
     """(N, steps, levels) log returns."""
-    found = network(inputs)
-    return found if torch.is_tensor(found) else found["prediction"]
+    found: torch.Tensor = network(inputs)["prediction"]
+    return found
 
 
 def explained(network: Any, inputs: Inputs) -> tuple[dict[str, dict[str, float]], Array]:
@@ -137,35 +127,3 @@ def explained(network: Any, inputs: Inputs) -> tuple[dict[str, dict[str, float]]
         weights = found[f"{part}_variables"].reshape(len(inputs["groups"]), -1).mean(dim=0).cpu().numpy()
         shares[role] = dict(zip(names, map(float, weights), strict=True))
     return shares, np.asarray(found["attention"].mean(dim=0).cpu().numpy(), dtype=float)
-
-
-TREND_STEPS = 5  # steps of the moving average that is the trend
-
-
-class DLinear(nn.Module):
-    """Quantiles of the steps to come, linear in the asset's own returns.
-
-    It begins with those of a normal law about zero with the deviation of the history.
-
-    Source : Zeng, Chen, Zhang and Xu (2023), Are transformers effective for time series forecasting?, AAAI 37, section
-             4; here with a row of either map, and a constant, for each step and quantile.
-    """
-
-    def __init__(self, history: int, steps: int, levels: tuple[float, ...]) -> None:
-        super().__init__()
-        self.shape, self.width = (steps, len(levels)), min(TREND_STEPS, history)
-        self.trend = nn.Linear(history, steps * len(levels), bias=False)
-        self.remainder = nn.Linear(history, steps * len(levels))
-        nn.init.zeros_(self.trend.weight)
-        nn.init.zeros_(self.remainder.weight)
-        self.remainder.bias.data = torch.special.ndtri(torch.tensor(levels)).repeat(steps)
-
-    def forward(self, inputs: dict[str, torch.Tensor]) -> torch.Tensor:
-        """(N, steps, levels) log returns, from the history (N, history) in units of its deviation."""
-        scale = inputs["target_scale"][:, 1:]
-        history = inputs["encoder_target"] / scale
-        left, right = (self.width - 1) // 2, self.width // 2
-        padded = torch.cat([history[:, :1].expand(-1, left), history, history[:, -1:].expand(-1, right)], dim=1)
-        trend = padded.unfold(1, self.width, 1).mean(dim=2)
-        found = self.trend(trend) + self.remainder(history - trend)
-        return found.reshape(-1, *self.shape) * scale[..., None]

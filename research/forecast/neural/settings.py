@@ -6,8 +6,8 @@ from typing import Literal
 from foundation.arguments import check_positive, is_number, is_whole, one_of, refuse
 from foundation.dataclasses import dataclass
 
-Architecture = Literal["tft", "nhits", "dlinear"]
-ARCHITECTURES: tuple[Architecture, ...] = ("tft", "nhits", "dlinear")
+Architecture = Literal["tft"]
+ARCHITECTURES: tuple[Architecture, ...] = ("tft",)
 DEVICES = ("auto", "cpu")
 
 
@@ -19,12 +19,11 @@ class NetworkSettings:
     volatility, its momentum, the return of cash, and `facts`; the season is known ahead. The last fifth of the
     past's steps is kept from training: the epoch that forecasts these best is taken.
 
-    architecture  : "tft", the temporal fusion transformer (Lim and others 2021); "nhits" (Challu and others 2023); or
-                    "dlinear" (Zeng and others 2023), one linear map of the asset's own returns, which they must beat.
+    architecture  : "tft", the temporal fusion transformer (Lim and others 2021).
     every         : sessions of a step.
     history       : steps that are read.
     steps         : steps that are forecast.
-    hidden        : units of a layer of "tft" and "nhits".
+    hidden        : units of a layer.
     dropout       : share of the units that are left out in training, in [0, 1).
     levels        : levels of the quantiles, rising, in pairs round 0.5 and with it.
     facts         : names of numeric facts of the market by date that are read too.

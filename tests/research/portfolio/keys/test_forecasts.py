@@ -50,8 +50,8 @@ EXAMPLES: dict[str, forecasting.Forecast] = {
     "{kind: ewma, half_life: 11, correlations: ewma}": forecasting.EWMAVolatility(11.0, correlations="ewma"),
     "ewma": forecasting.EWMAVolatility(),
     "network": forecasting.Refitted(forecasting.Network()),
-    "{kind: network, architecture: dlinear, every: 1, levels: [0.1, 0.5, 0.9], facts: [carry], schedule: quarter}": (
-        forecasting.Refitted(forecasting.Network("dlinear", 1, levels=(0.1, 0.5, 0.9), facts=("carry",)), "quarter")
+    "{kind: network, architecture: tft, every: 1, levels: [0.1, 0.5, 0.9], facts: [carry], schedule: quarter}": (
+        forecasting.Refitted(forecasting.Network("tft", 1, levels=(0.1, 0.5, 0.9), facts=("carry",)), "quarter")
     ),
     "{kind: refitted, model: boosted}": forecasting.Refitted(forecasting.Boosted()),
     "{kind: refitted, schedule: quarter, model: {kind: boosted, library: xgboost, monotone: {carry_252: 1}}}": (
