@@ -24,7 +24,6 @@ from benchmarks import (
     market_data,
     metrics,
     paper_venue,
-    placement,
     reconciliation,
     regimes,
     risk_sheet,
@@ -41,7 +40,6 @@ if __name__ == "__main__":
     engine.main()
     grid.main()
     destination.main()
-    placement.main()
     hrp.main()
     limits.main()
     allocations.main()
