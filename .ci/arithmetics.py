@@ -48,7 +48,6 @@ OTHERS: dict[str, dict[str, str]] = {
     "another hash seed": {"PYTHONHASHSEED": "1"},
 }
 KNOWN = {  # comparisons that need no room, by file and test, and why
-    "test_relaxed_risk_parity.py::test_weights_are_those_of_riskfolio": "an optimum is no worse than a peer's point",
     "test_risk_parity.py::test_under_limits_the_ratio_is_the_largest": "an optimum is no worse than a peer's point",
     "test_files.py::test_two_writers_and_a_reader": "counts what happens meanwhile",
     "test_folder.py::test_a_reader_sees_a_whole_run": "counts what happens meanwhile",

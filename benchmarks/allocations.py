@@ -31,7 +31,7 @@ from research.allocation import (
     MeanVariance,
     MinimumVariance,
     Momentum,
-    Resampled,
+    RiskParity,
     RobustCVaR,
     Schur,
     Shrunk,
@@ -61,12 +61,12 @@ def risk_budgeting() -> Allocation:
 SHARPE = MeanVariance("maximum_sharpe", upper=0.3)
 DENOISED = Estimated(covariance="denoised")
 ALLOCATIONS: dict[str, Callable[[], Allocation]] = {  # dear ones first
-    "resampled": lambda: Resampled(SHARPE),
     "universal_portfolio": UniversalPortfolio,
     "skfolio.optimization.RiskBudgeting": risk_budgeting,
     "shrunk, of denoised mean_variance": lambda: Shrunk(MeanVariance(forecast=DENOISED)),
     "schur": Schur,
     "robust_cvar": RobustCVaR,
+    "risk_parity": RiskParity,
     "anticor": Anticor,
     "capped_turnover, of minimum_variance": lambda: CappedTurnover(MinimumVariance(), 0.1),
     "mean_variance, turnover limited": lambda: MeanVariance(constraints=Constraints(turnover=Most(most=0.1))),

@@ -16,10 +16,9 @@ if TYPE_CHECKING:
     from research.allocation.online import Anticor, ExponentialGradient, UniversalPortfolio
     from research.allocation.optimised.kelly import Kelly
     from research.allocation.optimised.mean_variance import MaximumDiversification, MeanVariance, MinimumVariance
-    from research.allocation.optimised.resampled import Resampled
     from research.allocation.risk_based.benchmark_tracking import BenchmarkTracking
     from research.allocation.risk_based.minimum_risk import MaximumRatio, MinimumRisk, RobustCVaR
-    from research.allocation.risk_based.risk_parity import RelaxedRiskParity, RiskParity, TailParity
+    from research.allocation.risk_based.risk_parity import RiskParity, TailParity
     from research.allocation.signals import Signals
     from research.allocation.tilted import Tilt, Tilted
     from research.allocation.wrappers import (

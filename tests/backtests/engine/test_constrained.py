@@ -41,12 +41,8 @@ def desk(allocation: dict[str, Any]) -> Portfolio:
         "schedule": "year",
         "constraints": CONSTRAINTS,
     },
-    {
-        "kind": "resampled",
-        "draws": 5,
-        "of": {"kind": "mean_variance", "objective": "utility", "schedule": "year", "constraints": CONSTRAINTS},
-    },
-], ids=["sharpe", "risk", "cvar", *BY_RISK, "tracking", "resampled"])  # fmt: skip
+    {"kind": "mean_variance", "objective": "utility", "schedule": "year", "constraints": CONSTRAINTS},
+], ids=["sharpe", "risk", "cvar", *BY_RISK, "tracking", "utility"])  # fmt: skip
 def test_every_target_of_a_backtest_keeps_the_constraints_of_the_file(
     allocation: dict[str, Any], tmp_path: Path
 ) -> None:

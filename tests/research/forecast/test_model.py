@@ -8,7 +8,7 @@ import pytest
 from simulated import every_day
 
 from foundation.errors import ConfigError, DataError, PolicyError
-from research.allocation import EqualWeights, MeanVariance, Resampled, VolatilityTarget
+from research.allocation import EqualWeights, MeanVariance, VolatilityTarget
 from research.forecast import Moments, Refitted, Trained
 from research.forecast.model import fit_rows
 from research.market import Market, Past, market_from_frame
@@ -93,7 +93,6 @@ def test_an_allocation_refuses_a_forecast_that_has_seen_a_later_day(market: Mark
     for allocation in (
         MeanVariance(forecast=Foreseeing()),
         VolatilityTarget(EqualWeights(), 0.1, forecast=Foreseeing()),
-        Resampled(MeanVariance(forecast=Foreseeing())),
     ):
         with pytest.raises(PolicyError, match="it knows later data"):
             allocation.target(market.past(100))

@@ -199,9 +199,8 @@ POLICIES: dict[str, Make] = {
         ),
         "month",
     ),
-    "month, resampled": lambda market: rules.Calendar(
-        allocated.Resampled(allocated.MeanVariance("utility", forecast=Estimated(window=40), upper=0.5), draws=3),
-        "month",
+    "month, utility": lambda market: rules.Calendar(
+        allocated.MeanVariance("utility", forecast=Estimated(window=40), upper=0.5), "month"
     ),
     "month, of skfolio": lambda market: rules.Calendar(
         allocated.EstimatorAllocation(SchurComplementary(), window=40), "month"
@@ -213,9 +212,6 @@ POLICIES: dict[str, Make] = {
     "month, least drawdown": lambda market: rules.Calendar(allocated.MinimumRisk("cdar", window=40), "month"),
     "month, risk parity": lambda market: rules.Calendar(
         allocated.RiskParity(forecast=Estimated(window=40), budgets={"A": 0.5}), "month"
-    ),
-    "month, relaxed parity": lambda market: rules.Calendar(
-        allocated.RelaxedRiskParity(forecast=Estimated(window=40)), "month"
     ),
     "month, tail parity": lambda market: rules.Calendar(allocated.TailParity(window=40), "month"),
     "month, diversification": lambda market: rules.Calendar(

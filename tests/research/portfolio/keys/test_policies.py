@@ -177,18 +177,14 @@ EXAMPLES = {
             forecast=Estimated(covariance="oas", window=126), lower=0.05, upper={"SPY": 0.5, "AGG": 1.0}
         )
     ),
-    "{rule: never, allocation: {kind: resampled, draws: 20, of: {kind: mean_variance, objective: target_return, "
-    "goal: 0.05, constraints: {turnover: {most: 0.1, gives_way: 1}, groups: {us: {where: {region: us}, "
-    "most: 0.4}}}}}}": rules.Never(
-        allocations.Resampled(
-            allocations.MeanVariance(
-                "target_return",
-                goal=0.05,
-                constraints=Constraints(
-                    turnover=Most(most=0.1, gives_way=1), groups={"us": Group(where={"region": "us"}, most=0.4)}
-                ),
+    "{rule: never, allocation: {kind: mean_variance, objective: target_return, goal: 0.05, constraints: "
+    "{turnover: {most: 0.1, gives_way: 1}, groups: {us: {where: {region: us}, most: 0.4}}}}}": rules.Never(
+        allocations.MeanVariance(
+            "target_return",
+            goal=0.05,
+            constraints=Constraints(
+                turnover=Most(most=0.1, gives_way=1), groups={"us": Group(where={"region": "us"}, most=0.4)}
             ),
-            draws=20,
         )
     ),
     "{rule: never, allocation: {kind: robust_cvar, radius: 0.001, level: 0.9}}": rules.Never(
@@ -205,9 +201,6 @@ EXAMPLES = {
     ),
     "{rule: never, allocation: {kind: risk_parity, budgets: {SPY: 0.4, AGG: 0.6}, forecast: {covariance: oas}}}": (
         rules.Never(allocations.RiskParity(forecast=Estimated(covariance="oas"), budgets={"SPY": 0.4, "AGG": 0.6}))
-    ),
-    "{rule: never, allocation: {kind: relaxed_risk_parity, goal: 0.06, penalty: 5}}": rules.Never(
-        allocations.RelaxedRiskParity(0.06, 5.0)
     ),
     "{rule: never, allocation: {kind: tail_parity, budgets: {SPY: 0.5}, window: 504, level: 0.9}}": rules.Never(
         allocations.TailParity(window=504, level=0.9, budgets={"SPY": 0.5})
