@@ -5,7 +5,7 @@ own, drawn from the distribution of the estimate, and beside the answer stands w
 """
 
 import math
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
 
 import numpy as np
@@ -14,6 +14,7 @@ from numpy.typing import NDArray
 from scipy import stats
 
 from backtests.today.future_paths import Opening, SharedBands, estimates, first_target, is_played_at_once
+from backtests.today.plan_history import PlanHistory, history_starts, played_as
 from backtests.today.plan_paths import PlanOpening, PlanPaths, bands_in_months, play_plan
 from backtests.today.risk_paths import PLAN_PATHS
 from foundation.arguments import is_whole, refuse
@@ -128,6 +129,7 @@ class LifeOfPlan:
     changes   : probability of failing and safe amount of the first policy with a point more or less, by what changed,
                 on fewer futures; "as it is" is the plan on the same ones.
     curve     : probability of failing of the first policy by amount, on fewer futures; () where the rule has none.
+    history   : the first policy from every start since 1871, or None where history has none for it.
     decades   : probability of failing of the first policy, the mean known, in the fifth of futures whose target
                 earned least, after prices, in the first decade of spending, and in the last; None where these overlap.
     """
@@ -148,6 +150,7 @@ class LifeOfPlan:
     laws: Mapping[str, Chance]
     changes: Mapping[str, tuple[Chance, Amount]]
     curve: tuple[tuple[float, Chance], ...]
+    history: PlanHistory | None
     decades: tuple[Chance, Chance] | None
 
     @property
@@ -244,6 +247,7 @@ def life_of_plan(
         around = safe[shown].value or stated
         scales = sorted({1.0, *(each * around / stated for each in SAFE_MULTIPLES)}) if stated else []
         curve = tuple((each * stated, game.chance(few, each)) for each in scales)
+        history = _history(opening, game)
     target = opening.portfolio.target
     held = np.log1p(returns @ target + (1.0 - target.sum()) * (opening.cash_growth - 1.0))
     return LifeOfPlan(
@@ -253,7 +257,7 @@ def life_of_plan(
         (MONTHS_A_YEAR * float(held.mean()), MONTHS_A_YEAR * float(held.std(ddof=1)) / math.sqrt(len(held))),
         dict(zip(market.assets, (MONTHS_A_YEAR * np.log1p(returns).mean(axis=0)).tolist(), strict=True)),
         tuple(name for name, policy in policies.items() if name in games and estimates(policy)),
-        Chance.of(fails_surely), under, changes, curve, _decades(opening, surely, fails_surely),
+        Chance.of(fails_surely), under, changes, curve, history, _decades(opening, surely, fails_surely),
     )  # fmt: skip
 
 
@@ -371,10 +375,24 @@ class _Game:
         futures bear an amount and not a smaller one: they count by what was asked of them first.
         failed : (P,) those that fail with the amount of the plan.
         """
-        plan, paths = self.accounts[0].plan, len(failed)
+        probability, paths = self.accounts[0].plan.probability, len(failed)
+        spread = stats.binom(paths, probability)
+        most = (
+            math.floor(probability * paths + 1e-9),
+            spread.ppf(0.5 - PLAN_CONFIDENCE / 2) - 1,
+            spread.ppf(0.5 + PLAN_CONFIDENCE / 2),
+        )
+        return Amount(*self.amounts(futures, failed, most))
+
+    def amounts(self, futures: Futures, failed: Mask, most: Sequence[float]) -> list[float]:
+        """The largest amounts at which at most so many futures fail; NaN where the rule has none.
+
+        failed : (P,) those that fail with the amount of the plan.
+        """
+        plan = self.accounts[0].plan
         amount = plan.spending.amount
         if not amount:
-            return Amount(math.nan, math.nan, math.nan)
+            return [math.nan] * len(most)
         bears, fails_at = np.where(failed, -1.0, 1.0), np.where(failed, 1.0, np.inf)
 
         def count(scale: float) -> int:
@@ -384,13 +402,7 @@ class _Game:
                 fails_at[which[lost]], bears[which[~lost]] = scale, scale
             return int((fails_at <= scale).sum())
 
-        spread = stats.binom(paths, plan.probability)
-        most = (
-            math.floor(plan.probability * paths + 1e-9),
-            spread.ppf(0.5 - PLAN_CONFIDENCE / 2) - 1,
-            spread.ppf(0.5 + PLAN_CONFIDENCE / 2),
-        )
-        return Amount(*(amount * _largest(count, float(k)) for k in most))
+        return [amount * _largest(count, float(k)) for k in most]
 
 
 def _games(
@@ -443,6 +455,19 @@ def _answers(played: PlanPaths, plan: Plan, failed: Mask, first: Mask, safe: Amo
         float(played.taxes.mean()), float(played.costs.mean()), safe, worse,
         math.nan if is_first else float(stats.binomtest(more, more + less).pvalue) if more + less else 1.0,
     )  # fmt: skip
+
+
+def _history(opening: PlanOpening, game: _Game) -> PlanHistory | None:
+    """A policy from every start that history has the months of, with the consumer prices of those years."""
+    market = opening.portfolio.market
+    years, growths, consumer = history_starts(market, opening.portfolio.target, opening.days)
+    if not len(years):
+        return None
+    starts = Futures(growths, consumer)
+    played = game.play(starts)
+    failed = fails(opening.plan, played)
+    (lasted,) = game.amounts(starts, failed, (0.0,))
+    return PlanHistory(years, failed, played.ended, played.left, lasted, **played_as(market))
 
 
 def _decades(opening: PlanOpening, futures: Futures, failed: Mask) -> tuple[Chance, Chance] | None:

@@ -15,6 +15,7 @@ from backtests.sheets.pictures.plan import plan_amounts_picture, plan_fan_pictur
 from backtests.sheets.render import render
 from backtests.sheets.tables import Block, Looks, Shown, day, records_table, table
 from backtests.today.plan import AS_IT_IS, MEDIAN, OTHER_PATHS, WEALTH_LEVELS, Amount, Chance, LifeOfPlan
+from backtests.today.plan_history import PlanHistory
 from foundation.arrays import Array
 from foundation.files import write_whole
 from foundation.paper.files import picture_records, write_pictures
@@ -58,6 +59,7 @@ def plan_sheet(life: LifeOfPlan, run: Mapping[str, str], notes: Sequence[str] = 
         ("policies", "Policies", "What is left, and by which policy", _left(life)),
         ("amounts", "Amounts", "What may be spent", _amounts(life)),
         ("depends", "Depends on", "What the answer depends on", _depends(life)),
+        ("history", "History", "What it would have met", _hardest(life)),
         ("assumed", "Assumed", "What is assumed", [Words(said, "") for said in _assumed(life)]),
     ]
     return {
@@ -68,7 +70,9 @@ def plan_sheet(life: LifeOfPlan, run: Mapping[str, str], notes: Sequence[str] = 
             f"{counted(life.plan.years, 'year')} to {day(life.opening.dates[-1])}"
         ),
         "verdict": answer_words(life),
-        "reasons": facts_blocks({"Policies": policies_words(life), "Doubt": doubt_words(life)}),
+        "reasons": facts_blocks(
+            {"Policies": policies_words(life), "History": history_words(life), "Doubt": doubt_words(life)}
+        ),
         "colour": PLAN_STYLE.colour,
         "columns": [{"name": life.shown}],
         "headline": _headline(life),
@@ -92,7 +96,7 @@ def plan_text(life: LifeOfPlan, notes: Sequence[str] = ()) -> str:
     taxes = f"taxes in {counted(life.plan.years, 'year')}"
     lines = [
         f"Plan of {portfolio.name!r}: {portfolio.nav:,.2f} {portfolio.basis} at {day(portfolio.date)}",
-        *filter(None, (plan_words(life), answer_words(life), policies_words(life), doubt_words(life))), "",
+        *filter(None, (words(life) for words in (plan_words, *ANSWERS))), "",
         f"{'policy':<{wide}}  fails (%)  interval      safe amount  median left  {taxes}",
     ]  # fmt: skip
     for name, one in life.policies.items():
@@ -177,6 +181,34 @@ def doubt_words(life: LifeOfPlan) -> str:
     )
 
 
+def history_words(life: LifeOfPlan) -> str:
+    """The ends of the plan from each January since 1871, the worst with its year, in two or three sentences."""
+    found, basis = life.history, life.portfolio.basis
+    if found is None:
+        return ""
+    worst, failed = found.hardest[0], int(found.failed.sum())
+    starts = f"{len(found.years)} starts, each January from {found.years[0]} to {found.years[-1]}"
+    often = f"{failed} of {starts}" if failed else f"none of {starts}"
+    if found.ended[worst] >= 0:
+        ends = f"in {found.years[worst]}: it runs out after {_months(int(found.ended[worst]))}"
+    else:
+        ends = f"in {found.years[worst]}, and leaves {amount(found.left[worst])} {basis} in today's money"
+    said = f"With what US stocks, bonds and prices did, the plan fails from {often}. The worst start is {ends}."
+    if math.isnan(found.lasted):
+        return said
+    return f"{said} From each {rounded_down(found.lasted)} {basis} a year{life.money} would have lasted."
+
+
+def _months(count: int) -> str:
+    """A number of months in years, and months besides."""
+    years, rest = divmod(count, MONTHS_A_YEAR)
+    both = [counted(years, "year")] * (years > 0) + [counted(rest, "month")] * (rest > 0)
+    return " and ".join(both) or "no month"
+
+
+ANSWERS = answer_words, history_words, policies_words, doubt_words  # in the order of the page
+
+
 def plan_words(life: LifeOfPlan) -> str:
     """The plan, in sentences."""
     plan, basis, spending = life.plan, life.portfolio.basis, life.plan.spending
@@ -249,6 +281,16 @@ def _assumed(life: LifeOfPlan) -> list[str]:
         f"{prices} {taxed} Policies decide once a month at the close, with the file's costs; what is paid sells what "
         "is over its target, and what comes buys what is under it. What a policy estimates stays as it is today.",
     ]
+    if life.history is not None:
+        roles = (("stocks", life.history.stocks), ("bonds with ten years to run", life.history.bonds))
+        played = [f"{listed(names)} {_as(names)} US {role} did" for role, names in roles if names]
+        if others := life.history.others:
+            played.append(f"{listed(others)} {_as(others)} both did in the proportion of the target")
+        found.append(
+            f"From the starts of history {'; '.join(played)}, month by month (Shiller's data, whose closes are means "
+            "of a month); consumer prices are those of these years, and cash earns what it does in the futures. Starts "
+            "share nearly all of their years: they are no independent draws."
+        )
     if len(opening.accounts(True)) > 1:
         found.append(
             "Taxable accounts together, and sheltered ones, are rebalanced to the whole target by themselves. What "
@@ -259,6 +301,10 @@ def _assumed(life: LifeOfPlan) -> list[str]:
     if opening.left_out:
         found.append(f"The file has, and the plan has not: {listed(opening.left_out)}.")
     return found
+
+
+def _as(names: Sequence[str]) -> str:
+    return "earns what" if len(names) == 1 else "earn what"
 
 
 def plan_warnings(life: LifeOfPlan, notes: Sequence[str]) -> list[str]:
@@ -374,6 +420,23 @@ def _depends(life: LifeOfPlan) -> list[Part]:
     return parts
 
 
+def _hardest(life: LifeOfPlan) -> list[Part]:
+    found = life.history
+    if found is None:
+        return [
+            Words("History has no start for this plan: it is too short, or the target holds no stocks or bonds.", "")
+        ]
+    rows = [
+        [str(found.years[k]), "–" if found.ended[k] < 0 else _months(int(found.ended[k])), amount(found.left[k])]
+        for k in found.hardest
+    ]
+    heads: list[str | tuple[str, str]] = [
+        "start in January", "ran out after", ("left", f"{life.portfolio.basis} in today's money")
+    ]  # fmt: skip
+    caption = f"The hardest starts of {life.shown}, with the returns and prices of those years"
+    return [table(caption, heads, rows, texts=[0, 1])]
+
+
 # -- numbers ---------------------------------------------------------------------------------------------------------
 
 
@@ -384,6 +447,20 @@ def _plan_numbers(plan: Plan) -> dict[str, Any]:
         for each in plan.income
     ]
     return asdict(plan) | {"once": {day(each): money for each, money in plan.once.items()}, "income": income}
+
+
+def _history_numbers(found: PlanHistory | None) -> dict[str, Any] | None:
+    """The starts of history by their years."""
+    if found is None:
+        return None
+    return {
+        "years": found.years,
+        "failed": found.failed,
+        "ended": [None if month < 0 else month for month in found.ended.tolist()],
+        "left": found.left,
+        "lasted": found.lasted,
+        "played_as": {"stocks": found.stocks, "bonds": found.bonds, "both": found.others},
+    }
 
 
 def plan_numbers(
@@ -405,7 +482,7 @@ def plan_numbers(
         "basis": life.portfolio.basis,
         "plan": _plan_numbers(life.plan),
         "ends": day(life.opening.dates[-1]),
-        "answer": [answer_words(life), policies_words(life), doubt_words(life)],
+        "answer": [words(life) for words in ANSWERS],
         "law": life.law,
         "futures": life.paths,
         "sample": {"first": day(life.sample[0]), "last": day(life.sample[1])},
@@ -423,6 +500,7 @@ def plan_numbers(
         "worst_decade": None
         if life.decades is None
         else dict(zip(("first", "last"), map(asdict, life.decades), strict=True)),
+        "history": _history_numbers(life.history),
         "assumed": _assumed(life),
         "warnings": plan_warnings(life, notes),
         "pictures": picture_records(drawn),

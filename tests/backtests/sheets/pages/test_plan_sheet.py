@@ -17,6 +17,7 @@ from backtests.sheets.pages.plan_sheet import (
     PLAN_SCHEMA,
     answer_words,
     doubt_words,
+    history_words,
     plan_text,
     plan_warnings,
     plan_words,
@@ -181,6 +182,37 @@ def test_a_difference_between_policies_is_named_only_beyond_chance(life: LifeOfP
         "points (each interval at 95 %)."
     )
     assert policies_words(replace(life, policies={"yearly": yearly})) == ""
+
+
+def test_the_worst_start_of_history_is_named_with_its_year(life: LifeOfPlan, folder: Path) -> None:
+    found = life.history
+    assert found is not None
+    assert (found.years[0], found.years[-1], found.years[found.hardest[0]]) == (1871, 1988, 1965)
+    lasts, left = three_digits(found.lasted), amount(found.left.min())
+    assert history_words(life) == (
+        "With what US stocks, bonds and prices did, the plan fails from none of 118 starts, each January from 1871 to "
+        f"1988. The worst start is in 1965, and leaves {left} USD in today's money. From each {lasts} USD a year in "
+        "today's money would have lasted."
+    )
+    ended = np.where(found.years == 1966, 263, found.ended)
+    fails = replace(life, history=replace(found, ended=ended, failed=ended >= 0, lasted=math.nan))
+    assert history_words(fails) == (
+        "With what US stocks, bonds and prices did, the plan fails from 1 of 118 starts, each January from 1871 to "
+        "1988. The worst start is in 1966: it runs out after 21 years and 11 months."
+    )
+    rows = rows_of(folder)
+    for k in found.hardest:
+        assert rows[str(found.years[k])] == ["–", amount(found.left[k])]
+    assert numbers_of(folder)["history"]["years"] == list(range(1871, 1989))
+    page = text_of((folder / "plan.html").read_text(encoding="utf-8"))
+    assert "SPY earns what US stocks did; AGG earns what US bonds with ten years to run did, month by month" in page
+
+
+def test_a_plan_without_history_says_so(life: LifeOfPlan, tmp_path: Path) -> None:
+    write_plan_sheet(tmp_path, replace(life, history=None), {"Run": "one"})
+    assert numbers_of(tmp_path)["history"] is None
+    assert "History has no start for this plan" in text_of((tmp_path / "plan.html").read_text(encoding="utf-8"))
+    assert history_words(replace(life, history=None)) == ""
 
 
 def test_the_doubt_of_the_mean_stands_beside_the_answer(life: LifeOfPlan) -> None:

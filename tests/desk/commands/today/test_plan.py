@@ -70,7 +70,7 @@ def test_the_page_is_one_file_without_an_address(made):
     assert not elements.crossed
     assert not [a for _, a in elements.found if (a.get("href") or "").startswith("http") or "src" in a]
     found = [a["id"] for tag, a in elements.found if tag == "section" and "id" in a]
-    assert found == ["policies", "amounts", "depends", "assumed"]
+    assert found == ["policies", "amounts", "depends", "history", "assumed"]
     assert "nan" not in page
     check_page(page, drawn=20)
 
