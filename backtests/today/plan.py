@@ -129,6 +129,8 @@ class LifeOfPlan:
     changes   : probability of failing and safe amount of the first policy with a point more or less, by what changed,
                 on fewer futures; "as it is" is the plan on the same ones.
     curve     : probability of failing of the first policy by amount, on fewer futures; () where the rule has none.
+    outlived  : probability that the first policy runs out while someone of the plan's lives does, and the one that
+                someone lives when the plan ends; None without lives.
     history   : the first policy from every start since 1871, or None where history has none for it.
     decades   : probability of failing of the first policy, the mean known, in the fifth of futures whose target
                 earned least, after prices, in the first decade of spending, and in the last; None where these overlap.
@@ -150,6 +152,7 @@ class LifeOfPlan:
     laws: Mapping[str, Chance]
     changes: Mapping[str, tuple[Chance, Amount]]
     curve: tuple[tuple[float, Chance], ...]
+    outlived: tuple[Chance, float] | None
     history: PlanHistory | None
     decades: tuple[Chance, Chance] | None
 
@@ -257,7 +260,8 @@ def life_of_plan(
         (MONTHS_A_YEAR * float(held.mean()), MONTHS_A_YEAR * float(held.std(ddof=1)) / math.sqrt(len(held))),
         dict(zip(market.assets, (MONTHS_A_YEAR * np.log1p(returns).mean(axis=0)).tolist(), strict=True)),
         tuple(name for name, policy in policies.items() if name in games and estimates(policy)),
-        Chance.of(fails_surely), under, changes, curve, history, _decades(opening, surely, fails_surely),
+        Chance.of(fails_surely), under, changes, curve, outlived(opening, played[shown]), history,
+        _decades(opening, surely, fails_surely),
     )  # fmt: skip
 
 
@@ -455,6 +459,20 @@ def _answers(played: PlanPaths, plan: Plan, failed: Mask, first: Mask, safe: Amo
         float(played.taxes.mean()), float(played.costs.mean()), safe, worse,
         math.nan if is_first else float(stats.binomtest(more, more + less).pvalue) if more + less else 1.0,
     )  # fmt: skip
+
+
+def outlived(opening: PlanOpening, played: PlanPaths) -> tuple[Chance, float] | None:
+    """The probability that someone lives when the plan runs out, with an interval of 95 %, and when it ends.
+
+    Lives do not depend on markets: each future counts by the probability of living in the month of its ruin.
+    """
+    if not opening.plan.lives:
+        return None
+    alive = opening.plan.someone_alive(opening.dates)
+    each = np.where(played.ended < 0, 0.0, alive[played.ended])
+    half = float(stats.norm.ppf(0.5 + PLAN_CONFIDENCE / 2) * each.std(ddof=1) / math.sqrt(len(each)))
+    mean = float(each.mean())
+    return Chance(mean, max(mean - half, 0.0), min(mean + half, 1.0)), float(alive[-1])
 
 
 def _history(opening: PlanOpening, game: _Game) -> PlanHistory | None:

@@ -13,7 +13,8 @@ from research.accounting.spending import Spending, SpendingState
 from research.portfolio.file.kinds import Amount, Day, Number, Told, record
 
 MONTHS_A_YEAR = 12  # rows of a plan a year
-LONGEST_PLAN = 60  # years
+SECONDS_A_YEAR = 365.25 * 86_400.0
+LONGEST_PLAN = 100  # years
 PARTS = {"month": 12, "quarter": 4, "year": 1}  # payments of a year's amount
 Years = Annotated[int, Field(ge=1, le=LONGEST_PLAN, description="Whole years.")]
 HISTORY = "history"
@@ -50,6 +51,30 @@ class IncomeKeys:
 
 
 @record
+class LifeKeys:
+    """A life that the plan is for, which ends by the law of Gompertz.
+
+    born   : day of birth.
+    mode   : age at which most die, years.
+    spread : the law's second number, years: of a death in a year, the odds grow e-fold in so many.
+    """
+
+    born: Day
+    mode: Annotated[float, Field(gt=50.0, lt=120.0, description="An age, such as 87.8.")]
+    spread: Annotated[float, Field(gt=2.0, lt=30.0, description="Years, such as 9.5.")]
+
+    def alive(self, days: pd.DatetimeIndex) -> Array:
+        """(D,) probability of living on each day, for one who lives on the first of them.
+
+        Source : Gompertz (1825), by mode and dispersion as in Milevsky and Robinson (2000), Self-annuitization and
+                 ruin in retirement, North American Actuarial Journal 4(4).
+        """
+        ages = (days - self.born).to_numpy("timedelta64[s]").astype(float) / SECONDS_A_YEAR
+        hazards: Array = np.exp((ages - self.mode) / self.spread)
+        return np.exp(hazards[0] - hazards)
+
+
+@record
 class Plan:
     """The money that comes to a portfolio and goes from it over whole years from the last close on; a row a month.
 
@@ -65,6 +90,7 @@ class Plan:
     inflation   : rise of consumer prices a year, fraction, or "history": the months of US prices that belong to the
                   months drawn.
     withdrawal_tax : tax on what is taken out of a sheltered account, fraction of it.
+    lives       : those who live on the plan; none for a plan that no life ends.
     left        : what shall be left at the end, currency in today's money: with less the plan has failed.
     probability : probability of failing that the owner would bear: of the amount that is safe.
     """
@@ -78,6 +104,7 @@ class Plan:
     inflation: (
         Annotated[float, Field(gt=-0.1, lt=0.5, description="A fraction a year: 2.5 % is 0.025.")] | Literal["history"]
     )
+    lives: tuple[LifeKeys, ...] = ()
     withdrawal_tax: Annotated[float, Field(ge=0.0, lt=1.0, description="A fraction of what is taken out.")] = 0.0
     left: Amount = 0.0
     probability: Annotated[float, Field(gt=0.0, lt=0.5, description="A probability: 5 % is 0.05.")] = 0.05
@@ -100,6 +127,13 @@ class Plan:
     def begins(self) -> int:
         """Months from today to the first year of spending."""
         return 0 if self.saving is None else MONTHS_A_YEAR * self.saving.years
+
+    def someone_alive(self, dates: pd.DatetimeIndex) -> Array:
+        """(D,) probability that one of those who live on the plan lives on each day, all of them on the first.
+
+        Lives are independent.
+        """
+        return 1.0 - np.prod([1.0 - life.alive(dates) for life in self.lives], axis=0)
 
     def state(self, dates: pd.DatetimeIndex, gross: float = 1.0) -> SpendingState:
         """The rule and the known money for loops over a row before today, today, and the months of `dates`[1:].

@@ -71,7 +71,12 @@ def plan_sheet(life: LifeOfPlan, run: Mapping[str, str], notes: Sequence[str] = 
         ),
         "verdict": answer_words(life),
         "reasons": facts_blocks(
-            {"Policies": policies_words(life), "History": history_words(life), "Doubt": doubt_words(life)}
+            {
+                "Lives": lives_words(life),
+                "Policies": policies_words(life),
+                "History": history_words(life),
+                "Doubt": doubt_words(life),
+            }
         ),
         "colour": PLAN_STYLE.colour,
         "columns": [{"name": life.shown}],
@@ -196,7 +201,8 @@ def history_words(life: LifeOfPlan) -> str:
     said = f"With what US stocks, bonds and prices did, the plan fails from {often}. The worst start is {ends}."
     if math.isnan(found.lasted):
         return said
-    return f"{said} From each {rounded_down(found.lasted)} {basis} a year{life.money} would have lasted."
+    begins = "spending that begins with " if life.plan.spending.rule == "guardrails" else ""
+    return f"{said} From each {begins}{rounded_down(found.lasted)} {basis} a year{life.money} would have lasted."
 
 
 def _months(count: int) -> str:
@@ -206,7 +212,18 @@ def _months(count: int) -> str:
     return " and ".join(both) or "no month"
 
 
-ANSWERS = answer_words, history_words, policies_words, doubt_words  # in the order of the page
+def lives_words(life: LifeOfPlan) -> str:
+    """The probability that someone outlives the money, in a sentence; "" for a plan without lives."""
+    if life.outlived is None:
+        return ""
+    runs_out, at_end = life.outlived
+    return (
+        f"Someone who lives on the plan is alive when it runs out in {_interval(runs_out)}, and at its end in "
+        f"{percent(at_end)}."
+    )
+
+
+ANSWERS = answer_words, lives_words, history_words, policies_words, doubt_words  # in the order of the page
 
 
 def plan_words(life: LifeOfPlan) -> str:
@@ -281,6 +298,13 @@ def _assumed(life: LifeOfPlan) -> list[str]:
         f"{prices} {taxed} Policies decide once a month at the close, with the file's costs; what is paid sells what "
         "is over its target, and what comes buys what is under it. What a policy estimates stays as it is today.",
     ]
+    found.append(f"What is played ends after {counted(plan.years, 'year')}; a plan for ever fails more often.")
+    if plan.lives:
+        each = [f"{day(one.born)} (mode {one.mode:g}, spread {one.spread:g} years)" for one in plan.lives]
+        found.append(
+            f"Lives of those born on {listed(each)} end by the law of Gompertz, independently of one another and of "
+            "markets. Who has died spends on in the futures: the plan is played to its end."
+        )
     if life.history is not None:
         roles = (("stocks", life.history.stocks), ("bonds with ten years to run", life.history.bonds))
         played = [f"{listed(names)} {_as(names)} US {role} did" for role, names in roles if names]
@@ -446,7 +470,9 @@ def _plan_numbers(plan: Plan) -> dict[str, Any]:
         asdict(each) | {"begins": day(each.begins), "ends": None if each.ends is None else day(each.ends)}
         for each in plan.income
     ]
-    return asdict(plan) | {"once": {day(each): money for each, money in plan.once.items()}, "income": income}
+    lives = [asdict(each) | {"born": day(each.born)} for each in plan.lives]
+    once = {day(each): money for each, money in plan.once.items()}
+    return asdict(plan) | {"once": once, "income": income, "lives": lives}
 
 
 def _history_numbers(found: PlanHistory | None) -> dict[str, Any] | None:
@@ -500,6 +526,9 @@ def plan_numbers(
         "worst_decade": None
         if life.decades is None
         else dict(zip(("first", "last"), map(asdict, life.decades), strict=True)),
+        "outlived": None
+        if life.outlived is None
+        else {"runs_out": asdict(life.outlived[0]), "alive_at_end": life.outlived[1]},
         "history": _history_numbers(life.history),
         "assumed": _assumed(life),
         "warnings": plan_warnings(life, notes),

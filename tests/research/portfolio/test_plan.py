@@ -12,7 +12,7 @@ from cases import cases
 from foundation.errors import ConfigError
 from research.accounting.spending import Spending
 from research.portfolio import load_portfolio
-from research.portfolio.plan import IncomeKeys, Plan, SavingKeys
+from research.portfolio.plan import IncomeKeys, LifeKeys, Plan, SavingKeys
 
 FIXED = "spending: {amount: 1_000}, inflation: 0.02"
 
@@ -36,6 +36,31 @@ def test_a_plan_is_read_as_it_is_written(write: Any) -> None:
         left=7,
         probability=0.1,
     )
+
+
+@pytest.mark.parametrize(
+    ("age", "mode", "spread", "published"),
+    [(65, 80.0, 10.0, 0.2404), (75, 80.0, 10.0, 0.3527), (65, 81.95, 10.6, 0.3226), (65, 87.8, 9.5, 0.5199)],
+)
+def test_a_life_is_that_of_milevsky_and_robinson(age: int, mode: float, spread: float, published: float) -> None:
+    """Milevsky and Robinson (2000), North American Actuarial Journal 4(4), page 114: to live to 85."""
+    born = pd.Timestamp("1950-01-01")
+    days = pd.DatetimeIndex([born + pd.DateOffset(years=years) for years in (age, 85)])
+    alive = LifeKeys(born=born, mode=mode, spread=spread).alive(days)
+    assert alive == pytest.approx([1.0, published], abs=2e-4)
+
+
+def test_lives_are_independent(write: Any) -> None:
+    text = (
+        "plan: {spending: {amount: 1_000}, inflation: 0.02, lives: [{born: 1950-01-01, mode: 87.8, spread: 9.5}, "
+        "{born: 1948-06-30, mode: 81.95, spread: 10.6}]}\ntest_start"
+    )
+    plan = load_portfolio(write("test_start", text)).plan
+    assert plan is not None
+    days = pd.date_range("2022-12-31", periods=40, freq="YE")
+    one, other = (life.alive(days) for life in plan.lives)
+    assert plan.someone_alive(days) == pytest.approx(one + other - one * other, abs=1e-15)
+    assert (np.diff(plan.someone_alive(days)) < 0.0).all()
 
 
 def test_the_rows_of_a_plan_are_those_of_its_calendar() -> None:
@@ -95,7 +120,9 @@ def test_a_payment_has_the_income_of_the_days_until_the_next_one(every: Any, par
     ),
     ("spending: {amount: 4, when: later}, inflation: 0", "plan.spending.when: unknown key (.*): found 'when'. Use"),
     (f"{FIXED}, horizon: 3", "plan.horizon: unknown key (.*): found 'horizon'. Use years, spending, saving"),
-    (f"{FIXED}, years: 61", "plan.years: out of bounds (.*): found 61. .* at most 60"),
+    (f"{FIXED}, years: 101", "plan.years: out of bounds (.*): found 101. .* at most 100"),
+    (f"{FIXED}, lives: [{{born: 1950-01-01, mode: 9, spread: 9}}]", "plan.lives.0.mode: out of bounds (.*): found 9. "),
+    (f"{FIXED}, lives: [{{born: 1950-01-01, sex: f}}]", "plan.lives.0.sex: unknown key"),
     (f"{FIXED}, every: week", "plan.every: not one of its words (.*): found 'week'. Use month, quarter, year"),
     (f"{FIXED}, left: -1", "plan.left: out of bounds (.*): found -1"),
     (

@@ -18,6 +18,7 @@ from backtests.sheets.pages.plan_sheet import (
     answer_words,
     doubt_words,
     history_words,
+    lives_words,
     plan_text,
     plan_warnings,
     plan_words,
@@ -29,7 +30,7 @@ from backtests.today.plan import AS_IT_IS, Amount, Chance, LifeOfPlan, life_of_p
 from foundation.paper.styles import LineStyle
 from foundation.paper.wording import amount, number, percent
 from research.accounting.spending import Spending
-from research.portfolio.plan import IncomeKeys, SavingKeys
+from research.portfolio.plan import IncomeKeys, LifeKeys, SavingKeys
 
 ROOT = Path(__file__).parents[4]
 NOTES = ["Policy tuned must be fitted first."]
@@ -213,6 +214,21 @@ def test_a_plan_without_history_says_so(life: LifeOfPlan, tmp_path: Path) -> Non
     assert numbers_of(tmp_path)["history"] is None
     assert "History has no start for this plan" in text_of((tmp_path / "plan.html").read_text(encoding="utf-8"))
     assert history_words(replace(life, history=None)) == ""
+
+
+def test_who_outlives_the_plan_is_said_and_by_which_law(life: LifeOfPlan, tmp_path: Path) -> None:
+    assert lives_words(life) == ""
+    born = LifeKeys(born=pd.Timestamp("1958-03-01"), mode=87.8, spread=9.5)
+    lives = replace(life, plan=replace(life.plan, lives=(born,)), outlived=(Chance(0.142, 0.099, 0.185), 0.031))
+    said = "Someone who lives on the plan is alive when it runs out in 14.2 % (9.9 to 18.5 %), and at its end in 3.1 %."
+    assert lives_words(lives) == said
+    write_plan_sheet(tmp_path, lives, {"Run": "one"})
+    found, page = numbers_of(tmp_path), text_of((tmp_path / "plan.html").read_text(encoding="utf-8"))
+    assert found["outlived"] == {"runs_out": {"value": 0.142, "low": 0.099, "high": 0.185}, "alive_at_end": 0.031}
+    assert found["plan"]["lives"] == [{"born": "1958-03-01", "mode": 87.8, "spread": 9.5}]
+    assert said in page
+    assert "Lives of those born on 1958-03-01 (mode 87.8, spread 9.5 years) end by the law of Gompertz" in page
+    assert "What is played ends after 35 years; a plan for ever fails more often." in page
 
 
 def test_the_doubt_of_the_mean_stands_beside_the_answer(life: LifeOfPlan) -> None:
