@@ -33,6 +33,9 @@ WORKERS = 2
 FEWEST_FUTURES = 100  # futures of a block: what each lays out takes as long as some twenty of them
 WEALTH_LEVELS = (0.05, 0.25, 0.50, 0.75, 0.95)  # quantiles of what is left, and of the fan
 MEDIAN = WEALTH_LEVELS.index(0.50)
+ORDER_PATHS = 300  # futures on which the order of accounts is chosen, and no answer rests
+WORTH_A_TURN = 0.01  # of what is left: an order that leaves no more than so much more is not shown
+TURN_YEARS = 5  # between two years in which the accounts may change places
 OTHER_PATHS = 1_500  # of the futures, those that are played under other laws and assumptions
 PLAN_CONFIDENCE = 0.95
 ONE_POINT = 0.01  # a point of return, of cost or of inflation, a year
@@ -115,7 +118,8 @@ class LifeOfPlan:
     plan      : its plan.
     opening   : its holdings in months.
     policies  : by name; the first is the one that the others are compared with. Where there are taxable accounts and
-                sheltered ones, taxable ones are spent first, and the second is the first one the other way round.
+                sheltered ones, taxable ones are spent first, and the second is the first one the other way round; the
+                last is that in the best order, if it is another.
     left_out  : policies that cannot be played, with the reason.
     law       : name of the law of the futures.
     refused   : laws that cannot be fitted, with the reason.
@@ -230,6 +234,7 @@ def life_of_plan(
         first, *others = laws
         dates, returns = sample(market, MONTHS_A_YEAR)
         log, fewer = np.log1p(sample(drawn, MONTHS_A_YEAR)[1]), min(OTHER_PATHS, paths)
+        games |= _best_order(games, draw(opening, laws[first], min(ORDER_PATHS, paths), seed + 1, log))
         futures = draw(opening, laws[first], paths, seed, log)
         played = {name: game.play(futures) for name, game in games.items()}
         failed = {name: fails(plan, one) for name, one in played.items()}
@@ -348,17 +353,19 @@ class _Game:
     accounts : in the order in which they are spent.
     bands    : of the policy.
     pool     : of the threads.
+    turn     : month from which the accounts change places, or None.
     """
 
     accounts: tuple[PlanOpening, ...]
     bands: SharedBands
     pool: ThreadPoolExecutor
+    turn: int | None = None
 
     def play(self, futures: Futures, scale: float = 1.0) -> PlanPaths:
         """The results on all futures; `scale` as for `play_plan`."""
 
         def one(block: Futures) -> PlanPaths:
-            return play_plan(self.accounts, self.bands, block.growths, block.consumer, scale)
+            return play_plan(self.accounts, self.bands, block.growths, block.consumer, scale, self.turn)
 
         return PlanPaths.joined(list(self.pool.map(one, futures.blocks())))
 
@@ -422,6 +429,32 @@ def _games(
         if len(games) == 1 and len(taxable) > 1:
             games[f"{name}, {SHELTERED_FIRST}"] = _Game(sheltered, bands, pool)
     return games
+
+
+def _best_order(games: Mapping[str, _Game], futures: Futures) -> dict[str, _Game]:
+    """The first policy in the order of accounts that fails least, then leaves most; {} where that is played anyway.
+
+    Tried are both orders, and each until the accounts change places once, after a multiple of `TURN_YEARS`.
+    futures : others than those of the answers.
+    """
+    name, taxable = next(iter(games.items()))
+    if len(taxable.accounts) == 1:
+        return {}
+    other, plan = f"{name}, {SHELTERED_FIRST}", taxable.accounts[0].plan
+    turns = range(plan.begins + TURN_YEARS * MONTHS_A_YEAR, plan.months, TURN_YEARS * MONTHS_A_YEAR)
+    tried = {name: taxable, other: games[other]}
+    for turn in turns:
+        for game, kind in ((taxable, "taxable"), (games[other], "sheltered")):
+            tried[f"{name}, {kind} first for {turn // MONTHS_A_YEAR} years"] = replace(game, turn=turn)
+
+    def merit(game: _Game) -> tuple[float, float]:
+        played = game.play(futures)
+        return float(fails(plan, played).mean()), -float(played.left.mean())
+
+    found = {each: merit(game) for each, game in tried.items()}
+    usual, best = min(found[name], found[other]), min(found, key=found.__getitem__)
+    is_better = found[best][0] < usual[0] or found[best][1] < (1.0 + WORTH_A_TURN) * usual[1]
+    return {best: tried[best]} if is_better else {}
 
 
 def _largest(count: Callable[[float], int], most: float) -> float:

@@ -215,7 +215,12 @@ def bands_in_months(opening: PlanOpening, daily: Opening, policy: Policy) -> Sha
 
 
 def play_plan(
-    accounts: Sequence[PlanOpening], shared: SharedBands, growths: Array, consumer: Array, scale: float = 1.0
+    accounts: Sequence[PlanOpening],
+    shared: SharedBands,
+    growths: Array,
+    consumer: Array,
+    scale: float = 1.0,
+    turn: int | None = None,
 ) -> PlanPaths:
     """Play one policy through P futures of a plan.
 
@@ -224,6 +229,7 @@ def play_plan(
     growths  : (P, D, n) 1 + simple return of each asset in each month.
     consumer : (P, D + 1) or (1, D + 1) consumer prices, 1 today.
     scale    : multiple of the amount, or of the share, that is spent.
+    turn     : month from which the second account is spent before the first, whole years from today; None for never.
     """
     paths, years, now = len(growths), accounts[0].plan.years, FuturePrices.room(accounts[0])
     _, _, income, _ = accounts[0].money
@@ -238,7 +244,7 @@ def play_plan(
         now.write(growths[p])
         for account in laid_out:
             account.begin(prices, out, p)
-        stopped = _play_both(*laid_out) if len(laid_out) == 2 else laid_out[0].play()
+        stopped = _play_both(laid_out[0], laid_out[1], turn) if len(laid_out) == 2 else laid_out[0].play()
         if stopped >= 0:  # what the owner gets elsewhere he still has
             out.ended[p] = stopped - 1
             left = np.arange(stopped, MONTHS_A_YEAR * years)  # months, whose rows come after it
@@ -246,23 +252,31 @@ def play_plan(
     return out
 
 
-def _play_both(spent: "_Account", other: "_Account") -> int:
+def _play_both(spent: "_Account", other: "_Account", turn: int | None) -> int:
     """Play two accounts through a future; gives the row of a payment that neither can make, or -1.
 
     spent : the account that pays, as long as it has something and whenever money comes to it again.
     other : the account that pays what it cannot.
+    turn  : month from which they change places; its payment stands in the row after it.
     """
     while True:
         spent.see(other)
-        stopped = spent.play()
-        if stopped < 0:
+        stopped = spent.play(turn)
+        if stopped < 0 and turn is None:
             return other.play(pays=False)
+        if stopped < 0:
+            other.play(turn, pays=False)
+            other.spending.state[:] = spent.spending.state
+            spent, other, turn = other, spent, None
+            continue
         other.play(stopped - 1, pays=False)
         again = spent.next_money(stopped)
         failed = other.play(again - 1, after=spent)
         if failed >= 0 or again == spent.rows:
             return failed
         spent.open_again(again - 1, other)
+        if turn is not None and again > turn:
+            spent, other, turn = other, spent, None
 
 
 class _Account:

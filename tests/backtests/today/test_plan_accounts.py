@@ -1,6 +1,7 @@
 """A plan over taxable and sheltered accounts that are spent one after the other."""
 
 from collections.abc import Mapping
+from concurrent.futures import ThreadPoolExecutor
 from dataclasses import replace
 
 import numpy as np
@@ -8,7 +9,7 @@ import pandas as pd
 import pytest
 
 from backtests.today.future_paths import FuturePrices, Opening
-from backtests.today.plan import draw, life_of_plan
+from backtests.today.plan import Futures, _best_order, _games, draw, life_of_plan
 from backtests.today.plan_paths import PlanOpening, PlanPaths, _Account, bands_in_months, play_plan
 from foundation.arrays import Array
 from foundation.tolerances import TRIGGER
@@ -33,12 +34,29 @@ def household() -> Portfolio:
     return replace(found, costs=Costs.bps(2), policies={"always": Calendar(found.strategic, "day")})
 
 
-def played(portfolio: Portfolio, plan: Plan, first: bool = True, paths: int = 20) -> PlanPaths:
-    """The futures of a plan.  first : true if taxable accounts are spent first."""
+def played(portfolio: Portfolio, plan: Plan, first: bool = True, paths: int = 20, turn: int | None = None) -> PlanPaths:
+    """The futures of a plan.  first : true if taxable accounts are spent first; turn : month of the change."""
     opening = PlanOpening.of(portfolio, plan)
     futures = draw(opening, BootstrappedFuture(StationaryBootstrap(opening.portfolio.market, 3.0)), paths, 3, None)
     shared = bands_in_months(opening, Opening(portfolio), portfolio.policies["always"])
-    return play_plan(opening.accounts(first), shared, futures.growths, futures.consumer)
+    return play_plan(opening.accounts(first), shared, futures.growths, futures.consumer, turn=turn)
+
+
+@pytest.mark.parametrize("turn", [12, 120, 300])
+@pytest.mark.parametrize("first", [True, False], ids=["taxable first", "sheltered first"])
+@pytest.mark.parametrize("saving", [None, SavingKeys(amount=10_000, years=12)], ids=["", "saving"])
+@pytest.mark.parametrize("spending", RULES, ids=lambda spending: spending.rule)
+def test_without_tax_and_costs_accounts_that_change_places_are_one(
+    household: Portfolio, spending: Spending, saving: SavingKeys | None, first: bool, turn: int
+) -> None:
+    once = {pd.Timestamp("2024-06-30"): 20_000.0, pd.Timestamp("2041-06-30"): 30_000.0}
+    plan = Plan(years=30, spending=spending, saving=saving, every="quarter", inflation=0.02, once=once)
+    whole, apart = played(replace(household, accounts=()), plan), played(household, plan, first, turn=turn)
+    assert (whole.ended == apart.ended).all()
+    for name in ("nav", "taken"):  # within what a weight may stray from its target without a trade
+        np.testing.assert_allclose(
+            getattr(apart, name), getattr(whole, name), rtol=0.0, atol=TRIGGER * household.nav, err_msg=name
+        )
 
 
 @pytest.mark.parametrize("first", [True, False], ids=["taxable first", "sheltered first"])
@@ -89,27 +107,34 @@ def holding(household: Portfolio, taxable: float, sheltered: float, costs: Costs
     )
 
 
-def on_prices(portfolio: Portfolio, plan: Plan, growths: Array, policy: Policy, first: bool = True) -> PlanPaths:
-    """One future of these growths (D, 2), taxable accounts spent first, without inflation."""
+def on_prices(
+    portfolio: Portfolio, plan: Plan, growths: Array, policy: Policy, first: bool = True, turn: int | None = None
+) -> PlanPaths:
+    """One future of these growths (D, 2), taxable accounts spent first, until year `turn`, without inflation."""
     opening = PlanOpening.of(portfolio, plan)
     shared = bands_in_months(opening, Opening(portfolio), policy)
-    return play_plan(opening.accounts(first), shared, growths[None], np.ones((1, plan.months + 1)))
+    month = None if turn is None else 12 * turn
+    return play_plan(opening.accounts(first), shared, growths[None], np.ones((1, plan.months + 1)), turn=month)
 
 
 def by_hand(
-    plan: Plan, taxable: float, sheltered: float, first: bool, comes: Mapping[int, tuple[float, float]]
-) -> float:
+    plan: Plan, taxable: float, sheltered: float, first: bool, comes: Mapping[int, tuple[float, float]],
+    turn: int | None = None, end: float = 1.0,
+) -> float:  # fmt: skip
     """What is left after all taxes at 6 % a year, reckoned in money alone, year by year; what is held cost its worth.
 
     first : true if the taxable account is spent first.
     comes : (to the taxable account, to the sheltered one) as year y begins; below 0 it is spent of the first that can.
+    turn  : year from which the other one is spent first.
+    end   : share of the gains left that is taxed.
     """
     basis, out, tax = taxable, plan.withdrawal_tax, 0.2
     for y in range(plan.years):
         more = comes.get(y, (0.0, 0.0))
         owed = ((plan.spending.amount or 0.0) if 12 * y >= plan.begins else 0.0) - min(more[0], 0.0)
         taxable, basis, sheltered = taxable + max(more[0], 0.0), basis + max(more[0], 0.0), sheltered + more[1]
-        for of_taxable in (first, not first):
+        begins_with = first if turn is None or y < turn else not first
+        for of_taxable in (begins_with, not begins_with):
             if of_taxable:
                 kept = 1.0 - tax * max(1.0 - basis / taxable, 0.0) if taxable > 0.0 else 1.0
                 sold = min(owed / kept, taxable)
@@ -120,9 +145,10 @@ def by_hand(
                 sheltered, owed = sheltered - sold, owed - sold * (1.0 - out)
         assert owed < 1e-6, "the plan of this test can pay"
         taxable, sheltered = 1.06 * taxable, 1.06 * sheltered
-    return taxable - tax * max(taxable - basis, 0.0) + sheltered * (1.0 - out)
+    return taxable - end * tax * max(taxable - basis, 0.0) + sheltered * (1.0 - out)
 
 
+@pytest.mark.parametrize("turn", [None, 1, 5, 12])
 @pytest.mark.parametrize("first", [True, False], ids=["taxable first", "sheltered first"])
 @pytest.mark.parametrize(("taxable", "sheltered", "saving", "out", "year", "once"), [
     (100e3, 900e3, None, 0.22, 10, 400e3),  # a house is sold after the taxable account is spent
@@ -137,17 +163,53 @@ def by_hand(
 ], ids=["a house", "savings"])  # fmt: skip
 def test_what_comes_to_an_empty_account_is_taxed_as_that_account_is(
     household: Portfolio, taxable: float, sheltered: float, saving: SavingKeys | None, out: float, year: int,
-    once: float, first: bool,
+    once: float, first: bool, turn: int | None,
 ) -> None:  # fmt: skip
     portfolio = holding(household, taxable, sheltered, replace(Costs.bps(2), tax=Tax(0.2, "average")))
     plan = Plan(
         years=20, spending=Spending("constant", amount=60e3), saving=saving, inflation=0.0, withdrawal_tax=out,
         once={PlanOpening.of(portfolio, Plan(spending=RULES[0], inflation=0.0)).dates[12 * year]: once},
     )  # fmt: skip
-    got = on_prices(portfolio, plan, np.full((plan.months, 2), 1.06 ** (1 / 12)), Never(portfolio.strategic), first)
+    grown = np.full((plan.months, 2), 1.06 ** (1 / 12))
+    got = on_prices(portfolio, plan, grown, Never(portfolio.strategic), first, turn)
     comes = {y: (0.0, 40e3) for y in range(1, 11)} if saving else {}
     comes[year] = (once, comes.get(year, (0.0, 0.0))[1])
-    np.testing.assert_allclose(got.left, by_hand(plan, taxable, sheltered, first, comes), rtol=1e-9)
+    np.testing.assert_allclose(got.left, by_hand(plan, taxable, sheltered, first, comes, turn), rtol=1e-9)
+
+
+@pytest.mark.parametrize("at_end", ["liquidate", "step_up"])
+@pytest.mark.parametrize(("taxable", "sheltered", "out", "spent"), [
+    (500e3, 500e3, 0.22, 50e3), (500e3, 500e3, 0.30, 50e3), (900e3, 500e3, 0.30, 70e3), (900e3, 900e3, 0.10, 70e3),
+])  # fmt: skip
+def test_the_order_that_is_chosen_leaves_most_of_all_by_hand(
+    household: Portfolio, taxable: float, sheltered: float, out: float, spent: float, at_end: str
+) -> None:
+    """Where gains are forgiven at the end, those that have grown are kept for it; else one fixed order is best."""
+    costs = replace(Costs.bps(2), tax=Tax(0.2, "average", at_end=at_end))  # type: ignore[arg-type]
+    portfolio = holding(household, taxable, sheltered, costs)
+    plan = Plan(years=20, spending=Spending("constant", amount=spent), inflation=0.0, withdrawal_tax=out)
+    opening, daily = PlanOpening.of(portfolio, plan), Opening(portfolio)
+    futures = Futures(np.full((1, plan.months, 2), 1.06 ** (1 / 12)), np.ones((1, plan.months + 1)))
+    with ThreadPoolExecutor(1) as pool:
+        games = _games(opening, daily, {"never": Never(portfolio.strategic)}, pool)
+        found = _best_order(games, futures)
+        left = {name: float(game.play(futures).left[0]) for name, game in (games | found).items()}
+    share = 0.0 if at_end == "step_up" else 1.0
+    orders = {
+        (first, turn): by_hand(plan, taxable, sheltered, first, {}, turn, share)
+        for first in (True, False)
+        for turn in (None, 5, 10, 15)
+    }
+    (first, turn), most = max(orders.items(), key=lambda each: each[1])
+    fixed = max(orders[kind, None] for kind in (True, False))
+    if most > 1.01 * fixed:
+        name = f"never, {'taxable' if first else 'sheltered'} first for {turn} years"
+        assert list(found) == [name]
+        assert left[name] == pytest.approx(most, rel=1e-9)
+    else:
+        assert not found
+    assert (most > 1.01 * fixed) == (at_end == "step_up" and out > 0.1)
+    assert max(left[name] for name in games) == pytest.approx(fixed, rel=1e-9)
 
 
 NOTHING = Spending("constant", amount=0.0)
