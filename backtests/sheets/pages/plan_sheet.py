@@ -101,7 +101,7 @@ def plan_text(life: LifeOfPlan, notes: Sequence[str] = ()) -> str:
     taxes = f"taxes in {counted(life.plan.years, 'year')}"
     lines = [
         f"Plan of {portfolio.name!r}: {portfolio.nav:,.2f} {portfolio.basis} at {day(portfolio.date)}",
-        *filter(None, (words(life) for words in (plan_words, *ANSWERS))), "",
+        *filter(None, (words(life) for words in (plan_words, *PLAN_ANSWERS))), "",
         f"{'policy':<{wide}}  fails (%)  interval      safe amount  median left  {taxes}",
     ]  # fmt: skip
     for name, one in life.policies.items():
@@ -223,7 +223,7 @@ def lives_words(life: LifeOfPlan) -> str:
     )
 
 
-ANSWERS = answer_words, lives_words, history_words, policies_words, doubt_words  # in the order of the page
+PLAN_ANSWERS = answer_words, lives_words, history_words, policies_words, doubt_words  # in the order of the page
 
 
 def plan_words(life: LifeOfPlan) -> str:
@@ -509,7 +509,7 @@ def plan_numbers(
         "basis": life.portfolio.basis,
         "plan": _plan_numbers(life.plan),
         "ends": day(life.opening.dates[-1]),
-        "answer": [words(life) for words in ANSWERS],
+        "answer": [words(life) for words in PLAN_ANSWERS],
         "law": life.law,
         "futures": life.paths,
         "sample": {"first": day(life.sample[0]), "last": day(life.sample[1])},

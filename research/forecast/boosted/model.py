@@ -311,13 +311,13 @@ adds 0.40 points, carry_252 of 0 takes 0.10.
     return f"{expected}, {than}: {', '.join(parts)}."
 
 
-FORMAT = "boosted trees 3"
+TREES_FORMAT = "boosted trees 3"
 
 
 def save_boosted(fitted: FittedBoosted, path: str | Path) -> Path:
     """Write trained trees as one JSON file, whole or not at all. Raises OSError where it cannot be written."""
     record = {
-        "format": FORMAT,
+        "format": TREES_FORMAT,
         "version": import_module(fitted.settings.library).__version__,
         "settings": asdict(fitted.settings) | {"monotone": dict(fitted.settings.monotone)},
         "seen": f"{fitted.seen:%Y-%m-%d}",
@@ -358,9 +358,9 @@ def _read(path: Path) -> dict[str, Any]:
         record = json.loads(path.read_text(encoding="utf-8"))
     except ValueError as error:
         raise DataError(f"{path} is no file of boosted trees: {cut(str(error))}. Fit the trees anew.") from error
-    if not isinstance(record, dict) or record.get("format") != FORMAT:
+    if not isinstance(record, dict) or record.get("format") != TREES_FORMAT:
         found = record.get("format") if isinstance(record, dict) else record
-        raise DataError(f"{path} is no file of {FORMAT!r}: found {shown(found)}. Fit the trees anew.")
+        raise DataError(f"{path} is no file of {TREES_FORMAT!r}: found {shown(found)}. Fit the trees anew.")
     if record.pop("checksum", None) != _checksum(record):
         raise DataError(f"{path} is damaged: its checksum is not that of its content. Fit the trees anew.")
     return record
