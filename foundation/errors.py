@@ -94,6 +94,17 @@ class DataError(InputError):
     """An input is wrong: a file, a date, a price, a name."""
 
 
+class MachineError(DataError):
+    """The machine is at fault, and nothing that was asked: its disk is full, a file of the program was changed.
+
+    shown : sentence for whoever asked and cannot mend it; "" for one that says no more than that.
+    """
+
+    def __init__(self, told: str, shown: str = "") -> None:
+        super().__init__(told)
+        self.shown = shown
+
+
 class ConfigError(InputError):
     """A request is wrong: a setting, a key, a parameter."""
 

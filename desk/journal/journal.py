@@ -19,7 +19,7 @@ from pathlib import Path
 from typing import NamedTuple, Self
 
 from desk.journal.chain import ENTRY_FIELDS, START, Entry, Event, Head, entry_of
-from foundation.errors import ConfigError, DataError
+from foundation.errors import ConfigError, DataError, MachineError
 from foundation.files import lock_within
 from foundation.home import home_folder
 from foundation.paper.wording import counted
@@ -95,7 +95,7 @@ class Journal:
         try:
             self._file = os.open(self.folder / HEAD, os.O_RDONLY if read_only else os.O_RDWR | os.O_CREAT, 0o666)
         except FileNotFoundError:
-            raise DataError(
+            raise MachineError(
                 f"{self.folder / HEAD} is missing: where the journal ends is not stated. {ALTERED}"
             ) from None
         try:
@@ -169,7 +169,7 @@ class Journal:
             if stated is None or found != stated:
                 held, other = (counted(each.count, "entry", "entries") if each else "" for each in (head, stated))
                 what = "states no head" if stated is None else f"states {other} that are not these"
-                raise DataError(f"{self.folder / HEAD} {what}: {JOURNAL} has {held}. {ALTERED}")
+                raise MachineError(f"{self.folder / HEAD} {what}: {JOURNAL} has {held}. {ALTERED}")
             self._write_head(head)
         return head
 
@@ -247,7 +247,7 @@ class Journal:
     @contextmanager
     def _locked(self, how: int = fcntl.LOCK_EX) -> Iterator[None]:
         if not lock_within(self._file, how, LONGEST_TURN):
-            raise DataError(
+            raise MachineError(
                 f"another process holds {self.folder / HEAD} for {LONGEST_TURN:g} s: end it where it hangs; try again."
             )
         try:
@@ -261,9 +261,10 @@ class Journal:
         try:
             yield
         except sqlite3.Error as error:
-            raise DataError(
+            raise MachineError(
                 f"{self.folder / JOURNAL} cannot be read or written ({error}). Free space there, name another in "
-                "REBALANCE_HOME, or run: rebalance desk journal --verify"
+                "REBALANCE_HOME, or run: rebalance desk journal --verify",
+                "The journal cannot be read or written.",
             ) from error
 
 

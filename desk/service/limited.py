@@ -16,9 +16,9 @@ from pathlib import Path
 from threading import BoundedSemaphore
 from typing import Any
 
-from desk.service.problems import Problem, failure, in_requests, place_among
+from desk.service.problems import Problem, failure, in_requests, place_among, trouble_of
 from desk.service.stores import stores_environment
-from foundation.errors import ConfigError, InputError, InputFault, InputFaults
+from foundation.errors import ConfigError, InputError, InputFault, InputFaults, MachineError
 from foundation.home import HOME
 from foundation.machine import limit_address_space, processors
 from research.portfolio.file.document import TRUST
@@ -46,8 +46,8 @@ def limited(work: Callable[..., Any], *given: Any, home: Path, memory: int = MEM
     home    : folder of the tenant, which is the `REBALANCE_HOME` of the process.
     memory  : most bytes of its addresses, where the system can limit them.
     seconds : most processor seconds.
-    Raises  : ConfigError with the message of an error in what was sent; Problem 400 where a limit is met, and 503 where
-              no processor is free.
+    Raises  : ConfigError with the message of an error in what was sent; MachineError for trouble of the machine;
+              Problem 400 where a limit is met, and 503 where no processor is free.
     """
     with place_among(WAITING_SLOTS, BUSY_ANSWER):
         return _limited(work, given, home, memory, seconds)
@@ -70,6 +70,8 @@ def _limited(work: Callable[..., Any], given: tuple[Any, ...], home: Path, memor
         finally:
             process.kill()
             process.join()
+    if "trouble" in answer:
+        raise MachineError(*answer["trouble"])
     if "error" in answer:
         findings = tuple(InputFault(**each) for each in answer["findings"])
         raise ConfigError(InputFaults(answer["error"], findings))
@@ -100,6 +102,9 @@ def _run(
     os.environ |= environment
     try:
         answer = json.dumps({"result": work(*given)}, allow_nan=False)
+    except (OSError, MachineError) as error:
+        trouble = trouble_of(error)
+        answer = json.dumps({"trouble": [str(error), trouble.shown]} if trouble else {"fault": failure(error)})
     except InputError as error:
         findings = [{part: in_requests(text) for part, text in asdict(each).items()} for each in error.findings]
         answer = json.dumps({"error": in_requests(str(error)), "findings": findings})

@@ -1,5 +1,6 @@
 """Errors as RFC 9457 has them: `application/problem+json`, with every mistake of a request at once."""
 
+import errno
 import math
 import re
 import traceback
@@ -20,11 +21,14 @@ from starlette.exceptions import HTTPException
 
 from foundation.arguments import LARGEST_NUMBER, VALUE_LETTERS
 from foundation.dataclasses import dataclass
-from foundation.errors import MOST_MISTAKES, InputError, InputFault
+from foundation.errors import MOST_MISTAKES, InputError, InputFault, MachineError
+from foundation.files import NO_SPACE
 from foundation.paper.wording import counted
 from research.portfolio.file.fault_words import UNKNOWN, WRONG_KINDS, faults_of, schemas_at
 
 MEDIA_TYPE = "application/problem+json"
+DISK_FULL = "The disk of the service is full."
+NO_FILES = (*NO_SPACE, errno.EROFS, errno.EIO, errno.EACCES, errno.EPERM, errno.EMFILE, errno.ENFILE)  # of the machine
 IN_JSON = {  # how to mend in JSON what the message of a file tells of lines and dashes
     WRONG_KINDS["list"][1]: "Write its items in brackets, such as [0.01, 0.02].",
     WRONG_KINDS["dict"][1]: "Write its keys in braces.",
@@ -154,7 +158,16 @@ def answer_problems(app: FastAPI, page: Callable[[Request, Problem], Response]) 
 
     @app.exception_handler(InputError)
     def _input(request: Request, error: Exception) -> JSONResponse:
+        if trouble_of(error) is not None:
+            raise error  # `guards.observed` answers and logs it
         return response_of(Problem(400, without_folders(request.app.state.service.settings.folder, str(error))))
+
+
+def trouble_of(error: BaseException | None) -> MachineError | None:
+    """The trouble of the machine that an error says, such as a full disk; None for another error."""
+    if isinstance(error, OSError) and error.errno in NO_FILES:
+        return MachineError(str(error), DISK_FULL if error.errno in NO_SPACE else "")
+    return error if isinstance(error, MachineError) else None
 
 
 def failure(error: BaseException) -> dict[str, Any]:

@@ -9,6 +9,7 @@ import sys
 import time
 from datetime import UTC, datetime
 from http import HTTPMethod
+from pathlib import Path
 from uuid import uuid4
 
 from prometheus_client import Counter, Gauge, Histogram
@@ -19,8 +20,9 @@ from starlette.requests import ClientDisconnect
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 from desk.service.caller import Service
-from desk.service.problems import Problem, failure, response_of
+from desk.service.problems import Problem, failure, response_of, trouble_of, without_folders
 from desk.service.store.engine import NO_DATABASE
+from foundation.errors import InputError
 
 LOG = logging.getLogger("rebalance.service")
 REQUESTS = Counter("rebalance_requests", "Requests, by status of their answers.", ["method", "route", "status"])
@@ -31,7 +33,7 @@ CLIENT_GONE = 499  # status in the log of a request whose client went away befor
 
 
 def observed(app: ASGIApp, _: Service) -> ASGIApp:
-    """Log and count each request, and answer each error: a Problem as itself, a silent database 503, any other 500."""
+    """Log and count each request, and answer each error: a Problem as itself, trouble of the machine 503, else 500."""
 
     async def guarded(scope: Scope, receive: Receive, send: Send) -> None:
         if scope["type"] != "http":
@@ -66,10 +68,28 @@ def observed(app: ASGIApp, _: Service) -> ASGIApp:
     return guarded
 
 
+def problem_of(error: Exception, request: str, folder: Path) -> Problem:
+    """The problem that an error of a request is: of whoever asked, or of the service, which is logged.
+
+    request : its number in the log.
+    folder  : of the service, of whose tenants no path is told.
+    """
+    if isinstance(error, Problem):
+        return error
+    if isinstance(error, InputError) and trouble_of(error) is None:
+        return Problem(400, without_folders(folder, str(error)))
+    return fault_of_ours(error, request)
+
+
 def fault_of_ours(error: Exception, request: str) -> Problem:
     """Log an error of the service's own, and give the problem that says so.  request : its number in the log."""
-    LOG.error("failed", extra={"fields": {"request": request, **failure(error)}})
+    trouble = trouble_of(error) or trouble_of(error.__cause__)  # Starlette hides one that comes as an answer begins
+    said = {} if trouble is None else {"why": str(trouble)}
+    LOG.error("failed", extra={"fields": {"request": request, **failure(error), **said}})
     why = f"Its operator finds why in the log, by the request {request}."
+    if trouble is not None:
+        shown = trouble.shown or "A file of the service cannot be read or written."
+        return Problem(503, f"{shown} What you asked is not at fault. {why}", retry_after=60)
     if isinstance(error, NO_ANSWER):
         return Problem(503, f"The database of the service, or its Redis, does not answer. {why}", retry_after=5)
     return Problem(500, f"The service failed. {why}")

@@ -13,12 +13,11 @@ from fastapi.routing import APIRoute
 from jinja2 import Environment
 
 from desk.service.caller import Caller
-from desk.service.guards.observed import fault_of_ours
+from desk.service.guards.observed import problem_of
 from desk.service.pages.static import static_url
-from desk.service.problems import Problem, without_folders
+from desk.service.problems import Problem
 from desk.service.users.passwords import LEAST as SHORTEST
 from foundation.blocks import with_minus
-from foundation.errors import InputError
 from foundation.paper import wording
 from foundation.paper.page_templates import templates
 from foundation.paper.render import PAPER_PACKAGE
@@ -27,7 +26,7 @@ from research.orders.content import DISCLAIMER
 PACKAGE = "desk.service"
 BY_SCRIPT = "x-requested-with"  # header of a request that a script of a page sends: a panel, or a change
 SIGN_IN = "/sign-in"
-ERROR_TITLES = {403: "Not allowed", 404: "Not found", 500: "Something went wrong"}
+ERROR_TITLES = {403: "Not allowed", 404: "Not found", 500: "Something went wrong", 503: "Not possible now"}
 STATUS_WORDS = {  # of a decision, where its own word says too little to a person
     "finalised": "decided",
     "unreconciled": "book and broker differ",
@@ -61,12 +60,9 @@ class PageRoute(APIRoute):
                 return problem_page(request, problem)
             except RequestValidationError:
                 return problem_page(request, Problem(404, "There is no such page."))
-            except InputError as error:
-                return problem_page(
-                    request, Problem(400, without_folders(request.app.state.service.settings.folder, str(error)))
-                )
             except Exception as error:
-                return problem_page(request, fault_of_ours(error, request.state.request))
+                folder = request.app.state.service.settings.folder
+                return problem_page(request, problem_of(error, request.state.request, folder))
 
         return answered
 

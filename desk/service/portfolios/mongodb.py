@@ -18,8 +18,8 @@ from pydantic import StringConstraints, TypeAdapter, ValidationError
 
 from desk.service.bodies import Body
 from desk.service.problems import FieldMistake, mistakes_of, refused
-from foundation.arguments import did_you_mean, is_number, refuse, shown
-from foundation.errors import DataError, all_mistakes
+from foundation.arguments import did_you_mean, is_number, shown
+from foundation.errors import DataError, MachineError, all_mistakes
 from foundation.files import write_whole
 
 NAV_FILE = "mongodb_nav.csv"
@@ -62,8 +62,8 @@ def read_mongodb(tree: Mapping[str, Any], tenant: str, folder: Path) -> dict[str
     tree   : mapping of the portfolio.
     tenant : its tenant, who may use one variable alone, `MONGODB_<TENANT>`.
     folder : folder of the portfolio's file, into which the history of NAV is written.
-    Raises : Problem 400 for keys that are wrong; ConfigError for a variable that is not set; DataError where the server
-             does not answer, or its documents are not as stated, with all that is wrong in the newest one.
+    Raises : Problem 400 for keys that are wrong; MachineError for a variable that is not set, and where the server does
+             not answer; DataError where its documents are not as stated, with all that is wrong in the newest one.
     """
     keys = _keys(tree, tenant)
     found = _documents(keys, str(tree.get("name")))
@@ -106,7 +106,8 @@ def _documents(keys: MongoKeys, portfolio: str) -> list[dict[str, Any]]:
 
     uri, names = os.environ.get(keys.uri_env, ""), keys.fields.model_dump(exclude_none=True)
     if not uri:
-        refuse(f"{keys.uri_env} is", uri, "set this variable of the server to mongodb://user:password@host.")
+        told = f"{keys.uri_env} is ''. Set this variable of the server to mongodb://user:password@host."
+        raise MachineError(told, f"The variable {keys.uri_env} of the server is not set. Ask the administrator for it.")
     wanted = {names["portfolio"]: portfolio} if "portfolio" in names else {}
     try:
         with MongoClient[dict[str, Any]](
@@ -115,9 +116,8 @@ def _documents(keys: MongoKeys, portfolio: str) -> list[dict[str, Any]]:
             rows = client[keys.database][keys.collection].find(wanted, dict.fromkeys(names.values(), 1), limit=MOST)
             newest_first = list(rows.sort(names["date"], -1))
     except PyMongoError as error:  # its message may name hosts of the server
-        raise DataError(
-            f"MongoDB at {keys.uri_env} gave no documents ({type(error).__name__}). Ask the administrator for it."
-        ) from None
+        told = f"MongoDB at {keys.uri_env} gave no documents ({type(error).__name__})."
+        raise MachineError(told, f"{told} Ask the administrator for it.") from None
     if not newest_first:
         raise DataError(
             f"{keys.database}.{keys.collection} has no document of {shown(portfolio)}. Write one, or correct the keys."

@@ -19,7 +19,7 @@ from sqlalchemy.orm import Session
 from desk.service.store.engine import Sessions
 from desk.service.store.tables import SEALED, Table
 from foundation.dataclasses import dataclass
-from foundation.errors import ConfigError, DataError
+from foundation.errors import MachineError
 from foundation.files import locked, sync, write_private
 
 SIGNING, SEALING = KEY_KINDS = ("signing", "sealing")  # names of their files
@@ -42,11 +42,11 @@ class Keys:
         return self._sealing.encrypt(content)
 
     def unseal(self, sealed: bytes) -> bytes:
-        """The content of a sealed field. Raises DataError where it was changed, or its key is missing."""
+        """The content of a sealed field. Raises MachineError where it was changed, or its key is missing."""
         try:
             return self._sealing.decrypt(sealed)
         except InvalidToken:
-            raise DataError(
+            raise MachineError(
                 f"a sealed field was changed, or its key is missing from {self.folder / SEALING}. "
                 "Restore the database, or the file of keys, from a backup."
             ) from None
@@ -73,7 +73,7 @@ def opened_keys(folder: Path, sessions: Sessions | None = None) -> Keys:
     """The keys in a folder, made where they are missing.
 
     sessions : database whose fields they seal: while it has any, keys that are missing are not made.
-    Raises   : ConfigError for a file that others may read, or that holds no keys, or is missing beside sealed fields.
+    Raises   : MachineError for a file that others may read, or that holds no keys, or is missing beside sealed fields.
     """
     folder.mkdir(parents=True, exist_ok=True, mode=0o700)
     with locked(folder / LOCK, wait=True):
@@ -101,7 +101,7 @@ def _seals(sessions: Sessions) -> bool:
 
 
 def reseal(sessions: Sessions, keys: Keys) -> int:
-    """Seal each sealed field with the newest key, all or none; the number of fields. Raises DataError as `unseal`."""
+    """Seal each sealed field with the newest key, all or none; the number of fields. Raises as `unseal`."""
     with sessions.begin() as session:
         fields = list(sealed_fields(session))
         for column, key, content in fields:
@@ -116,9 +116,9 @@ def _keys_in(path: Path) -> tuple[bytes, ...]:
     try:
         found = path.stat()
     except FileNotFoundError:
-        raise ConfigError(f"{path} is missing: put it back, since nothing else opens what it sealed.") from None
+        raise MachineError(f"{path} is missing: put it back, since nothing else opens what it sealed.") from None
     if found.st_mode & (stat.S_IRWXG | stat.S_IRWXO) or found.st_uid != os.geteuid():
-        raise ConfigError(
+        raise MachineError(
             f"{path} has the mode {stat.S_IMODE(found.st_mode):04o} and the owner {found.st_uid}: others may read it. "
             f"Give it to the user {os.geteuid()} with mode 0600, then run `rebalance serve store rotate-keys`."
         )
@@ -131,7 +131,7 @@ def _read(path: Path, _state: tuple[int, int, int]) -> tuple[bytes, ...]:
     with suppress(ValueError):
         if keys and all(Fernet(key) for key in keys):
             return keys
-    raise ConfigError(f"{path} must have a key of 32 bytes in base64 on each line: restore it from a backup.")
+    raise MachineError(f"{path} must have a key of 32 bytes in base64 on each line: restore it from a backup.")
 
 
 def _write(path: Path, keys: tuple[bytes, ...]) -> None:

@@ -1,10 +1,10 @@
 """The server of the tools: what it lists to whom, what a call answers, its resources and its prompt."""
 
 import json
-import logging
 from collections.abc import Callable
 from importlib.metadata import version
 from typing import Any
+from uuid import uuid4
 
 from anyio import to_thread
 from mcp import types
@@ -15,16 +15,15 @@ from pydantic import BaseModel
 
 from desk.service.bodies import JSON, value_of_body
 from desk.service.caller import Caller, Service
-from desk.service.problems import Problem, failure, response_of, without_folders
+from desk.service.guards.observed import problem_of
+from desk.service.problems import Problem, response_of
 from desk.service.tools import asking, reading
 from desk.service.tools.asking import Placed
 from desk.service.tools.elicited import approved
 from desk.service.tools.reading import BEGINNING, RESOURCES, content_at
 from desk.service.tools.tool import DATA_ALONE, Desk, Tool, assistant_of
 from foundation.arguments import did_you_mean, shown
-from foundation.errors import ConfigError, DataError, PolicyError
 
-LOG = logging.getLogger("rebalance.service")
 SERVER_NAME = "rebalance"
 TOOLS = {
     tool.name: tool
@@ -83,7 +82,8 @@ def tool_server(
         try:
             return await to_thread.run_sync(worked)
         except Exception as error:
-            raise MCPError(types.INVALID_PARAMS, _told(service, error)) from None
+            found = problem_of(error, uuid4().hex, service.settings.folder)
+            raise MCPError(types.INVALID_PARAMS, bytes(response_of(found).body).decode()) from None
 
     async def list_tools(context: Context, _: Any) -> types.ListToolsResult:
         return types.ListToolsResult(tools=await done(_listed, context))
@@ -127,16 +127,6 @@ def _called(desk: Desk, call: types.CallToolRequestParams, request: Any) -> tupl
     if request is not None and tool.kind != "reads":
         request.state.caller = desk.caller  # in whose name a change is journalled
     return desk, answer
-
-
-def _told(service: Service, error: Exception) -> str:
-    """The document of a problem, as the API answers it."""
-    if isinstance(error, ConfigError | DataError | PolicyError):
-        error = Problem(400, without_folders(service.settings.folder, str(error)))
-    elif not isinstance(error, Problem):
-        LOG.error("failed", extra={"fields": failure(error)})
-        error = Problem(500, "The service failed. Its operator finds why in the log.")
-    return bytes(response_of(error).body).decode()
 
 
 async def _no_resources(_: Context, __: Any) -> types.ListResourcesResult:

@@ -12,7 +12,7 @@ from hypothesis import strategies as drawn
 from desk.service.caller import opened_service
 from desk.service.settings import ServiceSettings
 from desk.service.store.keys import KEY_KINDS, SEALING, SIGNING, Keys, opened_keys
-from foundation.errors import ConfigError, DataError
+from foundation.errors import DataError, MachineError
 
 
 @pytest.fixture(scope="module")
@@ -79,19 +79,19 @@ def test_after_a_rotation_the_new_key_seals_and_the_old_one_opens(tmp_path: Path
 @pytest.mark.parametrize("kind", KEY_KINDS)
 def test_a_file_that_others_may_read_is_refused(tmp_path: Path, kind: str, mode: int) -> None:
     (opened_keys(tmp_path).folder / kind).chmod(mode)
-    with pytest.raises(ConfigError, match=rf"{kind} has the mode {mode:04o}.*rotate-keys"):
+    with pytest.raises(MachineError, match=rf"{kind} has the mode {mode:04o}.*rotate-keys"):
         opened_keys(tmp_path)
 
 
 @pytest.mark.parametrize("content", [b"", b"secret\n", b"c2hvcnQ=\n", b"\xff\n"])
 def test_a_file_without_keys_is_refused(tmp_path: Path, content: bytes) -> None:
     (opened_keys(tmp_path).folder / SEALING).write_bytes(content)
-    with pytest.raises(ConfigError, match="a key of 32 bytes"):
+    with pytest.raises(MachineError, match="a key of 32 bytes"):
         opened_keys(tmp_path)
 
 
 def test_keys_that_vanish_are_not_made_anew_while_a_server_runs(keys: Keys, tmp_path: Path) -> None:
     found = opened_keys(tmp_path)
     (tmp_path / SIGNING).unlink()
-    with pytest.raises(ConfigError, match="put it back"):
+    with pytest.raises(MachineError, match="put it back"):
         _ = found.signing

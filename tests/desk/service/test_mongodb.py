@@ -18,7 +18,7 @@ from desk.service.portfolios.mongodb import read_mongodb
 from desk.service.portfolios.stored import written_out
 from desk.service.portfolios.validation import yaml_of
 from desk.service.problems import Problem
-from foundation.errors import ConfigError, DataError
+from foundation.errors import DataError, MachineError
 from foundation.files import ROOT
 from research.portfolio import load_portfolio
 from research.portfolio.file.strict_yaml import read_yaml
@@ -145,7 +145,7 @@ def test_a_missing_document_and_a_missing_server_are_told(
     with pytest.raises(DataError, match="ServerSelectionTimeoutError"):
         read_mongodb(tree, "house", tmp_path)
     monkeypatch.delenv("MONGODB_HOUSE")
-    with pytest.raises(ConfigError, match="MONGODB_HOUSE is ''"):
+    with pytest.raises(MachineError, match="MONGODB_HOUSE is ''"):
         read_mongodb(tree, "house", tmp_path)
 
 

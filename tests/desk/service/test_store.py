@@ -46,7 +46,7 @@ from desk.service.store.tables import (
 )
 from desk.service.users.accounts import invite
 from desk.service.users.tokens import begin_session
-from foundation.errors import ConfigError, DataError
+from foundation.errors import ConfigError, DataError, MachineError
 
 SERVERS = installed("PostgreSQL") or {"none": None}  # of which the test says that it is missing
 PROCESSES, WRITES = 4, 25
@@ -487,7 +487,7 @@ def test_keys_that_are_missing_beside_sealed_fields_are_not_made(tmp_path: Path)
     settings = served(f"sqlite:///{tmp_path / 'test.sqlite'}", tmp_path)
     fill(settings)
     (tmp_path / KEYS / "sealing").unlink()
-    with pytest.raises(ConfigError, match="sealing is missing: put it back"):
+    with pytest.raises(MachineError, match="sealing is missing: put it back"):
         opened_service(settings)
 
 
