@@ -10,12 +10,14 @@ from dataclasses import replace
 from getpass import getuser
 from types import FrameType
 
+import h11
 import uvicorn
 from fastapi import FastAPI
 from sqlalchemy import select
 from uvicorn.protocols.http.h11_impl import H11Protocol
 
 from desk.service.caller import Service
+from desk.service.guards.bodies import MAX_HEAD
 from desk.service.guards.limits import CROWDED
 from desk.service.settings import WILDCARDS, ServiceSettings
 from desk.service.store.tables import User
@@ -29,7 +31,6 @@ IDLE_SECONDS = 75  # of a connection between requests: longer than proxies keep 
 DRAIN_SECONDS = 5.0  # between SIGTERM and the end of listening: who asks for health stops sending requests
 END_SECONDS = 30  # that running requests have to end then
 BACKLOG = 2048  # connections that wait to be taken
-MAX_HEAD = 32_768  # bytes of the head of a request
 
 
 def check_start(service: Service) -> None:
@@ -99,6 +100,14 @@ class TimedProtocol(H11Protocol):
         """Take bytes; those of a head that is not complete, or of a body after its answer, do not prolong the time."""
         super().data_received(data)
         self._wait_for_head()
+
+    def send_400_response(self, msg: str) -> None:
+        """Refuse what is no request, or a head that is too long before it is complete; and close."""
+        is_long = len(self.conn.trailing_data[0]) > MAX_HEAD
+        refused = h11.Response(status_code=431 if is_long else 400, headers=[("Connection", "close")])
+        for event in (refused, h11.Data(data=msg.encode()), h11.EndOfMessage()):
+            self.transport.write(self.conn.send(event) or b"")
+        self.transport.close()
 
     def connection_lost(self, exc: Exception | None) -> None:
         """End."""

@@ -1,4 +1,4 @@
-"""Bodies of requests: read whole before a route sees them, within a size and a time."""
+"""Heads and bodies of requests: bodies are read whole before a route sees them, within a size and a time."""
 
 import asyncio
 from collections import Counter
@@ -13,6 +13,7 @@ from desk.service.guards.hosts import SAFE
 from desk.service.problems import Problem
 from desk.service.users.accounts import network_of_address
 
+MAX_HEAD = 32_768  # bytes
 MAX_BODY = 4_000_000  # bytes: 500 assets with a year of daily returns, each written in full
 BODY_SECONDS = 20.0  # for the whole body
 MAX_BUFFERED = 100_000_000  # bytes of all bodies that are read or answered at a time
@@ -23,12 +24,15 @@ CLOSE = {"Connection": "close"}  # the rest of the body is not read
 def whole_bodies(app: ASGIApp, _: Service) -> ASGIApp:
     """Read each body before the route is called: none is large, slow or compressed, and none that is slow has a thread.
 
-    Raises : Problem 408, 413, 415, and 503 where all bodies together are too large.
+    Raises : Problem 400 for a body of two lengths, 408, 413, 415, 431, and 503 where all bodies together are too large.
     """
     buffered = Counter[str]()  # bytes by address
 
     async def guarded(scope: Scope, receive: Receive, send: Send) -> None:
-        if scope["type"] != "http" or not _has_body(scope):
+        if scope["type"] != "http":
+            return await app(scope, receive, send)
+        _check_head(scope)
+        if not _has_body(scope):
             return await app(scope, receive, send)
         body, address = bytearray(), network_of_address(scope["client"][0] if scope["client"] else "")
         try:
@@ -46,6 +50,19 @@ def whole_bodies(app: ASGIApp, _: Service) -> ASGIApp:
                 del buffered[address]
 
     return guarded
+
+
+def _check_head(scope: Scope) -> None:
+    """Raise Problem 431 for a long head, and 400 for a body of two lengths, after which nothing is read.
+
+    Source : RFC 9112, section 6.1: with both a proxy may see another request in the body, so the connection ends.
+    """
+    fields = sum(len(name) + len(value) + 4 for name, value in scope["headers"])
+    if fields + len(scope["method"]) + len(scope["raw_path"]) + len(scope["query_string"]) > MAX_HEAD:
+        raise Problem(431, f"The head has more than {MAX_HEAD:,} bytes: shorten its address or fields.", headers=CLOSE)
+    if {b"content-length", b"transfer-encoding"} <= {name for name, _ in scope["headers"]}:
+        detail = "The body has a Content-Length and a Transfer-Encoding: send one of the two."
+        raise Problem(400, detail, headers=CLOSE)
 
 
 def _has_body(scope: Scope) -> bool:

@@ -254,6 +254,24 @@ def test_a_connection_serves_many_requests_and_none_that_follows_a_refused_body(
         assert answer_of(connection).count(b"HTTP/1.1 ") == 1
 
 
+@pytest.mark.parametrize(("size", "status"), [(30_000, 200), (40_000, 431), (70_000, 431)])
+def test_a_head_has_a_length_however_it_arrives(impatient: Serving, size: int, status: int) -> None:
+    long = head("GET", f"X-Long: {'a' * size}", "Connection: close")
+    with impatient.connected(long) as whole, impatient.connected(long[:-2]) as parted:
+        time.sleep(0.05)
+        parted.sendall(long[-2:])
+        for connection in (whole, parted):
+            assert answer_of(connection).startswith(f"HTTP/1.1 {status} ".encode())
+
+
+def test_a_body_of_two_lengths_ends_the_connection(impatient: Serving) -> None:
+    """RFC 9112, section 6.1."""
+    both = head("POST", "Content-Length: 5", "Transfer-Encoding: chunked") + b"0\r\n\r\n" + head("GET")
+    with impatient.connected(both) as connection:
+        answer = answer_of(connection)
+    assert (answer[:13], answer.count(b"HTTP/1.1 ")) == (b"HTTP/1.1 400 ", 1)
+
+
 def test_health_is_answered_where_there_are_too_many_connections(patient: Serving) -> None:
     url = f"http://127.0.0.1:{patient.port}/api"
     with ExitStack() as stack:
