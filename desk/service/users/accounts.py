@@ -22,6 +22,7 @@ from foundation.arguments import one_of, refuse
 INVITATION_LIFE = timedelta(days=3)
 RECOVERY_CODES, RECOVERY_LIFE = 10, timedelta(days=3_650)
 FREE_FAILURES, MOST_WAIT = 5, timedelta(minutes=15)  # of an account from one address
+MOST_WAIT_KNOWN = timedelta(minutes=1)  # from one that it is known from, which others may share: 1,440 tries a day
 MOST_FAILURES, REMEMBERED = 100, timedelta(days=1)  # of an account from all addresses that it is not known from
 KNOWN = timedelta(days=90)  # in which an address is known by a sign-in that succeeded
 REFUSED = "The e-mail address, the password or both are wrong."
@@ -185,7 +186,7 @@ def _count_attempt(sessions: Sessions, account: str, address: str) -> timedelta:
         if row.succeeded is None and session.scalars(others).one() > MOST_FAILURES:
             session.rollback()
             return REMEMBERED
-        pause = wait_after(row.failures - 1)
+        pause = min(wait_after(row.failures - 1), MOST_WAIT if row.succeeded is None else MOST_WAIT_KNOWN)
         if pause and (wait := row.last + pause - moment) > timedelta():
             session.rollback()
             return wait

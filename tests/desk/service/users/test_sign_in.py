@@ -156,6 +156,18 @@ def test_after_a_hundred_failures_an_account_takes_passwords_from_known_addresse
 
 
 @pytest.mark.usefixtures("fast")
+def test_who_shares_the_address_of_a_user_keeps_him_out_for_a_minute_at_most(service: Service, ann: TestClient) -> None:
+    outcomes = list[int]()
+    for address, first in (("192.0.2.1", PASSWORD), ("192.0.2.2", NEW)):  # known, and new
+        outcome(service, first, address)
+        update_all(service, SignInAttempts, failures=1_000, last=now())
+        outcomes.append(outcome(service, PASSWORD, address))
+        waited(service, timedelta(minutes=1))
+        outcomes.append(outcome(service, PASSWORD, address))
+    assert outcomes == [429, 200, 429, 429]
+
+
+@pytest.mark.usefixtures("fast")
 def test_what_is_kept_of_sign_ins_goes_and_names_nobody(service: Service, ann: TestClient) -> None:
     outcome(service, NEW, "192.0.2.1")
     with service.sessions() as session:
