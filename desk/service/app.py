@@ -38,6 +38,7 @@ from desk.service.routes import (
     rebalance,
     risk_profile,
     runs,
+    second_factor,
     sign_in,
     users,
 )
@@ -54,7 +55,7 @@ OPEN = (rebalance, agents)  # anyone on loopback and with `open_only`; elsewhere
 DEMO = (static, demo)  # anyone, on every server
 SIGN_IN = (sign_in,)  # anyone; a server with `open_only` has none of them, and none of the following
 # A caller who has the role and the scope.
-STORED = (portfolios, by_hand, risk_profile, market, orders, jobs, runs, users, transports, push, prices)
+STORED = (portfolios, by_hand, risk_profile, market, orders, jobs, runs, users, second_factor, transports, push, prices)
 OPEN_PAGES = (sign_in_pages,)  # anyone
 # A caller, as for `STORED`.
 PAGES = (home, money, portfolio, tickets, decide, research, account, prices_pages)

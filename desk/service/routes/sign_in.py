@@ -18,6 +18,7 @@ from desk.service.store.tables import OneTimeSecret, User
 from desk.service.users import accounts, passkeys, tokens
 from desk.service.users.one_time import OPENID, redeem, sha256_of
 from desk.service.users.openid import CALLBACK, STATE_LIFE, link, linked_user, reached
+from desk.service.users.second_factor import NO_CODE, has_second_factor, takes_code
 from foundation.dataclasses import dataclass
 
 router = APIRouter(prefix="/api/users", tags=["users"], route_class=JsonRoute)
@@ -25,6 +26,7 @@ STATE_COOKIE = "__Host-openid"
 HTML = "text/html"
 
 Line = Annotated[str, Field(min_length=1, max_length=254, pattern=r"^[^\x00-\x1f\x7f]+$")]  # of text
+Code = Annotated[str, Field(max_length=16)]  # of an authenticator app
 Secret = Annotated[str, Field(min_length=1, max_length=512)]
 
 
@@ -42,10 +44,11 @@ class Registration(WantsTokens):
 
 
 class SignIn(WantsTokens):
-    """A sign-in by password."""
+    """A sign-in by password. code : of the authenticator app, of who has one."""
 
     email: Line
     password: SecretStr
+    code: Code = ""
 
 
 class Recovery(WantsTokens):
@@ -137,8 +140,14 @@ def register(body: Registration, service: InService, exchange: InExchange) -> To
 
 @router.post("/login", responses={401: {}, 429: {}})
 def login(body: SignIn, service: InService, exchange: InExchange) -> Tokens:
-    """Sign in by e-mail address and password."""
-    user = accounts.check_sign_in(service.sessions, body.email, body.password.get_secret_value(), exchange.address)
+    """Sign in by e-mail address, password and, of who has set up an authenticator app, its code."""
+
+    def check_code(session: Session, user: str) -> None:
+        if has_second_factor(session, user) and not takes_code(session, service.keys, user, body.code):
+            raise Problem(401, "The code is missing or wrong.", [NO_CODE], {"WWW-Authenticate": "Bearer"})
+
+    given = body.email, body.password.get_secret_value(), exchange.address
+    user = accounts.check_sign_in(service.sessions, *given, check_code)
     with service.sessions.begin() as session:
         return exchange.begin(session, session.get_one(User, user), body.cookie)
 

@@ -17,6 +17,7 @@ from desk.service.store.tables import AccessToken, Identity, OneTimeSecret, Pass
 from desk.service.users import accounts, passkeys
 from desk.service.users.one_time import RECOVERY, sha256_of
 from desk.service.users.openid import reached
+from desk.service.users.second_factor import has_second_factor
 from desk.service.users.tokens import end_all_sessions
 
 router = APIRouter(prefix="/api/users", tags=["users"], route_class=JsonRoute)
@@ -59,11 +60,15 @@ class UserShown(Shown):
 
 
 class Profile(UserShown):
-    """A user as he sees himself, with the provider accounts that he linked and the recovery codes that are left."""
+    """A user as he sees himself, with the provider accounts that he linked and the recovery codes that are left.
+
+    has_second_factor : true if a sign-in by password asks for a code of his authenticator app.
+    """
 
     tenant: str
     openid: list[str]
     recovery_codes_left: int
+    has_second_factor: bool
 
 
 class NewUser(Body):
@@ -166,6 +171,7 @@ def profile(caller: Reader, service: InService) -> Profile:
             tenant=user.tenant,
             openid=[*session.scalars(select(Identity.issuer).where(Identity.user == user.id))],
             recovery_codes_left=session.query(OneTimeSecret).where(is_code).count(),
+            has_second_factor=has_second_factor(session, user.id),
         )
 
 

@@ -119,6 +119,16 @@ class Passkey(Table):
     created: Mapped[datetime] = mapped_column(default=now)
 
 
+class SecondFactor(Table):
+    """The key of a user's authenticator app. Codes are asked for once `confirmed`; `last` is the step of one."""
+
+    __tablename__ = "second_factors"
+    user: Mapped[str] = mapped_column(ForeignKey("users.id", ondelete="CASCADE"), primary_key=True)
+    sealed: Mapped[Sealed]
+    last: Mapped[int] = mapped_column(default=0)
+    confirmed: Mapped[datetime | None]
+
+
 class Identity(Table):
     """A user as a provider of OpenID Connect knows him."""
 

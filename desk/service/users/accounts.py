@@ -3,6 +3,7 @@
 import ipaddress
 import re
 import secrets
+from collections.abc import Callable
 from contextlib import suppress
 from datetime import timedelta
 
@@ -125,9 +126,16 @@ def new_recovery_codes(session: Session, user: User) -> list[str]:
     return [issue_secret(session, RECOVERY, RECOVERY_LIFE, user.id, secret=code) for code in codes]
 
 
-def check_sign_in(sessions: Sessions, email: str, password: str, address: str) -> str:
+def check_sign_in(
+    sessions: Sessions,
+    email: str,
+    password: str,
+    address: str,
+    check_more: Callable[[Session, str], None] = lambda *_: None,
+) -> str:
     """The id of the user of an e-mail address and a password, tried from an address of the network.
 
+    check_more : checks what else is asked of a user by his id; where it raises, the attempt has failed.
     Raises : Problem 401 where they are wrong, the same for unknown users; 429 after many failures.
     """
     email, address = email.strip().casefold(), network_of_address(address)
@@ -142,6 +150,7 @@ def check_sign_in(sessions: Sessions, email: str, password: str, address: str) -
     if not matches(password, user.password if user else None) or user is None or user.disabled:
         raise Problem(401, REFUSED, headers={"WWW-Authenticate": "Bearer"})
     with sessions.begin() as session:
+        check_more(session, user.id)
         session.execute(update(SignInAttempts).where(key).values(failures=0, succeeded=now()))
         if user.password is not None and is_outdated(user.password):
             is_same = (User.id == user.id) & (User.password == user.password)

@@ -324,12 +324,12 @@ def test_the_drill(tables_url: str, tmp_path: Path) -> None:
     settings = served(tables_url, tmp_path / "service")
     fill(settings)
     before, backup = contents(tables_url), tmp_path / "backup"
-    assert operation.backup(settings, backup) == f"{backup}: schema 0003, 17 rows."
+    assert operation.backup(settings, backup) == f"{backup}: schema 0004, 17 rows."
     destroy(tables_url)
     operation.restore_backup(settings, backup)
     assert contents(tables_url) == before
     assert operation.check_database(settings) == (
-        f"{tables_url.partition(':')[0]}, schema 0003, 7 sealed fields, signing keys: 1.",
+        f"{tables_url.partition(':')[0]}, schema 0004, 7 sealed fields, signing keys: 1.",
         False,
     )
     with opened(tables_url)() as session:
@@ -506,9 +506,9 @@ def test_the_commands(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("REBALANCE_HOME", str(tmp_path))
     monkeypatch.delenv("DATABASE_URL", raising=False)
     assert rebalance("serve", "store", "backup", tmp_path / "backup").err.startswith("the database has no tables")
-    assert rebalance("serve", "store", "migrate").out == "The schema is 0003.\n"
-    assert rebalance("serve", "store", "check").out == "sqlite, schema 0003, 0 sealed fields, signing keys: 1.\n"
-    assert rebalance("serve", "store", "backup", tmp_path / "backup").out.endswith("backup: schema 0003, 0 rows.\n")
+    assert rebalance("serve", "store", "migrate").out == "The schema is 0004.\n"
+    assert rebalance("serve", "store", "check").out == "sqlite, schema 0004, 0 sealed fields, signing keys: 1.\n"
+    assert rebalance("serve", "store", "backup", tmp_path / "backup").out.endswith("backup: schema 0004, 0 rows.\n")
     assert rebalance("serve", "store", "restore", tmp_path / "backup").status == 0
     assert rebalance("serve", "store", "rotate-keys", "--drop-old").out.startswith("New keys sign and seal; 0 fields")
     (tmp_path / "service" / KEYS / "signing").chmod(0o644)

@@ -1,11 +1,14 @@
 """Users in a browser: invited, registered, signed in by a passkey; account, tokens, sharing, risk profile."""
 
+from base64 import b32decode
 from collections.abc import Callable
 
 from browser import PHONE, Opened, violations, with_authenticator
 from commanded import FILE
 from people import PASSWORD
 from playwright.sync_api import BrowserContext, Page, expect
+
+from desk.service.users.second_factor import code_at, step_now
 
 
 def fill(page: Page, **values: str) -> None:
@@ -124,3 +127,28 @@ def test_a_manager_shares_a_portfolio_and_applies_the_preset_of_his_client(serve
     expect(page.get_by_text("The portfolio has all that the preset conservative sets.")).to_be_visible()
     assert page.request.get(f"/api/portfolios/{made['id']}").json()["version"] == 2
     expect(page.get_by_role("row", name="mia 16 low conservative")).to_be_visible()
+
+
+def test_a_user_sets_up_an_app_whose_code_his_next_sign_in_asks_for(served, signed_in: Opened) -> None:
+    email = served.user("viewer", "dora")
+    page = signed_in(email, "/account")
+    press(page, "Set up an app")
+    key, step = b32decode(page.locator("#new-app [data-of=key] li").inner_text()), step_now()
+    expect(page.locator("#new-app [data-of=link] li")).to_contain_text("otpauth://totp/rebalance:dora")
+    assert violations(page) == []
+    page.get_by_label("Code that the app shows").fill("12")
+    press(page, "Ask for its codes from now on")
+    expect(page.locator(".mistake")).to_contain_text("no code of your authenticator app that serves now")
+    page.get_by_label("Code that the app shows").fill(code_at(key, step))
+    press(page, "Ask for its codes from now on")
+    expect(page.locator("#new-codes .secrets li")).to_have_count(10)
+    page.goto("/account")
+    expect(page.get_by_role("button", name="Ask for no code any more")).to_be_visible()
+    press(page, "Sign out")
+    fill(page, email=email, password=PASSWORD)
+    press(page, "Sign in")
+    expect(page.locator(".mistake")).to_contain_text("Give the six digits")
+    assert violations(page) == []
+    fill(page, code=code_at(key, step + 1))
+    press(page, "Sign in")
+    expect(page).to_have_url(f"{served.address}/")
