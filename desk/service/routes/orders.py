@@ -172,10 +172,15 @@ def tickets(caller: Reader, service: InService, limit: Limit = 50, before: Befor
 
 
 @router.get("/tickets/{ticket}", response_class=FileResponse)
-def ticket(ticket: TicketId, caller: Reader, service: InService, form: Form = "json") -> FileResponse:
-    """Give a ticket in a format, byte for byte as it was issued."""
-    path = orders.file_of(service.root(caller.tenant), visible_names(service, caller), ticket, form)
-    return FileResponse(path, filename=path.name, media_type=MEDIA_TYPES.get(form.rpartition(".")[2], BINARY))
+def ticket(ticket: TicketId, caller: Reader, service: InService, form: Form = "json") -> Response:
+    """Give a ticket in a format, byte for byte as it was issued; in JSON `path` begins at the folder of the tenant."""
+    root = service.root(caller.tenant)
+    path = orders.file_of(root, visible_names(service, caller), ticket, form)
+    whole = FileResponse(path, filename=path.name, media_type=MEDIA_TYPES.get(form.rpartition(".")[2], BINARY))
+    if form != "json":
+        return whole
+    named = {"Content-Disposition": whole.headers["Content-Disposition"]}
+    return Response(from_root(root, path.read_text("utf-8")), headers=named, media_type=whole.media_type)
 
 
 @router.post("/tickets/{ticket}/approve/options")
