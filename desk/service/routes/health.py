@@ -1,6 +1,7 @@
 """Whether the service lives and is ready, and its metrics for Prometheus."""
 
 import os
+from importlib.metadata import version
 from typing import Any, Literal
 
 from fastapi import APIRouter, Depends, Request
@@ -9,12 +10,15 @@ from prometheus_client import REGISTRY, CollectorRegistry, generate_latest
 from prometheus_client.multiprocess import MultiProcessCollector
 from pydantic import BaseModel
 
+from desk.service.bodies import Moment
 from desk.service.caller import InService, caller_of, needs
 from desk.service.payload.readiness import READINESS
 from desk.service.problems import Problem
 from desk.service.store.operation import little_space
+from desk.service.store.tables import now
 
 router = APIRouter(tags=["health"])
+VERSION = version("rebalance-workbench")
 MANY = "PROMETHEUS_MULTIPROC_DIR"  # folder in which processes add up their figures
 NOT_READY: dict[int | str, dict[str, Any]] = {503: {"description": "It was asked whether it is ready, and is not."}}
 
@@ -22,10 +26,13 @@ NOT_READY: dict[int | str, dict[str, Any]] = {503: {"description": "It was asked
 class Health(BaseModel):
     """The state of the service. `ready` is false while kernels are compiled, and while the server stops.
 
-    `disk` is low where the disk of its folder may be full before the morning.
+    `disk` is low where the disk of its folder may be full before the morning. `version` is that of the workbench, and
+    `time` the clock of the server, to the second.
     """
 
     status: Literal["ok"] = "ok"
+    version: str
+    time: Moment
     ready: bool
     disk: Literal["ok", "low"]
 
@@ -36,7 +43,8 @@ async def health(service: InService, ready: bool = False) -> Health:  # async: i
     is_ready = READINESS.ready and not service.stopping.is_set()
     if ready and not is_ready:
         raise Problem(503, "The service is not ready.", retry_after=5)
-    return Health(ready=is_ready, disk="low" if little_space(service.settings.folder) else "ok")
+    disk: Literal["ok", "low"] = "low" if little_space(service.settings.folder) else "ok"
+    return Health(version=VERSION, ready=is_ready, disk=disk, time=now().replace(microsecond=0))
 
 
 def scraper(request: Request, service: InService) -> None:

@@ -1,17 +1,24 @@
 """The application: who is let in, and the form of its errors."""
 
+from datetime import datetime
+from importlib.metadata import version
 from pathlib import Path
 
+import pytest
 from fastapi import FastAPI
 from fastapi.testclient import TestClient
 
 from desk.service.app import create_app
 from desk.service.problems import MEDIA_TYPE
+from desk.service.routes import health as health_routes
 from desk.service.settings import ServiceSettings
 
 
-def test_health_answers_without_sign_in(client: TestClient) -> None:
-    assert client.get("/api/health").json()["status"] == "ok"
+def test_health_answers_without_sign_in(client: TestClient, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(health_routes, "now", lambda: datetime(2026, 1, 2, 3, 4, 5, 678))
+    health = client.get("/api/health").json()
+    assert (health["status"], health["version"]) == ("ok", version("rebalance-workbench"))
+    assert health["time"] == "2026-01-02T03:04:05Z"
 
 
 def test_an_unknown_path_is_a_problem(client: TestClient) -> None:
