@@ -32,7 +32,8 @@ def serve(
     """Answer over HTTP what the command line gives. Ctrl-C ends it; SIGTERM lets running requests end first.
 
     On 127.0.0.1 the payload endpoints answer without sign-in. On another address it starts when an admin exists, and
-    TLS or a proxy is stated. Also read: PUBLIC_URL, REDIS_URL, BEHIND_PROXY and RATE.
+    TLS or a proxy, and an encrypted disk, are stated. Also read: PUBLIC_URL, REDIS_URL, BEHIND_PROXY, ENCRYPTED_DISK
+    and RATE.
     """
     if not is_alone(context):
         return

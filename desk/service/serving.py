@@ -67,6 +67,11 @@ def reasons_against(settings: ServiceSettings, has_admin: bool) -> list[str]:
         reasons.append(f"{where}, and its name is not stated. Set PUBLIC_URL, such as https://desk.example.")
     if settings.public_url and not settings.public_url.startswith("https://"):
         reasons.append(f"PUBLIC_URL is {settings.public_url}, without TLS. Give an address that begins with https://.")
+    if not settings.encrypted_disk:
+        reasons.append(
+            f"{where}, and tickets, journals, runs and portfolios that were worked on are plain files. Set "
+            "ENCRYPTED_DISK=1 once the disk of the service's folder is encrypted."
+        )
     return reasons
 
 

@@ -57,6 +57,8 @@ class ServiceSettings:
     behind_proxy : true where a proxy in front of it speaks TLS.
     tls          : certificate and key, () for none.
     openid       : provider of OpenID Connect, None for no sign-in by one.
+    encrypted_disk : true where the operator states that the disk of `folder`, on which tickets, journals, runs and
+                   portfolios that were worked on are plain files, is encrypted.
     rate         : requests a second that an address, and a user, may send in the mean of some seconds.
     email        : mail server of messages to users, as `email:` of alerts.yaml without `to`; None for no e-mail.
     pushes_to_loopback : true in tests alone: the push service of a browser may be on this machine.
@@ -72,6 +74,7 @@ class ServiceSettings:
     behind_proxy: bool = False
     tls: tuple[Path, ...] = ()
     openid: OpenIdProvider | None = None
+    encrypted_disk: bool = False
     rate: int = RATE
     email: Mapping[str, Any] | None = None
     pushes_to_loopback: bool = False
@@ -101,23 +104,18 @@ class ServiceSettings:
 
 def settings_of_service(environment: Mapping[str, str] = os.environ) -> ServiceSettings:
     """The settings that an environment states: HOST, PORT, DATABASE_URL, REDIS_URL, PUBLIC_URL, BEHIND_PROXY, OPEN,
-    RATE, of OpenID Connect OIDC_ISSUER, OIDC_CLIENT_ID and OIDC_CLIENT_SECRET, and of a mail server SMTP_HOST,
-    SMTP_PORT, SMTP_FROM, SMTP_USER and SMTP_TLS.
+    ENCRYPTED_DISK, RATE, of OpenID Connect OIDC_ISSUER, OIDC_CLIENT_ID and OIDC_CLIENT_SECRET, and of a mail server
+    SMTP_HOST, SMTP_PORT, SMTP_FROM, SMTP_USER and SMTP_TLS.
 
-    Raises : ConfigError for a port, a rate, a BEHIND_PROXY, an OPEN or a PUBLIC_URL that is none, for a part of OpenID
-    Connect alone, and for a mail server that `email:` of alerts.yaml would not take.
+    Raises : ConfigError for a port, a rate, a switch or a PUBLIC_URL that is none, for a part of OpenID Connect alone,
+    and for a mail server that `email:` of alerts.yaml would not take.
     """
     port, rate = environment.get("PORT", str(PORT)), environment.get("RATE", str(RATE))
-    proxy, public = environment.get("BEHIND_PROXY", ""), environment.get("PUBLIC_URL", "")
-    is_open = environment.get("OPEN", "")
+    public = environment.get("PUBLIC_URL", "")
     if not (port.isdecimal() and 0 <= int(port) < 65536):
         refuse("PORT is", port, "give a port, such as 5000; 0 takes a free one.")
     if not (rate.isdecimal() and 0 < int(rate) < 1_000_000):
         refuse("RATE is", rate, f"give requests a second of an address or a user, such as {RATE}.")
-    if proxy not in ("", "0", "1"):
-        refuse("BEHIND_PROXY is", proxy, "give 1 where a proxy in front of the service speaks TLS, else 0.")
-    if is_open not in ("", "0", "1"):
-        refuse("OPEN is", is_open, "give 1 to show the demo alone, to anyone, else 0.")
     if public and not PUBLIC.fullmatch(public):
         refuse("PUBLIC_URL is", public, "give https:// and a host, without a path, such as https://desk.example.")
     return ServiceSettings(
@@ -127,11 +125,18 @@ def settings_of_service(environment: Mapping[str, str] = os.environ) -> ServiceS
         redis=environment.get("REDIS_URL", ""),
         public_url=public,
         openid=_openid_of(environment),
-        behind_proxy=proxy == "1",
-        open_only=is_open == "1",
+        behind_proxy=_switch(environment, "BEHIND_PROXY", "where a proxy in front of the service speaks TLS"),
+        open_only=_switch(environment, "OPEN", "to show the demo alone, to anyone"),
+        encrypted_disk=_switch(environment, "ENCRYPTED_DISK", "where the disk of the service is encrypted"),
         rate=int(rate),
         email=_email_of(environment),
     )
+
+
+def _switch(environment: Mapping[str, str], name: str, when: str) -> bool:
+    if (found := environment.get(name, "")) not in ("", "0", "1"):
+        refuse(f"{name} is", found, f"give 1 {when}, else 0.")
+    return found == "1"
 
 
 def _openid_of(environment: Mapping[str, str]) -> OpenIdProvider | None:

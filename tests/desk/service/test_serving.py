@@ -33,7 +33,7 @@ from foundation.errors import ConfigError
 ROOT = Path(__file__).parents[3]
 WAIT = 30  # seconds after which a test fails
 PUBLIC = "https://desk.example"
-USER, TLS, NAME = "no admin can sign in", "without TLS", "its name is not stated"
+USER, TLS, NAME, DISK = "no admin can sign in", "without TLS", "its name is not stated", "are plain files"
 
 
 @pytest.mark.parametrize(
@@ -42,20 +42,21 @@ USER, TLS, NAME = "no admin can sign in", "without TLS", "its name is not stated
         ({}, []),
         ({"host": "::1"}, []),
         ({"host": "localhost", "open_only": True}, []),
-        ({"host": "192.0.2.1"}, [USER, TLS]),
+        ({"host": "192.0.2.1"}, [USER, TLS, DISK]),
         ({"host": "192.0.2.1", "open_only": True}, []),  # nothing is stored, and nobody signs in
         ({"host": "0.0.0.0", "open_only": True}, []),
         ({"host": "0.0.0.0", "open_only": True, "tls": (Path("cert.pem"),)}, ["one is missing"]),
-        ({"host": "0.0.0.0"}, [USER, TLS, NAME]),
-        ({"host": "::", "public_url": PUBLIC}, [USER, TLS]),
-        ({"host": "0.0.0.0", "behind_proxy": True}, [USER, NAME]),
-        ({"host": "0.0.0.0", "behind_proxy": True, "public_url": PUBLIC}, [USER]),
+        ({"host": "0.0.0.0"}, [USER, TLS, NAME, DISK]),
+        ({"host": "::", "public_url": PUBLIC}, [USER, TLS, DISK]),
+        ({"host": "0.0.0.0", "behind_proxy": True}, [USER, NAME, DISK]),
+        ({"host": "0.0.0.0", "behind_proxy": True, "public_url": PUBLIC}, [USER, DISK]),
         ({"host": "0.0.0.0", "behind_proxy": True, "public_url": PUBLIC, "open_only": True}, []),
         ({"public_url": "http://localhost:5000"}, []),
-        ({"public_url": PUBLIC}, [USER, TLS]),  # what else would make it known by this name than a proxy?
-        ({"behind_proxy": True, "public_url": PUBLIC}, [USER]),  # on loopback, and reached through the proxy
+        ({"public_url": PUBLIC}, [USER, TLS, DISK]),  # what else would make it known by this name than a proxy?
+        ({"behind_proxy": True, "public_url": PUBLIC}, [USER, DISK]),  # on loopback, and reached through the proxy
         ({"behind_proxy": True, "public_url": "http://desk.example", "open_only": True}, []),
-        ({"behind_proxy": True, "public_url": "http://desk.example"}, [USER, "begins with https://"]),
+        ({"behind_proxy": True, "public_url": PUBLIC, "encrypted_disk": True}, [USER]),
+        ({"behind_proxy": True, "public_url": "http://desk.example"}, [USER, "begins with https://", DISK]),
         ({"tls": (Path("cert.pem"),)}, ["one is missing"]),
         ({"tls": (Path("nowhere.pem"), Path("key.pem"))}, ["no certificate"]),
     ],
@@ -69,12 +70,15 @@ def test_each_reason_not_to_start_is_stated(tmp_path: Path, stated: dict[str, ob
 
 
 def test_a_server_with_users_starts_where_tls_is_stated(tmp_path: Path) -> None:
-    stated = ServiceSettings(folder=tmp_path, host="192.0.2.1", behind_proxy=True, public_url=PUBLIC)
+    stated = ServiceSettings(
+        folder=tmp_path, host="192.0.2.1", behind_proxy=True, public_url=PUBLIC, encrypted_disk=True
+    )
     assert reasons_against(stated, has_admin=True) == []
 
 
 def test_a_server_starts_with_an_admin_who_is_not_disabled(tmp_path: Path) -> None:
-    service = opened_service(ServiceSettings(folder=tmp_path, behind_proxy=True, public_url=PUBLIC))
+    stated = ServiceSettings(folder=tmp_path, behind_proxy=True, public_url=PUBLIC, encrypted_disk=True)
+    service = opened_service(stated)
     for role, is_disabled, starts in (("manager", False, False), ("admin", True, False), ("admin", False, True)):
         with service.sessions.begin() as session:
             user, _ = invite(session, "house", f"{role}{is_disabled}@desk.example".lower(), role)
@@ -91,6 +95,7 @@ def test_a_server_starts_with_an_admin_who_is_not_disabled(tmp_path: Path) -> No
         ("RATE", "0"),
         ("BEHIND_PROXY", "yes"),
         ("OPEN", "yes"),
+        ("ENCRYPTED_DISK", "LUKS"),
         ("PUBLIC_URL", "desk.example"),
         ("PUBLIC_URL", "https://desk.example/base"),
     ],
@@ -127,7 +132,7 @@ def test_the_command_refuses_a_network_without_users_and_a_port_that_is_taken(
     monkeypatch.setenv("REBALANCE_HOME", str(tmp_path))
     refused = rebalance("serve", "--host", "0.0.0.0", "--port", "0")
     assert refused.status == 2
-    assert all(reason in refused.err for reason in (USER, TLS, NAME, "rebalance serve user add --role admin"))
+    assert all(reason in refused.err for reason in (USER, TLS, NAME, DISK, "rebalance serve user add --role admin"))
     with socket.create_server(("127.0.0.1", 0)) as taken:
         refused = rebalance("serve", "--port", taken.getsockname()[1])
     assert (refused.status, "another --host or --port" in refused.err) == (2, True)
@@ -162,7 +167,9 @@ def serving(home: Path, limits: tuple[float, ...], *options: str) -> Iterator[Se
 
     log = home / "log"
     words = ["rebalance", "serve", "--port", "0", *options]
-    with forked(start, words, {"REBALANCE_HOME": str(home), "PUBLIC_URL": PUBLIC}, log) as process:
+    with forked(
+        start, words, {"REBALANCE_HOME": str(home), "PUBLIC_URL": PUBLIC, "ENCRYPTED_DISK": "1"}, log
+    ) as process:
         while not (log.exists() and log.read_text().startswith(f"{PUBLIC} answers")):
             assert process.is_alive(), log.read_text()
             time.sleep(0.02)
