@@ -18,6 +18,7 @@ from joserfc.jwk import ECKey
 from local_server import Handler, serving_locally
 
 from desk.service.caller import Service
+from desk.service.notify import SENDERS
 from desk.service.store.tables import PushSubscription
 from desk.service.web_push import push_keys
 
@@ -109,3 +110,12 @@ def subscribed(service: Service, user: str, pushes: PushService) -> Subscriber:
         sealed = service.keys.seal(json.dumps(browser.body).encode())
         session.add(PushSubscription(user=user, sha256=browser.path, sealed=sealed))
     return browser
+
+
+def settle() -> None:
+    """Return once all that was to be sent is sent: a message makes its sendings, and each may wait for a thread."""
+    for _ in range(2):
+        all_free = threading.Barrier(5)
+        for _ in range(4):
+            SENDERS.submit(all_free.wait)
+        all_free.wait()

@@ -54,6 +54,11 @@ def notify(service: Service, to: ColumnElement[bool], message: Message) -> None:
     SENDERS.submit(_logged, _send_all, service, to, message)
 
 
+def mail(service: Service, to: str, message: Message) -> None:
+    """Send a message to an e-mail address, and give back at once. The log tells why it was not sent."""
+    SENDERS.submit(_logged, lambda: _note(_mailed(service, to, message)))
+
+
 def notify_of_ticket(service: Service, portfolio: StoredPortfolio, ticket: str, maker: str) -> None:
     """Tell approvers who see a portfolio that a ticket of it waits; its maker, by his id, may not approve it."""
     text = f"A trade list of {portfolio.name} needs your approval."
@@ -112,19 +117,22 @@ def _send(service: Service, subscription: PushSubscription, user: User, message:
     """Send a message to one browser, or by e-mail. The log tells why it was not sent, without its address."""
     content = service.keys.unseal(subscription.sealed)
     if content == BY_EMAIL:
-        fault = _mailed(service, user, message)
-    else:
-        fault = _pushed(service, subscription.id, Browser.model_validate_json(content), message)
+        return _note(_mailed(service, user.email, message), user=user.id)
+    browser = Browser.model_validate_json(content)
+    return _note(_pushed(service, subscription.id, browser, message), user=user.id)
+
+
+def _note(fault: str, **about: str) -> None:
     if fault:
-        LOG.warning("message not sent", extra={"fields": {"user": user.id, "why": fault}})
+        LOG.warning("message not sent", extra={"fields": {**about, "why": fault}})
 
 
-def _mailed(service: Service, user: User, message: Message) -> str:
+def _mailed(service: Service, to: str, message: Message) -> str:
     """Send a message by e-mail. Returns a sentence where it was not sent, else ""."""
     if service.settings.email is None:
         return "the server has no SMTP_HOST"
     try:
-        keys = ALERT_KEYS.validate_python({"email": {**service.settings.email, "to": [user.email]}})
+        keys = ALERT_KEYS.validate_python({"email": {**service.settings.email, "to": [to]}})
         text = f"{message.text}\n\n{service.settings.address}{message.path}"
         mail = alert_channels.AlertMessage(uuid4().hex, message.title, text, ())
         return alert_channels.deliver("email", mail, keys, Clock())

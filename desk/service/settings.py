@@ -60,6 +60,7 @@ class ServiceSettings:
     encrypted_disk : true where the operator states that the disk of `folder`, on which tickets, journals, runs and
                    portfolios that were worked on are plain files, is encrypted.
     rate         : requests a second that an address, and a user, may send in the mean of some seconds.
+    open_registration : true where anyone registers by a link that is mailed to him, into a tenant of his own.
     email        : mail server of messages to users, as `email:` of alerts.yaml without `to`; None for no e-mail.
     pushes_to_loopback : true in tests alone: the push service of a browser may be on this machine.
     """
@@ -76,6 +77,7 @@ class ServiceSettings:
     openid: OpenIdProvider | None = None
     encrypted_disk: bool = False
     rate: int = RATE
+    open_registration: bool = False
     email: Mapping[str, Any] | None = None
     pushes_to_loopback: bool = False
 
@@ -104,11 +106,11 @@ class ServiceSettings:
 
 def settings_of_service(environment: Mapping[str, str] = os.environ) -> ServiceSettings:
     """The settings that an environment states: HOST, PORT, DATABASE_URL, REDIS_URL, PUBLIC_URL, BEHIND_PROXY, OPEN,
-    ENCRYPTED_DISK, RATE, of OpenID Connect OIDC_ISSUER, OIDC_CLIENT_ID and OIDC_CLIENT_SECRET, and of a mail server
-    SMTP_HOST, SMTP_PORT, SMTP_FROM, SMTP_USER and SMTP_TLS.
+    ENCRYPTED_DISK, RATE, REGISTER, of OpenID Connect OIDC_ISSUER, OIDC_CLIENT_ID and OIDC_CLIENT_SECRET, and of a mail
+    server SMTP_HOST, SMTP_PORT, SMTP_FROM, SMTP_USER and SMTP_TLS.
 
     Raises : ConfigError for a port, a rate, a switch or a PUBLIC_URL that is none, for a part of OpenID Connect alone,
-    and for a mail server that `email:` of alerts.yaml would not take.
+    for a mail server that `email:` of alerts.yaml would not take, and for REGISTER=open without one.
     """
     port, rate = environment.get("PORT", str(PORT)), environment.get("RATE", str(RATE))
     public = environment.get("PUBLIC_URL", "")
@@ -118,6 +120,11 @@ def settings_of_service(environment: Mapping[str, str] = os.environ) -> ServiceS
         refuse("RATE is", rate, f"give requests a second of an address or a user, such as {RATE}.")
     if public and not PUBLIC.fullmatch(public):
         refuse("PUBLIC_URL is", public, "give https:// and a host, without a path, such as https://desk.example.")
+    email, register = _email_of(environment), environment.get("REGISTER", "")
+    if register not in ("", "invitation", "open"):
+        refuse("REGISTER is", register, "give open to let anyone register by e-mail, else invitation.")
+    if register == "open" and email is None:
+        refuse("REGISTER is", register, "state the mail server of its links in SMTP_HOST, too.")
     return ServiceSettings(
         host=environment.get("HOST", HOST),
         port=int(port),
@@ -129,7 +136,8 @@ def settings_of_service(environment: Mapping[str, str] = os.environ) -> ServiceS
         open_only=_switch(environment, "OPEN", "to show the demo alone, to anyone"),
         encrypted_disk=_switch(environment, "ENCRYPTED_DISK", "where the disk of the service is encrypted"),
         rate=int(rate),
-        email=_email_of(environment),
+        open_registration=register == "open",
+        email=email,
     )
 
 

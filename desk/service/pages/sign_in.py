@@ -1,4 +1,4 @@
-"""The pages before sign-in: sign in, register by a one-time link, recover."""
+"""The pages before sign-in: sign in, ask for an account, register by a one-time link, recover."""
 
 import re
 from contextlib import suppress
@@ -24,9 +24,14 @@ def sign_in(request: Request, service: InService, next: Annotated[str, Query(max
         caller_of(request, service)
         return RedirectResponse(path, 303)
     has_ended = SESSION_COOKIE in request.cookies
-    return shown(
-        request, "sign_in.html.j2", next=path, has_ended=has_ended, has_openid=service.settings.openid is not None
-    )
+    ways = {"openid": service.settings.openid is not None, "sign_up": service.settings.open_registration}
+    return shown(request, "sign_in.html.j2", next=path, has_ended=has_ended, ways=ways)
+
+
+@router.get("/sign-up")
+def sign_up_page(request: Request, service: InService) -> Response:
+    """Show the form by which one asks for a link to register."""
+    return shown(request, "sign_up.html.j2", is_open=service.settings.open_registration)
 
 
 @router.get("/register")

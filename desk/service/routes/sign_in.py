@@ -19,6 +19,7 @@ from desk.service.users import accounts, passkeys, tokens
 from desk.service.users.one_time import OPENID, redeem, sha256_of
 from desk.service.users.openid import CALLBACK, STATE_LIFE, link, linked_user, reached
 from desk.service.users.second_factor import NO_CODE, has_second_factor, takes_code
+from desk.service.users.sign_up import begin_sign_up
 from foundation.dataclasses import dataclass
 
 router = APIRouter(prefix="/api/users", tags=["users"], route_class=JsonRoute)
@@ -49,6 +50,12 @@ class SignIn(WantsTokens):
     email: Line
     password: SecretStr
     code: Code = ""
+
+
+class SignUp(Body):
+    """The e-mail address of one who asks for a link to register."""
+
+    email: Line
 
 
 class Recovery(WantsTokens):
@@ -127,9 +134,15 @@ InExchange = Annotated[Exchange, Depends()]
 SessionCookie = Annotated[str, Cookie(alias=SESSION_COOKIE, max_length=512)]
 
 
+@router.post("/sign-up", status_code=204, responses={404: {}, 429: {}})
+def ask_for_link(body: SignUp, service: InService, exchange: InExchange) -> None:
+    """Mail a link by which the owner of the address registers, where the operator lets anyone; else 404."""
+    begin_sign_up(service, body.email, exchange.address)
+
+
 @router.post("/register", responses={401: {}})
 def register(body: Registration, service: InService, exchange: InExchange) -> Tokens:
-    """Set the password of an invited user, and sign in."""
+    """Set the password of an invited user, or of one who asked for the link, and sign in."""
     with service.sessions.begin() as session:
         user = accounts.register_user(session, body.invitation, body.password.get_secret_value())
         if user is not None:

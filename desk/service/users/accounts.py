@@ -15,7 +15,7 @@ from desk.service.caller import ROLES
 from desk.service.problems import Problem
 from desk.service.store.engine import Sessions
 from desk.service.store.tables import OneTimeSecret, SignInAttempts, Tenant, User, now
-from desk.service.users.one_time import INVITATION, RECOVERY, issue_secret, redeem, sha256_of
+from desk.service.users.one_time import INVITATION, RECOVERY, SIGN_UP, issue_secret, redeem, sha256_of
 from desk.service.users.passwords import check_password, hash_of, is_outdated, matches
 from desk.service.users.tokens import end_all_sessions
 from foundation.arguments import one_of, refuse
@@ -26,18 +26,31 @@ FREE_FAILURES, MOST_WAIT = 5, timedelta(minutes=15)  # of an account from one ad
 MOST_WAIT_KNOWN = timedelta(minutes=1)  # from one that it is known from, which others may share: 1,440 tries a day
 MOST_FAILURES, REMEMBERED = 100, timedelta(days=1)  # of an account from all addresses that it is not known from
 KNOWN = timedelta(days=90)  # in which an address is known by a sign-in that succeeded
+OWN_TENANT, OWN_ROLE = "own-", "manager"  # of who registers by himself: the metrics are for the operator's admins
 REFUSED = "The e-mail address, the password or both are wrong."
 
 
 def invite(session: Session, tenant: str, email: str, role: str, name: str = "") -> tuple[User, str]:
-    """A new user, and the one-time secret by which he sets his password.
+    """A new user, and the one-time secret by which he sets his password. Raises as `_new_user`."""
+    user = _new_user(session, tenant, email, role, name)
+    return user, invitation_of(session, user)
+
+
+def checked_email(email: str) -> str:
+    """An e-mail address as it is kept. Raises ConfigError for one that is none."""
+    email = email.strip().casefold()
+    if not re.fullmatch(r"[^@\s\x00-\x1f]+@[^@\s\x00-\x1f]+", email) or len(email) > 254:
+        refuse("the e-mail address is", email, "give one such as ann@desk.example.")
+    return email
+
+
+def _new_user(session: Session, tenant: str, email: str, role: str, name: str = "") -> User:
+    """A new user without a password.
 
     Raises : ConfigError for an e-mail address of another user, and for one, a role, a name or a tenant that is none.
     """
     one_of("the role is", role, ROLES)
-    email = email.strip().casefold()
-    if not re.fullmatch(r"[^@\s\x00-\x1f]+@[^@\s\x00-\x1f]+", email) or len(email) > 254:
-        refuse("the e-mail address is", email, "give one such as ann@desk.example.")
+    email = checked_email(email)
     name = name or email.partition("@")[0]
     if len(name) > 128 or not name.isprintable():
         refuse("the name is", name, "give at most 128 printed characters.")
@@ -50,7 +63,7 @@ def invite(session: Session, tenant: str, email: str, role: str, name: str = "")
     user = User(tenant=tenant, email=email, name=name, role=role)
     session.add(user)
     session.flush()
-    return user, invitation_of(session, user)
+    return user
 
 
 def invitation_of(session: Session, user: User) -> str:
@@ -74,16 +87,24 @@ def known_user(session: Session, email: str) -> User:
 
 
 def register_user(session: Session, invitation: str, password: str) -> User | None:
-    """The user who registers by an invitation; None for one that is unknown, used or expired.
+    """The user who registers by an invitation, or the link that he asked for; None for one that serves no more.
 
     Raises : Problem 400 for a password that is refused; the invitation stays good where that ends the transaction.
     """
     found = redeem(session, INVITATION, invitation)
-    user = session.get(User, found.user) if found is not None else None
+    user = session.get(User, found.user) if found is not None else _signed_up(session, invitation)
     if user is None or user.disabled:
         return None
     set_password(session, user, password)
     return user
+
+
+def _signed_up(session: Session, link: str) -> User | None:
+    """The new user of a link that its owner asked for, in a tenant of his own; None where it serves no more."""
+    found = redeem(session, SIGN_UP, link)
+    if found is None or user_of(session, found.content["email"]) is not None:
+        return None
+    return _new_user(session, f"{OWN_TENANT}{secrets.token_hex(8)}", found.content["email"], OWN_ROLE)
 
 
 def recover_user(session: Session, email: str, code: str, password: str) -> User | None:

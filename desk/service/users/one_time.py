@@ -11,6 +11,7 @@ from sqlalchemy.orm import Session
 from desk.service.store.tables import OneTimeSecret, now
 
 INVITATION, RECOVERY, PASSKEY, APPROVAL, OPENID = "invitation", "recovery", "passkey", "approval", "openid"  # purposes
+SIGN_UP = "sign-up"  # a purpose, too
 
 
 def sha256_of(secret: str) -> str:

@@ -6,7 +6,6 @@ import ssl
 from collections.abc import Callable
 from dataclasses import replace
 from datetime import UTC, datetime, tzinfo
-from threading import Barrier
 from typing import Any, NamedTuple
 
 import pytest
@@ -14,14 +13,14 @@ from fastapi import FastAPI
 from fastapi.testclient import TestClient
 from mail_server import MailServer, serving_mail
 from people import SignedIn
-from push_service import PushService, Subscriber
+from push_service import PushService, Subscriber, settle
 from queued_jobs import add_jobs, add_portfolios
 
 from desk.service import web_push
 from desk.service.app import create_app
 from desk.service.caller import Service
 from desk.service.jobs import queue
-from desk.service.notify import SENDERS, Message, notify, notify_of_job, notify_of_ticket
+from desk.service.notify import Message, notify, notify_of_job, notify_of_ticket
 from desk.service.settings import ServiceSettings, settings_of_service
 from desk.service.store.keys import reseal
 from desk.service.store.tables import PushSubscription, Share, StoredPortfolio, Tenant, User
@@ -97,15 +96,6 @@ class At(datetime):
     @classmethod
     def now(cls, tz: tzinfo | None = None) -> "At":
         return cls(2022, 12, 30, 9, 30, tzinfo=tz)
-
-
-def settle() -> None:
-    """Return once all that was to be sent is sent: a message makes its sendings, and each may wait for a thread."""
-    for _ in range(2):
-        all_free = Barrier(5)
-        for _ in range(4):
-            SENDERS.submit(all_free.wait)
-        all_free.wait()
 
 
 def test_a_message_is_read_by_its_browser_alone_and_signed_for_its_push_service(

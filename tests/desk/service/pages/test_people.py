@@ -1,12 +1,16 @@
 """Users in a browser: invited, registered, signed in by a passkey; account, tokens, sharing, risk profile."""
 
+import re
 from base64 import b32decode
 from collections.abc import Callable
+from dataclasses import replace
 
 from browser import PHONE, Opened, violations, with_authenticator
 from commanded import FILE
+from mail_server import MailServer, serving_mail
 from people import PASSWORD
 from playwright.sync_api import BrowserContext, Page, expect
+from push_service import settle
 
 from desk.service.users.second_factor import code_at, step_now
 
@@ -152,3 +156,29 @@ def test_a_user_sets_up_an_app_whose_code_his_next_sign_in_asks_for(served, sign
     fill(page, code=code_at(key, step + 1))
     press(page, "Sign in")
     expect(page).to_have_url(f"{served.address}/")
+
+
+def test_anyone_registers_by_a_mailed_link_where_the_operator_lets_him(
+    served, context_of: Callable[..., BrowserContext]
+) -> None:
+    page = context_of(PHONE).new_page()
+    page.goto("/sign-up")
+    expect(page.get_by_text("This place is entered by invitation")).to_be_visible()
+    before = served.service.settings
+    with serving_mail(MailServer()) as server:
+        email = {"host": "127.0.0.1", "port": server.port, "from": "desk@desk.example", "tls": "none"}
+        opened = replace(before, email=email, open_registration=True)
+        object.__setattr__(served.service, "settings", opened)
+        page.goto("/sign-in")
+        page.get_by_role("link", name="New account").click()
+        assert violations(page) == []
+        fill(page, email="eve@else.example")
+        press(page, "Send the link")
+        expect(page.get_by_role("status")).to_contain_text("Look for our message")
+        settle()
+        (link,) = re.findall(r"http://\S+", server.mails[0].parsed.get_content())
+    object.__setattr__(served.service, "settings", before)
+    page.goto(link)
+    fill(page, password=PASSWORD)
+    press(page, "Set the password")
+    expect(page.locator("#codes .secrets li")).to_have_count(10)
