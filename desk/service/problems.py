@@ -3,6 +3,7 @@
 import errno
 import math
 import re
+import sqlite3
 import traceback
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
@@ -165,8 +166,11 @@ def answer_problems(app: FastAPI, page: Callable[[Request, Problem], Response]) 
 
 def trouble_of(error: BaseException | None) -> MachineError | None:
     """The trouble of the machine that an error says, such as a full disk; None for another error."""
+    for each in (error, getattr(error, "orig", None), getattr(error, "__cause__", None)):  # of SQLAlchemy, of a journal
+        if getattr(each, "errno", 0) in NO_SPACE or getattr(each, "sqlite_errorcode", 0) == sqlite3.SQLITE_FULL:
+            return MachineError(str(each), DISK_FULL)
     if isinstance(error, OSError) and error.errno in NO_FILES:
-        return MachineError(str(error), DISK_FULL if error.errno in NO_SPACE else "")
+        return MachineError(str(error))
     return error if isinstance(error, MachineError) else None
 
 

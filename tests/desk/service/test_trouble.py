@@ -2,6 +2,7 @@
 
 import errno
 import os
+import shutil
 import subprocess
 from collections.abc import Callable, Iterator
 from contextlib import suppress
@@ -17,11 +18,14 @@ from needed import missing
 from people import SignedIn, stored
 
 from desk.journal.journal import JOURNAL
+from desk.service.app import create_app
 from desk.service.caller import KEYS
 from desk.service.guards.observed import problem_of
+from desk.service.settings import ServiceSettings
 from foundation.errors import ConfigError, MachineError
 
 TICKET = {"as_of": "2022-12-30"}
+Mounted = Callable[[Path, str], Path]
 NOTE = {"kind": "list", "subject": "x", "text": "y"}
 ASKED: dict[str, Callable[[TestClient, str], Any]] = {
     "a ticket": lambda client, portfolio: client.post(f"/api/portfolios/{portfolio}/tickets", json=TICKET),
@@ -32,15 +36,27 @@ ASKED: dict[str, Callable[[TestClient, str], Any]] = {
 
 
 @pytest.fixture
-def small(app: FastAPI) -> Iterator[Path]:
+def mounted() -> Iterator[Mounted]:
+    """Makes a folder that is a disk of its own, of a size."""
+    made = list[Path]()
+
+    def mount(folder: Path, size: str) -> Path:
+        folder.mkdir(parents=True, mode=0o700)
+        command = ["mount", "-t", "tmpfs", "-o", f"size={size},mode=700", "tmpfs", str(folder)]
+        if os.geteuid() != 0 or subprocess.run(command, capture_output=True, check=False).returncode:
+            missing("the right to mount a disk")
+        made.append(folder)
+        return folder
+
+    yield mount
+    for each in made:
+        subprocess.run(["umount", "--lazy", str(each)], check=True)
+
+
+@pytest.fixture
+def small(app: FastAPI, mounted: Mounted) -> Path:
     """The folder of a tenant on a disk of its own of 2 MB."""
-    root: Path = app.state.service.root("house")
-    root.mkdir(parents=True)
-    mounted = ["mount", "-t", "tmpfs", "-o", "size=2m", "tmpfs", str(root)]
-    if os.geteuid() != 0 or subprocess.run(mounted, capture_output=True, check=False).returncode:
-        missing("the right to mount a disk")
-    yield root
-    subprocess.run(["umount", "--lazy", str(root)], check=True)
+    return mounted(app.state.service.root("house"), "2m")
 
 
 def fill(disk: Path) -> None:
@@ -75,6 +91,16 @@ def test_a_disk_that_takes_nothing_is_told_as_one(
     check_plain(ASKED[asked](manager, portfolio), small)
     subprocess.run(["mount", "-o", "remount,rw,size=20m", str(small)], check=True)
     assert ASKED[asked](manager, portfolio).status_code < 300
+
+
+def test_a_full_disk_of_the_database_is_told_to_who_signs_in(tmp_path: Path, migrated: Path, mounted: Mounted) -> None:
+    folder = mounted(tmp_path / "own", "2m")
+    shutil.copyfile(migrated, folder / migrated.name)
+    client = TestClient(create_app(ServiceSettings(folder=folder)), base_url="http://127.0.0.1:5000")
+    fill(folder)
+    answer = client.post("/api/users/login", json={"email": "ann@desk.example", "password": "x"})
+    check_plain(answer, folder)
+    assert "The disk of the service is full." in answer.json()["detail"]
 
 
 def test_a_full_disk_is_told_to_an_assistant(small: Path, app: FastAPI) -> None:
