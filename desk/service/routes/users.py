@@ -346,9 +346,14 @@ def _of_tenant(session: Session, user: str, caller: Caller) -> User:
 
 
 def _check_present(body: PresentPassword, caller: Caller, service: Service, exchange: Exchange) -> None:
-    """Check the present password of the user who calls, no faster than a sign-in. Raises Problem 400, 429."""
+    """Check the present password of the user who calls, no faster than a sign-in. Raises Problem 400, 429.
+
+    Of who has a second factor, which a sign-in asks for, the sign-in must be recent, too: else Problem 403.
+    """
     with service.sessions() as session:
-        email = session.get_one(User, caller.user).email
+        email, has_app = session.get_one(User, caller.user).email, has_second_factor(session, caller.user)
+    if has_app:
+        _just_signed_in(caller)
     try:
         accounts.check_sign_in(service.sessions, email, body.current.get_secret_value(), exchange.address)
     except Problem as problem:

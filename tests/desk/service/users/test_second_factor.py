@@ -107,6 +107,9 @@ def test_a_session_that_is_old_changes_no_app_and_a_confirmed_one_is_not_replace
     update_all(service, RefreshToken, expires=now() + timedelta(days=13))
     asked = (ann.post(f"{APP}/key"), ann.post(APP, json={"code": "1"}), ann.delete(APP))
     assert [each.status_code for each in asked] == [403] * 3
+    present = {"current": PASSWORD}  # nor does it with the password make codes that stand in for the app
+    assert ann.post("/api/users/recovery-codes", json=present).status_code == 403
+    assert ann.put("/api/users/password", json=present | {"password": "granite willow 41 kites"}).status_code == 403
 
 
 def test_a_user_has_his_own_app(client: TestClient, service: Service, person: SignedIn, key: bytes) -> None:
