@@ -102,14 +102,16 @@ def _run(
     os.environ |= environment
     try:
         answer = json.dumps({"result": work(*given)}, allow_nan=False)
-    except (OSError, MachineError) as error:
-        trouble = trouble_of(error)
-        answer = json.dumps({"trouble": [str(error), trouble.shown]} if trouble else {"fault": failure(error)})
     except InputError as error:
         findings = [{part: in_requests(text) for part, text in asdict(each).items()} for each in error.findings]
-        answer = json.dumps({"error": in_requests(str(error)), "findings": findings})
+        answer = json.dumps(_trouble(error) or {"error": in_requests(str(error)), "findings": findings})
     except MemoryError:
         raise SystemExit(TOO_LARGE) from None
     except Exception as error:  # its traceback would quote in the log what was sent
-        answer = json.dumps({"fault": failure(error)})
+        answer = json.dumps(_trouble(error) or {"fault": failure(error)})
     sending.send_bytes(answer.encode())
+
+
+def _trouble(error: Exception) -> dict[str, list[str]] | None:
+    found = trouble_of(error)
+    return None if found is None else {"trouble": [str(found), found.shown]}

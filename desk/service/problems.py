@@ -30,6 +30,7 @@ from research.portfolio.file.fault_words import UNKNOWN, WRONG_KINDS, faults_of,
 MEDIA_TYPE = "application/problem+json"
 DISK_FULL = "The disk of the service is full."
 NO_FILES = (*NO_SPACE, errno.EROFS, errno.EIO, errno.EACCES, errno.EPERM, errno.EMFILE, errno.ENFILE)  # of the machine
+NO_TABLES = (sqlite3.SQLITE_READONLY, sqlite3.SQLITE_IOERR, sqlite3.SQLITE_CANTOPEN)  # the same of SQLite
 IN_JSON = {  # how to mend in JSON what the message of a file tells of lines and dashes
     WRONG_KINDS["list"][1]: "Write its items in brackets, such as [0.01, 0.02].",
     WRONG_KINDS["dict"][1]: "Write its keys in braces.",
@@ -167,10 +168,11 @@ def answer_problems(app: FastAPI, page: Callable[[Request, Problem], Response]) 
 def trouble_of(error: BaseException | None) -> MachineError | None:
     """The trouble of the machine that an error says, such as a full disk; None for another error."""
     for each in (error, getattr(error, "orig", None), getattr(error, "__cause__", None)):  # of SQLAlchemy, of a journal
-        if getattr(each, "errno", 0) in NO_SPACE or getattr(each, "sqlite_errorcode", 0) == sqlite3.SQLITE_FULL:
+        system, of_sqlite = getattr(each, "errno", 0), getattr(each, "sqlite_errorcode", 0) & 0xFF
+        if system in NO_SPACE or of_sqlite == sqlite3.SQLITE_FULL:
             return MachineError(str(each), DISK_FULL)
-    if isinstance(error, OSError) and error.errno in NO_FILES:
-        return MachineError(str(error))
+        if system in NO_FILES or of_sqlite in NO_TABLES:
+            return MachineError(str(each))
     return error if isinstance(error, MachineError) else None
 
 

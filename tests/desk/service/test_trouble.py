@@ -93,6 +93,19 @@ def test_a_disk_that_takes_nothing_is_told_as_one(
     assert ASKED[asked](manager, portfolio).status_code < 300
 
 
+@pytest.mark.parametrize("trouble", [fill, lock])
+def test_a_ticket_is_sent_once_the_disk_takes_it(
+    trouble: Callable[[Path], None], small: Path, client_of: SignedIn
+) -> None:
+    manager = client_of("admin")
+    ticket = ASKED["a ticket"](manager, stored(manager)).json()["id"]
+    trouble(small)
+    check_plain(manager.post(f"/api/tickets/{ticket}/send", json={"venue": "paper"}), small)
+    subprocess.run(["mount", "-o", "remount,rw,size=20m", str(small)], check=True)
+    sent = manager.post(f"/api/tickets/{ticket}/send", json={"venue": "paper"})
+    assert (sent.status_code, manager.get("/api/tickets").json()["tickets"][0]["is_sent"]) == (200, True), sent.text
+
+
 def test_a_full_disk_of_the_database_is_told_to_who_signs_in(tmp_path: Path, migrated: Path, mounted: Mounted) -> None:
     folder = mounted(tmp_path / "own", "2m")
     shutil.copyfile(migrated, folder / migrated.name)
