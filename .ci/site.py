@@ -10,7 +10,7 @@ from mkdocs.structure.files import File, Files
 from mkdocs.structure.pages import Page
 
 ROOT = Path(__file__).parent.parent
-ELSEWHERE = {"CONTRIBUTING.md": "contributing.md", "CHANGELOG.md": "changelog.md", "data/README.md": "embedded_data.md"}
+ELSEWHERE = {"CONTRIBUTING.md": "carrying_on.md", "CHANGELOG.md": "changelog.md", "data/README.md": "embedded_data.md"}
 PACKAGES = ("foundation", "research", "backtests", "desk")
 FOUND_LAST = "---\nsearch: {boost: 0.1}\n---\n\n"  # below pages of the guide, by the search box
 LINK = re.compile(r"(?P<image>!?)\[(?P<text>[^\]]*)\]\((?P<target>[^)\s]+)\)")
