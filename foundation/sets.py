@@ -25,7 +25,7 @@ SETS = {  # the modules that the workbench imports, by the set that brings them;
     ),
     "service": (
         *("fastapi", "starlette", "uvicorn", "sqlalchemy", "alembic", "redis", "prometheus_client", "pymongo", "bson"),
-        *("anyio", "httpx", "argon2", "cryptography", "joserfc", "authlib", "webauthn", "pywebpush", "mcp"),
+        *("anyio", "h11", "httpx", "argon2", "cryptography", "joserfc", "authlib", "webauthn", "pywebpush", "mcp"),
         *("feedparser", "vaderSentiment"),
     ),
     "cluster": ("distributed", "dask", "cryptography"),

@@ -38,11 +38,11 @@ ORDER_STYLES = {
 STABLE_COINS = {"USDT": "USD", "USDC": "USD", "DAI": "USD", "EURC": "EUR"}  # each with the currency that it is cash of
 SLICED = {"twap", "vwap"}
 USUAL_SLICES = 12  # of an hour
-PRIOR = ", objective: utility, forecast: {kind: black_litterman, prior: {kind: benchmark}, views: []}"
+EQUILIBRIUM = ", objective: utility, forecast: {kind: black_litterman, prior: {kind: benchmark}, views: []}"
 STRATEGY_NAMES = {
     "mpt": ("mean_variance", ", objective: maximum_sharpe"),
     "modern_portfolio_theory": ("mean_variance", ", objective: maximum_sharpe"),
-    "black_litterman": ("mean_variance", PRIOR),
+    "black_litterman": ("mean_variance", EQUILIBRIUM),
 }  # of other modules, with the allocation and its settings
 LLM_ASSISTED = "llm_assisted"
 NEEDS_MORE = ("market_cap", "benchmark_tracking")  # allocations that need a fact or weights that no new file has

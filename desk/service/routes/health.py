@@ -18,7 +18,7 @@ from desk.service.store.operation import little_space
 from desk.service.store.tables import now
 
 router = APIRouter(tags=["health"])
-VERSION = version("rebalance-workbench")
+OWN_VERSION = version("rebalance-workbench")
 MANY = "PROMETHEUS_MULTIPROC_DIR"  # folder in which processes add up their figures
 NOT_READY: dict[int | str, dict[str, Any]] = {503: {"description": "It was asked whether it is ready, and is not."}}
 
@@ -44,7 +44,7 @@ async def health(service: InService, ready: bool = False) -> Health:  # async: i
     if ready and not is_ready:
         raise Problem(503, "The service is not ready.", retry_after=5)
     disk: Literal["ok", "low"] = "low" if little_space(service.settings.folder) else "ok"
-    return Health(version=VERSION, ready=is_ready, disk=disk, time=now().replace(microsecond=0))
+    return Health(version=OWN_VERSION, ready=is_ready, disk=disk, time=now().replace(microsecond=0))
 
 
 def scraper(request: Request, service: InService) -> None:

@@ -10,7 +10,7 @@ from desk.service.routes.sign_in import Code
 from desk.service.routes.users import Recent, RecoveryCodes
 from desk.service.store.tables import User
 from desk.service.users.accounts import new_recovery_codes
-from desk.service.users.second_factor import NO_CODE, begin_second_factor, remove_second_factor, takes_code
+from desk.service.users.second_factor import CODE_WANTED, begin_second_factor, remove_second_factor, takes_code
 
 router = APIRouter(prefix="/api/users/second-factor", tags=["users"], route_class=JsonRoute)
 
@@ -41,7 +41,7 @@ def confirm_app(body: AppCode, caller: Recent, service: InService) -> RecoveryCo
     """Confirm the app by a code: from now on a sign-in by password asks for one. New recovery codes stand in for it."""
     with service.sessions.begin() as session:
         if not takes_code(session, service.keys, caller.user, body.code):
-            raise refused([NO_CODE])
+            raise refused([CODE_WANTED])
         return RecoveryCodes(recovery_codes=new_recovery_codes(session, session.get_one(User, caller.user)))
 
 

@@ -18,7 +18,7 @@ from desk.service.store.tables import OneTimeSecret, User
 from desk.service.users import accounts, passkeys, tokens
 from desk.service.users.one_time import OPENID, redeem, sha256_of
 from desk.service.users.openid import CALLBACK, STATE_LIFE, link, linked_user, reached
-from desk.service.users.second_factor import NO_CODE, has_second_factor, takes_code
+from desk.service.users.second_factor import CODE_WANTED, has_second_factor, takes_code
 from desk.service.users.sign_up import begin_sign_up
 from foundation.dataclasses import dataclass
 
@@ -157,7 +157,7 @@ def login(body: SignIn, service: InService, exchange: InExchange) -> Tokens:
 
     def check_code(session: Session, user: str) -> None:
         if has_second_factor(session, user) and not takes_code(session, service.keys, user, body.code):
-            raise Problem(401, "The code is missing or wrong.", [NO_CODE], {"WWW-Authenticate": "Bearer"})
+            raise Problem(401, "The code is missing or wrong.", [CODE_WANTED], {"WWW-Authenticate": "Bearer"})
 
     given = body.email, body.password.get_secret_value(), exchange.address
     user = accounts.check_sign_in(service.sessions, *given, check_code)

@@ -14,8 +14,8 @@ from desk.service.store.keys import Keys
 from desk.service.store.tables import SecondFactor, User, now
 
 STEP, DIGITS, KEY_SIZE = 30, 6, 20  # seconds of a code, its digits, bytes of a key: what apps take without being told
-NEAR = 1  # steps that the clock of a phone may be off
-NO_CODE = FieldMistake(
+CLOCK_STEPS = 1  # steps that the clock of a phone may be off
+CODE_WANTED = FieldMistake(
     "/code", "no code of your authenticator app that serves now", None,
     "Give the six digits that it shows; each code serves once.",
 )  # fmt: skip
@@ -61,9 +61,9 @@ def has_second_factor(session: Session, user: str) -> bool:
 
 def takes_code(session: Session, keys: Keys, user: str, code: str) -> bool:
     """True for a code of a user's app that serves now, and from then on no more; the first confirms the app."""
-    found, latest = session.get(SecondFactor, user), step_now() + NEAR
+    found, latest = session.get(SecondFactor, user), step_now() + CLOCK_STEPS
     key = b"" if found is None else keys.unseal(found.sealed)
-    for step in range(latest - 2 * NEAR, latest + 1) if key else ():
+    for step in range(latest - 2 * CLOCK_STEPS, latest + 1) if key else ():
         if hmac.compare_digest(code_at(key, step).encode(), "".join(code.split()).encode()):
             is_unused = (SecondFactor.user == user) & (SecondFactor.last < step)
             used = update(SecondFactor).where(is_unused).values(last=step, confirmed=now())

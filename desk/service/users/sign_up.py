@@ -15,7 +15,7 @@ LINK_LIFE = timedelta(days=1)
 HOUR, DAY = 3_600, 86_400  # seconds
 OF_ADDRESS, OF_EMAIL, OF_ALL = (5, HOUR), (3, DAY), (500, DAY)  # links, and the seconds in which they may be asked for
 LINK = "Open the link to set your password. It serves once, within a day. If you did not ask for it, do nothing."
-KNOWN = "You have an account already: sign in, or set a new password by one of your recovery codes."
+HAS_ACCOUNT = "You have an account already: sign in, or set a new password by one of your recovery codes."
 
 
 def begin_sign_up(service: Service, email: str, address: str) -> None:
@@ -35,5 +35,5 @@ def begin_sign_up(service: Service, email: str, address: str) -> None:
     with service.sessions.begin() as session:  # both cases write: the time of the answer tells nothing
         link = link_of("", issue_secret(session, SIGN_UP, LINK_LIFE, content={"email": email}))
         is_known = user_of(session, email) is not None
-    told = Message("Your account", KNOWN, "/sign-in") if is_known else Message("Your new account", LINK, link)
+    told = Message("Your account", HAS_ACCOUNT, "/sign-in") if is_known else Message("Your new account", LINK, link)
     mail(service, email, told)
