@@ -13,9 +13,12 @@ const found = new Map(); // instruments by symbol
 const cells = (row) => [...row.querySelectorAll("[data-key]")];
 const valuesOf = (row) => Object.fromEntries(cells(row).map((cell) => [cell.dataset.key, cell.value.trim()]));
 const isTyped = (row) => cells(row).some((cell) => cell.matches("input") && cell.dataset.key !== "currency" && cell.value.trim());
-function numberOf(text) { // 1,234.5 is a number; 12,5 may be one of two, and is refused
-  const plain = text.replace(/[\s'%]/g, ""), number = Number(/^-?\d{1,3}(,\d{3})+(\.\d*)?$/.test(plain) ? plain.replaceAll(",", "") : plain);
-  return Number.isNaN(number) ? text : number;
+const COMMA_IS_DECIMAL = /^-?(\d{1,3}(\.\d{3})+,\d*|\d{1,3}(\.\d{3}){2,}|0,\d+|\d{4,},\d+|\d{1,3},(\d{1,2}|\d{4,}))$/;
+const COMMA_IS_GROUP = /^-?\d{1,3}(,\d{3})+(\.\d*)?$/;
+function numberOf(text) { // 1.234,56 and 12,5 and 1,234.5 are clear by themselves; 1,234 is read in English
+  const plain = text.replace(/[\s'%]/g, "");
+  const english = COMMA_IS_DECIMAL.test(plain) ? plain.replaceAll(".", "").replace(",", ".") : COMMA_IS_GROUP.test(plain) ? plain.replaceAll(",", "") : plain;
+  return Number.isNaN(Number(english)) ? text : Number(english);
 }
 
 function addRow({ body, template }, values = {}) {

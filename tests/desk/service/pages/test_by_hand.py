@@ -32,7 +32,7 @@ def test_a_household_types_its_portfolio(
     page.keyboard.press("Enter")
     expect(cell(page, "Held", 2)).to_be_focused()
     cell(page, "Asset", 2).fill("QQQ")
-    cell(page, "Held", 2).fill("12,5")
+    cell(page, "Held", 2).fill("12,5,1")
     cell(page, "Target, %", 1).fill("60")
     cell(page, "Target, %", 2).fill("40")
     cell(page, "Amount of cash", 1).fill("1,234.5")
@@ -91,3 +91,19 @@ def test_rows_of_a_spreadsheet_are_pasted_and_a_template_begins_with_targets(
         {"symbol": "SPY", "held": 10, "unit": "units", "target": 70, "asset_class": "us_equity"},
         {"symbol": "AGG", "held": 20, "unit": "units", "target": 20, "asset_class": "bonds"},
     ]
+
+
+READ = {
+    "12,5": 12.5, "1.234,56": 1234.56, "1.234.567": 1234567, "0,125": 0.125, "-1234,5": -1234.5,
+    "1,234.5": 1234.5, "1,234": 1234, "12.5": 12.5, "1,2,3": "1,2,3", "1.234,5,6": "1.234,5,6",
+}  # fmt: skip
+
+
+def test_a_number_is_read_as_its_own_marks_say(served: Any, stores: Path, signed_in: Opened) -> None:
+    page = signed_in(served.user("manager", "mia"), "/new")
+    cell(page, "Asset", 1).fill("SPY")
+    read = {}
+    for typed in READ:
+        cell(page, "Held", 1).fill(typed)
+        read[typed] = json.loads(page.locator("[name=rows]").input_value())[0]["held"]
+    assert read == READ
