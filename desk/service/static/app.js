@@ -112,6 +112,7 @@ function tell(form, error) {
     const text = raw ? sentence(each, each.field) : isFile ? inFile(each) : `It is ${sentence(each)}`;
     if (!(field instanceof HTMLElement) || field.type === "hidden") { others.push(sentence(each, each.field)); continue; }
     const line = Object.assign(document.createElement("p"), { className: "mistake", textContent: text, id: `mistake-${field.name}-${form.querySelectorAll(".mistake").length}` });
+    line.dataset.found = each.value ?? "";
     field.setAttribute("aria-invalid", "true");
     field.setAttribute("aria-describedby", line.id);
     field.parentNode.append(line);

@@ -170,7 +170,7 @@ handForm.addEventListener("keydown", (event) => { // Enter in a cell goes on to 
 handForm.addEventListener("sent", () => sessionStorage.removeItem(keptAs));
 document.addEventListener("click", ({ target }) => { if (target.matches("[data-preview]")) preview(target); });
 new MutationObserver(() => { // mistakes were written: those of prices have a way of their own
-  const without = [...handForm.querySelectorAll(".mistake")].filter((line) => line.textContent.startsWith("It is without prices")).map((line) => line.parentNode.querySelector("[data-key]").value.trim());
+  const without = [...handForm.querySelectorAll(".mistake")].filter((line) => line.textContent.startsWith("It is without prices")).map((line) => line.dataset.found);
   const told = handForm.querySelector("[data-lacking]");
   if (told.hidden !== !without.length) told.hidden = !without.length;
   if (!without.length || told.dataset.of === without.join()) return;

@@ -44,6 +44,12 @@ def test_a_household_types_its_portfolio(
     form.get_by_role("button", name="Preview").click()
     lacking = form.get_by_role("link", name="Get their prices")
     expect(lacking).to_have_attribute("href", "/prices?symbols=QQQ")
+    cell(page, "Currency of cash", 1).fill("EUR")
+    form.get_by_role("button", name="Preview").click()
+    expect(lacking).to_have_attribute("href", "/prices?symbols=QQQ%2CEURUSD")
+    cell(page, "Currency of cash", 1).fill("USD")
+    form.get_by_role("button", name="Preview").click()
+    expect(lacking).to_have_attribute("href", "/prices?symbols=QQQ")
     assert violations(page) == []
 
     page.reload()  # as after the page of prices: nothing is typed twice
