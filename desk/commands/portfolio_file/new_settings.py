@@ -13,6 +13,7 @@ from foundation.arguments import cut, did_you_mean, is_number, is_whole
 from foundation.dataclasses import MISSING, dataclass, fields, replace
 from foundation.errors import ConfigError
 from research import portfolio  # its ALLOCATIONS are imported when they are asked for
+from research.market.reading.known_instruments import STABLE_COINS
 from research.portfolio.file.document import Document, read_document
 from research.portfolio.file.kinds import ISO_CODE
 from research.portfolio.file.strict_yaml import dotted
@@ -35,7 +36,6 @@ ORDER_STYLES = {
     "market_on_close": "market_on_close",
     "close": "market_on_close",
 }
-STABLE_COINS = {"USDT": "USD", "USDC": "USD", "DAI": "USD", "EURC": "EUR"}  # each with the currency that it is cash of
 SLICED = {"twap", "vwap"}
 USUAL_SLICES = 12  # of an hour
 EQUILIBRIUM = ", objective: utility, forecast: {kind: black_litterman, prior: {kind: benchmark}, views: []}"

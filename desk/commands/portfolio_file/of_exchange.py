@@ -7,10 +7,10 @@ import pandas as pd
 import yaml
 
 from desk.commands.portfolio_file.new import NewFile, new_text
-from desk.commands.portfolio_file.new_settings import STABLE_COINS, read_settings
+from desk.commands.portfolio_file.new_settings import read_settings
 from desk.exchange.exchange_venue import IExchange, balances_of
 from foundation.errors import ConfigError
-from research.market.reading.known_instruments import known_instruments
+from research.market.reading.known_instruments import STABLE_COINS, known_instruments
 from research.portfolio.file.document import read_document
 
 USUAL_LOOKBACK, BEFORE = 252, 2.5  # days of estimates; days of history in those

@@ -54,6 +54,7 @@ US_SESSIONS = "XNYS"
 ELSEWHERE = {
     "EUR": "XETR", "GBP": "XLON", "CHF": "XSWX", "CAD": "XTSE", "AUD": "XASX", "JPY": "XTKS"
 }  # fmt: skip  # by currency of a quote, the calendar of its largest exchange of funds
+STABLE_COINS = {"USDT": "USD", "USDC": "USD", "DAI": "USD", "EURC": "EUR"}  # each with the currency that it is cash of
 
 
 @dataclass(frozen=True)
@@ -121,9 +122,15 @@ class Instruments:
     def find(self, symbol: str) -> Instrument | None:
         """The instrument with this id, symbol at a source, former symbol, ISIN, FIGI or name; None for no known one.
 
-        Upper and lower case, and the signs between a stock and its class of shares, are one: BRK-B, BRK.B, brk/b.
+        Upper and lower case, and the signs between a stock and its class of shares, are one: BRK-B, BRK.B, brk/b. A
+        pair is written with a slash too, and a stable coin in it is its currency: EUR/USD, BTC/USDT.
         """
-        return self._by_spelling.get(_spelling(symbol))
+        if found := self._by_spelling.get(_spelling(symbol)):
+            return found
+        one, _, quote = symbol.strip().upper().rpartition("/")
+        of_pair = [one + quote, f"{one}-{STABLE_COINS.get(quote, quote)}"] if one else []
+        pairs = filter(None, map(self._by_spelling.get, map(_spelling, of_pair)))
+        return next((each for each in pairs if each.kind in ("fx", "coin")), None)
 
     def rate(self, currency: str, basis: str) -> Instrument | None:
         """The rate of exchange between two currencies, whichever way it is quoted, or None."""

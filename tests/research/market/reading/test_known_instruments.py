@@ -94,6 +94,22 @@ def test_each_listing_outside_the_united_states_has_an_isin_and_a_symbol_at_yaho
 # -- symbols ---------------------------------------------------------------------------------------------------------
 
 
+@pytest.mark.parametrize(
+    ("written", "asset"),
+    [
+        ("EUR/USD", "EURUSD"),
+        ("btc/usdt", "BTC"),
+        ("ETH/USDC", "ETH"),
+        ("BTC/USD", "BTC"),
+        ("SP/Y", None),
+        ("XYZ/USDT", None),
+    ],
+)
+def test_a_pair_with_a_slash_is_a_rate_or_a_coin_in_its_currency(written: str, asset: str | None) -> None:
+    found = KNOWN.find(written)
+    assert (found and found.asset_id) == asset
+
+
 @pytest.mark.parametrize("written", ["BRK-B", "BRK.B", "BRK/B", "brk.b", "BRK B", " brk/b ", "BRKB", "brk-b.us"])
 def test_a_class_of_shares_is_found_however_it_is_written(written: str) -> None:
     assert KNOWN.find(written).asset_id == "BRK-B"
