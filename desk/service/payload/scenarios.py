@@ -3,6 +3,8 @@
 from functools import cache
 from typing import Any
 
+import numpy as np
+import pandas as pd
 from pydantic import BaseModel
 
 from desk.service.payload.model import AssetInput, HoldingInput, RebalanceRequest
@@ -18,6 +20,16 @@ EXAMPLE_WEIGHTS = {  # asset: target and current weight
     "AGG": (0.25, 0.20),
     "GLD": (0.05, 0.05),
     "VNQ": (0.05, 0.03),
+}
+
+CRISES = {  # scenario: first and last close, and what happened between them
+    "crisis_2008": ("2008-08-29", "2008-11-20", "Banks failed: US stocks lost 41 %, bonds 2 %."),
+    "pandemic_2020": ("2020-02-19", "2020-03-23", "A third of the stocks' value went in a month."),
+    "rates_2022": (
+        "2021-12-31",
+        "2022-10-14",
+        "Bonds fell by 16 % beside US stocks by 24 %: little was out of proportion.",
+    ),
 }
 
 
@@ -48,7 +60,22 @@ def scenarios() -> tuple[Scenario, ...]:
         _scenario(
             "short_history", "Twelve returns and a last one: normal figures.", [last, _asset("VNQ", 0.5, 0.4, 12)]
         ),
+        *(_crisis(name, *between) for name, between in CRISES.items()),
     )
+
+
+def _crisis(name: str, first: str, last: str, happened: str) -> Scenario:
+    """Targets at a first close that nobody traded until the last one."""
+    market = load_market(MARKET).until(last).select(list(EXAMPLE_WEIGHTS))
+    target = np.array([target for target, _ in EXAMPLE_WEIGHTS.values()])
+    grown = target * market.index[-1] / market.index[market.row(pd.Timestamp(first))]
+    weights = (grown / grown.sum()).round(DECIMALS).tolist()
+    weights[0] = round(1.0 - sum(weights[1:]), DECIMALS)
+    listed = [
+        _asset(asset, *of, last=last)
+        for asset, of in zip(EXAMPLE_WEIGHTS, zip(target.tolist(), weights, strict=True), strict=True)
+    ]
+    return _scenario(name, f"{happened} Untouched from {first} to {last}.", listed)
 
 
 def _scenario(name: str, description: str, assets: list[AssetInput], **keys: Any) -> Scenario:
@@ -57,8 +84,8 @@ def _scenario(name: str, description: str, assets: list[AssetInput], **keys: Any
     return Scenario(name=name, description=description, payload=payload)
 
 
-def _asset(name: str, target: float, current: float, returns: int = RETURNS, **keys: Any) -> AssetInput:
-    price, history = _past(name, returns)
+def _asset(name: str, target: float, current: float, returns: int = RETURNS, last: str = "", **keys: Any) -> AssetInput:
+    price, history = _past(name, returns, last)
     return AssetInput(
         asset=name, target_weight=target, current_weight=current, price=price, historical_returns=history, **keys
     )
@@ -69,7 +96,8 @@ def _holding(symbol: str, weight: float) -> HoldingInput:
     return HoldingInput(symbol=symbol, weight=weight, price=price, historical_returns=history)
 
 
-def _past(asset: str, returns: int) -> tuple[float, list[float]]:
-    """The last close of an asset, and so many returns."""
+def _past(asset: str, returns: int, last: str = "") -> tuple[float, list[float]]:
+    """The close of an asset on a day, "" for the last one, and so many returns up to it."""
     market = load_market(MARKET).select([asset])
+    market = market.until(last) if last else market
     return round(float(market.prices[-1, 0]), 2), market.returns[-returns:, 0].round(DECIMALS).tolist()

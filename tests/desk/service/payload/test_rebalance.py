@@ -6,6 +6,7 @@ from concurrent.futures import ThreadPoolExecutor
 from datetime import datetime
 from typing import Any
 
+import numpy as np
 import pytest
 from fastapi.testclient import TestClient
 from hypothesis import HealthCheck, given, settings
@@ -13,7 +14,9 @@ from hypothesis import strategies as st
 
 from desk.service.payload.model import RebalanceRequest
 from desk.service.payload.rebalance import answer_to
+from desk.service.payload.scenarios import CRISES
 from desk.service.problems import MEDIA_TYPE
+from research.market.calendars import sessions
 from research.orders.content import DISCLAIMER
 from tests.payloads import payload
 
@@ -36,14 +39,25 @@ def without_metadata(content: bytes) -> bytes:
 def test_every_preview_scenario_can_be_posted_as_it_stands(client: TestClient) -> None:
     found = {each["name"]: asked(client, each["payload"]) for each in client.get("/api/preview-scenarios").json()}
     actions = {name: answer["orders"]["action"] for name, answer in found.items()}
-    assert actions == dict.fromkeys(found, "rebalance") | {"at_target": "hold"}
-    assert len(found) == 7
+    assert actions == dict.fromkeys(found, "rebalance") | {"at_target": "hold", "rates_2022": "hold"}
+    assert len(found) == 10
     document = client.get("/api/openapi.json").json()
     (example,) = document["components"]["schemas"]["RebalanceRequest"]["examples"]
     assert asked(client, example)["orders"]["action"] == "rebalance"
     assert all(answer["disclaimer"] == DISCLAIMER for answer in found.values())
     assert found["drilldown"]["asset_drilldown"]["equities"]["holdings"][1]["symbol"] == "QQQ"
     assert found["short_history"]["notes"][0].startswith("market_return is appended to the history of GLD")
+
+
+@pytest.mark.parametrize("name", CRISES)
+def test_weights_of_a_crisis_are_those_that_its_own_returns_made_of_the_targets(client: TestClient, name: str) -> None:
+    (found,) = (each for each in client.get("/api/preview-scenarios").json() if each["name"] == name)
+    first, last, _ = CRISES[name]
+    rows = len(sessions(np.datetime64(first), np.datetime64(last), "XNYS")) - 1
+    assets = found["payload"]["assets"]
+    growth = [np.prod(1.0 + np.array(each["historical_returns"][-rows:])) for each in assets]
+    grown = np.array([each["target_weight"] for each in assets]) * growth
+    assert [each["current_weight"] for each in assets] == pytest.approx(grown / grown.sum(), abs=1e-5)
 
 
 @pytest.mark.parametrize("lots", ["quick", "exact"])
